@@ -1,0 +1,2 @@
+"""Kubernetes, whole, in Python.
+"""

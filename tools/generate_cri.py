@@ -1,6 +1,6 @@
 """Generate cri/types.py from the recorded facts of CRI v1 (cri/facts/cri-v1.json).
 
-    python tools/generate_cri.py            rewrite src/pybernetes/cri/types.py
+python tools/generate_cri.py            rewrite src/pybernetes/cri/types.py
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ def render(facts: dict[str, Any]) -> str:
         fields = sorted(messages[name].items(), key=lambda pair: pair[1][0])
         lines = []
         for field, (_, kind, *repeated) in fields:
-            annotation, default = python_type(kind, enums)
+            annotation, default = python_type(f"{name}.{kind}" if f"{name}.{kind}" in enums else kind, enums)
             if repeated and not kind.startswith("map<"):
                 annotation, default = f"list[{annotation.removesuffix(' | None')}]", "[]"
             lines.append(f"    {attribute(field)}: {annotation} = {default}\n")
-        out.append(f"\nclass {name}(Message):\n" + ("".join(lines) or "    pass\n"))
+        out.append(f"\nclass {name}(Message, frozen=True):\n" + ("".join(lines) or "    pass\n"))
     return "\n".join(out)
 
 
 def main() -> None:
     facts = json.loads((PACKAGE / "facts" / "cri-v1.json").read_text())
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "-q", "--stdin-filename", "types.py", "-"],
         input=render(facts), capture_output=True, text=True, check=True,
     )  # fmt: skip

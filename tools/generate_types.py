@@ -19,7 +19,7 @@ from typing import Any
 
 LEVEL = "1.36"
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "pybernetes" / "api"
-KEYWORDS = {"from", "continue", "not", "except", "in", "is", "import", "class", "global", "lambda"}
+KEYWORDS = {"from", "continue", "not", "except", "in", "is", "import", "class", "global", "lambda", "int", "bool"}
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 SPECIAL = {"Quantity": "Quantity", "IntOrString": "IntOrString", "Time": "Time", "MicroTime": "MicroTime"}
 OPAQUE = {"RawExtension", "FieldsV1", "JSON"}
@@ -110,7 +110,7 @@ class Generator:
     def python_type(self, module: Module, schema: dict[str, Any]) -> str:
         ref = schema.get("$ref")
         if ref:
-            name = ref.rsplit(".", 1)[1]
+            name = str(ref).rsplit(".", 1)[1]
             if name in SPECIAL:
                 module.special.add(name)
                 return SPECIAL[name]
@@ -131,8 +131,11 @@ class Generator:
         return "Any"
 
     def all_optional(self, definition: str) -> bool:
+        """Whether the struct can be made without arguments."""
         schema = self.defs[definition]
-        return not schema.get("required") or definition.endswith("Status")
+        nested = [sub["$ref"] for name, sub in schema["properties"].items() if name in NESTED and "$ref" in sub]
+        required = schema.get("required") and not definition.endswith("Status")
+        return not required and all(self.all_optional(ref) for ref in nested if self.is_struct(ref))
 
     def field(self, module: Module, owner: str, name: str, schema: dict[str, Any], required: bool) -> str:
         annotation = self.python_type(module, schema)
@@ -152,7 +155,9 @@ class Generator:
             return f"{attribute}: {annotation} = []"
         if annotation.startswith("dict"):
             return f"{attribute}: {annotation} = {{}}"
-        return f"{attribute}: {annotation} = None" if annotation == "Any" else f"{attribute}: {annotation} | None = None"
+        return (
+            f"{attribute}: {annotation} = None" if annotation == "Any" else f"{attribute}: {annotation} | None = None"
+        )
 
     def add(self, definition: str) -> None:
         if not self.is_struct(definition):
@@ -180,7 +185,7 @@ class Generator:
                 uses.add(ref.rsplit(".", 1)[1])
         rename = f", rename={{{', '.join(renames)}}}" if renames else ""
         body = "\n    ".join(lines)
-        module.classes[name] = (uses, f"class {name}(Object, kw_only=True{rename}):\n    {body}\n")
+        module.classes[name] = (uses, f"class {name}(Object, frozen=True, kw_only=True{rename}):\n    {body}\n")
 
     def render(self, module: Module) -> str:
         special = sorted(module.special)
@@ -200,7 +205,10 @@ def outputs() -> dict[Path, str]:
         PACKAGE / "types" / f"{name}.py": generator.render(module) for name, module in sorted(generator.modules.items())
     }
     files[PACKAGE / "types" / "names.py"] = (
-        HEADER + "\n# Attributes whose JSON name is not plain camel case.\nIRREGULAR = " + repr(generator.irregular) + "\n"
+        HEADER
+        + "\n# Attributes whose JSON name is not plain camel case.\nIRREGULAR = "
+        + repr(generator.irregular)
+        + "\n"
     )
     facts = json.dumps(defs, separators=(",", ":"), sort_keys=True)
     files[PACKAGE / "facts" / f"schema-{LEVEL}.json"] = facts + "\n"
@@ -215,7 +223,7 @@ def main() -> None:
     for path, text in outputs().items():
         if path.suffix == ".py":
             for command in (["check", "--fix", "--select=I,F401", "-q"], ["format", "-q"]):
-                done = subprocess.run(  # noqa: S603
+                done = subprocess.run(
                     [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(path), "-"],
                     input=text, capture_output=True, text=True, check=True,
                 )  # fmt: skip

@@ -1,2 +1,1 @@
-"""Kubernetes, whole, in Python.
-"""
+"""Kubernetes, whole, in Python."""

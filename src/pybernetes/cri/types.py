@@ -139,7 +139,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """Base of every CRI message. Absent fields have proto3's zero values."""
 
 
-class AttachRequest(Message):
+class AttachRequest(Message, frozen=True):
     container_id: str = ""
     stdin: bool = False
     tty: bool = False
@@ -147,11 +147,11 @@ class AttachRequest(Message):
     stderr: bool = False
 
 
-class AttachResponse(Message):
+class AttachResponse(Message, frozen=True):
     url: str = ""
 
 
-class AuthConfig(Message):
+class AuthConfig(Message, frozen=True):
     username: str = ""
     password: str = ""
     auth: str = ""
@@ -160,27 +160,27 @@ class AuthConfig(Message):
     registry_token: str = ""
 
 
-class CDIDevice(Message):
+class CDIDevice(Message, frozen=True):
     name: str = ""
 
 
-class Capability(Message):
+class Capability(Message, frozen=True):
     add_capabilities: list[str] = []
     drop_capabilities: list[str] = []
     add_ambient_capabilities: list[str] = []
 
 
-class CheckpointContainerRequest(Message):
+class CheckpointContainerRequest(Message, frozen=True):
     container_id: str = ""
     location: str = ""
     timeout: int = 0
 
 
-class CheckpointContainerResponse(Message):
+class CheckpointContainerResponse(Message, frozen=True):
     pass
 
 
-class Container(Message):
+class Container(Message, frozen=True):
     id: str = ""
     pod_sandbox_id: str = ""
     metadata: ContainerMetadata | None = None
@@ -193,14 +193,14 @@ class Container(Message):
     image_id: str = ""
 
 
-class ContainerAttributes(Message):
+class ContainerAttributes(Message, frozen=True):
     id: str = ""
     metadata: ContainerMetadata | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 
 
-class ContainerConfig(Message):
+class ContainerConfig(Message, frozen=True):
     metadata: ContainerMetadata | None = None
     image: ImageSpec | None = None
     command: list[str] = []
@@ -221,7 +221,7 @@ class ContainerConfig(Message):
     stop_signal: Signal = Signal.RUNTIME_DEFAULT
 
 
-class ContainerEventResponse(Message):
+class ContainerEventResponse(Message, frozen=True):
     container_id: str = ""
     container_event_type: ContainerEventType = ContainerEventType.CONTAINER_CREATED_EVENT
     created_at: int = 0
@@ -229,33 +229,33 @@ class ContainerEventResponse(Message):
     containers_statuses: list[ContainerStatus] = []
 
 
-class ContainerFilter(Message):
+class ContainerFilter(Message, frozen=True):
     id: str = ""
     state: ContainerStateValue | None = None
     pod_sandbox_id: str = ""
     label_selector: dict[str, str] = {}
 
 
-class ContainerMetadata(Message):
+class ContainerMetadata(Message, frozen=True):
     name: str = ""
     attempt: int = 0
 
 
-class ContainerMetrics(Message):
+class ContainerMetrics(Message, frozen=True):
     container_id: str = ""
     metrics: list[Metric] = []
 
 
-class ContainerResources(Message):
+class ContainerResources(Message, frozen=True):
     linux: LinuxContainerResources | None = None
     windows: WindowsContainerResources | None = None
 
 
-class ContainerStateValue(Message):
+class ContainerStateValue(Message, frozen=True):
     state: ContainerState = ContainerState.CONTAINER_CREATED
 
 
-class ContainerStats(Message):
+class ContainerStats(Message, frozen=True):
     attributes: ContainerAttributes | None = None
     cpu: CpuUsage | None = None
     memory: MemoryUsage | None = None
@@ -264,21 +264,21 @@ class ContainerStats(Message):
     io: IoUsage | None = None
 
 
-class ContainerStatsFilter(Message):
+class ContainerStatsFilter(Message, frozen=True):
     id: str = ""
     pod_sandbox_id: str = ""
     label_selector: dict[str, str] = {}
 
 
-class ContainerStatsRequest(Message):
+class ContainerStatsRequest(Message, frozen=True):
     container_id: str = ""
 
 
-class ContainerStatsResponse(Message):
+class ContainerStatsResponse(Message, frozen=True):
     stats: ContainerStats | None = None
 
 
-class ContainerStatus(Message):
+class ContainerStatus(Message, frozen=True):
     id: str = ""
     metadata: ContainerMetadata | None = None
     state: ContainerState = ContainerState.CONTAINER_CREATED
@@ -300,50 +300,50 @@ class ContainerStatus(Message):
     stop_signal: Signal = Signal.RUNTIME_DEFAULT
 
 
-class ContainerStatusRequest(Message):
+class ContainerStatusRequest(Message, frozen=True):
     container_id: str = ""
     verbose: bool = False
 
 
-class ContainerStatusResponse(Message):
+class ContainerStatusResponse(Message, frozen=True):
     status: ContainerStatus | None = None
     info: dict[str, str] = {}
 
 
-class ContainerUser(Message):
+class ContainerUser(Message, frozen=True):
     linux: LinuxContainerUser | None = None
 
 
-class CpuUsage(Message):
+class CpuUsage(Message, frozen=True):
     timestamp: int = 0
     usage_core_nano_seconds: UInt64Value | None = None
     usage_nano_cores: UInt64Value | None = None
     psi: PsiStats | None = None
 
 
-class CreateContainerRequest(Message):
+class CreateContainerRequest(Message, frozen=True):
     pod_sandbox_id: str = ""
     config: ContainerConfig | None = None
     sandbox_config: PodSandboxConfig | None = None
 
 
-class CreateContainerResponse(Message):
+class CreateContainerResponse(Message, frozen=True):
     container_id: str = ""
 
 
-class DNSConfig(Message):
+class DNSConfig(Message, frozen=True):
     servers: list[str] = []
     searches: list[str] = []
     options: list[str] = []
 
 
-class Device(Message):
+class Device(Message, frozen=True):
     container_path: str = ""
     host_path: str = ""
     permissions: str = ""
 
 
-class ExecRequest(Message):
+class ExecRequest(Message, frozen=True):
     container_id: str = ""
     cmd: list[str] = []
     tty: bool = False
@@ -352,49 +352,49 @@ class ExecRequest(Message):
     stderr: bool = False
 
 
-class ExecResponse(Message):
+class ExecResponse(Message, frozen=True):
     url: str = ""
 
 
-class ExecSyncRequest(Message):
+class ExecSyncRequest(Message, frozen=True):
     container_id: str = ""
     cmd: list[str] = []
     timeout: int = 0
 
 
-class ExecSyncResponse(Message):
+class ExecSyncResponse(Message, frozen=True):
     stdout: bytes = b""
     stderr: bytes = b""
     exit_code: int = 0
 
 
-class FilesystemIdentifier(Message):
+class FilesystemIdentifier(Message, frozen=True):
     mountpoint: str = ""
 
 
-class FilesystemUsage(Message):
+class FilesystemUsage(Message, frozen=True):
     timestamp: int = 0
     fs_id: FilesystemIdentifier | None = None
     used_bytes: UInt64Value | None = None
     inodes_used: UInt64Value | None = None
 
 
-class GetEventsRequest(Message):
+class GetEventsRequest(Message, frozen=True):
     pass
 
 
-class HugepageLimit(Message):
+class HugepageLimit(Message, frozen=True):
     page_size: str = ""
     limit: int = 0
 
 
-class IDMapping(Message):
+class IDMapping(Message, frozen=True):
     host_id: int = 0
     container_id: int = 0
     length: int = 0
 
 
-class Image(Message):
+class Image(Message, frozen=True):
     id: str = ""
     repo_tags: list[str] = []
     repo_digests: list[str] = []
@@ -405,20 +405,20 @@ class Image(Message):
     pinned: bool = False
 
 
-class ImageFilter(Message):
+class ImageFilter(Message, frozen=True):
     image: ImageSpec | None = None
 
 
-class ImageFsInfoRequest(Message):
+class ImageFsInfoRequest(Message, frozen=True):
     pass
 
 
-class ImageFsInfoResponse(Message):
+class ImageFsInfoResponse(Message, frozen=True):
     image_filesystems: list[FilesystemUsage] = []
     container_filesystems: list[FilesystemUsage] = []
 
 
-class ImageSpec(Message):
+class ImageSpec(Message, frozen=True):
     image: str = ""
     annotations: dict[str, str] = {}
     user_specified_image: str = ""
@@ -426,36 +426,36 @@ class ImageSpec(Message):
     image_ref: str = ""
 
 
-class ImageStatusRequest(Message):
+class ImageStatusRequest(Message, frozen=True):
     image: ImageSpec | None = None
     verbose: bool = False
 
 
-class ImageStatusResponse(Message):
+class ImageStatusResponse(Message, frozen=True):
     image: Image | None = None
     info: dict[str, str] = {}
 
 
-class Int64Value(Message):
+class Int64Value(Message, frozen=True):
     value: int = 0
 
 
-class IoUsage(Message):
+class IoUsage(Message, frozen=True):
     timestamp: int = 0
     psi: PsiStats | None = None
 
 
-class KeyValue(Message):
+class KeyValue(Message, frozen=True):
     key: str = ""
     value: bytes = b""
 
 
-class LinuxContainerConfig(Message):
+class LinuxContainerConfig(Message, frozen=True):
     resources: LinuxContainerResources | None = None
     security_context: LinuxContainerSecurityContext | None = None
 
 
-class LinuxContainerResources(Message):
+class LinuxContainerResources(Message, frozen=True):
     cpu_period: int = 0
     cpu_quota: int = 0
     cpu_shares: int = 0
@@ -468,7 +468,7 @@ class LinuxContainerResources(Message):
     memory_swap_limit_in_bytes: int = 0
 
 
-class LinuxContainerSecurityContext(Message):
+class LinuxContainerSecurityContext(Message, frozen=True):
     capabilities: Capability | None = None
     privileged: bool = False
     namespace_options: NamespaceOption | None = None
@@ -488,13 +488,13 @@ class LinuxContainerSecurityContext(Message):
     supplemental_groups_policy: SupplementalGroupsPolicy = SupplementalGroupsPolicy.Merge
 
 
-class LinuxContainerUser(Message):
+class LinuxContainerUser(Message, frozen=True):
     uid: int = 0
     gid: int = 0
     supplemental_groups: list[int] = []
 
 
-class LinuxPodSandboxConfig(Message):
+class LinuxPodSandboxConfig(Message, frozen=True):
     cgroup_parent: str = ""
     security_context: LinuxSandboxSecurityContext | None = None
     sysctls: dict[str, str] = {}
@@ -502,7 +502,7 @@ class LinuxPodSandboxConfig(Message):
     resources: LinuxContainerResources | None = None
 
 
-class LinuxPodSandboxStats(Message):
+class LinuxPodSandboxStats(Message, frozen=True):
     cpu: CpuUsage | None = None
     memory: MemoryUsage | None = None
     network: NetworkUsage | None = None
@@ -511,15 +511,15 @@ class LinuxPodSandboxStats(Message):
     io: IoUsage | None = None
 
 
-class LinuxPodSandboxStatus(Message):
+class LinuxPodSandboxStatus(Message, frozen=True):
     namespaces: Namespace | None = None
 
 
-class LinuxRuntimeConfiguration(Message):
+class LinuxRuntimeConfiguration(Message, frozen=True):
     cgroup_driver: CgroupDriver = CgroupDriver.SYSTEMD
 
 
-class LinuxSandboxSecurityContext(Message):
+class LinuxSandboxSecurityContext(Message, frozen=True):
     namespace_options: NamespaceOption | None = None
     selinux_options: SELinuxOption | None = None
     run_as_user: Int64Value | None = None
@@ -533,63 +533,63 @@ class LinuxSandboxSecurityContext(Message):
     supplemental_groups_policy: SupplementalGroupsPolicy = SupplementalGroupsPolicy.Merge
 
 
-class ListContainerStatsRequest(Message):
+class ListContainerStatsRequest(Message, frozen=True):
     filter: ContainerStatsFilter | None = None
 
 
-class ListContainerStatsResponse(Message):
+class ListContainerStatsResponse(Message, frozen=True):
     stats: list[ContainerStats] = []
 
 
-class ListContainersRequest(Message):
+class ListContainersRequest(Message, frozen=True):
     filter: ContainerFilter | None = None
 
 
-class ListContainersResponse(Message):
+class ListContainersResponse(Message, frozen=True):
     containers: list[Container] = []
 
 
-class ListImagesRequest(Message):
+class ListImagesRequest(Message, frozen=True):
     filter: ImageFilter | None = None
 
 
-class ListImagesResponse(Message):
+class ListImagesResponse(Message, frozen=True):
     images: list[Image] = []
 
 
-class ListMetricDescriptorsRequest(Message):
+class ListMetricDescriptorsRequest(Message, frozen=True):
     pass
 
 
-class ListMetricDescriptorsResponse(Message):
+class ListMetricDescriptorsResponse(Message, frozen=True):
     descriptors: list[MetricDescriptor] = []
 
 
-class ListPodSandboxMetricsRequest(Message):
+class ListPodSandboxMetricsRequest(Message, frozen=True):
     pass
 
 
-class ListPodSandboxMetricsResponse(Message):
+class ListPodSandboxMetricsResponse(Message, frozen=True):
     pod_metrics: list[PodSandboxMetrics] = []
 
 
-class ListPodSandboxRequest(Message):
+class ListPodSandboxRequest(Message, frozen=True):
     filter: PodSandboxFilter | None = None
 
 
-class ListPodSandboxResponse(Message):
+class ListPodSandboxResponse(Message, frozen=True):
     items: list[PodSandbox] = []
 
 
-class ListPodSandboxStatsRequest(Message):
+class ListPodSandboxStatsRequest(Message, frozen=True):
     filter: PodSandboxStatsFilter | None = None
 
 
-class ListPodSandboxStatsResponse(Message):
+class ListPodSandboxStatsResponse(Message, frozen=True):
     stats: list[PodSandboxStats] = []
 
 
-class MemoryUsage(Message):
+class MemoryUsage(Message, frozen=True):
     timestamp: int = 0
     working_set_bytes: UInt64Value | None = None
     available_bytes: UInt64Value | None = None
@@ -600,7 +600,7 @@ class MemoryUsage(Message):
     psi: PsiStats | None = None
 
 
-class Metric(Message):
+class Metric(Message, frozen=True):
     name: str = ""
     timestamp: int = 0
     metric_type: MetricType = MetricType.COUNTER
@@ -608,13 +608,13 @@ class Metric(Message):
     value: UInt64Value | None = None
 
 
-class MetricDescriptor(Message):
+class MetricDescriptor(Message, frozen=True):
     name: str = ""
     help: str = ""
     label_keys: list[str] = []
 
 
-class Mount(Message):
+class Mount(Message, frozen=True):
     container_path: str = ""
     host_path: str = ""
     readonly: bool = False
@@ -627,11 +627,11 @@ class Mount(Message):
     image_sub_path: str = ""
 
 
-class Namespace(Message):
+class Namespace(Message, frozen=True):
     options: NamespaceOption | None = None
 
 
-class NamespaceOption(Message):
+class NamespaceOption(Message, frozen=True):
     network: NamespaceMode = NamespaceMode.POD
     pid: NamespaceMode = NamespaceMode.POD
     ipc: NamespaceMode = NamespaceMode.POD
@@ -639,11 +639,11 @@ class NamespaceOption(Message):
     userns_options: UserNamespace | None = None
 
 
-class NetworkConfig(Message):
+class NetworkConfig(Message, frozen=True):
     pod_cidr: str = ""
 
 
-class NetworkInterfaceUsage(Message):
+class NetworkInterfaceUsage(Message, frozen=True):
     name: str = ""
     rx_bytes: UInt64Value | None = None
     rx_errors: UInt64Value | None = None
@@ -651,17 +651,17 @@ class NetworkInterfaceUsage(Message):
     tx_errors: UInt64Value | None = None
 
 
-class NetworkUsage(Message):
+class NetworkUsage(Message, frozen=True):
     timestamp: int = 0
     default_interface: NetworkInterfaceUsage | None = None
     interfaces: list[NetworkInterfaceUsage] = []
 
 
-class PodIP(Message):
+class PodIP(Message, frozen=True):
     ip: str = ""
 
 
-class PodSandbox(Message):
+class PodSandbox(Message, frozen=True):
     id: str = ""
     metadata: PodSandboxMetadata | None = None
     state: PodSandboxState = PodSandboxState.SANDBOX_READY
@@ -671,14 +671,14 @@ class PodSandbox(Message):
     runtime_handler: str = ""
 
 
-class PodSandboxAttributes(Message):
+class PodSandboxAttributes(Message, frozen=True):
     id: str = ""
     metadata: PodSandboxMetadata | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 
 
-class PodSandboxConfig(Message):
+class PodSandboxConfig(Message, frozen=True):
     metadata: PodSandboxMetadata | None = None
     hostname: str = ""
     log_directory: str = ""
@@ -690,54 +690,54 @@ class PodSandboxConfig(Message):
     windows: WindowsPodSandboxConfig | None = None
 
 
-class PodSandboxFilter(Message):
+class PodSandboxFilter(Message, frozen=True):
     id: str = ""
     state: PodSandboxStateValue | None = None
     label_selector: dict[str, str] = {}
 
 
-class PodSandboxMetadata(Message):
+class PodSandboxMetadata(Message, frozen=True):
     name: str = ""
     uid: str = ""
     namespace: str = ""
     attempt: int = 0
 
 
-class PodSandboxMetrics(Message):
+class PodSandboxMetrics(Message, frozen=True):
     pod_sandbox_id: str = ""
     metrics: list[Metric] = []
     container_metrics: list[ContainerMetrics] = []
 
 
-class PodSandboxNetworkStatus(Message):
+class PodSandboxNetworkStatus(Message, frozen=True):
     ip: str = ""
     additional_ips: list[PodIP] = []
 
 
-class PodSandboxStateValue(Message):
+class PodSandboxStateValue(Message, frozen=True):
     state: PodSandboxState = PodSandboxState.SANDBOX_READY
 
 
-class PodSandboxStats(Message):
+class PodSandboxStats(Message, frozen=True):
     attributes: PodSandboxAttributes | None = None
     linux: LinuxPodSandboxStats | None = None
     windows: WindowsPodSandboxStats | None = None
 
 
-class PodSandboxStatsFilter(Message):
+class PodSandboxStatsFilter(Message, frozen=True):
     id: str = ""
     label_selector: dict[str, str] = {}
 
 
-class PodSandboxStatsRequest(Message):
+class PodSandboxStatsRequest(Message, frozen=True):
     pod_sandbox_id: str = ""
 
 
-class PodSandboxStatsResponse(Message):
+class PodSandboxStatsResponse(Message, frozen=True):
     stats: PodSandboxStats | None = None
 
 
-class PodSandboxStatus(Message):
+class PodSandboxStatus(Message, frozen=True):
     id: str = ""
     metadata: PodSandboxMetadata | None = None
     state: PodSandboxState = PodSandboxState.SANDBOX_READY
@@ -749,298 +749,298 @@ class PodSandboxStatus(Message):
     runtime_handler: str = ""
 
 
-class PodSandboxStatusRequest(Message):
+class PodSandboxStatusRequest(Message, frozen=True):
     pod_sandbox_id: str = ""
     verbose: bool = False
 
 
-class PodSandboxStatusResponse(Message):
+class PodSandboxStatusResponse(Message, frozen=True):
     status: PodSandboxStatus | None = None
     info: dict[str, str] = {}
     containers_statuses: list[ContainerStatus] = []
     timestamp: int = 0
 
 
-class PortForwardRequest(Message):
+class PortForwardRequest(Message, frozen=True):
     pod_sandbox_id: str = ""
     port: list[int] = []
 
 
-class PortForwardResponse(Message):
+class PortForwardResponse(Message, frozen=True):
     url: str = ""
 
 
-class PortMapping(Message):
+class PortMapping(Message, frozen=True):
     protocol: Protocol = Protocol.TCP
     container_port: int = 0
     host_port: int = 0
     host_ip: str = ""
 
 
-class ProcessUsage(Message):
+class ProcessUsage(Message, frozen=True):
     timestamp: int = 0
     process_count: UInt64Value | None = None
 
 
-class PsiData(Message):
+class PsiData(Message, frozen=True):
     total: int = 0
     avg10: float = 0.0
     avg60: float = 0.0
     avg300: float = 0.0
 
 
-class PsiStats(Message):
+class PsiStats(Message, frozen=True):
     full: PsiData | None = None
     some: PsiData | None = None
 
 
-class PullImageRequest(Message):
+class PullImageRequest(Message, frozen=True):
     image: ImageSpec | None = None
     auth: AuthConfig | None = None
     sandbox_config: PodSandboxConfig | None = None
 
 
-class PullImageResponse(Message):
+class PullImageResponse(Message, frozen=True):
     image_ref: str = ""
 
 
-class RemoveContainerRequest(Message):
+class RemoveContainerRequest(Message, frozen=True):
     container_id: str = ""
 
 
-class RemoveContainerResponse(Message):
+class RemoveContainerResponse(Message, frozen=True):
     pass
 
 
-class RemoveImageRequest(Message):
+class RemoveImageRequest(Message, frozen=True):
     image: ImageSpec | None = None
 
 
-class RemoveImageResponse(Message):
+class RemoveImageResponse(Message, frozen=True):
     pass
 
 
-class RemovePodSandboxRequest(Message):
+class RemovePodSandboxRequest(Message, frozen=True):
     pod_sandbox_id: str = ""
 
 
-class RemovePodSandboxResponse(Message):
+class RemovePodSandboxResponse(Message, frozen=True):
     pass
 
 
-class ReopenContainerLogRequest(Message):
+class ReopenContainerLogRequest(Message, frozen=True):
     container_id: str = ""
 
 
-class ReopenContainerLogResponse(Message):
+class ReopenContainerLogResponse(Message, frozen=True):
     pass
 
 
-class RunPodSandboxRequest(Message):
+class RunPodSandboxRequest(Message, frozen=True):
     config: PodSandboxConfig | None = None
     runtime_handler: str = ""
 
 
-class RunPodSandboxResponse(Message):
+class RunPodSandboxResponse(Message, frozen=True):
     pod_sandbox_id: str = ""
 
 
-class RuntimeCondition(Message):
+class RuntimeCondition(Message, frozen=True):
     type: str = ""
     status: bool = False
     reason: str = ""
     message: str = ""
 
 
-class RuntimeConfig(Message):
+class RuntimeConfig(Message, frozen=True):
     network_config: NetworkConfig | None = None
 
 
-class RuntimeConfigRequest(Message):
+class RuntimeConfigRequest(Message, frozen=True):
     pass
 
 
-class RuntimeConfigResponse(Message):
+class RuntimeConfigResponse(Message, frozen=True):
     linux: LinuxRuntimeConfiguration | None = None
 
 
-class RuntimeFeatures(Message):
+class RuntimeFeatures(Message, frozen=True):
     supplemental_groups_policy: bool = False
     user_namespaces_host_network: bool = False
 
 
-class RuntimeHandler(Message):
+class RuntimeHandler(Message, frozen=True):
     name: str = ""
     features: RuntimeHandlerFeatures | None = None
 
 
-class RuntimeHandlerFeatures(Message):
+class RuntimeHandlerFeatures(Message, frozen=True):
     recursive_read_only_mounts: bool = False
     user_namespaces: bool = False
 
 
-class RuntimeStatus(Message):
+class RuntimeStatus(Message, frozen=True):
     conditions: list[RuntimeCondition] = []
 
 
-class SELinuxOption(Message):
+class SELinuxOption(Message, frozen=True):
     user: str = ""
     role: str = ""
     type: str = ""
     level: str = ""
 
 
-class SecurityProfile(Message):
-    profile_type: ProfileType | None = None
+class SecurityProfile(Message, frozen=True):
+    profile_type: SecurityProfileProfileType = SecurityProfileProfileType.RuntimeDefault
     localhost_ref: str = ""
 
 
-class StartContainerRequest(Message):
+class StartContainerRequest(Message, frozen=True):
     container_id: str = ""
 
 
-class StartContainerResponse(Message):
+class StartContainerResponse(Message, frozen=True):
     pass
 
 
-class StatusRequest(Message):
+class StatusRequest(Message, frozen=True):
     verbose: bool = False
 
 
-class StatusResponse(Message):
+class StatusResponse(Message, frozen=True):
     status: RuntimeStatus | None = None
     info: dict[str, str] = {}
     runtime_handlers: list[RuntimeHandler] = []
     features: RuntimeFeatures | None = None
 
 
-class StopContainerRequest(Message):
+class StopContainerRequest(Message, frozen=True):
     container_id: str = ""
     timeout: int = 0
 
 
-class StopContainerResponse(Message):
+class StopContainerResponse(Message, frozen=True):
     pass
 
 
-class StopPodSandboxRequest(Message):
+class StopPodSandboxRequest(Message, frozen=True):
     pod_sandbox_id: str = ""
 
 
-class StopPodSandboxResponse(Message):
+class StopPodSandboxResponse(Message, frozen=True):
     pass
 
 
-class StreamContainerStatsRequest(Message):
+class StreamContainerStatsRequest(Message, frozen=True):
     filter: ContainerStatsFilter | None = None
 
 
-class StreamContainerStatsResponse(Message):
+class StreamContainerStatsResponse(Message, frozen=True):
     container_stats: list[ContainerStats] = []
 
 
-class StreamContainersRequest(Message):
+class StreamContainersRequest(Message, frozen=True):
     filter: ContainerFilter | None = None
 
 
-class StreamContainersResponse(Message):
+class StreamContainersResponse(Message, frozen=True):
     containers: list[Container] = []
 
 
-class StreamImagesRequest(Message):
+class StreamImagesRequest(Message, frozen=True):
     filter: ImageFilter | None = None
 
 
-class StreamImagesResponse(Message):
+class StreamImagesResponse(Message, frozen=True):
     images: list[Image] = []
 
 
-class StreamPodSandboxMetricsRequest(Message):
+class StreamPodSandboxMetricsRequest(Message, frozen=True):
     pass
 
 
-class StreamPodSandboxMetricsResponse(Message):
+class StreamPodSandboxMetricsResponse(Message, frozen=True):
     pod_sandbox_metrics: list[PodSandboxMetrics] = []
 
 
-class StreamPodSandboxStatsRequest(Message):
+class StreamPodSandboxStatsRequest(Message, frozen=True):
     filter: PodSandboxStatsFilter | None = None
 
 
-class StreamPodSandboxStatsResponse(Message):
+class StreamPodSandboxStatsResponse(Message, frozen=True):
     pod_sandbox_stats: list[PodSandboxStats] = []
 
 
-class StreamPodSandboxesRequest(Message):
+class StreamPodSandboxesRequest(Message, frozen=True):
     filter: PodSandboxFilter | None = None
 
 
-class StreamPodSandboxesResponse(Message):
+class StreamPodSandboxesResponse(Message, frozen=True):
     pod_sandboxes: list[PodSandbox] = []
 
 
-class SwapUsage(Message):
+class SwapUsage(Message, frozen=True):
     timestamp: int = 0
     swap_available_bytes: UInt64Value | None = None
     swap_usage_bytes: UInt64Value | None = None
 
 
-class UInt64Value(Message):
+class UInt64Value(Message, frozen=True):
     value: int = 0
 
 
-class UpdateContainerResourcesRequest(Message):
+class UpdateContainerResourcesRequest(Message, frozen=True):
     container_id: str = ""
     linux: LinuxContainerResources | None = None
     windows: WindowsContainerResources | None = None
     annotations: dict[str, str] = {}
 
 
-class UpdateContainerResourcesResponse(Message):
+class UpdateContainerResourcesResponse(Message, frozen=True):
     pass
 
 
-class UpdatePodSandboxResourcesRequest(Message):
+class UpdatePodSandboxResourcesRequest(Message, frozen=True):
     pod_sandbox_id: str = ""
     overhead: LinuxContainerResources | None = None
     resources: LinuxContainerResources | None = None
 
 
-class UpdatePodSandboxResourcesResponse(Message):
+class UpdatePodSandboxResourcesResponse(Message, frozen=True):
     pass
 
 
-class UpdateRuntimeConfigRequest(Message):
+class UpdateRuntimeConfigRequest(Message, frozen=True):
     runtime_config: RuntimeConfig | None = None
 
 
-class UpdateRuntimeConfigResponse(Message):
+class UpdateRuntimeConfigResponse(Message, frozen=True):
     pass
 
 
-class UserNamespace(Message):
+class UserNamespace(Message, frozen=True):
     mode: NamespaceMode = NamespaceMode.POD
     uids: list[IDMapping] = []
     gids: list[IDMapping] = []
 
 
-class VersionRequest(Message):
+class VersionRequest(Message, frozen=True):
     version: str = ""
 
 
-class VersionResponse(Message):
+class VersionResponse(Message, frozen=True):
     version: str = ""
     runtime_name: str = ""
     runtime_version: str = ""
     runtime_api_version: str = ""
 
 
-class WindowsContainerConfig(Message):
+class WindowsContainerConfig(Message, frozen=True):
     resources: WindowsContainerResources | None = None
     security_context: WindowsContainerSecurityContext | None = None
 
 
-class WindowsContainerResources(Message):
+class WindowsContainerResources(Message, frozen=True):
     cpu_shares: int = 0
     cpu_count: int = 0
     cpu_maximum: int = 0
@@ -1049,37 +1049,37 @@ class WindowsContainerResources(Message):
     affinity_cpus: list[WindowsCpuGroupAffinity] = []
 
 
-class WindowsContainerSecurityContext(Message):
+class WindowsContainerSecurityContext(Message, frozen=True):
     run_as_username: str = ""
     credential_spec: str = ""
     host_process: bool = False
 
 
-class WindowsContainerStats(Message):
+class WindowsContainerStats(Message, frozen=True):
     attributes: ContainerAttributes | None = None
     cpu: WindowsCpuUsage | None = None
     memory: WindowsMemoryUsage | None = None
     writable_layer: WindowsFilesystemUsage | None = None
 
 
-class WindowsCpuGroupAffinity(Message):
+class WindowsCpuGroupAffinity(Message, frozen=True):
     cpu_mask: int = 0
     cpu_group: int = 0
 
 
-class WindowsCpuUsage(Message):
+class WindowsCpuUsage(Message, frozen=True):
     timestamp: int = 0
     usage_core_nano_seconds: UInt64Value | None = None
     usage_nano_cores: UInt64Value | None = None
 
 
-class WindowsFilesystemUsage(Message):
+class WindowsFilesystemUsage(Message, frozen=True):
     timestamp: int = 0
     fs_id: FilesystemIdentifier | None = None
     used_bytes: UInt64Value | None = None
 
 
-class WindowsMemoryUsage(Message):
+class WindowsMemoryUsage(Message, frozen=True):
     timestamp: int = 0
     working_set_bytes: UInt64Value | None = None
     available_bytes: UInt64Value | None = None
@@ -1087,11 +1087,11 @@ class WindowsMemoryUsage(Message):
     commit_memory_bytes: UInt64Value | None = None
 
 
-class WindowsNamespaceOption(Message):
+class WindowsNamespaceOption(Message, frozen=True):
     network: NamespaceMode = NamespaceMode.POD
 
 
-class WindowsNetworkInterfaceUsage(Message):
+class WindowsNetworkInterfaceUsage(Message, frozen=True):
     name: str = ""
     rx_bytes: UInt64Value | None = None
     rx_packets_dropped: UInt64Value | None = None
@@ -1099,17 +1099,17 @@ class WindowsNetworkInterfaceUsage(Message):
     tx_packets_dropped: UInt64Value | None = None
 
 
-class WindowsNetworkUsage(Message):
+class WindowsNetworkUsage(Message, frozen=True):
     timestamp: int = 0
     default_interface: WindowsNetworkInterfaceUsage | None = None
     interfaces: list[WindowsNetworkInterfaceUsage] = []
 
 
-class WindowsPodSandboxConfig(Message):
+class WindowsPodSandboxConfig(Message, frozen=True):
     security_context: WindowsSandboxSecurityContext | None = None
 
 
-class WindowsPodSandboxStats(Message):
+class WindowsPodSandboxStats(Message, frozen=True):
     cpu: WindowsCpuUsage | None = None
     memory: WindowsMemoryUsage | None = None
     network: WindowsNetworkUsage | None = None
@@ -1117,12 +1117,12 @@ class WindowsPodSandboxStats(Message):
     containers: list[WindowsContainerStats] = []
 
 
-class WindowsProcessUsage(Message):
+class WindowsProcessUsage(Message, frozen=True):
     timestamp: int = 0
     process_count: UInt64Value | None = None
 
 
-class WindowsSandboxSecurityContext(Message):
+class WindowsSandboxSecurityContext(Message, frozen=True):
     run_as_username: str = ""
     credential_spec: str = ""
     host_process: bool = False

@@ -8,30 +8,30 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 
 
-class ApplyConfiguration(Object, kw_only=True):
+class ApplyConfiguration(Object, frozen=True, kw_only=True):
     expression: str | None = None
 
 
-class AuditAnnotation(Object, kw_only=True):
+class AuditAnnotation(Object, frozen=True, kw_only=True):
     key: str
     value_expression: str
 
 
-class ExpressionWarning(Object, kw_only=True):
+class ExpressionWarning(Object, frozen=True, kw_only=True):
     field_ref: str
     warning: str
 
 
-class JSONPatch(Object, kw_only=True):
+class JSONPatch(Object, frozen=True, kw_only=True):
     expression: str | None = None
 
 
-class MatchCondition(Object, kw_only=True):
+class MatchCondition(Object, frozen=True, kw_only=True):
     expression: str
     name: str
 
 
-class MatchResources(Object, kw_only=True):
+class MatchResources(Object, frozen=True, kw_only=True):
     exclude_resource_rules: list[NamedRuleWithOperations] = []
     match_policy: str | None = None
     namespace_selector: meta_v1.LabelSelector | None = None
@@ -39,14 +39,14 @@ class MatchResources(Object, kw_only=True):
     resource_rules: list[NamedRuleWithOperations] = []
 
 
-class MutatingAdmissionPolicy(Object, kw_only=True):
+class MutatingAdmissionPolicy(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "MutatingAdmissionPolicy")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: MutatingAdmissionPolicySpec = msgspec.field(default_factory=lambda: MutatingAdmissionPolicySpec())
 
 
-class MutatingAdmissionPolicyBinding(Object, kw_only=True):
+class MutatingAdmissionPolicyBinding(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "MutatingAdmissionPolicyBinding")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -55,27 +55,27 @@ class MutatingAdmissionPolicyBinding(Object, kw_only=True):
     )
 
 
-class MutatingAdmissionPolicyBindingList(Object, kw_only=True):
+class MutatingAdmissionPolicyBindingList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     items: list[MutatingAdmissionPolicyBinding]
     kind: str = msgspec.field(default_factory=lambda: "MutatingAdmissionPolicyBindingList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class MutatingAdmissionPolicyBindingSpec(Object, kw_only=True):
+class MutatingAdmissionPolicyBindingSpec(Object, frozen=True, kw_only=True):
     match_resources: MatchResources | None = None
     param_ref: ParamRef | None = None
     policy_name: str | None = None
 
 
-class MutatingAdmissionPolicyList(Object, kw_only=True):
+class MutatingAdmissionPolicyList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     items: list[MutatingAdmissionPolicy]
     kind: str = msgspec.field(default_factory=lambda: "MutatingAdmissionPolicyList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class MutatingAdmissionPolicySpec(Object, kw_only=True):
+class MutatingAdmissionPolicySpec(Object, frozen=True, kw_only=True):
     failure_policy: str | None = None
     match_conditions: list[MatchCondition] = []
     match_constraints: MatchResources | None = None
@@ -85,7 +85,7 @@ class MutatingAdmissionPolicySpec(Object, kw_only=True):
     variables: list[Variable] = []
 
 
-class MutatingWebhook(Object, kw_only=True):
+class MutatingWebhook(Object, frozen=True, kw_only=True):
     admission_review_versions: list[str]
     client_config: WebhookClientConfig
     failure_policy: str | None = None
@@ -100,27 +100,27 @@ class MutatingWebhook(Object, kw_only=True):
     timeout_seconds: int | None = None
 
 
-class MutatingWebhookConfiguration(Object, kw_only=True):
+class MutatingWebhookConfiguration(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "MutatingWebhookConfiguration")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     webhooks: list[MutatingWebhook] = []
 
 
-class MutatingWebhookConfigurationList(Object, kw_only=True):
+class MutatingWebhookConfigurationList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     items: list[MutatingWebhookConfiguration]
     kind: str = msgspec.field(default_factory=lambda: "MutatingWebhookConfigurationList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class Mutation(Object, kw_only=True):
+class Mutation(Object, frozen=True, kw_only=True):
     apply_configuration: ApplyConfiguration | None = None
     json_patch: JSONPatch | None = None
     patch_type: str
 
 
-class NamedRuleWithOperations(Object, kw_only=True):
+class NamedRuleWithOperations(Object, frozen=True, kw_only=True):
     api_groups: list[str] = []
     api_versions: list[str] = []
     operations: list[str] = []
@@ -129,19 +129,19 @@ class NamedRuleWithOperations(Object, kw_only=True):
     scope: str | None = None
 
 
-class ParamKind(Object, kw_only=True):
+class ParamKind(Object, frozen=True, kw_only=True):
     api_version: str | None = None
     kind: str | None = None
 
 
-class ParamRef(Object, kw_only=True):
+class ParamRef(Object, frozen=True, kw_only=True):
     name: str | None = None
     namespace: str | None = None
     parameter_not_found_action: str | None = None
     selector: meta_v1.LabelSelector | None = None
 
 
-class RuleWithOperations(Object, kw_only=True):
+class RuleWithOperations(Object, frozen=True, kw_only=True):
     api_groups: list[str] = []
     api_versions: list[str] = []
     operations: list[str] = []
@@ -149,18 +149,18 @@ class RuleWithOperations(Object, kw_only=True):
     scope: str | None = None
 
 
-class ServiceReference(Object, kw_only=True, rename={"port": "port"}):
+class ServiceReference(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     name: str
     namespace: str
     path: str | None = None
     port: int | None = None
 
 
-class TypeChecking(Object, kw_only=True):
+class TypeChecking(Object, frozen=True, kw_only=True):
     expression_warnings: list[ExpressionWarning] = []
 
 
-class ValidatingAdmissionPolicy(Object, kw_only=True):
+class ValidatingAdmissionPolicy(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "ValidatingAdmissionPolicy")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -168,35 +168,35 @@ class ValidatingAdmissionPolicy(Object, kw_only=True):
     status: ValidatingAdmissionPolicyStatus = msgspec.field(default_factory=lambda: ValidatingAdmissionPolicyStatus())
 
 
-class ValidatingAdmissionPolicyBinding(Object, kw_only=True):
+class ValidatingAdmissionPolicyBinding(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "ValidatingAdmissionPolicyBinding")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: ValidatingAdmissionPolicyBindingSpec
 
 
-class ValidatingAdmissionPolicyBindingList(Object, kw_only=True):
+class ValidatingAdmissionPolicyBindingList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     items: list[ValidatingAdmissionPolicyBinding]
     kind: str = msgspec.field(default_factory=lambda: "ValidatingAdmissionPolicyBindingList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ValidatingAdmissionPolicyBindingSpec(Object, kw_only=True):
+class ValidatingAdmissionPolicyBindingSpec(Object, frozen=True, kw_only=True):
     match_resources: MatchResources | None = None
     param_ref: ParamRef | None = None
     policy_name: str
     validation_actions: list[str]
 
 
-class ValidatingAdmissionPolicyList(Object, kw_only=True):
+class ValidatingAdmissionPolicyList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     items: list[ValidatingAdmissionPolicy]
     kind: str = msgspec.field(default_factory=lambda: "ValidatingAdmissionPolicyList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ValidatingAdmissionPolicySpec(Object, kw_only=True):
+class ValidatingAdmissionPolicySpec(Object, frozen=True, kw_only=True):
     audit_annotations: list[AuditAnnotation] = []
     failure_policy: str | None = None
     match_conditions: list[MatchCondition] = []
@@ -206,13 +206,13 @@ class ValidatingAdmissionPolicySpec(Object, kw_only=True):
     variables: list[Variable] = []
 
 
-class ValidatingAdmissionPolicyStatus(Object, kw_only=True):
+class ValidatingAdmissionPolicyStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []
     observed_generation: int | None = None
     type_checking: TypeChecking | None = None
 
 
-class ValidatingWebhook(Object, kw_only=True):
+class ValidatingWebhook(Object, frozen=True, kw_only=True):
     admission_review_versions: list[str]
     client_config: WebhookClientConfig
     failure_policy: str | None = None
@@ -226,33 +226,33 @@ class ValidatingWebhook(Object, kw_only=True):
     timeout_seconds: int | None = None
 
 
-class ValidatingWebhookConfiguration(Object, kw_only=True):
+class ValidatingWebhookConfiguration(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "ValidatingWebhookConfiguration")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     webhooks: list[ValidatingWebhook] = []
 
 
-class ValidatingWebhookConfigurationList(Object, kw_only=True):
+class ValidatingWebhookConfigurationList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1")
     items: list[ValidatingWebhookConfiguration]
     kind: str = msgspec.field(default_factory=lambda: "ValidatingWebhookConfigurationList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class Validation(Object, kw_only=True):
+class Validation(Object, frozen=True, kw_only=True):
     expression: str
     message: str | None = None
     message_expression: str | None = None
     reason: str | None = None
 
 
-class Variable(Object, kw_only=True):
+class Variable(Object, frozen=True, kw_only=True):
     expression: str
     name: str
 
 
-class WebhookClientConfig(Object, kw_only=True):
+class WebhookClientConfig(Object, frozen=True, kw_only=True):
     ca_bundle: str | None = None
     service: ServiceReference | None = None
     url: str | None = None

@@ -8,20 +8,20 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 
 
-class ApplyConfiguration(Object, kw_only=True):
+class ApplyConfiguration(Object, frozen=True, kw_only=True):
     expression: str | None = None
 
 
-class JSONPatch(Object, kw_only=True):
+class JSONPatch(Object, frozen=True, kw_only=True):
     expression: str | None = None
 
 
-class MatchCondition(Object, kw_only=True):
+class MatchCondition(Object, frozen=True, kw_only=True):
     expression: str
     name: str
 
 
-class MatchResources(Object, kw_only=True):
+class MatchResources(Object, frozen=True, kw_only=True):
     exclude_resource_rules: list[NamedRuleWithOperations] = []
     match_policy: str | None = None
     namespace_selector: meta_v1.LabelSelector | None = None
@@ -29,14 +29,14 @@ class MatchResources(Object, kw_only=True):
     resource_rules: list[NamedRuleWithOperations] = []
 
 
-class MutatingAdmissionPolicy(Object, kw_only=True):
+class MutatingAdmissionPolicy(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1beta1")
     kind: str = msgspec.field(default_factory=lambda: "MutatingAdmissionPolicy")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: MutatingAdmissionPolicySpec = msgspec.field(default_factory=lambda: MutatingAdmissionPolicySpec())
 
 
-class MutatingAdmissionPolicyBinding(Object, kw_only=True):
+class MutatingAdmissionPolicyBinding(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1beta1")
     kind: str = msgspec.field(default_factory=lambda: "MutatingAdmissionPolicyBinding")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -45,27 +45,27 @@ class MutatingAdmissionPolicyBinding(Object, kw_only=True):
     )
 
 
-class MutatingAdmissionPolicyBindingList(Object, kw_only=True):
+class MutatingAdmissionPolicyBindingList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1beta1")
     items: list[MutatingAdmissionPolicyBinding]
     kind: str = msgspec.field(default_factory=lambda: "MutatingAdmissionPolicyBindingList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class MutatingAdmissionPolicyBindingSpec(Object, kw_only=True):
+class MutatingAdmissionPolicyBindingSpec(Object, frozen=True, kw_only=True):
     match_resources: MatchResources | None = None
     param_ref: ParamRef | None = None
     policy_name: str | None = None
 
 
-class MutatingAdmissionPolicyList(Object, kw_only=True):
+class MutatingAdmissionPolicyList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "admissionregistration.k8s.io/v1beta1")
     items: list[MutatingAdmissionPolicy]
     kind: str = msgspec.field(default_factory=lambda: "MutatingAdmissionPolicyList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class MutatingAdmissionPolicySpec(Object, kw_only=True):
+class MutatingAdmissionPolicySpec(Object, frozen=True, kw_only=True):
     failure_policy: str | None = None
     match_conditions: list[MatchCondition] = []
     match_constraints: MatchResources | None = None
@@ -75,13 +75,13 @@ class MutatingAdmissionPolicySpec(Object, kw_only=True):
     variables: list[Variable] = []
 
 
-class Mutation(Object, kw_only=True):
+class Mutation(Object, frozen=True, kw_only=True):
     apply_configuration: ApplyConfiguration | None = None
     json_patch: JSONPatch | None = None
     patch_type: str
 
 
-class NamedRuleWithOperations(Object, kw_only=True):
+class NamedRuleWithOperations(Object, frozen=True, kw_only=True):
     api_groups: list[str] = []
     api_versions: list[str] = []
     operations: list[str] = []
@@ -90,18 +90,18 @@ class NamedRuleWithOperations(Object, kw_only=True):
     scope: str | None = None
 
 
-class ParamKind(Object, kw_only=True):
+class ParamKind(Object, frozen=True, kw_only=True):
     api_version: str | None = None
     kind: str | None = None
 
 
-class ParamRef(Object, kw_only=True):
+class ParamRef(Object, frozen=True, kw_only=True):
     name: str | None = None
     namespace: str | None = None
     parameter_not_found_action: str | None = None
     selector: meta_v1.LabelSelector | None = None
 
 
-class Variable(Object, kw_only=True):
+class Variable(Object, frozen=True, kw_only=True):
     expression: str
     name: str

@@ -10,7 +10,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object, Time
 
 
-class CustomResourceColumnDefinition(Object, kw_only=True):
+class CustomResourceColumnDefinition(Object, frozen=True, kw_only=True):
     description: str | None = None
     format: str | None = None
     json_path: str
@@ -19,12 +19,12 @@ class CustomResourceColumnDefinition(Object, kw_only=True):
     type: str
 
 
-class CustomResourceConversion(Object, kw_only=True):
+class CustomResourceConversion(Object, frozen=True, kw_only=True):
     strategy: str
     webhook: WebhookConversion | None = None
 
 
-class CustomResourceDefinition(Object, kw_only=True):
+class CustomResourceDefinition(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apiextensions.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "CustomResourceDefinition")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -32,7 +32,7 @@ class CustomResourceDefinition(Object, kw_only=True):
     status: CustomResourceDefinitionStatus = msgspec.field(default_factory=lambda: CustomResourceDefinitionStatus())
 
 
-class CustomResourceDefinitionCondition(Object, kw_only=True):
+class CustomResourceDefinitionCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str | None = None
     observed_generation: int | None = None
@@ -41,14 +41,14 @@ class CustomResourceDefinitionCondition(Object, kw_only=True):
     type: str
 
 
-class CustomResourceDefinitionList(Object, kw_only=True):
+class CustomResourceDefinitionList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apiextensions.k8s.io/v1")
     items: list[CustomResourceDefinition]
     kind: str = msgspec.field(default_factory=lambda: "CustomResourceDefinitionList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class CustomResourceDefinitionNames(Object, kw_only=True):
+class CustomResourceDefinitionNames(Object, frozen=True, kw_only=True):
     categories: list[str] = []
     kind: str
     list_kind: str | None = None
@@ -57,7 +57,7 @@ class CustomResourceDefinitionNames(Object, kw_only=True):
     singular: str | None = None
 
 
-class CustomResourceDefinitionSpec(Object, kw_only=True):
+class CustomResourceDefinitionSpec(Object, frozen=True, kw_only=True):
     conversion: CustomResourceConversion | None = None
     group: str
     names: CustomResourceDefinitionNames
@@ -66,14 +66,14 @@ class CustomResourceDefinitionSpec(Object, kw_only=True):
     versions: list[CustomResourceDefinitionVersion]
 
 
-class CustomResourceDefinitionStatus(Object, kw_only=True):
+class CustomResourceDefinitionStatus(Object, frozen=True, kw_only=True):
     accepted_names: CustomResourceDefinitionNames | None = None
     conditions: list[CustomResourceDefinitionCondition] = []
     observed_generation: int | None = None
     stored_versions: list[str] = []
 
 
-class CustomResourceDefinitionVersion(Object, kw_only=True, rename={"schema": "schema"}):
+class CustomResourceDefinitionVersion(Object, frozen=True, kw_only=True, rename={"schema": "schema"}):
     additional_printer_columns: list[CustomResourceColumnDefinition] = []
     deprecated: bool | None = None
     deprecation_warning: str | None = None
@@ -85,27 +85,27 @@ class CustomResourceDefinitionVersion(Object, kw_only=True, rename={"schema": "s
     subresources: CustomResourceSubresources | None = None
 
 
-class CustomResourceSubresourceScale(Object, kw_only=True):
+class CustomResourceSubresourceScale(Object, frozen=True, kw_only=True):
     label_selector_path: str | None = None
     spec_replicas_path: str
     status_replicas_path: str
 
 
-class CustomResourceSubresources(Object, kw_only=True):
+class CustomResourceSubresources(Object, frozen=True, kw_only=True):
     scale: CustomResourceSubresourceScale | None = None
     status: Any = None
 
 
-class CustomResourceValidation(Object, kw_only=True):
+class CustomResourceValidation(Object, frozen=True, kw_only=True):
     open_apiv3_schema: JSONSchemaProps | None = None
 
 
-class ExternalDocumentation(Object, kw_only=True):
+class ExternalDocumentation(Object, frozen=True, kw_only=True):
     description: str | None = None
     url: str | None = None
 
 
-class JSONSchemaProps(Object, kw_only=True):
+class JSONSchemaProps(Object, frozen=True, kw_only=True):
     ref: str | None = None
     schema: str | None = None
     additional_items: Any = None
@@ -152,18 +152,18 @@ class JSONSchemaProps(Object, kw_only=True):
     x_kubernetes_validations: list[ValidationRule] = []
 
 
-class SelectableField(Object, kw_only=True):
+class SelectableField(Object, frozen=True, kw_only=True):
     json_path: str
 
 
-class ServiceReference(Object, kw_only=True, rename={"port": "port"}):
+class ServiceReference(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     name: str
     namespace: str
     path: str | None = None
     port: int | None = None
 
 
-class ValidationRule(Object, kw_only=True):
+class ValidationRule(Object, frozen=True, kw_only=True):
     field_path: str | None = None
     message: str | None = None
     message_expression: str | None = None
@@ -172,12 +172,12 @@ class ValidationRule(Object, kw_only=True):
     rule: str
 
 
-class WebhookClientConfig(Object, kw_only=True):
+class WebhookClientConfig(Object, frozen=True, kw_only=True):
     ca_bundle: str | None = None
     service: ServiceReference | None = None
     url: str | None = None
 
 
-class WebhookConversion(Object, kw_only=True):
+class WebhookConversion(Object, frozen=True, kw_only=True):
     client_config: WebhookClientConfig | None = None
     conversion_review_versions: list[str]

@@ -8,7 +8,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object, Time
 
 
-class APIService(Object, kw_only=True):
+class APIService(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apiregistration.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "APIService")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -16,7 +16,7 @@ class APIService(Object, kw_only=True):
     status: APIServiceStatus = msgspec.field(default_factory=lambda: APIServiceStatus())
 
 
-class APIServiceCondition(Object, kw_only=True):
+class APIServiceCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str | None = None
     reason: str | None = None
@@ -24,14 +24,14 @@ class APIServiceCondition(Object, kw_only=True):
     type: str
 
 
-class APIServiceList(Object, kw_only=True):
+class APIServiceList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apiregistration.k8s.io/v1")
     items: list[APIService]
     kind: str = msgspec.field(default_factory=lambda: "APIServiceList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class APIServiceSpec(Object, kw_only=True):
+class APIServiceSpec(Object, frozen=True, kw_only=True):
     ca_bundle: str | None = None
     group: str | None = None
     group_priority_minimum: int
@@ -41,11 +41,11 @@ class APIServiceSpec(Object, kw_only=True):
     version_priority: int
 
 
-class APIServiceStatus(Object, kw_only=True):
+class APIServiceStatus(Object, frozen=True, kw_only=True):
     conditions: list[APIServiceCondition] = []
 
 
-class ServiceReference(Object, kw_only=True, rename={"port": "port"}):
+class ServiceReference(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     name: str | None = None
     namespace: str | None = None
     port: int | None = None

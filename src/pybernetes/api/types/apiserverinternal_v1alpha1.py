@@ -10,14 +10,14 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object, Time
 
 
-class ServerStorageVersion(Object, kw_only=True):
+class ServerStorageVersion(Object, frozen=True, kw_only=True):
     api_server_id: str
     decodable_versions: list[str]
     encoding_version: str
     served_versions: list[str] = []
 
 
-class StorageVersion(Object, kw_only=True):
+class StorageVersion(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "internal.apiserver.k8s.io/v1alpha1")
     kind: str = msgspec.field(default_factory=lambda: "StorageVersion")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -25,7 +25,7 @@ class StorageVersion(Object, kw_only=True):
     status: StorageVersionStatus = msgspec.field(default_factory=lambda: StorageVersionStatus())
 
 
-class StorageVersionCondition(Object, kw_only=True):
+class StorageVersionCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str
     observed_generation: int | None = None
@@ -34,14 +34,14 @@ class StorageVersionCondition(Object, kw_only=True):
     type: str
 
 
-class StorageVersionList(Object, kw_only=True):
+class StorageVersionList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "internal.apiserver.k8s.io/v1alpha1")
     items: list[StorageVersion]
     kind: str = msgspec.field(default_factory=lambda: "StorageVersionList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class StorageVersionStatus(Object, kw_only=True):
+class StorageVersionStatus(Object, frozen=True, kw_only=True):
     common_encoding_version: str | None = None
     conditions: list[StorageVersionCondition] = []
     storage_versions: list[ServerStorageVersion] = []

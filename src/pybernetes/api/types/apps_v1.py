@@ -10,7 +10,7 @@ from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.api.types.base import IntOrString, Object, Time
 
 
-class ControllerRevision(Object, kw_only=True):
+class ControllerRevision(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apps/v1")
     data: Any = None
     kind: str = msgspec.field(default_factory=lambda: "ControllerRevision")
@@ -18,14 +18,14 @@ class ControllerRevision(Object, kw_only=True):
     revision: int
 
 
-class ControllerRevisionList(Object, kw_only=True):
+class ControllerRevisionList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apps/v1")
     items: list[ControllerRevision]
     kind: str = msgspec.field(default_factory=lambda: "ControllerRevisionList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class DaemonSet(Object, kw_only=True):
+class DaemonSet(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apps/v1")
     kind: str = msgspec.field(default_factory=lambda: "DaemonSet")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -33,7 +33,7 @@ class DaemonSet(Object, kw_only=True):
     status: DaemonSetStatus = msgspec.field(default_factory=lambda: DaemonSetStatus())
 
 
-class DaemonSetCondition(Object, kw_only=True):
+class DaemonSetCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str | None = None
     reason: str | None = None
@@ -41,22 +41,22 @@ class DaemonSetCondition(Object, kw_only=True):
     type: str
 
 
-class DaemonSetList(Object, kw_only=True):
+class DaemonSetList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apps/v1")
     items: list[DaemonSet]
     kind: str = msgspec.field(default_factory=lambda: "DaemonSetList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class DaemonSetSpec(Object, kw_only=True):
+class DaemonSetSpec(Object, frozen=True, kw_only=True):
     min_ready_seconds: int | None = None
     revision_history_limit: int | None = None
     selector: meta_v1.LabelSelector
-    template: core_v1.PodTemplateSpec = msgspec.field(default_factory=lambda: core_v1.PodTemplateSpec())
+    template: core_v1.PodTemplateSpec
     update_strategy: DaemonSetUpdateStrategy | None = None
 
 
-class DaemonSetStatus(Object, kw_only=True):
+class DaemonSetStatus(Object, frozen=True, kw_only=True):
     collision_count: int | None = None
     conditions: list[DaemonSetCondition] = []
     current_number_scheduled: int = 0
@@ -69,12 +69,12 @@ class DaemonSetStatus(Object, kw_only=True):
     updated_number_scheduled: int | None = None
 
 
-class DaemonSetUpdateStrategy(Object, kw_only=True):
+class DaemonSetUpdateStrategy(Object, frozen=True, kw_only=True):
     rolling_update: RollingUpdateDaemonSet | None = None
     type: str | None = None
 
 
-class Deployment(Object, kw_only=True):
+class Deployment(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apps/v1")
     kind: str = msgspec.field(default_factory=lambda: "Deployment")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -82,7 +82,7 @@ class Deployment(Object, kw_only=True):
     status: DeploymentStatus = msgspec.field(default_factory=lambda: DeploymentStatus())
 
 
-class DeploymentCondition(Object, kw_only=True):
+class DeploymentCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     last_update_time: Time | None = None
     message: str | None = None
@@ -91,14 +91,14 @@ class DeploymentCondition(Object, kw_only=True):
     type: str
 
 
-class DeploymentList(Object, kw_only=True):
+class DeploymentList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apps/v1")
     items: list[Deployment]
     kind: str = msgspec.field(default_factory=lambda: "DeploymentList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class DeploymentSpec(Object, kw_only=True):
+class DeploymentSpec(Object, frozen=True, kw_only=True):
     min_ready_seconds: int | None = None
     paused: bool | None = None
     progress_deadline_seconds: int | None = None
@@ -106,10 +106,10 @@ class DeploymentSpec(Object, kw_only=True):
     revision_history_limit: int | None = None
     selector: meta_v1.LabelSelector
     strategy: DeploymentStrategy | None = None
-    template: core_v1.PodTemplateSpec = msgspec.field(default_factory=lambda: core_v1.PodTemplateSpec())
+    template: core_v1.PodTemplateSpec
 
 
-class DeploymentStatus(Object, kw_only=True):
+class DeploymentStatus(Object, frozen=True, kw_only=True):
     available_replicas: int | None = None
     collision_count: int | None = None
     conditions: list[DeploymentCondition] = []
@@ -121,12 +121,12 @@ class DeploymentStatus(Object, kw_only=True):
     updated_replicas: int | None = None
 
 
-class DeploymentStrategy(Object, kw_only=True):
+class DeploymentStrategy(Object, frozen=True, kw_only=True):
     rolling_update: RollingUpdateDeployment | None = None
     type: str | None = None
 
 
-class ReplicaSet(Object, kw_only=True):
+class ReplicaSet(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apps/v1")
     kind: str = msgspec.field(default_factory=lambda: "ReplicaSet")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -134,7 +134,7 @@ class ReplicaSet(Object, kw_only=True):
     status: ReplicaSetStatus = msgspec.field(default_factory=lambda: ReplicaSetStatus())
 
 
-class ReplicaSetCondition(Object, kw_only=True):
+class ReplicaSetCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str | None = None
     reason: str | None = None
@@ -142,21 +142,21 @@ class ReplicaSetCondition(Object, kw_only=True):
     type: str
 
 
-class ReplicaSetList(Object, kw_only=True):
+class ReplicaSetList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apps/v1")
     items: list[ReplicaSet]
     kind: str = msgspec.field(default_factory=lambda: "ReplicaSetList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ReplicaSetSpec(Object, kw_only=True):
+class ReplicaSetSpec(Object, frozen=True, kw_only=True):
     min_ready_seconds: int | None = None
     replicas: int | None = None
     selector: meta_v1.LabelSelector
-    template: core_v1.PodTemplateSpec = msgspec.field(default_factory=lambda: core_v1.PodTemplateSpec())
+    template: core_v1.PodTemplateSpec
 
 
-class ReplicaSetStatus(Object, kw_only=True):
+class ReplicaSetStatus(Object, frozen=True, kw_only=True):
     available_replicas: int | None = None
     conditions: list[ReplicaSetCondition] = []
     fully_labeled_replicas: int | None = None
@@ -166,22 +166,22 @@ class ReplicaSetStatus(Object, kw_only=True):
     terminating_replicas: int | None = None
 
 
-class RollingUpdateDaemonSet(Object, kw_only=True):
+class RollingUpdateDaemonSet(Object, frozen=True, kw_only=True):
     max_surge: IntOrString | None = None
     max_unavailable: IntOrString | None = None
 
 
-class RollingUpdateDeployment(Object, kw_only=True):
+class RollingUpdateDeployment(Object, frozen=True, kw_only=True):
     max_surge: IntOrString | None = None
     max_unavailable: IntOrString | None = None
 
 
-class RollingUpdateStatefulSetStrategy(Object, kw_only=True):
+class RollingUpdateStatefulSetStrategy(Object, frozen=True, kw_only=True):
     max_unavailable: IntOrString | None = None
     partition: int | None = None
 
 
-class StatefulSet(Object, kw_only=True):
+class StatefulSet(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apps/v1")
     kind: str = msgspec.field(default_factory=lambda: "StatefulSet")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -189,7 +189,7 @@ class StatefulSet(Object, kw_only=True):
     status: StatefulSetStatus = msgspec.field(default_factory=lambda: StatefulSetStatus())
 
 
-class StatefulSetCondition(Object, kw_only=True):
+class StatefulSetCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str | None = None
     reason: str | None = None
@@ -197,23 +197,23 @@ class StatefulSetCondition(Object, kw_only=True):
     type: str
 
 
-class StatefulSetList(Object, kw_only=True):
+class StatefulSetList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "apps/v1")
     items: list[StatefulSet]
     kind: str = msgspec.field(default_factory=lambda: "StatefulSetList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class StatefulSetOrdinals(Object, kw_only=True):
+class StatefulSetOrdinals(Object, frozen=True, kw_only=True):
     start: int | None = None
 
 
-class StatefulSetPersistentVolumeClaimRetentionPolicy(Object, kw_only=True):
+class StatefulSetPersistentVolumeClaimRetentionPolicy(Object, frozen=True, kw_only=True):
     when_deleted: str | None = None
     when_scaled: str | None = None
 
 
-class StatefulSetSpec(Object, kw_only=True):
+class StatefulSetSpec(Object, frozen=True, kw_only=True):
     min_ready_seconds: int | None = None
     ordinals: StatefulSetOrdinals | None = None
     persistent_volume_claim_retention_policy: StatefulSetPersistentVolumeClaimRetentionPolicy | None = None
@@ -222,12 +222,12 @@ class StatefulSetSpec(Object, kw_only=True):
     revision_history_limit: int | None = None
     selector: meta_v1.LabelSelector
     service_name: str | None = None
-    template: core_v1.PodTemplateSpec = msgspec.field(default_factory=lambda: core_v1.PodTemplateSpec())
+    template: core_v1.PodTemplateSpec
     update_strategy: StatefulSetUpdateStrategy | None = None
     volume_claim_templates: list[core_v1.PersistentVolumeClaim] = []
 
 
-class StatefulSetStatus(Object, kw_only=True):
+class StatefulSetStatus(Object, frozen=True, kw_only=True):
     available_replicas: int | None = None
     collision_count: int | None = None
     conditions: list[StatefulSetCondition] = []
@@ -240,6 +240,6 @@ class StatefulSetStatus(Object, kw_only=True):
     updated_replicas: int | None = None
 
 
-class StatefulSetUpdateStrategy(Object, kw_only=True):
+class StatefulSetUpdateStrategy(Object, frozen=True, kw_only=True):
     rolling_update: RollingUpdateStatefulSetStrategy | None = None
     type: str | None = None

@@ -8,25 +8,25 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object, Time
 
 
-class BoundObjectReference(Object, kw_only=True):
+class BoundObjectReference(Object, frozen=True, kw_only=True):
     api_version: str | None = None
     kind: str | None = None
     name: str | None = None
     uid: str | None = None
 
 
-class SelfSubjectReview(Object, kw_only=True):
+class SelfSubjectReview(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "authentication.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "SelfSubjectReview")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     status: SelfSubjectReviewStatus = msgspec.field(default_factory=lambda: SelfSubjectReviewStatus())
 
 
-class SelfSubjectReviewStatus(Object, kw_only=True):
+class SelfSubjectReviewStatus(Object, frozen=True, kw_only=True):
     user_info: UserInfo | None = None
 
 
-class TokenRequest(Object, kw_only=True):
+class TokenRequest(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "authentication.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "TokenRequest")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -34,18 +34,18 @@ class TokenRequest(Object, kw_only=True):
     status: TokenRequestStatus = msgspec.field(default_factory=lambda: TokenRequestStatus())
 
 
-class TokenRequestSpec(Object, kw_only=True):
+class TokenRequestSpec(Object, frozen=True, kw_only=True):
     audiences: list[str] = []
     bound_object_ref: BoundObjectReference | None = None
     expiration_seconds: int | None = None
 
 
-class TokenRequestStatus(Object, kw_only=True):
+class TokenRequestStatus(Object, frozen=True, kw_only=True):
     expiration_timestamp: Time | None = None
     token: str | None = None
 
 
-class TokenReview(Object, kw_only=True):
+class TokenReview(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "authentication.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "TokenReview")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -53,19 +53,19 @@ class TokenReview(Object, kw_only=True):
     status: TokenReviewStatus = msgspec.field(default_factory=lambda: TokenReviewStatus())
 
 
-class TokenReviewSpec(Object, kw_only=True):
+class TokenReviewSpec(Object, frozen=True, kw_only=True):
     audiences: list[str] = []
     token: str
 
 
-class TokenReviewStatus(Object, kw_only=True):
+class TokenReviewStatus(Object, frozen=True, kw_only=True):
     audiences: list[str] = []
     authenticated: bool | None = None
     error: str | None = None
     user: UserInfo | None = None
 
 
-class UserInfo(Object, kw_only=True):
+class UserInfo(Object, frozen=True, kw_only=True):
     extra: dict[str, list[str]] = {}
     groups: list[str] = []
     uid: str | None = None

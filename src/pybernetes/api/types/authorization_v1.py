@@ -8,17 +8,17 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 
 
-class FieldSelectorAttributes(Object, kw_only=True):
+class FieldSelectorAttributes(Object, frozen=True, kw_only=True):
     raw_selector: str | None = None
     requirements: list[meta_v1.FieldSelectorRequirement] = []
 
 
-class LabelSelectorAttributes(Object, kw_only=True):
+class LabelSelectorAttributes(Object, frozen=True, kw_only=True):
     raw_selector: str | None = None
     requirements: list[meta_v1.LabelSelectorRequirement] = []
 
 
-class LocalSubjectAccessReview(Object, kw_only=True):
+class LocalSubjectAccessReview(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "authorization.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "LocalSubjectAccessReview")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -26,17 +26,17 @@ class LocalSubjectAccessReview(Object, kw_only=True):
     status: SubjectAccessReviewStatus = msgspec.field(default_factory=lambda: SubjectAccessReviewStatus())
 
 
-class NonResourceAttributes(Object, kw_only=True):
+class NonResourceAttributes(Object, frozen=True, kw_only=True):
     path: str | None = None
     verb: str | None = None
 
 
-class NonResourceRule(Object, kw_only=True):
+class NonResourceRule(Object, frozen=True, kw_only=True):
     non_resource_urls: list[str] = []
     verbs: list[str]
 
 
-class ResourceAttributes(Object, kw_only=True):
+class ResourceAttributes(Object, frozen=True, kw_only=True):
     field_selector: FieldSelectorAttributes | None = None
     group: str | None = None
     label_selector: LabelSelectorAttributes | None = None
@@ -48,14 +48,14 @@ class ResourceAttributes(Object, kw_only=True):
     version: str | None = None
 
 
-class ResourceRule(Object, kw_only=True):
+class ResourceRule(Object, frozen=True, kw_only=True):
     api_groups: list[str] = []
     resource_names: list[str] = []
     resources: list[str] = []
     verbs: list[str]
 
 
-class SelfSubjectAccessReview(Object, kw_only=True):
+class SelfSubjectAccessReview(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "authorization.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "SelfSubjectAccessReview")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -63,12 +63,12 @@ class SelfSubjectAccessReview(Object, kw_only=True):
     status: SubjectAccessReviewStatus = msgspec.field(default_factory=lambda: SubjectAccessReviewStatus())
 
 
-class SelfSubjectAccessReviewSpec(Object, kw_only=True):
+class SelfSubjectAccessReviewSpec(Object, frozen=True, kw_only=True):
     non_resource_attributes: NonResourceAttributes | None = None
     resource_attributes: ResourceAttributes | None = None
 
 
-class SelfSubjectRulesReview(Object, kw_only=True):
+class SelfSubjectRulesReview(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "authorization.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "SelfSubjectRulesReview")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -76,11 +76,11 @@ class SelfSubjectRulesReview(Object, kw_only=True):
     status: SubjectRulesReviewStatus = msgspec.field(default_factory=lambda: SubjectRulesReviewStatus())
 
 
-class SelfSubjectRulesReviewSpec(Object, kw_only=True):
+class SelfSubjectRulesReviewSpec(Object, frozen=True, kw_only=True):
     namespace: str | None = None
 
 
-class SubjectAccessReview(Object, kw_only=True):
+class SubjectAccessReview(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "authorization.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "SubjectAccessReview")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -88,7 +88,7 @@ class SubjectAccessReview(Object, kw_only=True):
     status: SubjectAccessReviewStatus = msgspec.field(default_factory=lambda: SubjectAccessReviewStatus())
 
 
-class SubjectAccessReviewSpec(Object, kw_only=True):
+class SubjectAccessReviewSpec(Object, frozen=True, kw_only=True):
     extra: dict[str, list[str]] = {}
     groups: list[str] = []
     non_resource_attributes: NonResourceAttributes | None = None
@@ -97,14 +97,14 @@ class SubjectAccessReviewSpec(Object, kw_only=True):
     user: str | None = None
 
 
-class SubjectAccessReviewStatus(Object, kw_only=True):
+class SubjectAccessReviewStatus(Object, frozen=True, kw_only=True):
     allowed: bool = False
     denied: bool | None = None
     evaluation_error: str | None = None
     reason: str | None = None
 
 
-class SubjectRulesReviewStatus(Object, kw_only=True):
+class SubjectRulesReviewStatus(Object, frozen=True, kw_only=True):
     evaluation_error: str | None = None
     incomplete: bool = False
     non_resource_rules: list[NonResourceRule] = []

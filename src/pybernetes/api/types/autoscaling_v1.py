@@ -8,13 +8,13 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object, Time
 
 
-class CrossVersionObjectReference(Object, kw_only=True):
+class CrossVersionObjectReference(Object, frozen=True, kw_only=True):
     api_version: str | None = None
     kind: str
     name: str
 
 
-class HorizontalPodAutoscaler(Object, kw_only=True):
+class HorizontalPodAutoscaler(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "autoscaling/v1")
     kind: str = msgspec.field(default_factory=lambda: "HorizontalPodAutoscaler")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -22,21 +22,21 @@ class HorizontalPodAutoscaler(Object, kw_only=True):
     status: HorizontalPodAutoscalerStatus = msgspec.field(default_factory=lambda: HorizontalPodAutoscalerStatus())
 
 
-class HorizontalPodAutoscalerList(Object, kw_only=True):
+class HorizontalPodAutoscalerList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "autoscaling/v1")
     items: list[HorizontalPodAutoscaler]
     kind: str = msgspec.field(default_factory=lambda: "HorizontalPodAutoscalerList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class HorizontalPodAutoscalerSpec(Object, kw_only=True):
+class HorizontalPodAutoscalerSpec(Object, frozen=True, kw_only=True):
     max_replicas: int
     min_replicas: int | None = None
     scale_target_ref: CrossVersionObjectReference
     target_cpu_utilization_percentage: int | None = None
 
 
-class HorizontalPodAutoscalerStatus(Object, kw_only=True):
+class HorizontalPodAutoscalerStatus(Object, frozen=True, kw_only=True):
     current_cpu_utilization_percentage: int | None = None
     current_replicas: int = 0
     desired_replicas: int = 0
@@ -44,7 +44,7 @@ class HorizontalPodAutoscalerStatus(Object, kw_only=True):
     observed_generation: int | None = None
 
 
-class Scale(Object, kw_only=True):
+class Scale(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "autoscaling/v1")
     kind: str = msgspec.field(default_factory=lambda: "Scale")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -52,10 +52,10 @@ class Scale(Object, kw_only=True):
     status: ScaleStatus = msgspec.field(default_factory=lambda: ScaleStatus())
 
 
-class ScaleSpec(Object, kw_only=True):
+class ScaleSpec(Object, frozen=True, kw_only=True):
     replicas: int | None = None
 
 
-class ScaleStatus(Object, kw_only=True):
+class ScaleStatus(Object, frozen=True, kw_only=True):
     replicas: int = 0
     selector: str | None = None

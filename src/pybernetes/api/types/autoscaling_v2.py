@@ -8,48 +8,48 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object, Quantity, Time
 
 
-class ContainerResourceMetricSource(Object, kw_only=True):
+class ContainerResourceMetricSource(Object, frozen=True, kw_only=True):
     container: str
     name: str
     target: MetricTarget
 
 
-class ContainerResourceMetricStatus(Object, kw_only=True):
+class ContainerResourceMetricStatus(Object, frozen=True, kw_only=True):
     container: str = ""
     current: MetricValueStatus
     name: str = ""
 
 
-class CrossVersionObjectReference(Object, kw_only=True):
+class CrossVersionObjectReference(Object, frozen=True, kw_only=True):
     api_version: str | None = None
     kind: str
     name: str
 
 
-class ExternalMetricSource(Object, kw_only=True):
+class ExternalMetricSource(Object, frozen=True, kw_only=True):
     metric: MetricIdentifier
     target: MetricTarget
 
 
-class ExternalMetricStatus(Object, kw_only=True):
+class ExternalMetricStatus(Object, frozen=True, kw_only=True):
     current: MetricValueStatus
     metric: MetricIdentifier
 
 
-class HPAScalingPolicy(Object, kw_only=True):
+class HPAScalingPolicy(Object, frozen=True, kw_only=True):
     period_seconds: int
     type: str
     value: int
 
 
-class HPAScalingRules(Object, kw_only=True):
+class HPAScalingRules(Object, frozen=True, kw_only=True):
     policies: list[HPAScalingPolicy] = []
     select_policy: str | None = None
     stabilization_window_seconds: int | None = None
     tolerance: Quantity | None = None
 
 
-class HorizontalPodAutoscaler(Object, kw_only=True):
+class HorizontalPodAutoscaler(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "autoscaling/v2")
     kind: str = msgspec.field(default_factory=lambda: "HorizontalPodAutoscaler")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -57,12 +57,12 @@ class HorizontalPodAutoscaler(Object, kw_only=True):
     status: HorizontalPodAutoscalerStatus = msgspec.field(default_factory=lambda: HorizontalPodAutoscalerStatus())
 
 
-class HorizontalPodAutoscalerBehavior(Object, kw_only=True):
+class HorizontalPodAutoscalerBehavior(Object, frozen=True, kw_only=True):
     scale_down: HPAScalingRules | None = None
     scale_up: HPAScalingRules | None = None
 
 
-class HorizontalPodAutoscalerCondition(Object, kw_only=True):
+class HorizontalPodAutoscalerCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str | None = None
     reason: str | None = None
@@ -70,14 +70,14 @@ class HorizontalPodAutoscalerCondition(Object, kw_only=True):
     type: str
 
 
-class HorizontalPodAutoscalerList(Object, kw_only=True):
+class HorizontalPodAutoscalerList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "autoscaling/v2")
     items: list[HorizontalPodAutoscaler]
     kind: str = msgspec.field(default_factory=lambda: "HorizontalPodAutoscalerList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class HorizontalPodAutoscalerSpec(Object, kw_only=True):
+class HorizontalPodAutoscalerSpec(Object, frozen=True, kw_only=True):
     behavior: HorizontalPodAutoscalerBehavior | None = None
     max_replicas: int
     metrics: list[MetricSpec] = []
@@ -85,7 +85,7 @@ class HorizontalPodAutoscalerSpec(Object, kw_only=True):
     scale_target_ref: CrossVersionObjectReference
 
 
-class HorizontalPodAutoscalerStatus(Object, kw_only=True):
+class HorizontalPodAutoscalerStatus(Object, frozen=True, kw_only=True):
     conditions: list[HorizontalPodAutoscalerCondition] = []
     current_metrics: list[MetricStatus] = []
     current_replicas: int | None = None
@@ -94,12 +94,12 @@ class HorizontalPodAutoscalerStatus(Object, kw_only=True):
     observed_generation: int | None = None
 
 
-class MetricIdentifier(Object, kw_only=True):
+class MetricIdentifier(Object, frozen=True, kw_only=True):
     name: str
     selector: meta_v1.LabelSelector | None = None
 
 
-class MetricSpec(Object, kw_only=True):
+class MetricSpec(Object, frozen=True, kw_only=True):
     container_resource: ContainerResourceMetricSource | None = None
     external: ExternalMetricSource | None = None
     object: ObjectMetricSource | None = None
@@ -108,7 +108,7 @@ class MetricSpec(Object, kw_only=True):
     type: str
 
 
-class MetricStatus(Object, kw_only=True):
+class MetricStatus(Object, frozen=True, kw_only=True):
     container_resource: ContainerResourceMetricStatus | None = None
     external: ExternalMetricStatus | None = None
     object: ObjectMetricStatus | None = None
@@ -117,46 +117,46 @@ class MetricStatus(Object, kw_only=True):
     type: str = ""
 
 
-class MetricTarget(Object, kw_only=True):
+class MetricTarget(Object, frozen=True, kw_only=True):
     average_utilization: int | None = None
     average_value: Quantity | None = None
     type: str
     value: Quantity | None = None
 
 
-class MetricValueStatus(Object, kw_only=True):
+class MetricValueStatus(Object, frozen=True, kw_only=True):
     average_utilization: int | None = None
     average_value: Quantity | None = None
     value: Quantity | None = None
 
 
-class ObjectMetricSource(Object, kw_only=True):
+class ObjectMetricSource(Object, frozen=True, kw_only=True):
     described_object: CrossVersionObjectReference
     metric: MetricIdentifier
     target: MetricTarget
 
 
-class ObjectMetricStatus(Object, kw_only=True):
+class ObjectMetricStatus(Object, frozen=True, kw_only=True):
     current: MetricValueStatus
     described_object: CrossVersionObjectReference
     metric: MetricIdentifier
 
 
-class PodsMetricSource(Object, kw_only=True):
+class PodsMetricSource(Object, frozen=True, kw_only=True):
     metric: MetricIdentifier
     target: MetricTarget
 
 
-class PodsMetricStatus(Object, kw_only=True):
+class PodsMetricStatus(Object, frozen=True, kw_only=True):
     current: MetricValueStatus
     metric: MetricIdentifier
 
 
-class ResourceMetricSource(Object, kw_only=True):
+class ResourceMetricSource(Object, frozen=True, kw_only=True):
     name: str
     target: MetricTarget
 
 
-class ResourceMetricStatus(Object, kw_only=True):
+class ResourceMetricStatus(Object, frozen=True, kw_only=True):
     current: MetricValueStatus
     name: str = ""

@@ -8,7 +8,7 @@ from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.api.types.base import Object, Time
 
 
-class CronJob(Object, kw_only=True):
+class CronJob(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "batch/v1")
     kind: str = msgspec.field(default_factory=lambda: "CronJob")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -16,14 +16,14 @@ class CronJob(Object, kw_only=True):
     status: CronJobStatus = msgspec.field(default_factory=lambda: CronJobStatus())
 
 
-class CronJobList(Object, kw_only=True):
+class CronJobList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "batch/v1")
     items: list[CronJob]
     kind: str = msgspec.field(default_factory=lambda: "CronJobList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class CronJobSpec(Object, kw_only=True):
+class CronJobSpec(Object, frozen=True, kw_only=True):
     concurrency_policy: str | None = None
     failed_jobs_history_limit: int | None = None
     job_template: JobTemplateSpec
@@ -34,13 +34,13 @@ class CronJobSpec(Object, kw_only=True):
     time_zone: str | None = None
 
 
-class CronJobStatus(Object, kw_only=True):
+class CronJobStatus(Object, frozen=True, kw_only=True):
     active: list[core_v1.ObjectReference] = []
     last_schedule_time: Time | None = None
     last_successful_time: Time | None = None
 
 
-class Job(Object, kw_only=True):
+class Job(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "batch/v1")
     kind: str = msgspec.field(default_factory=lambda: "Job")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -48,7 +48,7 @@ class Job(Object, kw_only=True):
     status: JobStatus = msgspec.field(default_factory=lambda: JobStatus())
 
 
-class JobCondition(Object, kw_only=True):
+class JobCondition(Object, frozen=True, kw_only=True):
     last_probe_time: Time | None = None
     last_transition_time: Time | None = None
     message: str | None = None
@@ -57,14 +57,14 @@ class JobCondition(Object, kw_only=True):
     type: str
 
 
-class JobList(Object, kw_only=True):
+class JobList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "batch/v1")
     items: list[Job]
     kind: str = msgspec.field(default_factory=lambda: "JobList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class JobSpec(Object, kw_only=True):
+class JobSpec(Object, frozen=True, kw_only=True):
     active_deadline_seconds: int | None = None
     backoff_limit: int | None = None
     backoff_limit_per_index: int | None = None
@@ -79,11 +79,11 @@ class JobSpec(Object, kw_only=True):
     selector: meta_v1.LabelSelector | None = None
     success_policy: SuccessPolicy | None = None
     suspend: bool | None = None
-    template: core_v1.PodTemplateSpec = msgspec.field(default_factory=lambda: core_v1.PodTemplateSpec())
+    template: core_v1.PodTemplateSpec
     ttl_seconds_after_finished: int | None = None
 
 
-class JobStatus(Object, kw_only=True):
+class JobStatus(Object, frozen=True, kw_only=True):
     active: int | None = None
     completed_indexes: str | None = None
     completion_time: Time | None = None
@@ -97,41 +97,41 @@ class JobStatus(Object, kw_only=True):
     uncounted_terminated_pods: UncountedTerminatedPods | None = None
 
 
-class JobTemplateSpec(Object, kw_only=True):
+class JobTemplateSpec(Object, frozen=True, kw_only=True):
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: JobSpec
 
 
-class PodFailurePolicy(Object, kw_only=True):
+class PodFailurePolicy(Object, frozen=True, kw_only=True):
     rules: list[PodFailurePolicyRule]
 
 
-class PodFailurePolicyOnExitCodesRequirement(Object, kw_only=True):
+class PodFailurePolicyOnExitCodesRequirement(Object, frozen=True, kw_only=True):
     container_name: str | None = None
     operator: str
     values: list[int]
 
 
-class PodFailurePolicyOnPodConditionsPattern(Object, kw_only=True):
+class PodFailurePolicyOnPodConditionsPattern(Object, frozen=True, kw_only=True):
     status: str | None = None
     type: str
 
 
-class PodFailurePolicyRule(Object, kw_only=True):
+class PodFailurePolicyRule(Object, frozen=True, kw_only=True):
     action: str
     on_exit_codes: PodFailurePolicyOnExitCodesRequirement | None = None
     on_pod_conditions: list[PodFailurePolicyOnPodConditionsPattern] = []
 
 
-class SuccessPolicy(Object, kw_only=True):
+class SuccessPolicy(Object, frozen=True, kw_only=True):
     rules: list[SuccessPolicyRule]
 
 
-class SuccessPolicyRule(Object, kw_only=True):
+class SuccessPolicyRule(Object, frozen=True, kw_only=True):
     succeeded_count: int | None = None
     succeeded_indexes: str | None = None
 
 
-class UncountedTerminatedPods(Object, kw_only=True):
+class UncountedTerminatedPods(Object, frozen=True, kw_only=True):
     failed: list[str] = []
     succeeded: list[str] = []

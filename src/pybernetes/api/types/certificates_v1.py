@@ -8,7 +8,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object, Time
 
 
-class CertificateSigningRequest(Object, kw_only=True):
+class CertificateSigningRequest(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "certificates.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "CertificateSigningRequest")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -16,7 +16,7 @@ class CertificateSigningRequest(Object, kw_only=True):
     status: CertificateSigningRequestStatus = msgspec.field(default_factory=lambda: CertificateSigningRequestStatus())
 
 
-class CertificateSigningRequestCondition(Object, kw_only=True):
+class CertificateSigningRequestCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     last_update_time: Time | None = None
     message: str | None = None
@@ -25,14 +25,14 @@ class CertificateSigningRequestCondition(Object, kw_only=True):
     type: str
 
 
-class CertificateSigningRequestList(Object, kw_only=True):
+class CertificateSigningRequestList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "certificates.k8s.io/v1")
     items: list[CertificateSigningRequest]
     kind: str = msgspec.field(default_factory=lambda: "CertificateSigningRequestList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class CertificateSigningRequestSpec(Object, kw_only=True):
+class CertificateSigningRequestSpec(Object, frozen=True, kw_only=True):
     expiration_seconds: int | None = None
     extra: dict[str, list[str]] = {}
     groups: list[str] = []
@@ -43,6 +43,6 @@ class CertificateSigningRequestSpec(Object, kw_only=True):
     username: str | None = None
 
 
-class CertificateSigningRequestStatus(Object, kw_only=True):
+class CertificateSigningRequestStatus(Object, frozen=True, kw_only=True):
     certificate: str | None = None
     conditions: list[CertificateSigningRequestCondition] = []

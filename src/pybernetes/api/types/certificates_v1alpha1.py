@@ -8,20 +8,20 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 
 
-class ClusterTrustBundle(Object, kw_only=True):
+class ClusterTrustBundle(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "certificates.k8s.io/v1alpha1")
     kind: str = msgspec.field(default_factory=lambda: "ClusterTrustBundle")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: ClusterTrustBundleSpec
 
 
-class ClusterTrustBundleList(Object, kw_only=True):
+class ClusterTrustBundleList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "certificates.k8s.io/v1alpha1")
     items: list[ClusterTrustBundle]
     kind: str = msgspec.field(default_factory=lambda: "ClusterTrustBundleList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ClusterTrustBundleSpec(Object, kw_only=True):
+class ClusterTrustBundleSpec(Object, frozen=True, kw_only=True):
     signer_name: str | None = None
     trust_bundle: str

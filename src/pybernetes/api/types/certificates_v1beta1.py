@@ -8,26 +8,26 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object, Time
 
 
-class ClusterTrustBundle(Object, kw_only=True):
+class ClusterTrustBundle(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "certificates.k8s.io/v1beta1")
     kind: str = msgspec.field(default_factory=lambda: "ClusterTrustBundle")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: ClusterTrustBundleSpec
 
 
-class ClusterTrustBundleList(Object, kw_only=True):
+class ClusterTrustBundleList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "certificates.k8s.io/v1beta1")
     items: list[ClusterTrustBundle]
     kind: str = msgspec.field(default_factory=lambda: "ClusterTrustBundleList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ClusterTrustBundleSpec(Object, kw_only=True):
+class ClusterTrustBundleSpec(Object, frozen=True, kw_only=True):
     signer_name: str | None = None
     trust_bundle: str
 
 
-class PodCertificateRequest(Object, kw_only=True):
+class PodCertificateRequest(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "certificates.k8s.io/v1beta1")
     kind: str = msgspec.field(default_factory=lambda: "PodCertificateRequest")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -35,14 +35,14 @@ class PodCertificateRequest(Object, kw_only=True):
     status: PodCertificateRequestStatus = msgspec.field(default_factory=lambda: PodCertificateRequestStatus())
 
 
-class PodCertificateRequestList(Object, kw_only=True):
+class PodCertificateRequestList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "certificates.k8s.io/v1beta1")
     items: list[PodCertificateRequest]
     kind: str = msgspec.field(default_factory=lambda: "PodCertificateRequestList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class PodCertificateRequestSpec(Object, kw_only=True):
+class PodCertificateRequestSpec(Object, frozen=True, kw_only=True):
     max_expiration_seconds: int | None = None
     node_name: str
     node_uid: str
@@ -57,7 +57,7 @@ class PodCertificateRequestSpec(Object, kw_only=True):
     unverified_user_annotations: dict[str, str] = {}
 
 
-class PodCertificateRequestStatus(Object, kw_only=True):
+class PodCertificateRequestStatus(Object, frozen=True, kw_only=True):
     begin_refresh_at: Time | None = None
     certificate_chain: str | None = None
     conditions: list[meta_v1.Condition] = []

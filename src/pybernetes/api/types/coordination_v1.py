@@ -8,21 +8,21 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import MicroTime, Object
 
 
-class Lease(Object, kw_only=True):
+class Lease(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "coordination.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "Lease")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: LeaseSpec = msgspec.field(default_factory=lambda: LeaseSpec())
 
 
-class LeaseList(Object, kw_only=True):
+class LeaseList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "coordination.k8s.io/v1")
     items: list[Lease]
     kind: str = msgspec.field(default_factory=lambda: "LeaseList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class LeaseSpec(Object, kw_only=True):
+class LeaseSpec(Object, frozen=True, kw_only=True):
     acquire_time: MicroTime | None = None
     holder_identity: str | None = None
     lease_duration_seconds: int | None = None

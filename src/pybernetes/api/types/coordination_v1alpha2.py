@@ -8,21 +8,21 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import MicroTime, Object
 
 
-class LeaseCandidate(Object, kw_only=True):
+class LeaseCandidate(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "coordination.k8s.io/v1alpha2")
     kind: str = msgspec.field(default_factory=lambda: "LeaseCandidate")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: LeaseCandidateSpec
 
 
-class LeaseCandidateList(Object, kw_only=True):
+class LeaseCandidateList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "coordination.k8s.io/v1alpha2")
     items: list[LeaseCandidate]
     kind: str = msgspec.field(default_factory=lambda: "LeaseCandidateList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class LeaseCandidateSpec(Object, kw_only=True):
+class LeaseCandidateSpec(Object, frozen=True, kw_only=True):
     binary_version: str
     emulation_version: str | None = None
     lease_name: str

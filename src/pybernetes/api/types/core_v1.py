@@ -8,30 +8,30 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import IntOrString, MicroTime, Object, Quantity, Time
 
 
-class AWSElasticBlockStoreVolumeSource(Object, kw_only=True):
+class AWSElasticBlockStoreVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     partition: int | None = None
     read_only: bool | None = None
     volume_id: str
 
 
-class Affinity(Object, kw_only=True):
+class Affinity(Object, frozen=True, kw_only=True):
     node_affinity: NodeAffinity | None = None
     pod_affinity: PodAffinity | None = None
     pod_anti_affinity: PodAntiAffinity | None = None
 
 
-class AppArmorProfile(Object, kw_only=True):
+class AppArmorProfile(Object, frozen=True, kw_only=True):
     localhost_profile: str | None = None
     type: str
 
 
-class AttachedVolume(Object, kw_only=True):
+class AttachedVolume(Object, frozen=True, kw_only=True):
     device_path: str
     name: str
 
 
-class AzureDiskVolumeSource(Object, kw_only=True):
+class AzureDiskVolumeSource(Object, frozen=True, kw_only=True):
     caching_mode: str | None = None
     disk_name: str
     disk_uri: str
@@ -40,27 +40,27 @@ class AzureDiskVolumeSource(Object, kw_only=True):
     read_only: bool | None = None
 
 
-class AzureFilePersistentVolumeSource(Object, kw_only=True):
+class AzureFilePersistentVolumeSource(Object, frozen=True, kw_only=True):
     read_only: bool | None = None
     secret_name: str
     secret_namespace: str | None = None
     share_name: str
 
 
-class AzureFileVolumeSource(Object, kw_only=True):
+class AzureFileVolumeSource(Object, frozen=True, kw_only=True):
     read_only: bool | None = None
     secret_name: str
     share_name: str
 
 
-class Binding(Object, kw_only=True):
+class Binding(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "Binding")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     target: ObjectReference
 
 
-class CSIPersistentVolumeSource(Object, kw_only=True):
+class CSIPersistentVolumeSource(Object, frozen=True, kw_only=True):
     controller_expand_secret_ref: SecretReference | None = None
     controller_publish_secret_ref: SecretReference | None = None
     driver: str
@@ -73,7 +73,7 @@ class CSIPersistentVolumeSource(Object, kw_only=True):
     volume_handle: str
 
 
-class CSIVolumeSource(Object, kw_only=True):
+class CSIVolumeSource(Object, frozen=True, kw_only=True):
     driver: str
     fs_type: str | None = None
     node_publish_secret_ref: LocalObjectReference | None = None
@@ -81,12 +81,12 @@ class CSIVolumeSource(Object, kw_only=True):
     volume_attributes: dict[str, str] = {}
 
 
-class Capabilities(Object, kw_only=True):
+class Capabilities(Object, frozen=True, kw_only=True):
     add: list[str] = []
     drop: list[str] = []
 
 
-class CephFSPersistentVolumeSource(Object, kw_only=True):
+class CephFSPersistentVolumeSource(Object, frozen=True, kw_only=True):
     monitors: list[str]
     path: str | None = None
     read_only: bool | None = None
@@ -95,7 +95,7 @@ class CephFSPersistentVolumeSource(Object, kw_only=True):
     user: str | None = None
 
 
-class CephFSVolumeSource(Object, kw_only=True):
+class CephFSVolumeSource(Object, frozen=True, kw_only=True):
     monitors: list[str]
     path: str | None = None
     read_only: bool | None = None
@@ -104,25 +104,25 @@ class CephFSVolumeSource(Object, kw_only=True):
     user: str | None = None
 
 
-class CinderPersistentVolumeSource(Object, kw_only=True):
+class CinderPersistentVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     read_only: bool | None = None
     secret_ref: SecretReference | None = None
     volume_id: str
 
 
-class CinderVolumeSource(Object, kw_only=True):
+class CinderVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     read_only: bool | None = None
     secret_ref: LocalObjectReference | None = None
     volume_id: str
 
 
-class ClientIPConfig(Object, kw_only=True):
+class ClientIPConfig(Object, frozen=True, kw_only=True):
     timeout_seconds: int | None = None
 
 
-class ClusterTrustBundleProjection(Object, kw_only=True):
+class ClusterTrustBundleProjection(Object, frozen=True, kw_only=True):
     label_selector: meta_v1.LabelSelector | None = None
     name: str | None = None
     optional: bool | None = None
@@ -130,28 +130,28 @@ class ClusterTrustBundleProjection(Object, kw_only=True):
     signer_name: str | None = None
 
 
-class ComponentCondition(Object, kw_only=True):
+class ComponentCondition(Object, frozen=True, kw_only=True):
     error: str | None = None
     message: str | None = None
     status: str | None = None
     type: str
 
 
-class ComponentStatus(Object, kw_only=True):
+class ComponentStatus(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     conditions: list[ComponentCondition] = []
     kind: str = msgspec.field(default_factory=lambda: "ComponentStatus")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
 
 
-class ComponentStatusList(Object, kw_only=True):
+class ComponentStatusList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[ComponentStatus]
     kind: str = msgspec.field(default_factory=lambda: "ComponentStatusList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ConfigMap(Object, kw_only=True):
+class ConfigMap(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     binary_data: dict[str, str] = {}
     data: dict[str, str] = {}
@@ -160,25 +160,25 @@ class ConfigMap(Object, kw_only=True):
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
 
 
-class ConfigMapEnvSource(Object, kw_only=True):
+class ConfigMapEnvSource(Object, frozen=True, kw_only=True):
     name: str | None = None
     optional: bool | None = None
 
 
-class ConfigMapKeySelector(Object, kw_only=True):
+class ConfigMapKeySelector(Object, frozen=True, kw_only=True):
     key: str
     name: str | None = None
     optional: bool | None = None
 
 
-class ConfigMapList(Object, kw_only=True):
+class ConfigMapList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[ConfigMap]
     kind: str = msgspec.field(default_factory=lambda: "ConfigMapList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ConfigMapNodeConfigSource(Object, kw_only=True):
+class ConfigMapNodeConfigSource(Object, frozen=True, kw_only=True):
     kubelet_config_key: str
     name: str
     namespace: str
@@ -186,20 +186,20 @@ class ConfigMapNodeConfigSource(Object, kw_only=True):
     uid: str | None = None
 
 
-class ConfigMapProjection(Object, kw_only=True):
+class ConfigMapProjection(Object, frozen=True, kw_only=True):
     items: list[KeyToPath] = []
     name: str | None = None
     optional: bool | None = None
 
 
-class ConfigMapVolumeSource(Object, kw_only=True):
+class ConfigMapVolumeSource(Object, frozen=True, kw_only=True):
     default_mode: int | None = None
     items: list[KeyToPath] = []
     name: str | None = None
     optional: bool | None = None
 
 
-class Container(Object, kw_only=True):
+class Container(Object, frozen=True, kw_only=True):
     args: list[str] = []
     command: list[str] = []
     env: list[EnvVar] = []
@@ -227,18 +227,18 @@ class Container(Object, kw_only=True):
     working_dir: str | None = None
 
 
-class ContainerExtendedResourceRequest(Object, kw_only=True):
+class ContainerExtendedResourceRequest(Object, frozen=True, kw_only=True):
     container_name: str
     request_name: str
     resource_name: str
 
 
-class ContainerImage(Object, kw_only=True):
+class ContainerImage(Object, frozen=True, kw_only=True):
     names: list[str] = []
     size_bytes: int | None = None
 
 
-class ContainerPort(Object, kw_only=True):
+class ContainerPort(Object, frozen=True, kw_only=True):
     container_port: int
     host_ip: str | None = None
     host_port: int | None = None
@@ -246,32 +246,32 @@ class ContainerPort(Object, kw_only=True):
     protocol: str | None = None
 
 
-class ContainerResizePolicy(Object, kw_only=True):
+class ContainerResizePolicy(Object, frozen=True, kw_only=True):
     resource_name: str
     restart_policy: str
 
 
-class ContainerRestartRule(Object, kw_only=True):
+class ContainerRestartRule(Object, frozen=True, kw_only=True):
     action: str
     exit_codes: ContainerRestartRuleOnExitCodes | None = None
 
 
-class ContainerRestartRuleOnExitCodes(Object, kw_only=True):
+class ContainerRestartRuleOnExitCodes(Object, frozen=True, kw_only=True):
     operator: str
     values: list[int] = []
 
 
-class ContainerState(Object, kw_only=True):
+class ContainerState(Object, frozen=True, kw_only=True):
     running: ContainerStateRunning | None = None
     terminated: ContainerStateTerminated | None = None
     waiting: ContainerStateWaiting | None = None
 
 
-class ContainerStateRunning(Object, kw_only=True):
+class ContainerStateRunning(Object, frozen=True, kw_only=True):
     started_at: Time | None = None
 
 
-class ContainerStateTerminated(Object, kw_only=True):
+class ContainerStateTerminated(Object, frozen=True, kw_only=True):
     container_id: str | None = None
     exit_code: int
     finished_at: Time | None = None
@@ -281,12 +281,12 @@ class ContainerStateTerminated(Object, kw_only=True):
     started_at: Time | None = None
 
 
-class ContainerStateWaiting(Object, kw_only=True):
+class ContainerStateWaiting(Object, frozen=True, kw_only=True):
     message: str | None = None
     reason: str | None = None
 
 
-class ContainerStatus(Object, kw_only=True):
+class ContainerStatus(Object, frozen=True, kw_only=True):
     allocated_resources: dict[str, Quantity] = {}
     allocated_resources_status: list[ResourceStatus] = []
     container_id: str | None = None
@@ -304,82 +304,82 @@ class ContainerStatus(Object, kw_only=True):
     volume_mounts: list[VolumeMountStatus] = []
 
 
-class ContainerUser(Object, kw_only=True):
+class ContainerUser(Object, frozen=True, kw_only=True):
     linux: LinuxContainerUser | None = None
 
 
-class DaemonEndpoint(Object, kw_only=True):
+class DaemonEndpoint(Object, frozen=True, kw_only=True):
     port: int
 
 
-class DownwardAPIProjection(Object, kw_only=True):
+class DownwardAPIProjection(Object, frozen=True, kw_only=True):
     items: list[DownwardAPIVolumeFile] = []
 
 
-class DownwardAPIVolumeFile(Object, kw_only=True):
+class DownwardAPIVolumeFile(Object, frozen=True, kw_only=True):
     field_ref: ObjectFieldSelector | None = None
     mode: int | None = None
     path: str
     resource_field_ref: ResourceFieldSelector | None = None
 
 
-class DownwardAPIVolumeSource(Object, kw_only=True):
+class DownwardAPIVolumeSource(Object, frozen=True, kw_only=True):
     default_mode: int | None = None
     items: list[DownwardAPIVolumeFile] = []
 
 
-class EmptyDirVolumeSource(Object, kw_only=True):
+class EmptyDirVolumeSource(Object, frozen=True, kw_only=True):
     medium: str | None = None
     size_limit: Quantity | None = None
 
 
-class EndpointAddress(Object, kw_only=True):
+class EndpointAddress(Object, frozen=True, kw_only=True):
     hostname: str | None = None
     ip: str
     node_name: str | None = None
     target_ref: ObjectReference | None = None
 
 
-class EndpointPort(Object, kw_only=True, rename={"port": "port"}):
+class EndpointPort(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     app_protocol: str | None = None
     name: str | None = None
     port: int
     protocol: str | None = None
 
 
-class EndpointSubset(Object, kw_only=True):
+class EndpointSubset(Object, frozen=True, kw_only=True):
     addresses: list[EndpointAddress] = []
     not_ready_addresses: list[EndpointAddress] = []
     ports: list[EndpointPort] = []
 
 
-class Endpoints(Object, kw_only=True):
+class Endpoints(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "Endpoints")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     subsets: list[EndpointSubset] = []
 
 
-class EndpointsList(Object, kw_only=True):
+class EndpointsList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[Endpoints]
     kind: str = msgspec.field(default_factory=lambda: "EndpointsList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class EnvFromSource(Object, kw_only=True):
+class EnvFromSource(Object, frozen=True, kw_only=True):
     config_map_ref: ConfigMapEnvSource | None = None
     prefix: str | None = None
     secret_ref: SecretEnvSource | None = None
 
 
-class EnvVar(Object, kw_only=True):
+class EnvVar(Object, frozen=True, kw_only=True):
     name: str
     value: str | None = None
     value_from: EnvVarSource | None = None
 
 
-class EnvVarSource(Object, kw_only=True):
+class EnvVarSource(Object, frozen=True, kw_only=True):
     config_map_key_ref: ConfigMapKeySelector | None = None
     field_ref: ObjectFieldSelector | None = None
     file_key_ref: FileKeySelector | None = None
@@ -387,7 +387,7 @@ class EnvVarSource(Object, kw_only=True):
     secret_key_ref: SecretKeySelector | None = None
 
 
-class EphemeralContainer(Object, kw_only=True):
+class EphemeralContainer(Object, frozen=True, kw_only=True):
     args: list[str] = []
     command: list[str] = []
     env: list[EnvVar] = []
@@ -416,11 +416,11 @@ class EphemeralContainer(Object, kw_only=True):
     working_dir: str | None = None
 
 
-class EphemeralVolumeSource(Object, kw_only=True):
+class EphemeralVolumeSource(Object, frozen=True, kw_only=True):
     volume_claim_template: PersistentVolumeClaimTemplate | None = None
 
 
-class Event(Object, kw_only=True):
+class Event(Object, frozen=True, kw_only=True):
     action: str | None = None
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     count: int | None = None
@@ -440,28 +440,28 @@ class Event(Object, kw_only=True):
     type: str | None = None
 
 
-class EventList(Object, kw_only=True):
+class EventList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[Event]
     kind: str = msgspec.field(default_factory=lambda: "EventList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class EventSeries(Object, kw_only=True):
+class EventSeries(Object, frozen=True, kw_only=True):
     count: int | None = None
     last_observed_time: MicroTime | None = None
 
 
-class EventSource(Object, kw_only=True):
+class EventSource(Object, frozen=True, kw_only=True):
     component: str | None = None
     host: str | None = None
 
 
-class ExecAction(Object, kw_only=True):
+class ExecAction(Object, frozen=True, kw_only=True):
     command: list[str] = []
 
 
-class FCVolumeSource(Object, kw_only=True):
+class FCVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     lun: int | None = None
     read_only: bool | None = None
@@ -469,14 +469,14 @@ class FCVolumeSource(Object, kw_only=True):
     wwids: list[str] = []
 
 
-class FileKeySelector(Object, kw_only=True):
+class FileKeySelector(Object, frozen=True, kw_only=True):
     key: str
     optional: bool | None = None
     path: str
     volume_name: str
 
 
-class FlexPersistentVolumeSource(Object, kw_only=True):
+class FlexPersistentVolumeSource(Object, frozen=True, kw_only=True):
     driver: str
     fs_type: str | None = None
     options: dict[str, str] = {}
@@ -484,7 +484,7 @@ class FlexPersistentVolumeSource(Object, kw_only=True):
     secret_ref: SecretReference | None = None
 
 
-class FlexVolumeSource(Object, kw_only=True):
+class FlexVolumeSource(Object, frozen=True, kw_only=True):
     driver: str
     fs_type: str | None = None
     options: dict[str, str] = {}
@@ -492,43 +492,43 @@ class FlexVolumeSource(Object, kw_only=True):
     secret_ref: LocalObjectReference | None = None
 
 
-class FlockerVolumeSource(Object, kw_only=True):
+class FlockerVolumeSource(Object, frozen=True, kw_only=True):
     dataset_name: str | None = None
     dataset_uuid: str | None = None
 
 
-class GCEPersistentDiskVolumeSource(Object, kw_only=True):
+class GCEPersistentDiskVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     partition: int | None = None
     pd_name: str
     read_only: bool | None = None
 
 
-class GRPCAction(Object, kw_only=True, rename={"port": "port"}):
+class GRPCAction(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     port: int
     service: str | None = None
 
 
-class GitRepoVolumeSource(Object, kw_only=True):
+class GitRepoVolumeSource(Object, frozen=True, kw_only=True):
     directory: str | None = None
     repository: str
     revision: str | None = None
 
 
-class GlusterfsPersistentVolumeSource(Object, kw_only=True):
+class GlusterfsPersistentVolumeSource(Object, frozen=True, kw_only=True):
     endpoints: str
     endpoints_namespace: str | None = None
     path: str
     read_only: bool | None = None
 
 
-class GlusterfsVolumeSource(Object, kw_only=True):
+class GlusterfsVolumeSource(Object, frozen=True, kw_only=True):
     endpoints: str
     path: str
     read_only: bool | None = None
 
 
-class HTTPGetAction(Object, kw_only=True, rename={"port": "port"}):
+class HTTPGetAction(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     host: str | None = None
     http_headers: list[HTTPHeader] = []
     path: str | None = None
@@ -536,26 +536,26 @@ class HTTPGetAction(Object, kw_only=True, rename={"port": "port"}):
     scheme: str | None = None
 
 
-class HTTPHeader(Object, kw_only=True):
+class HTTPHeader(Object, frozen=True, kw_only=True):
     name: str
     value: str
 
 
-class HostAlias(Object, kw_only=True):
+class HostAlias(Object, frozen=True, kw_only=True):
     hostnames: list[str] = []
     ip: str
 
 
-class HostIP(Object, kw_only=True):
+class HostIP(Object, frozen=True, kw_only=True):
     ip: str
 
 
-class HostPathVolumeSource(Object, kw_only=True):
+class HostPathVolumeSource(Object, frozen=True, kw_only=True):
     path: str
     type: str | None = None
 
 
-class ISCSIPersistentVolumeSource(Object, kw_only=True):
+class ISCSIPersistentVolumeSource(Object, frozen=True, kw_only=True):
     chap_auth_discovery: bool | None = None
     chap_auth_session: bool | None = None
     fs_type: str | None = None
@@ -569,7 +569,7 @@ class ISCSIPersistentVolumeSource(Object, kw_only=True):
     target_portal: str
 
 
-class ISCSIVolumeSource(Object, kw_only=True):
+class ISCSIVolumeSource(Object, frozen=True, kw_only=True):
     chap_auth_discovery: bool | None = None
     chap_auth_session: bool | None = None
     fs_type: str | None = None
@@ -583,42 +583,42 @@ class ISCSIVolumeSource(Object, kw_only=True):
     target_portal: str
 
 
-class ImageVolumeSource(Object, kw_only=True):
+class ImageVolumeSource(Object, frozen=True, kw_only=True):
     pull_policy: str | None = None
     reference: str | None = None
 
 
-class ImageVolumeStatus(Object, kw_only=True):
+class ImageVolumeStatus(Object, frozen=True, kw_only=True):
     image_ref: str = ""
 
 
-class KeyToPath(Object, kw_only=True):
+class KeyToPath(Object, frozen=True, kw_only=True):
     key: str
     mode: int | None = None
     path: str
 
 
-class Lifecycle(Object, kw_only=True):
+class Lifecycle(Object, frozen=True, kw_only=True):
     post_start: LifecycleHandler | None = None
     pre_stop: LifecycleHandler | None = None
     stop_signal: str | None = None
 
 
-class LifecycleHandler(Object, kw_only=True):
+class LifecycleHandler(Object, frozen=True, kw_only=True):
     exec: ExecAction | None = None
     http_get: HTTPGetAction | None = None
     sleep: SleepAction | None = None
     tcp_socket: TCPSocketAction | None = None
 
 
-class LimitRange(Object, kw_only=True):
+class LimitRange(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "LimitRange")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: LimitRangeSpec
 
 
-class LimitRangeItem(Object, kw_only=True):
+class LimitRangeItem(Object, frozen=True, kw_only=True):
     default: dict[str, Quantity] = {}
     default_request: dict[str, Quantity] = {}
     max: dict[str, Quantity] = {}
@@ -627,55 +627,55 @@ class LimitRangeItem(Object, kw_only=True):
     type: str
 
 
-class LimitRangeList(Object, kw_only=True):
+class LimitRangeList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[LimitRange]
     kind: str = msgspec.field(default_factory=lambda: "LimitRangeList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class LimitRangeSpec(Object, kw_only=True):
+class LimitRangeSpec(Object, frozen=True, kw_only=True):
     limits: list[LimitRangeItem]
 
 
-class LinuxContainerUser(Object, kw_only=True):
+class LinuxContainerUser(Object, frozen=True, kw_only=True):
     gid: int
     supplemental_groups: list[int] = []
     uid: int
 
 
-class LoadBalancerIngress(Object, kw_only=True):
+class LoadBalancerIngress(Object, frozen=True, kw_only=True):
     hostname: str | None = None
     ip: str | None = None
     ip_mode: str | None = None
     ports: list[PortStatus] = []
 
 
-class LoadBalancerStatus(Object, kw_only=True):
+class LoadBalancerStatus(Object, frozen=True, kw_only=True):
     ingress: list[LoadBalancerIngress] = []
 
 
-class LocalObjectReference(Object, kw_only=True):
+class LocalObjectReference(Object, frozen=True, kw_only=True):
     name: str | None = None
 
 
-class LocalVolumeSource(Object, kw_only=True):
+class LocalVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     path: str
 
 
-class ModifyVolumeStatus(Object, kw_only=True):
+class ModifyVolumeStatus(Object, frozen=True, kw_only=True):
     status: str | None = None
     target_volume_attributes_class_name: str | None = None
 
 
-class NFSVolumeSource(Object, kw_only=True):
+class NFSVolumeSource(Object, frozen=True, kw_only=True):
     path: str
     read_only: bool | None = None
     server: str
 
 
-class Namespace(Object, kw_only=True):
+class Namespace(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "Namespace")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -683,7 +683,7 @@ class Namespace(Object, kw_only=True):
     status: NamespaceStatus = msgspec.field(default_factory=lambda: NamespaceStatus())
 
 
-class NamespaceCondition(Object, kw_only=True):
+class NamespaceCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str | None = None
     reason: str | None = None
@@ -691,23 +691,23 @@ class NamespaceCondition(Object, kw_only=True):
     type: str
 
 
-class NamespaceList(Object, kw_only=True):
+class NamespaceList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[Namespace]
     kind: str = msgspec.field(default_factory=lambda: "NamespaceList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class NamespaceSpec(Object, kw_only=True):
+class NamespaceSpec(Object, frozen=True, kw_only=True):
     finalizers: list[str] = []
 
 
-class NamespaceStatus(Object, kw_only=True):
+class NamespaceStatus(Object, frozen=True, kw_only=True):
     conditions: list[NamespaceCondition] = []
     phase: str | None = None
 
 
-class Node(Object, kw_only=True):
+class Node(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "Node")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -715,23 +715,23 @@ class Node(Object, kw_only=True):
     status: NodeStatus = msgspec.field(default_factory=lambda: NodeStatus())
 
 
-class NodeAddress(Object, kw_only=True):
+class NodeAddress(Object, frozen=True, kw_only=True):
     address: str
     type: str
 
 
-class NodeAffinity(Object, kw_only=True):
+class NodeAffinity(Object, frozen=True, kw_only=True):
     preferred_during_scheduling_ignored_during_execution: list[PreferredSchedulingTerm] = []
     required_during_scheduling_ignored_during_execution: NodeSelector | None = None
 
 
-class NodeAllocatableResourceClaimStatus(Object, kw_only=True):
+class NodeAllocatableResourceClaimStatus(Object, frozen=True, kw_only=True):
     containers: list[str] = []
     resource_claim_name: str = ""
     resources: dict[str, Quantity] = {}
 
 
-class NodeCondition(Object, kw_only=True):
+class NodeCondition(Object, frozen=True, kw_only=True):
     last_heartbeat_time: Time | None = None
     last_transition_time: Time | None = None
     message: str | None = None
@@ -740,58 +740,58 @@ class NodeCondition(Object, kw_only=True):
     type: str
 
 
-class NodeConfigSource(Object, kw_only=True):
+class NodeConfigSource(Object, frozen=True, kw_only=True):
     config_map: ConfigMapNodeConfigSource | None = None
 
 
-class NodeConfigStatus(Object, kw_only=True):
+class NodeConfigStatus(Object, frozen=True, kw_only=True):
     active: NodeConfigSource | None = None
     assigned: NodeConfigSource | None = None
     error: str | None = None
     last_known_good: NodeConfigSource | None = None
 
 
-class NodeDaemonEndpoints(Object, kw_only=True):
+class NodeDaemonEndpoints(Object, frozen=True, kw_only=True):
     kubelet_endpoint: DaemonEndpoint | None = None
 
 
-class NodeFeatures(Object, kw_only=True):
+class NodeFeatures(Object, frozen=True, kw_only=True):
     supplemental_groups_policy: bool | None = None
 
 
-class NodeList(Object, kw_only=True):
+class NodeList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[Node]
     kind: str = msgspec.field(default_factory=lambda: "NodeList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class NodeRuntimeHandler(Object, kw_only=True):
+class NodeRuntimeHandler(Object, frozen=True, kw_only=True):
     features: NodeRuntimeHandlerFeatures | None = None
     name: str | None = None
 
 
-class NodeRuntimeHandlerFeatures(Object, kw_only=True):
+class NodeRuntimeHandlerFeatures(Object, frozen=True, kw_only=True):
     recursive_read_only_mounts: bool | None = None
     user_namespaces: bool | None = None
 
 
-class NodeSelector(Object, kw_only=True):
+class NodeSelector(Object, frozen=True, kw_only=True):
     node_selector_terms: list[NodeSelectorTerm]
 
 
-class NodeSelectorRequirement(Object, kw_only=True):
+class NodeSelectorRequirement(Object, frozen=True, kw_only=True):
     key: str
     operator: str
     values: list[str] = []
 
 
-class NodeSelectorTerm(Object, kw_only=True):
+class NodeSelectorTerm(Object, frozen=True, kw_only=True):
     match_expressions: list[NodeSelectorRequirement] = []
     match_fields: list[NodeSelectorRequirement] = []
 
 
-class NodeSpec(Object, kw_only=True):
+class NodeSpec(Object, frozen=True, kw_only=True):
     config_source: NodeConfigSource | None = None
     external_id: str | None = None
     pod_cidr: str | None = None
@@ -801,7 +801,7 @@ class NodeSpec(Object, kw_only=True):
     unschedulable: bool | None = None
 
 
-class NodeStatus(Object, kw_only=True):
+class NodeStatus(Object, frozen=True, kw_only=True):
     addresses: list[NodeAddress] = []
     allocatable: dict[str, Quantity] = {}
     capacity: dict[str, Quantity] = {}
@@ -818,11 +818,11 @@ class NodeStatus(Object, kw_only=True):
     volumes_in_use: list[str] = []
 
 
-class NodeSwapStatus(Object, kw_only=True):
+class NodeSwapStatus(Object, frozen=True, kw_only=True):
     capacity: int | None = None
 
 
-class NodeSystemInfo(Object, kw_only=True):
+class NodeSystemInfo(Object, frozen=True, kw_only=True):
     architecture: str
     boot_id: str
     container_runtime_version: str
@@ -836,12 +836,12 @@ class NodeSystemInfo(Object, kw_only=True):
     system_uuid: str
 
 
-class ObjectFieldSelector(Object, kw_only=True):
+class ObjectFieldSelector(Object, frozen=True, kw_only=True):
     api_version: str | None = None
     field_path: str
 
 
-class ObjectReference(Object, kw_only=True):
+class ObjectReference(Object, frozen=True, kw_only=True):
     api_version: str | None = None
     field_path: str | None = None
     kind: str | None = None
@@ -851,7 +851,7 @@ class ObjectReference(Object, kw_only=True):
     uid: str | None = None
 
 
-class PersistentVolume(Object, kw_only=True):
+class PersistentVolume(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "PersistentVolume")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -859,7 +859,7 @@ class PersistentVolume(Object, kw_only=True):
     status: PersistentVolumeStatus = msgspec.field(default_factory=lambda: PersistentVolumeStatus())
 
 
-class PersistentVolumeClaim(Object, kw_only=True):
+class PersistentVolumeClaim(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "PersistentVolumeClaim")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -867,7 +867,7 @@ class PersistentVolumeClaim(Object, kw_only=True):
     status: PersistentVolumeClaimStatus = msgspec.field(default_factory=lambda: PersistentVolumeClaimStatus())
 
 
-class PersistentVolumeClaimCondition(Object, kw_only=True):
+class PersistentVolumeClaimCondition(Object, frozen=True, kw_only=True):
     last_probe_time: Time | None = None
     last_transition_time: Time | None = None
     message: str | None = None
@@ -876,14 +876,14 @@ class PersistentVolumeClaimCondition(Object, kw_only=True):
     type: str
 
 
-class PersistentVolumeClaimList(Object, kw_only=True):
+class PersistentVolumeClaimList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[PersistentVolumeClaim]
     kind: str = msgspec.field(default_factory=lambda: "PersistentVolumeClaimList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class PersistentVolumeClaimSpec(Object, kw_only=True):
+class PersistentVolumeClaimSpec(Object, frozen=True, kw_only=True):
     access_modes: list[str] = []
     data_source: TypedLocalObjectReference | None = None
     data_source_ref: TypedObjectReference | None = None
@@ -895,7 +895,7 @@ class PersistentVolumeClaimSpec(Object, kw_only=True):
     volume_name: str | None = None
 
 
-class PersistentVolumeClaimStatus(Object, kw_only=True):
+class PersistentVolumeClaimStatus(Object, frozen=True, kw_only=True):
     access_modes: list[str] = []
     allocated_resource_statuses: dict[str, str] = {}
     allocated_resources: dict[str, Quantity] = {}
@@ -906,24 +906,24 @@ class PersistentVolumeClaimStatus(Object, kw_only=True):
     phase: str | None = None
 
 
-class PersistentVolumeClaimTemplate(Object, kw_only=True):
+class PersistentVolumeClaimTemplate(Object, frozen=True, kw_only=True):
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: PersistentVolumeClaimSpec = msgspec.field(default_factory=lambda: PersistentVolumeClaimSpec())
 
 
-class PersistentVolumeClaimVolumeSource(Object, kw_only=True):
+class PersistentVolumeClaimVolumeSource(Object, frozen=True, kw_only=True):
     claim_name: str
     read_only: bool | None = None
 
 
-class PersistentVolumeList(Object, kw_only=True):
+class PersistentVolumeList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[PersistentVolume]
     kind: str = msgspec.field(default_factory=lambda: "PersistentVolumeList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class PersistentVolumeSpec(Object, kw_only=True):
+class PersistentVolumeSpec(Object, frozen=True, kw_only=True):
     access_modes: list[str] = []
     aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = None
     azure_disk: AzureDiskVolumeSource | None = None
@@ -957,19 +957,19 @@ class PersistentVolumeSpec(Object, kw_only=True):
     vsphere_volume: VsphereVirtualDiskVolumeSource | None = None
 
 
-class PersistentVolumeStatus(Object, kw_only=True):
+class PersistentVolumeStatus(Object, frozen=True, kw_only=True):
     last_phase_transition_time: Time | None = None
     message: str | None = None
     phase: str | None = None
     reason: str | None = None
 
 
-class PhotonPersistentDiskVolumeSource(Object, kw_only=True):
+class PhotonPersistentDiskVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     pd_id: str
 
 
-class Pod(Object, kw_only=True):
+class Pod(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "Pod")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -977,12 +977,12 @@ class Pod(Object, kw_only=True):
     status: PodStatus = msgspec.field(default_factory=lambda: PodStatus())
 
 
-class PodAffinity(Object, kw_only=True):
+class PodAffinity(Object, frozen=True, kw_only=True):
     preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] = []
     required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = []
 
 
-class PodAffinityTerm(Object, kw_only=True):
+class PodAffinityTerm(Object, frozen=True, kw_only=True):
     label_selector: meta_v1.LabelSelector | None = None
     match_label_keys: list[str] = []
     mismatch_label_keys: list[str] = []
@@ -991,12 +991,12 @@ class PodAffinityTerm(Object, kw_only=True):
     topology_key: str
 
 
-class PodAntiAffinity(Object, kw_only=True):
+class PodAntiAffinity(Object, frozen=True, kw_only=True):
     preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] = []
     required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] = []
 
 
-class PodCertificateProjection(Object, kw_only=True):
+class PodCertificateProjection(Object, frozen=True, kw_only=True):
     certificate_chain_path: str | None = None
     credential_bundle_path: str | None = None
     key_path: str | None = None
@@ -1006,7 +1006,7 @@ class PodCertificateProjection(Object, kw_only=True):
     user_annotations: dict[str, str] = {}
 
 
-class PodCondition(Object, kw_only=True):
+class PodCondition(Object, frozen=True, kw_only=True):
     last_probe_time: Time | None = None
     last_transition_time: Time | None = None
     message: str | None = None
@@ -1016,61 +1016,61 @@ class PodCondition(Object, kw_only=True):
     type: str
 
 
-class PodDNSConfig(Object, kw_only=True):
+class PodDNSConfig(Object, frozen=True, kw_only=True):
     nameservers: list[str] = []
     options: list[PodDNSConfigOption] = []
     searches: list[str] = []
 
 
-class PodDNSConfigOption(Object, kw_only=True):
+class PodDNSConfigOption(Object, frozen=True, kw_only=True):
     name: str | None = None
     value: str | None = None
 
 
-class PodExtendedResourceClaimStatus(Object, kw_only=True):
+class PodExtendedResourceClaimStatus(Object, frozen=True, kw_only=True):
     request_mappings: list[ContainerExtendedResourceRequest] = []
     resource_claim_name: str = ""
 
 
-class PodIP(Object, kw_only=True):
+class PodIP(Object, frozen=True, kw_only=True):
     ip: str
 
 
-class PodList(Object, kw_only=True):
+class PodList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[Pod]
     kind: str = msgspec.field(default_factory=lambda: "PodList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class PodOS(Object, kw_only=True):
+class PodOS(Object, frozen=True, kw_only=True):
     name: str
 
 
-class PodReadinessGate(Object, kw_only=True):
+class PodReadinessGate(Object, frozen=True, kw_only=True):
     condition_type: str
 
 
-class PodResourceClaim(Object, kw_only=True):
+class PodResourceClaim(Object, frozen=True, kw_only=True):
     name: str
     resource_claim_name: str | None = None
     resource_claim_template_name: str | None = None
 
 
-class PodResourceClaimStatus(Object, kw_only=True):
+class PodResourceClaimStatus(Object, frozen=True, kw_only=True):
     name: str = ""
     resource_claim_name: str | None = None
 
 
-class PodSchedulingGate(Object, kw_only=True):
+class PodSchedulingGate(Object, frozen=True, kw_only=True):
     name: str
 
 
-class PodSchedulingGroup(Object, kw_only=True):
+class PodSchedulingGroup(Object, frozen=True, kw_only=True):
     pod_group_name: str | None = None
 
 
-class PodSecurityContext(Object, kw_only=True):
+class PodSecurityContext(Object, frozen=True, kw_only=True):
     app_armor_profile: AppArmorProfile | None = None
     fs_group: int | None = None
     fs_group_change_policy: str | None = None
@@ -1086,7 +1086,7 @@ class PodSecurityContext(Object, kw_only=True):
     windows_options: WindowsSecurityContextOptions | None = None
 
 
-class PodSpec(Object, kw_only=True):
+class PodSpec(Object, frozen=True, kw_only=True):
     active_deadline_seconds: int | None = None
     affinity: Affinity | None = None
     automount_service_account_token: bool | None = None
@@ -1131,7 +1131,7 @@ class PodSpec(Object, kw_only=True):
     volumes: list[Volume] = []
 
 
-class PodStatus(Object, kw_only=True):
+class PodStatus(Object, frozen=True, kw_only=True):
     allocated_resources: dict[str, Quantity] = {}
     conditions: list[PodCondition] = []
     container_statuses: list[ContainerStatus] = []
@@ -1155,43 +1155,43 @@ class PodStatus(Object, kw_only=True):
     start_time: Time | None = None
 
 
-class PodTemplate(Object, kw_only=True):
+class PodTemplate(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "PodTemplate")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
-    template: PodTemplateSpec = msgspec.field(default_factory=lambda: PodTemplateSpec())
+    template: PodTemplateSpec
 
 
-class PodTemplateList(Object, kw_only=True):
+class PodTemplateList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[PodTemplate]
     kind: str = msgspec.field(default_factory=lambda: "PodTemplateList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class PodTemplateSpec(Object, kw_only=True):
+class PodTemplateSpec(Object, frozen=True, kw_only=True):
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: PodSpec
 
 
-class PortStatus(Object, kw_only=True, rename={"port": "port"}):
+class PortStatus(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     error: str | None = None
     port: int = 0
     protocol: str = ""
 
 
-class PortworxVolumeSource(Object, kw_only=True):
+class PortworxVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     read_only: bool | None = None
     volume_id: str
 
 
-class PreferredSchedulingTerm(Object, kw_only=True):
+class PreferredSchedulingTerm(Object, frozen=True, kw_only=True):
     preference: NodeSelectorTerm
     weight: int
 
 
-class Probe(Object, kw_only=True):
+class Probe(Object, frozen=True, kw_only=True):
     exec: ExecAction | None = None
     failure_threshold: int | None = None
     grpc: GRPCAction | None = None
@@ -1204,12 +1204,12 @@ class Probe(Object, kw_only=True):
     timeout_seconds: int | None = None
 
 
-class ProjectedVolumeSource(Object, kw_only=True):
+class ProjectedVolumeSource(Object, frozen=True, kw_only=True):
     default_mode: int | None = None
     sources: list[VolumeProjection] = []
 
 
-class QuobyteVolumeSource(Object, kw_only=True):
+class QuobyteVolumeSource(Object, frozen=True, kw_only=True):
     group: str | None = None
     read_only: bool | None = None
     registry: str
@@ -1218,7 +1218,7 @@ class QuobyteVolumeSource(Object, kw_only=True):
     volume: str
 
 
-class RBDPersistentVolumeSource(Object, kw_only=True):
+class RBDPersistentVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     image: str
     keyring: str | None = None
@@ -1229,7 +1229,7 @@ class RBDPersistentVolumeSource(Object, kw_only=True):
     user: str | None = None
 
 
-class RBDVolumeSource(Object, kw_only=True):
+class RBDVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     image: str
     keyring: str | None = None
@@ -1240,15 +1240,15 @@ class RBDVolumeSource(Object, kw_only=True):
     user: str | None = None
 
 
-class ReplicationController(Object, kw_only=True):
+class ReplicationController(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "ReplicationController")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
-    spec: ReplicationControllerSpec = msgspec.field(default_factory=lambda: ReplicationControllerSpec())
+    spec: ReplicationControllerSpec
     status: ReplicationControllerStatus = msgspec.field(default_factory=lambda: ReplicationControllerStatus())
 
 
-class ReplicationControllerCondition(Object, kw_only=True):
+class ReplicationControllerCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str | None = None
     reason: str | None = None
@@ -1256,21 +1256,21 @@ class ReplicationControllerCondition(Object, kw_only=True):
     type: str
 
 
-class ReplicationControllerList(Object, kw_only=True):
+class ReplicationControllerList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[ReplicationController]
     kind: str = msgspec.field(default_factory=lambda: "ReplicationControllerList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ReplicationControllerSpec(Object, kw_only=True):
+class ReplicationControllerSpec(Object, frozen=True, kw_only=True):
     min_ready_seconds: int | None = None
     replicas: int | None = None
     selector: dict[str, str] = {}
-    template: PodTemplateSpec = msgspec.field(default_factory=lambda: PodTemplateSpec())
+    template: PodTemplateSpec
 
 
-class ReplicationControllerStatus(Object, kw_only=True):
+class ReplicationControllerStatus(Object, frozen=True, kw_only=True):
     available_replicas: int | None = None
     conditions: list[ReplicationControllerCondition] = []
     fully_labeled_replicas: int | None = None
@@ -1279,24 +1279,24 @@ class ReplicationControllerStatus(Object, kw_only=True):
     replicas: int = 0
 
 
-class ResourceClaim(Object, kw_only=True):
+class ResourceClaim(Object, frozen=True, kw_only=True):
     name: str
     request: str | None = None
 
 
-class ResourceFieldSelector(Object, kw_only=True):
+class ResourceFieldSelector(Object, frozen=True, kw_only=True):
     container_name: str | None = None
     divisor: Quantity | None = None
     resource: str
 
 
-class ResourceHealth(Object, kw_only=True):
+class ResourceHealth(Object, frozen=True, kw_only=True):
     health: str | None = None
     message: str | None = None
     resource_id: str
 
 
-class ResourceQuota(Object, kw_only=True):
+class ResourceQuota(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "ResourceQuota")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -1304,43 +1304,43 @@ class ResourceQuota(Object, kw_only=True):
     status: ResourceQuotaStatus = msgspec.field(default_factory=lambda: ResourceQuotaStatus())
 
 
-class ResourceQuotaList(Object, kw_only=True):
+class ResourceQuotaList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[ResourceQuota]
     kind: str = msgspec.field(default_factory=lambda: "ResourceQuotaList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ResourceQuotaSpec(Object, kw_only=True):
+class ResourceQuotaSpec(Object, frozen=True, kw_only=True):
     hard: dict[str, Quantity] = {}
     scope_selector: ScopeSelector | None = None
     scopes: list[str] = []
 
 
-class ResourceQuotaStatus(Object, kw_only=True):
+class ResourceQuotaStatus(Object, frozen=True, kw_only=True):
     hard: dict[str, Quantity] = {}
     used: dict[str, Quantity] = {}
 
 
-class ResourceRequirements(Object, kw_only=True):
+class ResourceRequirements(Object, frozen=True, kw_only=True):
     claims: list[ResourceClaim] = []
     limits: dict[str, Quantity] = {}
     requests: dict[str, Quantity] = {}
 
 
-class ResourceStatus(Object, kw_only=True):
+class ResourceStatus(Object, frozen=True, kw_only=True):
     name: str = ""
     resources: list[ResourceHealth] = []
 
 
-class SELinuxOptions(Object, kw_only=True):
+class SELinuxOptions(Object, frozen=True, kw_only=True):
     level: str | None = None
     role: str | None = None
     type: str | None = None
     user: str | None = None
 
 
-class ScaleIOPersistentVolumeSource(Object, kw_only=True):
+class ScaleIOPersistentVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     gateway: str
     protection_domain: str | None = None
@@ -1353,7 +1353,7 @@ class ScaleIOPersistentVolumeSource(Object, kw_only=True):
     volume_name: str | None = None
 
 
-class ScaleIOVolumeSource(Object, kw_only=True):
+class ScaleIOVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     gateway: str
     protection_domain: str | None = None
@@ -1366,22 +1366,22 @@ class ScaleIOVolumeSource(Object, kw_only=True):
     volume_name: str | None = None
 
 
-class ScopeSelector(Object, kw_only=True):
+class ScopeSelector(Object, frozen=True, kw_only=True):
     match_expressions: list[ScopedResourceSelectorRequirement] = []
 
 
-class ScopedResourceSelectorRequirement(Object, kw_only=True):
+class ScopedResourceSelectorRequirement(Object, frozen=True, kw_only=True):
     operator: str
     scope_name: str
     values: list[str] = []
 
 
-class SeccompProfile(Object, kw_only=True):
+class SeccompProfile(Object, frozen=True, kw_only=True):
     localhost_profile: str | None = None
     type: str
 
 
-class Secret(Object, kw_only=True):
+class Secret(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     data: dict[str, str] = {}
     immutable: bool | None = None
@@ -1391,43 +1391,43 @@ class Secret(Object, kw_only=True):
     type: str | None = None
 
 
-class SecretEnvSource(Object, kw_only=True):
+class SecretEnvSource(Object, frozen=True, kw_only=True):
     name: str | None = None
     optional: bool | None = None
 
 
-class SecretKeySelector(Object, kw_only=True):
+class SecretKeySelector(Object, frozen=True, kw_only=True):
     key: str
     name: str | None = None
     optional: bool | None = None
 
 
-class SecretList(Object, kw_only=True):
+class SecretList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[Secret]
     kind: str = msgspec.field(default_factory=lambda: "SecretList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class SecretProjection(Object, kw_only=True):
+class SecretProjection(Object, frozen=True, kw_only=True):
     items: list[KeyToPath] = []
     name: str | None = None
     optional: bool | None = None
 
 
-class SecretReference(Object, kw_only=True):
+class SecretReference(Object, frozen=True, kw_only=True):
     name: str | None = None
     namespace: str | None = None
 
 
-class SecretVolumeSource(Object, kw_only=True):
+class SecretVolumeSource(Object, frozen=True, kw_only=True):
     default_mode: int | None = None
     items: list[KeyToPath] = []
     optional: bool | None = None
     secret_name: str | None = None
 
 
-class SecurityContext(Object, kw_only=True):
+class SecurityContext(Object, frozen=True, kw_only=True):
     allow_privilege_escalation: bool | None = None
     app_armor_profile: AppArmorProfile | None = None
     capabilities: Capabilities | None = None
@@ -1442,7 +1442,7 @@ class SecurityContext(Object, kw_only=True):
     windows_options: WindowsSecurityContextOptions | None = None
 
 
-class Service(Object, kw_only=True):
+class Service(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "Service")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -1450,7 +1450,7 @@ class Service(Object, kw_only=True):
     status: ServiceStatus = msgspec.field(default_factory=lambda: ServiceStatus())
 
 
-class ServiceAccount(Object, kw_only=True):
+class ServiceAccount(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     automount_service_account_token: bool | None = None
     image_pull_secrets: list[LocalObjectReference] = []
@@ -1459,27 +1459,27 @@ class ServiceAccount(Object, kw_only=True):
     secrets: list[ObjectReference] = []
 
 
-class ServiceAccountList(Object, kw_only=True):
+class ServiceAccountList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[ServiceAccount]
     kind: str = msgspec.field(default_factory=lambda: "ServiceAccountList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ServiceAccountTokenProjection(Object, kw_only=True):
+class ServiceAccountTokenProjection(Object, frozen=True, kw_only=True):
     audience: str | None = None
     expiration_seconds: int | None = None
     path: str
 
 
-class ServiceList(Object, kw_only=True):
+class ServiceList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     items: list[Service]
     kind: str = msgspec.field(default_factory=lambda: "ServiceList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ServicePort(Object, kw_only=True, rename={"port": "port"}):
+class ServicePort(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     app_protocol: str | None = None
     name: str | None = None
     node_port: int | None = None
@@ -1488,7 +1488,7 @@ class ServicePort(Object, kw_only=True, rename={"port": "port"}):
     target_port: IntOrString | None = None
 
 
-class ServiceSpec(Object, kw_only=True):
+class ServiceSpec(Object, frozen=True, kw_only=True):
     allocate_load_balancer_node_ports: bool | None = None
     cluster_ip: str | None = None
     cluster_ips: list[str] = []
@@ -1511,20 +1511,20 @@ class ServiceSpec(Object, kw_only=True):
     type: str | None = None
 
 
-class ServiceStatus(Object, kw_only=True):
+class ServiceStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []
     load_balancer: LoadBalancerStatus | None = None
 
 
-class SessionAffinityConfig(Object, kw_only=True):
+class SessionAffinityConfig(Object, frozen=True, kw_only=True):
     client_ip: ClientIPConfig | None = None
 
 
-class SleepAction(Object, kw_only=True):
+class SleepAction(Object, frozen=True, kw_only=True):
     seconds: int
 
 
-class StorageOSPersistentVolumeSource(Object, kw_only=True):
+class StorageOSPersistentVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     read_only: bool | None = None
     secret_ref: ObjectReference | None = None
@@ -1532,7 +1532,7 @@ class StorageOSPersistentVolumeSource(Object, kw_only=True):
     volume_namespace: str | None = None
 
 
-class StorageOSVolumeSource(Object, kw_only=True):
+class StorageOSVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     read_only: bool | None = None
     secret_ref: LocalObjectReference | None = None
@@ -1540,24 +1540,24 @@ class StorageOSVolumeSource(Object, kw_only=True):
     volume_namespace: str | None = None
 
 
-class Sysctl(Object, kw_only=True):
+class Sysctl(Object, frozen=True, kw_only=True):
     name: str
     value: str
 
 
-class TCPSocketAction(Object, kw_only=True, rename={"port": "port"}):
+class TCPSocketAction(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     host: str | None = None
     port: IntOrString
 
 
-class Taint(Object, kw_only=True):
+class Taint(Object, frozen=True, kw_only=True):
     effect: str
     key: str
     time_added: Time | None = None
     value: str | None = None
 
 
-class Toleration(Object, kw_only=True):
+class Toleration(Object, frozen=True, kw_only=True):
     effect: str | None = None
     key: str | None = None
     operator: str | None = None
@@ -1565,16 +1565,16 @@ class Toleration(Object, kw_only=True):
     value: str | None = None
 
 
-class TopologySelectorLabelRequirement(Object, kw_only=True):
+class TopologySelectorLabelRequirement(Object, frozen=True, kw_only=True):
     key: str
     values: list[str]
 
 
-class TopologySelectorTerm(Object, kw_only=True):
+class TopologySelectorTerm(Object, frozen=True, kw_only=True):
     match_label_expressions: list[TopologySelectorLabelRequirement] = []
 
 
-class TopologySpreadConstraint(Object, kw_only=True):
+class TopologySpreadConstraint(Object, frozen=True, kw_only=True):
     label_selector: meta_v1.LabelSelector | None = None
     match_label_keys: list[str] = []
     max_skew: int
@@ -1585,20 +1585,20 @@ class TopologySpreadConstraint(Object, kw_only=True):
     when_unsatisfiable: str
 
 
-class TypedLocalObjectReference(Object, kw_only=True):
+class TypedLocalObjectReference(Object, frozen=True, kw_only=True):
     api_group: str | None = None
     kind: str
     name: str
 
 
-class TypedObjectReference(Object, kw_only=True):
+class TypedObjectReference(Object, frozen=True, kw_only=True):
     api_group: str | None = None
     kind: str
     name: str
     namespace: str | None = None
 
 
-class Volume(Object, kw_only=True):
+class Volume(Object, frozen=True, kw_only=True):
     aws_elastic_block_store: AWSElasticBlockStoreVolumeSource | None = None
     azure_disk: AzureDiskVolumeSource | None = None
     azure_file: AzureFileVolumeSource | None = None
@@ -1632,12 +1632,12 @@ class Volume(Object, kw_only=True):
     vsphere_volume: VsphereVirtualDiskVolumeSource | None = None
 
 
-class VolumeDevice(Object, kw_only=True):
+class VolumeDevice(Object, frozen=True, kw_only=True):
     device_path: str
     name: str
 
 
-class VolumeMount(Object, kw_only=True):
+class VolumeMount(Object, frozen=True, kw_only=True):
     mount_path: str
     mount_propagation: str | None = None
     name: str
@@ -1647,7 +1647,7 @@ class VolumeMount(Object, kw_only=True):
     sub_path_expr: str | None = None
 
 
-class VolumeMountStatus(Object, kw_only=True):
+class VolumeMountStatus(Object, frozen=True, kw_only=True):
     mount_path: str = ""
     name: str = ""
     read_only: bool | None = None
@@ -1655,11 +1655,11 @@ class VolumeMountStatus(Object, kw_only=True):
     volume_status: VolumeStatus | None = None
 
 
-class VolumeNodeAffinity(Object, kw_only=True):
+class VolumeNodeAffinity(Object, frozen=True, kw_only=True):
     required: NodeSelector | None = None
 
 
-class VolumeProjection(Object, kw_only=True):
+class VolumeProjection(Object, frozen=True, kw_only=True):
     cluster_trust_bundle: ClusterTrustBundleProjection | None = None
     config_map: ConfigMapProjection | None = None
     downward_api: DownwardAPIProjection | None = None
@@ -1668,28 +1668,28 @@ class VolumeProjection(Object, kw_only=True):
     service_account_token: ServiceAccountTokenProjection | None = None
 
 
-class VolumeResourceRequirements(Object, kw_only=True):
+class VolumeResourceRequirements(Object, frozen=True, kw_only=True):
     limits: dict[str, Quantity] = {}
     requests: dict[str, Quantity] = {}
 
 
-class VolumeStatus(Object, kw_only=True):
+class VolumeStatus(Object, frozen=True, kw_only=True):
     image: ImageVolumeStatus | None = None
 
 
-class VsphereVirtualDiskVolumeSource(Object, kw_only=True):
+class VsphereVirtualDiskVolumeSource(Object, frozen=True, kw_only=True):
     fs_type: str | None = None
     storage_policy_id: str | None = None
     storage_policy_name: str | None = None
     volume_path: str
 
 
-class WeightedPodAffinityTerm(Object, kw_only=True):
+class WeightedPodAffinityTerm(Object, frozen=True, kw_only=True):
     pod_affinity_term: PodAffinityTerm
     weight: int
 
 
-class WindowsSecurityContextOptions(Object, kw_only=True):
+class WindowsSecurityContextOptions(Object, frozen=True, kw_only=True):
     gmsa_credential_spec: str | None = None
     gmsa_credential_spec_name: str | None = None
     host_process: bool | None = None

@@ -8,7 +8,7 @@ from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.api.types.base import Object
 
 
-class Endpoint(Object, kw_only=True):
+class Endpoint(Object, frozen=True, kw_only=True):
     addresses: list[str]
     conditions: EndpointConditions | None = None
     deprecated_topology: dict[str, str] = {}
@@ -19,25 +19,25 @@ class Endpoint(Object, kw_only=True):
     zone: str | None = None
 
 
-class EndpointConditions(Object, kw_only=True):
+class EndpointConditions(Object, frozen=True, kw_only=True):
     ready: bool | None = None
     serving: bool | None = None
     terminating: bool | None = None
 
 
-class EndpointHints(Object, kw_only=True):
+class EndpointHints(Object, frozen=True, kw_only=True):
     for_nodes: list[ForNode] = []
     for_zones: list[ForZone] = []
 
 
-class EndpointPort(Object, kw_only=True, rename={"port": "port"}):
+class EndpointPort(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     app_protocol: str | None = None
     name: str | None = None
     port: int | None = None
     protocol: str | None = None
 
 
-class EndpointSlice(Object, kw_only=True):
+class EndpointSlice(Object, frozen=True, kw_only=True):
     address_type: str
     api_version: str = msgspec.field(default_factory=lambda: "discovery.k8s.io/v1")
     endpoints: list[Endpoint] = []
@@ -46,16 +46,16 @@ class EndpointSlice(Object, kw_only=True):
     ports: list[EndpointPort] = []
 
 
-class EndpointSliceList(Object, kw_only=True):
+class EndpointSliceList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "discovery.k8s.io/v1")
     items: list[EndpointSlice]
     kind: str = msgspec.field(default_factory=lambda: "EndpointSliceList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ForNode(Object, kw_only=True):
+class ForNode(Object, frozen=True, kw_only=True):
     name: str
 
 
-class ForZone(Object, kw_only=True):
+class ForZone(Object, frozen=True, kw_only=True):
     name: str

@@ -8,7 +8,7 @@ from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.api.types.base import MicroTime, Object, Time
 
 
-class Event(Object, kw_only=True):
+class Event(Object, frozen=True, kw_only=True):
     action: str | None = None
     api_version: str = msgspec.field(default_factory=lambda: "events.k8s.io/v1")
     deprecated_count: int | None = None
@@ -28,13 +28,13 @@ class Event(Object, kw_only=True):
     type: str | None = None
 
 
-class EventList(Object, kw_only=True):
+class EventList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "events.k8s.io/v1")
     items: list[Event]
     kind: str = msgspec.field(default_factory=lambda: "EventList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class EventSeries(Object, kw_only=True):
+class EventSeries(Object, frozen=True, kw_only=True):
     count: int
     last_observed_time: MicroTime

@@ -8,16 +8,16 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object, Time
 
 
-class ExemptPriorityLevelConfiguration(Object, kw_only=True):
+class ExemptPriorityLevelConfiguration(Object, frozen=True, kw_only=True):
     lendable_percent: int | None = None
     nominal_concurrency_shares: int | None = None
 
 
-class FlowDistinguisherMethod(Object, kw_only=True):
+class FlowDistinguisherMethod(Object, frozen=True, kw_only=True):
     type: str
 
 
-class FlowSchema(Object, kw_only=True):
+class FlowSchema(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "flowcontrol.apiserver.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "FlowSchema")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -25,7 +25,7 @@ class FlowSchema(Object, kw_only=True):
     status: FlowSchemaStatus = msgspec.field(default_factory=lambda: FlowSchemaStatus())
 
 
-class FlowSchemaCondition(Object, kw_only=True):
+class FlowSchemaCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str | None = None
     reason: str | None = None
@@ -33,52 +33,52 @@ class FlowSchemaCondition(Object, kw_only=True):
     type: str | None = None
 
 
-class FlowSchemaList(Object, kw_only=True):
+class FlowSchemaList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "flowcontrol.apiserver.k8s.io/v1")
     items: list[FlowSchema]
     kind: str = msgspec.field(default_factory=lambda: "FlowSchemaList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class FlowSchemaSpec(Object, kw_only=True):
+class FlowSchemaSpec(Object, frozen=True, kw_only=True):
     distinguisher_method: FlowDistinguisherMethod | None = None
     matching_precedence: int | None = None
     priority_level_configuration: PriorityLevelConfigurationReference
     rules: list[PolicyRulesWithSubjects] = []
 
 
-class FlowSchemaStatus(Object, kw_only=True):
+class FlowSchemaStatus(Object, frozen=True, kw_only=True):
     conditions: list[FlowSchemaCondition] = []
 
 
-class GroupSubject(Object, kw_only=True):
+class GroupSubject(Object, frozen=True, kw_only=True):
     name: str
 
 
-class LimitResponse(Object, kw_only=True):
+class LimitResponse(Object, frozen=True, kw_only=True):
     queuing: QueuingConfiguration | None = None
     type: str
 
 
-class LimitedPriorityLevelConfiguration(Object, kw_only=True):
+class LimitedPriorityLevelConfiguration(Object, frozen=True, kw_only=True):
     borrowing_limit_percent: int | None = None
     lendable_percent: int | None = None
     limit_response: LimitResponse | None = None
     nominal_concurrency_shares: int | None = None
 
 
-class NonResourcePolicyRule(Object, kw_only=True):
+class NonResourcePolicyRule(Object, frozen=True, kw_only=True):
     non_resource_urls: list[str]
     verbs: list[str]
 
 
-class PolicyRulesWithSubjects(Object, kw_only=True):
+class PolicyRulesWithSubjects(Object, frozen=True, kw_only=True):
     non_resource_rules: list[NonResourcePolicyRule] = []
     resource_rules: list[ResourcePolicyRule] = []
     subjects: list[Subject]
 
 
-class PriorityLevelConfiguration(Object, kw_only=True):
+class PriorityLevelConfiguration(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "flowcontrol.apiserver.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "PriorityLevelConfiguration")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -86,7 +86,7 @@ class PriorityLevelConfiguration(Object, kw_only=True):
     status: PriorityLevelConfigurationStatus = msgspec.field(default_factory=lambda: PriorityLevelConfigurationStatus())
 
 
-class PriorityLevelConfigurationCondition(Object, kw_only=True):
+class PriorityLevelConfigurationCondition(Object, frozen=True, kw_only=True):
     last_transition_time: Time | None = None
     message: str | None = None
     reason: str | None = None
@@ -94,34 +94,34 @@ class PriorityLevelConfigurationCondition(Object, kw_only=True):
     type: str | None = None
 
 
-class PriorityLevelConfigurationList(Object, kw_only=True):
+class PriorityLevelConfigurationList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "flowcontrol.apiserver.k8s.io/v1")
     items: list[PriorityLevelConfiguration]
     kind: str = msgspec.field(default_factory=lambda: "PriorityLevelConfigurationList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class PriorityLevelConfigurationReference(Object, kw_only=True):
+class PriorityLevelConfigurationReference(Object, frozen=True, kw_only=True):
     name: str
 
 
-class PriorityLevelConfigurationSpec(Object, kw_only=True):
+class PriorityLevelConfigurationSpec(Object, frozen=True, kw_only=True):
     exempt: ExemptPriorityLevelConfiguration | None = None
     limited: LimitedPriorityLevelConfiguration | None = None
     type: str
 
 
-class PriorityLevelConfigurationStatus(Object, kw_only=True):
+class PriorityLevelConfigurationStatus(Object, frozen=True, kw_only=True):
     conditions: list[PriorityLevelConfigurationCondition] = []
 
 
-class QueuingConfiguration(Object, kw_only=True):
+class QueuingConfiguration(Object, frozen=True, kw_only=True):
     hand_size: int | None = None
     queue_length_limit: int | None = None
     queues: int | None = None
 
 
-class ResourcePolicyRule(Object, kw_only=True):
+class ResourcePolicyRule(Object, frozen=True, kw_only=True):
     api_groups: list[str]
     cluster_scope: bool | None = None
     namespaces: list[str] = []
@@ -129,17 +129,17 @@ class ResourcePolicyRule(Object, kw_only=True):
     verbs: list[str]
 
 
-class ServiceAccountSubject(Object, kw_only=True):
+class ServiceAccountSubject(Object, frozen=True, kw_only=True):
     name: str
     namespace: str
 
 
-class Subject(Object, kw_only=True):
+class Subject(Object, frozen=True, kw_only=True):
     group: GroupSubject | None = None
     kind: str
     service_account: ServiceAccountSubject | None = None
     user: UserSubject | None = None
 
 
-class UserSubject(Object, kw_only=True):
+class UserSubject(Object, frozen=True, kw_only=True):
     name: str

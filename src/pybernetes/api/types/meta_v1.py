@@ -9,7 +9,7 @@ import msgspec
 from pybernetes.api.types.base import Object, Time
 
 
-class APIGroup(Object, kw_only=True):
+class APIGroup(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "APIGroup")
     name: str
@@ -18,13 +18,13 @@ class APIGroup(Object, kw_only=True):
     versions: list[GroupVersionForDiscovery]
 
 
-class APIGroupList(Object, kw_only=True):
+class APIGroupList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     groups: list[APIGroup]
     kind: str = msgspec.field(default_factory=lambda: "APIGroupList")
 
 
-class APIResource(Object, kw_only=True):
+class APIResource(Object, frozen=True, kw_only=True):
     categories: list[str] = []
     group: str | None = None
     kind: str
@@ -37,21 +37,21 @@ class APIResource(Object, kw_only=True):
     version: str | None = None
 
 
-class APIResourceList(Object, kw_only=True):
+class APIResourceList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     group_version: str
     kind: str = msgspec.field(default_factory=lambda: "APIResourceList")
     resources: list[APIResource]
 
 
-class APIVersions(Object, kw_only=True):
+class APIVersions(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     kind: str = msgspec.field(default_factory=lambda: "APIVersions")
     server_address_by_client_cidrs: list[ServerAddressByClientCIDR]
     versions: list[str]
 
 
-class Condition(Object, kw_only=True):
+class Condition(Object, frozen=True, kw_only=True):
     last_transition_time: Time
     message: str
     observed_generation: int | None = None
@@ -60,7 +60,7 @@ class Condition(Object, kw_only=True):
     type: str
 
 
-class DeleteOptions(Object, kw_only=True):
+class DeleteOptions(Object, frozen=True, kw_only=True):
     api_version: str | None = None
     dry_run: list[str] = []
     grace_period_seconds: int | None = None
@@ -71,34 +71,34 @@ class DeleteOptions(Object, kw_only=True):
     propagation_policy: str | None = None
 
 
-class FieldSelectorRequirement(Object, kw_only=True):
+class FieldSelectorRequirement(Object, frozen=True, kw_only=True):
     key: str
     operator: str
     values: list[str] = []
 
 
-class GroupResource(Object, kw_only=True):
+class GroupResource(Object, frozen=True, kw_only=True):
     group: str
     resource: str
 
 
-class GroupVersionForDiscovery(Object, kw_only=True):
+class GroupVersionForDiscovery(Object, frozen=True, kw_only=True):
     group_version: str
     version: str
 
 
-class LabelSelector(Object, kw_only=True):
+class LabelSelector(Object, frozen=True, kw_only=True):
     match_expressions: list[LabelSelectorRequirement] = []
     match_labels: dict[str, str] = {}
 
 
-class LabelSelectorRequirement(Object, kw_only=True):
+class LabelSelectorRequirement(Object, frozen=True, kw_only=True):
     key: str
     operator: str
     values: list[str] = []
 
 
-class ListMeta(Object, kw_only=True):
+class ListMeta(Object, frozen=True, kw_only=True):
     continue_: str | None = None
     remaining_item_count: int | None = None
     resource_version: str | None = None
@@ -106,7 +106,7 @@ class ListMeta(Object, kw_only=True):
     shard_info: ShardInfo | None = None
 
 
-class ManagedFieldsEntry(Object, kw_only=True):
+class ManagedFieldsEntry(Object, frozen=True, kw_only=True):
     api_version: str | None = None
     fields_type: str | None = None
     fields_v1: Any = None
@@ -116,7 +116,7 @@ class ManagedFieldsEntry(Object, kw_only=True):
     time: Time | None = None
 
 
-class ObjectMeta(Object, kw_only=True):
+class ObjectMeta(Object, frozen=True, kw_only=True):
     annotations: dict[str, str] = {}
     creation_timestamp: Time | None = None
     deletion_grace_period_seconds: int | None = None
@@ -134,7 +134,7 @@ class ObjectMeta(Object, kw_only=True):
     uid: str | None = None
 
 
-class OwnerReference(Object, kw_only=True):
+class OwnerReference(Object, frozen=True, kw_only=True):
     api_version: str
     block_owner_deletion: bool | None = None
     controller: bool | None = None
@@ -143,21 +143,21 @@ class OwnerReference(Object, kw_only=True):
     uid: str
 
 
-class Preconditions(Object, kw_only=True):
+class Preconditions(Object, frozen=True, kw_only=True):
     resource_version: str | None = None
     uid: str | None = None
 
 
-class ServerAddressByClientCIDR(Object, kw_only=True):
+class ServerAddressByClientCIDR(Object, frozen=True, kw_only=True):
     client_cidr: str
     server_address: str
 
 
-class ShardInfo(Object, kw_only=True):
+class ShardInfo(Object, frozen=True, kw_only=True):
     selector: str
 
 
-class Status(Object, kw_only=True):
+class Status(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "v1")
     code: int | None = None
     details: StatusDetails | None = None
@@ -168,13 +168,13 @@ class Status(Object, kw_only=True):
     status: str | None = None
 
 
-class StatusCause(Object, kw_only=True):
+class StatusCause(Object, frozen=True, kw_only=True):
     field: str | None = None
     message: str | None = None
     reason: str | None = None
 
 
-class StatusDetails(Object, kw_only=True):
+class StatusDetails(Object, frozen=True, kw_only=True):
     causes: list[StatusCause] = []
     group: str | None = None
     kind: str | None = None
@@ -183,6 +183,6 @@ class StatusDetails(Object, kw_only=True):
     uid: str | None = None
 
 
-class WatchEvent(Object, kw_only=True):
+class WatchEvent(Object, frozen=True, kw_only=True):
     object: Any
     type: str

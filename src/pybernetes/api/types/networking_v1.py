@@ -8,40 +8,40 @@ from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.api.types.base import IntOrString, Object
 
 
-class HTTPIngressPath(Object, kw_only=True):
+class HTTPIngressPath(Object, frozen=True, kw_only=True):
     backend: IngressBackend
     path: str | None = None
     path_type: str
 
 
-class HTTPIngressRuleValue(Object, kw_only=True):
+class HTTPIngressRuleValue(Object, frozen=True, kw_only=True):
     paths: list[HTTPIngressPath]
 
 
-class IPAddress(Object, kw_only=True):
+class IPAddress(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "IPAddress")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: IPAddressSpec
 
 
-class IPAddressList(Object, kw_only=True):
+class IPAddressList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1")
     items: list[IPAddress]
     kind: str = msgspec.field(default_factory=lambda: "IPAddressList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class IPAddressSpec(Object, kw_only=True):
+class IPAddressSpec(Object, frozen=True, kw_only=True):
     parent_ref: ParentReference
 
 
-class IPBlock(Object, kw_only=True):
+class IPBlock(Object, frozen=True, kw_only=True):
     cidr: str
     except_: list[str] = []
 
 
-class Ingress(Object, kw_only=True):
+class Ingress(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "Ingress")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -49,26 +49,26 @@ class Ingress(Object, kw_only=True):
     status: IngressStatus = msgspec.field(default_factory=lambda: IngressStatus())
 
 
-class IngressBackend(Object, kw_only=True):
+class IngressBackend(Object, frozen=True, kw_only=True):
     resource: core_v1.TypedLocalObjectReference | None = None
     service: IngressServiceBackend | None = None
 
 
-class IngressClass(Object, kw_only=True):
+class IngressClass(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "IngressClass")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: IngressClassSpec = msgspec.field(default_factory=lambda: IngressClassSpec())
 
 
-class IngressClassList(Object, kw_only=True):
+class IngressClassList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1")
     items: list[IngressClass]
     kind: str = msgspec.field(default_factory=lambda: "IngressClassList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class IngressClassParametersReference(Object, kw_only=True):
+class IngressClassParametersReference(Object, frozen=True, kw_only=True):
     api_group: str | None = None
     kind: str
     name: str
@@ -76,116 +76,116 @@ class IngressClassParametersReference(Object, kw_only=True):
     scope: str | None = None
 
 
-class IngressClassSpec(Object, kw_only=True):
+class IngressClassSpec(Object, frozen=True, kw_only=True):
     controller: str | None = None
     parameters: IngressClassParametersReference | None = None
 
 
-class IngressList(Object, kw_only=True):
+class IngressList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1")
     items: list[Ingress]
     kind: str = msgspec.field(default_factory=lambda: "IngressList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class IngressLoadBalancerIngress(Object, kw_only=True):
+class IngressLoadBalancerIngress(Object, frozen=True, kw_only=True):
     hostname: str | None = None
     ip: str | None = None
     ports: list[IngressPortStatus] = []
 
 
-class IngressLoadBalancerStatus(Object, kw_only=True):
+class IngressLoadBalancerStatus(Object, frozen=True, kw_only=True):
     ingress: list[IngressLoadBalancerIngress] = []
 
 
-class IngressPortStatus(Object, kw_only=True, rename={"port": "port"}):
+class IngressPortStatus(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     error: str | None = None
     port: int = 0
     protocol: str = ""
 
 
-class IngressRule(Object, kw_only=True):
+class IngressRule(Object, frozen=True, kw_only=True):
     host: str | None = None
     http: HTTPIngressRuleValue | None = None
 
 
-class IngressServiceBackend(Object, kw_only=True, rename={"port": "port"}):
+class IngressServiceBackend(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     name: str
     port: ServiceBackendPort | None = None
 
 
-class IngressSpec(Object, kw_only=True):
+class IngressSpec(Object, frozen=True, kw_only=True):
     default_backend: IngressBackend | None = None
     ingress_class_name: str | None = None
     rules: list[IngressRule] = []
     tls: list[IngressTLS] = []
 
 
-class IngressStatus(Object, kw_only=True):
+class IngressStatus(Object, frozen=True, kw_only=True):
     load_balancer: IngressLoadBalancerStatus | None = None
 
 
-class IngressTLS(Object, kw_only=True):
+class IngressTLS(Object, frozen=True, kw_only=True):
     hosts: list[str] = []
     secret_name: str | None = None
 
 
-class NetworkPolicy(Object, kw_only=True):
+class NetworkPolicy(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "NetworkPolicy")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: NetworkPolicySpec = msgspec.field(default_factory=lambda: NetworkPolicySpec())
 
 
-class NetworkPolicyEgressRule(Object, kw_only=True):
+class NetworkPolicyEgressRule(Object, frozen=True, kw_only=True):
     ports: list[NetworkPolicyPort] = []
     to: list[NetworkPolicyPeer] = []
 
 
-class NetworkPolicyIngressRule(Object, kw_only=True):
+class NetworkPolicyIngressRule(Object, frozen=True, kw_only=True):
     from_: list[NetworkPolicyPeer] = []
     ports: list[NetworkPolicyPort] = []
 
 
-class NetworkPolicyList(Object, kw_only=True):
+class NetworkPolicyList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1")
     items: list[NetworkPolicy]
     kind: str = msgspec.field(default_factory=lambda: "NetworkPolicyList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class NetworkPolicyPeer(Object, kw_only=True):
+class NetworkPolicyPeer(Object, frozen=True, kw_only=True):
     ip_block: IPBlock | None = None
     namespace_selector: meta_v1.LabelSelector | None = None
     pod_selector: meta_v1.LabelSelector | None = None
 
 
-class NetworkPolicyPort(Object, kw_only=True, rename={"port": "port"}):
+class NetworkPolicyPort(Object, frozen=True, kw_only=True, rename={"port": "port"}):
     end_port: int | None = None
     port: IntOrString | None = None
     protocol: str | None = None
 
 
-class NetworkPolicySpec(Object, kw_only=True):
+class NetworkPolicySpec(Object, frozen=True, kw_only=True):
     egress: list[NetworkPolicyEgressRule] = []
     ingress: list[NetworkPolicyIngressRule] = []
     pod_selector: meta_v1.LabelSelector | None = None
     policy_types: list[str] = []
 
 
-class ParentReference(Object, kw_only=True):
+class ParentReference(Object, frozen=True, kw_only=True):
     group: str | None = None
     name: str
     namespace: str | None = None
     resource: str
 
 
-class ServiceBackendPort(Object, kw_only=True):
+class ServiceBackendPort(Object, frozen=True, kw_only=True):
     name: str | None = None
     number: int | None = None
 
 
-class ServiceCIDR(Object, kw_only=True):
+class ServiceCIDR(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "ServiceCIDR")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -193,16 +193,16 @@ class ServiceCIDR(Object, kw_only=True):
     status: ServiceCIDRStatus = msgspec.field(default_factory=lambda: ServiceCIDRStatus())
 
 
-class ServiceCIDRList(Object, kw_only=True):
+class ServiceCIDRList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1")
     items: list[ServiceCIDR]
     kind: str = msgspec.field(default_factory=lambda: "ServiceCIDRList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ServiceCIDRSpec(Object, kw_only=True):
+class ServiceCIDRSpec(Object, frozen=True, kw_only=True):
     cidrs: list[str] = []
 
 
-class ServiceCIDRStatus(Object, kw_only=True):
+class ServiceCIDRStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []

@@ -8,32 +8,32 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 
 
-class IPAddress(Object, kw_only=True):
+class IPAddress(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1beta1")
     kind: str = msgspec.field(default_factory=lambda: "IPAddress")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: IPAddressSpec
 
 
-class IPAddressList(Object, kw_only=True):
+class IPAddressList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1beta1")
     items: list[IPAddress]
     kind: str = msgspec.field(default_factory=lambda: "IPAddressList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class IPAddressSpec(Object, kw_only=True):
+class IPAddressSpec(Object, frozen=True, kw_only=True):
     parent_ref: ParentReference
 
 
-class ParentReference(Object, kw_only=True):
+class ParentReference(Object, frozen=True, kw_only=True):
     group: str | None = None
     name: str
     namespace: str | None = None
     resource: str
 
 
-class ServiceCIDR(Object, kw_only=True):
+class ServiceCIDR(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1beta1")
     kind: str = msgspec.field(default_factory=lambda: "ServiceCIDR")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -41,16 +41,16 @@ class ServiceCIDR(Object, kw_only=True):
     status: ServiceCIDRStatus = msgspec.field(default_factory=lambda: ServiceCIDRStatus())
 
 
-class ServiceCIDRList(Object, kw_only=True):
+class ServiceCIDRList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "networking.k8s.io/v1beta1")
     items: list[ServiceCIDR]
     kind: str = msgspec.field(default_factory=lambda: "ServiceCIDRList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ServiceCIDRSpec(Object, kw_only=True):
+class ServiceCIDRSpec(Object, frozen=True, kw_only=True):
     cidrs: list[str] = []
 
 
-class ServiceCIDRStatus(Object, kw_only=True):
+class ServiceCIDRStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []

@@ -8,11 +8,11 @@ from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.api.types.base import Object, Quantity
 
 
-class Overhead(Object, kw_only=True):
+class Overhead(Object, frozen=True, kw_only=True):
     pod_fixed: dict[str, Quantity] = {}
 
 
-class RuntimeClass(Object, kw_only=True):
+class RuntimeClass(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "node.k8s.io/v1")
     handler: str
     kind: str = msgspec.field(default_factory=lambda: "RuntimeClass")
@@ -21,13 +21,13 @@ class RuntimeClass(Object, kw_only=True):
     scheduling: Scheduling | None = None
 
 
-class RuntimeClassList(Object, kw_only=True):
+class RuntimeClassList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "node.k8s.io/v1")
     items: list[RuntimeClass]
     kind: str = msgspec.field(default_factory=lambda: "RuntimeClassList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class Scheduling(Object, kw_only=True):
+class Scheduling(Object, frozen=True, kw_only=True):
     node_selector: dict[str, str] = {}
     tolerations: list[core_v1.Toleration] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api.types.base import Object
 
 
-class Info(Object, kw_only=True):
+class Info(Object, frozen=True, kw_only=True):
     build_date: str
     compiler: str
     emulation_major: str | None = None

@@ -8,14 +8,14 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import IntOrString, Object, Time
 
 
-class Eviction(Object, kw_only=True):
+class Eviction(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "policy/v1")
     delete_options: meta_v1.DeleteOptions | None = None
     kind: str = msgspec.field(default_factory=lambda: "Eviction")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
 
 
-class PodDisruptionBudget(Object, kw_only=True):
+class PodDisruptionBudget(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "policy/v1")
     kind: str = msgspec.field(default_factory=lambda: "PodDisruptionBudget")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -23,21 +23,21 @@ class PodDisruptionBudget(Object, kw_only=True):
     status: PodDisruptionBudgetStatus = msgspec.field(default_factory=lambda: PodDisruptionBudgetStatus())
 
 
-class PodDisruptionBudgetList(Object, kw_only=True):
+class PodDisruptionBudgetList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "policy/v1")
     items: list[PodDisruptionBudget]
     kind: str = msgspec.field(default_factory=lambda: "PodDisruptionBudgetList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class PodDisruptionBudgetSpec(Object, kw_only=True):
+class PodDisruptionBudgetSpec(Object, frozen=True, kw_only=True):
     max_unavailable: IntOrString | None = None
     min_available: IntOrString | None = None
     selector: meta_v1.LabelSelector | None = None
     unhealthy_pod_eviction_policy: str | None = None
 
 
-class PodDisruptionBudgetStatus(Object, kw_only=True):
+class PodDisruptionBudgetStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []
     current_healthy: int | None = None
     desired_healthy: int | None = None

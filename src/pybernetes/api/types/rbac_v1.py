@@ -8,11 +8,11 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 
 
-class AggregationRule(Object, kw_only=True):
+class AggregationRule(Object, frozen=True, kw_only=True):
     cluster_role_selectors: list[meta_v1.LabelSelector] = []
 
 
-class ClusterRole(Object, kw_only=True):
+class ClusterRole(Object, frozen=True, kw_only=True):
     aggregation_rule: AggregationRule | None = None
     api_version: str = msgspec.field(default_factory=lambda: "rbac.authorization.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "ClusterRole")
@@ -20,7 +20,7 @@ class ClusterRole(Object, kw_only=True):
     rules: list[PolicyRule] = []
 
 
-class ClusterRoleBinding(Object, kw_only=True):
+class ClusterRoleBinding(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "rbac.authorization.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "ClusterRoleBinding")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -28,21 +28,21 @@ class ClusterRoleBinding(Object, kw_only=True):
     subjects: list[Subject] = []
 
 
-class ClusterRoleBindingList(Object, kw_only=True):
+class ClusterRoleBindingList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "rbac.authorization.k8s.io/v1")
     items: list[ClusterRoleBinding]
     kind: str = msgspec.field(default_factory=lambda: "ClusterRoleBindingList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ClusterRoleList(Object, kw_only=True):
+class ClusterRoleList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "rbac.authorization.k8s.io/v1")
     items: list[ClusterRole]
     kind: str = msgspec.field(default_factory=lambda: "ClusterRoleList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class PolicyRule(Object, kw_only=True):
+class PolicyRule(Object, frozen=True, kw_only=True):
     api_groups: list[str] = []
     non_resource_urls: list[str] = []
     resource_names: list[str] = []
@@ -50,14 +50,14 @@ class PolicyRule(Object, kw_only=True):
     verbs: list[str]
 
 
-class Role(Object, kw_only=True):
+class Role(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "rbac.authorization.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "Role")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     rules: list[PolicyRule] = []
 
 
-class RoleBinding(Object, kw_only=True):
+class RoleBinding(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "rbac.authorization.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "RoleBinding")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -65,27 +65,27 @@ class RoleBinding(Object, kw_only=True):
     subjects: list[Subject] = []
 
 
-class RoleBindingList(Object, kw_only=True):
+class RoleBindingList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "rbac.authorization.k8s.io/v1")
     items: list[RoleBinding]
     kind: str = msgspec.field(default_factory=lambda: "RoleBindingList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class RoleList(Object, kw_only=True):
+class RoleList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "rbac.authorization.k8s.io/v1")
     items: list[Role]
     kind: str = msgspec.field(default_factory=lambda: "RoleList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class RoleRef(Object, kw_only=True):
+class RoleRef(Object, frozen=True, kw_only=True):
     api_group: str | None = None
     kind: str
     name: str
 
 
-class Subject(Object, kw_only=True):
+class Subject(Object, frozen=True, kw_only=True):
     api_group: str | None = None
     kind: str
     name: str

@@ -8,14 +8,14 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object, Time
 
 
-class DeviceTaint(Object, kw_only=True):
+class DeviceTaint(Object, frozen=True, kw_only=True):
     effect: str
     key: str
     time_added: Time | None = None
     value: str | None = None
 
 
-class DeviceTaintRule(Object, kw_only=True):
+class DeviceTaintRule(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1alpha3")
     kind: str = msgspec.field(default_factory=lambda: "DeviceTaintRule")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -23,29 +23,29 @@ class DeviceTaintRule(Object, kw_only=True):
     status: DeviceTaintRuleStatus = msgspec.field(default_factory=lambda: DeviceTaintRuleStatus())
 
 
-class DeviceTaintRuleList(Object, kw_only=True):
+class DeviceTaintRuleList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1alpha3")
     items: list[DeviceTaintRule]
     kind: str = msgspec.field(default_factory=lambda: "DeviceTaintRuleList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class DeviceTaintRuleSpec(Object, kw_only=True):
+class DeviceTaintRuleSpec(Object, frozen=True, kw_only=True):
     device_selector: DeviceTaintSelector | None = None
     taint: DeviceTaint
 
 
-class DeviceTaintRuleStatus(Object, kw_only=True):
+class DeviceTaintRuleStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []
 
 
-class DeviceTaintSelector(Object, kw_only=True):
+class DeviceTaintSelector(Object, frozen=True, kw_only=True):
     device: str | None = None
     driver: str | None = None
     pool: str | None = None
 
 
-class PoolStatus(Object, kw_only=True):
+class PoolStatus(Object, frozen=True, kw_only=True):
     allocated_devices: int | None = None
     available_devices: int | None = None
     driver: str = ""
@@ -58,7 +58,7 @@ class PoolStatus(Object, kw_only=True):
     validation_error: str | None = None
 
 
-class ResourcePoolStatusRequest(Object, kw_only=True):
+class ResourcePoolStatusRequest(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1alpha3")
     kind: str = msgspec.field(default_factory=lambda: "ResourcePoolStatusRequest")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -66,20 +66,20 @@ class ResourcePoolStatusRequest(Object, kw_only=True):
     status: ResourcePoolStatusRequestStatus = msgspec.field(default_factory=lambda: ResourcePoolStatusRequestStatus())
 
 
-class ResourcePoolStatusRequestList(Object, kw_only=True):
+class ResourcePoolStatusRequestList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1alpha3")
     items: list[ResourcePoolStatusRequest]
     kind: str = msgspec.field(default_factory=lambda: "ResourcePoolStatusRequestList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ResourcePoolStatusRequestSpec(Object, kw_only=True):
+class ResourcePoolStatusRequestSpec(Object, frozen=True, kw_only=True):
     driver: str
     limit: int | None = None
     pool_name: str | None = None
 
 
-class ResourcePoolStatusRequestStatus(Object, kw_only=True):
+class ResourcePoolStatusRequestStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []
     pool_count: int = 0
     pools: list[PoolStatus] = []

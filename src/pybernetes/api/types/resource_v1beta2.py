@@ -10,7 +10,7 @@ from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.api.types.base import Object, Quantity, Time
 
 
-class AllocatedDeviceStatus(Object, kw_only=True):
+class AllocatedDeviceStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []
     data: Any = None
     device: str = ""
@@ -20,42 +20,42 @@ class AllocatedDeviceStatus(Object, kw_only=True):
     share_id: str | None = None
 
 
-class AllocationResult(Object, kw_only=True):
+class AllocationResult(Object, frozen=True, kw_only=True):
     allocation_timestamp: Time | None = None
     devices: DeviceAllocationResult | None = None
     node_selector: core_v1.NodeSelector | None = None
 
 
-class CELDeviceSelector(Object, kw_only=True):
+class CELDeviceSelector(Object, frozen=True, kw_only=True):
     expression: str
 
 
-class CapacityRequestPolicy(Object, kw_only=True):
+class CapacityRequestPolicy(Object, frozen=True, kw_only=True):
     default: Quantity | None = None
     valid_range: CapacityRequestPolicyRange | None = None
     valid_values: list[Quantity] = []
 
 
-class CapacityRequestPolicyRange(Object, kw_only=True):
+class CapacityRequestPolicyRange(Object, frozen=True, kw_only=True):
     max: Quantity | None = None
     min: Quantity
     step: Quantity | None = None
 
 
-class CapacityRequirements(Object, kw_only=True):
+class CapacityRequirements(Object, frozen=True, kw_only=True):
     requests: dict[str, Quantity] = {}
 
 
-class Counter(Object, kw_only=True):
+class Counter(Object, frozen=True, kw_only=True):
     value: Quantity
 
 
-class CounterSet(Object, kw_only=True):
+class CounterSet(Object, frozen=True, kw_only=True):
     counters: dict[str, Counter]
     name: str
 
 
-class Device(Object, kw_only=True):
+class Device(Object, frozen=True, kw_only=True):
     all_nodes: bool | None = None
     allow_multiple_allocations: bool | None = None
     attributes: dict[str, DeviceAttribute] = {}
@@ -71,21 +71,21 @@ class Device(Object, kw_only=True):
     taints: list[DeviceTaint] = []
 
 
-class DeviceAllocationConfiguration(Object, kw_only=True):
+class DeviceAllocationConfiguration(Object, frozen=True, kw_only=True):
     opaque: OpaqueDeviceConfiguration | None = None
     requests: list[str] = []
     source: str
 
 
-class DeviceAllocationResult(Object, kw_only=True):
+class DeviceAllocationResult(Object, frozen=True, kw_only=True):
     config: list[DeviceAllocationConfiguration] = []
     results: list[DeviceRequestAllocationResult] = []
 
 
-class DeviceAttribute(Object, kw_only=True):
-    bool: bool | None = None
+class DeviceAttribute(Object, frozen=True, kw_only=True):
+    bool_: bool | None = None
     bools: list[bool] = []
-    int: int | None = None
+    int_: int | None = None
     ints: list[int] = []
     string: str | None = None
     strings: list[str] = []
@@ -93,64 +93,64 @@ class DeviceAttribute(Object, kw_only=True):
     versions: list[str] = []
 
 
-class DeviceCapacity(Object, kw_only=True):
+class DeviceCapacity(Object, frozen=True, kw_only=True):
     request_policy: CapacityRequestPolicy | None = None
     value: Quantity
 
 
-class DeviceClaim(Object, kw_only=True):
+class DeviceClaim(Object, frozen=True, kw_only=True):
     config: list[DeviceClaimConfiguration] = []
     constraints: list[DeviceConstraint] = []
     requests: list[DeviceRequest] = []
 
 
-class DeviceClaimConfiguration(Object, kw_only=True):
+class DeviceClaimConfiguration(Object, frozen=True, kw_only=True):
     opaque: OpaqueDeviceConfiguration | None = None
     requests: list[str] = []
 
 
-class DeviceClass(Object, kw_only=True):
+class DeviceClass(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1beta2")
     kind: str = msgspec.field(default_factory=lambda: "DeviceClass")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: DeviceClassSpec = msgspec.field(default_factory=lambda: DeviceClassSpec())
 
 
-class DeviceClassConfiguration(Object, kw_only=True):
+class DeviceClassConfiguration(Object, frozen=True, kw_only=True):
     opaque: OpaqueDeviceConfiguration | None = None
 
 
-class DeviceClassList(Object, kw_only=True):
+class DeviceClassList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1beta2")
     items: list[DeviceClass]
     kind: str = msgspec.field(default_factory=lambda: "DeviceClassList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class DeviceClassSpec(Object, kw_only=True):
+class DeviceClassSpec(Object, frozen=True, kw_only=True):
     config: list[DeviceClassConfiguration] = []
     extended_resource_name: str | None = None
     selectors: list[DeviceSelector] = []
 
 
-class DeviceConstraint(Object, kw_only=True):
+class DeviceConstraint(Object, frozen=True, kw_only=True):
     distinct_attribute: str | None = None
     match_attribute: str | None = None
     requests: list[str] = []
 
 
-class DeviceCounterConsumption(Object, kw_only=True):
+class DeviceCounterConsumption(Object, frozen=True, kw_only=True):
     counter_set: str
     counters: dict[str, Counter]
 
 
-class DeviceRequest(Object, kw_only=True):
+class DeviceRequest(Object, frozen=True, kw_only=True):
     exactly: ExactDeviceRequest | None = None
     first_available: list[DeviceSubRequest] = []
     name: str
 
 
-class DeviceRequestAllocationResult(Object, kw_only=True):
+class DeviceRequestAllocationResult(Object, frozen=True, kw_only=True):
     admin_access: bool | None = None
     binding_conditions: list[str] = []
     binding_failure_conditions: list[str] = []
@@ -163,11 +163,11 @@ class DeviceRequestAllocationResult(Object, kw_only=True):
     tolerations: list[DeviceToleration] = []
 
 
-class DeviceSelector(Object, kw_only=True):
+class DeviceSelector(Object, frozen=True, kw_only=True):
     cel: CELDeviceSelector | None = None
 
 
-class DeviceSubRequest(Object, kw_only=True):
+class DeviceSubRequest(Object, frozen=True, kw_only=True):
     allocation_mode: str | None = None
     capacity: CapacityRequirements | None = None
     count: int | None = None
@@ -177,14 +177,14 @@ class DeviceSubRequest(Object, kw_only=True):
     tolerations: list[DeviceToleration] = []
 
 
-class DeviceTaint(Object, kw_only=True):
+class DeviceTaint(Object, frozen=True, kw_only=True):
     effect: str
     key: str
     time_added: Time | None = None
     value: str | None = None
 
 
-class DeviceTaintRule(Object, kw_only=True):
+class DeviceTaintRule(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1beta2")
     kind: str = msgspec.field(default_factory=lambda: "DeviceTaintRule")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -192,29 +192,29 @@ class DeviceTaintRule(Object, kw_only=True):
     status: DeviceTaintRuleStatus = msgspec.field(default_factory=lambda: DeviceTaintRuleStatus())
 
 
-class DeviceTaintRuleList(Object, kw_only=True):
+class DeviceTaintRuleList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1beta2")
     items: list[DeviceTaintRule]
     kind: str = msgspec.field(default_factory=lambda: "DeviceTaintRuleList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class DeviceTaintRuleSpec(Object, kw_only=True):
+class DeviceTaintRuleSpec(Object, frozen=True, kw_only=True):
     device_selector: DeviceTaintSelector | None = None
     taint: DeviceTaint
 
 
-class DeviceTaintRuleStatus(Object, kw_only=True):
+class DeviceTaintRuleStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []
 
 
-class DeviceTaintSelector(Object, kw_only=True):
+class DeviceTaintSelector(Object, frozen=True, kw_only=True):
     device: str | None = None
     driver: str | None = None
     pool: str | None = None
 
 
-class DeviceToleration(Object, kw_only=True):
+class DeviceToleration(Object, frozen=True, kw_only=True):
     effect: str | None = None
     key: str | None = None
     operator: str | None = None
@@ -222,7 +222,7 @@ class DeviceToleration(Object, kw_only=True):
     value: str | None = None
 
 
-class ExactDeviceRequest(Object, kw_only=True):
+class ExactDeviceRequest(Object, frozen=True, kw_only=True):
     admin_access: bool | None = None
     allocation_mode: str | None = None
     capacity: CapacityRequirements | None = None
@@ -232,23 +232,23 @@ class ExactDeviceRequest(Object, kw_only=True):
     tolerations: list[DeviceToleration] = []
 
 
-class NetworkDeviceData(Object, kw_only=True):
+class NetworkDeviceData(Object, frozen=True, kw_only=True):
     hardware_address: str | None = None
     interface_name: str | None = None
     ips: list[str] = []
 
 
-class NodeAllocatableResourceMapping(Object, kw_only=True):
+class NodeAllocatableResourceMapping(Object, frozen=True, kw_only=True):
     allocation_multiplier: Quantity | None = None
     capacity_key: str | None = None
 
 
-class OpaqueDeviceConfiguration(Object, kw_only=True):
+class OpaqueDeviceConfiguration(Object, frozen=True, kw_only=True):
     driver: str
     parameters: Any
 
 
-class ResourceClaim(Object, kw_only=True):
+class ResourceClaim(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1beta2")
     kind: str = msgspec.field(default_factory=lambda: "ResourceClaim")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -256,70 +256,70 @@ class ResourceClaim(Object, kw_only=True):
     status: ResourceClaimStatus = msgspec.field(default_factory=lambda: ResourceClaimStatus())
 
 
-class ResourceClaimConsumerReference(Object, kw_only=True):
+class ResourceClaimConsumerReference(Object, frozen=True, kw_only=True):
     api_group: str | None = None
     name: str
     resource: str
     uid: str
 
 
-class ResourceClaimList(Object, kw_only=True):
+class ResourceClaimList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1beta2")
     items: list[ResourceClaim]
     kind: str = msgspec.field(default_factory=lambda: "ResourceClaimList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ResourceClaimSpec(Object, kw_only=True):
+class ResourceClaimSpec(Object, frozen=True, kw_only=True):
     devices: DeviceClaim | None = None
 
 
-class ResourceClaimStatus(Object, kw_only=True):
+class ResourceClaimStatus(Object, frozen=True, kw_only=True):
     allocation: AllocationResult | None = None
     devices: list[AllocatedDeviceStatus] = []
     reserved_for: list[ResourceClaimConsumerReference] = []
 
 
-class ResourceClaimTemplate(Object, kw_only=True):
+class ResourceClaimTemplate(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1beta2")
     kind: str = msgspec.field(default_factory=lambda: "ResourceClaimTemplate")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: ResourceClaimTemplateSpec
 
 
-class ResourceClaimTemplateList(Object, kw_only=True):
+class ResourceClaimTemplateList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1beta2")
     items: list[ResourceClaimTemplate]
     kind: str = msgspec.field(default_factory=lambda: "ResourceClaimTemplateList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ResourceClaimTemplateSpec(Object, kw_only=True):
+class ResourceClaimTemplateSpec(Object, frozen=True, kw_only=True):
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: ResourceClaimSpec = msgspec.field(default_factory=lambda: ResourceClaimSpec())
 
 
-class ResourcePool(Object, kw_only=True):
+class ResourcePool(Object, frozen=True, kw_only=True):
     generation: int
     name: str
     resource_slice_count: int
 
 
-class ResourceSlice(Object, kw_only=True):
+class ResourceSlice(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1beta2")
     kind: str = msgspec.field(default_factory=lambda: "ResourceSlice")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: ResourceSliceSpec
 
 
-class ResourceSliceList(Object, kw_only=True):
+class ResourceSliceList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "resource.k8s.io/v1beta2")
     items: list[ResourceSlice]
     kind: str = msgspec.field(default_factory=lambda: "ResourceSliceList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ResourceSliceSpec(Object, kw_only=True):
+class ResourceSliceSpec(Object, frozen=True, kw_only=True):
     all_nodes: bool | None = None
     devices: list[Device] = []
     driver: str

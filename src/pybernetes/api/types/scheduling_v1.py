@@ -8,7 +8,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 
 
-class PriorityClass(Object, kw_only=True):
+class PriorityClass(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "scheduling.k8s.io/v1")
     description: str | None = None
     global_default: bool | None = None
@@ -18,7 +18,7 @@ class PriorityClass(Object, kw_only=True):
     value: int | None = None
 
 
-class PriorityClassList(Object, kw_only=True):
+class PriorityClassList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "scheduling.k8s.io/v1")
     items: list[PriorityClass]
     kind: str = msgspec.field(default_factory=lambda: "PriorityClassList")

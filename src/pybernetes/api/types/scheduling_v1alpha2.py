@@ -10,11 +10,11 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 
 
-class GangSchedulingPolicy(Object, kw_only=True):
+class GangSchedulingPolicy(Object, frozen=True, kw_only=True):
     min_count: int
 
 
-class PodGroup(Object, kw_only=True):
+class PodGroup(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "scheduling.k8s.io/v1alpha2")
     kind: str = msgspec.field(default_factory=lambda: "PodGroup")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -22,34 +22,34 @@ class PodGroup(Object, kw_only=True):
     status: PodGroupStatus = msgspec.field(default_factory=lambda: PodGroupStatus())
 
 
-class PodGroupList(Object, kw_only=True):
+class PodGroupList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "scheduling.k8s.io/v1alpha2")
     items: list[PodGroup]
     kind: str = msgspec.field(default_factory=lambda: "PodGroupList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class PodGroupResourceClaim(Object, kw_only=True):
+class PodGroupResourceClaim(Object, frozen=True, kw_only=True):
     name: str
     resource_claim_name: str | None = None
     resource_claim_template_name: str | None = None
 
 
-class PodGroupResourceClaimStatus(Object, kw_only=True):
+class PodGroupResourceClaimStatus(Object, frozen=True, kw_only=True):
     name: str = ""
     resource_claim_name: str | None = None
 
 
-class PodGroupSchedulingConstraints(Object, kw_only=True):
+class PodGroupSchedulingConstraints(Object, frozen=True, kw_only=True):
     topology: list[TopologyConstraint] = []
 
 
-class PodGroupSchedulingPolicy(Object, kw_only=True):
+class PodGroupSchedulingPolicy(Object, frozen=True, kw_only=True):
     basic: Any = None
     gang: GangSchedulingPolicy | None = None
 
 
-class PodGroupSpec(Object, kw_only=True):
+class PodGroupSpec(Object, frozen=True, kw_only=True):
     disruption_mode: str | None = None
     pod_group_template_ref: PodGroupTemplateReference | None = None
     priority: int | None = None
@@ -59,12 +59,12 @@ class PodGroupSpec(Object, kw_only=True):
     scheduling_policy: PodGroupSchedulingPolicy
 
 
-class PodGroupStatus(Object, kw_only=True):
+class PodGroupStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []
     resource_claim_statuses: list[PodGroupResourceClaimStatus] = []
 
 
-class PodGroupTemplate(Object, kw_only=True):
+class PodGroupTemplate(Object, frozen=True, kw_only=True):
     disruption_mode: str | None = None
     name: str
     priority: int | None = None
@@ -74,39 +74,39 @@ class PodGroupTemplate(Object, kw_only=True):
     scheduling_policy: PodGroupSchedulingPolicy
 
 
-class PodGroupTemplateReference(Object, kw_only=True):
+class PodGroupTemplateReference(Object, frozen=True, kw_only=True):
     workload: WorkloadPodGroupTemplateReference | None = None
 
 
-class TopologyConstraint(Object, kw_only=True):
+class TopologyConstraint(Object, frozen=True, kw_only=True):
     key: str
 
 
-class TypedLocalObjectReference(Object, kw_only=True):
+class TypedLocalObjectReference(Object, frozen=True, kw_only=True):
     api_group: str | None = None
     kind: str
     name: str
 
 
-class Workload(Object, kw_only=True):
+class Workload(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "scheduling.k8s.io/v1alpha2")
     kind: str = msgspec.field(default_factory=lambda: "Workload")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: WorkloadSpec
 
 
-class WorkloadList(Object, kw_only=True):
+class WorkloadList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "scheduling.k8s.io/v1alpha2")
     items: list[Workload]
     kind: str = msgspec.field(default_factory=lambda: "WorkloadList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class WorkloadPodGroupTemplateReference(Object, kw_only=True):
+class WorkloadPodGroupTemplateReference(Object, frozen=True, kw_only=True):
     pod_group_template_name: str
     workload_name: str
 
 
-class WorkloadSpec(Object, kw_only=True):
+class WorkloadSpec(Object, frozen=True, kw_only=True):
     controller_ref: TypedLocalObjectReference | None = None
     pod_group_templates: list[PodGroupTemplate]

@@ -8,21 +8,21 @@ from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.api.types.base import Object, Quantity, Time
 
 
-class CSIDriver(Object, kw_only=True):
+class CSIDriver(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "CSIDriver")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: CSIDriverSpec = msgspec.field(default_factory=lambda: CSIDriverSpec())
 
 
-class CSIDriverList(Object, kw_only=True):
+class CSIDriverList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     items: list[CSIDriver]
     kind: str = msgspec.field(default_factory=lambda: "CSIDriverList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class CSIDriverSpec(Object, kw_only=True):
+class CSIDriverSpec(Object, frozen=True, kw_only=True):
     attach_required: bool | None = None
     fs_group_policy: str | None = None
     node_allocatable_update_period_seconds: int | None = None
@@ -36,32 +36,32 @@ class CSIDriverSpec(Object, kw_only=True):
     volume_lifecycle_modes: list[str] = []
 
 
-class CSINode(Object, kw_only=True):
+class CSINode(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "CSINode")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
     spec: CSINodeSpec
 
 
-class CSINodeDriver(Object, kw_only=True):
+class CSINodeDriver(Object, frozen=True, kw_only=True):
     allocatable: VolumeNodeResources | None = None
     name: str
     node_id: str
     topology_keys: list[str] = []
 
 
-class CSINodeList(Object, kw_only=True):
+class CSINodeList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     items: list[CSINode]
     kind: str = msgspec.field(default_factory=lambda: "CSINodeList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class CSINodeSpec(Object, kw_only=True):
+class CSINodeSpec(Object, frozen=True, kw_only=True):
     drivers: list[CSINodeDriver]
 
 
-class CSIStorageCapacity(Object, kw_only=True):
+class CSIStorageCapacity(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     capacity: Quantity | None = None
     kind: str = msgspec.field(default_factory=lambda: "CSIStorageCapacity")
@@ -71,14 +71,14 @@ class CSIStorageCapacity(Object, kw_only=True):
     storage_class_name: str
 
 
-class CSIStorageCapacityList(Object, kw_only=True):
+class CSIStorageCapacityList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     items: list[CSIStorageCapacity]
     kind: str = msgspec.field(default_factory=lambda: "CSIStorageCapacityList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class StorageClass(Object, kw_only=True):
+class StorageClass(Object, frozen=True, kw_only=True):
     allow_volume_expansion: bool | None = None
     allowed_topologies: list[core_v1.TopologySelectorTerm] = []
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
@@ -91,19 +91,19 @@ class StorageClass(Object, kw_only=True):
     volume_binding_mode: str | None = None
 
 
-class StorageClassList(Object, kw_only=True):
+class StorageClassList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     items: list[StorageClass]
     kind: str = msgspec.field(default_factory=lambda: "StorageClassList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class TokenRequest(Object, kw_only=True):
+class TokenRequest(Object, frozen=True, kw_only=True):
     audience: str
     expiration_seconds: int | None = None
 
 
-class VolumeAttachment(Object, kw_only=True):
+class VolumeAttachment(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     kind: str = msgspec.field(default_factory=lambda: "VolumeAttachment")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -111,32 +111,32 @@ class VolumeAttachment(Object, kw_only=True):
     status: VolumeAttachmentStatus = msgspec.field(default_factory=lambda: VolumeAttachmentStatus())
 
 
-class VolumeAttachmentList(Object, kw_only=True):
+class VolumeAttachmentList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     items: list[VolumeAttachment]
     kind: str = msgspec.field(default_factory=lambda: "VolumeAttachmentList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class VolumeAttachmentSource(Object, kw_only=True):
+class VolumeAttachmentSource(Object, frozen=True, kw_only=True):
     inline_volume_spec: core_v1.PersistentVolumeSpec | None = None
     persistent_volume_name: str | None = None
 
 
-class VolumeAttachmentSpec(Object, kw_only=True):
+class VolumeAttachmentSpec(Object, frozen=True, kw_only=True):
     attacher: str
     node_name: str
     source: VolumeAttachmentSource
 
 
-class VolumeAttachmentStatus(Object, kw_only=True):
+class VolumeAttachmentStatus(Object, frozen=True, kw_only=True):
     attach_error: VolumeError | None = None
     attached: bool = False
     attachment_metadata: dict[str, str] = {}
     detach_error: VolumeError | None = None
 
 
-class VolumeAttributesClass(Object, kw_only=True):
+class VolumeAttributesClass(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     driver_name: str
     kind: str = msgspec.field(default_factory=lambda: "VolumeAttributesClass")
@@ -144,18 +144,18 @@ class VolumeAttributesClass(Object, kw_only=True):
     parameters: dict[str, str] = {}
 
 
-class VolumeAttributesClassList(Object, kw_only=True):
+class VolumeAttributesClassList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1")
     items: list[VolumeAttributesClass]
     kind: str = msgspec.field(default_factory=lambda: "VolumeAttributesClassList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class VolumeError(Object, kw_only=True):
+class VolumeError(Object, frozen=True, kw_only=True):
     error_code: int | None = None
     message: str | None = None
     time: Time | None = None
 
 
-class VolumeNodeResources(Object, kw_only=True):
+class VolumeNodeResources(Object, frozen=True, kw_only=True):
     count: int | None = None

@@ -8,7 +8,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 
 
-class VolumeAttributesClass(Object, kw_only=True):
+class VolumeAttributesClass(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1beta1")
     driver_name: str
     kind: str = msgspec.field(default_factory=lambda: "VolumeAttributesClass")
@@ -16,7 +16,7 @@ class VolumeAttributesClass(Object, kw_only=True):
     parameters: dict[str, str] = {}
 
 
-class VolumeAttributesClassList(Object, kw_only=True):
+class VolumeAttributesClassList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storage.k8s.io/v1beta1")
     items: list[VolumeAttributesClass]
     kind: str = msgspec.field(default_factory=lambda: "VolumeAttributesClassList")

@@ -8,7 +8,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 
 
-class StorageVersionMigration(Object, kw_only=True):
+class StorageVersionMigration(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storagemigration.k8s.io/v1beta1")
     kind: str = msgspec.field(default_factory=lambda: "StorageVersionMigration")
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
@@ -16,17 +16,17 @@ class StorageVersionMigration(Object, kw_only=True):
     status: StorageVersionMigrationStatus = msgspec.field(default_factory=lambda: StorageVersionMigrationStatus())
 
 
-class StorageVersionMigrationList(Object, kw_only=True):
+class StorageVersionMigrationList(Object, frozen=True, kw_only=True):
     api_version: str = msgspec.field(default_factory=lambda: "storagemigration.k8s.io/v1beta1")
     items: list[StorageVersionMigration]
     kind: str = msgspec.field(default_factory=lambda: "StorageVersionMigrationList")
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class StorageVersionMigrationSpec(Object, kw_only=True):
+class StorageVersionMigrationSpec(Object, frozen=True, kw_only=True):
     resource: meta_v1.GroupResource
 
 
-class StorageVersionMigrationStatus(Object, kw_only=True):
+class StorageVersionMigrationStatus(Object, frozen=True, kw_only=True):
     conditions: list[meta_v1.Condition] = []
     resource_version: str | None = None

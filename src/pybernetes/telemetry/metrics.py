@@ -1,0 +1,111 @@
+"""Counters, gauges and histograms in Prometheus' text format 0.0.4."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+
+LATENCY_SECONDS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)  # fmt: skip
+
+
+def _labels(names: tuple[str, ...], values: tuple[str, ...], extra: str = "") -> str:
+    pairs = [f'{n}="{_escape(v)}"' for n, v in zip(names, values, strict=True)]
+    if extra:
+        pairs.append(extra)
+    return "{" + ",".join(pairs) + "}" if pairs else ""
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+class Metric:
+    """A named family of series, one per tuple of label values."""
+
+    kind = "untyped"
+
+    def __init__(self, name: str, help: str, labels: tuple[str, ...] = ()) -> None:
+        self.name, self.help, self.labels = name, help, labels
+
+    def lines(self) -> Iterator[str]:
+        raise TypeError(f"{type(self).__name__} has no series")
+
+
+class Counter(Metric):
+    """A number that only grows."""
+
+    kind = "counter"
+
+    def __init__(self, name: str, help: str, labels: tuple[str, ...] = ()) -> None:
+        super().__init__(name, help, labels)
+        self._values: dict[tuple[str, ...], float] = {}
+
+    def inc(self, *values: str, by: float = 1) -> None:
+        self._values[values] = self._values.get(values, 0) + by
+
+    def lines(self) -> Iterator[str]:
+        for values, number in self._values.items():
+            yield f"{self.name}{_labels(self.labels, values)} {number:g}"
+
+
+class Gauge(Counter):
+    """A number that goes up and down; `read` replaces it by a function asked at each scrape."""
+
+    kind = "gauge"
+
+    def __init__(
+        self, name: str, help: str, labels: tuple[str, ...] = (), read: Callable[[], float] | None = None
+    ) -> None:
+        super().__init__(name, help, labels)
+        self._read = read
+
+    def set(self, number: float, *values: str) -> None:
+        self._values[values] = number
+
+    def lines(self) -> Iterator[str]:
+        if self._read is not None:
+            self._values[()] = self._read()
+        return super().lines()
+
+
+class Histogram(Metric):
+    """Observations in buckets."""
+
+    kind = "histogram"
+
+    def __init__(
+        self, name: str, help: str, labels: tuple[str, ...] = (), buckets: tuple[float, ...] = LATENCY_SECONDS
+    ) -> None:
+        super().__init__(name, help, labels)
+        self._bounds = buckets
+        self._series: dict[tuple[str, ...], tuple[list[int], list[float]]] = {}
+
+    def observe(self, number: float, *values: str) -> None:
+        counts, total = self._series.setdefault(values, ([0] * (len(self._bounds) + 1), [0.0]))
+        counts[bisect_left(self._bounds, number)] += 1
+        total[0] += number
+
+    def lines(self) -> Iterator[str]:
+        for values, (counts, total) in self._series.items():
+            running = 0
+            for bound, count in zip((*self._bounds, None), counts, strict=True):
+                running += count
+                le = f'le="{"+Inf" if bound is None else format(bound, "g")}"'
+                yield f"{self.name}_bucket{_labels(self.labels, values, le)} {running}"
+            yield f"{self.name}_sum{_labels(self.labels, values)} {total[0]:g}"
+            yield f"{self.name}_count{_labels(self.labels, values)} {running}"
+
+
+class Registry:
+    """The metrics of one process."""
+
+    def __init__(self) -> None:
+        self._metrics: list[Metric] = []
+
+    def add(self, *metrics: Metric) -> None:
+        self._metrics.extend(metrics)
+
+    def render(self) -> str:
+        """What /metrics answers."""
+        out: list[str] = []
+        for metric in self._metrics:
+            out += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}", *metric.lines()]
+        return "\n".join(out) + "\n"

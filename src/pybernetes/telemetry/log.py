@@ -9,12 +9,13 @@ from typing import TextIO
 class Formatter(logging.Formatter):
     """`2026-01-31T12:00:00.123Z INFO apiserver watch: dropped slow watcher resource=pods`."""
 
-    converter = time.gmtime
-
     def __init__(self, component: str) -> None:
         super().__init__(
             f"%(asctime)s.%(msecs)03dZ %(levelname)s {component} %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
         )
+
+    def converter(self, seconds: float | None = None) -> time.struct_time:
+        return time.gmtime(seconds)
 
     def format(self, record: logging.LogRecord) -> str:
         record.name = record.name.removeprefix("pybernetes.")

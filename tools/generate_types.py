@@ -81,12 +81,13 @@ def camel(attribute: str) -> str:
 
 
 def irregular(defs: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Attributes whose JSON name is not plain camel case; the first spelling of an attribute takes its place."""
+    """Attributes that are never written in plain camel case; the first spelling of an attribute takes its place."""
+    names = [name for schema in defs.values() for name in schema.get("properties", {})]
+    plain = {snake(name) for name in names if camel(snake(name)) == name}
     table: dict[str, str] = {}
-    for schema in defs.values():
-        for name in schema.get("properties", {}):
-            if camel(snake(name)) != name:
-                table.setdefault(snake(name), name)
+    for name in names:
+        if snake(name) not in plain:
+            table.setdefault(snake(name), name)
     return dict(sorted(table.items()))
 
 
@@ -168,10 +169,12 @@ class Generator:
         gvks = schema.get("x-kubernetes-group-version-kind", [])
         lines: list[str] = []
         renames: list[str] = []
+        odd = False
         uses: set[str] = set()
         for prop, sub in schema["properties"].items():
             attribute = snake(prop)
-            if self.irregular.get(attribute, camel(attribute)) != prop:
+            odd = odd or self.irregular.get(attribute, camel(attribute)) != prop
+            if attribute != prop:
                 renames.append(f'"{attribute}": "{prop}"')
             if len(gvks) == 1 and prop in ("apiVersion", "kind"):
                 gvk = gvks[0]
@@ -183,7 +186,8 @@ class Generator:
             ref = sub.get("$ref")
             if ref and self.is_struct(ref) and module_of(ref) == module.name:
                 uses.add(ref.rsplit(".", 1)[1])
-        rename = f", rename={{{', '.join(renames)}}}" if renames else ""
+        # A class's own mapping replaces the rule of the base, so it names every field that differs.
+        rename = f", rename={{{', '.join(renames)}}}" if odd else ""
         body = "\n    ".join(lines)
         module.classes[name] = (uses, f"class {name}(Object, frozen=True, kw_only=True{rename}):\n    {body}\n")
 

@@ -149,7 +149,7 @@ class RuleWithOperations(Object, frozen=True, kw_only=True):
     scope: str | None = None
 
 
-class ServiceReference(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class ServiceReference(Object, frozen=True, kw_only=True):
     name: str
     namespace: str
     path: str | None = None

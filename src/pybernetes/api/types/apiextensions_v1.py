@@ -73,7 +73,7 @@ class CustomResourceDefinitionStatus(Object, frozen=True, kw_only=True):
     stored_versions: list[str] = []
 
 
-class CustomResourceDefinitionVersion(Object, frozen=True, kw_only=True, rename={"schema": "schema"}):
+class CustomResourceDefinitionVersion(Object, frozen=True, kw_only=True):
     additional_printer_columns: list[CustomResourceColumnDefinition] = []
     deprecated: bool | None = None
     deprecation_warning: str | None = None
@@ -105,7 +105,40 @@ class ExternalDocumentation(Object, frozen=True, kw_only=True):
     url: str | None = None
 
 
-class JSONSchemaProps(Object, frozen=True, kw_only=True):
+class JSONSchemaProps(
+    Object,
+    frozen=True,
+    kw_only=True,
+    rename={
+        "ref": "$ref",
+        "schema": "$schema",
+        "additional_items": "additionalItems",
+        "additional_properties": "additionalProperties",
+        "all_of": "allOf",
+        "any_of": "anyOf",
+        "exclusive_maximum": "exclusiveMaximum",
+        "exclusive_minimum": "exclusiveMinimum",
+        "external_docs": "externalDocs",
+        "max_items": "maxItems",
+        "max_length": "maxLength",
+        "max_properties": "maxProperties",
+        "min_items": "minItems",
+        "min_length": "minLength",
+        "min_properties": "minProperties",
+        "multiple_of": "multipleOf",
+        "not_": "not",
+        "one_of": "oneOf",
+        "pattern_properties": "patternProperties",
+        "unique_items": "uniqueItems",
+        "x_kubernetes_embedded_resource": "x-kubernetes-embedded-resource",
+        "x_kubernetes_int_or_string": "x-kubernetes-int-or-string",
+        "x_kubernetes_list_map_keys": "x-kubernetes-list-map-keys",
+        "x_kubernetes_list_type": "x-kubernetes-list-type",
+        "x_kubernetes_map_type": "x-kubernetes-map-type",
+        "x_kubernetes_preserve_unknown_fields": "x-kubernetes-preserve-unknown-fields",
+        "x_kubernetes_validations": "x-kubernetes-validations",
+    },
+):
     ref: str | None = None
     schema: str | None = None
     additional_items: Any = None
@@ -156,7 +189,7 @@ class SelectableField(Object, frozen=True, kw_only=True):
     json_path: str
 
 
-class ServiceReference(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class ServiceReference(Object, frozen=True, kw_only=True):
     name: str
     namespace: str
     path: str | None = None

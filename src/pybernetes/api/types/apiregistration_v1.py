@@ -45,7 +45,7 @@ class APIServiceStatus(Object, frozen=True, kw_only=True):
     conditions: list[APIServiceCondition] = []
 
 
-class ServiceReference(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class ServiceReference(Object, frozen=True, kw_only=True):
     name: str | None = None
     namespace: str | None = None
     port: int | None = None

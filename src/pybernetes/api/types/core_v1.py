@@ -308,7 +308,7 @@ class ContainerUser(Object, frozen=True, kw_only=True):
     linux: LinuxContainerUser | None = None
 
 
-class DaemonEndpoint(Object, frozen=True, kw_only=True):
+class DaemonEndpoint(Object, frozen=True, kw_only=True, rename={"port": "Port"}):
     port: int
 
 
@@ -340,7 +340,7 @@ class EndpointAddress(Object, frozen=True, kw_only=True):
     target_ref: ObjectReference | None = None
 
 
-class EndpointPort(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class EndpointPort(Object, frozen=True, kw_only=True):
     app_protocol: str | None = None
     name: str | None = None
     port: int
@@ -504,7 +504,7 @@ class GCEPersistentDiskVolumeSource(Object, frozen=True, kw_only=True):
     read_only: bool | None = None
 
 
-class GRPCAction(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class GRPCAction(Object, frozen=True, kw_only=True):
     port: int
     service: str | None = None
 
@@ -528,7 +528,7 @@ class GlusterfsVolumeSource(Object, frozen=True, kw_only=True):
     read_only: bool | None = None
 
 
-class HTTPGetAction(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class HTTPGetAction(Object, frozen=True, kw_only=True):
     host: str | None = None
     http_headers: list[HTTPHeader] = []
     path: str | None = None
@@ -1174,7 +1174,7 @@ class PodTemplateSpec(Object, frozen=True, kw_only=True):
     spec: PodSpec
 
 
-class PortStatus(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class PortStatus(Object, frozen=True, kw_only=True):
     error: str | None = None
     port: int = 0
     protocol: str = ""
@@ -1479,7 +1479,7 @@ class ServiceList(Object, frozen=True, kw_only=True):
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
-class ServicePort(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class ServicePort(Object, frozen=True, kw_only=True):
     app_protocol: str | None = None
     name: str | None = None
     node_port: int | None = None
@@ -1545,7 +1545,7 @@ class Sysctl(Object, frozen=True, kw_only=True):
     value: str
 
 
-class TCPSocketAction(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class TCPSocketAction(Object, frozen=True, kw_only=True):
     host: str | None = None
     port: IntOrString
 

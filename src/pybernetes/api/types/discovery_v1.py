@@ -30,7 +30,7 @@ class EndpointHints(Object, frozen=True, kw_only=True):
     for_zones: list[ForZone] = []
 
 
-class EndpointPort(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class EndpointPort(Object, frozen=True, kw_only=True):
     app_protocol: str | None = None
     name: str | None = None
     port: int | None = None

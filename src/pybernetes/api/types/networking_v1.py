@@ -98,7 +98,7 @@ class IngressLoadBalancerStatus(Object, frozen=True, kw_only=True):
     ingress: list[IngressLoadBalancerIngress] = []
 
 
-class IngressPortStatus(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class IngressPortStatus(Object, frozen=True, kw_only=True):
     error: str | None = None
     port: int = 0
     protocol: str = ""
@@ -109,7 +109,7 @@ class IngressRule(Object, frozen=True, kw_only=True):
     http: HTTPIngressRuleValue | None = None
 
 
-class IngressServiceBackend(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class IngressServiceBackend(Object, frozen=True, kw_only=True):
     name: str
     port: ServiceBackendPort | None = None
 
@@ -160,7 +160,7 @@ class NetworkPolicyPeer(Object, frozen=True, kw_only=True):
     pod_selector: meta_v1.LabelSelector | None = None
 
 
-class NetworkPolicyPort(Object, frozen=True, kw_only=True, rename={"port": "port"}):
+class NetworkPolicyPort(Object, frozen=True, kw_only=True):
     end_port: int | None = None
     port: IntOrString | None = None
     protocol: str | None = None

@@ -1,0 +1,61 @@
+"""The seam between a write and the plugins that may change or refuse it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.context import RequestContext, Tree
+
+Operation: TypeAlias = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
+
+
+@dataclass(slots=True)
+class Attributes:
+    """One write, as admission sees it.
+
+    `object` is the object to be stored, in the request's version and defaulted, which mutating plugins change in
+    place (None for DELETE); `old` is the stored one (None for CREATE). For a subresource with a kind of its own
+    (scale, binding, eviction, token) `object` is of that kind. `options` is the Create-, Update- or DeleteOptions.
+    """
+
+    ctx: RequestContext
+    operation: Operation
+    resource: Resource
+    namespace: str
+    name: str
+    subresource: str = ""
+    object: Tree | None = None
+    old: Tree | None = None
+    options: Tree = field(default_factory=dict)
+    dry_run: bool = False
+
+
+class Admission(Protocol):
+    """All plugins as one; each call raises StatusError to refuse."""
+
+    def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
+        """Whether any plugin wants to see such writes; False saves making Attributes."""
+        ...
+
+    async def mutate(self, attributes: Attributes) -> None:
+        """Let mutating plugins change `attributes.object` in place."""
+        ...
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Let validating plugins see the object as it will be stored."""
+        ...
+
+
+class AdmitAll:
+    """No plugins."""
+
+    def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
+        return False
+
+    async def mutate(self, attributes: Attributes) -> None:
+        pass
+
+    async def validate(self, attributes: Attributes) -> None:
+        pass

@@ -1,0 +1,54 @@
+"""What one request carries through the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pybernetes.apiserver.http.message import Request
+from pybernetes.apiserver.request_info import RequestInfo
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.services import Services
+
+Tree: TypeAlias = dict[str, Any]
+"""An object as decoded JSON. One that was read from a cache is never changed in place."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """Who asks. `extra` keys are lower case."""
+
+    name: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+MASTERS = "system:masters"
+AUTHENTICATED = "system:authenticated"
+UNAUTHENTICATED = "system:unauthenticated"
+ANONYMOUS = UserInfo("system:anonymous", groups=(UNAUTHENTICATED,))
+LOOPBACK = UserInfo("system:apiserver", groups=(MASTERS, AUTHENTICATED))
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """A request on its way through the chain; stages fill in what they find out.
+
+    `warnings` become Warning headers of the answer; `audit` annotates the audit event.
+    """
+
+    request: Request
+    info: RequestInfo
+    services: Services
+    user: UserInfo = ANONYMOUS
+    impersonator: UserInfo | None = None
+    warnings: list[str] = field(default_factory=list)
+    audit: dict[str, str] = field(default_factory=dict)
+
+    def warn(self, text: str) -> None:
+        """Add a warning once; upstream drops repeated texts too."""
+        if text and text not in self.warnings:
+            self.warnings.append(text)

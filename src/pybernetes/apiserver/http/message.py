@@ -1,0 +1,153 @@
+"""A request and the three kinds of answer: a body, a stream, an upgraded connection."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+from urllib.parse import parse_qs
+
+Query: TypeAlias = dict[str, list[str]]
+
+
+class BodyTooLargeError(Exception):
+    """The request's body exceeds the server's limit."""
+
+
+class DisconnectedError(Exception):
+    """The client went away before its request was whole."""
+
+
+class Body(Protocol):
+    """Where a request's body comes from."""
+
+    async def read(self) -> bytes:
+        """The whole body; safe to repeat. Raises BodyTooLargeError, DisconnectedError."""
+        ...
+
+
+class Request:
+    """One HTTP request. `path` is percent-decoded; header names are lower case."""
+
+    __slots__ = ("_headers", "_query", "_source", "header_list", "method", "path", "peer_certificate", "query_string", "raw_path", "remote")  # fmt: skip
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query_string: str,
+        header_list: list[tuple[str, str]],
+        source: Body,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.raw_path = path
+        self.query_string = query_string
+        self.header_list = header_list
+        self.remote = ""
+        self.peer_certificate: bytes | None = None
+        """The client's certificate (DER) of a TLS connection, verified against the client CA; None without one."""
+        self._source = source
+        self._headers: dict[str, str] | None = None
+        self._query: Query | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The first value of each header."""
+        if self._headers is None:
+            self._headers = dict(reversed(self.header_list))
+        return self._headers
+
+    def header_values(self, name: str) -> list[str]:
+        """Every value of a header that may be repeated."""
+        return [value for key, value in self.header_list if key == name]
+
+    @property
+    def query(self) -> Query:
+        if self._query is None:
+            self._query = parse_qs(self.query_string, keep_blank_values=True) if self.query_string else {}
+        return self._query
+
+    def parameter(self, name: str, default: str = "") -> str:
+        """The first value of a query parameter."""
+        values = self.query.get(name)
+        return values[0] if values else default
+
+    async def body(self) -> bytes:
+        """The whole body; safe to repeat. Raises BodyTooLargeError, DisconnectedError."""
+        return await self._source.read()
+
+
+@dataclass(slots=True)
+class Response:
+    """An answer whose body is there; a list of parts is sent without joining them first."""
+
+    status: int
+    body: bytes | list[bytes] = b""
+    content_type: str = "application/json"
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+class StreamWriter(Protocol):
+    """The body of a streamed answer."""
+
+    def write(self, data: bytes) -> None:
+        """Queue data as one chunk; never blocks, does nothing once the client is gone."""
+        ...
+
+    def write_framed(self, chunks: bytes) -> None:
+        """Queue what `frame` made: data framed once for many receivers."""
+        ...
+
+    def buffered(self) -> int:
+        """Bytes that are queued and not yet taken by the socket: how far behind the client is."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until the client has taken most of what is queued."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """Wait until the client is gone or the server shuts down."""
+        ...
+
+
+def frame(data: bytes) -> bytes:
+    """One chunk of the chunked transfer coding (RFC 9112, section 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@dataclass(slots=True)
+class StreamResponse:
+    """An answer written while it is made; ends when `run` returns (cancelled when the client goes away)."""
+
+    status: int
+    run: Callable[[StreamWriter], Awaitable[None]]
+    content_type: str = "application/json"
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Duplex(Protocol):
+    """The two byte streams of an upgraded connection."""
+
+    async def read(self) -> bytes:
+        """Some bytes as they come; b"" once the client has ended its side or is gone."""
+        ...
+
+    def write(self, data: bytes) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def close(self) -> None:
+        """Send what is queued, then close. Safe to repeat."""
+        ...
+
+
+@dataclass(slots=True)
+class UpgradeResponse:
+    """101 Switching Protocols with these headers; then the connection belongs to `run`, and closes when it returns."""
+
+    headers: list[tuple[str, str]]
+    run: Callable[[Duplex], Awaitable[None]]
+    status: int = 101
+
+
+Answer: TypeAlias = Response | StreamResponse | UpgradeResponse

@@ -1,0 +1,56 @@
+"""Which resources are served, and the door to their objects for the server's own parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.cacher.item import Item, Listener
+from pybernetes.apiserver.context import LOOPBACK, Tree, UserInfo
+
+
+class Registry(Protocol):
+    """Built-in and custom resources alike; custom ones come and go while the server runs.
+
+    Reads are from memory and never wait; what they return is never changed in place. Writes take the whole generic
+    path (hooks, admission, validation) on behalf of `user`, and are seen by the reads once they have returned.
+    """
+
+    def find(self, group: str, version: str, plural: str) -> Resource | None: ...
+
+    def resources(self) -> Iterator[Resource]: ...
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Item | None:
+        """The object (`item.tree`, in the storage version; `item.revision`), or None."""
+        ...
+
+    def list(self, resource: Resource, namespace: str = "") -> list[Item]: ...
+
+    def subscribe(self, resource: Resource, listener: Listener) -> None:
+        """Call `listener(old, new)` on the event loop for each object there is, then for each change, in order."""
+        ...
+
+    async def create(
+        self, resource: Resource, obj: Tree, namespace: str = "", *, user: UserInfo = LOOPBACK, dry_run: bool = False
+    ) -> Tree:
+        """The object as stored, with its resourceVersion. Raises StatusError."""
+        ...
+
+    async def update(
+        self, resource: Resource, obj: Tree, *, subresource: str = "", user: UserInfo = LOOPBACK, dry_run: bool = False
+    ) -> Tree:
+        """Replace the object of obj's name and namespace; obj's resourceVersion, if any, must be the stored one's."""
+        ...
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        options: Tree | None = None,
+        user: UserInfo = LOOPBACK,
+    ) -> Tree:
+        """Delete with these DeleteOptions; the object as last seen (marked as deleting if it is not gone yet)."""
+        ...

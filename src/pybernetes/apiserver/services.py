@@ -1,0 +1,27 @@
+"""What the parts of one API server share; made once in `main.run` and passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pybernetes.aio.clock import Clock
+from pybernetes.aio.tasks import Scope
+from pybernetes.telemetry.metrics import Registry as Metrics
+
+if TYPE_CHECKING:
+    from pybernetes.apiserver.admission import Admission
+    from pybernetes.apiserver.options import Options
+    from pybernetes.apiserver.registry.registry import Registry
+
+
+@dataclass(slots=True)
+class Services:
+    """`registry` serves the objects, `scope` owns background tasks for the life of the server."""
+
+    options: Options
+    clock: Clock
+    scope: Scope
+    metrics: Metrics
+    registry: Registry
+    admission: Admission

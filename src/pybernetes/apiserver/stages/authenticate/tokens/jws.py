@@ -35,3 +35,18 @@ def verify(verifiers: Iterable[Verifier], token: str) -> bytes | None:
         if fits and verifier.verifies(signed.encode("ascii"), proof):
             return payload
     return None
+
+
+class _Issuer(msgspec.Struct):
+    iss: str = ""
+
+
+def unverified_issuer(token: str) -> str:
+    """Whose token this claims to be, to choose who checks it; empty if it is no JWT at all."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return ""
+    try:
+        return msgspec.json.decode(decode_segment(parts[1]), type=_Issuer).iss
+    except ValueError:
+        return ""

@@ -1,0 +1,178 @@
+"""The cluster's certificate authorities and every certificate they sign, made on first start and renewed before expiry.
+
+Keys are EC P-256: signing one takes under a millisecond, so that a start does not wait for RSA primes.
+"""
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from pybernetes.cluster.profile import Profile
+
+AUTHORITY_LIFETIME = timedelta(days=3650)
+LIFETIME = timedelta(days=365)
+RENEW_BEFORE = timedelta(days=90)
+BACKDATE = timedelta(hours=1)
+"""Certificates are valid from an hour before they were made: clocks of virtual machines jump."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A certificate to be: `organizations` are Kubernetes' groups, `hosts` DNS names and addresses of a server."""
+
+    name: str
+    common_name: str
+    organizations: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    authority: str = "ca"
+
+    @property
+    def is_server(self) -> bool:
+        return bool(self.hosts)
+
+
+def requests(profile: Profile) -> list[Request]:
+    """Every certificate of a single-node cluster, with the identities that the bootstrap RBAC policy knows."""
+    domain = profile.settings.cluster_domain
+    node = profile.node_name
+    api_hosts = (
+        "kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}",
+        "localhost", "127.0.0.1", profile.api_service_address, profile.node_address, node,
+    )  # fmt: skip
+    return [
+        Request("apiserver", "kube-apiserver", hosts=api_hosts),
+        Request("apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",)),
+        Request("front-proxy-client", "front-proxy-client", authority="front-proxy-ca"),
+        Request("admin", "kubernetes-admin", ("system:masters",)),
+        Request("manager", "system:kube-controller-manager", ("system:masters",)),
+        Request("kubelet", f"system:node:{node}", ("system:nodes",)),
+        Request("kubelet-server", f"system:node:{node}", ("system:nodes",), (node, profile.node_address)),
+        Request("proxy", "system:kube-proxy"),
+        Request("dns", "system:serviceaccount:kube-system:kube-dns", ("system:serviceaccounts",)),
+    ]
+
+
+class Certificates:
+    """The certificates of one profile under `<state>/pki`: `<name>.crt` and `<name>.key`, 0600."""
+
+    def __init__(self, profile: Profile, now: datetime | None = None) -> None:
+        self._profile = profile
+        self._directory = profile.certificates
+        self._now = now or datetime.now(UTC)
+
+    def ensure(self) -> list[str]:
+        """Make what is missing, renew what ends soon; returns the names of the certificates made."""
+        made = [name for name in ("ca", "front-proxy-ca") if self._ensure_authority(name)]
+        if not (self._directory / "service-account.key").exists():
+            self._write_key("service-account", ec.generate_private_key(ec.SECP256R1()))
+        for request in requests(self._profile):
+            if request.authority in made or not self._is_current(request):
+                self._sign(request)
+                made.append(request.name)
+        return made
+
+    def _ensure_authority(self, name: str) -> bool:
+        if (self._directory / f"{name}.crt").exists() and (self._directory / f"{name}.key").exists():
+            return False
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{self._profile.name}-{name}")])
+        builder = self._builder(subject, subject, key.public_key(), AUTHORITY_LIFETIME)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        builder = builder.add_extension(_usage(authority=True), critical=True)
+        self._write(name, builder.sign(key, hashes.SHA256()), key)
+        return True
+
+    def _is_current(self, request: Request) -> bool:
+        try:
+            stored = x509.load_pem_x509_certificate((self._directory / f"{request.name}.crt").read_bytes())
+        except (FileNotFoundError, ValueError):
+            return False
+        if stored.not_valid_after_utc - self._now < RENEW_BEFORE or stored.not_valid_before_utc > self._now:
+            return False
+        if stored.subject != _subject(request) or not (self._directory / f"{request.name}.key").exists():
+            return False
+        return not request.is_server or _alternative_names(request) == _stored_alternative_names(stored)
+
+    def _sign(self, request: Request) -> None:
+        authority = x509.load_pem_x509_certificate((self._directory / f"{request.authority}.crt").read_bytes())
+        authority_key = self._read_key(request.authority)
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = self._builder(_subject(request), authority.subject, key.public_key(), LIFETIME)
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder = builder.add_extension(_usage(authority=False), critical=True)
+        purpose = ExtendedKeyUsageOID.SERVER_AUTH if request.is_server else ExtendedKeyUsageOID.CLIENT_AUTH
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+        )
+        if request.is_server:
+            builder = builder.add_extension(_alternative_names(request), critical=False)
+        self._write(request.name, builder.sign(authority_key, hashes.SHA256()), key)
+
+    def _builder(
+        self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: timedelta
+    ) -> x509.CertificateBuilder:
+        builder = x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number())
+        builder = builder.not_valid_before(self._now - BACKDATE).not_valid_after(self._now + lifetime)
+        return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+
+    def _read_key(self, name: str) -> ec.EllipticCurvePrivateKey:
+        key = serialization.load_pem_private_key((self._directory / f"{name}.key").read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"{name}.key is not an EC key")
+        return key
+
+    def _write(self, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+        self._write_key(name, key)
+        write_private(self._directory / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM))
+
+    def _write_key(self, name: str, key: ec.EllipticCurvePrivateKey) -> None:
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        write_private(self._directory / f"{name}.key", pem)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace a file as a whole; only its owner may read it."""
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    temporary.replace(path)
+
+
+def _subject(request: Request) -> x509.Name:
+    groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in request.organizations]
+    return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, request.common_name)])
+
+
+def _alternative_names(request: Request) -> x509.SubjectAlternativeName:
+    names: list[x509.GeneralName] = []
+    for host in request.hosts:
+        try:
+            names.append(x509.IPAddress(ipaddress.ip_address(host)))
+        except ValueError:
+            names.append(x509.DNSName(host))
+    return x509.SubjectAlternativeName(names)
+
+
+def _stored_alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _usage(*, authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True, content_commitment=False, key_encipherment=not authority, data_encipherment=False,
+        key_agreement=False, key_cert_sign=authority, crl_sign=authority, encipher_only=False, decipher_only=False,
+    )  # fmt: skip

@@ -1,0 +1,145 @@
+"""A profile: one cluster of this machine, with its name, its addresses and its places on disk."""
+
+import ipaddress
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+DEFAULT = "pybernetes"
+STATE = Path("/var/lib/pybernetes")
+RUN = Path("/run/pybernetes")
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+
+
+class ProfileError(Exception):
+    """The profile's name or its stored settings cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `p8s start` was told, kept from the first start on. Addresses are the cluster's own (design, section 2)."""
+
+    index: int = 0
+    api_port: int = 6443
+    pod_cidr: str = "10.244.0.0/16"
+    service_cidr: str = "10.96.0.0/12"
+    node_ports: str = "30000-32767"
+    cluster_domain: str = "cluster.local"
+    store: str = "sqlite"
+    oci_runtime: str = "auto"
+    registry_mirrors: list[str] = field(default_factory=list)
+    insecure_registries: list[str] = field(default_factory=list)
+
+    @classmethod
+    def for_index(cls, index: int) -> "Settings":
+        """Ranges that no other profile of this machine has; index 0 has the ranges that Kubernetes users know.
+
+        Pod ranges count down from 10.244, service ranges take every second /12 below and above 10.96/12.
+        """
+        services = [96, 112, 128, 144, 160, 176, 192, 208, 80, 64, 48, 32]
+        if index >= len(services):
+            raise ProfileError(f"{index + 1} profiles exist already, there are addresses for {len(services)}")
+        return cls(
+            index=index,
+            api_port=6443 + index,
+            pod_cidr=f"10.{244 - index}.0.0/16",
+            service_cidr=f"10.{services[index]}.0.0/12",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile and the paths that follow from its name. All directories are 0700."""
+
+    name: str
+    settings: Settings
+    state: Path
+    run: Path
+
+    @property
+    def certificates(self) -> Path:
+        return self.state / "pki"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def node_name(self) -> str:
+        return self.name
+
+    @property
+    def bridge(self) -> str:
+        """The name of the node's bridge: at most 15 characters (IFNAMSIZ)."""
+        return f"p8s{self.settings.index}"
+
+    @property
+    def node_pod_cidr(self) -> str:
+        """The first node's part of the pod range."""
+        return str(next(ipaddress.IPv4Network(self.settings.pod_cidr).subnets(new_prefix=24)))
+
+    @property
+    def node_address(self) -> str:
+        """The gateway of the node's pods, which is the node's own address."""
+        return str(ipaddress.IPv4Network(self.node_pod_cidr)[1])
+
+    @property
+    def api_service_address(self) -> str:
+        return str(ipaddress.IPv4Network(self.settings.service_cidr)[1])
+
+    @property
+    def dns_address(self) -> str:
+        return str(ipaddress.IPv4Network(self.settings.service_cidr)[10])
+
+    @property
+    def server(self) -> str:
+        return f"https://127.0.0.1:{self.settings.api_port}"
+
+    def kubeconfig(self, component: str) -> Path:
+        """The credentials file of a component."""
+        return self.certificates / f"{component}.kubeconfig"
+
+    def exists(self) -> bool:
+        return (self.state / "profile.json").exists()
+
+    def save(self) -> None:
+        """Make the directories and keep the settings; atomic."""
+        for directory in (self.state, self.run, self.certificates, self.logs):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = self.state / "profile.json.new"
+        temporary.write_text(json.dumps(asdict(self.settings), indent=2) + "\n")
+        temporary.replace(self.state / "profile.json")
+
+
+def check_name(name: str) -> str:
+    """Raises ProfileError unless the name can be a file, a host name and a part of a link's name."""
+    if not NAME.fullmatch(name):
+        raise ProfileError(
+            f"profile name {name!r} is not valid: use lower-case letters, digits and '-', at most 40 characters"
+        )
+    return name
+
+
+def load(name: str) -> Profile:
+    """The profile as stored, or a new one with ranges of its own (nothing is written until `save`)."""
+    state, run = STATE / check_name(name), RUN / name
+    try:
+        stored = json.loads((state / "profile.json").read_text())
+    except FileNotFoundError:
+        taken = {profile.settings.index for profile in list_profiles()}
+        free = next(index for index in range(len(taken) + 1) if index not in taken)
+        return Profile(name, Settings.for_index(free), state, run)
+    except ValueError as error:
+        raise ProfileError(f"{state / 'profile.json'} is damaged: {error}") from error
+    return Profile(name, Settings(**stored), state, run)
+
+
+def list_profiles() -> list[Profile]:
+    """Every profile of this machine, by name."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(STATE) if entry.is_dir())
+    except (FileNotFoundError, PermissionError):
+        return []
+    return [load(name) for name in names if (STATE / name / "profile.json").exists()]

@@ -1,0 +1,252 @@
+"""The supervisor: one small process that imports the shared modules once, forks the components and restarts them.
+
+It has no event loop and no thread, since it forks: it waits in one `select` for signals and for requests on its
+control socket. Containers are nobody's business here; they outlive every component (design, section 6).
+"""
+
+import gc
+import json
+import logging
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pybernetes.aio.backoff import Backoff
+from pybernetes.cluster import pidfile
+from pybernetes.telemetry.log import configure
+
+log = logging.getLogger(__name__)
+
+STEADY_SECONDS = 60
+"""A component that has lived this long starts again at once when it ends."""
+
+END_PODS = signal.SIGUSR1
+"""Tells an agent to end its pods gracefully and then itself."""
+
+COMPONENT_GRACE = 10.0
+LOG_LIMIT = 20 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A process to keep running. `main` runs in the fork and returns when told to end by SIGTERM."""
+
+    name: str
+    main: Callable[[], None]
+    ends_pods: bool = False
+
+
+@dataclass(slots=True)
+class Child:
+    """What the supervisor knows of a component's process; pid 0 while it waits for its next start."""
+
+    component: Component
+    pid: int = 0
+    restarts: int = -1
+    started: float = 0.0
+    start_at: float = 0.0
+    backoff: Backoff = field(default_factory=lambda: Backoff(initial=0.05, limit=10.0))
+
+
+class Supervisor:
+    """Keeps `components` running until told to halt. Runs in a process of its own; `run` returns at the end."""
+
+    def __init__(self, name: str, run_directory: Path, log_directory: Path, components: list[Component]) -> None:
+        self._name = name
+        self._run = run_directory
+        self._logs = log_directory
+        self._children = [Child(component) for component in components]
+        self._selector = selectors.DefaultSelector()
+        self._ending = False
+
+    def run(self) -> None:
+        configure("supervisor")
+        pidfile.write(self._run / "supervisor.pid")
+        signals = self._receive_signals()
+        listener = self._listen()
+        gc.freeze()
+        try:
+            while not self._ending:
+                self._start_due()
+                for key, _ in self._selector.select(self._until_next_start()):
+                    if key.fileobj is listener:
+                        self._serve(listener)
+                    else:
+                        self._handle_signals(signals)
+        finally:
+            (self._run / "supervisor.sock").unlink(missing_ok=True)
+            pidfile.remove(self._run / "supervisor.pid")
+
+    def _receive_signals(self) -> socket.socket:
+        reader, writer = socket.socketpair()
+        for end in (reader, writer):
+            end.setblocking(False)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        self._wakeup = writer
+        self._selector.register(reader, selectors.EVENT_READ)
+        return reader
+
+    def _listen(self) -> socket.socket:
+        path = self._run / "supervisor.sock"
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen()
+        self._selector.register(listener, selectors.EVENT_READ)
+        return listener
+
+    def _handle_signals(self, reader: socket.socket) -> None:
+        numbers = set(reader.recv(4096))
+        if numbers & {signal.SIGTERM, signal.SIGINT}:
+            self.halt()
+        elif signal.SIGCHLD in numbers:
+            self._reap()
+
+    def _until_next_start(self) -> float | None:
+        waiting = [child.start_at for child in self._children if not child.pid]
+        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
+
+    def _start_due(self) -> None:
+        for child in self._children:
+            if not child.pid and child.start_at <= time.monotonic():
+                self._start(child)
+
+    def _start(self, child: Child) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become(child.component)
+        child.pid = pid
+        child.restarts += 1
+        child.started = time.monotonic()
+        log.info("started component=%s pid=%d restarts=%d", child.component.name, pid, child.restarts)
+
+    def _become(self, component: Component) -> None:
+        """The forked child's whole life."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            for key in list(self._selector.get_map().values()):
+                key.fileobj.close()  # type: ignore[union-attr]
+            self._wakeup.close()
+            self._selector.close()
+            redirect_output(self._logs / f"{component.name}.log")
+            Path("/proc/self/comm").write_text(f"p8s-{component.name}"[:15])
+            pidfile.write(self._run / f"{component.name}.pid")
+            component.main()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 1
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _reap(self) -> None:
+        for child in self._children:
+            if child.pid and (ended := os.waitpid(child.pid, os.WNOHANG))[0]:
+                self._ended(child, os.waitstatus_to_exitcode(ended[1]))
+
+    def _ended(self, child: Child, code: int) -> None:
+        lived = time.monotonic() - child.started
+        if lived > STEADY_SECONDS:
+            child.backoff.reset()
+        delay = child.backoff.next()
+        child.pid, child.start_at = 0, time.monotonic() + delay
+        name = child.component.name
+        log.warning("component ended component=%s code=%d lived=%.1fs restart_in=%.2fs", name, code, lived, delay)
+
+    def _serve(self, listener: socket.socket) -> None:
+        """One request: a JSON object in a line, answered by one."""
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(5)
+            try:
+                request = json.loads(connection.makefile("rb").readline(65536))
+                answer = self._answer(request)
+                connection.sendall(json.dumps(answer).encode() + b"\n")
+            except (OSError, ValueError) as error:
+                log.warning("control request failed error=%s", error)
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        action = request.get("do")
+        if action == "status":
+            return {"components": [self._describe(child) for child in self._children]}
+        if action == "halt":
+            self.halt()
+            return {"halted": True}
+        if action == "stop":
+            ended = self.end_pods(float(request.get("grace", 30)))
+            self.halt()
+            return {"halted": True, "pods_ended": ended}
+        return {"error": f"unknown action {action!r}"}
+
+    def _describe(self, child: Child) -> dict[str, Any]:
+        uptime = round(time.monotonic() - child.started, 1) if child.pid else 0
+        return {"name": child.component.name, "pid": child.pid, "restarts": child.restarts, "uptime": uptime}
+
+    def end_pods(self, grace: float) -> bool:
+        """Have the agents end their pods; True if all did within `grace` seconds."""
+        agents = [child for child in self._children if child.component.ends_pods and child.pid]
+        for child in agents:
+            os.kill(child.pid, END_PODS)
+        return self._wait(agents, grace)
+
+    def halt(self) -> None:
+        """End the components, last started first; containers go on."""
+        for child in reversed(self._children):
+            if child.pid:
+                os.kill(child.pid, signal.SIGTERM)
+                if not self._wait([child], COMPONENT_GRACE):
+                    log.error("component did not end in time component=%s", child.component.name)
+                    os.kill(child.pid, signal.SIGKILL)
+                    self._wait([child], COMPONENT_GRACE)
+            pidfile.remove(self._run / f"{child.component.name}.pid")
+        self._ending = True
+
+    def _wait(self, children: list[Child], seconds: float) -> bool:
+        """Until these have ended; each is waited for by its pidfd, so that nothing is polled."""
+        deadline = time.monotonic() + seconds
+        for child in children:
+            if not child.pid:
+                continue
+            descriptor = os.pidfd_open(child.pid)
+            try:
+                with selectors.DefaultSelector() as selector:
+                    selector.register(descriptor, selectors.EVENT_READ)
+                    while not (ready := selector.select(max(0.0, deadline - time.monotonic()))):
+                        if time.monotonic() >= deadline:
+                            return False
+                    if ready:
+                        os.waitpid(child.pid, 0)
+                        child.pid = 0
+            finally:
+                os.close(descriptor)
+        return True
+
+
+def redirect_output(path: Path) -> None:
+    """Standard output and error go to the log file; a large one is put aside as `<name>.1` first."""
+    if path.exists() and path.stat().st_size > LOG_LIMIT:
+        path.replace(path.with_name(path.name + ".1"))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    for target in (1, 2):
+        os.dup2(descriptor, target)
+    os.close(null)
+    os.close(descriptor)

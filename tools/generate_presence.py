@@ -1,0 +1,185 @@
+"""Generate facts/presence-1.36.json: what the wire forms of a field depend on beyond its OpenAPI type.
+
+    git clone --branch v0.36.2 https://github.com/kubernetes/{api,apimachinery,apiextensions-apiserver,kube-aggregator}
+    python tools/generate_presence.py <directory of the four clones>
+
+Read off the type declarations, per definition and only where there is something to tell:
+`zeros` field -> the value that an answer holds when nothing was set, `pointers` fields that protobuf omits when unset,
+`inline` protobuf field -> definition whose JSON fields are those of its parent, `defaults` declared default values.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+LEVEL = "1.36"
+OUTPUT = Path(__file__).resolve().parent.parent / "src" / "pybernetes" / "api" / "facts" / f"presence-{LEVEL}.json"
+MODULES = ("api", "apimachinery", "apiextensions-apiserver", "kube-aggregator")
+SCALAR_ZEROS: dict[str, Any] = {"string": "", "bool": False, "float64": 0} | dict.fromkeys(
+    ("int", "int32", "int64", "uint32", "uint64", "uint8", "byte"), 0
+)
+SPECIAL_ZEROS: dict[str, Any] = {
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Time": None,
+    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": None,
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Duration": "0s",
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": "0",
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": 0,
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": None,
+    "io.k8s.apimachinery.pkg.runtime.Object": None,
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON": None,
+}
+STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.M | re.S)
+ALIAS = re.compile(r"^(?:type |\t)(\w+) (=? ?[\w.\[\]*]+)(?: *//.*)?$", re.M)
+IMPORT = re.compile(r'^\s*(?:import )?(\w+ )?"(k8s\.io/[^"]+)"$', re.M)
+FIELD = re.compile(r"^\t(?:(\w+)\s+)?([\w.\[\]*]+)\s+`(.*)`")
+DEFAULT = re.compile(r"^\t// \+default=(.+)$")
+
+
+@dataclass
+class Field:
+    type: str
+    name: str
+    options: set[str]
+    protobuf: str
+    default: Any = None
+
+
+@dataclass
+class Package:
+    path: str
+    imports: dict[str, str] = field(default_factory=dict)
+    structs: dict[str, list[Field]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    def resolve(self, name: str) -> str:
+        """The definition name of a Go type as this package writes it; scalars stay as they are."""
+        if name in SCALAR_ZEROS:
+            return name
+        package, _, local = name.rpartition(".")
+        return f"{definition_prefix(self.imports.get(package, package) if package else self.path)}.{local}"
+
+
+def definition_prefix(path: str) -> str:
+    return "io." + path.replace("k8s.io", "k8s", 1).replace("/", ".")
+
+
+def parse(path: str, directory: Path) -> Package:
+    package = Package(path)
+    for source in sorted(directory.glob("*.go")):
+        if source.name.endswith("_test.go") or source.name.startswith(("zz_", "generated")):
+            continue
+        text = source.read_text()
+        for alias, imported in IMPORT.findall(text):
+            package.imports[alias.strip() or imported.rsplit("/", 1)[1]] = imported
+        for name, body in STRUCT.findall(text):
+            package.structs[name] = fields(body)
+        for name, target in ALIAS.findall(STRUCT.sub("", text)):
+            package.aliases.setdefault(name, target.lstrip("= "))
+    return package
+
+
+def fields(body: str) -> list[Field]:
+    found: list[Field] = []
+    default = None
+    for line in body.splitlines():
+        if told := DEFAULT.match(line):
+            default = json.loads(told[1]) if told[1][0] in '"{[0123456789tf' else None
+        elif match := FIELD.match(line):
+            tags = dict(re.findall(r'(\w+):"([^"]*)"', match[3]))
+            name, *options = tags.get("json", "-").split(",")
+            proto = re.search(r"name=(\w+)", tags.get("protobuf", ""))
+            found.append(Field(match[2], name, set(options), proto[1] if proto else "", default))
+            default = None
+    return found
+
+
+class Reader:
+    def __init__(self, root: Path) -> None:
+        self.packages: dict[str, Package] = {}
+        for module in MODULES:
+            for directory in sorted({p.parent for p in (root / module).rglob("*.go")}):
+                path = f"k8s.io/{directory.relative_to(root)}"
+                self.packages[definition_prefix(path)] = parse(path, directory)
+
+    def struct(self, definition: str) -> tuple[Package, list[Field]] | None:
+        prefix, _, local = definition.rpartition(".")
+        package = self.packages.get(prefix)
+        return (package, package.structs[local]) if package and local in package.structs else None
+
+    def zero(self, package: Package, go_type: str) -> Any:
+        """The JSON of the type's zero value."""
+        if go_type.startswith(("*", "[", "map")):
+            return None
+        name = package.resolve(go_type)
+        if name in SPECIAL_ZEROS:
+            return SPECIAL_ZEROS[name]
+        if name in SCALAR_ZEROS:
+            return SCALAR_ZEROS[name]
+        if self.struct(name):
+            return {}
+        prefix, _, local = name.rpartition(".")
+        owner = self.packages.get(prefix)
+        if owner is None or local not in owner.aliases:
+            return ""  # a string type of a package that is not read, such as types.UID
+        return self.zero(owner, owner.aliases[local])
+
+    def tell(self, definition: str) -> dict[str, Any]:
+        found = self.struct(definition)
+        if found is None:
+            return {}
+        package, members = found
+        zeros: dict[str, Any] = {}
+        pointers: set[str] = set()
+        inline: dict[str, str] = {}
+        defaults: dict[str, Any] = {}
+        for member in members:
+            target = member.type.lstrip("*")
+            if member.name == "" and "inline" in member.options:
+                embedded = self.tell(package.resolve(target))
+                zeros |= embedded.get("zeros", {})
+                defaults |= embedded.get("defaults", {})
+                pointers |= set(embedded.get("pointers", ()))
+                if member.protobuf:
+                    inline[member.protobuf] = package.resolve(target)
+            elif member.name not in ("", "-"):
+                if self.is_written(package, member):
+                    zeros[member.name] = self.zero(package, member.type)
+                if member.type.startswith("*"):
+                    pointers.add(member.name)
+                if member.default is not None:
+                    defaults[member.name] = member.default
+        told = {"zeros": zeros, "pointers": sorted(pointers), "inline": inline, "defaults": defaults}
+        return {key: value for key, value in told.items() if value}
+
+    def is_written(self, package: Package, member: Field) -> bool:
+        """Whether Go's encoder writes the field's zero value: `omitempty` never leaves out a struct."""
+        if "omitzero" in member.options:
+            return False
+        return "omitempty" not in member.options or self.struct(package.resolve(member.type)) is not None
+
+
+def wanted() -> set[str]:
+    """The definitions that the other facts name."""
+    schema = json.loads(OUTPUT.with_name(f"schema-{LEVEL}.json").read_text())
+    protobuf = json.loads(OUTPUT.with_name(f"protobuf-fields-{LEVEL}.json").read_text())
+    return set(schema) | {definition_prefix(name.replace("k8s.io.", "k8s.io/", 1)) for name in protobuf}
+
+
+def main() -> None:
+    reader = Reader(Path(sys.argv[1]))
+    names = wanted()
+    out = {}
+    for prefix, package in reader.packages.items():
+        for name in package.structs:
+            if f"{prefix}.{name}" in names and (told := reader.tell(f"{prefix}.{name}")):
+                out[f"{prefix}.{name}"] = told
+    OUTPUT.write_text(json.dumps(out, sort_keys=True, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    main()

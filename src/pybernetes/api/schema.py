@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -128,10 +128,10 @@ _SPECIAL: Final = {
 class Presence(msgspec.Struct, frozen=True):
     """What upstream's Go types say about a definition's fields beyond OpenAPI (facts/presence-1.36.json)."""
 
-    zeros: dict[str, Json] = {}
+    zeros: dict[str, Any] = {}
     pointers: frozenset[str] = frozenset()
     inline: dict[str, str] = {}
-    defaults: dict[str, Json] = {}
+    defaults: dict[str, Any] = {}
 
 
 @cache
@@ -144,7 +144,8 @@ def presence() -> dict[str, Presence]:
 @cache
 def _facts() -> dict[str, dict[str, Json]]:
     path = resources.files("pybernetes.api").joinpath(f"facts/schema-{LEVEL}.json")
-    return msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, Json]])
+    found: dict[str, dict[str, Json]] = msgspec.json.decode(path.read_bytes())
+    return found
 
 
 @cache

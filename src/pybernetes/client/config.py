@@ -1,0 +1,196 @@
+"""Where the API server is and how to authenticate to it: kubeconfig, in-cluster files, or explicit values."""
+
+from __future__ import annotations
+
+import base64
+import os
+import ssl
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+import yaml
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names the file and what is wrong with it."""
+
+
+class _Named(msgspec.Struct, rename="kebab"):
+    name: str = ""
+
+
+class _Cluster(msgspec.Struct, rename="kebab"):
+    server: str = ""
+    certificate_authority: str = ""
+    certificate_authority_data: str = ""
+    insecure_skip_tls_verify: bool = False
+    tls_server_name: str = ""
+
+
+class _User(msgspec.Struct, rename={"token_file": "tokenFile", "client_certificate": "client-certificate", "client_certificate_data": "client-certificate-data", "client_key": "client-key", "client_key_data": "client-key-data"}):  # fmt: skip
+    token: str = ""
+    token_file: str = ""
+    client_certificate: str = ""
+    client_certificate_data: str = ""
+    client_key: str = ""
+    client_key_data: str = ""
+    exec: dict[str, object] | None = None
+
+
+class _Context(msgspec.Struct):
+    cluster: str = ""
+    user: str = ""
+    namespace: str = ""
+
+
+class _NamedCluster(_Named):
+    cluster: _Cluster = msgspec.field(default_factory=_Cluster)
+
+
+class _NamedUser(_Named):
+    user: _User | None = None
+
+
+class _NamedContext(_Named):
+    context: _Context = msgspec.field(default_factory=_Context)
+
+
+class _Kubeconfig(msgspec.Struct, rename="kebab"):
+    current_context: str = ""
+    clusters: list[_NamedCluster] | None = None
+    users: list[_NamedUser] | None = None
+    contexts: list[_NamedContext] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How to reach an API server.
+
+    Certificates are PEM; a `*_file` is read again when it changes, so that renewed credentials are taken up by a
+    running client. With several `servers` the client stays with one until it fails to connect, then takes the next.
+    """
+
+    servers: tuple[str, ...]
+    ca_data: bytes = b""
+    ca_file: str = ""
+    cert_data: bytes = b""
+    cert_file: str = ""
+    key_data: bytes = field(default=b"", repr=False)
+    key_file: str = ""
+    token: str = field(default="", repr=False)
+    token_file: str = ""
+    insecure_skip_tls_verify: bool = False
+    tls_server_name: str = ""
+    namespace: str = "default"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def server(self) -> str:
+        return self.servers[0]
+
+    def with_servers(self, servers: Sequence[str]) -> Config:
+        """The same credentials against other addresses of the same cluster."""
+        return replace(self, servers=tuple(server.rstrip("/") for server in servers))
+
+    @classmethod
+    def from_kubeconfig(cls, path: str | Path = "", context: str = "") -> Config:
+        """Read a kubeconfig (`path`, else the first of $KUBECONFIG that exists, else ~/.kube/config).
+
+        Raises ConfigError if it is missing or incomplete. Relative paths in it are relative to its folder.
+        """
+        file = Path(path) if path else _default_kubeconfig()
+        try:
+            loaded = msgspec.convert(yaml.safe_load(file.read_bytes()) or {}, type=_Kubeconfig)
+        except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+            raise ConfigError(f"kubeconfig {file}: {error}") from error
+        return _from_kubeconfig(loaded, context or loaded.current_context, file)
+
+    @classmethod
+    def in_cluster(cls, folder: Path = SERVICE_ACCOUNT) -> Config:
+        """The service account of the pod that this process runs in; raises ConfigError elsewhere."""
+        host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "")
+        if not host or not port or not (folder / "token").exists():
+            raise ConfigError("not in a cluster: no KUBERNETES_SERVICE_HOST, or no service account token")
+        namespace = folder / "namespace"
+        return cls(
+            servers=(f"https://{f'[{host}]' if ':' in host else host}:{port}",),
+            ca_file=str(folder / "ca.crt"),
+            token_file=str(folder / "token"),
+            namespace=namespace.read_text() if namespace.exists() else "default",
+        )
+
+    def watched_files(self) -> tuple[str, ...]:
+        """The files whose change makes a new TLS context necessary."""
+        return tuple(name for name in (self.ca_file, self.cert_file, self.key_file) if name)
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """A TLS context of the files as they are now. Raises ConfigError if one cannot be used."""
+        context = ssl.create_default_context()
+        try:
+            if self.insecure_skip_tls_verify:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            elif self.ca_data or self.ca_file:
+                context = ssl.create_default_context(cafile=self.ca_file or None, cadata=self.ca_data.decode() or None)
+            # Cluster CAs of many tools carry no key usage extension, which OpenSSL's strict mode refuses.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            if self.cert_file or self.cert_data:
+                self._load_client_certificate(context)
+        except (OSError, ssl.SSLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"credentials for {self.server}: {error}") from error
+        return context
+
+    def _load_client_certificate(self, context: ssl.SSLContext) -> None:
+        """OpenSSL takes certificates from files only: inline data passes through a private one for a moment."""
+        if self.cert_file and not self.key_data:
+            context.load_cert_chain(self.cert_file, self.key_file or None)
+            return
+        cert = self.cert_data or Path(self.cert_file).read_bytes()
+        key = self.key_data or Path(self.key_file).read_bytes()
+        with tempfile.NamedTemporaryFile(prefix="pybernetes-") as file:
+            file.write(cert.rstrip() + b"\n" + key)
+            file.flush()
+            context.load_cert_chain(file.name)
+
+
+def _default_kubeconfig() -> Path:
+    named = [Path(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    for candidate in named:
+        if candidate.exists():
+            return candidate
+    return named[0] if named else Path.home() / ".kube" / "config"
+
+
+def _from_kubeconfig(loaded: _Kubeconfig, context_name: str, file: Path) -> Config:
+    context = next((c.context for c in loaded.contexts or () if c.name == context_name), None)
+    if context is None:
+        raise ConfigError(f"kubeconfig {file}: context {context_name!r} does not exist")
+    cluster = next((c.cluster for c in loaded.clusters or () if c.name == context.cluster), None)
+    if cluster is None or not cluster.server:
+        raise ConfigError(f"kubeconfig {file}: cluster {context.cluster!r} does not exist or names no server")
+    user = next((u.user for u in loaded.users or () if u.name == context.user), None) or _User()
+    if user.exec is not None:
+        raise ConfigError(f"kubeconfig {file}: user {context.user!r} uses an exec credential plugin: not supported")
+
+    def located(name: str) -> str:
+        return str(file.parent / name) if name else ""
+
+    return Config(
+        servers=(cluster.server.rstrip("/"),),
+        ca_data=base64.b64decode(cluster.certificate_authority_data),
+        ca_file="" if cluster.certificate_authority_data else located(cluster.certificate_authority),
+        cert_data=base64.b64decode(user.client_certificate_data),
+        cert_file="" if user.client_certificate_data else located(user.client_certificate),
+        key_data=base64.b64decode(user.client_key_data),
+        key_file="" if user.client_key_data else located(user.client_key),
+        token=user.token,
+        token_file=located(user.token_file),
+        insecure_skip_tls_verify=cluster.insecure_skip_tls_verify,
+        tls_server_name=cluster.tls_server_name,
+        namespace=context.namespace or "default",
+    )

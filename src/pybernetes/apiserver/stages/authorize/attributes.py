@@ -11,6 +11,7 @@ class Attributes:
     """One question: may `user` do `verb` on this resource, or on this path if `resource` is empty?
 
     `namespace` is empty at the cluster scope, `name` for lists and creates, `group` for the core group.
+    `field_selector` is what a list or watch is narrowed to, as the request wrote it.
     """
 
     user: UserInfo
@@ -22,6 +23,7 @@ class Attributes:
     namespace: str = ""
     name: str = ""
     path: str = ""
+    field_selector: str = ""
 
     @property
     def full_resource(self) -> str:

@@ -1,0 +1,65 @@
+"""The seam of authentication, and the authenticators that are made of others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pybernetes.apiserver.context import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
+from pybernetes.apiserver.http.message import Request
+
+
+class InvalidCredentialError(Exception):
+    """A credential was presented and is not valid; the client gets 401, the log the text."""
+
+
+class Authenticator(Protocol):
+    """One kind of credential of a request."""
+
+    def authenticate(self, request: Request) -> UserInfo | None:
+        """The user; None if the request carries no such credential. Raises InvalidCredentialError."""
+        ...
+
+
+class TokenAuthenticator(Protocol):
+    """One kind of bearer token."""
+
+    def authenticate_token(self, token: str) -> UserInfo | None:
+        """The user; None if the token is not of this kind. Raises InvalidCredentialError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOf:
+    """The first credential that names a user counts; an invalid one does not hide a valid one behind it."""
+
+    authenticators: Sequence[Authenticator]
+
+    def authenticate(self, request: Request) -> UserInfo | None:
+        refused: InvalidCredentialError | None = None
+        for authenticator in self.authenticators:
+            try:
+                user = authenticator.authenticate(request)
+            except InvalidCredentialError as error:
+                refused = refused or error
+                continue
+            if user is not None:
+                return _as_authenticated(user)
+        if refused is not None:
+            raise refused
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class OrAnonymous:
+    """Requests without a credential are anonymous's; those with an invalid one stay refused."""
+
+    authenticator: Authenticator
+
+    def authenticate(self, request: Request) -> UserInfo | None:
+        return self.authenticator.authenticate(request) or ANONYMOUS
+
+
+def _as_authenticated(user: UserInfo) -> UserInfo:
+    if AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups:
+        return user
+    return UserInfo(user.name, user.uid, (*user.groups, AUTHENTICATED), user.extra)

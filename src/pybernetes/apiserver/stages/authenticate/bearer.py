@@ -1,0 +1,56 @@
+"""Bearer tokens: read off the request, then asked of each kind of token in turn."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pybernetes.apiserver.context import UserInfo
+from pybernetes.apiserver.http.message import Request
+from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError, TokenAuthenticator
+
+WEBSOCKET_PROTOCOL = "base64url.bearer.authorization.k8s.io."
+"""Browsers cannot set headers on a WebSocket, so the token travels as a subprotocol of this prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token that no authenticator knows is invalid, never anonymous."""
+
+    authenticators: Sequence[TokenAuthenticator]
+
+    def authenticate(self, request: Request) -> UserInfo | None:
+        token = token_of(request)
+        if not token:
+            return None
+        refused: InvalidCredentialError | None = None
+        for authenticator in self.authenticators:
+            try:
+                user = authenticator.authenticate_token(token)
+            except InvalidCredentialError as error:
+                refused = refused or error
+                continue
+            if user is not None:
+                return user
+        raise refused or InvalidCredentialError("invalid bearer token")
+
+
+def token_of(request: Request) -> str:
+    """The bearer token of the Authorization header, or of a WebSocket's subprotocols; empty without one."""
+    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip().partition(" ")[0]
+    if request.headers.get("upgrade", "").lower() != "websocket":
+        return ""
+    return _websocket_token(request.headers.get("sec-websocket-protocol", ""))
+
+
+def _websocket_token(protocols: str) -> str:
+    for protocol in protocols.split(","):
+        encoded = protocol.strip()
+        if encoded.startswith(WEBSOCKET_PROTOCOL):
+            encoded = encoded.removeprefix(WEBSOCKET_PROTOCOL)
+            try:
+                return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode("utf-8")
+            except ValueError as error:
+                raise InvalidCredentialError("malformed bearer token in Sec-WebSocket-Protocol") from error
+    return ""

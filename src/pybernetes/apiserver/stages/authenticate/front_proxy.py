@@ -1,0 +1,40 @@
+"""The user that a trusted proxy vouches for in headers (`--requestheader-*`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from pybernetes.apiserver.context import UserInfo
+from pybernetes.apiserver.http.message import Request
+from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck
+
+
+@dataclass(frozen=True, slots=True)
+class FrontProxy:
+    """Headers count only with a certificate of the front proxy's own authority; header names are in lower case."""
+
+    certificates: CertificateCheck
+    allowed_names: Sequence[str]
+    user_headers: Sequence[str]
+    group_headers: Sequence[str]
+    extra_prefixes: Sequence[str]
+
+    def authenticate(self, request: Request) -> UserInfo | None:
+        if request.peer_certificate is None:
+            return None
+        proxy = self.certificates.check(request.peer_certificate)
+        if proxy is None or (self.allowed_names and proxy.name not in self.allowed_names):
+            return None
+        name = next((value for header in self.user_headers for value in request.header_values(header) if value), "")
+        if not name:
+            return None
+        groups = tuple(value for header in self.group_headers for value in request.header_values(header) if value)
+        return UserInfo(name, groups=groups, extra=self._extra(request))
+
+    def _extra(self, request: Request) -> dict[str, list[str]]:
+        extra: dict[str, list[str]] = {}
+        for header, value in request.header_list:
+            prefix = next((prefix for prefix in self.extra_prefixes if header.startswith(prefix)), None)
+            if prefix is not None:
+                extra.setdefault(unquote(header.removeprefix(prefix)).lower(), []).append(value)
+        return extra

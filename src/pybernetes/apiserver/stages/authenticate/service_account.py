@@ -1,0 +1,23 @@
+"""Service-account tokens as bearer tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pybernetes.apiserver.context import UserInfo
+from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
+from pybernetes.apiserver.stages.authenticate.tokens.validator import TokenError, Validator
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccountTokens:
+    """Tokens of this cluster's issuers that are meant for the API server (`--api-audiences`)."""
+
+    validator: Validator
+    audiences: Sequence[str]
+
+    def authenticate_token(self, token: str) -> UserInfo | None:
+        try:
+            valid = self.validator.validate(token, self.audiences)
+        except TokenError as error:
+            raise InvalidCredentialError(str(error)) from error
+        return valid[0] if valid else None

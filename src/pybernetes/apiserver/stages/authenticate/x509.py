@@ -1,0 +1,107 @@
+"""Client certificates: the common name is the user, the organizations are the groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from pybernetes.aio.clock import Clock
+from pybernetes.apiserver.context import UserInfo
+from pybernetes.apiserver.http.message import Request
+from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
+from pybernetes.apiserver.stages.authenticate.user import CREDENTIAL_ID
+
+USER_UID = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
+"""The subject attribute that carries a user's uid (KEP-4193)."""
+CLIENT_USAGES = frozenset((ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE))
+REMEMBERED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate that was found good: the identity in it, and until when it holds."""
+
+    user: UserInfo
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateCheck:
+    """Checks client certificates against authorities; the outcome is remembered, the time is checked each time."""
+
+    authorities: Sequence[x509.Certificate]
+    clock: Clock
+    _good: dict[bytes, Certificate] = field(default_factory=dict)
+
+    def check(self, der: bytes) -> UserInfo | None:
+        """The subject; None if no authority of ours issued it. Raises InvalidCredentialError if it is out of date."""
+        known = self._good.get(der)
+        if known is None:
+            known = self._read(der)
+            if known is None:
+                return None
+            if len(self._good) >= REMEMBERED:
+                self._good.clear()
+            self._good[der] = known
+        if self.clock.now() > known.not_after:
+            raise InvalidCredentialError("x509: certificate has expired or is not yet valid")
+        return known.user
+
+    def _read(self, der: bytes) -> Certificate | None:
+        certificate = x509.load_der_x509_certificate(der)
+        if not any(_issued(authority, certificate) for authority in self.authorities):
+            return None
+        if self.clock.now() < certificate.not_valid_before_utc:
+            raise InvalidCredentialError("x509: certificate has expired or is not yet valid")
+        if not _is_for_clients(certificate):
+            raise InvalidCredentialError("x509: certificate specifies an incompatible key usage")
+        return Certificate(user_of(certificate), certificate.not_valid_after_utc)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificates:
+    """Users of `--client-ca-file`. A certificate without a common name names nobody."""
+
+    certificates: CertificateCheck
+
+    def authenticate(self, request: Request) -> UserInfo | None:
+        if request.peer_certificate is None:
+            return None
+        user = self.certificates.check(request.peer_certificate)
+        return user if user is not None and user.name else None
+
+
+def user_of(certificate: x509.Certificate) -> UserInfo:
+    """The user that a certificate's subject names."""
+    digest = certificate.fingerprint(hashes.SHA256()).hex()
+    return UserInfo(
+        next(iter(_values(certificate, NameOID.COMMON_NAME)), ""),
+        next(iter(_values(certificate, USER_UID)), ""),
+        tuple(_values(certificate, NameOID.ORGANIZATION_NAME)),
+        {CREDENTIAL_ID: (f"X509SHA256={digest}",)},
+    )
+
+
+def _values(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> list[str]:
+    values = (attribute.value for attribute in certificate.subject.get_attributes_for_oid(oid))
+    return [value if isinstance(value, str) else value.decode("utf-8", "replace") for value in values]
+
+
+def _issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _is_for_clients(certificate: x509.Certificate) -> bool:
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return any(usage in CLIENT_USAGES for usage in usages)

@@ -1,0 +1,192 @@
+"""Everything that answers "who" and "may they", made of the server's options once at its start."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pybernetes.aio.clock import Clock
+from pybernetes.api import scheme
+from pybernetes.api.types.rbac_v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.options import Options
+from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.stages.authenticate.authenticator import Authenticator, FirstOf, OrAnonymous
+from pybernetes.apiserver.stages.authenticate.bearer import Bearer
+from pybernetes.apiserver.stages.authenticate.bootstrap_token import BootstrapTokens
+from pybernetes.apiserver.stages.authenticate.front_proxy import FrontProxy
+from pybernetes.apiserver.stages.authenticate.service_account import ServiceAccountTokens
+from pybernetes.apiserver.stages.authenticate.static import parse_tokens
+from pybernetes.apiserver.stages.authenticate.tokens.issuer import Issuer
+from pybernetes.apiserver.stages.authenticate.tokens.keys import FileSigner, Verifier, load_signer, load_verifiers
+from pybernetes.apiserver.stages.authenticate.tokens.validator import Validator
+from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck, ClientCertificates
+from pybernetes.apiserver.stages.authorize.attributes import AlwaysAllow, Authorizer, Masters, Union
+from pybernetes.apiserver.stages.authorize.escalation import Escalation
+from pybernetes.apiserver.stages.authorize.node import NodeAuthorizer
+from pybernetes.apiserver.stages.authorize.node_graph import NodeGraph
+from pybernetes.apiserver.stages.authorize.rbac import GROUP, Policy, PolicyObject
+from pybernetes.apiserver.stages.objects import Objects
+from pybernetes.apiserver.stages.registry_objects import RegistryObjects
+
+log = logging.getLogger(__name__)
+DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """`authorizer` is what every request is asked of; `policy` is the RBAC part of it."""
+
+    objects: Objects
+    authenticator: Authenticator
+    bearer: Bearer
+    authorizer: Authorizer
+    policy: Policy
+    escalation: Escalation
+    issuer: Issuer
+    validator: Validator
+    verifiers: Sequence[Verifier]
+
+
+def make_security(options: Options, clock: Clock, registry: Registry) -> Security:
+    """Read the keys and files that the options name, and follow roles, bindings and pods from now on.
+
+    Raises OSError and ValueError for files that are missing or malformed.
+    """
+    objects = RegistryObjects(registry)
+    policy = _follow_policy(registry)
+    authorizer = _authorizer(options, policy, registry, objects)
+    signer = _signer(options)
+    issuers = options.service_account_issuer or (DEFAULT_ISSUER,)
+    audiences = options.api_audiences or issuers
+    verifiers = _verifiers(options, signer)
+    validator = Validator(issuers, verifiers, objects, clock)
+    bearer = _bearer(options, clock, objects, ServiceAccountTokens(validator, audiences))
+    return Security(
+        objects=objects,
+        authenticator=_authenticator(options, clock, bearer),
+        bearer=bearer,
+        authorizer=authorizer,
+        policy=policy,
+        escalation=Escalation(policy, authorizer),
+        issuer=Issuer(issuers[0], tuple(audiences), signer, clock),
+        validator=validator,
+        verifiers=verifiers,
+    )
+
+
+def _bearer(options: Options, clock: Clock, objects: Objects, accounts: ServiceAccountTokens) -> Bearer:
+    tokens: list[ServiceAccountTokens | BootstrapTokens] = [accounts]
+    if options.enable_bootstrap_token_auth:
+        tokens.append(BootstrapTokens(objects, clock))
+    if not options.token_auth_file:
+        return Bearer(tokens)
+    lines = Path(options.token_auth_file).read_text("utf-8").splitlines()
+    return Bearer([parse_tokens(lines, options.token_auth_file), *tokens])
+
+
+def _authenticator(options: Options, clock: Clock, bearer: Bearer) -> Authenticator:
+    authenticators: list[Authenticator] = []
+    if options.requestheader_client_ca_file:
+        authenticators.append(
+            FrontProxy(
+                CertificateCheck(_authorities(options.requestheader_client_ca_file), clock),
+                options.requestheader_allowed_names,
+                _lower(options.requestheader_username_headers),
+                _lower(options.requestheader_group_headers),
+                _lower(options.requestheader_extra_headers_prefix),
+            )
+        )
+    if options.client_ca_file:
+        authenticators.append(ClientCertificates(CertificateCheck(_authorities(options.client_ca_file), clock)))
+    first = FirstOf([*authenticators, bearer])
+    return OrAnonymous(first) if options.anonymous_auth else first
+
+
+def _authorizer(options: Options, policy: Policy, registry: Registry, objects: Objects) -> Authorizer:
+    modes: list[Authorizer] = [Masters()]
+    for mode in options.authorization_mode:
+        if mode == "AlwaysAllow":
+            modes.append(AlwaysAllow())
+        elif mode == "RBAC":
+            modes.append(policy)
+        elif mode == "Node":
+            modes.append(NodeAuthorizer(_follow_pods(registry, objects), _node_role().rules))
+        elif mode != "AlwaysDeny":
+            raise ValueError(f"authorization-mode {mode!r} is not a valid mode")
+    return Union(modes)
+
+
+def _node_role() -> ClusterRole:
+    roles = bootstrap_objects()["clusterroles"]
+    return msgspec.convert(next(role for role in roles if role["metadata"]["name"] == "system:node"), ClusterRole)
+
+
+def _follow_policy(registry: Registry) -> Policy:
+    policy = Policy()
+    kinds: dict[str, type[PolicyObject]] = {
+        "clusterroles": ClusterRole,
+        "roles": Role,
+        "clusterrolebindings": ClusterRoleBinding,
+        "rolebindings": RoleBinding,
+    }
+
+    def listener(kind: type[PolicyObject]) -> Callable[[Item | None, Item | None], None]:
+        def on_change(old: Item | None, new: Item | None) -> None:
+            if new is not None:
+                policy.put(msgspec.json.decode(new.encoded, type=kind))
+            elif old is not None:
+                policy.remove(msgspec.json.decode(old.encoded, type=kind))
+
+        return on_change
+
+    for plural, kind in kinds.items():
+        registry.subscribe(_resource(GROUP, "v1", plural), listener(kind))
+    return policy
+
+
+def _follow_pods(registry: Registry, objects: Objects) -> NodeGraph:
+    graph = NodeGraph(objects)
+
+    def on_change(old: Item | None, new: Item | None) -> None:
+        graph.change(old.tree if old else None, new.tree if new else None)
+
+    registry.subscribe(_resource("", "v1", "pods"), on_change)
+    return graph
+
+
+def _resource(group: str, version: str, plural: str) -> scheme.Resource:
+    found = scheme.by_plural(group, version, plural)
+    if found is None:
+        raise LookupError(f"no built-in resource {plural}.{group}")
+    return found
+
+
+def _signer(options: Options) -> FileSigner:
+    if options.service_account_signing_key_file:
+        return load_signer(Path(options.service_account_signing_key_file).read_bytes())
+    log.warning("service account tokens end with this process: no signing key file is given")
+    key = ec.generate_private_key(ec.SECP256R1())
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return load_signer(key.private_bytes(encoding, form, serialization.NoEncryption()))
+
+
+def _verifiers(options: Options, signer: FileSigner) -> list[Verifier]:
+    """The signer's own key first, then those of `--service-account-key-file`, each once."""
+    files = [Path(path).read_bytes() for path in options.service_account_key_file]
+    loaded = [signer.verifier, *(verifier for pem in files for verifier in load_verifiers(pem))]
+    return list({verifier.key_id: verifier for verifier in loaded}.values())
+
+
+def _authorities(path: str) -> list[x509.Certificate]:
+    return x509.load_pem_x509_certificates(Path(path).read_bytes())
+
+
+def _lower(names: Sequence[str]) -> list[str]:
+    return [name.lower() for name in names]

@@ -179,7 +179,7 @@ class _Parser:
     """Recursive descent over tokens; the empty token is the end."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = [special or word for special, word in _TOKEN.findall(text)] + [""]
+        self._tokens: list[str] = [special or word for special, word in _TOKEN.findall(text)] + [""]
         self._next = 0
 
     def _take(self) -> str:

@@ -1,0 +1,155 @@
+"""The event recorder: tells users what happened to their objects, without ever making the teller wait."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from pybernetes.aio.clock import Clock, SystemClock
+from pybernetes.aio.tasks import Scope
+from pybernetes.api import errors
+from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.client.codec import HasMetadata
+from pybernetes.client.correlation import Correlator, Occurrence, Series
+from pybernetes.client.patch import PatchType
+from pybernetes.client.rest import Client
+
+log = logging.getLogger(__name__)
+
+Regarding: TypeAlias = "HasMetadata | core_v1.ObjectReference"
+
+QUEUE_LIMIT = 1000
+MAX_TRIES = 12
+RETRY_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    reference: core_v1.ObjectReference
+    occurrence: Occurrence
+    when: datetime
+    labels: dict[str, str]
+    action: str
+
+
+class EventRecorder:
+    """Writes core/v1 Events in the name of one component, in the order in which they happened.
+
+    Repetitions count up one object, and one object gets no more than 25 events in a row: see `correlation`.
+    A task exists only while there is something to write.
+    """
+
+    def __init__(
+        self, client: Client, component: str, host: str = "", *, clock: Clock | None = None,
+        rng: random.Random | None = None,
+    ) -> None:  # fmt: skip
+        self._client, self._component, self._host = client, component, host
+        self._clock, self._rng = clock or SystemClock(), rng or random.Random()
+        self._correlator = Correlator()
+        self._pending: deque[_Pending] = deque(maxlen=QUEUE_LIMIT)
+        self._scope = Scope(f"events/{component}")
+        self._writing = False
+
+    def event(
+        self, obj: Regarding, type: str, reason: str, message: str, *, field_path: str = "", action: str = "",
+        labels: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """Tell that something happened. `type` is "Normal" or "Warning"; `field_path` names a part of the object.
+
+        Never blocks and never fails; when more than a thousand wait to be written, the oldest are dropped.
+        With an `action` the event is written as those of events.k8s.io are: with a time in microseconds.
+        """
+        reference = reference_to(obj, field_path)
+        subject = (
+            reference.kind or "", reference.namespace or "", reference.name or "",
+            reference.uid or "", reference.api_version or "", reference.field_path or "",
+        )  # fmt: skip
+        occurrence = Occurrence(subject, type, reason, message)
+        self._pending.append(_Pending(reference, occurrence, self._clock.now(), labels or {}, action))
+        if not self._writing:
+            self._writing = True
+            self._scope.spawn(self._write_pending(), "write")
+
+    async def close(self) -> None:
+        """Drop what is not written yet and end."""
+        await self._scope.close()
+
+    async def _write_pending(self) -> None:
+        try:
+            while self._pending:
+                pending = self._pending.popleft()
+                timestamp = pending.when.strftime("%Y-%m-%dT%H:%M:%SZ")
+                series = self._correlator.correlate(pending.occurrence, self._clock.monotonic(), timestamp)
+                if series is not None:
+                    await self._write(pending, series)
+        finally:
+            self._writing = False
+
+    async def _write(self, pending: _Pending, series: Series) -> None:
+        for _ in range(MAX_TRIES):
+            try:
+                await self._write_once(pending, series)
+                return
+            except errors.StatusError as error:
+                if not errors.is_retriable(error):
+                    log.info("event not written reason=%s error=%s", pending.occurrence.reason, error.message)
+                    return
+            await self._clock.sleep(RETRY_SECONDS)
+
+    async def _write_once(self, pending: _Pending, series: Series) -> None:
+        """Count up the series' object; make it if there is none (any more)."""
+        namespace = pending.reference.namespace or "default"
+        if series.name:
+            patch = {"count": series.count, "message": series.message, "lastTimestamp": series.last}
+            try:
+                await self._client.patch(core_v1.Event, series.name, namespace, patch, PatchType.STRATEGIC)
+                return
+            except errors.StatusError as error:
+                if not errors.is_not_found(error):
+                    raise
+        name = f"{pending.reference.name}.{_unique(pending.when, self._rng):x}"
+        await self._client.create(self._made(pending, series, name, namespace))
+        series.name = name
+
+    def _made(self, pending: _Pending, series: Series, name: str, namespace: str) -> core_v1.Event:
+        timed: dict[str, Any] = {"first_timestamp": series.first, "last_timestamp": series.last, "count": series.count}
+        source: core_v1.EventSource | None = core_v1.EventSource(component=self._component, host=self._host or None)
+        if pending.action:
+            timed = {"event_time": pending.when.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "action": pending.action}
+            source = None
+        return core_v1.Event(
+            metadata=meta_v1.ObjectMeta(name=name, namespace=namespace, labels=pending.labels),
+            involved_object=pending.reference,
+            type=pending.occurrence.type,
+            reason=pending.occurrence.reason,
+            message=series.message,
+            source=source,
+            reporting_component=self._component,
+            reporting_instance=self._host or (f"{self._component}-" if pending.action else ""),
+            **timed,
+        )
+
+
+def reference_to(obj: Regarding, field_path: str = "") -> core_v1.ObjectReference:
+    """The reference that an event (or an endpoint) holds to an object."""
+    if isinstance(obj, core_v1.ObjectReference):
+        return obj
+    return core_v1.ObjectReference(
+        api_version=obj.api_version,
+        kind=obj.kind,
+        name=obj.metadata.name,
+        namespace=obj.metadata.namespace,
+        uid=obj.metadata.uid,
+        resource_version=obj.metadata.resource_version,
+        field_path=field_path or None,
+    )
+
+
+def _unique(when: datetime, rng: random.Random) -> int:
+    """Nanoseconds, as upstream has in the names of events; what the clock cannot tell is drawn."""
+    microseconds = int((when - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+    return microseconds * 1000 + rng.randrange(1000)

@@ -1,0 +1,245 @@
+"""Values read with their schema: the set of fields an object has, and what differs between two objects.
+
+Absent fields of built-in types count as the zero that upstream's types write for them (`Schema.zeros`), so that
+setting `spec` of a Deployment adds what is inside of it, and not `spec` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeAlias
+
+from pybernetes.api.patch.fields import MEMBER, FieldSet, key_element, value_element
+from pybernetes.api.schema import Json, Kind, ListType, Schema
+
+
+class Absent(Enum):
+    """No value at all, as opposed to null."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+Value: TypeAlias = "Json | Absent"
+
+_SELF: FieldSet = {".": MEMBER}
+_EMPTY: Final[list[Json]] = []
+
+
+class ElementError(ValueError):
+    """An element of a list that cannot be told from the others; the text is upstream's."""
+
+
+def element_of(schema: Schema, item: Json) -> str:
+    """The path element of an item of a set or map list; raises `ElementError`."""
+    if schema.list_type is ListType.SET:
+        return _set_element(item)
+    if not isinstance(item, dict):
+        what = "null element" if item is None else "non-map elements"
+        raise ElementError(f"associative list with keys may not have {what}")
+    keys: dict[str, Json] = {}
+    for name in schema.list_keys:
+        value = item.get(name)
+        if value is not None or name in item:
+            keys[name] = value
+        elif name in schema.key_defaults:
+            keys[name] = schema.key_defaults[name]
+    if not keys:
+        names = " ".join(f'"{name}"' for name in schema.list_keys)
+        raise ElementError(
+            f"associative list with keys has an element that omits all key fields [{names}]"
+            " (and doesn't have default values for any key fields)"
+        )
+    return key_element(keys)
+
+
+def _set_element(item: Json) -> str:
+    if isinstance(item, dict):
+        raise ElementError("associative list without keys has an element that's a map type")
+    if isinstance(item, list):
+        raise ElementError("not supported: associative list with lists as elements")
+    if item is None:
+        raise ElementError("associative list without keys has an element that's an explicit null")
+    return value_element(item)
+
+
+def is_granular(schema: Schema, value: Value) -> bool:
+    """Whether the parts of this value have owners of their own, rather than the value as a whole."""
+    kind = schema.kind
+    if kind is Kind.LIST:
+        return schema.list_type is not ListType.ATOMIC
+    if kind is Kind.OBJECT or kind is Kind.MAP:
+        return not schema.atomic
+    return kind is Kind.ANY and not schema.atomic and (value is None or isinstance(value, dict))
+
+
+def field_set(schema: Schema, value: Json) -> FieldSet:
+    """The fields that a configuration states: leaves, list elements, map entries, and what is empty or null.
+
+    The value must have passed `validate.check`.
+    """
+    out: FieldSet = {}
+    if not value or not is_granular(schema, value):
+        return out
+    if isinstance(value, list):
+        items = schema.items
+        for item in value:
+            below = field_set(items, item) if items is not None else {}
+            out[element_of(schema, item)] = {**_SELF, **below} if below else MEMBER
+    elif isinstance(value, dict):
+        properties = schema.properties
+        for name, held in value.items():
+            declared = properties.get(name)
+            child = declared if declared is not None else schema.child(name)
+            if child is None:
+                continue
+            below = field_set(child, held)
+            if below:
+                out["f:" + name] = below if declared is not None else {**_SELF, **below}
+            elif not _is_hollow(child, held):
+                out["f:" + name] = MEMBER
+    return out
+
+
+def _is_hollow(schema: Schema, value: Json) -> bool:
+    """An empty granular list states nothing; every other empty value is stated as such."""
+    return isinstance(value, list) and not value and is_granular(schema, value)
+
+
+@dataclass(slots=True)
+class Difference:
+    """The fields that one object has and another has not, or has with another value."""
+
+    added: FieldSet
+    modified: FieldSet
+    removed: FieldSet
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.added or self.modified or self.removed)
+
+
+def compare(schema: Schema, old: Json, new: Json) -> Difference:
+    """What changed from `old` to `new`, two objects of one kind."""
+    walk = _Walk()
+    found = walk.compare(schema, old, new)
+    return Difference(*(node if node is not None else {} for node in found))
+
+
+Nodes: TypeAlias = "tuple[FieldSet | None, FieldSet | None, FieldSet | None]"
+"""What was added, modified and removed at and below one element; None where nothing was."""
+
+_SAME: Final[Nodes] = (None, None, None)
+_ADDED: Final[Nodes] = (MEMBER, None, None)
+_MODIFIED: Final[Nodes] = (None, MEMBER, None)
+_REMOVED: Final[Nodes] = (None, None, MEMBER)
+
+
+class _Walk:
+    """The comparison, level by level. A side that is absent makes everything below it added or removed."""
+
+    def compare(self, schema: Schema, old: Value, new: Value) -> Nodes:
+        if old is ABSENT:
+            return (added(schema, new), None, None) if not isinstance(new, Absent) else _SAME
+        if new is ABSENT:
+            return None, None, added(schema, old) if not isinstance(old, Absent) else None
+        if old == new:
+            return _SAME
+        if not is_granular(schema, old) or not is_granular(schema, new):
+            return self._reshaped(schema, old, new)
+        if not old and not new:
+            return _MODIFIED
+        if schema.kind is Kind.LIST:
+            return self._lists(schema, old if isinstance(old, list) else [], new if isinstance(new, list) else [])
+        return self._maps(schema, old if isinstance(old, dict) else {}, new if isinstance(new, dict) else {})
+
+    def _reshaped(self, schema: Schema, old: Value, new: Value) -> Nodes:
+        """A leaf that changed; a value without schema may also turn from a map into a scalar or back."""
+        if is_granular(schema, old) and isinstance(old, dict) and old:
+            return None, MEMBER, self._maps(schema, old, {})[2]
+        if is_granular(schema, new) and isinstance(new, dict) and new:
+            return self._maps(schema, {}, new)[0], MEMBER, None
+        return _MODIFIED
+
+    def _maps(self, schema: Schema, old: dict[str, Json], new: dict[str, Json]) -> Nodes:
+        added_: FieldSet = {}
+        modified: FieldSet = {}
+        removed: FieldSet = {}
+        properties, zeros = schema.properties, schema.zeros
+        for name in old.keys() | new.keys():
+            before, after = old.get(name, ABSENT), new.get(name, ABSENT)
+            if before is after:
+                continue
+            if name in zeros:
+                if before is ABSENT:
+                    before = zeros[name]
+                elif after is ABSENT:
+                    after = zeros[name]
+            child = properties.get(name) or schema.child(name)
+            if child is None:
+                continue
+            found = self.compare(child, before, after)
+            if found is not _SAME:
+                _put(added_, modified, removed, "f:" + name, found)
+        return added_ or None, modified or None, removed or None
+
+    def _lists(self, schema: Schema, old: list[Json], new: list[Json]) -> Nodes:
+        added_: FieldSet = {}
+        modified: FieldSet = {}
+        removed: FieldSet = {}
+        before, after = grouped(schema, old), grouped(schema, new)
+        items = schema.items
+        for element in before.keys() | after.keys():
+            was, now = before.get(element, _EMPTY), after.get(element, _EMPTY)
+            if len(was) > 1 or len(now) > 1 or items is None:  # duplicates are compared as a whole
+                found = _SAME if was == now else _ADDED if not was else _REMOVED if not now else _MODIFIED
+            else:
+                found = self.compare(items, was[0] if was else ABSENT, now[0] if now else ABSENT)
+            if found is not _SAME:
+                _put(added_, modified, removed, element, found)
+        return added_ or None, modified or None, removed or None
+
+
+def _put(added_: FieldSet, modified: FieldSet, removed: FieldSet, element: str, found: Nodes) -> None:
+    if found[0] is not None:
+        added_[element] = found[0]
+    if found[1] is not None:
+        modified[element] = found[1]
+    if found[2] is not None:
+        removed[element] = found[2]
+
+
+def added(schema: Schema, value: Json) -> FieldSet:
+    """The node of a value that was not there before: itself, and all below it that can have an owner."""
+    if not value or not is_granular(schema, value):
+        return MEMBER
+    out: FieldSet = {".": MEMBER}
+    if isinstance(value, dict):
+        properties = schema.properties
+        for name, held in value.items():
+            child = properties.get(name) or schema.child(name)
+            if child is not None:
+                out["f:" + name] = added(child, held)
+    elif isinstance(value, list):
+        items = schema.items
+        for element, group in grouped(schema, value).items():
+            out[element] = MEMBER if len(group) > 1 or items is None else added(items, group[0])
+    return out if len(out) > 1 else MEMBER
+
+
+def grouped(schema: Schema, items: list[Json]) -> dict[str, list[Json]]:
+    """Items by their path element; what has none (a null, an element without its keys) is left out."""
+    out: dict[str, list[Json]] = {}
+    for element, item in elements(schema, items):
+        out.setdefault(element, []).append(item)
+    return out
+
+
+def elements(schema: Schema, items: list[Json]) -> Iterator[tuple[str, Json]]:
+    for item in items:
+        try:
+            yield element_of(schema, item), item
+        except ElementError:
+            continue

@@ -96,7 +96,7 @@ class Reflector(Generic[T]):
 
     def __post_init__(self) -> None:
         self._version = ""
-        self._backoff = Backoff(initial=0.05, limit=30.0, jitter=0.5, rng=self.rng)
+        self._backoff = Backoff(initial=0.05, limit=2.0, jitter=0.5, rng=self.rng)
 
     async def run(self) -> None:
         """Returns only when cancelled."""

@@ -1,0 +1,22 @@
+"""What upstream's decoder makes of a JSON tree of a built-in kind, so that stored objects look as upstream's do.
+
+Owns: types of fields, unknown and duplicate fields, canonical scalars, which empty fields are kept; Go's words for errors.
+Receives from: the API server's handlers, JSON trees as clients sent or patched them.
+Sends to: defaults, validation and the store, trees that share no container with what came in.
+Never: sets a default or judges a value that has the right type.
+"""
+
+from pybernetes.api.decode.base64 import illegal_base64
+from pybernetes.api.decode.duplicates import duplicate_fields
+from pybernetes.api.decode.errors import DecodeError, strict_decoding_error
+from pybernetes.api.decode.tree import Decoded, decode, zero_value
+
+__all__ = [
+    "DecodeError",
+    "Decoded",
+    "decode",
+    "duplicate_fields",
+    "illegal_base64",
+    "strict_decoding_error",
+    "zero_value",
+]

@@ -1,0 +1,74 @@
+"""What went wrong while decoding, with the messages of Go's JSON decoder, which clients of the API get to see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pybernetes.api.schema import Kind, Schema
+
+
+class DecodeError(ValueError):
+    """A tree that does not fit the types of its kind; the message is the decoder's."""
+
+
+class Mismatch(Exception):
+    """A value of the wrong JSON type on its way up to the object: each struct that it passes adds its field."""
+
+    def __init__(self, found: str, wanted: str) -> None:
+        super().__init__(found, wanted)
+        self.found = found
+        self.wanted = wanted
+        self.struct = ""
+        self.fields: list[str] = []
+
+    def passes(self, struct: str, field: str) -> None:
+        """The innermost struct gives the message its name, all of them the path."""
+        self.struct = self.struct or struct
+        self.fields.append(field)
+
+    def message(self) -> str:
+        target = f"value of type {self.wanted}"
+        if self.fields:
+            path = ".".join(reversed(self.fields))
+            target = f"struct field {self.struct}.{path} of type {self.wanted}"
+        return f"json: cannot unmarshal {self.found} into Go {target}"
+
+
+def found_type(value: object) -> str:
+    """What the decoder calls a value's JSON type."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
+
+
+_SCALARS = {
+    Kind.STRING: "string", Kind.INTEGER: "int64", Kind.NUMBER: "float64", Kind.BOOLEAN: "bool",
+    Kind.QUANTITY: "resource.Quantity", Kind.INT_OR_STRING: "intstr.IntOrString", Kind.ANY: "runtime.RawExtension",
+}  # fmt: skip
+_FORMATS = {"int32": "int32", "int64": "int64", "byte": "[]uint8", "date-time": "v1.Time", "micro-time": "v1.MicroTime"}
+
+
+def go_type(node: Schema) -> str:
+    """The Go type of a node: `map[string]string`, `[]v1.Container`."""
+    if node.kind is Kind.OBJECT:
+        return ".".join(node.definition.rsplit(".", 2)[1:])
+    if node.kind is Kind.LIST:
+        return f"[]{go_type(node.items) if node.items else 'interface {}'}"
+    if node.kind is Kind.MAP:
+        return f"map[string]{go_type(node.items) if node.items else 'interface {}'}"
+    return _FORMATS.get(node.format) or _SCALARS[node.kind]
+
+
+def strict_decoding_error(unknown: Iterable[str], duplicates: Iterable[str] = ()) -> str:
+    """The message for fieldValidation=Strict."""
+    return "strict decoding error: " + ", ".join(field_warnings(unknown, duplicates))
+
+
+def field_warnings(unknown: Iterable[str], duplicates: Iterable[str] = ()) -> list[str]:
+    """The complaints one by one, as the warnings of fieldValidation=Warn tell them."""
+    found = [f'duplicate field "{path}"' for path in duplicates]
+    return found + [f'unknown field "{path}"' for path in unknown]

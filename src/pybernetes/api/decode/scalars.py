@@ -1,0 +1,121 @@
+"""Converters of scalars: the canonical value, or `Mismatch` for a wrong JSON type, `DecodeError` for a wrong text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from pybernetes.api.decode.base64 import canonical_base64
+from pybernetes.api.decode.errors import DecodeError, Mismatch, found_type, go_type
+from pybernetes.api.quantity import FORMAT_WRONG, canonical
+from pybernetes.api.schema import Kind, Schema
+from pybernetes.api.time import canonical_micro_time, canonical_time
+
+Convert: TypeAlias = Callable[[Any, list[str]], Any]
+"""Takes a value that is not None and the list that unknown fields are noted in."""
+
+_BOUNDS = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+
+
+def scalar(node: Schema) -> Convert:
+    """The converter of a node that is no object, map or list."""
+    if node.kind is Kind.INTEGER:
+        return _integer(node.format)
+    if node.kind is Kind.STRING:
+        return _STRINGS.get(node.format, _string)
+    return _CONVERTERS[node.kind]
+
+
+def zero(node: Schema) -> Any:
+    """What Go has for a scalar that nothing was decoded into, as it is encoded."""
+    if node.kind is Kind.STRING:
+        return None if node.format else ""
+    return {Kind.INTEGER: 0, Kind.NUMBER: 0, Kind.BOOLEAN: False, Kind.QUANTITY: "0", Kind.INT_OR_STRING: 0}.get(
+        node.kind
+    )
+
+
+def _string(value: Any, notes: list[str]) -> Any:
+    if value.__class__ is not str:
+        raise Mismatch(found_type(value), "string")
+    return value
+
+
+def _integer(width: str) -> Convert:
+    low, high = _BOUNDS.get(width, _BOUNDS["int64"])
+    wanted = width or "int64"
+
+    def convert(value: Any, notes: list[str]) -> Any:
+        if value.__class__ is not int:
+            raise Mismatch(_number_or_type(value), wanted)
+        if not low <= value <= high:
+            raise Mismatch(f"number {value}", wanted)
+        return value
+
+    return convert
+
+
+def _number_or_type(value: Any) -> str:
+    return f"number {value!r}" if isinstance(value, float) else found_type(value)
+
+
+def _number(value: Any, notes: list[str]) -> Any:
+    if value.__class__ is not int and value.__class__ is not float:
+        raise Mismatch(found_type(value), "float64")
+    return value
+
+
+def _boolean(value: Any, notes: list[str]) -> Any:
+    if value.__class__ is not bool:
+        raise Mismatch(found_type(value), "bool")
+    return value
+
+
+def _quantity(value: Any, notes: list[str]) -> Any:
+    if value.__class__ not in (str, int, float):
+        raise DecodeError(FORMAT_WRONG)
+    try:
+        return canonical(value.strip() if value.__class__ is str else value)
+    except ValueError as error:
+        raise DecodeError(str(error)) from None
+
+
+def _int_or_string(value: Any, notes: list[str]) -> Any:
+    if value.__class__ is str:
+        return value
+    if value.__class__ is not int:
+        raise DecodeError(f"json: cannot unmarshal {_number_or_type(value)} into Go value of type int32")
+    low, high = _BOUNDS["int32"]
+    if not low <= value <= high:
+        raise DecodeError(f"json: cannot unmarshal number {value} into Go value of type int32")
+    return value
+
+
+def _text_form(read: Callable[[str], str], own_type: str = "") -> Convert:
+    """A string that has to be readable; `own_type` is set where a value that is no string names its field."""
+
+    def convert(value: Any, notes: list[str]) -> Any:
+        if value.__class__ is not str:
+            if own_type:
+                raise Mismatch(found_type(value), own_type)
+            raise DecodeError(f"json: cannot unmarshal {found_type(value)} into Go value of type string")
+        try:
+            return read(value)
+        except ValueError as error:
+            raise DecodeError(str(error)) from None
+
+    return convert
+
+
+_STRINGS: dict[str, Convert] = {
+    "byte": _text_form(canonical_base64, go_type(Schema(Kind.STRING, format="byte"))),
+    "date-time": _text_form(canonical_time),
+    "micro-time": _text_form(canonical_micro_time),
+}
+_CONVERTERS: dict[Kind, Convert] = {
+    Kind.NUMBER: _number,
+    Kind.BOOLEAN: _boolean,
+    Kind.QUANTITY: _quantity,
+    Kind.INT_OR_STRING: _int_or_string,
+    Kind.ANY: lambda value, notes: value,
+}

@@ -1,0 +1,181 @@
+"""Trees of built-in kinds: each definition compiles once to a converter, on its first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pybernetes.api.decode.errors import DecodeError, Mismatch, found_type, go_type
+from pybernetes.api.decode.scalars import Convert, scalar, zero
+from pybernetes.api.schema import Kind, Schema, presence, schema_for
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """`tree` is the caller's own; `unknown` are the paths of fields that were dropped, in the order of the input."""
+
+    tree: dict[str, Any]
+    unknown: list[str]
+
+
+def decode(schema: Schema, tree: object) -> Decoded:
+    """The object as upstream's types hold it; DecodeError when a value does not fit its field's type.
+
+    Fields without a value are dropped or, where upstream always writes them, set to their zero value; unknown ones
+    are dropped; quantities, times and bytes become canonical. `tree` is not changed. Only for built-in definitions.
+    """
+    notes: list[str] = []
+    try:
+        converted = _converter(schema)(tree, notes)
+    except Mismatch as mismatch:
+        raise DecodeError(mismatch.message()) from None
+    unknown: list[str] = []
+    if notes:
+        _find_unknown(schema, tree, "", unknown)
+    return Decoded(converted, unknown)
+
+
+def zero_value(schema: Schema) -> Any:
+    """What upstream writes for a field of this type that has no value and is always written; the caller's own."""
+    if schema.kind is Kind.OBJECT:
+        return _converter(schema)({}, [])
+    return zero(schema)
+
+
+_compiled: dict[int, tuple[Schema, Convert]] = {}
+
+
+def _converter(node: Schema) -> Convert:
+    """Nodes are compared by identity; the table keeps them alive, so that an identity is never used again."""
+    found = _compiled.get(id(node))
+    if found is not None:
+        return found[1]
+    if node.kind is Kind.OBJECT and node.definition and schema_for(node.definition) is not node:
+        # The same definition with a field's own patch semantics: types do not differ.
+        convert = _converter(schema_for(node.definition))
+    elif node.kind is Kind.OBJECT and node.properties:
+        convert = _struct(node)
+    elif node.kind is Kind.LIST:
+        convert = _list(node)
+    elif node.kind is Kind.MAP:
+        convert = _map(node)
+    elif node.kind is Kind.OBJECT:
+        convert = _empty_struct(node)
+    else:
+        convert = scalar(node)
+    _compiled[id(node)] = (node, convert)
+    return convert
+
+
+def _lazy(node: Schema) -> Convert:
+    """Compiles on first use: definitions may contain themselves."""
+    if node.kind not in (Kind.OBJECT, Kind.LIST, Kind.MAP):
+        return _converter(node)
+
+    def convert(value: Any, notes: list[str]) -> Any:
+        return _converter(node)(value, notes)
+
+    return convert
+
+
+def _struct(node: Schema) -> Convert:
+    pointers = presence()[node.definition].pointers if node.definition in presence() else frozenset()
+    fields = {name: (_lazy(child), name in pointers) for name, child in node.properties.items()}
+    zeros = [(name, _zero_maker(node.properties[name], value)) for name, value in node.zeros.items()]
+    struct = node.definition.rpartition(".")[2]
+    wanted = go_type(node)
+
+    def convert(value: Any, notes: list[str]) -> Any:
+        if value.__class__ is not dict:
+            raise Mismatch(found_type(value), wanted)
+        out: dict[str, Any] = {}
+        for name, item in value.items():
+            field = fields.get(name)
+            if field is None:
+                notes.append(name)
+                continue
+            if item is None:
+                continue
+            try:
+                item = field[0](item, notes)
+            except Mismatch as mismatch:
+                mismatch.passes(struct, name)
+                raise
+            if field[1] or item:
+                out[name] = item
+        for name, make in zeros:
+            if name not in out:
+                out[name] = make()
+        return out
+
+    return convert
+
+
+def _zero_maker(node: Schema, told: Any) -> Callable[[], Any]:
+    """What is written for an absent field: structs may have such fields of their own."""
+    if node.kind is Kind.OBJECT and told == {}:
+        return lambda: zero_value(node)
+    return (dict) if told == {} else (lambda: told)
+
+
+def _empty_struct(node: Schema) -> Convert:
+    """An object without declared fields: kept as it is."""
+    wanted = go_type(node) if node.definition else "map[string]interface {}"
+
+    def convert(value: Any, notes: list[str]) -> Any:
+        if value.__class__ is not dict:
+            raise Mismatch(found_type(value), wanted)
+        return dict(value)
+
+    return convert
+
+
+def _list(node: Schema) -> Convert:
+    item_node = node.items
+    if item_node is None:
+        return lambda value, notes: value
+    convert_item = _lazy(item_node)
+    wanted = go_type(node)
+
+    def convert(value: Any, notes: list[str]) -> Any:
+        if value.__class__ is not list:
+            raise Mismatch(found_type(value), wanted)
+        return [zero_value(item_node) if item is None else convert_item(item, notes) for item in value]
+
+    return convert
+
+
+def _map(node: Schema) -> Convert:
+    item_node = node.items
+    if item_node is None:
+        return lambda value, notes: dict(value)
+    convert_item = _lazy(item_node)
+    wanted = go_type(node)
+
+    def convert(value: Any, notes: list[str]) -> Any:
+        if value.__class__ is not dict:
+            raise Mismatch(found_type(value), wanted)
+        return {
+            key: zero_value(item_node) if item is None else convert_item(item, notes) for key, item in value.items()
+        }
+
+    return convert
+
+
+def _find_unknown(node: Schema, value: Any, path: str, found: list[str]) -> None:
+    """The paths that the converters only counted; a second walk, since nearly all objects have none."""
+    if isinstance(value, dict) and node.kind is Kind.MAP and node.items is not None:
+        for key, item in value.items():
+            _find_unknown(node.items, item, f"{path}.{key}" if path else key, found)
+    elif isinstance(value, dict) and node.properties:
+        for name, item in value.items():
+            below = f"{path}.{name}" if path else name
+            child = node.properties.get(name)
+            if child is None:
+                found.append(below)
+            else:
+                _find_unknown(child, item, below, found)
+    elif isinstance(value, list) and node.kind is Kind.LIST and node.items is not None:
+        for index, item in enumerate(value):
+            _find_unknown(node.items, item, f"{path}[{index}]", found)

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 from tests.client.conftest import FakeServer, Tree
 
-from pybernetes.api.types import core_v1
+from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.client.codec import WatchEvent, typed_codec
 from pybernetes.client.informer import Informer, Informers
 from pybernetes.client.rest import Client
+from pybernetes.client.watch import Selection
 
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -117,3 +119,52 @@ async def test_a_failing_handler_does_not_stop_the_others(server: FakeServer, cl
         await informers.wait_synced()
         await server.put(f"{PODS}/a", pod())
         await eventually(lambda: seen == ["a"])
+
+
+def typed(name: str, version: int, uid: str = "u", phase: str = "Pending") -> core_v1.Pod:
+    meta = meta_v1.ObjectMeta(name=name, namespace="default", uid=uid, resource_version=str(version))
+    return core_v1.Pod(metadata=meta, spec=core_v1.PodSpec(containers=[]), status=core_v1.PodStatus(phase=phase))
+
+
+def seen(kind: str, found: core_v1.Pod) -> WatchEvent[core_v1.Pod]:
+    return WatchEvent(kind, found, found.metadata.resource_version or "")
+
+
+@pytest.fixture
+def cached() -> Informer[core_v1.Pod]:
+    informer = Informer(Selection(typed_codec(core_v1.Pod)))
+    informer.replace([typed("a", 5)], "10")
+    return informer
+
+
+def test_own_writes_are_read_at_once_and_told_once(cached: Informer[core_v1.Pod]) -> None:
+    told: list[str | None] = []
+    cached.subscribe(lambda old, new: told.append(new and new.status.phase))
+    cached.assume(typed("a", 14, phase="Running"))
+    cached.apply(seen("MODIFIED", typed("a", 12, phase="Stale")))
+    cached.apply(seen("MODIFIED", typed("a", 14, phase="Running")))
+    cached.apply(seen("MODIFIED", typed("a", 15, phase="Failed")))
+    assert told == ["Pending", "Running", "Failed"]
+
+
+def test_an_answer_that_comes_after_its_event_is_old(cached: Informer[core_v1.Pod]) -> None:
+    cached.apply(seen("ADDED", typed("b", 11)))
+    cached.apply(seen("DELETED", typed("b", 12)))
+    cached.assume(typed("b", 11))
+    assert cached.get("b", "default") is None
+
+
+def test_a_list_older_than_an_own_write_does_not_undo_it(cached: Informer[core_v1.Pod]) -> None:
+    cached.assume(typed("b", 20))
+    cached.replace([typed("a", 5)], "15")
+    assert set(phases(cached)) == {"a", "b"}
+    cached.replace([typed("a", 5)], "25")
+    assert set(phases(cached)) == {"a"}
+
+
+def test_a_deletion_before_an_own_creation_does_not_undo_it(cached: Informer[core_v1.Pod]) -> None:
+    cached.assume(typed("a", 20, uid="new"))
+    cached.apply(seen("DELETED", typed("a", 19)))
+    found = cached.get("a", "default")
+    assert found is not None
+    assert found.metadata.uid == "new"

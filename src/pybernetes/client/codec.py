@@ -73,6 +73,10 @@ class _Meta(msgspec.Struct):
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=lambda: meta_v1.ObjectMeta())
 
 
+class _Kind(msgspec.Struct):
+    kind: str = ""
+
+
 class _RawList(msgspec.Struct):
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
     items: list[msgspec.Raw] | None = None
@@ -88,6 +92,7 @@ class _TypedList(msgspec.Struct, Generic[T]):
     metadata: meta_v1.ListMeta = msgspec.field(default_factory=lambda: meta_v1.ListMeta())
 
 
+_decode_kind = msgspec.json.Decoder(_Kind).decode
 _decode_list = msgspec.json.Decoder(_RawList).decode
 _decode_event = msgspec.json.Decoder(_RawEvent).decode
 _decode_meta = msgspec.json.Decoder(_Meta).decode
@@ -204,3 +209,8 @@ def metadata_codec(resource: Resource) -> TypedCodec[PartialObjectMetadata]:
 def decoder_of(kind: type[ObjectT]) -> msgspec.json.Decoder[ObjectT]:
     """The decoder of any type of `api.types`, resource or not."""
     return msgspec.json.Decoder(kind)
+
+
+def kind_of(body: bytes) -> str:
+    """The kind that a body says it is."""
+    return _decode_kind(body).kind

@@ -40,6 +40,9 @@ class Informer(Generic[T]):
         self.synced = asyncio.Event()
         self._cache: Cache[T] = Cache()
         self._handlers: list[Callable[[T | None, T | None], None]] = []
+        # The newest revision that the watch has told, and objects that came ahead of it from our own writes.
+        self._revision = 0
+        self._assumed: dict[Key, int] = {}
 
     def __len__(self) -> int:
         return len(self._cache)
@@ -68,20 +71,41 @@ class Informer(Generic[T]):
         for obj in list(self._cache.items().values()):
             self._call(on_change, None, obj)
 
-    def replace(self, objects: Sequence[T]) -> None:
+    def assume(self, obj: T) -> None:
+        """Take what a write of this process answered, without waiting for the watch to tell it.
+
+        So whoever writes reads its own writes. What the watch has seen already, or sees later, is not lost: the newer
+        resourceVersion counts.
+        """
+        meta = self.selection.codec.metadata(obj)
+        key, revision = (meta.namespace or "", meta.name or ""), _number(meta.resource_version)
+        if revision > max(self._revision, self._assumed.get(key, 0)):
+            self._store(key, obj)
+            self._assumed[key] = revision
+
+    def replace(self, objects: Sequence[T], resource_version: str) -> None:
         """Take a complete list; what is not in it is gone. Called by the reflector."""
+        self._revision = _number(resource_version)
         present = {self._key(obj): obj for obj in objects}
-        for key in [key for key in self._cache.items() if key not in present]:
+        ahead = {key for key, revision in self._assumed.items() if revision > self._revision}
+        for key in [key for key in self._cache.items() if key not in present and key not in ahead]:
             self._remove(key)
         for key, obj in present.items():
-            self._store(key, obj)
+            if key not in ahead:
+                self._store(key, obj)
+        self._assumed = {key: self._assumed[key] for key in ahead}
         self.synced.set()
 
     def apply(self, event: WatchEvent[T]) -> None:
         """Take one event. Called by the reflector."""
+        self._revision = max(self._revision, _number(event.resource_version))
         if event.object is None:
             return
         key = self._key(event.object)
+        if self._assumed:
+            if self._assumed.get(key, 0) > self._revision:
+                return
+            self._assumed.pop(key, None)
         if event.type == "DELETED":
             self._remove(key, event.object)
         else:
@@ -119,6 +143,11 @@ class Informer(Generic[T]):
             handler(old, new)
         except Exception:
             log.exception("handler failed resource=%s", self.selection.codec.resource.group_resource)
+
+
+def _number(resource_version: str | None) -> int:
+    """Resource versions are numbers that grow (KEP-5504)."""
+    return int(resource_version) if resource_version and resource_version.isdigit() else 0
 
 
 class Informers:

@@ -14,7 +14,17 @@ from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.api import errors
 from pybernetes.api.scheme import Resource, by_kind
 from pybernetes.api.types.base import Object
-from pybernetes.client.codec import Codec, HasMetadata, Page, Tree, TypedCodec, decoder_of, tree_codec, typed_codec
+from pybernetes.client.codec import (
+    Codec,
+    HasMetadata,
+    Page,
+    Tree,
+    TypedCodec,
+    decoder_of,
+    kind_of,
+    tree_codec,
+    typed_codec,
+)
 from pybernetes.client.config import Config
 from pybernetes.client.patch import Patch, PatchType
 from pybernetes.client.transport import REQUEST_SECONDS, Request, Response, Transport
@@ -140,18 +150,24 @@ class Client:
         path = codec.resource.path(namespace, name, subresource)
         return await self._object(codec, Request("PATCH", path, query, body, type.value))
 
+    @overload
     async def delete(
-        self,
-        kind: type[Object] | Resource,
-        name: str,
-        namespace: str = "",
-        *,
-        uid: str = "",
-        resource_version: str = "",
-        grace_period_seconds: int | None = None,
-        propagation_policy: str | None = None,
-    ) -> None:
-        """Ask for deletion; with `uid` only that very object's (else Conflict). Raises NotFound if it is gone."""
+        self, kind: type[ObjectT], name: str, namespace: str = "", *, uid: str = ..., resource_version: str = ...,
+        grace_period_seconds: int | None = ..., propagation_policy: str | None = ...,
+    ) -> ObjectT | None: ...  # fmt: skip
+    @overload
+    async def delete(
+        self, kind: Resource, name: str, namespace: str = "", *, uid: str = ..., resource_version: str = ...,
+        grace_period_seconds: int | None = ..., propagation_policy: str | None = ...,
+    ) -> Tree | None: ...  # fmt: skip
+    async def delete(
+        self, kind: Any, name: str, namespace: str = "", *, uid: str = "", resource_version: str = "",
+        grace_period_seconds: int | None = None, propagation_policy: str | None = None,
+    ) -> Any:  # fmt: skip
+        """Ask for deletion; with `uid` only that very object's (else Conflict). Raises NotFound if it is gone.
+
+        Returns the object as it is now, or was at last, where the server tells it.
+        """
         options: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": "v1"}
         if grace_period_seconds is not None:
             options["gracePeriodSeconds"] = grace_period_seconds
@@ -160,8 +176,10 @@ class Client:
         preconditions = {"uid": uid, "resourceVersion": resource_version}
         if given := {name: value for name, value in preconditions.items() if value}:
             options["preconditions"] = given
-        path = codec_of(kind).resource.path(namespace, name)
-        await self.transport.request(Request("DELETE", path, body=msgspec.json.encode(options)))
+        codec = codec_of(kind)
+        request = Request("DELETE", codec.resource.path(namespace, name), body=msgspec.json.encode(options))
+        answer = await self.transport.request(request)
+        return codec.object(answer.body) if kind_of(answer.body) == codec.resource.kind else None
 
     async def delete_collection(
         self, kind: type[Object] | Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""

@@ -70,12 +70,12 @@ async def watch(
 class Sink(Protocol[T]):
     """What a reflector keeps up to date."""
 
-    def replace(self, objects: Sequence[T]) -> None:
-        """The whole content, after a list."""
+    def replace(self, objects: Sequence[T], resource_version: str) -> None:
+        """The whole content at a version, after a list."""
         ...
 
     def apply(self, event: WatchEvent[T]) -> None:
-        """One ADDED, MODIFIED or DELETED."""
+        """One event; a BOOKMARK only moves the version on."""
         ...
 
 
@@ -145,7 +145,7 @@ class Reflector(Generic[T]):
                 if initial is None:
                     self._take(event)
                 elif event.initial_events_end:
-                    self.sink.replace(list(initial.values()))
+                    self.sink.replace(list(initial.values()), event.resource_version)
                     self._version, initial = event.resource_version, None
                 else:
                     self._collect(initial, event)
@@ -169,11 +169,10 @@ class Reflector(Generic[T]):
             field_selector=selection.field_selector,
             resource_version="0",
         )
-        self.sink.replace(page.items)
+        self.sink.replace(page.items, page.resource_version)
         self._version = page.resource_version
 
     def _take(self, event: WatchEvent[T]) -> None:
-        if event.object is not None:
-            self.sink.apply(event)
+        self.sink.apply(event)
         if event.resource_version:
             self._version = event.resource_version

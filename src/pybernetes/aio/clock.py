@@ -61,6 +61,7 @@ class FakeClock:
 
     async def advance(self, seconds: float) -> None:
         """Move time forward, waking each sleeper at its deadline and letting it run."""
+        await self.settle()
         target = self._elapsed + seconds
         while due := [entry for entry in self._sleepers if entry[0] <= target and not entry[1].is_set()]:
             deadline, wake = min(due, key=lambda entry: entry[0])

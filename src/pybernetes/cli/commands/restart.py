@@ -1,0 +1,20 @@
+"""p8s restart"""
+
+import argparse
+
+from pybernetes.cli.commands import start
+from pybernetes.cli.console import Console
+from pybernetes.cli.profiles import existing
+from pybernetes.cluster.lifecycle import halt
+
+EXAMPLES = """examples:
+  sudo p8s restart        after an upgrade of pybernetes; containers go on running"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    start.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    halt(existing(arguments))
+    return start.run(arguments, console)

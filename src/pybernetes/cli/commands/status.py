@@ -1,0 +1,59 @@
+"""p8s status"""
+
+import argparse
+from typing import Any
+
+from pybernetes.cli.console import NOT_RUNNING, Console
+from pybernetes.cli.profiles import add_output, add_profile, existing
+from pybernetes.cluster import control
+from pybernetes.cluster.profile import Profile
+from pybernetes.cluster.readiness import Probe
+
+EXAMPLES = """examples:
+  sudo p8s status
+  sudo p8s status -o json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_profile(parser)
+    add_output(parser)
+
+
+def collect(profile: Profile) -> dict[str, Any]:
+    """What is known of a cluster from outside: its supervisor, its API server, its nodes."""
+    running = control.is_running(profile)
+    components = control.request(profile, "status")["components"] if running else []
+    probe = Probe(profile)
+    status, body = probe.get("/readyz") if running else (0, b"")
+    return {
+        "profile": profile.name,
+        "running": running,
+        "server": profile.server,
+        "api": "ok" if status == 200 else body.decode(errors="replace").strip() or "unreachable",
+        "nodes": probe.nodes() if status == 200 else {},
+        "components": components,
+    }
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    profile = existing(arguments)
+    found = collect(profile)
+    if arguments.output == "json":
+        console.json(found)
+    else:
+        show(found, console)
+    return 0 if found["running"] else NOT_RUNNING
+
+
+def show(found: dict[str, Any], console: Console) -> None:
+    if not found["running"]:
+        console.line(f"cluster {found['profile']!r} is stopped; p8s start brings it back")
+        return
+    console.line(f"cluster {found['profile']!r} at {found['server']}: {found['api']}")
+    for name, ready in found["nodes"].items():
+        console.line(f"node {name}: {'Ready' if ready else 'NotReady'}")
+    rows = [
+        [component["name"], str(component["pid"] or "-"), str(component["restarts"]), f"{component['uptime']:.0f}s"]
+        for component in found["components"]
+    ]
+    console.table(["COMPONENT", "PID", "RESTARTS", "UP"], rows)

@@ -1,0 +1,55 @@
+"""What the user reads: steps with their times, tables, errors as cause and next step. Emoji only on a terminal."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+FAILED, NOT_RUNNING = 1, 3
+
+
+class Failure(Exception):
+    """Ends a command: `causes` are pairs of what is wrong and what to do about it."""
+
+    def __init__(self, causes: Sequence[tuple[str, str]], code: int = FAILED) -> None:
+        super().__init__("; ".join(cause for cause, _ in causes))
+        self.causes = causes
+        self.code = code
+
+
+class Console:
+    """Standard output and error of a command."""
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self._out, self._err = out, err
+        self._began = time.monotonic()
+
+    @property
+    def is_terminal(self) -> bool:
+        return self._out.isatty()
+
+    def line(self, text: str) -> None:
+        print(text, file=self._out, flush=True)
+
+    def step(self, emoji: str, text: str) -> None:
+        """A step that is done, with the seconds since the command began."""
+        elapsed = f"{time.monotonic() - self._began:6.2f}s"
+        if self.is_terminal:
+            self.line(f"{emoji}  {text}  \x1b[2m{elapsed.strip()}\x1b[0m")
+        else:
+            self.line(f"{elapsed}  {text}")
+
+    def json(self, value: Any) -> None:
+        self.line(json.dumps(value, indent=2))
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Columns as kubectl prints them: padded, three spaces apart."""
+        widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+        for row in (header, *rows):
+            self.line("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def failure(self, failure: Failure) -> None:
+        for cause, next_step in failure.causes:
+            print(f"error: {cause}", file=self._err)
+            if next_step:
+                print(f"  try: {next_step}", file=self._err)

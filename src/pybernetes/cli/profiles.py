@@ -1,0 +1,43 @@
+"""The --profile argument, and the profile behind it."""
+
+import argparse
+
+from pybernetes.cli.console import NOT_RUNNING, Failure
+from pybernetes.cluster import control, profile
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-p", "--profile", default=profile.DEFAULT, help="which cluster of this machine (default: %(default)s)"
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", choices=["json"], help="print as JSON")
+
+
+def chosen(arguments: argparse.Namespace) -> profile.Profile:
+    """The profile named; raises Failure if the name cannot be one."""
+    try:
+        return profile.load(arguments.profile)
+    except profile.ProfileError as error:
+        raise Failure([(str(error), "")]) from error
+    except PermissionError as error:
+        raise Failure([(f"{error.filename}: only root may read the cluster's state", "sudo p8s ...")]) from error
+
+
+def existing(arguments: argparse.Namespace) -> profile.Profile:
+    """The profile named, which must have been started once."""
+    found = chosen(arguments)
+    if not found.exists():
+        names = ", ".join(other.name for other in profile.list_profiles())
+        hint = f"p8s start --profile {found.name}" + (f"; there are: {names}" if names else "")
+        raise Failure([(f"there is no cluster {found.name!r}", hint)], NOT_RUNNING)
+    return found
+
+
+def running(arguments: argparse.Namespace) -> profile.Profile:
+    found = existing(arguments)
+    if not control.is_running(found):
+        raise Failure([(f"cluster {found.name!r} does not run", f"p8s start --profile {found.name}")], NOT_RUNNING)
+    return found

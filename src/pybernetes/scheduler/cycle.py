@@ -1,0 +1,71 @@
+"""One decision: which node for this pod, or why none. Pure: reads the snapshot, changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pybernetes.scheduler.plugins import Rejection, Verdicts
+from pybernetes.scheduler.pod import PodInfo
+from pybernetes.scheduler.profile import GLOBAL_PLUGINS
+from pybernetes.scheduler.ranking import Ranking, Rankings
+from pybernetes.scheduler.snapshot import Snapshot
+
+NO_NODES = "no nodes available to schedule pods"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The pod goes to `node`."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """No node can take the pod: each node's rejection."""
+
+    rejections: Mapping[str, Rejection]
+
+    @property
+    def plugins(self) -> frozenset[str]:
+        """The plugins that stood in the way: only what changes their mind is worth another try."""
+        return frozenset(rejection.plugin for rejection in self.rejections.values())
+
+    def message(self, preemption: str = "") -> str:
+        """Upstream's words: `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable. ...`"""
+        if not self.rejections:
+            return NO_NODES
+        counts = Counter(reason for rejection in self.rejections.values() for reason in rejection.reasons)
+        reasons = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
+        text = f"0/{len(self.rejections)} nodes are available: {reasons}."
+        return f"{text} {preemption}" if preemption else text
+
+
+Decision = Placed | Unplaced
+
+
+def decide(pod: PodInfo, snapshot: Snapshot, rankings: Rankings) -> Decision:
+    """The best node by local and global plugins."""
+    ranking = rankings.of(pod, snapshot)
+    verdicts = [(found, weight) for plugin, weight in GLOBAL_PLUGINS if (found := plugin(pod, snapshot))]
+    if verdicts:
+        return _decide_globally(snapshot, ranking, verdicts)
+    best = ranking.best()
+    return Placed(best) if best is not None else Unplaced(dict(ranking.rejections))
+
+
+def _decide_globally(snapshot: Snapshot, ranking: Ranking, verdicts: list[tuple[Verdicts, float]]) -> Decision:
+    rejections = dict(ranking.rejections)
+    best, highest = None, float("-inf")
+    for name, local in ranking.feasible():
+        node = snapshot.nodes[name]
+        rejection = next((r for v, _ in verdicts if v.filter and (r := v.filter(node))), None)
+        if rejection is not None:
+            rejections[name] = rejection
+            continue
+        score = local + sum(weight * found.score(node) for found, weight in verdicts if found.score)
+        if score > highest:
+            best, highest = name, score
+    return Placed(best) if best is not None else Unplaced(rejections)

@@ -1,0 +1,52 @@
+"""Filters say whether a node can take a pod, scores how well it would: one file per plugin of upstream's name.
+
+Local plugins look at one node alone, so that their verdicts are kept until that node changes. Global ones
+(spreading, affinity between pods) look at all nodes, and are asked anew for each pod that uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pybernetes.scheduler.node import NodeState
+from pybernetes.scheduler.pod import PodInfo
+from pybernetes.scheduler.snapshot import Snapshot
+
+MAX_SCORE = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a node cannot take a pod, in upstream's words. `resolvable`: it could if other pods left it."""
+
+    plugin: str
+    reasons: tuple[str, ...]
+    resolvable: bool = False
+
+
+class Filter(Protocol):
+    """Node-local: None if the node can take the pod."""
+
+    def __call__(self, pod: PodInfo, node: NodeState) -> Rejection | None: ...
+
+
+class Score(Protocol):
+    """Node-local: 0 to 100, higher is better."""
+
+    def __call__(self, pod: PodInfo, node: NodeState) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What a global plugin says for one pod: a filter and a score over nodes, either may be absent."""
+
+    filter: Callable[[NodeState], Rejection | None] | None = None
+    score: Callable[[NodeState], float] | None = None
+
+
+class GlobalPlugin(Protocol):
+    """Looks at the whole snapshot; returns None if the pod does not use it."""
+
+    def __call__(self, pod: PodInfo, snapshot: Snapshot) -> Verdicts | None: ...

@@ -1,0 +1,159 @@
+"""The shell around the decision: informers fill queue and snapshot, decisions become bindings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import replace
+
+from pybernetes.aio.clock import Clock
+from pybernetes.aio.tasks import open_scope
+from pybernetes.api import errors
+from pybernetes.api.types import core_v1 as core
+from pybernetes.client.informer import Informers
+from pybernetes.scheduler.bind import Binder
+from pybernetes.scheduler.cycle import Placed, Unplaced, decide
+from pybernetes.scheduler.pod import PodInfo
+from pybernetes.scheduler.preemption import Victims, choose
+from pybernetes.scheduler.queue import Queue
+from pybernetes.scheduler.ranking import Rankings
+from pybernetes.scheduler.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+BINDINGS_AT_ONCE = 64
+DECISIONS_PER_TURN = 16
+"""After so many decisions in a row other tasks of the process get their turn."""
+
+FREED = frozenset({"NodeResourcesFit", "NodePorts", "PodTopologySpread", "InterPodAffinity"})
+"""Plugins whose mind a pod's end may change."""
+
+PLACED = frozenset({"PodTopologySpread", "InterPodAffinity"})
+"""Plugins whose mind another pod's placement may change."""
+
+
+class Scheduler:
+    """Places the pods that name this scheduler. `run` returns only when cancelled."""
+
+    def __init__(
+        self, informers: Informers, binder: Binder, clock: Clock, rng: random.Random, name: str = "default-scheduler"
+    ) -> None:
+        self._pods = informers.of(core.Pod)
+        self._nodes = informers.of(core.Node)
+        self._binder = binder
+        self._clock = clock
+        self._name = name
+        self._snapshot = Snapshot()
+        self._rankings = Rankings(rng)
+
+    async def run(self) -> None:
+        async with open_scope("scheduler") as scope:
+            self._queue = Queue(self._clock, scope)
+            self._nodes.subscribe(self._on_node)
+            self._pods.subscribe(self._on_pod)
+            await self._nodes.synced.wait()
+            await self._pods.synced.wait()
+            slots = asyncio.Semaphore(BINDINGS_AT_ONCE)
+            for turn in range(1, 1 << 62):
+                await slots.acquire()
+                pod = await self._queue.pop()
+                decision = self._decide(pod)
+                scope.spawn(self._carry_out(pod, decision, slots), f"place {pod.key}")
+                if turn % DECISIONS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+
+    def _decide(self, pod: PodInfo) -> Placed | Unplaced:
+        """Decide, and take the consequences for the next decision before anything else can happen.
+
+        A placed pod counts on its node from now on; one that is not placed waits where the next change finds it.
+        """
+        decision = decide(pod, self._snapshot, self._rankings)
+        if isinstance(decision, Placed):
+            self._snapshot.place(pod, decision.node)
+        else:
+            self._queue.give_back_unschedulable(self._tried(pod), decision.plugins)
+        return decision
+
+    def _tried(self, pod: PodInfo) -> PodInfo:
+        return replace(pod, attempts=pod.attempts + 1, added=self._clock.monotonic())
+
+    async def _carry_out(self, pod: PodInfo, decision: Placed | Unplaced, slots: asyncio.Semaphore) -> None:
+        try:
+            if isinstance(decision, Placed):
+                await self._binder.bind(pod, decision.node)
+            else:
+                await self._explain(pod, decision)
+        except errors.StatusError as error:
+            self._failed(self._tried(pod), error, placed=isinstance(decision, Placed))
+        finally:
+            slots.release()
+
+    def _failed(self, pod: PodInfo, error: errors.StatusError, *, placed: bool) -> None:
+        """A pod that is gone is forgotten, any other is tried again."""
+        if placed:
+            self._snapshot.remove(pod.uid)
+        current = self._pods.get(pod.pod.metadata.name or "", pod.pod.metadata.namespace or "")
+        if error.code == 404 or current is None or current.metadata.uid != pod.uid:
+            self._queue.remove(pod.uid)
+            return
+        log.warning("placing failed pod=%s attempts=%d error=%s", pod.key, pod.attempts, error.message)
+        if placed and not current.spec.node_name:
+            self._queue.give_back_failed(pod)
+
+    async def _explain(self, pod: PodInfo, decision: Unplaced) -> None:
+        """Tell why, and make room if that is possible and not under way already."""
+        if not decision.rejections:
+            await self._binder.report_unschedulable(pod, decision.message())
+            return
+        preemption = choose(pod, self._snapshot, decision.rejections)
+        if isinstance(preemption, Victims):
+            await self._binder.report_unschedulable(pod, decision.message(), preemption.node)
+            await self._binder.preempt(pod, preemption)
+        else:
+            await self._binder.report_unschedulable(pod, decision.message(preemption))
+
+    def _on_node(self, old: core.Node | None, new: core.Node | None) -> None:
+        if new is not None:
+            if self._snapshot.set_node(new):
+                self._queue.wake()
+        elif old is not None:
+            self._snapshot.remove_node(old.metadata.name or "")
+
+    def _on_pod(self, old: core.Pod | None, new: core.Pod | None) -> None:
+        pod = new or old
+        if pod is None:
+            return
+        if new is None or new.status.phase in ("Succeeded", "Failed"):
+            self._forget(pod)
+        elif new.spec.node_name:
+            self._queue.remove(new.metadata.uid or "")
+            self._snapshot.place(PodInfo(new), new.spec.node_name)
+            if old is None or not old.spec.node_name:
+                self._queue.wake(PLACED)
+        elif self._is_mine(new):
+            self._enqueue(old, new)
+        else:
+            self._queue.remove(new.metadata.uid or "")
+
+    def _is_mine(self, pod: core.Pod) -> bool:
+        return (
+            (pod.spec.scheduler_name or "default-scheduler") == self._name
+            and not pod.spec.scheduling_gates
+            and pod.metadata.deletion_timestamp is None
+        )
+
+    def _enqueue(self, old: core.Pod | None, new: core.Pod) -> None:
+        """A pod that is being placed right now is left alone; one whose status alone has changed keeps its place."""
+        uid = new.metadata.uid or ""
+        info = PodInfo(new, added=self._clock.monotonic())
+        if old is None or old.spec != new.spec or old.metadata.labels != new.metadata.labels:
+            self._queue.add(info)
+        elif self._queue.knows(uid):
+            self._queue.refresh(info)
+
+    def _forget(self, pod: core.Pod) -> None:
+        uid = pod.metadata.uid or ""
+        self._queue.remove(uid)
+        if self._snapshot.remove(uid):
+            self._queue.wake(FREED)

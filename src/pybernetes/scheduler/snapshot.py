@@ -1,0 +1,94 @@
+"""All nodes with their pods, those included that were just placed and are not yet confirmed by the API server."""
+
+from __future__ import annotations
+
+from pybernetes.api.types import core_v1 as core
+from pybernetes.scheduler.node import NodeState
+from pybernetes.scheduler.pod import PodInfo
+
+
+class Snapshot:
+    """The scheduler's world. Each change of a node is noted in `changes`, so that rankings can follow cheaply."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, NodeState] = {}
+        self.changes: list[str] = []
+        self.base = 0
+        self._where: dict[str, str] = {}
+        self._refusing: dict[str, PodInfo] = {}
+
+    @property
+    def position(self) -> int:
+        """The number of changes so far."""
+        return self.base + len(self.changes)
+
+    def changed_since(self, position: int) -> set[str] | None:
+        """Names of nodes changed after `position`; None if that is no longer known."""
+        return None if position < self.base else set(self.changes[position - self.base :])
+
+    def set_node(self, node: core.Node) -> bool:
+        """Add or update a node; True if decisions may come out differently now."""
+        name = node.metadata.name or ""
+        changed = self._state(name).update(node)
+        if changed:
+            self._note(name)
+        return changed
+
+    def remove_node(self, name: str) -> None:
+        """Forget the node; pods that are still bound to it stay known, in case it comes back."""
+        state = self.nodes.get(name)
+        if state is None:
+            return
+        state.node = None
+        if not state.pods:
+            del self.nodes[name]
+        self._note(name)
+
+    def place(self, pod: PodInfo, node: str) -> None:
+        """The pod is on the node: assumed by a decision, or seen bound. Safe to repeat."""
+        known = self._where.get(pod.uid)
+        state = self._state(node)
+        if known == node:
+            before = state.pods[pod.uid]
+            if before.requests == pod.requests and before.pod.metadata.labels == pod.pod.metadata.labels:
+                state.pods[pod.uid] = pod
+                return
+        self.remove(pod.uid)
+        state.add(pod)
+        self._where[pod.uid] = node
+        if pod.refuses_others:
+            self._refusing[pod.uid] = pod
+        self._note(node)
+
+    def remove(self, uid: str) -> bool:
+        """The pod is no longer anywhere; False if it was not known."""
+        name = self._where.pop(uid, None)
+        if name is None:
+            return False
+        self._refusing.pop(uid, None)
+        state = self.nodes[name]
+        state.remove(uid)
+        if state.node is None and not state.pods:
+            del self.nodes[name]
+        self._note(name)
+        return True
+
+    def present(self) -> list[NodeState]:
+        """The nodes that exist."""
+        return [state for state in self.nodes.values() if state.node is not None]
+
+    def refusing(self) -> list[tuple[PodInfo, NodeState]]:
+        """The pods that keep others away by required anti-affinity, with their nodes."""
+        return [(pod, self.nodes[self._where[uid]]) for uid, pod in self._refusing.items()]
+
+    def _state(self, name: str) -> NodeState:
+        state = self.nodes.get(name)
+        if state is None:
+            state = self.nodes[name] = NodeState(name)
+        return state
+
+    def _note(self, name: str) -> None:
+        self.changes.append(name)
+        if len(self.changes) > 100_000:
+            self.base += 50_000
+            del self.changes[:50_000]

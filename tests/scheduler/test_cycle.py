@@ -1,0 +1,226 @@
+"""Decisions over small clusters: who gets which pod, and upstream's words when nobody does."""
+
+import random
+from typing import Any
+
+import msgspec
+import pytest
+
+from pybernetes.api.types import core_v1 as core
+from pybernetes.scheduler.cycle import Placed, Unplaced, decide
+from pybernetes.scheduler.pod import PodInfo
+from pybernetes.scheduler.preemption import Victims, choose
+from pybernetes.scheduler.ranking import Rankings
+from pybernetes.scheduler.snapshot import Snapshot
+
+
+def node(name: str, *, cpu: str = "4", labels: dict[str, str] | None = None, **spec: Any) -> core.Node:
+    tree = {
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, **(labels or {})}},
+        "spec": spec,
+        "status": {"allocatable": {"cpu": cpu, "memory": "8Gi", "pods": "10"}},
+    }
+    return msgspec.convert(tree, core.Node)
+
+
+def pod(name: str, *, cpu: str = "", labels: dict[str, str] | None = None, owner: str = "", **spec: Any) -> PodInfo:
+    container = {"name": "main", "image": "app", **({"resources": {"requests": {"cpu": cpu}}} if cpu else {})}
+    reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "o", "uid": owner, "controller": True}
+    owners = [reference] if owner else []
+    tree = {
+        "metadata": {
+            "name": name, "namespace": "default", "uid": name, "labels": labels or {}, "ownerReferences": owners,
+        },
+        "spec": {"containers": [container], **spec},
+    }  # fmt: skip
+    return PodInfo(msgspec.convert(tree, core.Pod))
+
+
+class World:
+    """A snapshot with its rankings, on which pods are placed as the scheduler does."""
+
+    def __init__(self, *nodes: core.Node) -> None:
+        self.snapshot = Snapshot()
+        self.rankings = Rankings(random.Random(0))
+        for one in nodes:
+            self.snapshot.set_node(one)
+
+    def place(self, info: PodInfo) -> str:
+        """The node the pod was placed on, or the message that says why not."""
+        decision = decide(info, self.snapshot, self.rankings)
+        if isinstance(decision, Placed):
+            self.snapshot.place(info, decision.node)
+            return decision.node
+        return decision.message()
+
+    def unplaced(self, info: PodInfo) -> Unplaced:
+        decision = decide(info, self.snapshot, self.rankings)
+        assert isinstance(decision, Unplaced)
+        return decision
+
+
+def test_no_nodes() -> None:
+    assert World().place(pod("p")) == "no nodes available to schedule pods"
+
+
+def test_each_node_is_counted_with_its_first_reason() -> None:
+    world = World(
+        node("small", cpu="1"),
+        node("tainted", taints=[{"key": "gpu", "effect": "NoSchedule"}]),
+        node("cordoned", unschedulable=True, taints=[{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]),
+    )  # fmt: skip
+    assert world.place(pod("p", cpu="2")) == (
+        "0/3 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s), 1 node(s) were unschedulable."
+    )
+
+
+def test_requests_of_placed_pods_count() -> None:
+    world = World(node("a", cpu="1"))
+    assert world.place(pod("first", cpu="700m")) == "a"
+    assert world.place(pod("second", cpu="400m")) == "0/1 nodes are available: 1 Insufficient cpu."
+    world.snapshot.remove("first")
+    assert world.place(pod("second", cpu="400m")) == "a"
+
+
+def test_too_many_pods() -> None:
+    world = World(node("a"))
+    assert [world.place(pod(f"p{i}")) for i in range(10)] == ["a"] * 10
+    assert world.place(pod("last")) == "0/1 nodes are available: 1 Too many pods."
+
+
+def test_init_containers_need_room_one_by_one() -> None:
+    """The largest of them and the sum of the others, not the sum of all; a sidecar counts with the others."""
+    inits = [
+        {"name": "setup", "image": "i", "resources": {"requests": {"cpu": "3"}}},
+        {"name": "sidecar", "image": "i", "restartPolicy": "Always", "resources": {"requests": {"cpu": "1"}}},
+        {"name": "late", "image": "i", "resources": {"requests": {"cpu": "2500m"}}},
+    ]
+    assert pod("p", cpu="1", initContainers=inits).requests == {"cpu": 3500}
+
+
+def test_pods_of_one_owner_are_spread() -> None:
+    world = World(node("a"), node("b"), node("c"))
+    assert {world.place(pod(f"p{i}", owner="rs")) for i in range(3)} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("toleration", "fits"),
+    [
+        ({"operator": "Exists"}, True),
+        ({"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}, True),
+        ({"key": "gpu", "value": "yes"}, True),
+        ({"key": "gpu", "value": "no"}, False),
+        ({"key": "gpu", "operator": "Exists", "effect": "NoExecute"}, False),
+    ],
+)
+def test_tolerations(toleration: dict[str, str], fits: bool) -> None:
+    world = World(node("a", taints=[{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]))
+    placed = world.place(pod("p", tolerations=[toleration]))
+    assert placed == ("a" if fits else "0/1 nodes are available: 1 node(s) had untolerated taint(s).")
+
+
+def test_node_selector_and_affinity() -> None:
+    world = World(node("hdd", labels={"disk": "hdd"}), node("ssd", labels={"disk": "ssd", "size": "7"}))
+    assert world.place(pod("a", nodeSelector={"disk": "ssd"})) == "ssd"
+    term = {"matchExpressions": [{"key": "size", "operator": "Gt", "values": ["6"]}]}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
+    assert world.place(pod("b", affinity={"nodeAffinity": required})) == "ssd"
+    assert world.place(pod("c", nodeSelector={"disk": "nvme"})) == (
+        "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."
+    )
+    preference = {
+        "weight": 10,
+        "preference": {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["hdd"]}]},
+    }
+    preferred = {"preferredDuringSchedulingIgnoredDuringExecution": [preference]}
+    assert world.place(pod("d", affinity={"nodeAffinity": preferred})) == "hdd"
+
+
+def test_host_ports_conflict_by_address_and_protocol() -> None:
+    def with_port(name: str, **port: Any) -> PodInfo:
+        return pod(name, containers=[{"name": "c", "image": "i", "ports": [{"containerPort": 80, **port}]}])
+
+    world = World(node("a"))
+    assert world.place(with_port("first", hostPort=80, hostIP="127.0.0.1")) == "a"
+    assert world.place(with_port("other-address", hostPort=80, hostIP="127.0.0.2")) == "a"
+    assert world.place(with_port("udp", hostPort=80, protocol="UDP")) == "a"
+    assert world.place(with_port("all", hostPort=80)) == (
+        "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports."
+    )
+
+
+def test_topology_spread_keeps_the_skew() -> None:
+    world = World(node("a", labels={"zone": "x"}), node("b", labels={"zone": "y"}), node("nowhere"))
+    constraint = {
+        "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"app": "web"}},
+    }  # fmt: skip
+    placed = [
+        world.place(pod(f"p{i}", labels={"app": "web"}, topologySpreadConstraints=[constraint])) for i in range(4)
+    ]
+    assert sorted(placed) == ["a", "a", "b", "b"]
+    assert set(placed[:2]) == {"a", "b"}
+    world.snapshot.remove_node("b")
+    world.snapshot.set_node(node("b", unschedulable=True, labels={"zone": "y"}))
+    world.place(pod("p5", labels={"app": "web"}, topologySpreadConstraints=[constraint]))
+    assert world.place(pod("p6", labels={"app": "web"}, topologySpreadConstraints=[constraint])) == (
+        "0/3 nodes are available: 1 node(s) didn't match pod topology spread constraints, "
+        "1 node(s) didn't match pod topology spread constraints (missing required label), 1 node(s) were unschedulable."
+    )
+
+
+def affinity_term(**labels: str) -> dict[str, Any]:
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
+    return {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+
+
+def test_pod_affinity_and_anti_affinity() -> None:
+    world = World(node("a"), node("b"))
+    first = world.place(pod("db", labels={"app": "db"}))
+    assert world.place(pod("near", affinity={"podAffinity": affinity_term(app="db")})) == first
+    lonely = pod("lonely", labels={"app": "db"}, affinity={"podAntiAffinity": affinity_term(app="db")})
+    second = world.place(lonely)
+    assert {first, second} == {"a", "b"}
+    # Anti-affinity works both ways: the lonely pod keeps later ones away.
+    assert world.place(pod("db2", labels={"app": "db"})) == first
+    assert world.place(pod("nowhere", affinity={"podAffinity": affinity_term(app="cache")})) == (
+        "0/2 nodes are available: 2 node(s) didn't match pod affinity rules."
+    )
+    # The first pod of a group that wants to be near itself can start somewhere.
+    group = pod("cache", labels={"app": "cache"}, affinity={"podAffinity": affinity_term(app="cache")})
+    assert world.place(group) in ("a", "b")
+
+
+def test_changed_node_is_looked_at_again() -> None:
+    world = World(node("a", cpu="1"))
+    assert world.place(pod("p", cpu="2")) == "0/1 nodes are available: 1 Insufficient cpu."
+    world.snapshot.set_node(node("a", cpu="4"))
+    assert world.place(pod("p", cpu="2")) == "a"
+    world.snapshot.remove_node("a")
+    assert world.place(pod("q", cpu="2")) == "no nodes available to schedule pods"
+
+
+def test_preemption_takes_the_least_important_pods() -> None:
+    world = World(node("a", cpu="2"), node("b", cpu="2"), node("c", cpu="1"))
+    for name, priority in (("low-a", 1), ("mid-b", 5)):
+        info = pod(name, cpu="2", priority=priority)
+        world.snapshot.place(info, name[-1])
+    urgent = pod("urgent", cpu="1500m", priority=10)
+    chosen = choose(urgent, world.snapshot, world.unplaced(urgent).rejections)
+    assert isinstance(chosen, Victims)
+    assert (chosen.node, [victim.key for victim in chosen.pods]) == ("a", ["default/low-a"])
+    modest = pod("modest", cpu="1500m", priority=1)
+    assert choose(modest, world.snapshot, world.unplaced(modest).rejections) == (
+        "no new claims to deallocate, preemption: 0/3 nodes are available: "
+        "1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod."
+    )
+
+
+def test_preemption_spares_who_need_not_go() -> None:
+    world = World(node("a", cpu="3"))
+    for name, priority in (("one", 3), ("two", 2), ("three", 1)):
+        world.snapshot.place(pod(name, cpu="1", priority=priority), "a")
+    urgent = pod("urgent", cpu="2", priority=10)
+    chosen = choose(urgent, world.snapshot, world.unplaced(urgent).rejections)
+    assert isinstance(chosen, Victims)
+    assert [victim.key for victim in chosen.pods] == ["default/three", "default/two"]

@@ -1,0 +1,82 @@
+"""What a plugin is, and all of them as one `Admission`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pybernetes.api import errors
+from pybernetes.api.errors import StatusError
+from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.admission import Attributes, Operation
+
+
+class Plugin:
+    """One plugin: what it wants to see, by three lists of which an empty one means all, and its two hooks.
+
+    A hook that is not overridden is never called. Both raise StatusError to refuse.
+    """
+
+    name: ClassVar[str]
+    operations: ClassVar[frozenset[Operation]] = frozenset()
+    resources: ClassVar[frozenset[str]] = frozenset()
+    """As messages name them: "pods", "ingresses.networking.k8s.io"."""
+    subresources: ClassVar[frozenset[str]] = frozenset(("",))
+
+    def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
+        return (
+            (not self.operations or operation in self.operations)
+            and (not self.resources or resource.group_resource in self.resources)
+            and (not self.subresources or subresource in self.subresources)
+        )
+
+    async def mutate(self, attributes: Attributes) -> None:
+        """Change `attributes.object` in place."""
+
+    async def validate(self, attributes: Attributes) -> None:
+        """See the object as it will be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hooks:
+    mutating: tuple[Plugin, ...]
+    validating: tuple[Plugin, ...]
+
+
+class Plugins:
+    """Plugins in order; who sees which writes is worked out once for each kind of write."""
+
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
+        self._plugins = plugins
+        self._hooks: dict[tuple[Operation, str, str], _Hooks] = {}
+
+    def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
+        hooks = self._of(operation, resource, subresource)
+        return bool(hooks.mutating or hooks.validating)
+
+    async def mutate(self, attributes: Attributes) -> None:
+        for plugin in self._of(attributes.operation, attributes.resource, attributes.subresource).mutating:
+            await plugin.mutate(attributes)
+
+    async def validate(self, attributes: Attributes) -> None:
+        for plugin in self._of(attributes.operation, attributes.resource, attributes.subresource).validating:
+            await plugin.validate(attributes)
+
+    def _of(self, operation: Operation, resource: Resource, subresource: str) -> _Hooks:
+        key = (operation, resource.group_resource, subresource)
+        found = self._hooks.get(key)
+        if found is None:
+            interested = [plugin for plugin in self._plugins if plugin.handles(operation, resource, subresource)]
+            found = self._hooks[key] = _Hooks(
+                tuple(plugin for plugin in interested if type(plugin).mutate is not Plugin.mutate),
+                tuple(plugin for plugin in interested if type(plugin).validate is not Plugin.validate),
+            )
+        return found
+
+
+def refuse(attributes: Attributes, cause: str) -> StatusError:
+    """The 403 by which a plugin refuses a write."""
+    name = attributes.name
+    if not name and attributes.object is not None:
+        metadata = attributes.object.get("metadata") or {}
+        name = metadata.get("name") or metadata.get("generateName") or ""
+    return errors.forbidden(attributes.resource.group, attributes.resource.plural, name, cause)

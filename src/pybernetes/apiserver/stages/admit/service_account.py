@@ -1,0 +1,114 @@
+"""ServiceAccount: every pod runs as an account, whose token is mounted where client libraries look for it."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
+from pybernetes.apiserver.stages.admit.pods import containers, is_mirror
+from pybernetes.apiserver.stages.authenticate.tokens.issuer import WARN_ONLY_BOUND
+from pybernetes.apiserver.stages.objects import Objects
+
+DEFAULT = "default"
+VOLUME_PREFIX = "kube-api-access-"
+MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+
+
+class ServiceAccount(Plugin):
+    name = "ServiceAccount"
+    operations = frozenset(("CREATE",))
+    resources = frozenset(("pods",))
+
+    def __init__(self, objects: Objects, random: Random) -> None:
+        self._objects = objects
+        self._random = random
+
+    async def mutate(self, attributes: Attributes) -> None:
+        pod = attributes.object
+        if pod is None or is_mirror(pod):
+            return
+        spec = pod["spec"]
+        name = spec.get("serviceAccountName") or DEFAULT
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+        account = self._account(attributes, name)
+        if _wants_token(spec, account):
+            self._mount_token(spec)
+        if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
+            spec["imagePullSecrets"] = [dict(secret) for secret in account["imagePullSecrets"]]
+
+    async def validate(self, attributes: Attributes) -> None:
+        pod = attributes.object
+        if pod is None:
+            return
+        if is_mirror(pod):
+            self._refuse_references(attributes, pod["spec"])
+        else:
+            self._account(attributes, pod["spec"].get("serviceAccountName", ""))
+
+    def _account(self, attributes: Attributes, name: str) -> Tree:
+        account = self._objects.get("", "serviceaccounts", attributes.namespace, name)
+        if account is None:
+            where = f"{attributes.namespace}/{name}"
+            raise refuse(attributes, f'error looking up service account {where}: serviceaccount "{name}" not found')
+        return account
+
+    def _mount_token(self, spec: Tree) -> None:
+        volumes: list[Tree] = spec.get("volumes") or []
+        name = self._volume_name(volumes)
+        mounted = False
+        for container in containers(spec, "initContainers", "containers"):
+            mounts: list[Tree] = container.get("volumeMounts") or []
+            if all(mount.get("mountPath") != MOUNT_PATH for mount in mounts):
+                container["volumeMounts"] = [*mounts, {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}]
+                mounted = True
+        if mounted and all(volume["name"] != name for volume in volumes):
+            spec["volumes"] = [*volumes, token_volume(name)]
+
+    def _volume_name(self, volumes: Sequence[Tree]) -> str:
+        """The name of a token volume that the pod has already, or one that no volume has."""
+        taken = {volume["name"] for volume in volumes}
+        for volume in volumes:
+            if volume["name"].startswith(VOLUME_PREFIX) and volume == token_volume(volume["name"]):
+                return str(volume["name"])
+        while True:
+            name = VOLUME_PREFIX + "".join(self._random.choices(SUFFIX_ALPHABET, k=5))
+            if name not in taken:
+                return name
+
+    @staticmethod
+    def _refuse_references(attributes: Attributes, spec: Tree) -> None:
+        if spec.get("serviceAccountName"):
+            raise refuse(attributes, "a mirror pod may not reference service accounts")
+        for volume in spec.get("volumes") or ():
+            if "secret" in volume:
+                raise refuse(attributes, "a mirror pod may not reference secrets")
+            sources = (volume.get("projected") or {}).get("sources") or ()
+            if any("serviceAccountToken" in source for source in sources):
+                raise refuse(attributes, "a mirror pod may not use service account token volume projections")
+
+
+def _wants_token(spec: Tree, account: Tree) -> bool:
+    for owner in (spec, account):
+        automount = owner.get("automountServiceAccountToken")
+        if automount is not None:
+            return bool(automount)
+    return True
+
+
+def token_volume(name: str) -> dict[str, Any]:
+    """The volume with the account's token, the cluster's authority and the pod's namespace."""
+    namespace = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+    return {
+        "name": name,
+        "projected": {
+            "sources": [
+                {"serviceAccountToken": {"expirationSeconds": WARN_ONLY_BOUND, "path": "token"}},
+                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+                {"downwardAPI": {"items": [namespace]}},
+            ],
+            "defaultMode": 0o644,
+        },
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
@@ -57,7 +58,7 @@ class Informer(Generic[T]):
             return found
         return [obj for obj in found if selector.matches(self.selection.codec.metadata(obj).labels)]
 
-    def by_index(self, index: str, value: str) -> list[T]:  # type: ignore[valid-type]
+    def by_index(self, index: str, value: str) -> builtins.list[T]:
         """The objects to which `index` gives `value`. KeyError for an index that was never added."""
         return self._cache.by_index(index, value)
 

@@ -1,0 +1,108 @@
+"""The ReplicaSet controller."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import msgspec
+
+from pybernetes.api import errors
+from pybernetes.api.selectors import labels
+from pybernetes.api.types import apps_v1, core_v1
+from pybernetes.client.cache import Key
+from pybernetes.controllers import pods as podstate
+from pybernetes.controllers.context import Context, KeyedController
+from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of
+from pybernetes.controllers.podcontrol import BURST, PodControl, in_parallel, pod_from_template, slow_start
+from pybernetes.controllers.replicaset.plan import Counts, Failure, count_pods, same_status, status_of
+
+
+class ReplicaSetController(KeyedController):
+    """Makes and deletes pods until each set has as many as it wants, and writes its status."""
+
+    name = "replicaset-controller"
+    workers = 10
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.sets = context.informers.of(apps_v1.ReplicaSet)
+        self.pods = context.informers.of(core_v1.Pod)
+        add_owner_indexes(self.sets)
+        add_owner_indexes(self.pods)
+        self.control = PodControl(context, context.recorder(self.name))
+        self.claimer = Claimer(context.client, core_v1.Pod, self.pods)
+        self.sets.subscribe(self.enqueue_change)
+        self.pods.subscribe(self._on_pod)
+
+    def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
+        """Wake the set that owns the pod (and the one that did); for a pod that nobody owns, those that would."""
+        owners = {owner.uid: owner for pod in (old, new) if pod is not None and (owner := controller_of(pod))}
+        for owner in owners.values():
+            pod = new or old
+            if owner.kind == "ReplicaSet" and pod is not None:
+                self.queue.add((pod.metadata.namespace or "", owner.name))
+        if new is not None and controller_of(new) is None:
+            self._wake_adopters(new)
+
+    def _wake_adopters(self, pod: core_v1.Pod) -> None:
+        for candidate in self.sets.list(pod.metadata.namespace or ""):
+            if labels.from_struct(candidate.spec.selector).matches(pod.metadata.labels):
+                self.enqueue(candidate)
+
+    async def reconcile(self, key: Key) -> float | None:
+        replica_set = self.sets.get(key[1], key[0])
+        if replica_set is None:
+            return None
+        selector = labels.from_struct(replica_set.spec.selector)
+        owned = self.control.present(await self.claimer.claim(replica_set, selector))
+        error: errors.StatusError | None = None
+        failure: Failure | None = None
+        if replica_set.metadata.deletion_timestamp is None:
+            error, failure = await self._scale(replica_set, owned)
+            owned = self.control.present(self.pods.by_index(CONTROLLER_INDEX, replica_set.metadata.uid or ""))
+        counts = await self._write_status(replica_set, owned, failure)
+        if error is not None and not errors.is_namespace_terminating(error):
+            raise error
+        return counts.until_available
+
+    async def _scale(
+        self, replica_set: apps_v1.ReplicaSet, owned: Sequence[core_v1.Pod]
+    ) -> tuple[errors.StatusError | None, Failure | None]:
+        """Make or delete the difference; what went wrong, if anything."""
+        active = [pod for pod in owned if podstate.is_active(pod)]
+        desired = 1 if replica_set.spec.replicas is None else replica_set.spec.replicas
+        difference = len(active) - desired
+        if difference < 0:
+            pod = pod_from_template(replica_set, replica_set.spec.template)
+            error = await slow_start(min(-difference, BURST), functools.partial(self.control.create, replica_set, pod))
+            return error, Failure("FailedCreate", error.message) if error else None
+        victims = self._choose(replica_set, active, min(difference, BURST))
+        outcomes = await in_parallel([functools.partial(self.control.delete, replica_set, pod) for pod in victims])
+        error = next((found for found in outcomes if found is not None), None)
+        return error, Failure("FailedDelete", error.message) if error else None
+
+    def _choose(
+        self, replica_set: apps_v1.ReplicaSet, active: Sequence[core_v1.Pod], count: int
+    ) -> Sequence[core_v1.Pod]:
+        if count <= 0 or count >= len(active):
+            return active[: max(count, 0)]
+        now = self.context.clock.now()
+        return podstate.rank_for_deletion(active, self._related_pods(replica_set), now)[:count]
+
+    def _related_pods(self, replica_set: apps_v1.ReplicaSet) -> list[core_v1.Pod]:
+        """The pods of all sets of the same owner: sets of one Deployment spread together."""
+        owner = controller_of(replica_set)
+        siblings = self.sets.by_index(CONTROLLER_INDEX, owner.uid) if owner else [replica_set]
+        return [pod for sibling in siblings for pod in self.pods.by_index(CONTROLLER_INDEX, sibling.metadata.uid or "")]
+
+    async def _write_status(
+        self, replica_set: apps_v1.ReplicaSet, owned: Sequence[core_v1.Pod], failure: Failure | None
+    ) -> Counts:
+        template = replica_set.spec.template.metadata.labels
+        counts = count_pods(owned, template, replica_set.spec.min_ready_seconds or 0, self.context.clock.now())
+        status = status_of(replica_set, counts, failure, self.context.now())
+        if not same_status(replica_set.status, status):
+            changed = msgspec.structs.replace(replica_set, status=status)
+            self.sets.assume(await self.client.update_status(changed))
+        return counts

@@ -1,0 +1,72 @@
+"""The plugins that are on, in upstream's order."""
+
+from random import Random, SystemRandom
+
+from pybernetes.api import scheme
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.options import Options
+from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.stages.admit.certificates import (
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+    ClusterTrustBundleAttest,
+)
+from pybernetes.apiserver.stages.admit.defaults import DefaultIngressClass
+from pybernetes.apiserver.stages.admit.limit_ranger import LimitRanger
+from pybernetes.apiserver.stages.admit.namespace_lifecycle import NamespaceLifecycle
+from pybernetes.apiserver.stages.admit.node_restriction import NodeRestriction
+from pybernetes.apiserver.stages.admit.nodes import DefaultTolerationSeconds, TaintNodesByCondition
+from pybernetes.apiserver.stages.admit.plugin import Plugin, Plugins
+from pybernetes.apiserver.stages.admit.pod_security.plugin import PodSecurity
+from pybernetes.apiserver.stages.admit.priority import Priority
+from pybernetes.apiserver.stages.admit.quota.plugin import ResourceQuota
+from pybernetes.apiserver.stages.admit.runtime_class import RuntimeClass
+from pybernetes.apiserver.stages.admit.service_account import ServiceAccount
+from pybernetes.apiserver.stages.admit.storage import (
+    DefaultStorageClass,
+    PersistentVolumeClaimResize,
+    StorageObjectInUseProtection,
+)
+from pybernetes.apiserver.stages.security import Security
+
+
+class StoredQuotaStatus:
+    """`QuotaStatus` over the registry."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def update(self, quota: Tree) -> None:
+        resource = scheme.by_plural("", "v1", "resourcequotas")
+        assert resource is not None
+        await self._registry.update(resource, quota, subresource="status")
+
+
+def make_plugins(options: Options, registry: Registry, security: Security, random: Random | None = None) -> Plugins:
+    """All plugins but those of `--disable-admission-plugins`.
+
+    NodeRestriction is among them: it holds for kubelets alone, and a cluster without it is open to each of its nodes.
+    """
+    objects, authorizer = security.objects, security.authorizer
+    ordered: list[Plugin] = [
+        NamespaceLifecycle(objects),
+        LimitRanger(objects),
+        ServiceAccount(objects, random or SystemRandom()),
+        NodeRestriction(objects),
+        TaintNodesByCondition(),
+        PodSecurity(objects),
+        Priority(objects),
+        DefaultTolerationSeconds(),
+        DefaultStorageClass(objects),
+        StorageObjectInUseProtection(),
+        PersistentVolumeClaimResize(objects),
+        RuntimeClass(objects),
+        CertificateApproval(authorizer),
+        CertificateSigning(authorizer),
+        ClusterTrustBundleAttest(authorizer),
+        CertificateSubjectRestriction(),
+        DefaultIngressClass(objects),
+        ResourceQuota(objects, StoredQuotaStatus(registry)),
+    ]
+    return Plugins([plugin for plugin in ordered if plugin.name not in options.disable_admission_plugins])

@@ -1,0 +1,50 @@
+"""Mounting overlayfs: by descriptors, so that neither the number of layers nor a path's characters matter.
+
+mount(2) takes one page of options; `/proc/self/fd/N` stands for a layer in 17 characters whatever its path, which
+leaves room for 200 of them (Docker's builders stop at 127).
+"""
+
+import ctypes
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+_MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
+_EINVAL, _ENOENT = 22, 2
+_PAGE = 4096
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def mount(lower: list[Path], upper: Path, work: Path, target: Path) -> None:
+    """Mount the layers, topmost first, with a writable one above them. Raises OSError."""
+    with ExitStack() as opened:
+
+        def name(path: Path) -> str:
+            fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            opened.callback(os.close, fd)
+            return f"/proc/self/fd/{fd}"
+
+        layers = ":".join(map(name, lower))
+        options = f"lowerdir={layers},upperdir={name(upper)},workdir={name(work)}".encode()
+        if len(options) >= _PAGE:
+            raise OSError(7, f"image has too many layers: {len(lower)}")
+        if _libc.mount(b"overlay", os.fsencode(target), b"overlay", 0, options) != 0:
+            error = ctypes.get_errno()
+            raise OSError(error, f"cannot mount overlay: {os.strerror(error)}", str(target))
+
+
+def unmount(target: Path) -> None:
+    """Detach whatever is mounted at `target`; nothing happens if nothing is. Raises OSError."""
+    while _libc.umount2(os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW) == 0:
+        pass
+    error = ctypes.get_errno()
+    if error not in (_EINVAL, _ENOENT):
+        raise OSError(error, f"cannot unmount: {os.strerror(error)}", str(target))
+
+
+def is_mounted(target: Path) -> bool:
+    """Whether a file system of its own is at `target`."""
+    try:
+        return target.stat().st_dev != target.parent.stat().st_dev
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,135 @@
+"""The root of each container: an overlay of its image's layers and a writable layer of its own.
+
+Per container, below `<root>/containers/<id>`: `snapshot.json` (the layers it stands on), `upper`, `work`, `rootfs`.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from pybernetes.aio.threads import Worker
+from pybernetes.cri.errors import InvalidError, NotFoundError
+from pybernetes.runtime.snapshots import files, overlay
+from pybernetes.runtime.snapshots.layers import Layers
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a writable layer takes."""
+
+    bytes: int
+    inodes: int
+
+
+class _Record(msgspec.Struct, frozen=True):
+    image_id: str
+    chain: str
+
+
+class Snapshots:
+    """Container roots below `root`. `chain_of` gives an image's chain id and raises ImageNotFoundError."""
+
+    def __init__(self, root: Path, layers: Layers, chain_of: Callable[[str], str], worker: Worker) -> None:
+        self._root = root / "containers"
+        self._layers = layers
+        self._chain_of = chain_of
+        self._worker = worker
+        # Held while a container takes its layers, or while layers that nothing takes are removed.
+        self._taking = threading.Lock()
+
+    async def mount(self, image_id: str, container_id: str) -> Path:
+        """The container's root, mounted in this process's mount namespace. Safe to repeat.
+
+        After a reboot the same writable layer is mounted again over the same layers, though the image be gone.
+        Raises ImageNotFoundError, OSError.
+        """
+        return await self._worker.run(self._mount, image_id, self._path(container_id))
+
+    async def unmount(self, container_id: str) -> None:
+        """Unmount the root here and keep the writable layer. Mount namespaces of containers keep their own mount."""
+        await self._worker.run(overlay.unmount, self._path(container_id) / "rootfs")
+
+    async def remove(self, container_id: str) -> None:
+        """Unmount the root and delete the writable layer; nothing happens if there is none."""
+        await self._worker.run(self._remove, self._path(container_id))
+
+    async def usage(self, container_id: str) -> Usage:
+        """What the container has written. Raises NotFoundError."""
+        return await self._worker.run(self._usage, self._path(container_id))
+
+    def containers(self) -> list[str]:
+        """The ids that have a directory here, mounted or not."""
+        try:
+            return sorted(path.name for path in self._root.iterdir())
+        except FileNotFoundError:
+            return []
+
+    def collect_layers(self, keep: Callable[[], set[str]]) -> None:
+        """Remove the layers that neither `keep` nor a container names. Blocks."""
+        with self._taking:
+            taken = {record.chain for name in self.containers() if (record := self._record(self._root / name))}
+            doomed = self._layers.detach(keep() | taken)
+        for path in doomed:
+            files.sweep_tree(path)
+
+    def _path(self, container_id: str) -> Path:
+        if not _ID.fullmatch(container_id):
+            raise InvalidError(f"invalid container id {container_id!r}")
+        return self._root / container_id
+
+    def _mount(self, image_id: str, path: Path) -> Path:
+        target = path / "rootfs"
+        if overlay.is_mounted(target):
+            return target
+        record = self._take(image_id, path)
+        lower = self._layers.stack(record.chain)
+        upper, work = path / "upper", path / "work"
+        for directory in (work, target):
+            directory.mkdir(mode=0o700, exist_ok=True)
+        if not upper.exists():
+            # The root directory of the overlay is the writable layer's, so it takes after the image's.
+            top = lower[0].stat()
+            upper.mkdir(mode=0o700)
+            os.chown(upper, top.st_uid, top.st_gid)
+            upper.chmod(top.st_mode & 0o7777)
+        overlay.mount(lower, upper, work, target)
+        return target
+
+    def _take(self, image_id: str, path: Path) -> _Record:
+        with self._taking:
+            record = self._record(path)
+            if record is None:
+                record = _Record(image_id, self._chain_of(image_id))
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                files.replace(path / "snapshot.json", msgspec.json.encode(record), durable=False)
+            return record
+
+    def _remove(self, path: Path) -> None:
+        overlay.unmount(path / "rootfs")
+        files.discard(path, self._layers.staging)
+
+    def _usage(self, path: Path) -> Usage:
+        blocks, inodes = 0, 0
+        if not (path / "upper").is_dir():
+            raise NotFoundError(f"no writable layer of container {path.name}")
+        for _, directories, names, fd in os.fwalk(path / "upper"):
+            inodes += len(directories) + len(names)
+            for name in (*directories, *names):
+                try:
+                    blocks += os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks
+                except FileNotFoundError:
+                    inodes -= 1
+        return Usage(blocks * 512, inodes)
+
+    def _record(self, path: Path) -> _Record | None:
+        try:
+            return msgspec.json.decode((path / "snapshot.json").read_bytes(), type=_Record)
+        except (OSError, msgspec.DecodeError):
+            return None

@@ -1,0 +1,80 @@
+"""Pods and what they are made of, wherever a pod's spec stands."""
+
+from __future__ import annotations
+
+import re
+
+from pybernetes.api.defaults.amounts import pod_level_requests, requests_from_limits
+from pybernetes.api.defaults.table import Default, Tree, fields, set_absent, set_empty
+
+_DIGEST = re.compile(r"@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$")
+_CONTAINER_LISTS = ("containers", "initContainers")
+
+
+def _pod(pod: Tree) -> None:
+    spec = pod["spec"]
+    set_absent(spec, "enableServiceLinks", True)
+    for container in _containers(spec):
+        requests_from_limits(container.get("resources"))
+    pod_level_requests(spec)
+    if spec.get("hostNetwork"):
+        for container in _containers(spec):
+            for port in container.get("ports") or ():
+                set_empty(port, "hostPort", port["containerPort"])
+
+
+def _containers(spec: Tree) -> list[Tree]:
+    return [container for name in _CONTAINER_LISTS for container in spec.get(name) or ()]
+
+
+def _pod_spec(spec: Tree) -> None:
+    set_empty(spec, "dnsPolicy", "ClusterFirst")
+    set_empty(spec, "restartPolicy", "Always")
+    set_absent(spec, "securityContext", {})
+    set_absent(spec, "terminationGracePeriodSeconds", 30)
+    if spec["terminationGracePeriodSeconds"] < 0:
+        spec["terminationGracePeriodSeconds"] = 1
+    set_empty(spec, "schedulerName", "default-scheduler")
+    # Two names of one field: the old one is always told too.
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
+
+
+def _container(container: Tree) -> None:
+    if not container.get("imagePullPolicy"):
+        latest = _tag(container.get("image", "")) == "latest"
+        container["imagePullPolicy"] = "Always" if latest else "IfNotPresent"
+    set_empty(container, "terminationMessagePath", "/dev/termination-log")
+    set_empty(container, "terminationMessagePolicy", "File")
+
+
+def _tag(image: str) -> str:
+    """The tag of an image's name; without tag and digest it is "latest"."""
+    if _DIGEST.search(image):
+        return ""
+    last = image.rpartition("/")[2]
+    return last.partition(":")[2] or "latest"
+
+
+def _probe(probe: Tree) -> None:
+    set_empty(probe, "timeoutSeconds", 1)
+    set_empty(probe, "periodSeconds", 10)
+    set_empty(probe, "successThreshold", 1)
+    set_empty(probe, "failureThreshold", 3)
+
+
+def _http_get(action: Tree) -> None:
+    set_empty(action, "path", "/")
+    set_empty(action, "scheme", "HTTP")
+
+
+DEFAULTS: dict[str, Default] = {
+    "core.v1.Pod": _pod,
+    "core.v1.PodSpec": _pod_spec,
+    "core.v1.Container": _container,
+    "core.v1.EphemeralContainer": _container,
+    "core.v1.Probe": _probe,
+    "core.v1.HTTPGetAction": _http_get,
+    "core.v1.ObjectFieldSelector": fields(apiVersion="v1"),
+}

@@ -1,0 +1,17 @@
+"""Dynamic resource allocation."""
+
+from __future__ import annotations
+
+from pybernetes.api.defaults.table import Default, Tree, set_empty
+
+
+def _device_request(request: Tree) -> None:
+    set_empty(request, "allocationMode", "ExactCount")
+    if request["allocationMode"] == "ExactCount":
+        set_empty(request, "count", 1)
+
+
+DEFAULTS: dict[str, Default] = {
+    "resource.v1.ExactDeviceRequest": _device_request,
+    "resource.v1.DeviceSubRequest": _device_request,
+}

@@ -1,0 +1,156 @@
+"""Decoding: which fields survive in which form, and Go's words for what does not fit."""
+
+from base64 import b64decode, b64encode
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pybernetes.api import decode
+from pybernetes.api.decode.base64 import canonical_base64
+from pybernetes.api.schema import schema_of
+
+
+def decoded(api_version: str, kind: str, **fields: Any) -> dict[str, Any]:
+    return decode.decode(schema_of(api_version, kind), {"apiVersion": api_version, "kind": kind, **fields}).tree
+
+
+def pod(**spec: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
+
+
+def refused(tree: dict[str, Any]) -> str:
+    with pytest.raises(decode.DecodeError) as caught:
+        decode.decode(schema_of(tree["apiVersion"], tree["kind"]), tree)
+    return str(caught.value)
+
+
+def test_nulls_and_empty_values_are_dropped_and_told_pointers_are_kept() -> None:
+    tree = decode.decode(
+        schema_of("v1", "Pod"),
+        pod(
+            containers=[{"name": "c", "image": "", "args": [], "env": [{"name": "A", "value": ""}]}],
+            nodeName=None,
+            hostNetwork=False,
+            automountServiceAccountToken=False,
+            volumes=[{"name": "v", "emptyDir": {}}],
+            nodeSelector={},
+        ),
+    ).tree
+    assert tree["spec"] == {
+        "containers": [{"name": "c", "env": [{"name": "A"}], "resources": {}}],
+        "automountServiceAccountToken": False,
+        "volumes": [{"name": "v", "emptyDir": {}}],
+    }
+
+
+def test_fields_that_are_always_written_are_written() -> None:
+    assert decoded("apps/v1", "Deployment")["spec"] == {
+        "selector": None,
+        "strategy": {},
+        "template": {"metadata": {}, "spec": {"containers": None}},
+    }
+    assert decoded("v1", "Service")["status"] == {"loadBalancer": {}}
+    assert decoded("rbac.authorization.k8s.io/v1", "ClusterRole")["rules"] is None
+
+
+def test_zero_values_are_not_shared() -> None:
+    first, second = decoded("v1", "Pod"), decoded("v1", "Pod")
+    first["spec"]["containers"] = [1]
+    first["metadata"]["name"] = "x"
+    assert second["spec"] == {"containers": None}
+    assert second["metadata"] == {}
+
+
+def test_the_input_is_not_changed() -> None:
+    tree = pod(containers=[{"name": "c", "resources": {"limits": {"cpu": "1000m"}}}], nosuch=1)
+    out = decode.decode(schema_of("v1", "Pod"), tree).tree
+    assert tree["spec"]["nosuch"] == 1
+    assert tree["spec"]["containers"][0]["resources"]["limits"] == {"cpu": "1000m"}
+    assert out["spec"]["containers"][0]["resources"]["limits"] == {"cpu": "1"}
+
+
+def test_null_in_lists_and_maps_is_a_zero_value() -> None:
+    assert decoded("v1", "ConfigMap", data={"a": None})["data"] == {"a": ""}
+    assert decode.decode(schema_of("v1", "Pod"), pod(containers=[None])).tree["spec"]["containers"] == [
+        {"name": "", "resources": {}}
+    ]
+
+
+def test_unknown_fields_are_dropped_and_named() -> None:
+    tree = pod(containers=[{"name": "c"}, {"name": "d", "nope": {"a": 1}}], foo=1)
+    found = decode.decode(schema_of("v1", "Pod"), tree | {"bar": []})
+    assert found.unknown == ["spec.containers[1].nope", "spec.foo", "bar"]
+    assert "foo" not in found.tree["spec"]
+    assert decode.strict_decoding_error(found.unknown[1:2], ["spec.x"]) == (
+        'strict decoding error: duplicate field "spec.x", unknown field "spec.foo"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        (pod(hostUsers="x"), "json: cannot unmarshal string into Go struct field PodSpec.spec.hostUsers of type bool"),
+        (
+            pod(containers=[{"workingDir": 5}]),
+            "json: cannot unmarshal number into Go struct field Container.spec.containers.workingDir of type string",
+        ),
+        (
+            pod(containers={}),
+            "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type []v1.Container",
+        ),
+        (
+            pod(priority=1.5),
+            "json: cannot unmarshal number 1.5 into Go struct field PodSpec.spec.priority of type int32",
+        ),
+        (
+            pod(priority=2**31),
+            "json: cannot unmarshal number 2147483648 into Go struct field PodSpec.spec.priority of type int32",
+        ),
+        (pod(priority=True), "json: cannot unmarshal bool into Go struct field PodSpec.spec.priority of type int32"),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"labels": "x"}},
+            "json: cannot unmarshal string into Go struct field ObjectMeta.metadata.labels of type map[string]string",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap", "data": {"k": 1}},
+            "json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
+        ),
+        ({"apiVersion": "v1", "kind": "ConfigMap", "binaryData": {"k": "!"}}, "illegal base64 data at input byte 0"),
+        (
+            pod(containers=[{"resources": {"limits": {"cpu": "ten"}}}]),
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"creationTimestamp": "yesterday"}},
+            'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
+        ),
+    ],
+)
+def test_what_does_not_fit(tree: dict[str, Any], message: str) -> None:
+    assert refused(tree) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "offset"),
+    [
+        ("YQ==", None), ("", None), ("YW\nJj", None), ("!", 0), ("not base64!", 3), ("YQ=", 3), ("YQ", 0), ("YWJjY", 4),
+        ("YQ==x", 4), ("=", 0), ("YQ=x", 2),
+    ],
+)  # fmt: skip
+def test_where_base64_stops(text: str, offset: int | None) -> None:
+    assert decode.illegal_base64(text) == offset
+
+
+@given(st.binary(max_size=40))
+def test_base64_is_canonical(raw: bytes) -> None:
+    text = b64encode(raw).decode()
+    assert canonical_base64(text) == text
+    assert b64decode(canonical_base64(text[:3] + "\n" + text[3:])) == raw
+
+
+def test_duplicate_fields_are_named_once_each() -> None:
+    text = '{"a":1,"b":{"c":1,"c":2,"c":3},"l":[{},{"x":1,"x":2}],"a":3}'
+    assert decode.duplicate_fields(text) == ["b.c", "l[1].x", "a"]
+    assert decode.duplicate_fields('{"a":{"b":1},"c":{"b":1}}') == []

@@ -11,13 +11,20 @@ from pybernetes.telemetry.metrics import Registry as Metrics
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.admission import Admission
+    from pybernetes.apiserver.allocators.allocators import Allocators
+    from pybernetes.apiserver.kubelets.kubelets import Kubelets
     from pybernetes.apiserver.options import Options
     from pybernetes.apiserver.registry.registry import Registry
+    from pybernetes.apiserver.stages.security import Security
 
 
 @dataclass(slots=True)
 class Services:
-    """`registry` serves the objects, `scope` owns background tasks for the life of the server."""
+    """`registry` serves the objects, `scope` owns background tasks for the life of the server.
+
+    `security` answers who asks and what they may, `allocators` hand out service addresses and node ports,
+    `kubelets` are the way to the nodes.
+    """
 
     options: Options
     clock: Clock
@@ -25,3 +32,6 @@ class Services:
     metrics: Metrics
     registry: Registry
     admission: Admission
+    security: Security
+    allocators: Allocators
+    kubelets: Kubelets

@@ -1,0 +1,109 @@
+"""Service addresses: each is an IPAddress object, whose creation is what takes the address, on any server of the cluster."""
+
+import ipaddress
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from pybernetes.api import scheme
+from pybernetes.api.errors import StatusError, is_already_exists, is_not_found
+from pybernetes.apiserver.allocators.ranges import Network, Range, address_range
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.registry.registry import Registry
+
+log = logging.getLogger(__name__)
+FAMILY_LABEL = "ipaddress.kubernetes.io/ip-family"
+MANAGED_BY_LABEL = "ipaddress.kubernetes.io/managed-by"
+MANAGER = "ipallocator.k8s.io"
+
+
+class AllocationError(Exception):
+    """The address or port cannot be had; the text is upstream's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The service that an address is for."""
+
+    namespace: str
+    name: str
+
+
+class Addresses:
+    """Addresses of the service ranges, one range per family."""
+
+    def __init__(self, networks: Sequence[Network], registry: Registry, random: Random) -> None:
+        self._ranges: dict[str, tuple[Network, Range]] = {
+            f"IPv{network.version}": (network, address_range(network)) for network in networks
+        }
+        self._registry = registry
+        self._random = random
+
+    @property
+    def families(self) -> list[str]:
+        """The families that the cluster has, its own first."""
+        return list(self._ranges)
+
+    async def take(self, address: str, owner: Owner, *, dry_run: bool) -> None:
+        """Take this very address. Raises AllocationError."""
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError as error:
+            raise AllocationError(f"failed to allocate IP {address}: {error}") from error
+        network, numbers = self._ranges.get(f"IPv{parsed.version}", (None, None))
+        if network is None or numbers is None or int(parsed) not in numbers:
+            raise AllocationError(
+                f"failed to allocate IP {address}: the provided network does not match the current range"
+            )
+        if not await self._create(str(parsed), owner, dry_run=dry_run):
+            raise AllocationError(f"failed to allocate IP {address}: provided IP is already allocated")
+
+    async def take_next(self, family: str, owner: Owner, *, dry_run: bool) -> str:
+        """Take some free address. Raises AllocationError."""
+        if family not in self._ranges:
+            raise AllocationError(f"IP family {family} is not configured on this cluster")
+        network, numbers = self._ranges[family]
+        for number in numbers.candidates(self._random):
+            address = str(ipaddress.IPv4Address(number) if network.version == 4 else ipaddress.IPv6Address(number))
+            if await self._create(address, owner, dry_run=dry_run):
+                return address
+        raise AllocationError("failed to allocate a serviceIP: range is full")
+
+    async def release(self, address: str) -> None:
+        """Give an address back. Safe to repeat."""
+        try:
+            await self._registry.delete(_resource(), address)
+        except StatusError as error:
+            if not is_not_found(error):
+                log.warning("address not released address=%s err=%s", address, error)
+
+    async def _create(self, address: str, owner: Owner, *, dry_run: bool) -> bool:
+        """Whether the address was free, and now is the owner's."""
+        if self._registry.get(_resource(), address) is not None:
+            return False
+        if dry_run:
+            return True
+        try:
+            await self._registry.create(_resource(), _ip_address(address, owner))
+        except StatusError as error:
+            if is_already_exists(error):
+                return False
+            raise
+        return True
+
+
+def _resource() -> scheme.Resource:
+    found = scheme.by_plural("networking.k8s.io", "v1", "ipaddresses")
+    assert found is not None
+    return found
+
+
+def _ip_address(address: str, owner: Owner) -> Tree:
+    family = f"IPv{ipaddress.ip_address(address).version}"
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "IPAddress",
+        "metadata": {"name": address, "labels": {FAMILY_LABEL: family, MANAGED_BY_LABEL: MANAGER}},
+        "spec": {"parentRef": {"resource": "services", "namespace": owner.namespace, "name": owner.name}},
+    }

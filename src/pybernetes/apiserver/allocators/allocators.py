@@ -1,0 +1,40 @@
+"""The allocators of one server."""
+
+import ipaddress
+from dataclasses import dataclass
+from random import Random, SystemRandom
+
+from pybernetes.api import scheme
+from pybernetes.apiserver.allocators.addresses import Addresses
+from pybernetes.apiserver.allocators.node_ports import NodePorts
+from pybernetes.apiserver.allocators.ranges import Network, port_range
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.options import Options
+from pybernetes.apiserver.registry.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Allocators:
+    """What services share; see each."""
+
+    addresses: Addresses
+    node_ports: NodePorts
+
+
+def service_networks(options: Options) -> list[Network]:
+    """The networks of `--service-cluster-ip-range`, the cluster's own family first. Raises ValueError."""
+    return [ipaddress.ip_network(text.strip()) for text in options.service_cluster_ip_range.split(",")]
+
+
+def make_allocators(options: Options, registry: Registry, random: Random | None = None) -> Allocators:
+    """Follow the services from now on. Raises ValueError for malformed ranges."""
+    chosen = random or SystemRandom()
+    node_ports = NodePorts(port_range(options.service_node_port_range), chosen)
+
+    def on_change(old: Item | None, new: Item | None) -> None:
+        node_ports.change(old.tree if old else None, new.tree if new else None)
+
+    services = scheme.by_plural("", "v1", "services")
+    assert services is not None
+    registry.subscribe(services, on_change)
+    return Allocators(Addresses(service_networks(options), registry, chosen), node_ports)

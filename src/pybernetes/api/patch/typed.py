@@ -78,16 +78,16 @@ def is_granular(schema: Schema, value: Value) -> bool:
 def field_set(schema: Schema, value: Json) -> FieldSet:
     """The fields that a configuration states: leaves, list elements, map entries, and what is empty or null.
 
-    The value must have passed `validate.check`.
+    Elements of lists that cannot be told apart are left out: a configuration must have passed `check.errors`.
     """
     out: FieldSet = {}
     if not value or not is_granular(schema, value):
         return out
     if isinstance(value, list):
         items = schema.items
-        for item in value:
+        for element, item in elements(schema, value):
             below = field_set(items, item) if items is not None else {}
-            out[element_of(schema, item)] = {**_SELF, **below} if below else MEMBER
+            out[element] = {**_SELF, **below} if below else MEMBER
     elif isinstance(value, dict):
         properties = schema.properties
         for name, held in value.items():

@@ -1,0 +1,266 @@
+"""Server-side apply and the tracking of who owns which field (KEP-555).
+
+    manager = FieldManager(schema, resource.api_version, resource.kind, subresource, reset_fields(...))
+    new = manager.update(live, new, "kubectl-edit", now)              # create, update, and all other patches
+    new = manager.apply(live, configuration, "argo", False, now)      # application/apply-patch+yaml
+    new = keep_times(live, new)                                       # after admission, before comparing with live
+
+Both run before admission and before a kind's strategy fills in more, since what these set is owned by nobody.
+`now` is RFC 3339 in UTC with seconds. Objects are JSON trees, normalised for their kind; none is changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from pybernetes.api import errors
+from pybernetes.api.patch import check, last_applied
+from pybernetes.api.patch.fields import FieldSet, closed, difference, intersection, of_paths, paths, union, without
+from pybernetes.api.patch.managed_fields import (
+    APPLY,
+    UPDATE,
+    Entry,
+    ManagedFieldsError,
+    ManagerKey,
+    Managers,
+    cap,
+    decode,
+    encode,
+    is_reset,
+)
+from pybernetes.api.patch.structure import merge, remove
+from pybernetes.api.patch.typed import compare, field_set
+from pybernetes.api.schema import Json, Schema
+
+Tree: TypeAlias = "dict[str, Json]"
+
+BEFORE_FIRST_APPLY: Final = "before-first-apply"
+
+_STRIPPED: Final = of_paths(
+    "apiVersion",
+    "kind",
+    "metadata",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.creationTimestamp",
+    "metadata.selfLink",
+    "metadata.uid",
+    "metadata.clusterName",
+    "metadata.generation",
+    "metadata.managedFields",
+    "metadata.resourceVersion",
+)
+"""What every object has and nobody owns."""
+
+
+class Conflicts(Exception):
+    """Fields of an applied configuration that other managers own."""
+
+    def __init__(self, fields: Mapping[ManagerKey, tuple[Entry, FieldSet]]) -> None:
+        super().__init__("fields of other managers")
+        self.fields = fields
+
+    def status(self) -> errors.StatusError:
+        """The error as the client sees it: one cause for each manager and field."""
+        causes: list[dict[str, str]] = []
+        lines: list[str] = []
+        for key in sorted(self.fields):
+            entry, fields = self.fields[key]
+            lines.append(f"conflicts with {entry.describe()}:")
+            for path in paths(fields):
+                message = f"conflict with {entry.describe()}"
+                causes.append({"reason": "FieldManagerConflict", "message": message, "field": path})
+                lines.append(f"- {path}")
+        if len(causes) == 1:
+            return errors.apply_conflict(
+                causes, f"Apply failed with 1 conflict: {causes[0]['message']}: {causes[0]['field']}"
+            )
+        return errors.apply_conflict(causes, f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class FieldManager:
+    """Keeps `metadata.managedFields` of one kind at one version, for the object or one of its subresources.
+
+    `reset` are the fields that the endpoint ignores in requests (`reset_fields`): writing them makes no owner.
+    """
+
+    schema: Schema
+    api_version: str
+    kind: str
+    subresource: str = ""
+    reset: FieldSet = field(default_factory=dict)
+
+    def update(self, live: Tree | None, new: Tree, manager: str, now: str) -> Tree:
+        """`new` with managedFields that give the manager every field that differs from `live` (None: a create).
+
+        A request may itself send managedFields: an empty list resets them; others replace the live ones if they can
+        be read, except through a subresource.
+        """
+        live = live or {}
+        managers = self._managers_of(live, new)
+        old, new = _bare(live), _bare(new)
+        return _with_managers(new, self._track(old, new, managers, manager, now))
+
+    def apply(self, live: Tree | None, config: Tree, manager: str, force: bool, now: str) -> Tree:
+        """The live object (None: a create) with the configuration applied, its fields owned by the manager.
+
+        Fields that the manager applied before and does not state any more go, unless others own them. The result is
+        not defaulted; it equals `live` in all but managedFields if the configuration changed nothing.
+        Raises `StatusError`: 409 with a cause per field that another manager holds, 400 and 500 in upstream's words.
+        """
+        self._check_type(config)
+        live = live or {}
+        try:
+            managers = decode(_entries(live))
+        except ManagedFieldsError as error:
+            raise errors.unexpected(f"failed to decode managed fields: {error}") from error
+        old = _bare(live)
+        if not managers:
+            managers = self._track({}, old, {}, BEFORE_FIRST_APPLY, now)
+        try:
+            return self._applied(old, config, managers, manager, force, now)
+        except Conflicts as conflicts:
+            if manager != last_applied.MANAGER:
+                raise conflicts.status() from None
+            left = self._without_client_side(conflicts, old)
+            if left.fields:
+                raise left.status() from None
+        return self._applied(old, config, managers, manager, True, now)
+
+    # -- the steps
+
+    def _managers_of(self, live: Tree, new: Tree) -> Managers:
+        if not self.subresource:
+            sent = _entries(new)
+            if is_reset(sent):
+                return {}
+            try:
+                if managers := decode(sent):
+                    return managers
+            except ManagedFieldsError:
+                pass  # a client that cannot write them keeps what there is
+        try:
+            return decode(_entries(live))
+        except ManagedFieldsError:
+            return {}
+
+    def _track(self, old: Tree, new: Tree, managers: Managers, manager: str, now: str) -> Managers:
+        changed = compare(self.schema, old, new)
+        if changed.is_empty:
+            return managers
+        taken = without(union(changed.modified, changed.added), self.reset)
+        removed = without(changed.removed, self.reset)
+        out = _release(managers, taken, removed)
+        own = difference(taken, _STRIPPED)
+        if own:
+            entry = Entry(manager or "unknown", UPDATE, self.api_version, self.subresource, own, now)
+            before = out.get(entry.key)
+            out[entry.key] = entry if before is None else entry.with_fields(union(own, before.fields))
+        return cap(out)
+
+    def _check_type(self, config: Tree) -> None:
+        version, kind = config.get("apiVersion") or "", config.get("kind") or ""
+        if (version, kind) != (self.api_version, self.kind):
+            raise errors.bad_request(f"invalid object type: {_group_version_kind(str(version), str(kind))}")
+        if _entries(config) is not None:
+            raise errors.bad_request("metadata.managedFields must be nil")
+        if wrong := check.errors(self.schema, config):
+            meta = config.get("metadata")
+            meta = meta if isinstance(meta, dict) else {}
+            name = f"{meta.get('namespace') or ''}/{meta.get('name') or ''}"
+            what = f"({name}; {_group_version_kind(self.api_version, self.kind)})"
+            raise errors.unexpected(f"failed to create typed patch object {what}: {wrong}")
+
+    def _applied(self, live: Tree, config: Tree, managers: Managers, manager: str, force: bool, now: str) -> Tree:
+        stated = difference(without(field_set(self.schema, config), self.reset), _STRIPPED)
+        entry = Entry(manager, APPLY, self.api_version, self.subresource, stated)
+        last = managers.get(entry.key)
+        if last is not None:
+            entry = Entry(manager, APPLY, self.api_version, self.subresource, stated, last.time)
+        merged = merge(self.schema, live, config)
+        claimed = {**managers, entry.key: entry}
+        if last is not None:
+            merged = self._prune(merged, claimed, last.fields)
+        new = merged if isinstance(merged, dict) else {}
+        claimed = self._resolve(live, new, claimed, entry, force)
+        if new != live and entry.key in claimed:
+            claimed[entry.key] = Entry(manager, APPLY, self.api_version, self.subresource, stated, now)
+        if manager == last_applied.MANAGER:
+            new = last_applied.synced(new, config)
+        return _with_managers(new, claimed)
+
+    def _resolve(self, live: Tree, new: Tree, managers: Managers, own: Entry, force: bool) -> Managers:
+        """What others keep when `own` is applied; raises `Conflicts` if they would lose fields and it is not forced."""
+        changed = compare(self.schema, live, new)
+        taken = without(union(changed.modified, changed.added), self.reset)
+        others = {key: entry for key, entry in managers.items() if key != own.key}
+        if not force:
+            found = {
+                key: (entry, shared) for key, entry in others.items() if (shared := intersection(entry.fields, taken))
+            }
+            if found:
+                raise Conflicts(found)
+        out = _release(others, taken, without(changed.removed, self.reset))
+        if own.fields:
+            out[own.key] = own
+        return out
+
+    def _prune(self, merged: Json, managers: Managers, last: FieldSet) -> Json:
+        """The merged object without what the manager applied before and neither it nor anyone else claims now."""
+        claimed: FieldSet = {}
+        for entry in managers.values():
+            claimed = union(claimed, entry.fields)
+        if not difference(last, claimed):
+            return merged
+        schema = self.schema
+        last, claimed = closed(last, schema), closed(claimed, schema)
+        whole = closed(field_set(schema, merged), schema)
+        kept = union(closed(field_set(schema, remove(schema, merged, last)), schema), claimed)
+        pruned = remove(schema, merged, difference(whole, kept))
+        gone = difference(whole, closed(field_set(schema, pruned), schema))
+        return remove(schema, merged, intersection(gone, last))
+
+    def _without_client_side(self, conflicts: Conflicts, live: Tree) -> Conflicts:
+        """The conflicts that remain once fields that `kubectl apply` set from the client count as kubectl's own."""
+        owned = last_applied.owned(self.schema, live, self.api_version)
+        left = {key: (entry, difference(fields, owned)) for key, (entry, fields) in conflicts.fields.items()}
+        return Conflicts({key: found for key, found in left.items() if found[1]})
+
+
+def _release(managers: Managers, taken: FieldSet, removed: FieldSet) -> Managers:
+    """The managers without fields that another one set or that are gone; who has none left is dropped."""
+    out: Managers = {}
+    for key, entry in managers.items():
+        fields = difference(difference(entry.fields, taken), removed)
+        if fields:
+            out[key] = entry if fields == entry.fields else entry.with_fields(fields)
+    return out
+
+
+def _entries(tree: Tree) -> Json:
+    meta = tree.get("metadata")
+    return meta.get("managedFields") if isinstance(meta, dict) else None
+
+
+def _bare(tree: Tree) -> Tree:
+    """The object without managedFields."""
+    meta = tree.get("metadata")
+    if not isinstance(meta, dict) or "managedFields" not in meta:
+        return tree
+    return {**tree, "metadata": {key: value for key, value in meta.items() if key != "managedFields"}}
+
+
+def _with_managers(tree: Tree, managers: Managers) -> Tree:
+    entries = encode(managers)
+    if not entries:
+        return tree
+    meta = tree.get("metadata")
+    return {**tree, "metadata": {**(meta if isinstance(meta, dict) else {}), "managedFields": entries}}
+
+
+def _group_version_kind(api_version: str, kind: str) -> str:
+    """As Go prints it: apps/v1, Kind=Deployment; /v1, Kind=Pod."""
+    return f"{api_version if '/' in api_version else '/' + api_version}, Kind={kind}"

@@ -1,0 +1,187 @@
+"""JSON patch (RFC 6902) as the API server runs it: negative indices count from the end, sizes are bounded."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import msgspec
+
+from pybernetes.api import errors
+from pybernetes.api.schema import Json
+
+MAX_OPERATIONS: Final = 10_000
+MAX_COPY_BYTES: Final = 3 * 1024 * 1024
+"""Sum of what `copy` operations may duplicate; the same as the limit of a request body."""
+
+_KINDS: Final = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+Parent: TypeAlias = "dict[str, Json] | list[Json]"
+
+
+class JSONPatchError(ValueError):
+    """An operation that cannot be carried out."""
+
+
+def json_patch(document: Json, operations: Json) -> Json:
+    """The document after all operations, which happen together or not at all; `document` is left as it was.
+
+    Raises `StatusError`: 400 for what is no list of operations, 413 for too many, 422 for one that does not apply.
+    """
+    listed = _checked(operations)
+    if len(listed) > MAX_OPERATIONS:
+        raise errors.request_entity_too_large(
+            f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(listed)}"
+        )
+    work = _Work(copy.deepcopy(document))
+    try:
+        for operation in listed:
+            work.run(operation)
+    except JSONPatchError as error:
+        raise errors.StatusError(
+            422, "Invalid", "the server rejected our request due to an error in our request", {}
+        ) from error
+    return work.document
+
+
+def _checked(operations: Json) -> list[dict[str, Json]]:
+    if operations is None:
+        return []
+    if not isinstance(operations, list):
+        kind = _KINDS[type(operations)]
+        raise errors.bad_request(f"json: cannot unmarshal {kind} into Go value of type jsonpatch.Patch")
+    listed: list[dict[str, Json]] = []
+    for operation in operations:
+        if operation is not None and not isinstance(operation, dict):
+            kind = _KINDS[type(operation)]
+            raise errors.bad_request(f"json: cannot unmarshal {kind} into Go value of type jsonpatch.Operation")
+        listed.append(operation or {})
+    return listed
+
+
+@dataclass(slots=True)
+class _Work:
+    """The document between operations. It owns all its parts and changes them in place."""
+
+    document: Json
+    copied: int = 0
+
+    def run(self, operation: Mapping[str, Json]) -> None:
+        handler = _OPERATIONS.get(str(operation.get("op")))
+        if handler is None:
+            raise JSONPatchError(f"unexpected kind: {operation.get('op')}")
+        handler(self, operation)
+
+    def add(self, operation: Mapping[str, Json]) -> None:
+        parent, key = self._target(operation)
+        _insert(parent, key, copy.deepcopy(operation.get("value")))
+
+    def remove(self, operation: Mapping[str, Json]) -> None:
+        parent, key = self._target(operation)
+        _take(parent, key)
+
+    def replace(self, operation: Mapping[str, Json]) -> None:
+        value = copy.deepcopy(operation.get("value"))
+        if operation.get("path") == "":
+            if not isinstance(value, (dict, list)):
+                raise JSONPatchError("replace operation value must be object or array")
+            self.document = value
+            return
+        parent, key = self._target(operation)
+        _get(parent, key)
+        if isinstance(parent, dict):
+            parent[key] = value
+        else:
+            parent[_index(key, len(parent))] = value
+
+    def move(self, operation: Mapping[str, Json]) -> None:
+        parent, key = self._target(operation, "from")
+        value = _take(parent, key)
+        parent, key = self._target(operation)
+        _insert(parent, key, value)
+
+    def copy(self, operation: Mapping[str, Json]) -> None:
+        parent, key = self._target(operation, "from")
+        value = copy.deepcopy(_get(parent, key))
+        self.copied += len(msgspec.json.encode(value))
+        if self.copied > MAX_COPY_BYTES:
+            raise JSONPatchError(f"the accumulated size of copies is limited to {MAX_COPY_BYTES}")
+        parent, key = self._target(operation)
+        _insert(parent, key, value)
+
+    def test(self, operation: Mapping[str, Json]) -> None:
+        parent, key = self._target(operation)
+        if not _equal(_get(parent, key), operation.get("value")):
+            raise JSONPatchError(f"testing value {operation.get('path')} failed")
+
+    def _target(self, operation: Mapping[str, Json], field: str = "path") -> tuple[Parent, str]:
+        """The container that a pointer's last token lies in, and the token."""
+        pointer = operation.get(field)
+        if not isinstance(pointer, str) or "/" not in pointer:
+            raise JSONPatchError(f"{operation.get('op')} operation: no target at {pointer!r}")
+        *way, key = (token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
+        node = self.document
+        for token in way:
+            if not isinstance(node, (dict, list)):
+                raise JSONPatchError(f"doc is missing path: {pointer}")
+            node = _get(node, token)
+        if not isinstance(node, (dict, list)):
+            raise JSONPatchError(f"doc is missing path: {pointer}")
+        return node, key
+
+
+_OPERATIONS: Final[Mapping[str, Callable[[_Work, Mapping[str, Json]], None]]] = {
+    "add": _Work.add,
+    "remove": _Work.remove,
+    "replace": _Work.replace,
+    "move": _Work.move,
+    "copy": _Work.copy,
+    "test": _Work.test,
+}
+
+
+def _index(token: str, length: int) -> int:
+    """The place that a token names among `length` ones."""
+    try:
+        index = int(token)
+    except ValueError as error:
+        raise JSONPatchError(f"no array index: {token}") from error
+    if not -length <= index < length:
+        raise JSONPatchError(f"unable to access invalid index: {index}")
+    return index if index >= 0 else index + length
+
+
+def _get(parent: Parent, key: str) -> Json:
+    if isinstance(parent, list):
+        return parent[_index(key, len(parent))]
+    if key not in parent:
+        raise JSONPatchError(f"unable to get nonexistent key: {key}")
+    return parent[key]
+
+
+def _take(parent: Parent, key: str) -> Json:
+    value = _get(parent, key)
+    if isinstance(parent, list):
+        del parent[_index(key, len(parent))]
+    else:
+        del parent[key]
+    return value
+
+
+def _insert(parent: Parent, key: str, value: Json) -> None:
+    if isinstance(parent, dict):
+        parent[key] = value
+    elif key == "-":
+        parent.append(value)
+    else:
+        parent.insert(_index(key, len(parent) + 1), value)
+
+
+def _equal(a: Json, b: Json) -> bool:
+    """Equality of JSON texts: 1 is neither 1.0 nor true."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_equal(value, b[name]) for name, value in a.items())
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(_equal(x, y) for x, y in zip(a, b, strict=True))
+    return type(a) is type(b) and a == b

@@ -1,0 +1,101 @@
+"""The order of a list after a strategic merge, and the tests of what can be ordered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from pybernetes.api import errors
+from pybernetes.api.patch import go_text
+from pybernetes.api.schema import Json
+
+Map: TypeAlias = "dict[str, Json]"
+
+
+def check_elements(*lists: Sequence[Json]) -> None:
+    """All elements are maps, or all are scalars of one type; lists of lists cannot be merged."""
+    first: Json = None
+    for element in (element for elements in lists for element in elements):
+        if isinstance(element, list):
+            raise errors.StatusError(
+                422, "Invalid", "the server rejected our request due to an error in our request", {}
+            )
+        if first is None:
+            first = element
+        elif type(first) is not type(element):
+            dump = go_text.plain([list(elements) for elements in lists])
+            raise errors.unexpected(f"list element types are not identical: {dump}")
+
+
+def maps(elements: Sequence[Json]) -> list[Map]:
+    return [element for element in elements if isinstance(element, dict)]
+
+
+def key_of(element: Map, key: str) -> Json:
+    """The merge key's value; raises `StatusError` if the element has none."""
+    if key not in element:
+        raise errors.unexpected(f"map: {go_text.plain(element)} does not contain declared merge key: {key}")
+    return element[key]
+
+
+def token(value: Json) -> str:
+    """What a value is compared by: its JSON, in which 1 is neither "1" nor true."""
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def identity(element: Json, key: str) -> str:
+    """What tells an element of a list from the others: its merge key, or itself in a list that has none."""
+    if not key:
+        return token(element)
+    return token(element[key]) if isinstance(element, dict) and key in element else ""
+
+
+def places(elements: Sequence[Json], key: str) -> dict[str, int]:
+    """Where each element comes first."""
+    found: dict[str, int] = {}
+    for place, element in enumerate(elements):
+        found.setdefault(identity(element, key), place)
+    return found
+
+
+def arranged(merged: Sequence[Json], order: Sequence[Json], had: Sequence[Json], key: str) -> list[Json]:
+    """Elements that `order` names in its order; others in the order they had, before those that they stood before."""
+    if key:
+        for element in (*merged, *order):
+            key_of(element if isinstance(element, dict) else {}, key)
+    wanted, before = places(order, key), places(had, key)
+    named: list[tuple[int, int, Json]] = []
+    others: list[tuple[int, Json]] = []
+    for element in merged:
+        own = identity(element, key)
+        if own in wanted:
+            named.append((wanted[own], before.get(own, -1), element))
+        else:
+            others.append((before.get(own, -1), element))
+    named.sort(key=lambda entry: entry[0])
+    others.sort(key=lambda entry: entry[0], reverse=True)
+    out: list[Json] = []
+    for _, stood, element in named:
+        while others and 0 <= others[-1][0] < stood:
+            out.append(others.pop()[1])
+        out.append(element)
+    return out + [element for _, element in reversed(others)]
+
+
+def check_order(patch: Sequence[Json], order: Sequence[Json], key: str) -> None:
+    """The patch's elements, deletions aside, come in this order; raises `StatusError` if not."""
+    if not patch or not order:
+        return
+    kept = [e for e in patch if not (isinstance(e, dict) and e.get("$patch") == "delete")] if key else patch
+    left = iter(order)
+    for element in kept:
+        if key:
+            key_of(element if isinstance(element, dict) else {}, key)
+        own = identity(element, key)
+        if not any(identity(wanted, key) == own for wanted in left):
+            raise errors.unexpected(
+                f"The order in patch list:\n{go_text.plain(list(patch))}\n"
+                f" doesn't match $setElementOrder list:\n{go_text.plain(list(order))}\n"
+            )

@@ -67,7 +67,7 @@ def _format(message: str, pattern: str, *examples: str, limit: int = 0) -> Check
     return check
 
 
-dns1123_label: Final = _format(
+_dns1123_label: Final = _format(
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
     "and must start and end with an alphanumeric character",
     _LABEL, "my-name", "123-abc", limit=DNS1123_LABEL_MAX,
@@ -128,6 +128,15 @@ def qualified_name(value: str) -> tuple[str, ...]:
         found.append("name part must be non-empty")
     found += (f"name part {complaint}" for complaint in _qualified_part(name))
     return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def dns1123_label(value: str) -> tuple[str, ...]:
+    """A name of one part, as of containers, volumes and namespaces."""
+    found = _dns1123_label(value)
+    if found and "." in value and not dns1123_subdomain(value):
+        return (*found[:-1], "must not contain dots")
+    return found
 
 
 def config_map_key(value: str) -> tuple[str, ...]:

@@ -22,9 +22,8 @@ def milli(*names: str) -> Default:
 
     def default(tree: Tree) -> None:
         for name in names:
-            amounts = tree.get(name)
-            for resource in amounts or ():
-                text = amounts[resource]
+            amounts = tree.get(name) or {}
+            for resource, text in amounts.items():
                 # In canonical form only these suffixes stand for less than a thousandth.
                 if text[-1] in "nu" or "e-" in text:
                     amounts[resource] = _to_milli(text)

@@ -1,0 +1,47 @@
+# The two commands of the README: make start, make test. CI runs `make lint test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+.PHONY: start stop delete test lint bench tools clean
+
+$(BIN)/p8s: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/dev: pyproject.toml $(BIN)/p8s
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+start: $(BIN)/p8s
+	$(SUDO) $(BIN)/p8s start
+
+stop: $(BIN)/p8s
+	$(SUDO) $(BIN)/p8s stop
+
+delete: $(BIN)/p8s
+	$(SUDO) $(BIN)/p8s delete
+
+tools: $(VENV)/dev
+	$(SUDO) tools/install_test_packages.sh
+	$(BIN)/python tools/fetch_kubectl.py .tools/bin
+
+# Pure tests first: they tell of a mistake within seconds. The others need root.
+test: tools
+	$(SUDO) env PATH="$(PATH)" $(BIN)/python -m pytest tests
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check src tests tools bench
+	$(BIN)/ruff format --check src tests tools bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/generate_types.py --check
+
+bench: tools
+	$(SUDO) env PATH="$(PATH)" $(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) .tools dist build

@@ -1,0 +1,91 @@
+"""Runs the controllers of a process: all, or those that `--controllers` names."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from pybernetes.aio.clock import Clock, SystemClock
+from pybernetes.aio.tasks import keep_running, open_scope
+from pybernetes.client.config import Config
+from pybernetes.client.election import Timing, run_leader_election
+from pybernetes.client.events import EventRecorder
+from pybernetes.client.informer import Informers
+from pybernetes.client.rest import connect
+from pybernetes.controllers.context import Context, Runnable
+from pybernetes.controllers.deployment.controller import DeploymentController
+from pybernetes.controllers.options import Options
+from pybernetes.controllers.replicaset.controller import ReplicaSetController
+
+log = logging.getLogger(__name__)
+
+USER_AGENT = "kube-controller-manager"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A controller by the name that `--controllers` knows it by."""
+
+    name: str
+    make: Callable[[Context], Runnable]
+    by_default: bool = True
+
+
+CONTROLLERS = (
+    Entry("deployment-controller", DeploymentController),
+    Entry("replicaset-controller", ReplicaSetController),
+)
+
+
+async def run(options: Options, informers: Informers | None = None, clock: Clock | None = None) -> None:
+    """Run the controllers until cancelled; with `informers` (kept running by the caller) share those.
+
+    Raises ConfigError for an unusable kubeconfig, LeadershipLostError when another process took over.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        if informers is None:
+            config = Config.from_kubeconfig(options.kubeconfig, options.context)
+            client = await stack.enter_async_context(connect(config, user_agent=USER_AGENT, clock=clock))
+            informers = Informers(client, clock)
+            await stack.enter_async_context(informers.running())
+        context = Context(informers.client, informers, options, clock, random.Random())
+        if options.leader_elect:
+            await _run_elected(context)
+        else:
+            await run_controllers(context)
+
+
+async def _run_elected(context: Context) -> None:
+    options = context.options
+    timing = Timing(
+        int(options.leader_elect_lease_duration), options.leader_elect_renew_deadline, options.leader_elect_retry_period
+    )
+    await run_leader_election(
+        context.client,
+        lease=options.leader_elect_resource_name,
+        namespace=options.leader_elect_resource_namespace,
+        identity=f"{options.identity}_{context.rng.getrandbits(64):016x}",
+        run=lambda: run_controllers(context),
+        timing=timing,
+        clock=context.clock,
+        recorder=EventRecorder(context.client, "kube-controller-manager", options.identity, clock=context.clock),
+    )
+
+
+async def run_controllers(context: Context) -> None:
+    """Make the chosen controllers, wait until the caches are filled, and run them until cancelled.
+
+    The informers have to be running. A controller that fails is started again with back-off.
+    """
+    chosen = [entry for entry in CONTROLLERS if context.options.is_enabled(entry.name, entry.by_default)]
+    made = [(entry.name, entry.make(context)) for entry in chosen]
+    await context.informers.wait_synced()
+    log.info("controllers started count=%d", len(made))
+    async with open_scope("controllers") as scope:
+        tasks = [scope.spawn(keep_running(one.run, name, clock=context.clock), name) for name, one in made]
+        for task in tasks:
+            await task

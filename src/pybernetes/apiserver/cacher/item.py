@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 _decode = msgspec.json.Decoder().decode
 
-METADATA = b'{"metadata":{'
+METADATA: Final = b'{"metadata":{'
 """How every stored object begins, so that its resourceVersion can be put in without decoding it."""
 
 
 class Item:
-    """An object at a revision, immutable. `encoded` is its JSON with resourceVersion, without apiVersion and kind
-    for built-in resources (as it stands in lists)."""
+    """An object at a revision, immutable.
 
-    __slots__ = ("_tree", "create_revision", "encoded", "fields", "key", "revision", "rows", "stored")
+    `encoded` is its JSON with resourceVersion, as it stands in lists: without apiVersion and kind for built-in
+    resources. `fields` (what field selectors ask for) and `forms` (other encodings: rows, partial metadata) are made
+    on first use by those who need them.
+    """
+
+    __slots__ = ("_tree", "create_revision", "encoded", "fields", "forms", "key", "revision")
 
     def __init__(self, key: str, stored: bytes, revision: int, create_revision: int) -> None:
         self.key = key
-        self.stored = stored
         self.revision = revision
         self.create_revision = create_revision
         self.encoded = b'{"metadata":{"resourceVersion":"%d",%b' % (revision, stored[len(METADATA) :])
         self._tree: dict[str, Any] | None = None
         self.fields: dict[str, str] | None = None
-        """Values that field selectors may ask for; made on first use."""
-        self.rows: dict[str, bytes] = {}
-        """Other encodings of the object (table rows, partial metadata) by what they are for; made on first use."""
+        self.forms: dict[object, bytes] | None = None
 
     @property
     def tree(self) -> dict[str, Any]:
@@ -37,6 +38,11 @@ class Item:
         if self._tree is None:
             self._tree = _decode(self.encoded)
         return self._tree
+
+    def at(self, revision: int) -> Item:
+        """The same object under another resourceVersion: how a deletion shows it."""
+        rest = self.encoded[self.encoded.index(b'",') + 2 :]
+        return Item(self.key, METADATA + rest, revision, self.create_revision)
 
     def decode(self) -> dict[str, Any]:
         """The object decoded anew: the caller's own."""
@@ -58,6 +64,28 @@ class Item:
         labels: dict[str, str] = self.tree["metadata"].get("labels") or {}
         return labels
 
+    def form(self, key: object, make: Callable[[Item], bytes]) -> bytes:
+        """Another encoding of the object, made once: `key` says which."""
+        if self.forms is None:
+            self.forms = {}
+        found = self.forms.get(key)
+        if found is None:
+            found = self.forms[key] = make(self)
+        return found
+
 
 Listener: TypeAlias = Callable[[Item | None, Item | None], None]
 """Called with what was before (None: created) and what is now (None: deleted)."""
+
+
+def stored_form(tree: dict[str, Any], *, keep_type: bool) -> bytes:
+    """The bytes to store of an object: metadata first, without resourceVersion.
+
+    Built-in kinds are stored without apiVersion and kind (their lists hold items without), custom ones with.
+    """
+    metadata = {key: value for key, value in tree["metadata"].items() if key != "resourceVersion"}
+    rest = {key: value for key, value in tree.items() if key != "metadata"}
+    if not keep_type:
+        rest.pop("apiVersion", None)
+        rest.pop("kind", None)
+    return msgspec.json.encode({"metadata": metadata, **rest})

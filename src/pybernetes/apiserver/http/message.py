@@ -1,5 +1,6 @@
 """A request and the three kinds of answer: a body, a stream, an upgraded connection."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
@@ -105,8 +106,9 @@ class StreamWriter(Protocol):
         """Wait until the client has taken most of what is queued."""
         ...
 
-    async def wait_closed(self) -> None:
-        """Wait until the client is gone or the server shuts down."""
+    @property
+    def ending(self) -> asyncio.Event:
+        """Set when the stream is to end: the server shuts down, the client is gone, or a writer's user says so."""
         ...
 
 

@@ -1,9 +1,10 @@
 """What a kind may say about itself; the default covers every built-in kind and every custom resource.
 
 The generic store calls the hooks in this order.
-create: `prepare_for_create`, mutating admission, `begin_create`, `validate`, validating admission, commit, `after_create`
-update: `prepare_for_update`, mutating admission, `begin_update`, `validate_update`, validating admission, commit
-delete: validating admission, `check_graceful_delete`, commit (of a mark or of the removal), `after_delete`
+create: mutating admission, `prepare_for_create`, `begin_create`, `validate`, validating admission, commit, `after_create`
+update: mutating admission, `prepare_for_update`, `begin_update`, `validate_update`, validating admission, commit,
+`after_update`; through a part instead: `Part.merge`, mutating admission, `Part.validate`, validating admission, commit
+delete: validating admission, `grace_seconds`, commit (of a mark or of the removal), `after_delete`
 Hooks get objects in the storage version. `new` is the caller's own and may be changed in place; `old` never.
 """
 
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, TypeAlias
 
 from pybernetes.api.field import FieldError
+from pybernetes.api.patch.fields import FieldSet, of_paths
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer
@@ -46,6 +48,9 @@ class Part:
     GET, PUT and PATCH (server-side apply too) work on every part by themselves. The default is `status`.
     """
 
+    is_whole: ClassVar[bool] = True
+    """Clients see the object itself through this part; False: an object of the subresource's own kind."""
+
     def read(self, obj: Tree) -> Tree:
         """What the client sees of the object: the object itself, or an object of another kind such as a Scale."""
         return obj
@@ -75,6 +80,8 @@ class Strategy:
 
     `tracks_generation`: metadata.generation starts at 1 and grows when anything but metadata and status changes.
     `virtual`: creations of the kind are answered by this and never stored (reviews).
+    `returns_deleted`: DELETE answers with the object instead of a Status.
+    `orphans_dependents`: the default of propagationPolicy is Orphan, not Background.
     """
 
     resource: Resource
@@ -84,10 +91,18 @@ class Strategy:
     create_on_update: bool = False
     unconditional_update: bool = True
     tracks_generation: bool = False
+    returns_deleted: bool = False
+    orphans_dependents: bool = False
 
     @property
     def has_status(self) -> bool:
         return "status" in self.resource.subresources
+
+    def reset_fields(self, subresource: str) -> FieldSet:
+        """What a write through the object ("") or a part ignores, as a field set: writing it makes no owner."""
+        if subresource == "status":
+            return of_paths("spec")
+        return of_paths("status") if self.has_status else {}
 
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         """Drop what clients may not set, set what the server decides."""
@@ -130,9 +145,13 @@ class Strategy:
     async def after_delete(self, ctx: RequestContext, old: Tree) -> None:
         """The object is gone: release what it held."""
 
-    def grace_seconds(self, ctx: RequestContext, obj: Tree, requested: int | None) -> int:
-        """The grace period of a deletion; 0 deletes at once. `requested` is the caller's wish."""
+    def ttl_seconds(self, ctx: RequestContext, obj: Tree) -> int:
+        """Seconds until the object deletes itself; 0 for never."""
         return 0
+
+    def grace_seconds(self, ctx: RequestContext, obj: Tree, requested: int | None) -> int | None:
+        """The grace period of a deletion, None for kinds that have none; `requested` is the caller's wish."""
+        return None
 
     def prepare_for_delete(self, ctx: RequestContext, new: Tree) -> None:
         """The object is about to be marked as deleting (`new` has its deletionTimestamp already)."""
@@ -144,10 +163,8 @@ class Strategy:
     selectable: ClassVar[frozenset[str]] = frozenset()
     """The names that `selectable_fields` returns, whatever the object."""
 
-    def to_storage(self, obj: Tree) -> Tree:
-        """An object of the served version in the storage version; the same one where they agree."""
-        return obj
-
-    def from_storage(self, obj: Tree) -> Tree:
-        """The reverse of `to_storage`; never changes `obj`."""
-        return obj
+    def unknown_field(self, name: str) -> str:
+        """The words for a field selector that asks for something else."""
+        if self.selectable:
+            return f"field label not supported: {name}"
+        return f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"'

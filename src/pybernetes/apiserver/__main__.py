@@ -1,0 +1,3 @@
+from pybernetes.apiserver.main import main
+
+main()

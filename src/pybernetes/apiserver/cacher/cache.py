@@ -1,0 +1,179 @@
+"""The objects of one resource in memory, its recent events, and who wants to hear of the next ones."""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from pybernetes.apiserver.cacher.item import Item, Listener
+
+log = logging.getLogger(__name__)
+
+
+class Change:
+    """Something that happened. `item` is the object after it; of a deletion, as last seen, at the deletion's revision.
+
+    `previous` is None for a creation. `frames` are the change's encodings, each made once for all watchers.
+    """
+
+    __slots__ = ("deleted", "frames", "item", "previous", "revision")
+
+    def __init__(self, item: Item, previous: Item | None, revision: int, *, deleted: bool) -> None:
+        self.item = item
+        self.previous = previous
+        self.revision = revision
+        self.deleted = deleted
+        self.frames: dict[object, bytes] = {}
+
+    def frame(self, key: object, make: Callable[[Change], bytes]) -> bytes:
+        """An encoding of the change: `key` says which."""
+        found = self.frames.get(key)
+        if found is None:
+            found = self.frames[key] = make(self)
+        return found
+
+
+class Watcher(Protocol):
+    """Receives the changes of a cache, in order, on the event loop; must not block or raise."""
+
+    def deliver(self, change: Change) -> None: ...
+
+    def stop(self) -> None:
+        """No change will come any more, and some may be lost: the client must list again."""
+        ...
+
+
+class TooOldError(Exception):
+    """The revision is older than the window: `oldest` is the first one that can be watched from."""
+
+    def __init__(self, oldest: int) -> None:
+        super().__init__(f"older than {oldest}")
+        self.oldest = oldest
+
+
+class Cache:
+    """See the module. Items are kept in the order of their keys, `<namespace>/<name>` or `<name>`."""
+
+    def __init__(self, revision: int, window: int) -> None:
+        self._items: dict[str, Item] = {}
+        self._keys: list[str] = []
+        self._window: deque[Change] = deque(maxlen=window)
+        self._since = revision
+        self._watchers: dict[Watcher, None] = {}
+        self._listeners: list[Listener] = []
+        self.changed = revision
+        """Revision of the latest change of this resource."""
+
+    def load(self, items: list[Item]) -> None:
+        """Take the first list; before any change."""
+        self._items.update((item.key, item) for item in items)
+        self._keys = sorted(self._items)
+
+    # Reading.
+
+    def get(self, key: str) -> Item | None:
+        return self._items.get(key)
+
+    def select(self, prefix: str = "", after: str = "") -> list[Item]:
+        """Items whose key has the prefix ("<namespace>/"), in order; only those behind the key `after`, if given."""
+        keys, items = self._keys, self._items
+        if not prefix and not after:
+            return [items[key] for key in keys]
+        start = bisect_right(keys, after) if after else bisect_left(keys, prefix)
+        end = bisect_left(keys, prefix + "\U0010ffff") if prefix else len(keys)
+        return [items[key] for key in keys[start:end]]
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    # Hearing of changes.
+
+    def subscribe(self, listener: Listener) -> None:
+        """Tell the listener of each item there is, then of every change."""
+        self._listeners.append(listener)
+        for item in self.select():
+            listener(None, item)
+
+    def since(self, revision: int) -> list[Change]:
+        """Changes after the revision, in order. Raises TooOldError."""
+        if revision < self._since:
+            raise TooOldError(self._since)
+        window = self._window
+        if not window or window[-1].revision <= revision:
+            return []
+        found: list[Change] = []
+        for change in reversed(window):
+            if change.revision <= revision:
+                break
+            found.append(change)
+        found.reverse()
+        return found
+
+    def watch(self, watcher: Watcher) -> None:
+        """Deliver every change from now on."""
+        self._watchers[watcher] = None
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """Safe to repeat."""
+        self._watchers.pop(watcher, None)
+
+    @property
+    def watchers(self) -> list[Watcher]:
+        return list(self._watchers)
+
+    # What the store tells.
+
+    def put(self, item: Item) -> None:
+        """The store holds this now."""
+        previous = self._items.get(item.key)
+        if previous is None:
+            insort(self._keys, item.key)
+        self._items[item.key] = item
+        self._record(Change(item, previous, item.revision, deleted=False), item)
+
+    def remove(self, key: str, revision: int) -> None:
+        """The store holds this no longer."""
+        previous = self._items.pop(key, None)
+        if previous is None:
+            return
+        del self._keys[bisect_left(self._keys, key)]
+        last = previous.at(revision)
+        self._record(Change(last, previous, revision, deleted=True), None)
+
+    def _record(self, change: Change, now: Item | None) -> None:
+        self.changed = change.revision
+        if len(self._window) == self._window.maxlen:
+            self._since = self._window[0].revision
+        self._window.append(change)
+        for listener in self._listeners:
+            try:
+                listener(change.previous, now)
+            except Exception:
+                log.exception("listener failed key=%s", change.item.key)
+        for watcher in list(self._watchers):
+            watcher.deliver(change)
+
+    def reset(self, items: list[Item], revision: int) -> None:
+        """Take a full list after changes were missed: watches end, listeners hear of the difference."""
+        self.stop()
+        before = self._items
+        self._items = {item.key: item for item in items}
+        self._keys = sorted(self._items)
+        self._window.clear()
+        self._since = self.changed = revision
+        for listener in self._listeners:
+            for key in before.keys() - self._items.keys():
+                listener(before[key], None)
+            for key, item in self._items.items():
+                old = before.get(key)
+                if old is None or old.revision != item.revision:
+                    listener(old, item)
+
+    def stop(self) -> None:
+        """End all watches: changes may have been missed."""
+        for watcher in self.watchers:
+            watcher.stop()
+        self._watchers.clear()

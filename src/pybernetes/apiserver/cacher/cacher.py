@@ -1,0 +1,116 @@
+"""All caches of the server, fed by one watch of the whole store: so that they all stand at the same revision."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from pybernetes.aio.clock import Clock
+from pybernetes.aio.tasks import Scope
+from pybernetes.apiserver.cacher.cache import Cache
+from pybernetes.apiserver.cacher.item import METADATA, Item
+from pybernetes.store.backend import Backend, CompactedError, Event, StoreError
+
+log = logging.getLogger(__name__)
+
+ROOT: Final = b"/registry/"
+_TWO_SEGMENTS: Final = frozenset(("services",))
+
+
+def split_key(key: bytes) -> tuple[str, str]:
+    """A store key's resource part and object part: "/registry/services/specs/a/b" -> ("services/specs", "a/b")."""
+    first, _, rest = key[len(ROOT) :].decode().partition("/")
+    if first in _TWO_SEGMENTS or "." in first:
+        second, _, rest = rest.partition("/")
+        first = f"{first}/{second}"
+    return first, rest
+
+
+class Cacher:
+    """Reads are consistent: a write is acknowledged after `wait` has seen its revision arrive here."""
+
+    def __init__(self, backend: Backend, clock: Clock, *, window: int) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._window = window
+        self._caches: dict[str, Cache] = {}
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self.revision = 0
+        """Every write up to this one is in the caches."""
+
+    def cache(self, prefix: str) -> Cache:
+        """The cache of the objects under `/registry/<prefix>/`."""
+        found = self._caches.get(prefix)
+        if found is None:
+            found = self._caches[prefix] = Cache(self.revision, self._window)
+        return found
+
+    async def start(self, scope: Scope) -> None:
+        """Load everything, then follow the store for as long as the scope lives."""
+        await self._load()
+        scope.spawn(self._follow(), "cacher")
+
+    async def _load(self) -> None:
+        page = await self._backend.range(ROOT)
+        loaded: dict[str, list[Item]] = {}
+        for pair in page.items:
+            prefix, key = split_key(pair.key)
+            if pair.value.startswith(METADATA):
+                loaded.setdefault(prefix, []).append(Item(key, pair.value, pair.revision, pair.create_revision))
+        self.revision = page.revision
+        for prefix in self._caches.keys() | loaded.keys():
+            self._replace(prefix, loaded.get(prefix, []))
+        self._wake()
+
+    def _replace(self, prefix: str, items: list[Item]) -> None:
+        """Take a full list: the first one, or after changes were missed; those watching must list again."""
+        cache = self._caches.get(prefix)
+        if cache is None:
+            cache = self._caches[prefix] = Cache(self.revision, self._window)
+            cache.load(items)
+            return
+        cache.reset(items, self.revision)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with self._backend.watch(ROOT, self.revision) as watcher:
+                    async for batch in watcher:
+                        self._apply(batch)
+            except CompactedError:
+                log.warning("watch of the store fell behind revision=%d", self.revision)
+                await self._load()
+            except StoreError as error:
+                log.warning("watch of the store failed error=%s", error)
+            await self._clock.sleep(0.1)
+
+    def _apply(self, batch: list[Event]) -> None:
+        for event in batch:
+            prefix, key = split_key(event.key)
+            cache = self.cache(prefix)
+            self.revision = event.revision
+            if event.value is None:
+                cache.remove(key, event.revision)
+            elif event.value.startswith(METADATA):
+                cache.put(Item(key, event.value, event.revision, event.create_revision))
+        self._wake()
+
+    async def wait(self, revision: int) -> None:
+        """Until the caches have seen this revision."""
+        if self.revision >= revision:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((revision, waiter))
+        await waiter
+
+    def _wake(self) -> None:
+        if not self._waiters:
+            return
+        still: list[tuple[int, asyncio.Future[None]]] = []
+        for revision, waiter in self._waiters:
+            if revision > self.revision:
+                still.append((revision, waiter))
+            elif not waiter.done():
+                waiter.set_result(None)
+        self._waiters = still

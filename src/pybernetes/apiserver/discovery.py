@@ -1,0 +1,221 @@
+"""Discovery of what is served: the lists of each group and version, and the aggregated documents (v2).
+
+Made anew when the set of served resources changes, else answered from bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from pybernetes.api import scheme
+from pybernetes.api.errors import StatusError, not_acceptable
+from pybernetes.api.scheme import Resource, join_api_version
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.http.message import Answer, Response
+from pybernetes.apiserver.negotiate import OBJECT_TYPES, YAML, negotiate
+from pybernetes.apiserver.pages import Page
+from pybernetes.apiserver.yaml import to_yaml
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+class Discovery:
+    """`resources` lists what is served now; `changed` is called by the registry when that is no longer true."""
+
+    def __init__(self, resources: Callable[[], Iterator[Resource]], address: str) -> None:
+        self._resources = resources
+        self._address = address
+        self._documents: dict[str, Tree] | None = None
+
+    def changed(self) -> None:
+        """The set of served resources is another one now."""
+        self._documents = None
+
+    def find(self, path: str) -> Page | None:
+        """The page of a path of /api or /apis; None for others."""
+        if self._documents is None:
+            self._documents = dict(self._make())
+        document = self._documents.get(path)
+        if document is None:
+            return None
+        aggregated = self._documents[f"{path}#aggregated"] if path in ("/api", "/apis") else None
+        return lambda ctx: _answer(ctx, document, aggregated)
+
+    def groups(self) -> dict[str, dict[str, list[Resource]]]:
+        """Group -> version -> resources; built-in groups first, versions with the preferred one first."""
+        found: dict[str, dict[str, list[Resource]]] = {}
+        for resource in self._resources():
+            found.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+        return {
+            group: dict(sorted(versions.items(), key=lambda pair: version_priority(pair[0])))
+            for group, versions in found.items()
+        }
+
+    def _make(self) -> Iterator[tuple[str, Tree]]:
+        groups = self.groups()
+        address = [{"clientCIDR": "0.0.0.0/0", "serverAddress": self._address}]
+        yield "/api", {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": address}
+        listed: list[Tree] = []
+        for group, versions in groups.items():
+            for version, resources in versions.items():
+                prefix = f"/apis/{group}" if group else "/api"
+                yield f"{prefix}/{version}", _resource_list(group, version, resources)
+            if group:
+                described = _group(group, list(versions))
+                listed.append(described)
+                yield f"/apis/{group}", {"kind": "APIGroup", "apiVersion": "v1", **described}
+        yield "/apis", {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+        core = groups.pop("", {})
+        yield "/api#aggregated", _aggregated({"": core})
+        yield "/apis#aggregated", _aggregated(groups)
+
+
+def version_priority(version: str) -> tuple[int, int, int, str]:
+    """Sort key: v2 before v1 before v1beta1 before v1alpha1 before anything else (upstream's version order)."""
+    digits = version[1:]
+    for rank, stage in ((0, ""), (1, "beta"), (2, "alpha")):
+        major, found, minor = digits.partition(stage) if stage else (digits, "", "")
+        if version.startswith("v") and major.isdigit() and (not stage or (found and minor.isdigit())):
+            return (rank, -int(major), -int(minor or 0), "")
+    return (3, 0, 0, version)
+
+
+def _group(group: str, versions: list[str]) -> Tree:
+    described = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"name": group, "versions": described, "preferredVersion": described[0]}
+
+
+def _resource_list(group: str, version: str, resources: list[Resource]) -> Tree:
+    entries: list[Tree] = []
+    for resource in sorted(resources, key=lambda one: one.plural):
+        entries.append(_resource(resource))
+        entries += [_subresource(resource, name) for name in sorted(resource.subresources)]
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": join_api_version(group, version),
+        "resources": entries,
+    }
+
+
+def _resource(resource: Resource) -> Tree:
+    entry: Tree = {
+        "name": resource.plural,
+        "singularName": resource.singular,
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        entry["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        entry["categories"] = list(resource.categories)
+    if "watch" in resource.verbs:
+        entry["storageVersionHash"] = storage_version_hash(scheme.storage_resource(resource))
+    return entry
+
+
+def storage_version_hash(resource: Resource) -> str:
+    """A short hash that changes when a kind's storage version does."""
+    digest = hashlib.sha256(f"{resource.group}/{resource.version}/{resource.kind}".encode()).digest()
+    return base64.b64encode(digest[:8]).decode()
+
+
+def _subresource(resource: Resource, name: str) -> Tree:
+    sub = resource.subresources[name]
+    entry: Tree = {
+        "name": f"{resource.plural}/{name}",
+        "singularName": "",
+        "namespaced": resource.namespaced,
+    }
+    if (sub.group, sub.version) != (resource.group, resource.version):
+        entry |= {"group": sub.group, "version": sub.version} if sub.group else {"version": sub.version}
+    return entry | {"kind": sub.kind, "verbs": list(sub.verbs)}
+
+
+def _aggregated(groups: dict[str, dict[str, list[Resource]]]) -> Tree:
+    items: list[Tree] = []
+    for group, versions in groups.items():
+        described = [
+            {
+                "version": version,
+                "resources": [_aggregated_resource(one) for one in sorted(found, key=lambda one: one.plural)],
+                "freshness": "Current",
+            }
+            for version, found in versions.items()
+        ]
+        items.append({"metadata": {"name": group} if group else {}, "versions": described})
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def _aggregated_resource(resource: Resource) -> Tree:
+    custom = resource.group not in scheme.groups()
+    own = {"group": resource.group, "version": resource.version} if custom else {"group": "", "version": ""}
+    entry: Tree = {
+        "resource": resource.plural,
+        "responseKind": {**own, "kind": resource.kind},
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": resource.singular,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        entry["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        entry["categories"] = list(resource.categories)
+    if resource.subresources:
+        entry["subresources"] = [
+            {
+                "subresource": name,
+                "responseKind": _response_kind(resource, name, own),
+                "verbs": list(resource.subresources[name].verbs),
+            }
+            for name in sorted(resource.subresources)
+        ]
+    return entry
+
+
+def _response_kind(resource: Resource, name: str, own: Tree) -> Tree:
+    sub = resource.subresources[name]
+    if (sub.group, sub.version) == (resource.group, resource.version):
+        return {**own, "kind": sub.kind}
+    return {"group": sub.group, "version": sub.version, "kind": sub.kind}
+
+
+def _answer(ctx: RequestContext, document: Tree, aggregated: Tree | None) -> Answer:
+    accept = ctx.request.headers.get("accept", "")
+    if "as=APIGroupDiscoveryList" in accept and aggregated is not None:
+        wants_v2, wants_other = _aggregated_wish(accept)
+        if wants_v2:
+            return _with_etag(ctx, aggregated)
+        if not wants_other:
+            raise not_acceptable(OBJECT_TYPES)
+    try:
+        wanted = negotiate(accept)
+    except StatusError:
+        if "as=APIGroupDiscoveryList" not in accept:
+            raise
+        wanted = negotiate("")
+    if wanted.media_type == YAML:
+        return Response(200, to_yaml(document), YAML)
+    return Response(200, msgspec.json.encode(document) + b"\n")
+
+
+def _aggregated_wish(accept: str) -> tuple[bool, bool]:
+    """Whether v2 is among what the client takes, and whether anything else is."""
+    clauses = [clause.strip() for clause in accept.split(",")]
+    listed = [clause for clause in clauses if "as=APIGroupDiscoveryList" in clause]
+    v2 = any("v=v2" in clause.replace(" ", "").split(";") for clause in listed)
+    return v2, len(listed) < len(clauses)
+
+
+def _with_etag(ctx: RequestContext, document: Tree) -> Answer:
+    body = msgspec.json.encode(document)
+    etag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
+    headers = [("etag", etag), ("vary", "Accept")]
+    if ctx.request.headers.get("if-none-match") == etag:
+        return Response(304, b"", AGGREGATED, headers)
+    return Response(200, body + b"\n", AGGREGATED, headers)

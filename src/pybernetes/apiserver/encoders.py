@@ -1,0 +1,69 @@
+"""The encoder for each served resource and format, made once."""
+
+from __future__ import annotations
+
+from pybernetes.api.errors import StatusError, not_acceptable
+from pybernetes.apiserver.encoding import Encoder, JSONEncoder
+from pybernetes.apiserver.negotiate import JSON, OBJECT_TYPES, PARTIAL, PARTIAL_LIST, TABLE, YAML, Format
+from pybernetes.apiserver.registry.served import Served
+from pybernetes.apiserver.table.encoder import TableEncoder
+from pybernetes.apiserver.transformed import PartialEncoder, YAMLEncoder
+
+
+class Encoders:
+    """Makes and keeps encoders; custom resources' go when the resource does (`Served` is the key)."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[Served, Format, str], Encoder] = {}
+
+    def single(self, served: Served, wanted: Format, include: str = "") -> Encoder:
+        """For an object by itself. Raises StatusError 400 or 406."""
+        if wanted.kind == PARTIAL_LIST:
+            what = f"you requested {wanted.kind}, but the requested object is not a list (*{_go_name(served)})"
+            raise not_acceptable_because(what)
+        return self._get(served, wanted, include)
+
+    def collection(self, served: Served, wanted: Format, include: str = "") -> Encoder:
+        """For a list. Raises StatusError 400 or 406."""
+        if wanted.kind == PARTIAL:
+            what = f"you requested {wanted.kind}, but the requested object is a list (*{_go_name(served)}List)"
+            raise not_acceptable_because(what)
+        return self._get(served, wanted, include)
+
+    def _get(self, served: Served, wanted: Format, include: str) -> Encoder:
+        key = (served, wanted, include if wanted.kind == TABLE else "")
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = _make(served, wanted, include)
+        return found
+
+    def forget(self, served: Served) -> None:
+        """The resource is served no longer, or has another schema."""
+        for key in [key for key in self._made if key[0] is served]:
+            del self._made[key]
+
+
+def _make(served: Served, wanted: Format, include: str) -> Encoder:
+    made: Encoder
+    if wanted.kind == TABLE:
+        made = TableEncoder(served, wanted.version, include)
+    elif wanted.kind:
+        made = PartialEncoder(served, wanted.version)
+    else:
+        made = JSONEncoder(served)
+    if wanted.media_type == YAML:
+        return YAMLEncoder(made)
+    if wanted.media_type != JSON:
+        raise not_acceptable(OBJECT_TYPES)
+    return made
+
+
+def not_acceptable_because(message: str) -> StatusError:
+    return StatusError(406, "NotAcceptable", message)
+
+
+def _go_name(served: Served) -> str:
+    """The name that upstream's message gives a kind: the package of its group, then the kind."""
+    if served.custom:
+        return "unstructured.Unstructured"
+    return f"{served.resource.group.partition('.')[0] or 'core'}.{served.resource.kind}"

@@ -1,0 +1,110 @@
+"""Objects, lists and watch events as bytes, in each format a client may ask for.
+
+An `Encoder` is made once for each served resource and format. It never decodes what is asked for as it is stored.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import msgspec
+
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.registry.served import Served
+
+_encode: Final = msgspec.json.Encoder().encode
+
+ADDED: Final = b"ADDED"
+MODIFIED: Final = b"MODIFIED"
+DELETED: Final = b"DELETED"
+INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
+
+
+class ListMetadata(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """The metadata of a list."""
+
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+    remaining_item_count: int | None = None
+
+
+class Encoder(Protocol):
+    """One format of one resource."""
+
+    content_type: str
+
+    def obj(self, item: Item) -> bytes:
+        """The object by itself."""
+        ...
+
+    def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
+        """A list, as parts of a body."""
+        ...
+
+    def event(self, kind: bytes, item: Item) -> bytes:
+        """A watch event with its line end."""
+        ...
+
+    def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
+        """A BOOKMARK event."""
+        ...
+
+
+class JSONEncoder:
+    """As stored, with apiVersion and kind put in front."""
+
+    content_type = "application/json"
+
+    def __init__(self, served: Served) -> None:
+        resource = served.resource
+        self._served = served
+        self._list_start = b'{"kind":"%b","apiVersion":"%b","metadata":' % (
+            resource.list_kind.encode(),
+            resource.api_version.encode(),
+        )
+        self._start = (
+            b"{" if served.custom else b'{"kind":"%b","apiVersion":"%b",' % (resource.kind.encode(), resource.api_version.encode())
+        )  # fmt: skip
+        self._converts = served.conversion is not None
+        self._key = ("json", resource.group, resource.version)
+
+    def bare(self, item: Item) -> bytes:
+        """The object as it stands in lists."""
+        if not self._converts:
+            return item.encoded
+        return item.form(self._key, self._convert)
+
+    def _convert(self, item: Item) -> bytes:
+        tree = self._served.from_storage(item.tree)
+        if not self._served.custom:
+            tree = {key: value for key, value in tree.items() if key not in ("apiVersion", "kind")}
+        return _encode(tree)
+
+    def obj(self, item: Item) -> bytes:
+        return self._start + self.bare(item)[1:]
+
+    def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
+        bare = self.bare
+        body = b",".join([bare(item) for item in items] if self._converts else [item.encoded for item in items])
+        return [self._list_start + _encode(metadata) + b',"items":[', body, b"]}\n"]
+
+    def event(self, kind: bytes, item: Item) -> bytes:
+        return b'{"type":"%b","object":%b%b}\n' % (kind, self._start, self.bare(item)[1:])
+
+    def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
+        resource = self._served.resource
+        return bookmark_event(resource.api_version, resource.kind, revision, initial_end=initial_end)
+
+
+def bookmark_event(api_version: str, kind: str, revision: int, *, initial_end: bool) -> bytes:
+    """A BOOKMARK event: an object of the watched kind with nothing but a resourceVersion."""
+    metadata: Tree = {"resourceVersion": str(revision), "creationTimestamp": None}
+    if initial_end:
+        metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+    return event_of(b"BOOKMARK", {"kind": kind, "apiVersion": api_version, "metadata": metadata})
+
+
+def event_of(kind: bytes, obj: Tree) -> bytes:
+    """A watch event of any object."""
+    return b'{"type":"%b","object":%b}\n' % (kind, _encode(obj))

@@ -1,0 +1,86 @@
+"""One resource request, resolved: which resource, which object, which part of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from pybernetes.api.schema import Schema, schema_of
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.encoders import Encoders
+from pybernetes.apiserver.http.message import Response
+from pybernetes.apiserver.negotiate import YAML, Format, negotiate
+from pybernetes.apiserver.registry.served import Served
+from pybernetes.apiserver.resources.strategy import Part
+from pybernetes.apiserver.yaml import to_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a verb's handler works on. `part` is set for writes and reads of a subresource that is a view."""
+
+    ctx: RequestContext
+    served: Served
+    encoders: Encoders
+    namespace: str
+    name: str
+    subresource: str = ""
+    part: Part | None = None
+
+    @property
+    def accept(self) -> str:
+        return self.ctx.request.headers.get("accept", "")
+
+    @property
+    def prefix(self) -> str:
+        """Of the keys in the cache that a collection's request is about."""
+        return f"{self.namespace}/" if self.namespace else ""
+
+    @property
+    def own_view(self) -> bool:
+        """Whether the part shows an object of its own kind."""
+        return self.part is not None and not self.part.is_whole
+
+    @property
+    def expected_api_version(self) -> str:
+        """What the client's object must be of."""
+        resource = self.served.resource
+        return resource.subresources[self.subresource].api_version if self.own_view else resource.api_version
+
+    @property
+    def expected_kind(self) -> str:
+        resource = self.served.resource
+        return resource.subresources[self.subresource].kind if self.own_view else resource.kind
+
+    @property
+    def schema(self) -> Schema | None:
+        """Of what travels here; None where anything goes."""
+        if self.own_view:
+            return schema_of(self.expected_api_version, self.expected_kind)
+        return self.served.schema
+
+    def format(self) -> Format:
+        """What the client wants single objects in. Raises StatusError 406."""
+        return negotiate(self.accept, transformable=True)
+
+    def answer(self, status: int, item: Item, wanted: Format) -> Response:
+        """The object in the format asked for."""
+        if self.part is not None and not self.part.is_whole:
+            return tree_answer(status, self.view(item.tree), wanted)
+        encoder = self.encoders.single(self.served, wanted, self.ctx.request.parameter("includeObject"))
+        return Response(status, encoder.obj(item), encoder.content_type)
+
+    def view(self, tree: Tree) -> Tree:
+        """What the client sees of a stored object, with its kind."""
+        if self.part is None or self.part.is_whole:
+            return self.served.typed(self.served.from_storage(tree))
+        return self.part.read(tree)
+
+
+def tree_answer(status: int, tree: Tree, wanted: Format) -> Response:
+    """Any object that is not stored: a Status, a Scale, a review."""
+    if wanted.media_type == YAML:
+        return Response(status, to_yaml(tree), YAML)
+    return Response(status, msgspec.json.encode(tree) + b"\n")

@@ -1,0 +1,166 @@
+"""The object in a request's body: parsed, checked against what the path says, typed and defaulted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from pybernetes.api.decode import DecodeError, decode, duplicate_fields, strict_decoding_error
+from pybernetes.api.decode.errors import field_warnings
+from pybernetes.api.defaults import default_definition
+from pybernetes.api.errors import StatusError, bad_request, request_entity_too_large
+from pybernetes.api.field import quote
+from pybernetes.api.scheme import by_kind, split_api_version
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request
+from pybernetes.apiserver.json_errors import JSONError, parse_json
+from pybernetes.apiserver.negotiate import JSON, content_type
+from pybernetes.apiserver.registry.options import WriteOptions
+from pybernetes.apiserver.yaml import from_yaml
+
+SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
+"""What upstream calls its scheme in messages."""
+_UNSERVED: Final = frozenset(("DeleteOptions", "Status"))
+"""Kinds that are registered in every group without a resource."""
+_TYPE_META: Final = (
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+)
+
+
+async def read_body(request: Request) -> bytes:
+    """The body. Raises StatusError 413."""
+    try:
+        return await request.body()
+    except BodyTooLargeError as error:
+        raise request_entity_too_large("limit is 3145728") from error
+    except DisconnectedError as error:
+        raise bad_request("unexpected EOF") from error
+
+
+async def decode_object(call: Call, options: WriteOptions) -> Tree:
+    """The body as an object of the served version (or of the part's kind), typed, defaulted, its name checked."""
+    body = await read_body(call.ctx.request)
+    media = content_type(call.ctx.request.headers.get("content-type", ""))
+    tree, duplicates = parse_object(body, media, call.expected_kind)
+    check_type(tree, call.expected_api_version, call.expected_kind, custom=call.served.custom)
+    made = typed_object(call, tree, options, duplicates)
+    check_identity(call, made)
+    return made
+
+
+def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, list[str]]:
+    """The JSON object in a body, and the fields that stand twice in it. Raises StatusError 400."""
+    try:
+        value = parse_json(body) if media == JSON else from_yaml(body)
+    except JSONError as error:
+        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {error}", body) from error
+    except ValueError as error:
+        raise _unrecognized(kind, str(error), body) from error
+    if not isinstance(value, dict):
+        words = f"json: cannot unmarshal {json_type(value)} into Go value of type {_TYPE_META}"
+        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", None)
+    return value, duplicate_fields(body) if media == JSON else []
+
+
+def _unrecognized(kind: str, why: str, body: bytes | None) -> StatusError:
+    message = f"the object provided is unrecognized (must be of type {kind}): {why}"
+    if body is not None:
+        shown = body.hex() if len(body) <= 16 else f"{body[:16].hex()} ..."
+        message += f" ({shown})"
+    return bad_request(message)
+
+
+def json_type(value: object) -> str:
+    """What Go's decoder calls the type of a value that is no object."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return "number"
+    return "string" if isinstance(value, str) else "array"
+
+
+def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool) -> None:
+    """apiVersion and kind must be the path's; absent ones are. Raises StatusError 400."""
+    given_version, given_kind = tree.get("apiVersion") or api_version, tree.get("kind") or kind
+    for name, value in (("apiVersion", given_version), ("kind", given_kind)):
+        if not isinstance(value, str):
+            words = f"json: cannot unmarshal {json_type(value)} into Go struct field .{name} of type string"
+            raise bad_request(f"couldn't get version/kind; json parse error: {words}")
+    if given_version == api_version and given_kind == kind:
+        return
+    _, version = split_api_version(given_version)
+    if not custom and by_kind(given_version, given_kind) is None and given_kind not in _UNSERVED:
+        raise bad_request(
+            f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
+            f"no kind {quote(given_kind)} is registered for version {quote(given_version)} in scheme {quote(SCHEME)}"
+        )
+    if given_version != api_version:
+        raise bad_request(
+            f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
+        )
+    raise bad_request(
+        f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
+        f"converting ({given_version}.{given_kind}) to ({api_version}.{kind}): unknown conversion"
+    )
+
+
+def typed_object(call: Call, tree: Tree, options: WriteOptions, duplicates: list[str]) -> Tree:
+    """The tree with types checked, unknown fields reported and dropped, and defaults filled in."""
+    schema = call.schema
+    if schema is None:
+        return tree
+    try:
+        decoded = decode(schema, tree)
+    except DecodeError as error:
+        raise cannot_handle(call, str(error)) from error
+    report_strictness(call.ctx, options, duplicates, decoded.unknown, lambda text: cannot_handle(call, text))
+    made = decoded.tree
+    made["apiVersion"], made["kind"] = call.expected_api_version, call.expected_kind
+    default_definition(schema, made)
+    return made
+
+
+def cannot_handle(call: Call, why: str) -> StatusError:
+    """The words for an object that does not decode."""
+    _, version = split_api_version(call.expected_api_version)
+    kind = call.expected_kind
+    return bad_request(f"{kind} in version {quote(version)} cannot be handled as a {kind}: {why}")
+
+
+def report_strictness(
+    ctx: RequestContext,
+    options: WriteOptions,
+    duplicates: list[str],
+    unknown: list[str],
+    refuse: Callable[[str], StatusError],
+) -> None:
+    """Say what was dropped, as fieldValidation asks: not at all, by warnings, or by an error."""
+    if options.field_validation == "Ignore" or not (duplicates or unknown):
+        return
+    if options.field_validation == "Strict":
+        raise refuse(strict_decoding_error(unknown, duplicates))
+    for text in field_warnings(unknown, duplicates):
+        ctx.warn(text)
+
+
+def check_identity(call: Call, obj: Tree) -> None:
+    """Name and namespace must be the path's. Raises StatusError 400."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = obj["metadata"] = {}
+    if call.namespace:
+        if metadata.get("namespace") not in (None, "", call.namespace):
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        metadata["namespace"] = call.namespace
+    elif metadata.get("namespace"):
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    if not call.name:
+        return
+    name = metadata.get("name")
+    if not name:
+        raise bad_request(
+            f"the name of the object ({call.name} based on URL) was undeterminable: name must be provided"
+        )
+    if name != call.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({call.name})")

@@ -1,0 +1,112 @@
+"""The end of the chain: which handler a request goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+from pybernetes.api.errors import method_not_allowed, page_not_found
+from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.encoders import Encoders
+from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.handlers.create import create
+from pybernetes.apiserver.handlers.delete import delete
+from pybernetes.apiserver.handlers.deletecollection import deletecollection
+from pybernetes.apiserver.handlers.get import get
+from pybernetes.apiserver.handlers.list import list_objects
+from pybernetes.apiserver.handlers.patch import patch
+from pybernetes.apiserver.handlers.update import update
+from pybernetes.apiserver.handlers.watch import watch
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.registry.served import Served
+from pybernetes.apiserver.registry.served_registry import ServedRegistry
+from pybernetes.apiserver.resources.strategy import Action, Target
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]
+Page: TypeAlias = Callable[[RequestContext], Awaitable[Answer]]
+
+VERBS: Final[dict[str, Handler]] = {
+    "get": get,
+    "list": list_objects,
+    "watch": watch,
+    "create": create,
+    "update": update,
+    "patch": patch,
+    "delete": delete,
+    "deletecollection": deletecollection,
+}
+
+
+class Dispatcher:
+    """Resource requests go to a verb's handler, an action of the kind, or 404/405; all others to the pages."""
+
+    def __init__(self, registry: ServedRegistry, pages: Page) -> None:
+        self._registry = registry
+        self._pages = pages
+        self.encoders = Encoders()
+
+    async def __call__(self, ctx: RequestContext) -> Answer:
+        info = ctx.info
+        if not info.is_resource_request:
+            return await self._pages(ctx)
+        served = self._registry.served(info.api_group, info.api_version, info.resource)
+        if served is None:
+            return await self._pages(ctx)
+        if bool(info.namespace) != served.resource.namespaced and not self._fits(served, ctx):
+            raise page_not_found()
+        if info.subresource:
+            return await self._subresource(ctx, served)
+        if info.verb not in served.resource.verbs or ctx.request.method == "HEAD":
+            raise method_not_allowed()
+        if served.strategy.virtual is not None:
+            return await served.strategy.virtual(ctx, _target(served, ctx))
+        return await VERBS[info.verb](self._call(ctx, served))
+
+    @staticmethod
+    def _fits(served: Served, ctx: RequestContext) -> bool:
+        """Namespaces are named as a namespace of their own; collections are also there across all namespaces."""
+        info = ctx.info
+        if not served.resource.namespaced:
+            return info.resource == "namespaces"
+        if info.name and len(info.parts) > 1:
+            return False
+        if info.verb not in ("list", "watch", "create", "deletecollection"):
+            return False
+        if info.verb in ("create", "deletecollection"):
+            raise method_not_allowed()
+        return True
+
+    def _call(self, ctx: RequestContext, served: Served) -> Call:
+        info = ctx.info
+        namespace = info.namespace if served.resource.namespaced else ""
+        name = info.name if len(info.parts) > 1 else ""
+        return Call(ctx, served, self.encoders, namespace, name)
+
+    async def _subresource(self, ctx: RequestContext, served: Served) -> Answer:
+        info, strategy = ctx.info, served.strategy
+        known = served.resource.subresources.get(info.subresource)
+        if known is None or (len(info.parts) > 3 and info.subresource != "proxy"):
+            raise page_not_found()
+        if info.verb not in known.verbs:
+            raise method_not_allowed()
+        action = strategy.actions.get(info.subresource)
+        if action is not None:
+            return await _act(action, ctx, _target(served, ctx))
+        part = strategy.parts.get(info.subresource)
+        if part is None:
+            raise page_not_found()
+        namespace = info.namespace if served.resource.namespaced else ""
+        call = Call(ctx, served, self.encoders, namespace, info.name, info.subresource, part)
+        return await VERBS[info.verb](call)
+
+
+async def _act(action: Action, ctx: RequestContext, target: Target) -> Answer:
+    return await action(ctx, target)
+
+
+def _target(served: Served, ctx: RequestContext) -> Target:
+    info = ctx.info
+    namespace = info.namespace if served.resource.namespaced else ""
+    tail = ctx.request.path.split(f"/{info.subresource}/", 1)[-1] if len(info.parts) > 3 else ""
+    name = info.name if len(info.parts) > 1 else ""
+    return Target(served.resource, namespace, name, info.subresource, info.verb, tail)

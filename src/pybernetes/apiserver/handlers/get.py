@@ -1,0 +1,32 @@
+"""GET of one object, or of a part of it."""
+
+from __future__ import annotations
+
+from pybernetes.api.errors import StatusError, bad_request, timeout
+from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.handlers.list_options import parse_revision
+from pybernetes.apiserver.http.message import Answer
+
+
+async def get(call: Call) -> Answer:
+    """The object from memory. A resourceVersion asks for one that is not older."""
+    request = call.ctx.request
+    wanted = call.format()
+    if request.query_string:
+        if "export" in request.query:
+            raise bad_request("the export parameter, deprecated since v1.14, is no longer supported")
+        await wait_for_revision(call, parse_revision(request.parameter("resourceVersion")))
+    return call.answer(200, call.served.store.must_get(call.namespace, call.name), wanted)
+
+
+async def wait_for_revision(call: Call, revision: int) -> None:
+    """Until the caches have seen the revision. Raises StatusError 504 if it does not come."""
+    if not await call.served.store.wait(revision):
+        raise too_large(revision, call.served.store.revision)
+
+
+def too_large(revision: int, current: int) -> StatusError:
+    """A revision that has not happened, and did not while we waited."""
+    error = timeout(f"Too large resource version: {revision}, current: {current}", 1)
+    causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
+    return StatusError(error.code, error.reason, error.message, {"causes": causes, **(error.details or {})})

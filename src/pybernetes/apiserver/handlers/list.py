@@ -1,0 +1,109 @@
+"""GET of a collection: whole, or in chunks of one consistent snapshot."""
+
+from __future__ import annotations
+
+import zlib
+
+from pybernetes.api.errors import StatusError, expired
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.encoding import ListMetadata
+from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.handlers.continuation import Position, decode_continue, encode_continue
+from pybernetes.apiserver.handlers.get import wait_for_revision
+from pybernetes.apiserver.handlers.list_options import ListOptions, list_options, matches
+from pybernetes.apiserver.http.message import Answer, Response
+from pybernetes.apiserver.negotiate import negotiate
+from pybernetes.store.backend import CompactedError
+
+GZIP_FROM_BYTES = 128 << 10
+OLD_CONTINUE = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
+    "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
+    "deleted between the time the first chunk was returned and now may show up in the list."
+)
+
+
+class OldContinueError(StatusError):
+    """The snapshot that a continue token reads is gone; `token` goes on without one."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(410, "Expired", OLD_CONTINUE)
+        self._token = token
+
+    @property
+    def status(self) -> Tree:
+        return super().status | {"metadata": {"continue": self._token}}
+
+
+async def list_objects(call: Call) -> Answer:
+    """From memory at the current revision; an exact revision and further chunks come from the store's history."""
+    request = call.ctx.request
+    wanted = negotiate(call.accept, transformable=True)
+    options = list_options(request, call.served)
+    encoder = call.encoders.collection(call.served, wanted, request.parameter("includeObject"))
+    items, metadata = await _select(call, options)
+    parts = encoder.items(items, metadata)
+    return compressed(Response(200, parts, encoder.content_type), request.headers.get("accept-encoding", ""))
+
+
+async def _select(call: Call, options: ListOptions) -> tuple[list[Item], ListMetadata]:
+    if options.continue_:
+        return await _continue(call, options)
+    revision = options.revision
+    if options.match == "Exact":
+        return await _from_history(call, options, Position(revision, ""))
+    if options.limit > 0 and revision and not options.match:
+        # Upstream reads a limited list with a resourceVersion at exactly that one.
+        return await _from_history(call, options, Position(revision, ""))
+    await wait_for_revision(call, revision)
+    store = call.served.store
+    return _cut(call, options, store.cache.select(call.prefix), store.revision)
+
+
+async def _continue(call: Call, options: ListOptions) -> tuple[list[Item], ListMetadata]:
+    position = decode_continue(options.continue_, call.prefix)
+    if options.version not in ("", "0"):
+        raise StatusError(400, "BadRequest", "specifying resource version is not allowed when using continue")
+    if position.revision < 0:
+        store = call.served.store
+        return _cut(call, options, store.cache.select(call.prefix, call.prefix + position.after), store.revision)
+    return await _from_history(call, options, position)
+
+
+async def _from_history(call: Call, options: ListOptions, position: Position) -> tuple[list[Item], ListMetadata]:
+    try:
+        items = await call.served.store.at_revision(call.prefix, position.revision, position.after)
+    except CompactedError as error:
+        if position.after:
+            token = encode_continue(Position(-1, position.after))
+            raise OldContinueError(token) from error
+        raise expired("The resourceVersion for the provided list is too old.") from error
+    return _cut(call, options, items, position.revision)
+
+
+def _cut(call: Call, options: ListOptions, items: list[Item], revision: int) -> tuple[list[Item], ListMetadata]:
+    """The objects that the selectors take, as many as the limit allows, and where the next chunk begins."""
+    if not options.selects_everything:
+        strategy = call.served.strategy
+        items = [item for item in items if matches(item, options, strategy)]
+    metadata = ListMetadata(str(revision))
+    if 0 < options.limit < len(items):
+        after = items[options.limit - 1].key.removeprefix(call.prefix)
+        metadata.continue_ = encode_continue(Position(revision, after))
+        if options.selects_everything:
+            metadata.remaining_item_count = len(items) - options.limit
+        items = items[: options.limit]
+    return items, metadata
+
+
+def compressed(answer: Response, accepted: str) -> Response:
+    """The answer with its body gzipped, if it is long and the client takes that."""
+    parts = answer.body if isinstance(answer.body, list) else [answer.body]
+    if "gzip" not in accepted or sum(map(len, parts)) < GZIP_FROM_BYTES:
+        return answer
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    packed = [packer.compress(part) for part in parts]
+    headers = [*answer.headers, ("content-encoding", "gzip"), ("vary", "Accept-Encoding")]
+    return Response(answer.status, [*packed, packer.flush()], answer.content_type, headers)

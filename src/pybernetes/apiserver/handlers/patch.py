@@ -1,0 +1,38 @@
+"""PATCH of an object, or of a part of it: JSON patch, merge patch, strategic merge patch, server-side apply."""
+
+from __future__ import annotations
+
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.handlers.decode import read_body
+from pybernetes.apiserver.handlers.patching import Patcher, patcher_for
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.registry.options import write_options
+from pybernetes.apiserver.registry.store import Update
+
+
+async def patch(call: Call) -> Answer:
+    """200 with the object as stored; 201 where an apply created it."""
+    wanted = call.format()
+    media = call.ctx.request.headers.get("content-type", "").partition(";")[0].strip()
+    patcher: Patcher = patcher_for(call, media)
+    options = write_options(call.ctx.request, "PatchOptions", apply=patcher.creates)
+    patcher.begin(await read_body(call.ctx.request), options)
+
+    def make(current: Item | None) -> Tree:
+        return patcher.make(current)
+
+    item, created = await call.served.store.update(
+        call.ctx,
+        Update(
+            call.namespace,
+            call.name,
+            make,
+            options,
+            call.subresource,
+            call.part,
+            create_if_missing=patcher.creates and call.part is None,
+        ),
+    )
+    return call.answer(201 if created else 200, item, wanted)

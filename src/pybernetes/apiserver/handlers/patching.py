@@ -1,0 +1,150 @@
+"""From a patch and the stored object to the object to be stored, for each kind of patch."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pybernetes.api import errors
+from pybernetes.api import field as fields
+from pybernetes.api.decode import DecodeError, decode
+from pybernetes.api.defaults import default_definition
+from pybernetes.api.errors import StatusError, bad_request
+from pybernetes.api.field import Path, go_json
+from pybernetes.api.patch.json_patch import json_patch
+from pybernetes.api.patch.managed_fields import keep_times
+from pybernetes.api.patch.merge import merge_patch
+from pybernetes.api.patch.strategic import strategic_patch
+from pybernetes.api.schema import Json
+from pybernetes.api.time import format_time
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.handlers.decode import check_identity, json_type, report_strictness
+from pybernetes.apiserver.json_errors import JSONError, parse_json
+from pybernetes.apiserver.ownership import field_manager, owned
+from pybernetes.apiserver.registry.options import WriteOptions
+from pybernetes.apiserver.yaml import from_yaml
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+class Patcher(Protocol):
+    """One kind of patch; `creates` if it may make the object."""
+
+    creates: bool
+
+    def begin(self, body: bytes, options: WriteOptions) -> None:
+        """Read the patch. Raises StatusError."""
+        ...
+
+    def make(self, current: Item | None) -> Tree:
+        """The object to be stored, in the storage version. Raises StatusError."""
+        ...
+
+
+def patcher_for(call: Call, media: str) -> Patcher:
+    """Raises StatusError 415."""
+    kinds = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH) if call.served.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)  # fmt: skip
+    if media == APPLY_PATCH:
+        return ApplyPatcher(call)
+    if media not in kinds:
+        raise errors.unsupported_media_type(kinds)
+    return BodyPatcher(call, media)
+
+
+class BodyPatcher:
+    """JSON patch, merge patch and strategic merge patch: a function of the object as the client sees it."""
+
+    creates = False
+
+    def __init__(self, call: Call, media: str) -> None:
+        self._call = call
+        self._media = media
+
+    def begin(self, body: bytes, options: WriteOptions) -> None:
+        self._options = options
+        try:
+            self._patch: Json = parse_json(body)  # type: ignore[assignment]  # JSON is what the parser makes
+        except JSONError as error:
+            raise bad_request(f"error decoding patch: {error}") from error
+
+    def make(self, current: Item | None) -> Tree:
+        assert current is not None
+        shown = self._call.view(current.tree)
+        return typed_patched(self._call, self._patched(shown), current, self._options)
+
+    def _patched(self, shown: Tree) -> Tree:
+        made: Json
+        if self._media == JSON_PATCH:
+            made = json_patch(shown, self._patch)
+        elif self._media == STRATEGIC_PATCH and self._call.schema is not None:
+            made = strategic_patch(self._call.schema, shown, self._patch)
+        elif not isinstance(self._patch, dict):
+            raise bad_request(
+                f"json: cannot unmarshal {json_type(self._patch)} into Go value of type map[string]interface {{}}"
+            )
+        else:
+            made = merge_patch(shown, self._patch)
+        if not isinstance(made, dict):
+            raise invalid_patch(shown, "the patched object is no object")
+        return made
+
+
+def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOptions) -> Tree:
+    """A patched object, typed, defaulted and owned like one that was sent whole."""
+    schema = call.schema
+    if schema is not None:
+        try:
+            decoded = decode(schema, patched)
+        except DecodeError as error:
+            raise invalid_patch(patched, str(error)) from error
+        report_strictness(call.ctx, options, [], decoded.unknown, lambda text: invalid_patch(patched, text))
+        patched = decoded.tree
+        patched["apiVersion"], patched["kind"] = call.expected_api_version, call.expected_kind
+        default_definition(schema, patched)
+    check_identity(call, patched)
+    return owned(call, patched, current, options)
+
+
+def invalid_patch(patched: Tree, why: str) -> StatusError:
+    return errors.invalid("", "", "", [fields.invalid(Path("patch"), go_json(patched), why)])
+
+
+class ApplyPatcher:
+    """Server-side apply."""
+
+    creates = True
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def begin(self, body: bytes, options: WriteOptions) -> None:
+        self._options = options
+        try:
+            config = from_yaml(body)
+        except ValueError as error:
+            raise bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from error
+        if not isinstance(config, dict):
+            raise bad_request("error decoding YAML")
+        self._config = config
+
+    def make(self, current: Item | None) -> Tree:
+        call, options = self._call, self._options
+        served = call.served
+        live = None if current is None else served.typed(served.from_storage(current.tree))
+        now = format_time(call.ctx.services.clock.now())
+        manager = field_manager(served, call.subresource)
+        check_identity(call, self._config)
+        new = manager.apply(live, self._config, options.manager, bool(options.force), now)
+        if served.schema is not None and not served.custom:
+            new = decode(served.schema, new).tree
+            default_definition(served.schema, new)
+        if live is not None:
+            if call.part is not None:
+                new = call.part.merge(call.ctx, new, live)
+            new = keep_times(live, new)
+        new = served.to_storage(new)
+        return {**new, "metadata": dict(new["metadata"])}

@@ -1,0 +1,36 @@
+"""PUT of an object, or of a part of it."""
+
+from __future__ import annotations
+
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.handlers.decode import decode_object
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.ownership import owned
+from pybernetes.apiserver.registry.options import write_options
+from pybernetes.apiserver.registry.store import Update
+
+
+async def update(call: Call) -> Answer:
+    """200 with the object as stored; 201 where a PUT may create."""
+    wanted = call.format()
+    options = write_options(call.ctx.request, "UpdateOptions")
+    given = await decode_object(call, options)
+
+    def make(current: Item | None) -> Tree:
+        return owned(call, given, current, options)
+
+    item, created = await call.served.store.update(
+        call.ctx,
+        Update(
+            call.namespace,
+            call.name,
+            make,
+            options,
+            call.subresource,
+            call.part,
+            create_if_missing=call.part is None and call.served.strategy.create_on_update,
+        ),
+    )
+    return call.answer(201 if created else 200, item, wanted)

@@ -1,0 +1,65 @@
+"""/livez, /readyz and /healthz, as a whole and check by check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.pages import Page, text
+
+Check: TypeAlias = Callable[[], str]
+"""What is wrong, or "" if nothing is."""
+
+
+class Health:
+    """The checks by name; `ready_only` ones tell whether to send requests here, not whether to restart."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, tuple[Check, bool]] = {"ping": (lambda: "", False), "log": (lambda: "", False)}
+
+    def add(self, name: str, check: Check, *, ready_only: bool = False) -> None:
+        self._checks[name] = (check, ready_only)
+
+    def find(self, path: str) -> Page | None:
+        """The page of /livez, /readyz, /healthz or of one check below; None for other paths."""
+        root = path.split("/")[1]
+        if root not in ("livez", "readyz", "healthz"):
+            return None
+        checks = {
+            name: check for name, (check, ready_only) in self._checks.items() if root == "readyz" or not ready_only
+        }
+        name = path.removeprefix(f"/{root}").strip("/")
+        if not name:
+            return lambda ctx: _all(ctx, root, checks)
+        if name not in checks:
+            return lambda ctx: text(404, "404 page not found\n")
+        return lambda ctx: _one(checks[name])
+
+
+def _one(check: Check) -> Answer:
+    wrong = check()
+    return text(500, f"internal server error: {wrong}\n") if wrong else text(200, "ok")
+
+
+def _all(ctx: RequestContext, root: str, checks: dict[str, Check]) -> Answer:
+    excluded = set(ctx.request.query.get("exclude", []))
+    lines: list[str] = []
+    failed = False
+    for name, check in checks.items():
+        if name in excluded:
+            lines.append(f"[+]{name} excluded: ok")
+            continue
+        wrong = check()
+        failed = failed or bool(wrong)
+        lines.append(f"[-]{name} failed: reason withheld" if wrong else f"[+]{name} ok")
+    unknown = excluded - checks.keys()
+    if unknown:
+        shown = ", ".join(f'"{name}"' for name in sorted(unknown))
+        lines.append(f"warn: some health checks cannot be excluded: no matches for {shown}")
+    if failed:
+        return text(500, "\n".join([*lines, f"{root} check failed", ""]))
+    if "verbose" in ctx.request.query:
+        return text(200, "\n".join([*lines, f"{root} check passed", ""]))
+    return text(200, "ok")

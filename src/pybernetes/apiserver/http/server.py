@@ -1,0 +1,81 @@
+"""Listening, TLS, and a graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pybernetes.aio.tasks import Scope
+from pybernetes.apiserver.http.connection import Connection, Handler
+
+log = logging.getLogger(__name__)
+
+
+class HTTPServer:
+    """Serves one handler on any number of addresses. A request runs in a task of `scope`."""
+
+    def __init__(self, handler: Handler, scope: Scope, *, max_body: int, idle_seconds: float = 180.0) -> None:
+        self.handler = handler
+        self.scope = scope
+        self.max_body = max_body
+        self.idle_seconds = idle_seconds
+        self.draining = False
+        self._connections: set[Connection] = set()
+        self._listeners: list[asyncio.Server] = []
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def joined(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        self._empty.clear()
+
+    def left(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
+        """Accept connections on an address; the port it got (`port` may be 0)."""
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(lambda: Connection(self), host, port, ssl=tls, backlog=1024)
+        self._listeners.append(listener)
+        bound: int = listener.sockets[0].getsockname()[1]
+        return bound
+
+    async def close(self, grace_seconds: float = 10.0) -> None:
+        """Accept no more, let requests in hand end (streams are told to), then cut what is left."""
+        self.draining = True
+        for listener in self._listeners:
+            listener.close()
+        for connection in list(self._connections):
+            connection.drain_and_close()
+        try:
+            await asyncio.wait_for(self._empty.wait(), grace_seconds)
+        except TimeoutError:
+            log.warning("connections cut count=%d", len(self._connections))
+            for connection in list(self._connections):
+                connection.abort()
+
+
+@asynccontextmanager
+async def serving(server: HTTPServer) -> AsyncIterator[HTTPServer]:
+    """Close the server when the block ends."""
+    try:
+        yield server
+    finally:
+        await asyncio.shield(server.close())
+
+
+def tls_context(certificate: str, key: str, client_ca: str = "") -> ssl.SSLContext:
+    """TLS 1.2 and up; a client certificate is asked for when there is a CA to verify it against."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    if client_ca:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context

@@ -1,0 +1,89 @@
+"""JSON bodies, with the words of Go's parser for those that are none."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import msgspec
+
+_SYNTAX = "invalid character {} looking for beginning of {}"
+
+
+class JSONError(ValueError):
+    """No JSON; the message is Go's."""
+
+
+def parse_json(data: bytes) -> object:
+    """The value. Raises JSONError."""
+    try:
+        value: object = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _again(data, error)
+    return value
+
+
+def _again(data: bytes, error: Exception) -> object:
+    """Find Go's words for it. What the second parser takes and the first does not is taken (lone surrogates)."""
+    text = data.decode("utf-8", "replace")
+    if isinstance(error, RecursionError):
+        raise JSONError("exceeded max depth") from None
+    try:
+        value: object = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise JSONError("exceeded max depth") from None
+    except json.JSONDecodeError as again:
+        raise JSONError(_go_words(again, text)) from None
+    except ValueError as again:
+        raise JSONError(str(again)) from None
+    return value
+
+
+def _refuse_constant(name: str) -> object:
+    raise JSONError(f"invalid character '{name[0]}' looking for beginning of value")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise JSONError(f"json: cannot unmarshal number {text} into Go value of type float64")
+    return value
+
+
+def _go_words(error: json.JSONDecodeError, text: str) -> str:
+    rest = text[error.pos :].lstrip(" \t\r\n")
+    if not rest or "Unterminated string" in error.msg:
+        return "unexpected end of JSON input"
+    char = repr(rest[0]) if rest[0] != "'" else "'\\''"
+    match error.msg:
+        case "Expecting property name enclosed in double quotes":
+            return _SYNTAX.format(char, "object key string")
+        case "Expecting ':' delimiter":
+            return f"invalid character {char} after object key"
+        case "Expecting ',' delimiter":
+            inside = "array element" if _in_array(text[: error.pos]) else "object key:value pair"
+            return f"invalid character {char} after {inside}"
+        case "Extra data":
+            return f"invalid character {char} after top-level value"
+        case "Invalid control character at":
+            return f"invalid character {char} in string literal"
+        case "Invalid \\escape":
+            return f"invalid character {text[error.pos + 1 : error.pos + 2]!r} in string escape code"
+        case _:
+            return _SYNTAX.format(char, "value")
+
+
+def _in_array(text: str) -> bool:
+    """Whether what is open at the end of the text is an array; brackets inside strings do not count."""
+    in_string = escaped = False
+    opened: list[str] = []
+    for char in text:
+        if in_string:
+            escaped, in_string = (not escaped and char == "\\"), not (char == '"' and not escaped)
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            opened.append(char)
+        elif char in "]}" and opened:
+            opened.pop()
+    return bool(opened) and opened[-1] == "["

@@ -1,0 +1,103 @@
+"""The API server as a whole: made of its parts, run until cancelled.
+
+await run(options)                      # serves until cancelled
+await run(options, ready=event.set)     # calls `ready` once it serves
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import uvloop
+
+from pybernetes.aio.clock import Clock, SystemClock
+from pybernetes.aio.tasks import Scope, open_scope
+from pybernetes.apiserver.admission import AdmitAll
+from pybernetes.apiserver.allocators.allocators import make_allocators
+from pybernetes.apiserver.cacher.cacher import Cacher
+from pybernetes.apiserver.chain import link
+from pybernetes.apiserver.discovery import Discovery
+from pybernetes.apiserver.handlers.dispatch import Dispatcher
+from pybernetes.apiserver.health import Health
+from pybernetes.apiserver.http.server import HTTPServer, serving, tls_context
+from pybernetes.apiserver.options import Options, parse
+from pybernetes.apiserver.pages import Pages, text
+from pybernetes.apiserver.registry.served_registry import ServedRegistry
+from pybernetes.apiserver.registry.store import Access
+from pybernetes.apiserver.resources.strategies import strategy_of
+from pybernetes.apiserver.server import APIServer
+from pybernetes.apiserver.services import Services
+from pybernetes.apiserver.stages.admit.plugins import make_plugins
+from pybernetes.apiserver.stages.order import stages
+from pybernetes.apiserver.stages.security import make_security
+from pybernetes.apiserver.storage import open_backend
+from pybernetes.apiserver.version import version_page
+from pybernetes.store.backend import Backend
+from pybernetes.telemetry.log import configure
+from pybernetes.telemetry.metrics import Registry as Metrics
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 3 << 20
+
+
+async def run(options: Options, *, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until cancelled; then finish what is in hand."""
+    backend = await open_backend(options.storage)
+    try:
+        async with open_scope("apiserver") as scope, started(options, backend, scope, SystemClock()) as handler:
+            server = HTTPServer(handler, scope, max_body=MAX_BODY_BYTES)
+            async with serving(server):
+                port = await server.listen(options.bind_address, options.secure_port, _tls(options))
+                log.info("serving address=%s port=%d", options.bind_address, port)
+                ready()
+                await asyncio.Event().wait()
+    finally:
+        await backend.close()
+
+
+def _tls(options: Options) -> ssl.SSLContext | None:
+    if not options.tls_cert_file:
+        return None
+    return tls_context(options.tls_cert_file, options.tls_private_key_file, options.client_ca_file)
+
+
+@asynccontextmanager
+async def started(options: Options, backend: Backend, scope: Scope, clock: Clock) -> AsyncIterator[APIServer]:
+    """The server's handler with its caches loaded, without a socket."""
+    cacher = Cacher(backend, clock, window=options.default_watch_cache_size)
+    await cacher.start(scope)
+    access = Access(backend, cacher, AdmitAll())
+    registry = ServedRegistry(access, strategy_of)
+    security = make_security(options, clock, registry)
+    access.admission = make_plugins(options, registry, security)
+    services = Services(
+        options, clock, scope, Metrics(), registry, access.admission, security, make_allocators(options, registry)
+    )
+    registry.services = services
+    handle = link(stages(services), Dispatcher(registry, _pages(options, registry, services)))
+    yield APIServer(services, handle)
+
+
+def _pages(options: Options, registry: ServedRegistry, services: Services) -> Pages:
+    pages = Pages()
+    discovery = Discovery(
+        registry.resources, f"{options.advertise_address or options.bind_address}:{options.secure_port}"
+    )
+    pages.add_finder(discovery.find)
+    pages.add_finder(Health().find)
+    pages.add("/version", version_page)
+    pages.add("/metrics", lambda ctx: text(200, services.metrics.render()))
+    return pages
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """`p8s apiserver`: runs until interrupted."""
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    configure("apiserver", verbosity=options.v)
+    uvloop.run(run(options))

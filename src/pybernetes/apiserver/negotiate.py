@@ -1,0 +1,106 @@
+"""Content types: what a client wants to get, and what it has sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from pybernetes.api.errors import StatusError, not_acceptable, unsupported_media_type
+
+JSON: Final = "application/json"
+YAML: Final = "application/yaml"
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
+OBJECT_TYPES: Final = (JSON, YAML, PROTOBUF)
+STREAM_TYPES: Final = ("application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch")
+TABLE: Final = "Table"
+PARTIAL: Final = "PartialObjectMetadata"
+PARTIAL_LIST: Final = "PartialObjectMetadataList"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What to answer in: a media type, and optionally a transformation (`as=Table;v=v1;g=meta.k8s.io`)."""
+
+    media_type: str = JSON
+    kind: str = ""
+    version: str = ""
+    pretty: bool = False
+
+
+def _clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
+    """Media ranges with their parameters, the most wanted first."""
+    found: list[tuple[float, int, str, dict[str, str]]] = []
+    for position, clause in enumerate(accept.split(",")):
+        media, *pairs = (part.strip() for part in clause.split(";"))
+        parameters = dict(pair.partition("=")[::2] for pair in pairs if "=" in pair)
+        try:
+            quality = float(parameters.pop("q", "1"))
+        except ValueError:
+            quality = 1.0
+        if media and quality > 0:
+            found.append((-quality, position, media.lower(), parameters))
+    return [(media, parameters) for _, _, media, parameters in sorted(found, key=lambda one: one[:2])]
+
+
+def _matches(media: str, offered: str) -> bool:
+    return media in ("*/*", offered) or (media.endswith("/*") and offered.startswith(media[:-1]))
+
+
+@lru_cache(maxsize=512)
+def negotiate(accept: str, *, transformable: bool = False) -> Format:
+    """The format for a header; JSON without one. Raises StatusError 406.
+
+    `transformable`: Table and PartialObjectMetadata are offered.
+    """
+    if not accept:
+        return Format()
+    known = False
+    for media, parameters in _clauses(accept):
+        offered = next((one for one in OBJECT_TYPES if _matches(media, one)), None)
+        if offered is None:
+            continue
+        known = True
+        wanted = parameters.get("as", "")
+        if not wanted or not transformable:
+            if not wanted:
+                return Format(offered)
+            continue
+        version = parameters.get("v", "")
+        if (
+            wanted in (TABLE, PARTIAL, PARTIAL_LIST)
+            and parameters.get("g", "") == "meta.k8s.io"
+            and version in ("v1", "v1beta1")
+        ):
+            return Format(offered, wanted, version)
+    if known:
+        raise not_acceptable(OBJECT_TYPES)
+    raise no_representation(OBJECT_TYPES)
+
+
+def negotiate_stream(accept: str) -> Format:
+    """The format of a watch: as `negotiate`, but YAML cannot be streamed."""
+    try:
+        found = negotiate(accept, transformable=True)
+    except StatusError as error:
+        if error.message.startswith("406"):
+            raise no_representation(OBJECT_TYPES + STREAM_TYPES) from None
+        raise
+    if found.media_type == YAML:
+        raise not_acceptable(STREAM_TYPES)
+    return found
+
+
+def no_representation(offered: tuple[str, ...]) -> StatusError:
+    """Nothing that the client names is spoken here."""
+    message = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(offered)
+    return StatusError(406, "NotAcceptable", message, {})
+
+
+@lru_cache(maxsize=256)
+def content_type(header: str) -> str:
+    """The media type of a request's body; JSON without a header. Raises StatusError 415."""
+    media = header.partition(";")[0].strip().lower() or JSON
+    if media not in OBJECT_TYPES:
+        raise unsupported_media_type(OBJECT_TYPES)
+    return media

@@ -1,0 +1,43 @@
+"""From what a client sent to the object to be stored: through the part it wrote, with managedFields kept."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pybernetes.api.patch.apply import FieldManager
+from pybernetes.api.patch.managed_fields import keep_times
+from pybernetes.api.time import format_time
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.registry.options import WriteOptions
+from pybernetes.apiserver.registry.served import Served
+
+
+@lru_cache(maxsize=1024)
+def field_manager(served: Served, subresource: str) -> FieldManager:
+    """The tracker of who owns which field of a resource, or of a part of it."""
+    assert served.schema is not None
+    reset = served.strategy.reset_fields(subresource)
+    return FieldManager(served.schema, served.resource.api_version, served.resource.kind, subresource, reset)
+
+
+def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) -> Tree:
+    """What is to be stored, in the storage version: `given` (in the served one) with its owner noted.
+
+    `current` is the stored object, None for a creation. Neither argument is changed.
+    """
+    served = call.served
+    live = None if current is None else served.typed(served.from_storage(current.tree))
+    new = given
+    if call.own_view and call.part is not None and current is not None:
+        return call.part.merge(call.ctx, given, current.tree)
+    if call.part is not None and live is not None:
+        new = call.part.merge(call.ctx, given, live)
+    if served.schema is not None:
+        now = format_time(call.ctx.services.clock.now())
+        new = field_manager(served, call.subresource).update(live, new, options.manager, now)
+        if live is not None:
+            new = keep_times(live, new)
+    new = served.to_storage(new)
+    return {**new, "metadata": dict(new["metadata"])}

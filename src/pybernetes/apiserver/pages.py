@@ -1,0 +1,53 @@
+"""Everything that is no object: discovery, versions, health, metrics, OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from pybernetes.api.errors import StatusError, method_not_allowed, page_not_found
+from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.http.message import Answer, Response
+
+Page: TypeAlias = Callable[[RequestContext], Answer]
+Finder: TypeAlias = Callable[[str], Page | None]
+
+
+class Pages:
+    """Pages by their path, and finders for those whose paths come and go."""
+
+    def __init__(self) -> None:
+        self._pages: dict[str, Page] = {}
+        self._finders: list[Finder] = []
+
+    def add(self, path: str, page: Page) -> None:
+        self._pages[path] = page
+
+    def add_finder(self, finder: Finder) -> None:
+        """`finder(path)` gives the page of a path, or None; asked in the order of adding."""
+        self._finders.append(finder)
+
+    async def __call__(self, ctx: RequestContext) -> Answer:
+        path = ctx.request.path
+        bare = path.rstrip("/") or "/"
+        page = self._pages.get(bare)
+        if page is None:
+            page = next((found for finder in self._finders if (found := finder(bare)) is not None), None)
+        if page is None:
+            raise page_not_found() if ctx.info.is_resource_request else plain_not_found()
+        if ctx.request.method not in ("GET", "HEAD"):
+            raise method_not_allowed()
+        return page(ctx)
+
+    @property
+    def paths(self) -> list[str]:
+        return sorted(self._pages)
+
+
+def plain_not_found() -> StatusError:
+    return page_not_found()
+
+
+def text(status: int, body: str) -> Response:
+    """A page of plain text."""
+    return Response(status, body.encode(), "text/plain; charset=utf-8", [("x-content-type-options", "nosniff")])

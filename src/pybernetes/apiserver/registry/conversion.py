@@ -1,0 +1,130 @@
+"""Kinds that are served in more than one group or version, and how their objects translate."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.registry.served import Conversion
+
+_EVENT_NAMES: Final = {
+    "involvedObject": "regarding",
+    "message": "note",
+    "source": "deprecatedSource",
+    "firstTimestamp": "deprecatedFirstTimestamp",
+    "lastTimestamp": "deprecatedLastTimestamp",
+    "count": "deprecatedCount",
+    "reportingComponent": "reportingController",
+}
+_CORE_EVENT_NAMES: Final = {new: old for old, new in _EVENT_NAMES.items()}
+
+
+def _renamed(obj: Tree, names: dict[str, str], api_version: str) -> Tree:
+    made = {names.get(key, key): value for key, value in obj.items()}
+    return made | {"apiVersion": api_version} if "apiVersion" in made else made
+
+
+class EventConversion:
+    """events.k8s.io/v1 Events, stored as core ones: the same fields under other names."""
+
+    def to_storage(self, obj: Tree) -> Tree:
+        return _renamed(obj, _CORE_EVENT_NAMES, "v1")
+
+    def from_storage(self, obj: Tree) -> Tree:
+        return _renamed(obj, _EVENT_NAMES, "events.k8s.io/v1")
+
+
+_PREFIX: Final = "autoscaling.alpha.kubernetes.io/"
+
+
+class AutoscalerConversion:
+    """autoscaling/v1 autoscalers, stored as v2: CPU has a field, all else travels in annotations."""
+
+    def to_storage(self, obj: Tree) -> Tree:
+        spec = dict(obj.get("spec") or {})
+        metadata = dict(obj["metadata"])
+        annotations = dict(metadata.get("annotations") or {})
+        metrics: list[Tree] = _unpacked(annotations.pop(_PREFIX + "metrics", "")) or []
+        percentage = spec.pop("targetCPUUtilizationPercentage", None)
+        if percentage is not None:
+            metrics.append(_cpu_metric({"type": "Utilization", "averageUtilization": percentage}))
+        if metrics:
+            spec["metrics"] = metrics
+        behavior = _unpacked(annotations.pop(_PREFIX + "behavior", ""))
+        if behavior:
+            spec["behavior"] = behavior
+        status = dict(obj.get("status") or {})
+        current = status.pop("currentCPUUtilizationPercentage", None)
+        current_metrics: list[Tree] = _unpacked(annotations.pop(_PREFIX + "current-metrics", "")) or []
+        if current is not None:
+            current_metrics.append(_cpu_metric({"averageUtilization": current}, key="current"))
+        if current_metrics:
+            status["currentMetrics"] = current_metrics
+        conditions = _unpacked(annotations.pop(_PREFIX + "conditions", ""))
+        if conditions:
+            status["conditions"] = conditions
+        made = {**obj, "metadata": _annotated(metadata, annotations), "spec": spec}
+        if status or "status" in obj:
+            made["status"] = {"desiredReplicas": 0, "currentMetrics": None, **status}
+        return made | {"apiVersion": "autoscaling/v2"} if "apiVersion" in made else made
+
+    def from_storage(self, obj: Tree) -> Tree:
+        spec = dict(obj.get("spec") or {})
+        status = dict(obj.get("status") or {})
+        metadata = dict(obj["metadata"])
+        annotations = dict(metadata.get("annotations") or {})
+        percentage, others = _split_cpu(spec.pop("metrics", None) or [], "target")
+        if percentage is not None:
+            spec["targetCPUUtilizationPercentage"] = percentage
+        current, current_others = _split_cpu(status.pop("currentMetrics", None) or [], "current")
+        if current is not None:
+            status["currentCPUUtilizationPercentage"] = current
+        packed = {
+            "metrics": others,
+            "behavior": spec.pop("behavior", None),
+            "current-metrics": current_others,
+            "conditions": status.pop("conditions", None),
+        }
+        annotations |= {_PREFIX + key: msgspec.json.encode(value).decode() for key, value in packed.items() if value}
+        status.setdefault("currentReplicas", 0)
+        made = {**obj, "metadata": _annotated(metadata, annotations), "spec": spec, "status": status}
+        return made | {"apiVersion": "autoscaling/v1"} if "apiVersion" in made else made
+
+
+def _cpu_metric(value: Tree, key: str = "target") -> Tree:
+    return {"type": "Resource", "resource": {"name": "cpu", key: value}}
+
+
+def _split_cpu(metrics: list[Tree], key: str) -> tuple[int | None, list[Tree]]:
+    """The CPU utilization that v1 has a field for, and all other metrics."""
+    percentage: int | None = None
+    others: list[Tree] = []
+    for metric in metrics:
+        resource = metric.get("resource") or {}
+        value = (resource.get(key) or {}).get("averageUtilization")
+        if percentage is None and resource.get("name") == "cpu" and value is not None:
+            percentage = value
+        else:
+            others.append(metric)
+    return percentage, others
+
+
+def _annotated(metadata: Tree, annotations: Tree) -> Tree:
+    rest = {key: value for key, value in metadata.items() if key != "annotations"}
+    return {**rest, "annotations": annotations} if annotations else rest
+
+
+def _unpacked(text: str) -> list[Tree] | None:
+    try:
+        found: list[Tree] | None = msgspec.json.decode(text) if text else None
+    except msgspec.DecodeError:
+        return None
+    return found
+
+
+CONVERSIONS: Final[dict[tuple[str, str, str], Conversion]] = {
+    ("events.k8s.io", "v1", "events"): EventConversion(),
+    ("autoscaling", "v1", "horizontalpodautoscalers"): AutoscalerConversion(),
+}

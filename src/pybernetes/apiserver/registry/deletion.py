@@ -1,0 +1,151 @@
+"""Deleting: preconditions, grace, finalizers and who is to delete the dependents."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pybernetes.api import errors
+from pybernetes.api.errors import StatusError
+from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.registry import metadata as meta
+from pybernetes.apiserver.registry.options import DeleteOptions
+from pybernetes.apiserver.registry.store import ObjectStore
+
+
+async def delete(
+    ctx: RequestContext, store: ObjectStore, namespace: str, name: str, options: DeleteOptions
+) -> tuple[Tree, bool]:
+    """The object as last seen, and whether it is gone (else it is marked, and goes when grace and finalizers end)."""
+    current: Item | None = store.must_get(namespace, name)
+    admitted = store.admission.handles("DELETE", store.resource, "")
+    while current is not None:
+        _check_preconditions(store, current, options)
+        if admitted:
+            await _admit(ctx, store, namespace, name, current, options)
+        outcome = await _try_delete(ctx, store, current, options)
+        if outcome is not None:
+            return outcome
+        current = await store.refresh(current.key)
+    raise store.not_found(name)
+
+
+async def _admit(
+    ctx: RequestContext, store: ObjectStore, namespace: str, name: str, current: Item, options: DeleteOptions
+) -> None:
+    attributes = Attributes(
+        ctx, "DELETE", store.resource, namespace, name,
+        old=current.tree, options=options.given, dry_run=options.dry_run,
+    )  # fmt: skip
+    await store.admission.mutate(attributes)
+    await store.admission.validate(attributes)
+
+
+def _check_preconditions(store: ObjectStore, current: Item, options: DeleteOptions) -> None:
+    metadata = current.tree["metadata"]
+    if options.uid and options.uid != metadata["uid"]:
+        raise _precondition_conflict(
+            store,
+            metadata["name"],
+            f"the UID in the precondition ({options.uid}) does not match the UID in record ({metadata['uid']}). "
+            "The object might have been deleted and then recreated",
+        )
+    if options.resource_version and options.resource_version != str(current.revision):
+        raise _precondition_conflict(
+            store,
+            metadata["name"],
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match "
+            f"the ResourceVersion in record ({current.revision}). The object might have been modified",
+        )
+
+
+def _precondition_conflict(store: ObjectStore, name: str, cause: str) -> StatusError:
+    # Upstream names the kind here, where all other conflicts name the plural.
+    return errors.conflict(store.resource.group, store.resource.kind, name, cause)
+
+
+async def _try_delete(
+    ctx: RequestContext, store: ObjectStore, current: Item, options: DeleteOptions
+) -> tuple[Tree, bool] | None:
+    """The outcome; None if somebody else has changed the object meanwhile."""
+    new = current.decode()
+    metadata = new["metadata"]
+    grace = store.strategy.grace_seconds(ctx, new, _requested_grace(options))
+    _set_finalizers(store, metadata, options)
+    marked = _mark(ctx, store, new, grace)
+    if grace or metadata.get("finalizers"):
+        if not marked and new == current.tree:
+            return new, False
+        if options.dry_run:
+            return new, False
+        replaced = await store.replace(current, new)
+        return None if replaced is None else (replaced.decode(), False)
+    if options.dry_run:
+        return (new if grace is not None else current.decode()), True
+    revision = await store.remove(ctx, current, new)
+    if not revision:
+        return None
+    if grace is None:
+        return current.decode(), True
+    metadata["resourceVersion"] = str(revision)
+    return new, True
+
+
+def _requested_grace(options: DeleteOptions) -> int | None:
+    """A negative grace period means at once."""
+    if options.grace_seconds is not None and options.grace_seconds < 0:
+        return 1
+    return options.grace_seconds
+
+
+def _set_finalizers(store: ObjectStore, metadata: Tree, options: DeleteOptions) -> None:
+    """Put the garbage collector's finalizers where the propagation policy wants them."""
+    before = metadata.get("finalizers") or []
+    finalizers = [one for one in before if one not in (meta.ORPHAN, meta.FOREGROUND)]
+    if _orphans(store, before, options):
+        finalizers.append(meta.ORPHAN)
+    if _foreground(before, options):
+        finalizers.append(meta.FOREGROUND)
+    if set(finalizers) == set(before):
+        return
+    if finalizers:
+        metadata["finalizers"] = finalizers
+    else:
+        metadata.pop("finalizers", None)
+
+
+def _orphans(store: ObjectStore, before: list[str], options: DeleteOptions) -> bool:
+    if options.orphan_dependents is not None:
+        return options.orphan_dependents
+    if options.propagation:
+        return options.propagation == "Orphan"
+    return meta.ORPHAN in before or (store.strategy.orphans_dependents and meta.FOREGROUND not in before)
+
+
+def _foreground(before: list[str], options: DeleteOptions) -> bool:
+    if options.orphan_dependents is not None:
+        return False
+    if options.propagation:
+        return options.propagation == "Foreground"
+    return meta.FOREGROUND in before
+
+
+def _mark(ctx: RequestContext, store: ObjectStore, new: Tree, grace: int | None) -> bool:
+    """Set deletionTimestamp and grace period; whether anything about them changed.
+
+    A second deletion may shorten the grace period, never lengthen it.
+    """
+    metadata = new["metadata"]
+    seconds = grace or 0
+    now = ctx.services.clock.now()
+    if "deletionTimestamp" in metadata:
+        left = metadata.get("deletionGracePeriodSeconds", 0)
+        if grace is None or seconds >= left:
+            return False
+    elif metadata.get("generation"):
+        metadata["generation"] += 1
+    metadata["deletionTimestamp"] = meta.timestamp(now + timedelta(seconds=seconds))
+    metadata["deletionGracePeriodSeconds"] = seconds
+    store.strategy.prepare_for_delete(ctx, new)
+    return True

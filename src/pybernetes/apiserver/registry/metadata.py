@@ -1,0 +1,85 @@
+"""What every object's metadata goes through on its way to the store."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pybernetes.apiserver.context import Tree
+
+NAME_CHARACTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
+"""No vowels and no look-alikes: generated names spell no words."""
+MAX_GENERATED_BASE: Final = 58
+SUFFIX_LENGTH: Final = 5
+
+FOREGROUND: Final = "foregroundDeletion"
+ORPHAN: Final = "orphan"
+
+
+def timestamp(now: datetime) -> str:
+    """RFC 3339 with seconds, as metav1.Time is written."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def generated_name(base: str, rng: random.Random) -> str:
+    """A name out of a generateName prefix."""
+    return base[:MAX_GENERATED_BASE] + "".join(rng.choices(NAME_CHARACTERS, k=SUFFIX_LENGTH))
+
+
+def fill_for_create(metadata: Tree, now: datetime, *, generation: bool) -> None:
+    """What the server alone decides about a new object."""
+    for server_set in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"):
+        metadata.pop(server_set, None)
+    metadata["uid"] = str(uuid.uuid4())
+    metadata["creationTimestamp"] = timestamp(now)
+    if generation:
+        metadata["generation"] = 1
+
+
+def keep_for_update(metadata: Tree, old: Tree) -> None:
+    """What an update can neither set nor take away."""
+    for key in ("generation", "creationTimestamp", "deletionTimestamp", "selfLink"):
+        _restore(metadata, old, key)
+    metadata.setdefault("uid", old["uid"])
+    if "deletionGracePeriodSeconds" in old:
+        metadata.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])
+
+
+def _restore(metadata: Tree, old: Tree, key: str) -> None:
+    if key in old:
+        metadata[key] = old[key]
+    else:
+        metadata.pop(key, None)
+
+
+def same_but_managers(new: Tree, old: Tree) -> bool:
+    """Whether a write would change nothing; managedFields' times do not count, nor does resourceVersion."""
+    if {key: value for key, value in new.items() if key != "metadata"} != {
+        key: value for key, value in old.items() if key != "metadata"
+    }:
+        return False
+    return _comparable(new["metadata"]) == _comparable(old["metadata"])
+
+
+def _comparable(metadata: Tree) -> Tree:
+    kept = {key: value for key, value in metadata.items() if key != "resourceVersion"}
+    managed: list[dict[str, Any]] = kept.get("managedFields") or []
+    kept["managedFields"] = [{key: value for key, value in entry.items() if key != "time"} for entry in managed]
+    return kept
+
+
+def drop_empty(metadata: Tree) -> None:
+    """Empty lists and maps of metadata are the same as none."""
+    for key in ("labels", "annotations", "ownerReferences", "finalizers", "managedFields"):
+        if key in metadata and not metadata[key]:
+            del metadata[key]
+
+
+def changed_beyond_status(new: Tree, old: Tree) -> bool:
+    """Whether metadata.generation has to grow."""
+    ignored = ("metadata", "status", "apiVersion", "kind")
+    return {key: value for key, value in new.items() if key not in ignored} != {
+        key: value for key, value in old.items() if key not in ignored
+    }

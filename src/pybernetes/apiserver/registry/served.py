@@ -1,0 +1,50 @@
+"""One resource at one version, as it is served: its strategy, its store, its schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pybernetes.api.schema import Schema
+from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.registry.store import ObjectStore
+from pybernetes.apiserver.resources.strategy import Strategy
+from pybernetes.apiserver.table.column import Cells, Column
+
+
+class Conversion(Protocol):
+    """Between a served version and the storage version; neither method changes its argument."""
+
+    def to_storage(self, obj: Tree) -> Tree: ...
+
+    def from_storage(self, obj: Tree) -> Tree: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """`store` is shared by all versions of a kind. `schema` is None for kinds that have none (all is taken)."""
+
+    resource: Resource
+    strategy: Strategy
+    store: ObjectStore
+    schema: Schema | None
+    conversion: Conversion | None = None
+    """None where objects are stored in this very version."""
+    custom: bool = False
+    """Custom resources carry apiVersion and kind in lists and in the store."""
+    columns: tuple[Column, ...] | None = None
+    """Of a custom resource with printer columns; built-in kinds have theirs in table/."""
+    cells: Cells | None = None
+
+    def to_storage(self, obj: Tree) -> Tree:
+        """An object of this version as it is stored; the same one where the versions agree."""
+        return obj if self.conversion is None else self.conversion.to_storage(obj)
+
+    def from_storage(self, obj: Tree) -> Tree:
+        """A stored object as this version shows it; never changes `obj`."""
+        return obj if self.conversion is None else self.conversion.from_storage(obj)
+
+    def typed(self, obj: Tree) -> Tree:
+        """The object with this version's kind and apiVersion in front."""
+        return {"kind": self.resource.kind, "apiVersion": self.resource.api_version} | obj

@@ -1,0 +1,145 @@
+"""The registry: every resource that is served, and the door to their objects (`Registry`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pybernetes.api import scheme
+from pybernetes.api.schema import Schema, schema_of
+from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.cacher.item import Item, Listener
+from pybernetes.apiserver.context import LOOPBACK, RequestContext, Tree, UserInfo
+from pybernetes.apiserver.http.message import Request
+from pybernetes.apiserver.registry.conversion import CONVERSIONS
+from pybernetes.apiserver.registry.deletion import delete
+from pybernetes.apiserver.registry.options import WriteOptions, delete_options
+from pybernetes.apiserver.registry.served import Served
+from pybernetes.apiserver.registry.store import Access, ObjectStore, Update
+from pybernetes.apiserver.request_info import RequestInfo
+from pybernetes.apiserver.resources.strategy import Strategy
+from pybernetes.apiserver.services import Services
+
+StrategyOf = Callable[[Resource], Strategy]
+
+
+class ServedRegistry:
+    """See `Registry` for what callers may rely on."""
+
+    def __init__(self, access: Access, strategy_of: StrategyOf) -> None:
+        self._access = access
+        self._strategy_of = strategy_of
+        self._served: dict[tuple[str, str, str], Served] = {}
+        self._stores: dict[Resource, ObjectStore] = {}
+        self.services: Services | None = None
+        """Set by the server once it is complete; internal writes need it."""
+        for resource in scheme.resources():
+            self._add_builtin(resource)
+
+    def _add_builtin(self, resource: Resource) -> None:
+        stored = scheme.storage_resource(resource)
+        store = self._stores.get(stored)
+        if store is None:
+            store = self._stores[stored] = ObjectStore(stored, self._strategy_of(stored), self._access)
+        conversion = None if stored == resource else CONVERSIONS[(resource.group, resource.version, resource.plural)]
+        self.add(Served(resource, store.strategy, store, _schema(resource), conversion))
+
+    def add(self, served: Served) -> None:
+        """Serve a resource from now on, in place of what was served there."""
+        resource = served.resource
+        self._served[resource.group, resource.version, resource.plural] = served
+
+    def remove(self, resource: Resource) -> None:
+        """Serve it no longer. Safe to repeat."""
+        self._served.pop((resource.group, resource.version, resource.plural), None)
+
+    def served(self, group: str, version: str, plural: str) -> Served | None:
+        return self._served.get((group, version, plural))
+
+    def new_store(self, resource: Resource, strategy: Strategy) -> ObjectStore:
+        """The store of a custom resource."""
+        return ObjectStore(resource, strategy, self._access, custom=True)
+
+    # Registry.
+
+    def find(self, group: str, version: str, plural: str) -> Resource | None:
+        found = self._served.get((group, version, plural))
+        return None if found is None else found.resource
+
+    def resources(self) -> Iterator[Resource]:
+        return (served.resource for served in list(self._served.values()))
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Item | None:
+        return self._of(resource).store.get(namespace, name)
+
+    def list(self, resource: Resource, namespace: str = "") -> list[Item]:
+        return self._of(resource).store.cache.select(f"{namespace}/" if namespace else "")
+
+    def subscribe(self, resource: Resource, listener: Listener) -> None:
+        self._of(resource).store.cache.subscribe(listener)
+
+    async def create(
+        self, resource: Resource, obj: Tree, namespace: str = "", *, user: UserInfo = LOOPBACK, dry_run: bool = False
+    ) -> Tree:
+        served = self._of(resource)
+        new = {**obj, "metadata": dict(obj["metadata"])}
+        ctx = self._context(resource, "create", namespace, "", user)
+        item = await served.store.create(ctx, new, namespace, WriteOptions(dry_run, user.name))
+        return served.typed(item.decode())
+
+    async def update(
+        self, resource: Resource, obj: Tree, *, subresource: str = "", user: UserInfo = LOOPBACK, dry_run: bool = False
+    ) -> Tree:
+        served = self._of(resource)
+        namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+        ctx = self._context(resource, "update", namespace, name, user)
+        part = served.strategy.parts[subresource] if subresource else None
+
+        def make(current: Item | None) -> Tree:
+            if part is not None and current is not None:
+                return part.merge(ctx, {**obj, "metadata": dict(obj["metadata"])}, current.tree)
+            return {**obj, "metadata": dict(obj["metadata"])}
+
+        change = Update(namespace, name, make, WriteOptions(dry_run, user.name), subresource, part)
+        item, _ = await served.store.update(ctx, change)
+        return served.typed(item.decode())
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str = "",
+        *,
+        options: Tree | None = None,
+        user: UserInfo = LOOPBACK,
+    ) -> Tree:
+        served = self._of(resource)
+        ctx = self._context(resource, "delete", namespace, name, user)
+        obj, _ = await delete(ctx, served.store, namespace, name, delete_options(options or {}))
+        return served.typed(obj)
+
+    def _of(self, resource: Resource) -> Served:
+        found = self._served.get((resource.group, resource.version, resource.plural))
+        if found is None:
+            raise LookupError(f"{resource.group_resource} is not served")
+        return found
+
+    def _context(self, resource: Resource, verb: str, namespace: str, name: str, user: UserInfo) -> RequestContext:
+        assert self.services is not None
+        path = resource.path(namespace, name)
+        info = RequestInfo(
+            path, verb, True, "apis" if resource.group else "api", resource.group, resource.version,
+            namespace, resource.plural, "", name,
+        )  # fmt: skip
+        return RequestContext(Request("", path, "", [], _NoBody()), info, self.services, user)
+
+
+class _NoBody:
+    async def read(self) -> bytes:
+        return b""
+
+
+def _schema(resource: Resource) -> Schema | None:
+    try:
+        return schema_of(resource.api_version, resource.kind)
+    except KeyError:
+        return None

@@ -1,0 +1,376 @@
+"""The objects of one kind: the generic create, update and delete, in upstream's order of steps.
+
+Objects are trees in the storage version; `strategy` says what is special about the kind. A write ends when the watch
+cache has seen it, so whoever reads next sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from pybernetes.api import errors
+from pybernetes.api import field as fields
+from pybernetes.api.errors import StatusError
+from pybernetes.api.field import FieldError, Path
+from pybernetes.api.scheme import Resource, storage_prefix
+from pybernetes.apiserver.admission import Admission, Attributes, Operation
+from pybernetes.apiserver.cacher.cache import Cache
+from pybernetes.apiserver.cacher.cacher import Cacher
+from pybernetes.apiserver.cacher.item import Item, stored_form
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.registry import metadata as meta
+from pybernetes.apiserver.registry.options import WriteOptions
+from pybernetes.apiserver.resources.strategy import Part, Strategy, Undo
+from pybernetes.store.backend import Backend, FutureRevisionError, UnavailableError, Written
+
+NAME_TRIES: Final = 8
+MAX_OBJECT_BYTES: Final = 3 << 19
+"""1.5 MiB: what upstream's etcd takes in one request."""
+
+Make: TypeAlias = Callable[[Item | None], Tree]
+"""The object to be stored, made of the one that is (None: there is none); called again after a conflict."""
+
+
+@dataclass(slots=True)
+class Access:
+    """What a store needs of its server."""
+
+    backend: Backend
+    cacher: Cacher
+    admission: Admission
+    rng: random.Random = field(default_factory=random.Random)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One update or patch. `strict` refuses what `make` made without resourceVersion for kinds that demand one."""
+
+    namespace: str
+    name: str
+    make: Make
+    options: WriteOptions
+    subresource: str = ""
+    part: Part | None = None
+    create_if_missing: bool = False
+    retry: bool = False
+
+
+class ObjectStore:
+    """See the module."""
+
+    def __init__(self, resource: Resource, strategy: Strategy, access: Access, *, custom: bool = False) -> None:
+        self.resource = resource
+        self.strategy = strategy
+        self.custom = custom
+        self._access = access
+        self._prefix = storage_prefix(resource)
+        self.cache: Cache = access.cacher.cache(self._prefix)
+
+    # Keys and reading.
+
+    def object_key(self, namespace: str, name: str) -> str:
+        """The key in the cache."""
+        return f"{namespace}/{name}" if namespace else name
+
+    def store_key(self, key: str) -> bytes:
+        return f"/registry/{self._prefix}/{key}".encode()
+
+    def get(self, namespace: str, name: str) -> Item | None:
+        return self.cache.get(f"{namespace}/{name}" if namespace else name)
+
+    @property
+    def revision(self) -> int:
+        """Everything up to this revision is in the cache."""
+        return self._access.cacher.revision
+
+    async def wait(self, revision: int, seconds: float = 3.0) -> bool:
+        """Whether the cache reaches the revision in time."""
+        if self.revision >= revision:
+            return True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._access.cacher.wait(revision)
+        except TimeoutError:
+            return False
+        return True
+
+    async def at_revision(self, prefix: str, revision: int, after: str) -> list[Item]:
+        """The objects as they were, behind the key `after`. Raises CompactedError, StatusError."""
+        base = f"/registry/{self._prefix}/"
+        start = f"{base}{prefix}{after}\0".encode() if after else b""
+        try:
+            page = await self._access.backend.range(f"{base}{prefix}".encode(), start=start, revision=revision)
+        except FutureRevisionError as error:
+            raise errors.unexpected(f"resource version {revision} has not happened yet") from error
+        return [
+            Item(pair.key.decode().removeprefix(base), pair.value, pair.revision, pair.create_revision)
+            for pair in page.items
+        ]
+
+    def must_get(self, namespace: str, name: str) -> Item:
+        found = self.get(namespace, name)
+        if found is None:
+            raise self.not_found(name)
+        return found
+
+    def not_found(self, name: str) -> StatusError:
+        return errors.not_found(self.resource.group, self.resource.plural, name)
+
+    def conflict(self, name: str, cause: str = errors.OBJECT_MODIFIED) -> StatusError:
+        return errors.conflict(self.resource.group, self.resource.plural, name, cause)
+
+    # Creating.
+
+    async def create(self, ctx: RequestContext, new: Tree, namespace: str, options: WriteOptions) -> Item:
+        """Store a new object; `new` is given up by the caller. With generateName, taken names are tried again."""
+        metadata = new["metadata"]
+        generated = not metadata.get("name") and bool(metadata.get("generateName"))
+        if namespace:
+            metadata["namespace"] = namespace
+        attributes = self._attributes(ctx, "CREATE", namespace, options)
+        attributes.object = new
+        attributes.name = metadata.get("name", "")
+        if attributes_wanted := self._access.admission.handles("CREATE", self.resource, ""):
+            await self._access.admission.mutate(attributes)
+            new = attributes.object
+            metadata = new["metadata"]
+        meta.fill_for_create(metadata, ctx.services.clock.now(), generation=self.strategy.tracks_generation)
+        for attempt in range(NAME_TRIES if generated else 1):
+            if generated:
+                metadata["name"] = meta.generated_name(metadata["generateName"], self._access.rng)
+            try:
+                return await self._create_named(ctx, new, attributes if attributes_wanted else None, options)
+            except StatusError as error:
+                if not generated or error.reason != "AlreadyExists" or attempt == NAME_TRIES - 1:
+                    raise
+        raise errors.generate_name_conflict(self.resource.group, self.resource.plural, metadata["name"])
+
+    async def _create_named(
+        self, ctx: RequestContext, new: Tree, attributes: Attributes | None, options: WriteOptions
+    ) -> Item:
+        strategy = self.strategy
+        strategy.prepare_for_create(ctx, new)
+        undo = await strategy.begin_create(ctx, new, dry_run=options.dry_run)
+        try:
+            meta.drop_empty(new["metadata"])
+            self._refuse_invalid(new, strategy.validate(ctx, new))
+            for text in strategy.warnings(ctx, new, None):
+                ctx.warn(text)
+            if attributes is not None:
+                attributes.object, attributes.name = new, new["metadata"]["name"]
+                await self._access.admission.validate(attributes)
+            item = await self._commit_create(ctx, new, options)
+        except BaseException:
+            await _undone(undo)
+            raise
+        if options.dry_run:
+            await _undone(undo)
+        else:
+            await strategy.after_create(ctx, new)
+        return item
+
+    async def _commit_create(self, ctx: RequestContext, new: Tree, options: WriteOptions) -> Item:
+        name = new["metadata"]["name"]
+        key = self.object_key(new["metadata"].get("namespace", ""), name)
+        if (standing := self.cache.get(key)) is not None:
+            raise self._taken(name, standing)
+        value = self._encode(new)
+        if options.dry_run:
+            return Item(key, value, 0, 0)
+        ttl = self.strategy.ttl_seconds(ctx, new)
+        written = await self._run(self._access.backend.create(self.store_key(key), value, ttl=ttl))
+        if not written.succeeded:
+            raise self._taken(name, None)
+        await self._access.cacher.wait(written.revision)
+        return Item(key, value, written.revision, written.revision)
+
+    def _taken(self, name: str, standing: Item | None) -> StatusError:
+        error = errors.already_exists(self.resource.group, self.resource.plural, name)
+        if standing is not None and "deletionTimestamp" in standing.tree["metadata"]:
+            return StatusError(error.code, error.reason, f"object is being deleted: {error.message}", error.details)
+        return error
+
+    # Updating.
+
+    async def update(self, ctx: RequestContext, update: Update) -> tuple[Item, bool]:
+        """Change an object (or create it, where that is allowed); the result, and whether it was created."""
+        key = self.object_key(update.namespace, update.name)
+        current = self.cache.get(key)
+        while True:
+            if current is None:
+                return await self._create_by_update(ctx, update)
+            new = update.make(current)
+            outcome = await self._try_update(ctx, update, new, current)
+            if outcome is not None:
+                return outcome, False
+            fresh, revision = await self._access.backend.get(self.store_key(key))
+            await self._access.cacher.wait(min(revision, fresh.revision if fresh else revision))
+            current = None if fresh is None else Item(key, fresh.value, fresh.revision, fresh.create_revision)
+
+    async def _create_by_update(self, ctx: RequestContext, update: Update) -> tuple[Item, bool]:
+        if not update.create_if_missing:
+            raise self.not_found(update.name)
+        new = update.make(None)
+        if new["metadata"].get("uid"):
+            cause = f"Precondition failed: UID in precondition: {new['metadata']['uid']}, UID in object meta: "
+            raise self.conflict(update.name, cause)
+        return await self.create(ctx, new, update.namespace, update.options), True
+
+    async def _try_update(self, ctx: RequestContext, update: Update, new: Tree, current: Item) -> Item | None:
+        """The object after the change; None if somebody else has changed it meanwhile."""
+        strategy, old, options = self.strategy, current.tree, update.options
+        attributes = self._attributes(ctx, "UPDATE", update.namespace, options)
+        attributes.name, attributes.subresource = update.name, update.subresource
+        attributes.object, attributes.old = new, old
+        admitted = self._access.admission.handles("UPDATE", self.resource, update.subresource)
+        if admitted:
+            await self._access.admission.mutate(attributes)
+            new = attributes.object
+        self._check_preconditions(new, current)
+        metadata, old_metadata = new["metadata"], old["metadata"]
+        if update.part is None:
+            strategy.prepare_for_update(ctx, new, old)
+        meta.keep_for_update(metadata, old_metadata)
+        undo = await strategy.begin_update(ctx, new, old, dry_run=options.dry_run) if update.part is None else None
+        try:
+            meta.drop_empty(metadata)
+            self._bump_generation(new, old)
+            found = update.part.validate(ctx, new, old) if update.part else strategy.validate_update(ctx, new, old)
+            self._refuse_invalid(new, found)
+            for text in strategy.warnings(ctx, new, old):
+                ctx.warn(text)
+            if admitted:
+                attributes.object = new
+                await self._access.admission.validate(attributes)
+            item = await self._commit_update(ctx, new, current, options)
+        except BaseException:
+            await _undone(undo)
+            raise
+        if item is None or options.dry_run:
+            await _undone(undo)
+        elif item is not current:
+            await strategy.after_update(ctx, new, old)
+        return item
+
+    def _bump_generation(self, new: Tree, old: Tree) -> None:
+        if self.strategy.tracks_generation and meta.changed_beyond_status(new, old):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+    def _check_preconditions(self, new: Tree, current: Item) -> None:
+        """The resourceVersion and uid that the client means, if it says so, must be those of the stored object."""
+        metadata = new["metadata"]
+        name = current.tree["metadata"]["name"]
+        uid, current_uid = metadata.get("uid"), current.tree["metadata"].get("uid")
+        if uid and uid != current_uid:
+            raise self.uid_conflict(current, uid)
+        version = metadata.get("resourceVersion")
+        if not version or version == "0":
+            if not self.strategy.unconditional_update:
+                raise self.unversioned(name)
+        elif version != str(current.revision):
+            raise self.conflict(name)
+
+    def unversioned(self, name: str) -> StatusError:
+        """The kind is only updated by those who say which version they have seen."""
+        wrong = fields.invalid(Path("metadata").child("resourceVersion"), 0, "must be specified for an update")
+        return errors.invalid(self.resource.group, self.resource.plural, name, [wrong])
+
+    def uid_conflict(self, current: Item, uid: str) -> StatusError:
+        """The object that the client means is another one of the same name."""
+        cause = (
+            f"StorageError: invalid object, Code: 4, Key: {self.store_key(current.key).decode()}, ResourceVersion: 0, "
+            f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
+            f"UID in object meta: {current.tree['metadata'].get('uid', '')}"
+        )
+        return self.conflict(current.tree["metadata"]["name"], cause)
+
+    async def _commit_update(self, ctx: RequestContext, new: Tree, current: Item, options: WriteOptions) -> Item | None:
+        metadata = new["metadata"]
+        if meta.same_but_managers(new, current.tree):
+            return current
+        value = self._encode(new)
+        if options.dry_run:
+            return Item(current.key, value, current.revision, current.create_revision)
+        deleting = "deletionTimestamp" in metadata and not metadata.get("deletionGracePeriodSeconds")
+        if deleting and not metadata.get("finalizers"):
+            return await self._remove_updated(ctx, new, value, current)
+        ttl = self.strategy.ttl_seconds(ctx, new)
+        written = await self._run(
+            self._access.backend.update(self.store_key(current.key), value, current.revision, ttl=ttl)
+        )
+        if not written.succeeded:
+            return None
+        await self._access.cacher.wait(written.revision)
+        return Item(current.key, value, written.revision, current.create_revision)
+
+    async def _remove_updated(self, ctx: RequestContext, new: Tree, value: bytes, current: Item) -> Item | None:
+        """The last finalizer of a deleted object is gone: so is the object."""
+        if not await self.remove(ctx, current, new):
+            return None
+        return Item(current.key, value, current.revision, current.create_revision)
+
+    # Used by deletion.py too.
+
+    async def remove(self, ctx: RequestContext, current: Item, last: Tree) -> int:
+        """Take an object out of the store if it is still as `current`; the revision of that, or 0.
+
+        `last` is how the object was when it went.
+        """
+        written = await self._run(self._access.backend.delete(self.store_key(current.key), current.revision))
+        if not written.succeeded:
+            return 0
+        await self._access.cacher.wait(written.revision)
+        await self.strategy.after_delete(ctx, last)
+        return written.revision
+
+    async def replace(self, current: Item, new: Tree) -> Item | None:
+        """Store a change that passes no hooks (a deletion's mark); None if somebody else was first."""
+        value = self._encode(new)
+        key = self.store_key(current.key)
+        written = await self._run(self._access.backend.update(key, value, current.revision))
+        if not written.succeeded:
+            return None
+        await self._access.cacher.wait(written.revision)
+        return Item(current.key, value, written.revision, current.create_revision)
+
+    async def refresh(self, key: str) -> Item | None:
+        """The object as the store has it now."""
+        found, _ = await self._access.backend.get(self.store_key(key))
+        if found is None:
+            return None
+        await self._access.cacher.wait(found.revision)
+        return Item(key, found.value, found.revision, found.create_revision)
+
+    @property
+    def admission(self) -> Admission:
+        return self._access.admission
+
+    def _attributes(
+        self, ctx: RequestContext, operation: Operation, namespace: str, options: WriteOptions
+    ) -> Attributes:
+        return Attributes(ctx, operation, self.resource, namespace, "", options=options.given, dry_run=options.dry_run)
+
+    def _refuse_invalid(self, new: Tree, found: list[FieldError]) -> None:
+        if found:
+            raise errors.invalid(self.resource.group, self.resource.kind, new["metadata"].get("name", ""), found)
+
+    def _encode(self, tree: Tree) -> bytes:
+        value = stored_form(tree, keep_type=self.custom)
+        if len(value) > MAX_OBJECT_BYTES:
+            raise errors.request_entity_too_large(f"limit is {MAX_OBJECT_BYTES}")
+        return value
+
+    async def _run(self, write: Awaitable[Written]) -> Written:
+        try:
+            return await write
+        except UnavailableError as error:
+            raise errors.service_unavailable(f"the store cannot be written: {error}") from error
+
+
+async def _undone(undo: Undo | None) -> None:
+    if undo is not None:
+        await undo()

@@ -1,0 +1,69 @@
+"""One API server: from a connection's request to the chain, and from whatever comes out of it to an answer."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from pybernetes.api.errors import StatusError, internal
+from pybernetes.apiserver.chain import Handle
+from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.handlers.list_options import is_watch, selected_name
+from pybernetes.apiserver.http.message import Answer, DisconnectedError, Request, Response
+from pybernetes.apiserver.negotiate import YAML
+from pybernetes.apiserver.request_info import parse
+from pybernetes.apiserver.services import Services
+from pybernetes.apiserver.yaml import to_yaml
+
+log = logging.getLogger(__name__)
+
+
+class APIServer:
+    """The HTTP server's handler: never raises, whatever a request holds."""
+
+    def __init__(self, services: Services, handle: Handle) -> None:
+        self._services = services
+        self._handle = handle
+
+    async def __call__(self, request: Request) -> Answer:
+        ctx: RequestContext | None = None
+        try:
+            ctx = self._context(request)
+            answer = await self._handle(ctx)
+        except StatusError as error:
+            answer = error_answer(error, request)
+        except DisconnectedError:
+            answer = Response(400)
+        except Exception as error:
+            log.exception("request failed method=%s path=%s", request.method, request.path)
+            answer = error_answer(internal(str(error)), request)
+        if ctx is not None and ctx.warnings:
+            answer.headers.extend(("warning", warning(text)) for text in ctx.warnings)
+        return answer
+
+    def _context(self, request: Request) -> RequestContext:
+        watch, name = False, ""
+        if request.query_string and request.method in ("GET", "HEAD", "DELETE"):
+            watch, name = is_watch(request), selected_name(request)
+        info = parse(request.method, request.path, watch=watch, selected_name=name)
+        return RequestContext(request, info, self._services)
+
+
+def error_answer(error: StatusError, request: Request) -> Response:
+    """A Status, in YAML for those who take nothing else."""
+    headers: list[tuple[str, str]] = []
+    if error.retry_after_seconds:
+        headers.append(("retry-after", str(error.retry_after_seconds)))
+    if error.code == 401:
+        headers.append(("www-authenticate", 'Bearer realm="kubernetes-master"'))
+    accept = request.headers.get("accept", "").partition(";")[0].strip()
+    if accept == YAML:
+        return Response(error.code, to_yaml(error.status), YAML, headers)
+    return Response(error.code, msgspec.json.encode(error.status) + b"\n", "application/json", headers)
+
+
+def warning(text: str) -> str:
+    """The value of a Warning header (RFC 7234) with code 299."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", " ").replace("\n", " ")
+    return f'299 - "{quoted}"'

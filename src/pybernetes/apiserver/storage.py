@@ -1,0 +1,25 @@
+"""Which store holds the objects: the file or the etcd servers that the options name."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from pybernetes.store.backend import Backend
+from pybernetes.store.sqlite import open_store
+
+MEMORY = "sqlite::memory:"
+
+
+async def open_backend(storage: str) -> Backend:
+    """`sqlite:<path>`, `sqlite::memory:` (a new store that ends with the process), or `etcd://HOST:PORT[,...]`.
+
+    Raises what the backend's `open_store` raises.
+    """
+    if storage == MEMORY:
+        return await open_store(Path(tempfile.mkdtemp(prefix="pybernetes-")) / "store.db")
+    if storage.startswith("sqlite:"):
+        return await open_store(Path(storage.removeprefix("sqlite:")))
+    from pybernetes.store import etcd
+
+    return await etcd.open_store(storage)

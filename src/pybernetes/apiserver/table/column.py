@@ -1,0 +1,33 @@
+"""What a column is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from pybernetes.apiserver.context import Tree
+
+Cells: TypeAlias = Callable[[Tree, datetime], list[Any]]
+"""The cells of an object, in the order of its columns, at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    type: str
+    format: str = ""
+    priority: int = 0
+    description: str = ""
+
+    @property
+    def definition(self) -> Tree:
+        """As it stands in a Table; upstream writes empty fields too."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "format": self.format,
+            "description": self.description,
+            "priority": self.priority,
+        }

@@ -1,0 +1,67 @@
+"""Formats that are made of the JSON one: partial metadata, YAML."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.encoding import Encoder, ListMetadata, bookmark_event
+from pybernetes.apiserver.negotiate import YAML
+from pybernetes.apiserver.registry.served import Served
+from pybernetes.apiserver.yaml import to_yaml
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+class PartialEncoder:
+    """PartialObjectMetadata: what controllers ask for that only look at metadata."""
+
+    content_type = "application/json"
+
+    def __init__(self, served: Served, version: str) -> None:
+        self._api_version = f"meta.k8s.io/{version}"
+        self._start = b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/%b","metadata":' % version.encode()
+        self._list_start = (
+            b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/%b","metadata":' % version.encode()
+        )
+
+    @staticmethod
+    def _metadata(item: Item) -> bytes:
+        return item.form("metadata", lambda one: _encode(one.tree["metadata"]))
+
+    def obj(self, item: Item) -> bytes:
+        return b"%b%b}" % (self._start, self._metadata(item))
+
+    def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
+        rows = b",".join([b"%b%b}" % (self._start, self._metadata(item)) for item in items])
+        return [self._list_start + _encode(metadata) + b',"items":[', rows, b"]}\n"]
+
+    def event(self, kind: bytes, item: Item) -> bytes:
+        return b'{"type":"%b","object":%b}\n' % (kind, self.obj(item))
+
+    def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
+        return bookmark_event(self._api_version, "PartialObjectMetadata", revision, initial_end=initial_end)
+
+
+class YAMLEncoder:
+    """Another encoder's output as YAML; for people, so nothing is kept."""
+
+    content_type = YAML
+
+    def __init__(self, inner: Encoder) -> None:
+        self._inner = inner
+
+    def obj(self, item: Item) -> bytes:
+        return to_yaml(_decode(self._inner.obj(item)))
+
+    def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
+        return [to_yaml(_decode(b"".join(self._inner.items(items, metadata))))]
+
+    def event(self, kind: bytes, item: Item) -> bytes:
+        return self._inner.event(kind, item)
+
+    def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
+        return self._inner.bookmark(revision, initial_end=initial_end)

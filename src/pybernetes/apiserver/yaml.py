@@ -1,0 +1,60 @@
+"""YAML bodies, in and out. PyYAML does the grammar; limits against bombs are here."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import yaml
+
+MAX_DEPTH: Final = 100
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _PlainLoader(_Loader):  # type: ignore[misc]  # the base is chosen at run time
+    """JSON's types only: dates stay strings, aliases are refused (they make bombs)."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("yaml: aliases are not accepted")
+        return super().compose_node(parent, index)
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+
+
+def from_yaml(data: bytes) -> object:
+    """The one document as JSON values. Raises ValueError."""
+    try:
+        value: object = yaml.load(data, Loader=_PlainLoader)  # a subclass of the safe loader
+    except (yaml.YAMLError, RecursionError, UnicodeError) as error:
+        raise ValueError(str(error)) from error
+    return _with_string_keys(value, 0)
+
+
+def _with_string_keys(value: object, depth: int) -> object:
+    if depth > MAX_DEPTH:
+        raise ValueError("exceeded max depth")
+    if isinstance(value, dict):
+        return {_key(key): _with_string_keys(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_string_keys(item, depth + 1) for item in value]
+    return value
+
+
+def _key(key: object) -> str:
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if key is None:
+        return "null"
+    return str(key)
+
+
+def to_yaml(value: object) -> bytes:
+    """The value as one YAML document, keys sorted, as upstream writes it."""
+    text: str = yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=True)
+    return text.encode()

@@ -1,35 +1,39 @@
-"""Pid files that a reused pid cannot fool: they hold the process's start time beside its id."""
+"""Pid files that a reused pid cannot fool: their process holds a record lock on them for as long as it lives."""
 
+import fcntl
 import os
 import signal
 from pathlib import Path
 
 
-def start_time(pid: int) -> str:
-    """The process's start in clock ticks since boot; empty if there is none such, or only its zombie."""
+def write(path: Path) -> None:
+    """Note this process, until it ends. Record locks are a process's own: neither forks nor threads inherit them.
+
+    Raises BlockingIOError if another process is noted there and lives.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return ""
-    fields = stat[stat.rindex(")") + 2 :].split()
-    return "" if fields[0] == "Z" else fields[19]
-
-
-def write(path: Path, pid: int = 0) -> None:
-    """Note a process (this one if `pid` is 0)."""
-    pid = pid or os.getpid()
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(f"{pid} {start_time(pid)}\n")
-    temporary.replace(path)
+        os.close(descriptor)
+        raise
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
 
 
 def read(path: Path) -> int:
-    """The id of the process noted there if it still lives, else 0."""
+    """The id of the process noted there if it still lives, else 0. Never for one's own file: that would unlock it."""
     try:
-        pid, started = path.read_text().split()
-    except (FileNotFoundError, ValueError):
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
         return 0
-    return int(pid) if start_time(int(pid)) == started else 0
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return int(os.read(descriptor, 32) or 0)
+    finally:
+        os.close(descriptor)
+    return 0
 
 
 def remove(path: Path) -> None:

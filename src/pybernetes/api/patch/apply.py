@@ -12,12 +12,12 @@ Both run before admission and before a kind's strategy fills in more, since what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from pybernetes.api import errors
 from pybernetes.api.patch import check, last_applied
-from pybernetes.api.patch.fields import FieldSet, closed, difference, intersection, of_paths, paths, union, without
+from pybernetes.api.patch.fields import FieldSet, closed, difference, intersection, of_paths, paths, union
 from pybernetes.api.patch.managed_fields import (
     APPLY,
     UPDATE,
@@ -30,6 +30,7 @@ from pybernetes.api.patch.managed_fields import (
     encode,
     is_reset,
 )
+from pybernetes.api.patch.reset_fields import ResetFields
 from pybernetes.api.patch.structure import merge, remove
 from pybernetes.api.patch.typed import compare, field_set
 from pybernetes.api.schema import Json, Schema
@@ -84,25 +85,28 @@ class Conflicts(Exception):
 class FieldManager:
     """Keeps `metadata.managedFields` of one kind at one version, for the object or one of its subresources.
 
-    `reset` are the fields that the endpoint ignores in requests (`reset_fields`): writing them makes no owner.
+    `reset` tells the fields that the endpoint ignores in requests (`reset_fields`): writing them makes no owner.
     """
 
     schema: Schema
     api_version: str
     kind: str
     subresource: str = ""
-    reset: FieldSet = field(default_factory=dict)
+    reset: ResetFields = field(default_factory=lambda: ResetFields({}))
 
-    def update(self, live: Tree | None, new: Tree, manager: str, now: str) -> Tree:
+    def update(self, live: Tree | None, new: Tree, manager: str, now: str, *, reset: bool = False) -> Tree:
         """`new` with managedFields that give the manager every field that differs from `live` (None: a create).
 
-        A request may itself send managedFields: an empty list resets them; others replace the live ones if they can
-        be read, except through a subresource.
+        A request may itself send managedFields, except through a subresource: they replace the live ones if they can
+        be read; an empty list wipes them. Decoding drops empty lists, hence `reset`: what `is_reset` said before.
+        An existing object without owners stays without: only a first apply finds out what is set.
         """
-        live = live or {}
-        managers = self._managers_of(live, new)
-        old, new = _bare(live), _bare(new)
-        return _with_managers(new, self._track(old, new, managers, manager, now))
+        wiped = not self.subresource and (reset or is_reset(_entries(new)))
+        managers = {} if wiped else self._managers_of(live or {}, new)
+        new = _bare(new)
+        if live is not None and not managers:
+            return new
+        return _with_managers(new, self._track(_bare(live or {}), new, managers, manager, now))
 
     def apply(self, live: Tree | None, config: Tree, manager: str, force: bool, now: str) -> Tree:
         """The live object (None: a create) with the configuration applied, its fields owned by the manager.
@@ -134,11 +138,8 @@ class FieldManager:
 
     def _managers_of(self, live: Tree, new: Tree) -> Managers:
         if not self.subresource:
-            sent = _entries(new)
-            if is_reset(sent):
-                return {}
             try:
-                if managers := decode(sent):
+                if managers := decode(_entries(new)):
                     return managers
             except ManagedFieldsError:
                 pass  # a client that cannot write them keeps what there is
@@ -151,8 +152,8 @@ class FieldManager:
         changed = compare(self.schema, old, new)
         if changed.is_empty:
             return managers
-        taken = without(union(changed.modified, changed.added), self.reset)
-        removed = without(changed.removed, self.reset)
+        taken = self.reset.writable(union(changed.modified, changed.added))
+        removed = self.reset.writable(changed.removed)
         out = _release(managers, taken, removed)
         own = difference(taken, _STRIPPED)
         if own:
@@ -175,27 +176,25 @@ class FieldManager:
             raise errors.unexpected(f"failed to create typed patch object {what}: {wrong}")
 
     def _applied(self, live: Tree, config: Tree, managers: Managers, manager: str, force: bool, now: str) -> Tree:
-        stated = difference(without(field_set(self.schema, config), self.reset), _STRIPPED)
-        entry = Entry(manager, APPLY, self.api_version, self.subresource, stated)
-        last = managers.get(entry.key)
+        stated = self.reset.writable(field_set(self.schema, config))
+        own = Entry(manager, APPLY, self.api_version, self.subresource, stated)
+        last = managers.get(own.key)
+        new = merge(self.schema, live, config)
         if last is not None:
-            entry = Entry(manager, APPLY, self.api_version, self.subresource, stated, last.time)
-        merged = merge(self.schema, live, config)
-        claimed = {**managers, entry.key: entry}
-        if last is not None:
-            merged = self._prune(merged, claimed, last.fields)
-        new = merged if isinstance(merged, dict) else {}
-        claimed = self._resolve(live, new, claimed, entry, force)
-        if new != live and entry.key in claimed:
-            claimed[entry.key] = Entry(manager, APPLY, self.api_version, self.subresource, stated, now)
+            own = replace(own, time=last.time)
+            new = self._prune(new, {**managers, own.key: own}, last.fields)
+        tree = new if isinstance(new, dict) else {}
+        claimed = self._resolve(live, tree, managers, own, force)
+        if fields := difference(stated, _STRIPPED):
+            claimed[own.key] = replace(own, fields=fields, time=now if tree != live else own.time)
         if manager == last_applied.MANAGER:
-            new = last_applied.synced(new, config)
-        return _with_managers(new, claimed)
+            tree = last_applied.synced(tree, config)
+        return _with_managers(tree, claimed)
 
     def _resolve(self, live: Tree, new: Tree, managers: Managers, own: Entry, force: bool) -> Managers:
-        """What others keep when `own` is applied; raises `Conflicts` if they would lose fields and it is not forced."""
+        """What others keep when `own` is applied; raises `Conflicts` if they would lose fields and that is not forced."""
         changed = compare(self.schema, live, new)
-        taken = without(union(changed.modified, changed.added), self.reset)
+        taken = self.reset.writable(union(changed.modified, changed.added))
         others = {key: entry for key, entry in managers.items() if key != own.key}
         if not force:
             found = {
@@ -203,10 +202,7 @@ class FieldManager:
             }
             if found:
                 raise Conflicts(found)
-        out = _release(others, taken, without(changed.removed, self.reset))
-        if own.fields:
-            out[own.key] = own
-        return out
+        return _release(others, taken, self.reset.writable(changed.removed))
 
     def _prune(self, merged: Json, managers: Managers, last: FieldSet) -> Json:
         """The merged object without what the manager applied before and neither it nor anyone else claims now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pybernetes.api.patch.fields import FieldSet, difference, has, of_paths
@@ -31,13 +31,14 @@ class ScaleFields:
         for key, entry in _decode(entries).items():
             path = self.replicas.get(entry.api_version)
             if path is not None and has(entry.fields, _elements(path)):
-                managers[key] = type(entry)(
-                    entry.manager, entry.operation, SCALE_VERSION, entry.subresource, _IN_SCALE, entry.time
-                )
+                managers[key] = replace(entry, api_version=SCALE_VERSION, fields=_IN_SCALE)
         return encode(managers)
 
     def to_object(self, entries: Json, scale_entries: Json) -> list[Json]:
-        """The object's managedFields after a write to its Scale: who lost the replicas there loses them here."""
+        """The object's managedFields after a write to its Scale: who lost the replicas there loses them here.
+
+        As upstream's, an entry that comes from a Scale carries no time.
+        """
         out: Managers = {}
         scaling = {(e.manager, e.operation, e.subresource): e for e in _decode(scale_entries).values()}
         for key, entry in _decode(entries).items():
@@ -52,9 +53,7 @@ class ScaleFields:
         own: FieldSet = of_paths(self.replicas[self.api_version])
         for entry in scaling.values():
             if entry.fields == _IN_SCALE:
-                moved = type(entry)(
-                    entry.manager, entry.operation, self.api_version, entry.subresource, own, entry.time
-                )
+                moved = replace(entry, api_version=self.api_version, fields=own, time="")
                 out[moved.key] = moved
         return encode(out)
 

@@ -27,7 +27,7 @@ def _service(service: Tree) -> None:
 
 
 def _traffic_policies(spec: Tree) -> None:
-    if spec["type"] in _EXTERNAL:
+    if spec["type"] in _EXTERNAL or (spec["type"] == "ClusterIP" and spec.get("externalIPs")):
         set_empty(spec, "externalTrafficPolicy", "Cluster")
     if spec["type"] in (*_EXTERNAL, "ClusterIP"):
         set_absent(spec, "internalTrafficPolicy", "Cluster")

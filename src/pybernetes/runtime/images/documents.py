@@ -66,8 +66,8 @@ class _Shape(msgspec.Struct, frozen=True, rename="camel"):
 
     schema_version: int = 0
     media_type: str = ""
-    manifests: list[msgspec.Raw] | None = None
-    config: msgspec.Raw | None = None
+    manifests: msgspec.Raw = msgspec.Raw()
+    config: msgspec.Raw = msgspec.Raw()
 
 
 def parse(data: bytes) -> Manifest | Index:
@@ -76,9 +76,10 @@ def parse(data: bytes) -> Manifest | Index:
         shape = msgspec.json.decode(data, type=_Shape)
         if shape.schema_version == 1:
             raise DocumentError("media type application/vnd.docker.distribution.manifest.v1+prettyjws is not supported")
-        if shape.manifests is not None and shape.config is not None:
+        has_manifests, has_config = (bytes(raw) not in (b"", b"null") for raw in (shape.manifests, shape.config))
+        if has_manifests and has_config:
             raise DocumentError("document is both a manifest and an index")
-        if shape.manifests is not None:
+        if has_manifests:
             return check_index(msgspec.json.decode(data, type=Index))
         return check_manifest(msgspec.json.decode(data, type=Manifest))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -7,7 +7,7 @@ from pybernetes.cri.errors import ImageNotFoundError, InvalidError, PullError
 from pybernetes.runtime.images.assemble import ExtractError
 from pybernetes.runtime.images.content import DigestError
 from pybernetes.runtime.images.documents import DocumentError
-from pybernetes.runtime.images.reference import Reference, ReferenceError, parse, parse_error
+from pybernetes.runtime.images.reference import Reference, InvalidReferenceError, parse, parse_error
 from pybernetes.runtime.images.registry.credentials import CredentialsError
 from pybernetes.runtime.images.registry.errors import RegistryError, UnknownImageError
 
@@ -20,7 +20,7 @@ def parse_name(name: str) -> Reference:
     """The full reference. Raises InvalidError with a sentence that names the name."""
     try:
         return parse(name)
-    except ReferenceError as error:
+    except InvalidReferenceError as error:
         raise InvalidError(parse_error(name, error)) from error
 
 

@@ -11,7 +11,7 @@ from pybernetes.aio.threads import Worker
 from pybernetes.runtime.images import index
 from pybernetes.runtime.images.content import Content
 from pybernetes.runtime.images.index import Images, Record
-from pybernetes.runtime.images.reference import Reference, ReferenceError, parse
+from pybernetes.runtime.images.reference import Reference, InvalidReferenceError, parse
 from pybernetes.runtime.snapshots.service import Snapshots
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Library:
         try:
             if record := self._images.by_name(str(parse(name))):
                 return record
-        except ReferenceError:
+        except InvalidReferenceError:
             return None
         if _SHORT_ID.fullmatch(name):
             fitting = [record for record in self.records if record.id.startswith(f"sha256:{name}")]

@@ -22,7 +22,7 @@ _SHA256 = re.compile(r"sha256:[a-f0-9]{64}")
 _NAME_LIMIT = 255
 
 
-class ReferenceError(ValueError):
+class InvalidReferenceError(ValueError):
     """A name that is no image reference; the text is distribution's, without the name."""
 
 
@@ -53,26 +53,26 @@ class Reference:
 
 
 def parse(name: str) -> Reference:
-    """The full reference that `name` stands for. Raises ReferenceError in distribution's words."""
+    """The full reference that `name` stands for. Raises InvalidReferenceError in distribution's words."""
     if _HEX_ID.fullmatch(name):
-        raise ReferenceError(f"invalid repository name ({name}), cannot specify 64-byte hexadecimal strings")
+        raise InvalidReferenceError(f"invalid repository name ({name}), cannot specify 64-byte hexadecimal strings")
     domain, rest = _split_domain(name)
     remote = rest.split("@", 1)[0].split(":", 1)[0]
     if remote != remote.lower():
-        raise ReferenceError(f"invalid reference format: repository name ({remote}) must be lowercase")
+        raise InvalidReferenceError(f"invalid reference format: repository name ({remote}) must be lowercase")
     found = _REFERENCE.fullmatch(f"{domain}/{rest}")
     if found is None:
-        raise ReferenceError("invalid reference format")
+        raise InvalidReferenceError("invalid reference format")
     path, tag, digest = found["path"], found["tag"] or "", found["digest"] or ""
     if len(path) > _NAME_LIMIT:
-        raise ReferenceError(f"repository name must not be more than {_NAME_LIMIT} characters")
+        raise InvalidReferenceError(f"repository name must not be more than {_NAME_LIMIT} characters")
     if digest:
         _check_digest(digest)
         return Reference(domain, path, digest=digest)
     return Reference(domain, path, tag=tag or "latest")
 
 
-def parse_error(name: str, error: ReferenceError) -> str:
+def parse_error(name: str, error: InvalidReferenceError) -> str:
     """The sentence a user reads: `couldn't parse image name "nginx@latest": invalid reference format`."""
     return f'couldn\'t parse image name "{name}": {error}'
 
@@ -97,8 +97,8 @@ def _split_domain(name: str) -> tuple[str, str]:
 def _check_digest(digest: str) -> None:
     algorithm, _, encoded = digest.partition(":")
     if algorithm != "sha256":
-        raise ReferenceError("unsupported digest algorithm")
+        raise InvalidReferenceError("unsupported digest algorithm")
     if len(encoded) != 64:
-        raise ReferenceError("invalid checksum digest length")
+        raise InvalidReferenceError("invalid checksum digest length")
     if encoded != encoded.lower():
-        raise ReferenceError("invalid checksum digest format")
+        raise InvalidReferenceError("invalid checksum digest format")

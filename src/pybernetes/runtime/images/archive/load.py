@@ -17,7 +17,7 @@ from pybernetes.runtime.images.content import Content
 from pybernetes.runtime.images.documents import Descriptor, DocumentError, Index, Manifest
 from pybernetes.runtime.images.index import Record
 from pybernetes.runtime.images.platform import select, this_machine
-from pybernetes.runtime.images.reference import Reference, ReferenceError, parse
+from pybernetes.runtime.images.reference import Reference, InvalidReferenceError, parse
 from pybernetes.runtime.snapshots import files
 
 _CONTAINERD_NAME = "io.containerd.image.name"
@@ -136,5 +136,5 @@ def _names_of(entry: Descriptor) -> tuple[Reference, ...]:
 def _parse(name: str) -> Reference:
     try:
         return parse(name)
-    except ReferenceError as error:
+    except InvalidReferenceError as error:
         raise DocumentError(f"archive has an image with a bad name {name!r}: {error}") from error

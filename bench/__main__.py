@@ -1,0 +1,78 @@
+"""python -m bench [start|idle|requests|watch|pods ...]: measure a cluster of its own and print the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import uvloop
+from tests.live import registry_of_images
+
+from bench import cluster, pods, requests, watchers
+from bench.figures import Figure, table
+from bench.objects import NAMESPACE
+from pybernetes.api.types import authentication_v1 as authentication
+from pybernetes.api.types import core_v1 as core
+from pybernetes.api.types import meta_v1 as meta
+from pybernetes.api.types import rbac_v1 as rbac
+from pybernetes.client.config import Config
+from pybernetes.client.rest import Client, connect
+
+PARTS = ("idle", "requests", "watch", "pods")
+
+
+async def admin_token(client: Client) -> str:
+    """A token for wrk, which has no client certificates."""
+    account = core.ServiceAccount(metadata=meta.ObjectMeta(name="bench", namespace=NAMESPACE))
+    await client.create(account)
+    await client.create(
+        rbac.ClusterRoleBinding(
+            metadata=meta.ObjectMeta(name="bench"),
+            role_ref=rbac.RoleRef(api_group="rbac.authorization.k8s.io", kind="ClusterRole", name="cluster-admin"),
+            subjects=[rbac.Subject(kind="ServiceAccount", name="bench", namespace=NAMESPACE)],
+        )
+    )
+    request = authentication.TokenRequest(spec=authentication.TokenRequestSpec(audiences=[]))
+    made = await client.post(
+        core.ServiceAccount, "bench", NAMESPACE, "token", request, returns=authentication.TokenRequest
+    )
+    return made.status.token
+
+
+async def measure(parts: list[str], mirror: str) -> list[Figure]:
+    cluster.delete()
+    profile, figures = await cluster.start("--registry-mirror", f"docker.io={mirror}")
+    try:
+        if "idle" in parts:
+            figures += await cluster.idle(profile, settle=10, seconds=20)
+        config = Config.from_kubeconfig(profile.kubeconfig("admin"))
+        async with connect(config, user_agent="bench") as client:
+            await client.create(core.Namespace(metadata=meta.ObjectMeta(name=NAMESPACE)))
+            if "pods" in parts:
+                figures += await pods.measure(client)
+            if "watch" in parts:
+                figures += await watchers.measure(client, config, 100)
+                figures += await watchers.measure(client, config, 1000)
+            if "requests" in parts:
+                figures += await requests.measure(client, profile.server, await admin_token(client))
+    finally:
+        cluster.delete()
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=PARTS, choices=[*PARTS, []], help="all if none is named")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, registry_of_images(Path(folder)) as mirror:
+        figures = uvloop.run(measure(list(arguments.parts), mirror))
+    print(table(figures))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({figure.name: figure.value for figure in figures}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

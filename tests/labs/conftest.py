@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.live import LiveCluster, live_cluster
+
+
+@pytest.fixture(scope="session")
+def labs(mirror: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+    """The cluster of the labs; its one node is called as its profile."""
+    with live_cluster("labs", mirror, tmp_path_factory.mktemp("labs")) as cluster:
+        yield cluster

@@ -145,11 +145,16 @@ class Image:
         manifest = json.loads(self.manifest)
         return [describe(self.manifest, manifest["mediaType"]), manifest["config"], *manifest["layers"]]
 
+    @property
+    def data(self) -> list[bytes]:
+        """What `blobs` describes."""
+        return [self.manifest, self.config, *(layer.blob for layer in self.layers)]
+
     def write_layout(self, directory: Path, name: str = "") -> Path:
         """Write an OCI layout, with the image's name in it if one is given."""
         blobs = directory / "blobs" / "sha256"
         blobs.mkdir(parents=True, exist_ok=True)
-        for blob in (self.manifest, self.config, *(layer.blob for layer in self.layers)):
+        for blob in self.data:
             (blobs / digest_of(blob).removeprefix("sha256:")).write_bytes(blob)
         entry = describe(self.manifest, f"{OCI}.manifest.v1+json")
         if name:

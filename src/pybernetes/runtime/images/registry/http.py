@@ -1,6 +1,7 @@
 """The thin shell around aiohttp: one request, one bounded answer, errors in the project's words."""
 
 import asyncio
+import io
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -92,7 +93,8 @@ class Http:
         """
         headers = {"Accept-Encoding": "identity", **(headers or {})}
         for _ in range(_REDIRECTS):
-            response = await self._send(method, url, headers, query, form or body, connect_seconds)
+            data = form or (io.BytesIO(body) if body else None)
+            response = await self._send(method, url, headers, query, data, connect_seconds)
             target = response.headers.get("Location", "")
             if method not in ("GET", "HEAD") or response.status not in (301, 302, 303, 307, 308) or not target:
                 return Answer(method, response)
@@ -111,7 +113,7 @@ class Http:
         url: str,
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
-        data: Mapping[str, str] | bytes | None,
+        data: Mapping[str, str] | io.BytesIO | None,
         connect_seconds: float,
     ) -> aiohttp.ClientResponse:
         timeout = aiohttp.ClientTimeout(total=None, connect=connect_seconds, sock_read=_READ_SECONDS)

@@ -1,0 +1,116 @@
+"""What a kill, a damaged file or a full disk leaves of the image store."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.images import NGINX_VERSIONS, Registry, busybox, nginx
+from tests.runtime.images.conftest import OpenImages
+
+from pybernetes.cri.errors import PullError
+from pybernetes.runtime.images.registry.options import RegistryOptions
+from pybernetes.runtime.images.service import Images
+from pybernetes.runtime.snapshots.unpack import Limits
+
+PULL_ALL = """
+import asyncio, sys
+from pathlib import Path
+from pybernetes.runtime.images.registry.options import RegistryOptions
+from pybernetes.runtime.images.service import Images
+
+async def main(root, mirror, *names):
+    images = Images(Path(root), RegistryOptions(mirrors={"docker.io": (mirror,)}))
+    await images.start()
+    print("started", flush=True)
+    for name in names:
+        await images.pull(name)
+        print(name, flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_kill_at_any_moment_loses_no_image_that_was_pulled(
+    open_images: OpenImages, registry: Registry, tmp_path: Path
+) -> None:
+    names = ["busybox", *(f"nginx:{version}" for version in NGINX_VERSIONS)]
+    ids = {"busybox": busybox().id, **{f"nginx:{version}": nginx(version).id for version in NGINX_VERSIONS}}
+    delays = random.Random(7)
+    acknowledged: set[str] = set()
+    for _ in range(5):
+        command = [sys.executable, "-c", PULL_ALL, str(tmp_path / "runtime"), registry.url, *names]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            assert process.stdout.readline() == "started\n"
+            try:
+                process.wait(delays.uniform(0, 0.4))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+            acknowledged |= set(process.stdout.read().split())
+        async with open_images() as images:
+            for name in acknowledged:
+                assert images.resolve(name) == ids[name]
+                root = await images.snapshots.mount(ids[name], "check")
+                assert (root / "etc/passwd").stat().st_size > 0
+                await images.snapshots.remove("check")
+    async with open_images() as images:
+        for name in names:
+            assert await images.pull(name) == ids[name]
+    assert os.listdir(tmp_path / "runtime/ingest") == os.listdir(tmp_path / "runtime/snapshots/staging") == []
+
+
+async def test_a_lost_layer_is_unpacked_again_from_its_blob(open_images: OpenImages, tmp_path: Path) -> None:
+    async with open_images() as images:
+        await images.pull("busybox")
+    layer = busybox().layers[0].diff_id.removeprefix("sha256:")
+    (tmp_path / "runtime/snapshots/layers" / layer / "layer.json").write_bytes(b"\0" * 40)
+    async with open_images(RegistryOptions()) as images:
+        root = await images.snapshots.mount(images.resolve("busybox"), "c1")
+        assert (root / "bin/sh").exists()
+        await images.snapshots.remove("c1")
+
+
+async def test_an_image_whose_blobs_are_lost_too_is_pulled_again(open_images: OpenImages, tmp_path: Path) -> None:
+    async with open_images() as images:
+        await images.pull("busybox")
+    for directory in ("snapshots/layers", "blobs/sha256"):
+        for entry in (tmp_path / "runtime" / directory).iterdir():
+            entry.rename(tmp_path / f"lost-{entry.name}-{directory[:3]}")
+    async with open_images() as images:
+        assert await images.list_images() == []
+        assert await images.pull("busybox") == busybox().id
+
+
+async def test_a_damaged_index_is_set_aside(open_images: OpenImages, tmp_path: Path) -> None:
+    (tmp_path / "runtime").mkdir()
+    (tmp_path / "runtime/images.json").write_text('{"images": [{"id": 1}]}')
+    async with open_images() as images:
+        assert await images.list_images() == []
+        assert await images.pull("busybox") == busybox().id
+    assert (tmp_path / "runtime/images.damaged").exists()
+
+
+async def test_a_full_disk_is_named(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images._layers, "_limits", Limits(spare=1 << 60))
+    with pytest.raises(PullError, match=r"failed to extract layer sha256:.*: no space left on device"):
+        await images.pull("busybox")
+
+
+async def test_a_cancelled_pull_can_be_repeated(images: Images, tmp_path: Path) -> None:
+    pull = asyncio.ensure_future(images.pull("nginx:1.16.0"))
+    await asyncio.sleep(0.02)
+    pull.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pull
+    assert await images.pull("nginx:1.16.0") == nginx("1.16.0").id
+
+
+async def test_state_is_for_root_only(images: Images, tmp_path: Path) -> None:
+    await images.pull("busybox")
+    assert (tmp_path / "runtime").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "runtime/images.json").stat().st_mode & 0o777 == 0o600

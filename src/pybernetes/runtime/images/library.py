@@ -11,7 +11,7 @@ from pybernetes.aio.threads import Worker
 from pybernetes.runtime.images import index
 from pybernetes.runtime.images.content import Content
 from pybernetes.runtime.images.index import Images, Record
-from pybernetes.runtime.images.reference import Reference, InvalidReferenceError, parse
+from pybernetes.runtime.images.reference import InvalidReferenceError, Reference, parse
 from pybernetes.runtime.snapshots.service import Snapshots
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from pybernetes.runtime.images.content import Content
 from pybernetes.runtime.images.documents import Descriptor, DocumentError, Index, Manifest
 from pybernetes.runtime.images.index import Record
 from pybernetes.runtime.images.platform import select, this_machine
-from pybernetes.runtime.images.reference import Reference, InvalidReferenceError, parse
+from pybernetes.runtime.images.reference import InvalidReferenceError, Reference, parse
 from pybernetes.runtime.snapshots import files
 
 _CONTAINERD_NAME = "io.containerd.image.name"

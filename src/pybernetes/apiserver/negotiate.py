@@ -12,6 +12,7 @@ JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 OBJECT_TYPES: Final = (JSON, YAML, PROTOBUF)
+SPOKEN: Final = (JSON, YAML)
 STREAM_TYPES: Final = ("application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch")
 TABLE: Final = "Table"
 PARTIAL: Final = "PartialObjectMetadata"
@@ -57,8 +58,9 @@ def negotiate(accept: str, *, transformable: bool = False) -> Format:
         return Format()
     known = False
     for media, parameters in _clauses(accept):
-        offered = next((one for one in OBJECT_TYPES if _matches(media, one)), None)
+        offered = next((one for one in SPOKEN if _matches(media, one)), None)
         if offered is None:
+            known = known or media == PROTOBUF
             continue
         known = True
         wanted = parameters.get("as", "")
@@ -101,6 +103,6 @@ def no_representation(offered: tuple[str, ...]) -> StatusError:
 def content_type(header: str) -> str:
     """The media type of a request's body; JSON without a header. Raises StatusError 415."""
     media = header.partition(";")[0].strip().lower() or JSON
-    if media not in OBJECT_TYPES:
+    if media not in SPOKEN:
         raise unsupported_media_type(OBJECT_TYPES)
     return media

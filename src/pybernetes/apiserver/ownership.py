@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from pybernetes.api.patch.apply import FieldManager
 from pybernetes.api.patch.managed_fields import keep_times
+from pybernetes.api.patch.reset_fields import reset_fields
 from pybernetes.api.time import format_time
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
@@ -18,18 +19,24 @@ from pybernetes.apiserver.registry.served import Served
 def field_manager(served: Served, subresource: str) -> FieldManager:
     """The tracker of who owns which field of a resource, or of a part of it."""
     assert served.schema is not None
-    reset = served.strategy.reset_fields(subresource)
+    resource = served.resource
+    reset = reset_fields(
+        resource.group, resource.plural, subresource, has_status=served.strategy.has_status, custom=served.custom
+    )
     return FieldManager(served.schema, served.resource.api_version, served.resource.kind, subresource, reset)
 
 
 def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) -> Tree:
     """What is to be stored, in the storage version: `given` (in the served one) with its owner noted.
 
-    `current` is the stored object, None for a creation. Neither argument is changed.
+    `current` is the stored object, None for a creation. `given` is used up.
     """
     served = call.served
     live = None if current is None else served.typed(served.from_storage(current.tree))
     new = given
+    if current is None:
+        for server_set in ("deletionTimestamp", "deletionGracePeriodSeconds"):
+            new["metadata"].pop(server_set, None)
     if call.own_view and call.part is not None and current is not None:
         return call.part.merge(call.ctx, given, current.tree)
     if call.part is not None and live is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from pybernetes.api.errors import StatusError, method_not_allowed, page_not_found
+from pybernetes.api.errors import method_not_allowed
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response
 
@@ -34,7 +34,7 @@ class Pages:
         if page is None:
             page = next((found for finder in self._finders if (found := finder(bare)) is not None), None)
         if page is None:
-            raise page_not_found() if ctx.info.is_resource_request else plain_not_found()
+            return not_found()
         if ctx.request.method not in ("GET", "HEAD"):
             raise method_not_allowed()
         return page(ctx)
@@ -44,8 +44,9 @@ class Pages:
         return sorted(self._pages)
 
 
-def plain_not_found() -> StatusError:
-    return page_not_found()
+def not_found() -> Response:
+    """What no page and no resource is at."""
+    return text(404, "404 page not found\n")
 
 
 def text(status: int, body: str) -> Response:

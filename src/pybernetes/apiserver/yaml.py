@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import yaml
@@ -21,10 +22,14 @@ class _PlainLoader(_Loader):  # type: ignore[misc]  # the base is chosen at run 
         return super().compose_node(parent, index)
 
 
+# Go's YAML takes y and n for booleans too.
 _PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in _Loader.yaml_implicit_resolvers.items()
 }
+
+_PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:y|Y|n|N)$"), list("yYnN"))
+_PlainLoader.bool_values = {**_Loader.bool_values, "y": True, "n": False}
 
 
 def from_yaml(data: bytes) -> object:

@@ -14,7 +14,7 @@ METADATA: Final = b'{"metadata":{'
 
 
 class Item:
-    """An object at a revision, immutable.
+    """An object at a revision, immutable; revision 0 is that of an object that was not stored (a dry run's).
 
     `encoded` is its JSON with resourceVersion, as it stands in lists: without apiVersion and kind for built-in
     resources. `fields` (what field selectors ask for) and `forms` (other encodings: rows, partial metadata) are made
@@ -27,7 +27,9 @@ class Item:
         self.key = key
         self.revision = revision
         self.create_revision = create_revision
-        self.encoded = b'{"metadata":{"resourceVersion":"%d",%b' % (revision, stored[len(METADATA) :])
+        self.encoded = (
+            b'{"metadata":{"resourceVersion":"%d",%b' % (revision, stored[len(METADATA) :]) if revision else stored
+        )
         self._tree: dict[str, Any] | None = None
         self.fields: dict[str, str] | None = None
         self.forms: dict[object, bytes] | None = None

@@ -117,8 +117,16 @@ def typed_object(call: Call, tree: Tree, options: WriteOptions, duplicates: list
     report_strictness(call.ctx, options, duplicates, decoded.unknown, lambda text: cannot_handle(call, text))
     made = decoded.tree
     made["apiVersion"], made["kind"] = call.expected_api_version, call.expected_kind
+    keep_managed_fields_reset(tree, made)
     default_definition(schema, made)
     return made
+
+
+def keep_managed_fields_reset(sent: Tree, made: Tree) -> None:
+    """An empty list of managedFields says that nobody is to own anything: decoding drops it, the owners' part asks."""
+    metadata = sent.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("managedFields") in ([], [{}]):
+        made["metadata"]["managedFields"] = []
 
 
 def cannot_handle(call: Call, why: str) -> StatusError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
-from pybernetes.api.errors import method_not_allowed, page_not_found
+from pybernetes.api.errors import method_not_allowed
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import Encoders
 from pybernetes.apiserver.handlers.call import Call
@@ -18,6 +18,7 @@ from pybernetes.apiserver.handlers.patch import patch
 from pybernetes.apiserver.handlers.update import update
 from pybernetes.apiserver.handlers.watch import watch
 from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.pages import not_found
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.resources.strategy import Action, Target
@@ -36,6 +37,9 @@ VERBS: Final[dict[str, Handler]] = {
     "deletecollection": deletecollection,
 }
 
+_NAMED: Final = frozenset(("get", "update", "patch", "delete"))
+"""Verbs on one object; the others are on collections."""
+
 
 class Dispatcher:
     """Resource requests go to a verb's handler, an action of the kind, or 404/405; all others to the pages."""
@@ -53,10 +57,11 @@ class Dispatcher:
         if served is None:
             return await self._pages(ctx)
         if bool(info.namespace) != served.resource.namespaced and not self._fits(served, ctx):
-            raise page_not_found()
+            return not_found()
         if info.subresource:
             return await self._subresource(ctx, served)
-        if info.verb not in served.resource.verbs or ctx.request.method == "HEAD":
+        named = len(info.parts) > 1
+        if info.verb not in served.resource.verbs or ctx.request.method == "HEAD" or named is not (info.verb in _NAMED):
             raise method_not_allowed()
         if served.strategy.virtual is not None:
             return await served.strategy.virtual(ctx, _target(served, ctx))
@@ -86,7 +91,7 @@ class Dispatcher:
         info, strategy = ctx.info, served.strategy
         known = served.resource.subresources.get(info.subresource)
         if known is None or (len(info.parts) > 3 and info.subresource != "proxy"):
-            raise page_not_found()
+            return not_found()
         if info.verb not in known.verbs:
             raise method_not_allowed()
         action = strategy.actions.get(info.subresource)
@@ -94,7 +99,7 @@ class Dispatcher:
             return await _act(action, ctx, _target(served, ctx))
         part = strategy.parts.get(info.subresource)
         if part is None:
-            raise page_not_found()
+            return not_found()
         namespace = info.namespace if served.resource.namespaced else ""
         call = Call(ctx, served, self.encoders, namespace, info.name, info.subresource, part)
         return await VERBS[info.verb](call)

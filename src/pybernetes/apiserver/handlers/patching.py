@@ -19,8 +19,9 @@ from pybernetes.api.time import format_time
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
-from pybernetes.apiserver.handlers.decode import check_identity, json_type, report_strictness
+from pybernetes.apiserver.handlers.decode import check_identity, json_type, keep_managed_fields_reset, report_strictness
 from pybernetes.apiserver.json_errors import JSONError, parse_json
+from pybernetes.apiserver.negotiate import OBJECT_TYPES
 from pybernetes.apiserver.ownership import field_manager, owned
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.yaml import from_yaml
@@ -51,6 +52,8 @@ def patcher_for(call: Call, media: str) -> Patcher:
     if media == APPLY_PATCH:
         return ApplyPatcher(call)
     if media not in kinds:
+        if media in OBJECT_TYPES:
+            raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
         raise errors.unsupported_media_type(kinds)
     return BodyPatcher(call, media)
 
@@ -69,7 +72,8 @@ class BodyPatcher:
         try:
             self._patch: Json = parse_json(body)  # type: ignore[assignment]  # JSON is what the parser makes
         except JSONError as error:
-            raise bad_request(f"error decoding patch: {error}") from error
+            words = str(error) if self._media == STRATEGIC_PATCH else f"error decoding patch: {error}"
+            raise bad_request(words) from error
 
     def make(self, current: Item | None) -> Tree:
         assert current is not None
@@ -102,6 +106,7 @@ def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOption
         except DecodeError as error:
             raise invalid_patch(patched, str(error)) from error
         report_strictness(call.ctx, options, [], decoded.unknown, lambda text: invalid_patch(patched, text))
+        keep_managed_fields_reset(patched, decoded.tree)
         patched = decoded.tree
         patched["apiVersion"], patched["kind"] = call.expected_api_version, call.expected_kind
         default_definition(schema, patched)
@@ -137,11 +142,16 @@ class ApplyPatcher:
         live = None if current is None else served.typed(served.from_storage(current.tree))
         now = format_time(call.ctx.services.clock.now())
         manager = field_manager(served, call.subresource)
-        check_identity(call, self._config)
         new = manager.apply(live, self._config, options.manager, bool(options.force), now)
         if served.schema is not None and not served.custom:
             new = decode(served.schema, new).tree
             default_definition(served.schema, new)
+        metadata = new.get("metadata")
+        new = {
+            **new,
+            "metadata": {"name": call.name, **metadata} if isinstance(metadata, dict) else {"name": call.name},
+        }
+        check_identity(call, new)
         if live is not None:
             if call.part is not None:
                 new = call.part.merge(call.ctx, new, live)

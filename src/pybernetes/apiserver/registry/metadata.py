@@ -54,11 +54,12 @@ def _restore(metadata: Tree, old: Tree, key: str) -> None:
         metadata.pop(key, None)
 
 
+_UNCOMPARED: Final = frozenset(("apiVersion", "kind", "metadata"))
+
+
 def same_but_managers(new: Tree, old: Tree) -> bool:
     """Whether a write would change nothing; managedFields' times do not count, nor does resourceVersion."""
-    if {key: value for key, value in new.items() if key != "metadata"} != {
-        key: value for key, value in old.items() if key != "metadata"
-    }:
+    if any(new.get(key) != old.get(key) for key in new.keys() | old.keys() if key not in _UNCOMPARED):
         return False
     return _comparable(new["metadata"]) == _comparable(old["metadata"])
 
@@ -75,11 +76,3 @@ def drop_empty(metadata: Tree) -> None:
     for key in ("labels", "annotations", "ownerReferences", "finalizers", "managedFields"):
         if key in metadata and not metadata[key]:
             del metadata[key]
-
-
-def changed_beyond_status(new: Tree, old: Tree) -> bool:
-    """Whether metadata.generation has to grow."""
-    ignored = ("metadata", "status", "apiVersion", "kind")
-    return {key: value for key, value in new.items() if key not in ignored} != {
-        key: value for key, value in old.items() if key not in ignored
-    }

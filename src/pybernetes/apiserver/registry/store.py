@@ -24,6 +24,7 @@ from pybernetes.apiserver.cacher.item import Item, stored_form
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.registry import metadata as meta
 from pybernetes.apiserver.registry.options import WriteOptions
+from pybernetes.apiserver.registry.rules import validate
 from pybernetes.apiserver.resources.strategy import Part, Strategy, Undo
 from pybernetes.store.backend import Backend, FutureRevisionError, UnavailableError, Written
 
@@ -157,7 +158,7 @@ class ObjectStore:
         undo = await strategy.begin_create(ctx, new, dry_run=options.dry_run)
         try:
             meta.drop_empty(new["metadata"])
-            self._refuse_invalid(new, strategy.validate(ctx, new))
+            self._refuse_invalid(new, validate(self.resource, new) + strategy.validate(ctx, new))
             for text in strategy.warnings(ctx, new, None):
                 ctx.warn(text)
             if attributes is not None:
@@ -239,7 +240,8 @@ class ObjectStore:
         try:
             meta.drop_empty(metadata)
             self._bump_generation(new, old)
-            found = update.part.validate(ctx, new, old) if update.part else strategy.validate_update(ctx, new, old)
+            found = validate(self.resource, new, old, update.subresource)
+            found += update.part.validate(ctx, new, old) if update.part else strategy.validate_update(ctx, new, old)
             self._refuse_invalid(new, found)
             for text in strategy.warnings(ctx, new, old):
                 ctx.warn(text)
@@ -257,7 +259,7 @@ class ObjectStore:
         return item
 
     def _bump_generation(self, new: Tree, old: Tree) -> None:
-        if self.strategy.tracks_generation and meta.changed_beyond_status(new, old):
+        if self.strategy.tracks_generation and self.strategy.bumps_generation(new, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
     def _check_preconditions(self, new: Tree, current: Item) -> None:

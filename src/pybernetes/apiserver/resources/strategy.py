@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 from pybernetes.api.field import FieldError
-from pybernetes.api.patch.fields import FieldSet, of_paths
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer
@@ -34,6 +33,9 @@ class Target:
     subresource: str
     verb: str
     tail: str = ""
+
+
+_UNGENERATED: Final = frozenset(("apiVersion", "kind", "metadata", "status"))
 
 
 class Action(Protocol):
@@ -98,11 +100,9 @@ class Strategy:
     def has_status(self) -> bool:
         return "status" in self.resource.subresources
 
-    def reset_fields(self, subresource: str) -> FieldSet:
-        """What a write through the object ("") or a part ignores, as a field set: writing it makes no owner."""
-        if subresource == "status":
-            return of_paths("spec")
-        return of_paths("status") if self.has_status else {}
+    def bumps_generation(self, new: Tree, old: Tree) -> bool:
+        """Whether a change makes metadata.generation grow, if the kind tracks it: by default, if the spec changes."""
+        return any(new.get(key) != old.get(key) for key in new.keys() | old.keys() if key not in _UNGENERATED)
 
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         """Drop what clients may not set, set what the server decides."""

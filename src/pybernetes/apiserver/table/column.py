@@ -20,6 +20,7 @@ class Column:
     format: str = ""
     priority: int = 0
     description: str = ""
+    """For people; upstream takes it from the kind's documentation."""
 
     @property
     def definition(self) -> Tree:
@@ -28,6 +29,6 @@ class Column:
             "name": self.name,
             "type": self.type,
             "format": self.format,
-            "description": self.description,
+            "description": self.description or f"{self.name} of the object.",
             "priority": self.priority,
         }

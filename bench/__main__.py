@@ -38,7 +38,7 @@ async def admin_token(client: Client) -> str:
     made = await client.post(
         core.ServiceAccount, "bench", NAMESPACE, "token", request, returns=authentication.TokenRequest
     )
-    return made.status.token
+    return made.status.token or ""
 
 
 async def measure(parts: list[str], mirror: str) -> list[Figure]:

@@ -7,16 +7,12 @@ import traceback
 from dataclasses import dataclass
 from typing import Self
 
+from pybernetes.cluster.components import components
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.supervisor import Supervisor, redirect_output
 
-PRELOADED = (
-    "pybernetes.cluster.processes.apiserver",
-    "pybernetes.cluster.processes.manager",
-    "pybernetes.cluster.processes.agent",
-    "pybernetes.cluster.processes.runtime",
-)
-"""Imported once, so that the forked components share their memory."""
+FIRST = "pybernetes.cluster.processes.apiserver"
+"""Imported while the parent checks and signs: nothing else can begin before the API server serves."""
 
 
 @dataclass(slots=True)
@@ -28,7 +24,7 @@ class Launch:
 
     @classmethod
     def begin(cls, profile: Profile) -> Self:
-        """Fork the daemon; it detaches from the terminal, imports, and waits."""
+        """Fork the daemon; it detaches from the terminal, imports the API server, and waits."""
         reader, writer = os.pipe()
         if (child := os.fork()) == 0:
             os.close(writer)
@@ -53,8 +49,7 @@ class Launch:
 def _supervise(profile: Profile, gate: int) -> None:
     code = 1
     try:
-        for name in PRELOADED:
-            importlib.import_module(name)
+        importlib.import_module(FIRST)
         if os.read(gate, 1) == b"g":
             os.close(gate)
             os.chdir("/")
@@ -70,7 +65,8 @@ def _supervise(profile: Profile, gate: int) -> None:
 
 
 def run(profile: Profile) -> None:
-    """Supervise the profile's components in this process, until halted."""
-    from pybernetes.cluster.components import components
+    """Supervise the profile's components in this process, until halted. The network's routes come first."""
+    from pybernetes.cluster import network
 
+    network.ensure(profile)
     Supervisor(profile.name, profile.run, profile.logs, components(profile)).run()

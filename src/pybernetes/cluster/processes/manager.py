@@ -1,0 +1,48 @@
+"""Controllers and scheduler of a profile: one process, one connection, one set of caches."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pybernetes.aio.tasks import keep_running
+from pybernetes.client.config import Config
+from pybernetes.client.informer import Informers
+from pybernetes.client.rest import connect
+from pybernetes.cluster.processes.running import run_until_terminated
+from pybernetes.cluster.profile import Profile
+from pybernetes.controllers import manager as controllers
+from pybernetes.controllers.options import parse
+from pybernetes.scheduler import main as scheduler
+
+
+def arguments(profile: Profile) -> list[str]:
+    """The controllers' flags, under upstream's names."""
+    pki = profile.certificates
+    return [
+        f"--kubeconfig={profile.kubeconfig('manager')}",
+        f"--cluster-signing-cert-file={pki / 'ca.crt'}",
+        f"--cluster-signing-key-file={pki / 'ca.key'}",
+        f"--root-ca-file={pki / 'ca.crt'}",
+        "--allocate-node-cidrs=true",
+        f"--cluster-cidr={profile.settings.pod_cidr}",
+    ]
+
+
+async def run(profile: Profile) -> None:
+    """Both, each started again on its own when it fails."""
+    controller_options = parse(arguments(profile))
+    scheduler_options = scheduler.Options(leader_elect=False)
+    config = Config.from_kubeconfig(profile.kubeconfig("manager"))
+    async with connect(config, user_agent="kube-controller-manager") as client:
+        informers = Informers(client)
+        async with informers.running(), asyncio.TaskGroup() as group:
+            group.create_task(
+                keep_running(lambda: controllers.run(controller_options, informers), "controllers"), name="controllers"
+            )
+            group.create_task(
+                keep_running(lambda: scheduler.run(scheduler_options, informers), "scheduler"), name="scheduler"
+            )
+
+
+def main(profile: Profile) -> None:
+    run_until_terminated("manager", lambda: run(profile))

@@ -17,8 +17,15 @@ from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
 from pybernetes.controllers.context import Context, Runnable
 from pybernetes.controllers.deployment.controller import DeploymentController
+from pybernetes.controllers.endpoints.endpoints_controller import EndpointsController
+from pybernetes.controllers.endpoints.mirroring import EndpointSliceMirroringController
+from pybernetes.controllers.endpoints.slice_controller import EndpointSliceController
+from pybernetes.controllers.garbagecollector.controller import GarbageCollector
+from pybernetes.controllers.namespace.controller import NamespaceController
 from pybernetes.controllers.options import Options
 from pybernetes.controllers.replicaset.controller import ReplicaSetController
+from pybernetes.controllers.rootca import RootCAPublisher
+from pybernetes.controllers.serviceaccount import ServiceAccountController
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +41,17 @@ class Entry:
     by_default: bool = True
 
 
+# The garbage collector is last: it shares the typed informers that the others have asked for.
 CONTROLLERS = (
+    Entry("serviceaccount-controller", ServiceAccountController),
+    Entry("root-ca-certificate-publisher-controller", RootCAPublisher),
+    Entry("namespace-controller", NamespaceController),
     Entry("deployment-controller", DeploymentController),
     Entry("replicaset-controller", ReplicaSetController),
+    Entry("endpointslice-controller", EndpointSliceController),
+    Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),
+    Entry("endpoints-controller", EndpointsController),
+    Entry("garbage-collector-controller", GarbageCollector),
 )
 
 

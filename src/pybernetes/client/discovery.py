@@ -1,0 +1,84 @@
+"""What a server serves: its resources, from aggregated discovery (`apidiscovery.k8s.io/v2`)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pybernetes.api.scheme import Resource
+from pybernetes.client.rest import Client
+
+ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+class _Kind(msgspec.Struct):
+    kind: str = ""
+    group: str = ""
+    version: str = ""
+
+
+class _Resource(msgspec.Struct, rename="camel"):
+    resource: str
+    response_kind: _Kind | None = None
+    scope: str = ""
+    singular_resource: str = ""
+    verbs: list[str] = []
+    short_names: list[str] = []
+    categories: list[str] = []
+
+
+class _Version(msgspec.Struct):
+    version: str
+    resources: list[_Resource] = []
+    freshness: str = "Current"
+
+
+class _Metadata(msgspec.Struct):
+    name: str = ""
+
+
+class _Group(msgspec.Struct):
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+    versions: list[_Version] = []
+
+
+class _Groups(msgspec.Struct):
+    items: list[_Group] = []
+
+
+_decode = msgspec.json.Decoder(_Groups).decode
+
+
+async def discover(client: Client, *, preferred_only: bool = True) -> list[Resource]:
+    """The server's resources (no subresources), each group's in its preferred version only unless told otherwise.
+
+    Groups whose server does not answer are those of its last answer; such a version has freshness "Stale".
+    """
+    found: list[Resource] = []
+    for path in ("/api", "/apis"):
+        answer = await client.request("GET", path, accept=ACCEPT)
+        for group in _decode(answer.body).items:
+            found += _of_group(group, preferred_only)
+    return found
+
+
+def _of_group(group: _Group, preferred_only: bool) -> list[Resource]:
+    """A resource that exists only in a version that is not preferred is served there."""
+    found: dict[object, Resource] = {}
+    for version in group.versions:
+        for entry in version.resources:
+            key = entry.resource if preferred_only else (version.version, entry.resource)
+            kind = entry.response_kind.kind if entry.response_kind is not None else ""
+            if key in found or not kind:
+                continue
+            found[key] = Resource(
+                group=group.metadata.name,
+                version=version.version,
+                plural=entry.resource,
+                kind=kind,
+                singular=entry.singular_resource,
+                namespaced=entry.scope == "Namespaced",
+                verbs=tuple(entry.verbs),
+                short_names=tuple(entry.short_names),
+                categories=tuple(entry.categories),
+            )
+    return list(found.values())

@@ -66,7 +66,7 @@ class Schema:
     items: Schema | None = None
     list_type: ListType = ListType.ATOMIC
     list_keys: tuple[str, ...] = ()
-    """Sorted names of the fields that tell elements of a `ListType.MAP` list apart."""
+    """Names of the fields that tell elements of a `ListType.MAP` list apart."""
     key_defaults: Mapping[str, Json] = field(default_factory=dict)
     """What an absent list key stands for, as `protocol: TCP` of a port."""
     atomic: bool = False
@@ -231,7 +231,7 @@ def _referred(target: Schema, source: Source) -> Schema:
 
 def _compile_list(source: Source) -> Schema:
     items = _compile(_dict(source["items"])) if "items" in source else None
-    keys = tuple(sorted(_strings(source.get("x-kubernetes-list-map-keys"))))
+    keys = tuple(_strings(source.get("x-kubernetes-list-map-keys")))
     return Schema(
         Kind.LIST,
         items=items,

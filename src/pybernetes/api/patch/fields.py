@@ -160,8 +160,8 @@ def _schema_below(schema: Schema, element: str) -> Schema | None:
 
 
 def key_element(keys: dict[str, Json]) -> str:
-    """The path element of a list element with these keys, which are given in sorted order."""
-    return "k:" + msgspec.json.encode(keys).decode()
+    """The path element of a list element with these keys."""
+    return "k:" + msgspec.json.encode(keys, order="sorted").decode()
 
 
 def value_element(value: Json) -> str:

@@ -37,7 +37,7 @@ def element_of(schema: Schema, item: Json) -> str:
     if schema.list_type is ListType.SET:
         return _set_element(item)
     if not isinstance(item, dict):
-        what = "null element" if item is None else "non-map elements"
+        what = "a null element" if item is None else "non-map elements"
         raise ElementError(f"associative list with keys may not have {what}")
     keys: dict[str, Json] = {}
     for name in schema.list_keys:

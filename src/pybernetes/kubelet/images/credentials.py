@@ -1,0 +1,79 @@
+"""Pull secrets: which credentials of a docker config fit an image. Pure."""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.cri import types as t
+from pybernetes.kubelet.images.reference import registry_of
+from pybernetes.kubelet.objects import secret_data
+
+DOCKER_HUB = "index.docker.io"
+
+
+class _Entry(msgspec.Struct):
+    username: str = ""
+    password: str = ""
+    auth: str = ""
+    identitytoken: str = ""
+    registrytoken: str = ""
+
+
+class _Config(msgspec.Struct):
+    auths: dict[str, _Entry] = {}
+
+
+def credentials_for(image: str, secrets: Iterable[v1.Secret]) -> list[t.AuthConfig]:
+    """Those that fit, the most specific first. Secrets that cannot be read have none."""
+    host, path = registry_of(image)
+    found: list[tuple[int, t.AuthConfig]] = []
+    for secret in secrets:
+        for pattern, entry in _entries(secret).items():
+            if _fits(pattern, host, path):
+                found.append((len(pattern), _auth(entry)))
+    return [auth for _, auth in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _entries(secret: v1.Secret) -> dict[str, _Entry]:
+    data = secret_data(secret)
+    try:
+        if config := data.get(".dockerconfigjson"):
+            return msgspec.json.decode(config, type=_Config).auths
+        if old := data.get(".dockercfg"):
+            return msgspec.json.decode(old, type=dict[str, _Entry])
+    except msgspec.DecodeError:
+        return {}
+    return {}
+
+
+def _fits(pattern: str, host: str, path: str) -> bool:
+    """A pattern is a host, perhaps with wildcards in its labels, perhaps with the beginning of a path."""
+    bare = pattern.removeprefix("https://").removeprefix("http://").rstrip("/")
+    wanted_host, _, wanted_path = bare.partition("/")
+    if wanted_host in (DOCKER_HUB, "docker.io", "registry-1.docker.io"):
+        return host == "docker.io"
+    if wanted_path in ("v1", "v2"):
+        wanted_path = ""
+    labels, given = wanted_host.split("."), host.split(".")
+    if len(labels) != len(given) or not all(map(fnmatchcase, given, labels)):
+        return False
+    return not wanted_path or path == wanted_path or path.startswith(wanted_path + "/")
+
+
+def _auth(entry: _Entry) -> t.AuthConfig:
+    username, password = entry.username, entry.password
+    if entry.auth and not username:
+        try:
+            username, _, password = base64.b64decode(entry.auth).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            username = password = ""
+    return t.AuthConfig(
+        username=username,
+        password=password,
+        identity_token=entry.identitytoken,
+        registry_token=entry.registrytoken,
+    )

@@ -1,0 +1,172 @@
+"""Makes a container's image present, by its pull policy, with back-off after failures and upstream's events."""
+
+import logging
+from dataclasses import dataclass, field
+
+from pybernetes.aio.clock import Clock
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.cri import types as t
+from pybernetes.cri.errors import CRIError
+from pybernetes.cri.service import ImageService
+from pybernetes.kubelet.containers.security import ImageUser
+from pybernetes.kubelet.events import NORMAL, WARNING, Events
+from pybernetes.kubelet.images.credentials import credentials_for
+from pybernetes.kubelet.images.reference import InvalidReferenceError, with_default_tag
+from pybernetes.kubelet.objects import ConfigError, Objects
+from pybernetes.kubelet.podspec import AnyContainer, namespace_of, uid_of
+
+log = logging.getLogger(__name__)
+
+INITIAL_BACKOFF = 10.0
+MAX_BACKOFF = 300.0
+SHOW_ERROR_SECONDS = 2.0
+"""How long a pod shows the error itself before it shows that it waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyImage:
+    """An image that is present."""
+
+    ref: str
+    user: ImageUser
+
+
+class ImageError(Exception):
+    """The image is not present; `reason` and message are those of the container's status."""
+
+    def __init__(self, reason: str, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.reason, self.retry_after = reason, retry_after
+
+
+@dataclass(slots=True)
+class _Failure:
+    """The last failed pull of an image for a pod."""
+
+    message: str
+    delay: float
+    until: float
+
+
+@dataclass(slots=True)
+class ImageManager:
+    """The images of this node's containers."""
+
+    service: ImageService
+    objects: Objects
+    events: Events
+    clock: Clock
+    _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
+
+    async def ensure(self, pod: v1.Pod, container: AnyContainer, sandbox: t.PodSandboxConfig) -> ReadyImage:
+        """Pull if the policy says so. Raises ImageError."""
+        name = container.image or ""
+        try:
+            image = with_default_tag(name)
+        except InvalidReferenceError as error:
+            message = f'Failed to apply default image tag "{name}": {error}'
+            self.events.container(pod, container.name, WARNING, "InspectFailed", message)
+            raise ImageError("InvalidImageName", message, MAX_BACKOFF) from error
+        present = await self._status(pod, container, image)
+        policy = container.image_pull_policy or "IfNotPresent"
+        if policy == "Never" and present is None:
+            message = f'Container image "{name}" is not present with pull policy of Never'
+            self.events.container(pod, container.name, WARNING, "ErrImageNeverPull", message)
+            raise ImageError("ErrImageNeverPull", message, INITIAL_BACKOFF)
+        if present is not None and policy != "Always":
+            message = f'Container image "{name}" already present on machine and can be accessed by the pod'
+            self.events.container(pod, container.name, NORMAL, "Pulled", message)
+            return _ready(present)
+        return await self._pull(pod, container, image, sandbox)
+
+    def forget(self, uid: str) -> None:
+        """The pod is gone."""
+        for key in [key for key in self._failures if key[0] == uid]:
+            del self._failures[key]
+
+    async def _status(self, pod: v1.Pod, container: AnyContainer, image: str) -> t.Image | None:
+        try:
+            return await self.service.image_status(t.ImageSpec(image=image))
+        except CRIError as error:
+            message = f'Failed to inspect image "{container.image}": {error}'
+            self.events.container(pod, container.name, WARNING, "InspectFailed", message)
+            raise ImageError("ImageInspectError", message, INITIAL_BACKOFF) from error
+
+    async def _pull(self, pod: v1.Pod, container: AnyContainer, image: str, sandbox: t.PodSandboxConfig) -> ReadyImage:
+        key = (uid_of(pod), image)
+        self._check_backoff(pod, container, key)
+        self.events.container(pod, container.name, NORMAL, "Pulling", f'Pulling image "{container.image}"')
+        started = self.clock.monotonic()
+        try:
+            ref = await self._pull_with_secrets(pod, image, sandbox)
+            found = await self.service.image_status(t.ImageSpec(image=ref or image))
+        except CRIError as error:
+            self._failed(key, str(error))
+            message = f'Failed to pull image "{container.image}": {error}'
+            self.events.container(pod, container.name, WARNING, "Failed", message)
+            raise ImageError("ErrImagePull", str(error), SHOW_ERROR_SECONDS) from error
+        self._failures.pop(key, None)
+        took = _duration(self.clock.monotonic() - started)
+        message = f'Successfully pulled image "{container.image}" in {took} ({took} including waiting).'
+        size = found.size if found else 0
+        self.events.container(pod, container.name, NORMAL, "Pulled", f"{message} Image size: {size} bytes.")
+        return _ready(found or t.Image(id=ref))
+
+    def _check_backoff(self, pod: v1.Pod, container: AnyContainer, key: tuple[str, str]) -> None:
+        failure = self._failures.get(key)
+        now = self.clock.monotonic()
+        if failure is not None and now < failure.until:
+            message = f'Back-off pulling image "{container.image}"'
+            self.events.container(pod, container.name, NORMAL, "BackOff", message)
+            raise ImageError("ImagePullBackOff", f"{message}: ErrImagePull: {failure.message}", failure.until - now)
+
+    def _failed(self, key: tuple[str, str], message: str) -> None:
+        before = self._failures.get(key)
+        delay = min(MAX_BACKOFF, before.delay * 2) if before else INITIAL_BACKOFF
+        self._failures[key] = _Failure(message, delay, self.clock.monotonic() + delay)
+
+    async def _pull_with_secrets(self, pod: v1.Pod, image: str, sandbox: t.PodSandboxConfig) -> str:
+        """With each fitting credential until one works; without any if none fits."""
+        secrets = await self._secrets(pod)
+        spec = t.ImageSpec(image=image, annotations=pod.metadata.annotations)
+        candidates: list[t.AuthConfig | None] = [*credentials_for(image, secrets)] or [None]
+        for auth in candidates[:-1]:
+            try:
+                return await self.service.pull_image(spec, auth, sandbox)
+            except CRIError as error:
+                log.debug("pull with one credential failed image=%s error=%s", image, error)
+        return await self.service.pull_image(spec, candidates[-1], sandbox)
+
+    async def _secrets(self, pod: v1.Pod) -> list[v1.Secret]:
+        found: list[v1.Secret] = []
+        missing: list[str] = []
+        for reference in pod.spec.image_pull_secrets:
+            name = reference.name or ""
+            try:
+                secret = await self.objects.secret(namespace_of(pod), name, optional=True)
+            except ConfigError:
+                secret = None
+            if secret is None:
+                missing.append(name)
+            else:
+                found.append(secret)
+        if missing:
+            words = f"Unable to retrieve some image pull secrets ({', '.join(missing)}); "
+            message = words + "attempting to pull the image may not succeed."
+            self.events.pod(pod, WARNING, "FailedToRetrieveImagePullSecret", message)
+        return found
+
+
+def _ready(image: t.Image) -> ReadyImage:
+    user = ImageUser(image.uid.value if image.uid else None, image.username)
+    return ReadyImage(image.id or (image.repo_digests[0] if image.repo_digests else ""), user)
+
+
+def _duration(seconds: float) -> str:
+    """As Go prints a duration rounded to milliseconds: 850ms, 1.935s, 1m2.5s."""
+    milliseconds = round(seconds * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    text = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    return f"{minutes}m{text}" if minutes else text

@@ -1,0 +1,183 @@
+"""The kubelet: gives every pod of the node a worker, and tells each worker what concerns it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pybernetes.aio.backoff import Backoff
+from pybernetes.aio.tasks import Scope
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.api.types import meta_v1
+from pybernetes.cri.errors import CRIError
+from pybernetes.kubelet import names
+from pybernetes.kubelet.admission import admit
+from pybernetes.kubelet.events import WARNING
+from pybernetes.kubelet.observed import observe
+from pybernetes.kubelet.pod.doors import PodDoors
+from pybernetes.kubelet.pod.ending import Stopper
+from pybernetes.kubelet.pod.worker import PodWorker, Stage
+from pybernetes.kubelet.podspec import grace_seconds, is_mirror, is_terminal, name_of, namespace_of, uid_of
+from pybernetes.kubelet.status.context import Verdict
+from pybernetes.kubelet.status.writer import Target
+from pybernetes.kubelet.volumes.podvolumes import remove_directory
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A worker and the task that runs it."""
+
+    worker: PodWorker
+    task: asyncio.Task[None]
+
+
+class Kubelet:
+    """The workers of one node. All methods are called on the event loop; workers live in `scope`."""
+
+    def __init__(self, doors: PodDoors, scope: Scope, node: Callable[[], v1.Node]) -> None:
+        self._doors, self._scope, self._node = doors, scope, node
+        self._entries: dict[str, _Entry] = {}
+        self._stopping = False
+
+    # Where pods come from
+
+    def pod_changed(self, old: v1.Pod | None, new: v1.Pod | None) -> None:
+        """A change of a pod of the API. Mirror pods only carry the status of static ones: see `static`."""
+        pod = new or old
+        if pod is None or is_mirror(pod):
+            return
+        if new is None:
+            self.remove(uid_of(pod), old)
+        else:
+            self.add(new, Target(name_of(new), namespace_of(new), uid_of(new)))
+
+    def add(self, pod: v1.Pod, target: Target | None) -> None:
+        """A pod is desired, or has changed."""
+        entry = self._entries.get(uid_of(pod))
+        if entry is not None:
+            entry.worker.update(pod, target)
+        elif not self._stopping:
+            self._begin(pod, self._admit(pod))
+
+    def remove(self, uid: str, last: v1.Pod | None = None) -> None:
+        """A pod is desired no more."""
+        if entry := self._entries.get(uid):
+            entry.worker.remove(last)
+
+    def _admit(self, pod: v1.Pod) -> Verdict | None:
+        """Pods that have been running here before are not asked again."""
+        if is_terminal(pod) or pod.metadata.deletion_timestamp or pod.status.start_time:
+            return None
+        verdict = admit(pod, self._node(), (worker.pod for worker in self.active()))
+        if verdict is not None:
+            self._doors.events.pod(pod, WARNING, verdict.reason, verdict.message)
+        return verdict
+
+    def _begin(self, pod: v1.Pod, verdict: Verdict | None = None) -> PodWorker:
+        worker = PodWorker(self._doors, pod, verdict=verdict)
+        uid = uid_of(pod)
+
+        async def run() -> None:
+            try:
+                await worker.run()
+            finally:
+                self._entries.pop(uid, None)
+
+        self._entries[uid] = _Entry(worker, self._scope.spawn(run(), f"pod/{namespace_of(pod)}/{name_of(pod)}"))
+        return worker
+
+    # What is here
+
+    def workers(self) -> list[PodWorker]:
+        return [entry.worker for entry in self._entries.values()]
+
+    def active(self) -> Iterable[PodWorker]:
+        """Workers whose pods still take something of the node."""
+        return [w for w in self.workers() if w.stage in (Stage.LIVING, Stage.ENDING) and not is_terminal(w.pod)]
+
+    def worker(self, uid: str) -> PodWorker | None:
+        entry = self._entries.get(uid)
+        return entry.worker if entry else None
+
+    def find(self, namespace: str, name: str, uid: str = "") -> PodWorker | None:
+        """By name; of two with the same name the one that is not going."""
+        found = [w for w in self.workers() if namespace_of(w.pod) == namespace and name_of(w.pod) == name]
+        chosen = [w for w in found if not uid or uid_of(w.pod) == uid]
+        return min(chosen, key=lambda w: w.pod.metadata.deletion_timestamp is not None, default=None)
+
+    def objects_changed(self, uid: str) -> None:
+        if entry := self._entries.get(uid):
+            entry.worker.objects_changed()
+
+    # What the runtime tells
+
+    async def follow_runtime(self) -> None:
+        """Wake the workers of containers that changed; after a lost stream all of them look again."""
+        backoff = Backoff(initial=0.05, limit=5.0)
+        while True:
+            try:
+                async for event in self._doors.runtime.get_container_events():
+                    backoff.reset()
+                    labels = event.pod_sandbox_status.labels if event.pod_sandbox_status else {}
+                    self._wake(labels.get(names.POD_UID, ""))
+            except CRIError as error:
+                log.warning("lost the runtime's events error=%s", error)
+            await self._doors.clock.sleep(backoff.next())
+            self._wake("")
+
+    def _wake(self, uid: str) -> None:
+        """One worker, or all of them if it is not known whose event it was."""
+        if uid:
+            if entry := self._entries.get(uid):
+                entry.worker.poke()
+            return
+        for worker in self.workers():
+            worker.poke()
+
+    async def adopt_orphans(self) -> None:
+        """End what the runtime still has of pods that nobody desires. Call once the sources are complete."""
+        known: dict[str, v1.Pod] = {}
+        for sandbox in await self._doors.runtime.list_pod_sandbox():
+            uid = sandbox.labels.get(names.POD_UID, "")
+            if uid and uid not in self._entries:
+                known[uid] = _pod_of(sandbox.labels)
+        for uid, pod in known.items():
+            log.info("ending orphan pod=%s/%s uid=%s", namespace_of(pod), name_of(pod), uid)
+            self._begin(pod).remove()
+        await self._clean_directories()
+
+    async def _clean_directories(self) -> None:
+        root = self._doors.root / "pods"
+        if not root.is_dir():
+            return
+        for directory in list(root.iterdir()):
+            if directory.name not in self._entries:
+                await self._doors.threads.run(remove_directory, directory)
+
+    # The node's end
+
+    async def shutdown_pods(self, grace: int) -> None:
+        """End all containers within `grace` seconds, keeping the pods' objects: they start again with the node.
+
+        The kubelet takes no new pods from now on. Returns when nothing runs.
+        """
+        self._stopping = True
+        workers = self.workers()
+        for entry in self._entries.values():
+            entry.task.cancel()
+        await self._scope.close()
+        stopper = Stopper(self._doors)
+        async with asyncio.TaskGroup() as group:
+            for worker in workers:
+                observed = await observe(self._doors.runtime, uid_of(worker.pod))
+                group.create_task(stopper.stop_pod(worker.pod, observed, min(grace, grace_seconds(worker.pod))))
+
+
+def _pod_of(labels: dict[str, str]) -> v1.Pod:
+    """What is left of a pod whose object is gone: its name."""
+    meta = meta_v1.ObjectMeta(
+        name=labels.get(names.POD_NAME), namespace=labels.get(names.POD_NAMESPACE), uid=labels[names.POD_UID]
+    )
+    return v1.Pod(metadata=meta, spec=v1.PodSpec(containers=[], termination_grace_period_seconds=1))

@@ -1,0 +1,56 @@
+"""Pressures of the machine against the eviction thresholds. Pure but for the reading of /proc."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybernetes.api.quantity import Quantity
+from pybernetes.cri import types as t
+from pybernetes.kubelet.node.machine import Machine, read_meminfo
+from pybernetes.kubelet.node.status import Health, runtime_problem
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Below these the node is under pressure; in bytes."""
+
+    memory: int
+    disk: int
+
+    @classmethod
+    def of(cls, given: Mapping[str, str], machine: Machine) -> "Thresholds":
+        """From upstream's evictionHard: quantities, or percentages of the whole."""
+        return cls(
+            _threshold(given.get("memory.available", "0"), machine.memory_bytes),
+            _threshold(given.get("nodefs.available", "0"), machine.disk_bytes),
+        )
+
+    @property
+    def reserved(self) -> dict[str, Quantity]:
+        """What allocatable must leave free."""
+        return {"memory": Quantity.parse(self.memory), "ephemeral-storage": Quantity.parse(self.disk)}
+
+
+def _threshold(text: str, whole: int) -> int:
+    if text.endswith("%"):
+        return int(whole * float(text[:-1]) / 100)
+    return Quantity.parse(text).value
+
+
+def health_of(machine: Machine, thresholds: Thresholds, runtime: t.StatusResponse) -> Health:
+    """The node's conditions as of now."""
+    return Health(
+        problem=runtime_problem(runtime),
+        memory_pressure=read_meminfo().get("MemAvailable", machine.memory_bytes) < thresholds.memory,
+        disk_pressure=machine.disk_free_bytes < thresholds.disk,
+        pid_pressure=_free_pids() < 1000,
+    )
+
+
+def _free_pids() -> int:
+    try:
+        limit = int(Path("/proc/sys/kernel/pid_max").read_text())
+        used = int(Path("/proc/loadavg").read_text().split()[3].split("/")[1])
+    except (OSError, ValueError, IndexError):
+        return 1 << 20
+    return limit - used

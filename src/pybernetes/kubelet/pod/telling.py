@@ -1,0 +1,85 @@
+"""What a pod's worker tells the API: the status, kept as last made, and the object's end."""
+
+from pathlib import Path
+
+import msgspec
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.cri import types as t
+from pybernetes.kubelet.logs.tail import last_lines
+from pybernetes.kubelet.pod.doors import PodDoors
+from pybernetes.kubelet.podspec import is_mirror, is_static, name_of, namespace_of, uid_of
+from pybernetes.kubelet.status.conditions import OWNED
+from pybernetes.kubelet.status.context import StatusContext
+from pybernetes.kubelet.status.make import make_status
+from pybernetes.kubelet.status.writer import StatusWriter, Target
+from pybernetes.kubelet.termination import read_message
+
+
+class Teller:
+    """The voice of one worker."""
+
+    def __init__(self, doors: PodDoors, pod: v1.Pod) -> None:
+        self._doors = doors
+        self._writer = StatusWriter(doors.api, doors.clock)
+        self._made: v1.PodStatus | None = None
+        self._target: Target | None = None
+        self._deleted = False
+        if not is_static(pod) and not is_mirror(pod):
+            self.observe(Target(name_of(pod), namespace_of(pod), uid_of(pod)), pod)
+
+    def observe(self, target: Target, pod: v1.Pod) -> None:
+        """What the API now holds for the pod."""
+        self._target = target
+        self._writer.observe(target, pod.status, pod.metadata.resource_version or "")
+
+    def with_status(self, pod: v1.Pod) -> v1.Pod:
+        """The pod with the status made last; conditions of others are those of the API."""
+        if self._made is None:
+            return pod
+        own = [condition for condition in self._made.conditions if condition.type in OWNED]
+        others = [condition for condition in pod.status.conditions if condition.type not in OWNED]
+        return msgspec.structs.replace(pod, status=msgspec.structs.replace(self._made, conditions=[*own, *others]))
+
+    def publish(self, context: StatusContext) -> None:
+        """Make the status and send it on its way: at once unless only reasons for waiting changed."""
+        before = self._made or context.pod.status
+        self._made = make_status(context)
+        self._writer.submit(self._made, urgent=_matters(before, self._made))
+
+    async def termination_message(self, status: t.ContainerStatus) -> str:
+        def read() -> str:
+            return read_message(status, lambda path, lines, size: last_lines(Path(path), lines, size))
+
+        return await self._doors.threads.run(read)
+
+    async def run(self) -> None:
+        await self._writer.run()
+
+    async def flush(self) -> None:
+        await self._writer.flush()
+
+    async def delete(self) -> None:
+        """Remove the API object, once: everything of the pod has ended. Raises StatusError."""
+        if self._target is not None and not self._deleted:
+            await self._doors.api.delete(self._target.name, self._target.namespace, self._target.uid)
+            self._deleted = True
+
+
+def _matters(before: v1.PodStatus, after: v1.PodStatus) -> bool:
+    """A pod that is merely being created is told a moment later, together with what follows."""
+    return _essence(before) != _essence(after)
+
+
+def _essence(status: v1.PodStatus) -> object:
+    containers = [*status.init_container_statuses, *status.container_statuses, *status.ephemeral_container_statuses]
+    ready = [c.status for c in status.conditions if c.type in ("Ready", "ContainersReady")]
+    states = [(c.name, c.state.running, c.state.terminated, _cause(c.state.waiting)) for c in containers if c.state]
+    active = [state for state in states if any(state[1:])]
+    return status.phase or "Pending", "True" in ready, active, status.reason
+
+
+def _cause(waiting: v1.ContainerStateWaiting | None) -> str | None:
+    if waiting is None or waiting.reason in ("ContainerCreating", "PodInitializing"):
+        return None
+    return waiting.reason

@@ -1,0 +1,379 @@
+"""One pod's worker: looks, decides, acts, tells, and sleeps until something changes."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from pybernetes.aio.backoff import Backoff
+from pybernetes.aio.tasks import Scope, open_scope
+from pybernetes.api.errors import StatusError
+from pybernetes.api.time import parse_time
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.cri.errors import CRIError
+from pybernetes.kubelet.events import NORMAL, WARNING
+from pybernetes.kubelet.observed import Observed, ObservedContainer, observe
+from pybernetes.kubelet.plan import Action, Facts, Plan, RunSandbox, StartContainer, StopContainer, Waiting, plan
+from pybernetes.kubelet.pod.doors import PodDoors
+from pybernetes.kubelet.pod.ending import Stopper
+from pybernetes.kubelet.pod.memory import PodMemory, known_attempts
+from pybernetes.kubelet.pod.starting import Starter
+from pybernetes.kubelet.pod.telling import Teller
+from pybernetes.kubelet.podspec import full_name, grace_seconds, is_static, is_terminal, uid_of
+from pybernetes.kubelet.probes.worker import PodProbes
+from pybernetes.kubelet.restart import RestartBackoff
+from pybernetes.kubelet.status.context import StatusContext, Verdict
+from pybernetes.kubelet.status.writer import Target
+from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
+
+log = logging.getLogger(__name__)
+
+DEADLINE = Verdict("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+
+
+class Stage(Enum):
+    """Where the pod is in its life; it only goes on."""
+
+    LIVING = "living"
+    ENDING = "ending"
+    """Its containers are being ended for good."""
+    ENDED = "ended"
+    """Nothing of it runs; its record and files are still here."""
+    GONE = "gone"
+    """Nothing is left of it on this node."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """An act under way."""
+
+    task: asyncio.Task[None]
+    grace: int | None = None
+    """Seconds that an ending act gives; None for an act that starts something."""
+
+
+class PodWorker:
+    """Brings one pod to its desired state and keeps it there. `run` ends when nothing of it is left."""
+
+    def __init__(self, doors: PodDoors, pod: v1.Pod, *, verdict: Verdict | None = None) -> None:
+        """A `verdict` given from the start rejects the pod: it never runs here."""
+        self.stage = Stage.LIVING
+        self.verdict, self.rejected = verdict, verdict is not None
+        self._doors, self._pod = doors, pod
+        self._memory = PodMemory(RestartBackoff(doors.restart_limit), attempts=known_attempts(pod.status))
+        self._volumes = PodVolumes(doors.directory(uid_of(pod)), doors.volumes)
+        self._starter = Starter(doors, self._memory, self._volumes)
+        self._stopper = Stopper(doors)
+        self._teller = Teller(doors, pod)
+        self._observed = Observed()
+        self._wake = asyncio.Event()
+        self._running: _Running | None = None
+        self._removed = False
+        self._refresh_due = False
+        self._ending_grace: int | None = None
+        self._timer: asyncio.Task[None] | None = None
+        self._scope = Scope("unstarted")
+        self._probes: PodProbes | None = None
+        self.poke()
+
+    @property
+    def pod(self) -> v1.Pod:
+        """The pod as desired, with the status that this worker last made."""
+        return self._teller.with_status(self._pod)
+
+    @property
+    def observed(self) -> Observed:
+        return self._observed
+
+    def poke(self) -> None:
+        """Something may have changed: look again."""
+        self._wake.set()
+
+    def update(self, pod: v1.Pod, target: Target | None) -> None:
+        """A newer version of the pod; `target` is the API object that carries its status, None if there is none."""
+        if (
+            pod.metadata.annotations != self._pod.metadata.annotations
+            or pod.metadata.labels != self._pod.metadata.labels
+        ):
+            self._refresh_due = True
+        self._pod = pod
+        if target is not None:
+            self._teller.observe(target, pod)
+        self.poke()
+
+    def objects_changed(self) -> None:
+        """A ConfigMap or Secret that the pod refers to has changed."""
+        self._memory.retry_now()
+        self._refresh_due = True
+        self.poke()
+
+    def remove(self, last: v1.Pod | None = None) -> None:
+        """The pod is no longer desired: end it and leave nothing."""
+        if last is not None:
+            self._pod = last
+        self._removed = True
+        self.poke()
+
+    def end(self, verdict: Verdict | None, grace: int | None = None) -> None:
+        """End the pod's containers for good, with a verdict if it failed; the API object stays."""
+        self.verdict = self.verdict or verdict
+        self._ending_grace = grace if grace is not None else grace_seconds(self._pod)
+        self.poke()
+
+    async def run(self) -> None:
+        """Work until nothing is left of the pod. Errors of the runtime are tried again with back-off."""
+        backoff = Backoff(initial=0.2, limit=10.0, jitter=0.2)
+        async with open_scope(f"pod/{uid_of(self._pod)}") as scope:
+            self._scope = scope
+            self._probes = PodProbes(self._doors.actions, self._doors.events, self._doors.clock, scope, self.poke)
+            scope.spawn(self._teller.run(), "status")
+            while self.stage is not Stage.GONE:
+                await self._wake.wait()
+                self._wake.clear()
+                try:
+                    await self._sync()
+                    backoff.reset()
+                except* (CRIError, OSError, StatusError) as group:
+                    for error in group.exceptions:
+                        log.warning("sync failed pod=%s error=%s", full_name(self._pod), error)
+                    self._wake_in(backoff.next())
+        self._stop_timer()
+
+    async def _sync(self) -> None:
+        """One look and one step."""
+        self._observed = await observe(self._doors.runtime, uid_of(self._pod))
+        await self._read_messages()
+        if self.stage is Stage.LIVING and self._must_end():
+            self.stage = Stage.ENDING
+        if self.stage is Stage.LIVING:
+            await self._live()
+        else:
+            await self._end()
+
+    async def _read_messages(self) -> None:
+        exited = [c for c in self._observed.containers if c.is_exited and c.id not in self._memory.messages]
+        for attempt in exited:
+            self._memory.messages[attempt.id] = await self._teller.termination_message(attempt.status)
+        present = {attempt.id for attempt in self._observed.containers}
+        for lost in [known for known in self._memory.messages if known not in present]:
+            del self._memory.messages[lost]
+
+    # Living
+
+    async def _live(self) -> None:
+        probes = self._the_probes()
+        probes.sync(self.pod, self._observed, self._ip())
+        if is_terminal(self.pod) and not self._observed.running:
+            self.stage = Stage.ENDING
+            await self._end()
+            return
+        self._doors.objects.use(self._pod)
+        decided = plan(self._pod, self._observed, self._facts())
+        self._tell_crash_loops(decided)
+        if decided.finished:
+            self.stage = Stage.ENDING
+            await self._end()
+            return
+        self._publish(decided.waiting)
+        if self._running is None:
+            if decided.actions:
+                self._act(lambda: self._perform(decided.actions))
+            elif self._refresh_due or self._token_is_due():
+                self._act(self._refresh_volumes)
+        self._set_timer(decided)
+
+    def _facts(self) -> Facts:
+        return Facts(
+            now=self._now(),
+            backoff=self._memory.backoff,
+            attempts=self._memory.attempts,
+            retry_at=self._memory.retry_at,
+            is_started=self._is_started,
+            unhealthy=self._the_probes().verdicts.unhealthy | self._memory.hook_failed,
+        )
+
+    def _is_started(self, attempt: ObservedContainer) -> bool:
+        return attempt.id not in self._memory.in_hook and self._the_probes().is_started(attempt)
+
+    def _tell_crash_loops(self, decided: Plan) -> None:
+        """One event for each time a container enters its back-off."""
+        for name in decided.waiting.keys() - self._memory.crash_looping:
+            message = f"Back-off restarting failed container {name} in pod {full_name(self._pod)}"
+            self._doors.events.container(self._pod, name, WARNING, "BackOff", message)
+        self._memory.crash_looping = set(decided.waiting)
+
+    async def _perform(self, actions: list[Action]) -> None:
+        """Carry actions out one after the other, as the order of containers in the spec promises."""
+        for action in actions:
+            match action:
+                case RunSandbox():
+                    await self._starter.run_sandbox(self._pod, action, self._observed)
+                case StopContainer():
+                    await self._replace(action)
+                case StartContainer():
+                    await self._start(action)
+
+    async def _start(self, action: StartContainer) -> None:
+        container_id = await self._starter.start_container(self.pod, action, self._observed)
+        if container_id is not None:
+            self.poke()
+            await self._starter.post_start(self.pod, action.name, container_id, self._ip())
+
+    async def _replace(self, action: StopContainer) -> None:
+        attempt = self._observed.by_id(action.id)
+        if attempt is not None:
+            grace = grace_seconds(self._pod) if action.grace is None else action.grace
+            await self._stopper.stop_container(self.pod, attempt, grace, action.message)
+
+    async def _refresh_volumes(self) -> None:
+        self._refresh_due = False
+        try:
+            await self._volumes.refresh(self.pod)
+        except VolumeFailures as failures:
+            for name, why in failures.failures.items():
+                message = f'MountVolume.SetUp failed for volume "{name}" : {why}'
+                self._doors.events.pod(self._pod, WARNING, "FailedMount", message)
+
+    def _token_is_due(self) -> bool:
+        due = self._volumes.renew_at
+        return due is not None and due <= self._doors.clock.now()
+
+    def _act(self, act: Callable[[], Awaitable[None]], grace: int | None = None) -> None:
+        """Run one act beside the loop, so that the loop goes on looking; the pod has one act at a time."""
+
+        async def guarded() -> None:
+            try:
+                await act()
+            except* (CRIError, OSError, StatusError) as group:
+                for error in group.exceptions:
+                    log.warning("act failed pod=%s error=%s", full_name(self._pod), error)
+                self._wake_in(1.0)
+            finally:
+                self._running = None
+            self.poke()
+
+        self._running = _Running(self._scope.spawn(guarded(), "act"), grace)
+
+    # Ending
+
+    def _must_end(self) -> bool:
+        if self._removed or self.verdict or self._pod.metadata.deletion_timestamp or self._ending_grace is not None:
+            return True
+        if self._deadline_left() is not None and (self._deadline_left() or 0) <= 0:
+            self.verdict = DEADLINE
+            self._doors.events.pod(self._pod, NORMAL, DEADLINE.reason, DEADLINE.message)
+            return True
+        return False
+
+    def _deadline_left(self) -> float | None:
+        limit, begun = self._pod.spec.active_deadline_seconds, self.pod.status.start_time
+        if limit is None or begun is None:
+            return None
+        return parse_time(begun).timestamp() + limit - self._now()
+
+    async def _end(self) -> None:
+        self._the_probes().stop_liveness()
+        if self._observed.running or self._observed.ready_sandbox:
+            self._publish({})
+            await self._stop_with(self._grace())
+            return
+        if self._running is not None:
+            return
+        self.stage = Stage.ENDED
+        self._publish({})
+        if self._removed:
+            await self._vanish()
+        elif self._pod.metadata.deletion_timestamp and not is_static(self._pod):
+            await self._teller.flush()
+            await self._volumes.tear_down()
+            await self._teller.delete()
+        else:
+            await self._volumes.tear_down()
+
+    def _grace(self) -> int:
+        graces = [grace_seconds(self._pod)]
+        if self._ending_grace is not None:
+            graces.append(self._ending_grace)
+        return min(graces)
+
+    async def _stop_with(self, grace: int) -> None:
+        """Begin to end everything; an act that gives longer, or that starts something, is broken off."""
+        running = self._running
+        if running is not None:
+            if running.grace is not None and running.grace <= grace:
+                return
+            running.task.cancel()
+            await asyncio.wait((running.task,))
+            self._running = None
+        self._act(lambda: self._stopper.stop_pod(self.pod, self._observed, grace), grace)
+
+    async def _vanish(self) -> None:
+        await self._stopper.remove_from_runtime(self._observed)
+        await self._volumes.remove()
+        self._doors.objects.release(uid_of(self._pod))
+        self._doors.images.forget(uid_of(self._pod))
+        self.stage = Stage.GONE
+
+    # Telling and waking
+
+    def _publish(self, waiting: dict[str, Waiting]) -> None:
+        if self._removed:
+            return
+        probes = self._the_probes()
+        ended = self.stage is Stage.ENDED
+        failures = {name: why for name, why in self._memory.failures.items() if name}
+        self._teller.publish(
+            StatusContext(
+                pod=self.pod,
+                observed=self._observed,
+                now=self._doors.clock.now(),
+                runtime_name=self._doors.runtime_name,
+                host_ips=self._doors.host_ips,
+                waiting=failures | waiting,
+                messages=self._memory.messages,
+                is_started=self._is_started,
+                is_ready=probes.is_ready,
+                verdict=self.verdict if ended else None,
+                is_ending=self.stage is not Stage.LIVING,
+                is_ended=ended,
+                rejected=self.rejected,
+            )
+        )
+
+    def _ip(self) -> str:
+        if self._pod.spec.host_network:
+            return self._doors.host_ips[0] if self._doors.host_ips else "127.0.0.1"
+        sandbox = self._observed.ready_sandbox
+        return sandbox.network.ip if sandbox and sandbox.network else ""
+
+    def _set_timer(self, decided: Plan) -> None:
+        due = [decided.wake_after, self._deadline_left()]
+        if renewal := self._volumes.renew_at:
+            due.append(renewal.timestamp() - self._now())
+        seconds = min((delay for delay in due if delay is not None), default=None)
+        self._stop_timer()
+        if seconds is not None:
+            self._wake_in(max(0.01, seconds))
+
+    def _wake_in(self, seconds: float) -> None:
+        self._stop_timer()
+
+        async def wake() -> None:
+            await self._doors.clock.sleep(seconds)
+            self.poke()
+
+        self._timer = self._scope.spawn(wake(), "timer")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _the_probes(self) -> PodProbes:
+        if self._probes is None:
+            raise RuntimeError("the worker does not run")
+        return self._probes
+
+    def _now(self) -> float:
+        return self._doors.clock.now().timestamp()

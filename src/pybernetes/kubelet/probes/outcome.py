@@ -1,0 +1,15 @@
+"""What one probe found."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Success, or a failure with the words for the event."""
+
+    ok: bool
+    output: str = ""
+
+
+class ActionError(Exception):
+    """The action could not be carried out at all (not: it was carried out and failed)."""

@@ -1,0 +1,81 @@
+"""Whether a container runs again, and after how long: restart policies, rules and the crash loop's back-off. Pure."""
+
+from dataclasses import dataclass, field
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.observed import ObservedContainer
+from pybernetes.kubelet.podspec import AnyContainer
+
+INITIAL_BACKOFF = 10.0
+MAX_BACKOFF = 300.0
+RESET_AFTER = 2 * MAX_BACKOFF
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffEntry:
+    """The delay now in force for one container, and when it was last prolonged (seconds of the wall clock)."""
+
+    delay: float
+    since: float
+
+
+@dataclass(slots=True)
+class RestartBackoff:
+    """Delays between the restarts of one pod's containers: none at first, then 10 s doubling up to 5 minutes."""
+
+    limit: float = MAX_BACKOFF
+    entries: dict[str, BackoffEntry] = field(default_factory=dict)
+
+    def remaining(self, name: str, finished_at: float, now: float) -> float:
+        """Seconds until the container may start again; 0 if it may at once. A long life forgives the past."""
+        entry = self.entries.get(name)
+        if entry is None or finished_at - entry.since > RESET_AFTER:
+            return 0.0
+        return max(0.0, finished_at + entry.delay - now)
+
+    def delay(self, name: str) -> float:
+        entry = self.entries.get(name)
+        return entry.delay if entry else 0.0
+
+    def restarted(self, name: str, finished_at: float, now: float) -> None:
+        """The container starts again: the next time waits twice as long."""
+        entry = self.entries.get(name)
+        fresh = entry is None or finished_at - entry.since > RESET_AFTER
+        delay = INITIAL_BACKOFF if fresh or entry is None else entry.delay * 2
+        self.entries[name] = BackoffEntry(min(self.limit, delay), now)
+
+
+def restart_policy(pod: v1.Pod, container: AnyContainer) -> str:
+    """The container's own policy, else the pod's; init containers of an Always pod run until they succeed."""
+    if container.restart_policy:
+        return container.restart_policy
+    policy = pod.spec.restart_policy or "Always"
+    if policy == "Always" and any(c.name == container.name for c in pod.spec.init_containers):
+        return "OnFailure"
+    return policy
+
+
+def restarts_after_exit(pod: v1.Pod, container: AnyContainer, exit_code: int) -> bool:
+    """Whether an exit with this code is followed by another start."""
+    if isinstance(container, v1.EphemeralContainer):
+        return False
+    for rule in container.restart_policy_rules:
+        codes = rule.exit_codes
+        if codes and rule.action == "Restart" and (exit_code in codes.values) == (codes.operator == "In"):
+            return True
+    match restart_policy(pod, container):
+        case "Always":
+            return True
+        case "OnFailure":
+            return exit_code != 0
+        case _:
+            return False
+
+
+def should_run(pod: v1.Pod, container: AnyContainer, latest: ObservedContainer | None) -> bool:
+    """Whether a container that does not run now is to be started (the back-off aside)."""
+    if latest is None:
+        return True
+    if latest.is_exited:
+        return restarts_after_exit(pod, container, latest.status.exit_code)
+    return not latest.is_running

@@ -1,0 +1,227 @@
+"""Composes a kubelet of its parts and runs it."""
+
+import asyncio
+import logging
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybernetes.aio.clock import Clock, SystemClock
+from pybernetes.aio.tasks import Scope, keep_running, open_scope
+from pybernetes.aio.threads import Worker
+from pybernetes.api.quantity import Quantity
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.api.types import node_v1
+from pybernetes.client.config import Config
+from pybernetes.client.events import EventRecorder
+from pybernetes.client.informer import Informers
+from pybernetes.client.rest import Client, connect
+from pybernetes.cri import types as t
+from pybernetes.cri.errors import CRIError
+from pybernetes.cri.service import ImageService, RuntimeService
+from pybernetes.kubelet.api import PodApi, runtime_handlers
+from pybernetes.kubelet.containers.dns import DnsSettings, parse_resolv_conf
+from pybernetes.kubelet.containers.sandbox import NodeSettings
+from pybernetes.kubelet.events import NORMAL, Events
+from pybernetes.kubelet.images.manager import ImageManager
+from pybernetes.kubelet.kubelet import Kubelet
+from pybernetes.kubelet.node.health import Thresholds, health_of
+from pybernetes.kubelet.node.lease import NodeLease
+from pybernetes.kubelet.node.machine import Machine, read_machine
+from pybernetes.kubelet.node.node import NodeReporter
+from pybernetes.kubelet.node.status import Health, NodeFacts, allocatable, capacity
+from pybernetes.kubelet.objects import WatchedObjects
+from pybernetes.kubelet.options import Options
+from pybernetes.kubelet.pod.doors import PodDoors
+from pybernetes.kubelet.probes.actions import Actions
+from pybernetes.kubelet.volumes.context import VolumeDoors
+
+log = logging.getLogger(__name__)
+
+RUNTIME_RETRY_SECONDS = 0.1
+FILE_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The two services of CRI; the same object may be both."""
+
+    containers: RuntimeService
+    images: ImageService
+
+
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """What is known before the first pod: the machine, the runtime, the node's addresses and reserves."""
+
+    options: Options
+    runtime: Runtime
+    version: t.VersionResponse
+    machine: Machine
+    thresholds: Thresholds
+    addresses: tuple[str, ...]
+    clock: Clock
+
+    @property
+    def reserved(self) -> dict[str, Quantity]:
+        """System, kube and eviction reserves together."""
+        total = dict(self.thresholds.reserved)
+        for given in (self.options.system_reserved, self.options.kube_reserved):
+            for name, amount in given.items():
+                total[name] = total.get(name, Quantity()) + Quantity.parse(amount)
+        return total
+
+    async def gather(self) -> tuple[NodeFacts, Health]:
+        """The node as of now."""
+        options, runtime = self.options, self.runtime
+        machine = read_machine(options.root)
+        try:
+            status, images = await runtime.containers.status(), await runtime.images.list_images()
+        except CRIError as error:
+            status, images = t.StatusResponse(), []
+            health = Health(problem=f"container runtime is down: {error}")
+        else:
+            health = health_of(machine, self.thresholds, status)
+        facts = NodeFacts(
+            name=options.node_name,
+            addresses=self.addresses,
+            machine=machine,
+            runtime=self.version,
+            status=status,
+            images=images,
+            port=options.port,
+            max_pods=options.max_pods,
+            reserved=self.reserved,
+        )
+        return facts, health
+
+
+async def prepare(options: Options, runtime: Runtime, clock: Clock) -> Machinery:
+    """Wait for the runtime, tell it the node's pod range if it is known, and read the machine."""
+    while True:
+        try:
+            version = await runtime.containers.version()
+            break
+        except CRIError as error:
+            log.warning("waiting for the runtime error=%s", error)
+            await clock.sleep(RUNTIME_RETRY_SECONDS)
+    options.root.mkdir(parents=True, exist_ok=True)
+    Path(options.pod_logs_dir).mkdir(parents=True, exist_ok=True)
+    machine = read_machine(options.root)
+    if options.pod_cidr:
+        await _tell_pod_range(runtime, options.pod_cidr)
+    return Machinery(
+        options=options,
+        runtime=runtime,
+        version=version,
+        machine=machine,
+        thresholds=Thresholds.of(options.eviction_hard, machine),
+        addresses=tuple(address for address in options.node_ip.split(",") if address) or (_own_address(),),
+        clock=clock,
+    )
+
+
+async def _tell_pod_range(runtime: Runtime, pod_cidr: str) -> None:
+    network = t.NetworkConfig(pod_cidr=pod_cidr)
+    await runtime.containers.update_runtime_config(t.RuntimeConfig(network_config=network))
+
+
+def _own_address() -> str:
+    """The address that this machine would use towards the world; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        address: str = probe.getsockname()[0]
+        return address
+
+
+class NodeRun:
+    """One run of one node, from registration to cancellation."""
+
+    def __init__(self, machinery: Machinery, client: Client, scope: Scope, pods: Scope) -> None:
+        """`scope` owns the node's own tasks, `pods` those of the pods."""
+        options, clock = machinery.options, machinery.clock
+        self._machinery, self._client, self._scope = machinery, client, scope
+        self._threads = Worker("kubelet-files", FILE_THREADS)
+        self._informers = Informers(client, clock)
+        self._pods = self._informers.of(v1.Pod, field_selector=f"spec.nodeName={options.node_name}")
+        self._services = self._informers.of(v1.Service)
+        self._classes = self._informers.of(node_v1.RuntimeClass)
+        self._events = Events(EventRecorder(client, "kubelet", options.node_name, clock=clock), options.node_name)
+        self._reporter = NodeReporter(
+            client, clock, self._events, machinery.gather,
+            options.node_labels, options.register_with_taints, options.pod_cidr,
+        )  # fmt: skip
+        self.kubelet = Kubelet(self._doors(), pods, lambda: self._reporter.node)
+
+    def _doors(self) -> PodDoors:
+        machinery, options, clock = self._machinery, self._machinery.options, self._machinery.clock
+        objects = WatchedObjects(self._client, self._informers, lambda uid: self.kubelet.objects_changed(uid))
+        api = PodApi(self._client)
+        free = allocatable(capacity(machinery.machine, options.max_pods), machinery.reserved)
+        return PodDoors(
+            runtime=machinery.runtime.containers,
+            runtime_name=machinery.version.runtime_name,
+            images=ImageManager(machinery.runtime.images, objects, self._events, clock),
+            objects=objects,
+            volumes=VolumeDoors(objects, api, api, clock, self._threads, free),
+            actions=Actions(machinery.runtime.containers, clock),
+            events=self._events,
+            api=api,
+            clock=clock,
+            threads=self._threads,
+            settings=NodeSettings(
+                node_name=options.node_name,
+                cgroup_root=options.cgroup_root,
+                pod_logs=Path(options.pod_logs_dir),
+                dns=_dns_settings(options),
+            ),
+            root=options.root,
+            host_ips=machinery.addresses,
+            memory_capacity=machinery.machine.memory_bytes,
+            allocatable=free,
+            services=lambda: self._services.list(),
+            runtime_handler=runtime_handlers(self._classes),
+            restart_limit=options.max_restart_period_seconds,
+        )
+
+    async def run(self) -> None:
+        """Register, then serve pods until cancelled."""
+        self._events.node(NORMAL, "Starting", "Starting kubelet.")
+        async with self._informers.running():
+            node = await self._reporter.register()
+            if not self._machinery.options.pod_cidr and node.spec.pod_cidr:
+                await _tell_pod_range(self._machinery.runtime, node.spec.pod_cidr)
+            spawn, clock = self._scope.spawn, self._machinery.clock
+            spawn(NodeLease(self._client, clock, node).run(), "lease")
+            spawn(keep_running(self._reporter.run, "node status", clock=clock), "node")
+            await self._informers.wait_synced()
+            spawn(self.kubelet.follow_runtime(), "runtime events")
+            self._pods.subscribe(self.kubelet.pod_changed)
+            await self.kubelet.adopt_orphans()
+            await asyncio.Event().wait()
+
+
+def _dns_settings(options: Options) -> DnsSettings:
+    try:
+        host = parse_resolv_conf(Path(options.resolv_conf).read_text())
+    except OSError:
+        host = parse_resolv_conf("")
+    return DnsSettings(options.cluster_dns, options.cluster_domain, host)
+
+
+async def run(options: Options, runtime: Runtime | None = None, *, clock: Clock | None = None) -> None:
+    """Run the node until cancelled. Without a `runtime` the options' endpoint is used."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        if runtime is None:
+            raise ValueError("no container runtime was given")
+        config = Config.from_kubeconfig(options.kubeconfig)
+        client = await stack.enter_async_context(connect(config, user_agent="kubelet", clock=clock))
+        machinery = await prepare(options, runtime, clock)
+        scope = await stack.enter_async_context(open_scope("kubelet"))
+        pods = await stack.enter_async_context(open_scope("pods"))
+        await NodeRun(machinery, client, scope, pods).run()

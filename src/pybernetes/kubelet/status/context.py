@@ -1,0 +1,42 @@
+"""What a status is made of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.observed import Observed, ObservedContainer
+from pybernetes.kubelet.plan import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A reason and message that hold for the whole pod, such as Evicted or DeadlineExceeded; its phase is Failed."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusContext:
+    """One moment of one pod."""
+
+    pod: v1.Pod
+    """Spec as desired, status as last known by the API."""
+    observed: Observed
+    now: datetime
+    runtime_name: str
+    host_ips: tuple[str, ...]
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
+    """Container name -> why it does not run."""
+    messages: Mapping[str, str] = field(default_factory=dict)
+    """Container id -> termination message."""
+    is_started: Callable[[ObservedContainer], bool] = lambda container: True
+    is_ready: Callable[[ObservedContainer], bool] = lambda container: True
+    verdict: Verdict | None = None
+    is_ending: bool = False
+    """The pod's containers are being ended or have ended for good."""
+    is_ended: bool = False
+    """Nothing of the pod runs, and nothing will."""
+    rejected: bool = False
+    """Never admitted to this node: it has no container statuses."""

@@ -1,0 +1,73 @@
+"""The whole status of a pod."""
+
+from pybernetes.api.time import format_time
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.qos import qos_class
+from pybernetes.kubelet.status.conditions import OWNED, conditions_of
+from pybernetes.kubelet.status.containers import container_statuses
+from pybernetes.kubelet.status.context import StatusContext
+from pybernetes.kubelet.status.phase import phase_of
+
+
+def make_status(context: StatusContext) -> v1.PodStatus:
+    """The status as of this moment. Conditions of others are kept as they are; a terminal phase never goes back."""
+    pod, known = context.pod, context.pod.status
+    init, regular, ephemeral = _statuses(context)
+    phase = "Failed" if context.verdict else phase_of(pod, init, regular)
+    if known.phase in ("Succeeded", "Failed"):
+        phase = known.phase
+    elif context.is_ended and phase in ("Pending", "Running"):
+        phase = _ended_phase(regular)
+    foreign = [condition for condition in known.conditions if condition.type not in OWNED]
+    pod_ips = _pod_ips(context)
+    return v1.PodStatus(
+        phase=phase,
+        reason=context.verdict.reason if context.verdict else known.reason,
+        message=context.verdict.message if context.verdict else known.message,
+        conditions=[*conditions_of(context, phase, init, regular), *foreign],
+        init_container_statuses=init,
+        container_statuses=regular,
+        ephemeral_container_statuses=ephemeral,
+        host_ip=context.host_ips[0] if context.host_ips else None,
+        host_ips=[v1.HostIP(ip=ip) for ip in context.host_ips],
+        pod_ip=pod_ips[0] if pod_ips else None,
+        pod_ips=[v1.PodIP(ip=ip) for ip in pod_ips],
+        qos_class=known.qos_class or qos_class(pod),
+        start_time=known.start_time or format_time(context.now),
+        observed_generation=pod.metadata.generation,
+        nominated_node_name=known.nominated_node_name,
+        resize=known.resize,
+        resource_claim_statuses=known.resource_claim_statuses,
+    )
+
+
+def _statuses(
+    context: StatusContext,
+) -> tuple[list[v1.ContainerStatus], list[v1.ContainerStatus], list[v1.ContainerStatus]]:
+    if context.rejected:
+        return [], [], []
+    spec, known = context.pod.spec, context.pod.status
+    return (
+        container_statuses(context, spec.init_containers, known.init_container_statuses),
+        container_statuses(context, spec.containers, known.container_statuses),
+        container_statuses(context, spec.ephemeral_containers, known.ephemeral_container_statuses),
+    )
+
+
+def _ended_phase(regular: list[v1.ContainerStatus]) -> str:
+    """A pod that was ended from outside succeeded if each of its containers ran and left with 0."""
+    codes = [s.state.terminated.exit_code if s.state and s.state.terminated else None for s in regular]
+    return "Succeeded" if codes and all(code == 0 for code in codes) else "Failed"
+
+
+def _pod_ips(context: StatusContext) -> list[str]:
+    """The sandbox's addresses; those known before stay while the pod ends, so that its record keeps them."""
+    if context.pod.spec.host_network:
+        return list(context.host_ips)
+    sandbox = context.observed.ready_sandbox
+    if sandbox and sandbox.network and sandbox.network.ip:
+        return [sandbox.network.ip, *(extra.ip for extra in sandbox.network.additional_ips)]
+    known = context.pod.status
+    if context.is_ended or context.is_ending or known.phase in ("Succeeded", "Failed"):
+        return [entry.ip for entry in known.pod_ips]
+    return []

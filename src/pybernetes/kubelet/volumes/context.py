@@ -1,0 +1,69 @@
+"""What volume types are given: the pod, where its volumes live, and narrow doors to everything else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from pybernetes.aio.clock import Clock
+from pybernetes.aio.threads import Worker
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.objects import Objects
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bound service-account token."""
+
+    text: str
+    expires: datetime
+
+
+class Tokens(Protocol):
+    """TokenRequest API."""
+
+    async def request(self, pod: v1.Pod, audience: str, seconds: int) -> Token:
+        """A new token bound to the pod. Raises StatusError."""
+        ...
+
+
+class Claims(Protocol):
+    """Claims and the volumes that they are bound to."""
+
+    async def volume_of(self, namespace: str, claim: str) -> v1.PersistentVolume:
+        """Raises VolumeError while the claim does not exist or is not bound."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeDoors:
+    """What all volumes of the node share."""
+
+    objects: Objects
+    tokens: Tokens
+    claims: Claims
+    clock: Clock
+    threads: Worker
+    allocatable: Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeContext:
+    """One pod's volumes being set up."""
+
+    pod: v1.Pod
+    directory: Path
+    """`pods/<uid>`."""
+    doors: VolumeDoors
+    tokens: dict[tuple[str, int], Token]
+    """Tokens that the pod has, by audience and duration; kept until they are to be renewed."""
+
+    def volume_path(self, plugin: str, name: str) -> Path:
+        """`pods/<uid>/volumes/kubernetes.io~<plugin>/<name>`."""
+        return self.directory / "volumes" / f"kubernetes.io~{plugin}" / name
+
+    @property
+    def fs_group(self) -> int | None:
+        shared = self.pod.spec.security_context
+        return shared.fs_group if shared else None

@@ -1,0 +1,76 @@
+"""mount(2), umount2(2) and openat2(2), and what is mounted below a directory."""
+
+import ctypes
+import errno
+import os
+from pathlib import Path
+
+MS_NOSUID = 0x2
+MS_NODEV = 0x4
+MS_NOEXEC = 0x8
+MS_BIND = 0x1000
+MNT_DETACH = 0x2
+UMOUNT_NOFOLLOW = 0x8
+
+_OPENAT2 = 437
+_RESOLVE_NO_MAGICLINKS = 0x02
+_RESOLVE_BENEATH = 0x08
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def _check(result: int, path: str) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), path)
+    return result
+
+
+def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
+    """Raises OSError."""
+    arguments = [text.encode() or None for text in (source, target, kind)]
+    _check(_libc.mount(*arguments, ctypes.c_ulong(flags), data.encode() or None), target)
+
+
+def unmount(target: str) -> None:
+    """Detach what is mounted there; nothing mounted is fine. Raises OSError."""
+    try:
+        _check(_libc.umount2(target.encode(), MNT_DETACH | UMOUNT_NOFOLLOW), target)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOENT):
+            raise
+
+
+def open_beneath(directory: int, path: str, flags: int) -> int:
+    """Open `path` below the directory's descriptor; EXDEV if a link in it leads out. The caller closes it."""
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    result = _libc.syscall(_OPENAT2, directory, path.encode(), ctypes.byref(how), ctypes.sizeof(how))
+    return _check(result, path)
+
+
+def mounts_below(directory: Path) -> list[str]:
+    """Mount points at or below a directory, the deepest first."""
+    prefix = str(directory.resolve())
+    points = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        point = _unescape(line.split(" ", 5)[4])
+        if point == prefix or point.startswith(prefix + "/"):
+            points.append(point)
+    return points[::-1]
+
+
+def _unescape(text: str) -> str:
+    """mountinfo writes blanks and backslashes as octal escapes."""
+    if "\\" not in text:
+        return text
+    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, char)
+    return text
+
+
+def is_mount_point(path: Path) -> bool:
+    return str(path) in mounts_below(path)

@@ -1,0 +1,85 @@
+"""All volumes of one pod: set up together, refreshed on change, torn down without the pod's spec."""
+
+import asyncio
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.volumes import mounting
+from pybernetes.kubelet.volumes.context import Token, VolumeContext, VolumeDoors
+from pybernetes.kubelet.volumes.files import VolumeError
+from pybernetes.kubelet.volumes.projected import renew_at
+from pybernetes.kubelet.volumes.setup import is_refreshed, set_up
+
+
+class PodVolumes:
+    """The volumes of one pod, below `pods/<uid>`. Calls must not overlap, except that `paths` may be read."""
+
+    def __init__(self, directory: Path, doors: VolumeDoors) -> None:
+        self.directory = directory
+        self.paths: dict[str, Path] = {}
+        """Volume name -> path, for those that are set up."""
+        self._doors = doors
+        self._tokens: dict[tuple[str, int], Token] = {}
+
+    async def set_up(self, pod: v1.Pod) -> None:
+        """Set up what is not; all at the same time. Raises VolumeFailures naming those that failed."""
+        await self._run(pod, [volume for volume in pod.spec.volumes if volume.name not in self.paths])
+
+    async def refresh(self, pod: v1.Pod) -> None:
+        """Write again what follows objects of the API. Raises VolumeFailures; the old content then stays."""
+        await self._run(pod, [v for v in pod.spec.volumes if v.name in self.paths and is_refreshed(v)])
+
+    @property
+    def renew_at(self) -> datetime | None:
+        """When the first token is to be renewed by a refresh."""
+        return min((renew_at(token, seconds) for (_, seconds), token in self._tokens.items()), default=None)
+
+    async def _run(self, pod: v1.Pod, volumes: list[v1.Volume]) -> None:
+        context = VolumeContext(pod, self.directory, self._doors, self._tokens)
+        failures: dict[str, str] = {}
+
+        async def one(volume: v1.Volume) -> None:
+            try:
+                self.paths[volume.name] = await set_up(context, volume)
+            except VolumeError as error:
+                failures[volume.name] = str(error)
+            except OSError as error:
+                failures[volume.name] = f"{error.strerror}: {error.filename}"
+
+        async with asyncio.TaskGroup() as group:
+            for volume in volumes:
+                group.create_task(one(volume))
+        if failures:
+            raise VolumeFailures(failures)
+
+    async def tear_down(self) -> None:
+        """Unmount and remove the volumes; what else is known of the pod's containers stays. Safe to repeat."""
+        self.paths.clear()
+        for part in ("volume-subpaths", "volumes"):
+            await self._doors.threads.run(remove_directory, self.directory / part)
+
+    async def remove(self) -> None:
+        """Unmount everything of the pod and remove its directory. Safe to repeat."""
+        self.paths.clear()
+        await self._doors.threads.run(remove_directory, self.directory)
+
+
+class VolumeFailures(Exception):
+    """Volume name -> why it could not be set up."""
+
+    def __init__(self, failures: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {why}" for name, why in failures.items()))
+        self.failures = failures
+
+
+def remove_directory(directory: Path) -> None:
+    """Unmount what is below a pod's directory, then remove it; never removes through a mount. Blocking."""
+    if not directory.exists():
+        return
+    for point in mounting.mounts_below(directory):
+        mounting.unmount(point)
+    if mounting.mounts_below(directory):
+        raise OSError(f"something is still mounted below {directory}")
+    shutil.rmtree(directory, ignore_errors=False)

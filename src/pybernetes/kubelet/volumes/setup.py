@@ -1,0 +1,96 @@
+"""One volume of a pod, by its type."""
+
+from pathlib import Path
+
+import msgspec
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.volumes import (
+    atomic,
+    claim,
+    configmap,
+    downward,
+    emptydir,
+    hostpath,
+    ownership,
+    projected,
+    secret,
+)
+from pybernetes.kubelet.volumes.context import VolumeContext
+from pybernetes.kubelet.volumes.files import Files, VolumeError
+
+
+def is_refreshed(volume: v1.Volume) -> bool:
+    """Whether its content follows objects of the API."""
+    return bool(volume.config_map or volume.secret or volume.projected or volume.downward_api)
+
+
+async def set_up(context: VolumeContext, volume: v1.Volume) -> Path:
+    """The volume's path on the node, ready to be mounted. Safe to repeat: that is also how it is refreshed.
+
+    Raises VolumeError.
+    """
+    if is_refreshed(volume):
+        return await _set_up_files(context, volume)
+    threads = context.doors.threads
+    if volume.empty_dir:
+        path = context.volume_path("empty-dir", volume.name)
+        await threads.run(emptydir.set_up, path, volume.empty_dir)
+        await _own(context, path)
+        return path
+    if volume.host_path:
+        return await threads.run(hostpath.set_up, volume.host_path)
+    if name := claim.claim_name(context.pod, volume):
+        path = await claim.set_up(context, name)
+        await _own(context, path)
+        return path
+    raise VolumeError(f"volume type {_type_of(volume)} is not supported on this node")
+
+
+async def _set_up_files(context: VolumeContext, volume: v1.Volume) -> Path:
+    plugin, files, in_memory = await _files(context, volume)
+    path = context.volume_path(plugin, volume.name)
+    await context.doors.threads.run(_write, path, files, context.fs_group, in_memory)
+    return path
+
+
+async def _files(context: VolumeContext, volume: v1.Volume) -> tuple[str, Files, bool]:
+    """Plugin name, content, and whether it may never reach a disk."""
+    if source := volume.config_map:
+        mode = configmap.DEFAULT_MODE if source.default_mode is None else source.default_mode
+        return "configmap", await configmap.files(context, source, mode), False
+    if given := volume.secret:
+        mode = secret.DEFAULT_MODE if given.default_mode is None else given.default_mode
+        name, optional = given.secret_name or "", bool(given.optional)
+        return "secret", await secret.files(context, name, given.items, optional, mode), True
+    if volume.projected:
+        return "projected", await projected.files(context, volume.projected), True
+    own = volume.downward_api or v1.DownwardAPIVolumeSource()
+    mode = downward.DEFAULT_MODE if own.default_mode is None else own.default_mode
+    return "downward-api", downward.files(context, own.items, mode), False
+
+
+def _write(path: Path, files: Files, gid: int | None, in_memory: bool) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    if in_memory:
+        emptydir.mount_memory(path)
+    atomic.write(path, files, gid)
+
+
+async def _own(context: VolumeContext, path: Path) -> None:
+    """fsGroup does not apply to a directory of the host that a pod names by itself."""
+    gid = context.fs_group
+    if gid is None:
+        return
+    shared = context.pod.spec.security_context
+    only_on_mismatch = bool(shared and shared.fs_group_change_policy == "OnRootMismatch")
+
+    def change() -> None:
+        ownership.own(path, gid, only_on_mismatch=only_on_mismatch)
+
+    await context.doors.threads.run(change)
+
+
+def _type_of(volume: v1.Volume) -> str:
+    given = msgspec.to_builtins(volume)
+    return next((name for name in given if name != "name"), "unknown")

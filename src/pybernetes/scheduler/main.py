@@ -33,7 +33,7 @@ class Options:
     v: int = flags.option(0, "verbosity of the log")
 
 
-async def run(options: Options, informers: Informers, clock: Clock | None = None) -> None:
+async def run(informers: Informers, clock: Clock | None = None) -> None:
     """Schedule with the informers given, which the caller keeps running; returns only when cancelled."""
     clock = clock or SystemClock()
     recorder = EventRecorder(informers.client, COMPONENT, clock=clock)
@@ -51,16 +51,16 @@ async def run_alone(options: Options) -> None:
             identity = f"{socket.gethostname()}_{random.getrandbits(64):x}"
             await run_leader_election(
                 client, lease="kube-scheduler", namespace="kube-system", identity=identity,
-                run=lambda: _schedule(options, client),
+                run=lambda: _schedule(client),
             )  # fmt: skip
         else:
-            await _schedule(options, client)
+            await _schedule(client)
 
 
-async def _schedule(options: Options, client: Client) -> None:
+async def _schedule(client: Client) -> None:
     informers = Informers(client)
     async with informers.running():
-        await run(options, informers)
+        await run(informers)
 
 
 def main(arguments: Sequence[str]) -> int:

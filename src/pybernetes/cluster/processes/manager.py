@@ -1,13 +1,15 @@
-"""Controllers and scheduler of a profile: one process, one connection, one set of caches."""
+"""Controllers, scheduler and the cluster's own services: one process, one connection, one set of caches."""
 
 from __future__ import annotations
 
 import asyncio
 
+from pybernetes.aio.clock import SystemClock
 from pybernetes.aio.tasks import keep_running
 from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
+from pybernetes.cluster import dns_service
 from pybernetes.cluster.processes.running import run_until_terminated
 from pybernetes.cluster.profile import Profile
 from pybernetes.controllers import manager as controllers
@@ -29,19 +31,20 @@ def arguments(profile: Profile) -> list[str]:
 
 
 async def run(profile: Profile) -> None:
-    """Both, each started again on its own when it fails."""
+    """All parts, each started again on its own when it fails."""
     controller_options = parse(arguments(profile))
-    scheduler_options = scheduler.Options(leader_elect=False)
+    clock = SystemClock()
     config = Config.from_kubeconfig(profile.kubeconfig("manager"))
-    async with connect(config, user_agent="kube-controller-manager") as client:
-        informers = Informers(client)
+    async with connect(config, user_agent="kube-controller-manager", clock=clock) as client:
+        informers = Informers(client, clock)
+        parts = {
+            "controllers": lambda: controllers.run(controller_options, informers, clock),
+            "scheduler": lambda: scheduler.run(informers, clock),
+            "dns service": lambda: dns_service.run(informers, profile.dns_address, clock),
+        }
         async with informers.running(), asyncio.TaskGroup() as group:
-            group.create_task(
-                keep_running(lambda: controllers.run(controller_options, informers), "controllers"), name="controllers"
-            )
-            group.create_task(
-                keep_running(lambda: scheduler.run(scheduler_options, informers), "scheduler"), name="scheduler"
-            )
+            for name, part in parts.items():
+                group.create_task(keep_running(part, name, clock=clock), name=name)
 
 
 def main(profile: Profile) -> None:

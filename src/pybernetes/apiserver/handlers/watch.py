@@ -34,7 +34,7 @@ async def watch(call: Call) -> Answer:
     request = call.ctx.request
     wanted = negotiate_stream(call.accept)
     options = list_options(request, call.served, watch=True)
-    encoder = call.encoders.collection(call.served, wanted, request.parameter("includeObject"))
+    encoder = call.encoders.single(call.served, wanted, request.parameter("includeObject"))
     store = call.served.store
     if not await store.wait(options.revision):
         raise too_large(options.revision, store.revision)

@@ -5,7 +5,8 @@
 
 Read off the type declarations, per definition and only where there is something to tell:
 `zeros` field -> the value that an answer holds when nothing was set, `pointers` fields that protobuf omits when unset,
-`inline` protobuf field -> definition whose JSON fields are those of its parent, `defaults` declared default values.
+`inline` protobuf field -> definition whose JSON fields are those of its parent, `defaults` declared default values,
+`protobuf` field -> its name in protobuf where that is another one.
 """
 
 from __future__ import annotations
@@ -92,10 +93,17 @@ def fields(body: str) -> list[Field]:
         elif match := FIELD.match(line):
             tags = dict(re.findall(r'(\w+):"([^"]*)"', match[3]))
             name, *options = tags.get("json", "-").split(",")
-            proto = re.search(r"name=(\w+)", tags.get("protobuf", ""))
-            found.append(Field(match[2], name, set(options), proto[1] if proto else "", default))
+            found.append(
+                Field(match[2], name, set(options), protobuf_name(match[2], tags.get("protobuf", "")), default)
+            )
             default = None
     return found
+
+
+def protobuf_name(go_type: str, tag: str) -> str:
+    """The field's name in protobuf; an embedded struct is by default named after its type."""
+    told = re.search(r"name=(\w+)", tag)
+    return told[1] if told else go_type[:1].lower() + go_type[1:] if tag else ""
 
 
 class Reader:
@@ -109,6 +117,8 @@ class Reader:
     def struct(self, definition: str) -> tuple[Package, list[Field]] | None:
         prefix, _, local = definition.rpartition(".")
         package = self.packages.get(prefix)
+        if package is not None and local not in package.structs and local in package.aliases:
+            return self.struct(package.resolve(package.aliases[local]))
         return (package, package.structs[local]) if package and local in package.structs else None
 
     def zero(self, package: Package, go_type: str) -> Any:
@@ -137,6 +147,7 @@ class Reader:
         pointers: set[str] = set()
         inline: dict[str, str] = {}
         defaults: dict[str, Any] = {}
+        protobuf: dict[str, str] = {}
         for member in members:
             target = member.type.lstrip("*")
             if member.name == "" and "inline" in member.options:
@@ -153,7 +164,15 @@ class Reader:
                     pointers.add(member.name)
                 if member.default is not None:
                     defaults[member.name] = member.default
-        told = {"zeros": zeros, "pointers": sorted(pointers), "inline": inline, "defaults": defaults}
+                if member.protobuf not in ("", member.name):
+                    protobuf[member.name] = member.protobuf
+        told = {
+            "zeros": zeros,
+            "pointers": sorted(pointers),
+            "inline": inline,
+            "defaults": defaults,
+            "protobuf": protobuf,
+        }
         return {key: value for key, value in told.items() if value}
 
     def is_written(self, package: Package, member: Field) -> bool:
@@ -167,7 +186,8 @@ def wanted() -> set[str]:
     """The definitions that the other facts name."""
     schema = json.loads(OUTPUT.with_name(f"schema-{LEVEL}.json").read_text())
     protobuf = json.loads(OUTPUT.with_name(f"protobuf-fields-{LEVEL}.json").read_text())
-    return set(schema) | {definition_prefix(name.replace("k8s.io.", "k8s.io/", 1)) for name in protobuf}
+    names = {definition_prefix(name.replace("k8s.io.", "k8s.io/", 1)) for name in protobuf}
+    return set(schema) | {re.sub("(apiextensions|kube)_", r"\1-", name) for name in names}
 
 
 def main() -> None:
@@ -175,7 +195,7 @@ def main() -> None:
     names = wanted()
     out = {}
     for prefix, package in reader.packages.items():
-        for name in package.structs:
+        for name in (*package.structs, *package.aliases):
             if f"{prefix}.{name}" in names and (told := reader.tell(f"{prefix}.{name}")):
                 out[f"{prefix}.{name}"] = told
     OUTPUT.write_text(json.dumps(out, sort_keys=True, separators=(",", ":")) + "\n")

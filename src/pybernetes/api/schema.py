@@ -132,6 +132,7 @@ class Presence(msgspec.Struct, frozen=True):
     pointers: frozenset[str] = frozenset()
     inline: dict[str, str] = {}
     defaults: dict[str, Any] = {}
+    protobuf: dict[str, str] = {}
 
 
 @cache

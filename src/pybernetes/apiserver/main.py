@@ -19,12 +19,14 @@ from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.apiserver.admission import AdmitAll
 from pybernetes.apiserver.allocators.allocators import make_allocators
+from pybernetes.apiserver.bootstrap.bootstrap import bootstrap
 from pybernetes.apiserver.cacher.cacher import Cacher
 from pybernetes.apiserver.chain import link
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import Health
 from pybernetes.apiserver.http.server import HTTPServer, serving, tls_context
+from pybernetes.apiserver.kubelets.kubelets import make_kubelets
 from pybernetes.apiserver.options import Options, parse
 from pybernetes.apiserver.pages import Pages, text
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
@@ -33,6 +35,7 @@ from pybernetes.apiserver.resources.strategies import strategy_of
 from pybernetes.apiserver.server import APIServer
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.stages.admit.plugins import make_plugins
+from pybernetes.apiserver.stages.authenticate.openid import OpenID
 from pybernetes.apiserver.stages.order import stages
 from pybernetes.apiserver.stages.security import make_security
 from pybernetes.apiserver.storage import open_backend
@@ -77,11 +80,23 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     security = make_security(options, clock, registry)
     access.admission = make_plugins(options, registry, security)
     services = Services(
-        options, clock, scope, Metrics(), registry, access.admission, security, make_allocators(options, registry)
+        options,
+        clock,
+        scope,
+        Metrics(),
+        registry,
+        access.admission,
+        security,
+        make_allocators(options, registry),
+        make_kubelets(options),
     )
     registry.services = services
+    await bootstrap(services)
     handle = link(stages(services), Dispatcher(registry, _pages(options, registry, services)))
-    yield APIServer(services, handle)
+    try:
+        yield APIServer(services, handle)
+    finally:
+        await services.kubelets.close()
 
 
 def _pages(options: Options, registry: ServedRegistry, services: Services) -> Pages:
@@ -93,6 +108,9 @@ def _pages(options: Options, registry: ServedRegistry, services: Services) -> Pa
     pages.add_finder(Health().find)
     pages.add("/version", version_page)
     pages.add("/metrics", lambda ctx: text(200, services.metrics.render()))
+    openid = OpenID(services.security, options)
+    pages.add("/.well-known/openid-configuration", openid.configuration)
+    pages.add("/openid/v1/jwks", openid.keys)
     return pages
 
 

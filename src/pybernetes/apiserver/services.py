@@ -34,4 +34,4 @@ class Services:
     admission: Admission
     security: Security
     allocators: Allocators
-    kubelets: Kubelets | None = None
+    kubelets: Kubelets

@@ -1,33 +1,177 @@
-"""The strategy of each built-in kind."""
+"""Which strategy each built-in kind has: one line per kind that differs from the generic one."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from pybernetes.api.scheme import Resource
-from pybernetes.apiserver.resources.kind import KindStrategy
-from pybernetes.apiserver.resources.strategy import Strategy
+from pybernetes.apiserver.resources import event
+from pybernetes.apiserver.resources.certificate_request import Approval, CertificateRequestStrategy, CertificateStatus
+from pybernetes.apiserver.resources.data import DataStrategy
+from pybernetes.apiserver.resources.event import EventStrategy
+from pybernetes.apiserver.resources.job import JobStrategy
+from pybernetes.apiserver.resources.kind import FieldOf, KindStrategy, path
+from pybernetes.apiserver.resources.namespace import Finalize, NamespaceStrategy
+from pybernetes.apiserver.resources.pod import PodStrategy
+from pybernetes.apiserver.resources.pod_binding import BindingAction
+from pybernetes.apiserver.resources.pod_eviction import EvictionAction
+from pybernetes.apiserver.resources.pod_parts import Assign, EphemeralContainers, PodStatus, Resize
+from pybernetes.apiserver.resources.proxies import NodeProxy, PodProxy, ServiceProxy
+from pybernetes.apiserver.resources.rbac import BindingStrategy, RoleStrategy
+from pybernetes.apiserver.resources.reviews import AccessReview, RulesReview, SelfReview, TokenReview
+from pybernetes.apiserver.resources.scale import Scale
+from pybernetes.apiserver.resources.service import ServiceStrategy
+from pybernetes.apiserver.resources.strategy import Part, Strategy
+from pybernetes.apiserver.resources.streams import AttachAction, ExecAction, LogAction, PortForwardAction
+from pybernetes.apiserver.resources.token import TokenAction
+from pybernetes.apiserver.resources.volume import ClaimStrategy, VolumeStatus, VolumeStrategy
 
-_TRACKS_GENERATION: Final = frozenset((
-    ("", "pods"), ("", "replicationcontrollers"), ("apps", "daemonsets"), ("apps", "deployments"),
-    ("apps", "replicasets"), ("apps", "statefulsets"), ("batch", "cronjobs"), ("batch", "jobs"),
-    ("networking.k8s.io", "ingresses"), ("networking.k8s.io", "ingressclasses"),
-    ("networking.k8s.io", "networkpolicies"), ("policy", "poddisruptionbudgets"),
-))  # fmt: skip
-_RETURNS_DELETED: Final = frozenset((
-    ("", "persistentvolumeclaims"), ("", "persistentvolumes"), ("", "pods"), ("", "podtemplates"),
-    ("", "resourcequotas"), ("", "serviceaccounts"), ("", "services"),
-    ("storage.k8s.io", "csidrivers"), ("storage.k8s.io", "csinodes"), ("storage.k8s.io", "storageclasses"),
-    ("storage.k8s.io", "volumeattachments"), ("storage.k8s.io", "volumeattributesclasses"),
-))  # fmt: skip
-_ORPHANS: Final = frozenset((("", "replicationcontrollers"), ("batch", "jobs")))
+Make: TypeAlias = Callable[[Resource], Strategy]
+
+SPECIAL_GROUPS = frozenset(("admissionregistration.k8s.io", "flowcontrol.apiserver.k8s.io", "resource.k8s.io"))
+"""Groups all of whose kinds count generations."""
+GENERATION = frozenset(
+    (
+        "pods",
+        "podtemplates",
+        "replicationcontrollers",
+        "deployments.apps",
+        "replicasets.apps",
+        "statefulsets.apps",
+        "daemonsets.apps",
+        "jobs.batch",
+        "cronjobs.batch",
+        "customresourcedefinitions.apiextensions.k8s.io",
+        "endpointslices.discovery.k8s.io",
+        "ingressclasses.networking.k8s.io",
+        "ingresses.networking.k8s.io",
+        "networkpolicies.networking.k8s.io",
+        "poddisruptionbudgets.policy",
+        "priorityclasses.scheduling.k8s.io",
+    )
+)
+RETURNS_DELETED = frozenset(
+    (
+        "pods",
+        "services",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "resourcequotas",
+        "serviceaccounts",
+        "podtemplates",
+        "storageclasses.storage.k8s.io",
+        "csidrivers.storage.k8s.io",
+        "csinodes.storage.k8s.io",
+        "csistoragecapacities.storage.k8s.io",
+        "volumeattachments.storage.k8s.io",
+        "volumeattributesclasses.storage.k8s.io",
+    )
+)
+SCALABLE = frozenset(("replicationcontrollers", "deployments.apps", "replicasets.apps", "statefulsets.apps"))
+
+
+def _fields(*names: str) -> Mapping[str, FieldOf]:
+    return {name: path(*name.split(".")) for name in names}
+
+
+EVENT_FIELDS = _fields(
+    "involvedObject.kind",
+    "involvedObject.namespace",
+    "involvedObject.name",
+    "involvedObject.uid",
+    "involvedObject.apiVersion",
+    "involvedObject.resourceVersion",
+    "involvedObject.fieldPath",
+    "reason",
+    "reportingComponent",
+    "type",
+)
+FIELDS: Mapping[str, Mapping[str, FieldOf]] = {
+    "pods": {
+        **_fields("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName"),
+        **_fields("status.phase", "status.podIP", "status.nominatedNodeName"),
+        "spec.hostNetwork": lambda pod: path("spec", "hostNetwork")(pod) or "false",
+    },
+    "nodes": {"spec.unschedulable": lambda node: path("spec", "unschedulable")(node) or "false"},
+    "namespaces": _fields("status.phase"),
+    "secrets": _fields("type"),
+    "services": _fields("spec.clusterIP", "spec.type"),
+    "events": {**EVENT_FIELDS, "source": event.source},
+    "replicationcontrollers": {"status.replicas": lambda obj: path("status", "replicas")(obj) or "0"},
+    "replicasets.apps": {"status.replicas": lambda obj: path("status", "replicas")(obj) or "0"},
+    "jobs.batch": {"status.successful": lambda obj: path("status", "succeeded")(obj) or "0"},
+    "certificatesigningrequests.certificates.k8s.io": _fields("spec.signerName"),
+    "clustertrustbundles.certificates.k8s.io": _fields("spec.signerName"),
+    "podcertificaterequests.certificates.k8s.io": _fields("spec.signerName", "spec.podName", "spec.nodeName"),
+    "resourceslices.resource.k8s.io": _fields("spec.nodeName", "spec.driver"),
+}
+
+STRATEGIES: Mapping[str, type[KindStrategy]] = {
+    "pods": PodStrategy,
+    "services": ServiceStrategy,
+    "namespaces": NamespaceStrategy,
+    "configmaps": DataStrategy,
+    "secrets": DataStrategy,
+    "events": EventStrategy,
+    "persistentvolumes": VolumeStrategy,
+    "persistentvolumeclaims": ClaimStrategy,
+    "jobs.batch": JobStrategy,
+    "roles.rbac.authorization.k8s.io": RoleStrategy,
+    "clusterroles.rbac.authorization.k8s.io": RoleStrategy,
+    "rolebindings.rbac.authorization.k8s.io": BindingStrategy,
+    "clusterrolebindings.rbac.authorization.k8s.io": BindingStrategy,
+    "certificatesigningrequests.certificates.k8s.io": CertificateRequestStrategy,
+}
+PARTS: Mapping[str, Mapping[str, Part]] = {
+    "pods": {
+        "status": PodStatus(),
+        "ephemeralcontainers": EphemeralContainers(),
+        "resize": Resize(),
+        "binding": Assign(),
+    },
+    "namespaces": {"status": Part(), "finalize": Finalize()},
+    "persistentvolumes": {"status": VolumeStatus()},
+    "certificatesigningrequests.certificates.k8s.io": {"status": CertificateStatus(), "approval": Approval()},
+}
+ACTIONS: Mapping[str, Mapping[str, Any]] = {
+    "pods": {
+        "binding": BindingAction(),
+        "eviction": EvictionAction(),
+        "log": LogAction(),
+        "exec": ExecAction(),
+        "attach": AttachAction(),
+        "portforward": PortForwardAction(),
+        "proxy": PodProxy(),
+    },
+    "services": {"proxy": ServiceProxy()},
+    "nodes": {"proxy": NodeProxy()},
+    "serviceaccounts": {"token": TokenAction()},
+}
+VIRTUAL: Mapping[str, Any] = {
+    "bindings": BindingAction(),
+    "subjectaccessreviews.authorization.k8s.io": AccessReview(),
+    "selfsubjectaccessreviews.authorization.k8s.io": AccessReview(),
+    "localsubjectaccessreviews.authorization.k8s.io": AccessReview(),
+    "selfsubjectrulesreviews.authorization.k8s.io": RulesReview(),
+    "selfsubjectreviews.authentication.k8s.io": SelfReview(),
+    "tokenreviews.authentication.k8s.io": TokenReview(),
+}
 
 
 def strategy_of(resource: Resource) -> Strategy:
-    key = (resource.group, resource.plural)
-    return KindStrategy(
+    """The strategy of a built-in resource."""
+    name = resource.group_resource
+    parts = dict(PARTS.get(name) or {"status": Part()})
+    if name in SCALABLE:
+        parts["scale"] = Scale()
+    return STRATEGIES.get(name, KindStrategy)(
         resource,
-        tracks_generation=key in _TRACKS_GENERATION,
-        returns_deleted=key in _RETURNS_DELETED,
-        orphans_dependents=key in _ORPHANS,
+        parts=parts,
+        actions=ACTIONS.get(name, {}),
+        virtual=VIRTUAL.get(name),
+        tracks_generation=name in GENERATION or resource.group in SPECIAL_GROUPS,
+        returns_deleted=name in RETURNS_DELETED,
+        orphans_dependents=name == "replicationcontrollers" or name == "jobs.batch",
+        fields=FIELDS.get(name, {}),
     )

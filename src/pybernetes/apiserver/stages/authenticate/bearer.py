@@ -20,8 +20,10 @@ class Bearer:
 
     def authenticate(self, request: Request) -> UserInfo | None:
         token = token_of(request)
-        if not token:
-            return None
+        return self.authenticate_token(token) if token else None
+
+    def authenticate_token(self, token: str) -> UserInfo:
+        """Whose token this is. Raises InvalidCredentialError."""
         refused: InvalidCredentialError | None = None
         for authenticator in self.authenticators:
             try:

@@ -1,0 +1,82 @@
+"""What a server does at its start, before it serves: everything here is safe to repeat, by several servers at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from pybernetes.api import scheme
+from pybernetes.api.errors import StatusError, is_already_exists
+from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.bootstrap import policy
+from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
+from pybernetes.apiserver.bootstrap.kubernetes_service import keep_kubernetes_service
+from pybernetes.apiserver.bootstrap.objects import complete
+from pybernetes.apiserver.bootstrap.system import authentication_config, namespaces, service_cidr
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.services import Services
+
+log = logging.getLogger(__name__)
+
+GROUPS: Final[Mapping[str, tuple[str, str]]] = {
+    "priorityclasses": ("scheduling.k8s.io", "v1"),
+    "prioritylevelconfigurations": ("flowcontrol.apiserver.k8s.io", "v1"),
+    "flowschemas": ("flowcontrol.apiserver.k8s.io", "v1"),
+}
+AUTO_UPDATE = "apf.kubernetes.io/autoupdate-spec"
+
+
+async def bootstrap(services: Services) -> None:
+    """Bring the store in line with what every cluster has."""
+    for namespace in namespaces():
+        await ensure(services, _resource("", "v1", "namespaces"), namespace)
+    await policy.reconcile(services)
+    for plural, (group, version) in GROUPS.items():
+        for obj in bootstrap_objects()[plural]:
+            await _ensure_configured(services, _resource(group, version, plural), obj)
+    await ensure(services, _resource("networking.k8s.io", "v1", "servicecidrs"), service_cidr(services.options))
+    await _publish_authentication(services)
+    await keep_kubernetes_service(services)
+
+
+async def ensure(services: Services, resource: Resource, obj: Tree) -> None:
+    """Create the object unless it is there."""
+    metadata = obj["metadata"]
+    namespace = metadata.get("namespace", "")
+    if services.registry.get(resource, metadata["name"], namespace) is not None:
+        return
+    try:
+        await services.registry.create(resource, complete(resource, obj), namespace)
+    except StatusError as error:
+        if not is_already_exists(error):
+            raise
+
+
+async def _ensure_configured(services: Services, resource: Resource, obj: Tree) -> None:
+    """Create the object, or put its spec back where it asks to be kept up to date."""
+    item = services.registry.get(resource, obj["metadata"]["name"])
+    if item is None:
+        await ensure(services, resource, obj)
+        return
+    annotations = item.tree["metadata"].get("annotations") or {}
+    wanted = complete(resource, obj)
+    if annotations.get(AUTO_UPDATE) == "true" and item.tree.get("spec") != wanted.get("spec"):
+        await services.registry.update(resource, item.decode() | {"spec": wanted["spec"]})
+
+
+async def _publish_authentication(services: Services) -> None:
+    """Extension API servers read from this ConfigMap whose certificates to trust."""
+    resource = _resource("", "v1", "configmaps")
+    wanted = authentication_config(services.options)
+    item = services.registry.get(resource, wanted["metadata"]["name"], wanted["metadata"]["namespace"])
+    if item is None:
+        await ensure(services, resource, wanted)
+    elif wanted.get("data") and item.tree.get("data") != wanted["data"]:
+        await services.registry.update(resource, item.decode() | {"data": wanted["data"]})
+
+
+def _resource(group: str, version: str, plural: str) -> Resource:
+    found = scheme.by_plural(group, version, plural)
+    assert found is not None
+    return found

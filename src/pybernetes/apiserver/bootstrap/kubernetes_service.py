@@ -1,0 +1,89 @@
+"""The service `kubernetes` in `default`: how pods find the API server, and where its endpoints are."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from pybernetes.api import scheme
+from pybernetes.api.errors import StatusError, is_already_exists
+from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.allocators.allocators import service_networks
+from pybernetes.apiserver.bootstrap.objects import complete
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.services import Services
+
+NAME = "kubernetes"
+NAMESPACE = "default"
+PORT = 443
+
+
+async def keep_kubernetes_service(services: Services) -> None:
+    """Make the service, and set its endpoints to this server's address.
+
+    With several servers each would have to add its own address and drop those that are gone; one server owns them here.
+    """
+    options = services.options
+    if services.registry.get(_resource("", "v1", "services"), NAME, NAMESPACE) is None:
+        address = str(service_networks(options)[0].network_address + 1)
+        await _write(services, _resource("", "v1", "services"), _service(address, options.secure_port))
+    advertised = options.advertise_address or options.bind_address
+    await _write(services, _resource("", "v1", "endpoints"), _endpoints(advertised, options.secure_port))
+    slices = _resource("discovery.k8s.io", "v1", "endpointslices")
+    await _write(services, slices, _endpoint_slice(advertised, options.secure_port))
+
+
+async def _write(services: Services, resource: Resource, obj: Tree) -> None:
+    """Create the object, or set what it says where another is there."""
+    registry, metadata = services.registry, obj["metadata"]
+    wanted = complete(resource, obj)
+    item = registry.get(resource, metadata["name"], NAMESPACE)
+    if item is None:
+        try:
+            await registry.create(resource, wanted, NAMESPACE)
+            return
+        except StatusError as error:
+            if not is_already_exists(error):
+                raise
+            item = registry.get(resource, metadata["name"], NAMESPACE)
+    if item is not None:
+        content = {key: value for key, value in wanted.items() if key not in ("metadata", "apiVersion", "kind")}
+        if any(item.tree.get(key) != value for key, value in content.items()):
+            await registry.update(resource, item.decode() | content)
+
+
+def _service(address: str, port: int) -> Tree:
+    return {
+        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {"component": "apiserver", "provider": NAME}},
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": address,
+            "clusterIPs": [address],
+            "ports": [{"name": "https", "port": PORT, "targetPort": port, "protocol": "TCP"}],
+        },
+    }
+
+
+def _endpoints(address: str, port: int) -> Tree:
+    return {
+        "metadata": {
+            "name": NAME,
+            "namespace": NAMESPACE,
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{"addresses": [{"ip": address}], "ports": [{"name": "https", "port": port, "protocol": "TCP"}]}],
+    }
+
+
+def _endpoint_slice(address: str, port: int) -> Tree:
+    return {
+        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {"kubernetes.io/service-name": NAME}},
+        "addressType": f"IPv{ipaddress.ip_address(address).version}",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+    }
+
+
+def _resource(group: str, version: str, plural: str) -> Resource:
+    found = scheme.by_plural(group, version, plural)
+    assert found is not None
+    return found

@@ -1,0 +1,65 @@
+"""The RBAC bootstrap policy: made at the first start, mended at every later one.
+
+What an administrator added stays; what upstream's policy demands and is missing comes back, unless the object is marked
+with `rbac.authorization.kubernetes.io/autoupdate: "false"`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from pybernetes.api import scheme
+from pybernetes.api.scheme import Resource
+from pybernetes.api.types.rbac_v1 import PolicyRule
+from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
+from pybernetes.apiserver.bootstrap.objects import complete
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.services import Services
+from pybernetes.apiserver.stages.authorize.rbac import GROUP
+from pybernetes.apiserver.stages.authorize.rules import missing
+
+AUTO_UPDATE = "rbac.authorization.kubernetes.io/autoupdate"
+PLURALS = ("clusterroles", "clusterrolebindings", "roles", "rolebindings")
+
+
+async def reconcile(services: Services) -> None:
+    """Make what is missing, mend what has been reduced."""
+    for plural in PLURALS:
+        resource = scheme.by_plural(GROUP, "v1", plural)
+        assert resource is not None
+        for obj in bootstrap_objects()[plural]:
+            await _reconcile_one(services, resource, obj)
+
+
+async def _reconcile_one(services: Services, resource: Resource, obj: Tree) -> None:
+    wanted = complete(resource, obj)
+    metadata = wanted["metadata"]
+    namespace = metadata.get("namespace", "")
+    item = services.registry.get(resource, metadata["name"], namespace)
+    if item is None:
+        await services.registry.create(resource, wanted, namespace)
+        return
+    mended = mend(item.tree, wanted)
+    if mended is not None:
+        await services.registry.update(resource, mended)
+
+
+def mend(present: Tree, wanted: Tree) -> Tree | None:
+    """The object with what it lacks of the wanted one; None if it lacks nothing, or may not be mended."""
+    annotations = present["metadata"].get("annotations") or {}
+    if annotations.get(AUTO_UPDATE) == "false":
+        return None
+    changed = dict(present)
+    if "aggregationRule" not in wanted and (lacking := _lacking_rules(present, wanted)):
+        changed["rules"] = [*(present.get("rules") or []), *lacking]
+    subjects = present.get("subjects") or []
+    added = [subject for subject in wanted.get("subjects") or () if subject not in subjects]
+    if added:
+        changed["subjects"] = [*subjects, *added]
+    return changed if changed != present else None
+
+
+def _lacking_rules(present: Tree, wanted: Tree) -> list[Tree]:
+    held = msgspec.convert(present.get("rules") or [], list[PolicyRule])
+    asked = msgspec.convert(wanted.get("rules") or [], list[PolicyRule])
+    return [tree for rule, tree in zip(asked, wanted.get("rules") or (), strict=True) if missing(held, [rule])]

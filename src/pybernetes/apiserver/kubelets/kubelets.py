@@ -1,0 +1,91 @@
+"""Where the kubelets are, and how they know that it is the API server who calls."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from pybernetes.api import errors
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.options import Options
+
+DEFAULT_PORT = 10250
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to connect to; `tls` is None for plain HTTP."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls else "http"
+
+    @property
+    def authority(self) -> str:
+        """Host and port as they stand in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(slots=True)
+class Kubelets:
+    """The one client of a server; `close` ends its idle connections."""
+
+    tls: ssl.SSLContext
+    preferred_address_types: Sequence[str]
+    backend_tls: ssl.SSLContext
+    """For HTTPS to pods and services: whatever certificate they have, as upstream."""
+    _session: aiohttp.ClientSession | None = field(default=None)
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """For plain requests; made at the first use, since it belongs to a running loop."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    def endpoint(self, node: Tree) -> Endpoint:
+        """Where the node's kubelet listens. Raises StatusError if its status does not say."""
+        status = node.get("status") or {}
+        addresses = status.get("addresses") or []
+        endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
+        for kind in self.preferred_address_types:
+            for address in addresses:
+                if address.get("type") == kind and address.get("address"):
+                    return Endpoint(address["address"], endpoint.get("Port") or DEFAULT_PORT, self.tls)
+        raise errors.internal(f"no preferred addresses found; known addresses: {addresses}")
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def make_kubelets(options: Options) -> Kubelets:
+    """Read certificate and authority that the options name. Raises OSError, ssl.SSLError.
+
+    Without `--kubelet-certificate-authority` the kubelets' certificates are not verified (upstream's default).
+    """
+    tls = ssl.create_default_context(cafile=options.kubelet_certificate_authority or None)
+    if not options.kubelet_certificate_authority:
+        _trust_all(tls)
+    if options.kubelet_client_certificate:
+        tls.load_cert_chain(options.kubelet_client_certificate, options.kubelet_client_key or None)
+    backend = ssl.create_default_context()
+    _trust_all(backend)
+    return Kubelets(tls, options.kubelet_preferred_address_types, backend)
+
+
+def _trust_all(context: ssl.SSLContext) -> None:
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE

@@ -1,0 +1,59 @@
+"""The bodies that actions take, and the answers that they give."""
+
+from __future__ import annotations
+
+from pybernetes.api import errors
+from pybernetes.api.decode import DecodeError, decode
+from pybernetes.api.defaults import default_definition
+from pybernetes.api.schema import Schema, schema_of
+from pybernetes.api.scheme import split_api_version
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.handlers.call import tree_answer
+from pybernetes.apiserver.handlers.decode import parse_object, read_body
+from pybernetes.apiserver.http.message import Response
+from pybernetes.apiserver.negotiate import content_type, negotiate
+
+
+async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
+    """The body as an object of this kind, typed and defaulted; other versions of its group are taken too.
+
+    Raises StatusError 400, 413, 415.
+    """
+    body = await read_body(ctx.request)
+    media = content_type(ctx.request.headers.get("content-type", ""))
+    tree, _ = parse_object(body, media, kind)
+    given_group = split_api_version(tree.get("apiVersion") or api_version)[0]
+    if (tree.get("kind") or kind) != kind or given_group != split_api_version(api_version)[0]:
+        raise errors.bad_request(
+            f"the object provided is unrecognized (must be of type {kind}): "
+            f"{tree.get('apiVersion', '')}, Kind={tree.get('kind', '')} is given"
+        )
+    schema = schema_of(api_version, kind)
+    made = _decoded(schema, tree, api_version, kind)
+    default_definition(schema, made)
+    made["apiVersion"], made["kind"] = api_version, kind
+    return made
+
+
+def _decoded(schema: Schema, tree: Tree, api_version: str, kind: str) -> Tree:
+    try:
+        made: Tree = decode(schema, tree).tree
+    except DecodeError as error:
+        version = split_api_version(api_version)[1]
+        raise errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from error
+    return made
+
+
+def answer(ctx: RequestContext, status: int, tree: Tree) -> Response:
+    """An object that is not stored, in the format that the client wants."""
+    return tree_answer(status, tree, negotiate(ctx.request.headers.get("accept", "")))
+
+
+def success(ctx: RequestContext, code: int = 201) -> Response:
+    """The Status of an action that has nothing else to tell."""
+    tree = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}
+    return answer(ctx, code, tree)
+
+
+def is_dry_run(ctx: RequestContext) -> bool:
+    return "All" in ctx.request.query.get("dryRun", ())

@@ -1,0 +1,32 @@
+"""Events: kept for a time, then gone by themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pybernetes.api import field
+from pybernetes.api.field import FieldError, Path
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.resources.kind import KindStrategy
+
+
+@dataclass(slots=True)
+class EventStrategy(KindStrategy):
+    """The life of an event is `--event-ttl`, from its last write on."""
+
+    def ttl_seconds(self, ctx: RequestContext, obj: Tree) -> int:
+        return int(ctx.services.options.event_ttl)
+
+    def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
+        involved = (new.get("involvedObject") or {}).get("namespace", "")
+        namespace = new["metadata"].get("namespace", "")
+        if involved != namespace and not (involved == "" and namespace == "default"):
+            where = Path("involvedObject").child("namespace")
+            return [field.invalid(where, involved, "does not match event.namespace")]
+        return []
+
+
+def source(obj: Tree) -> str:
+    """The component that an event comes from, as the field selector `source` reads it."""
+    component: str = (obj.get("source") or {}).get("component", "") or obj.get("reportingComponent", "")
+    return component

@@ -1,0 +1,65 @@
+"""Jobs: the selector and labels by which a job knows its own pods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pybernetes.api import field
+from pybernetes.api.field import FieldError, Path
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.resources.kind import KindStrategy
+
+PREFIX = "batch.kubernetes.io/"
+UID, NAME = "controller-uid", "job-name"
+
+
+@dataclass(slots=True)
+class JobStrategy(KindStrategy):
+    """Unless `manualSelector` is set, both are made of the job's uid, so that no two jobs share pods."""
+
+    def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
+        KindStrategy.prepare_for_create(self, ctx, new)
+        if not new["spec"].get("manualSelector"):
+            _set_selector(new)
+
+    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        KindStrategy.prepare_for_update(self, ctx, new, old)
+        new["spec"].setdefault("selector", old["spec"].get("selector"))
+
+    def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
+        errors = self.validate(ctx, new)
+        for name in (
+            "selector",
+            "completionMode",
+            "podFailurePolicy",
+            "backoffLimitPerIndex",
+            "managedBy",
+            "successPolicy",
+        ):
+            if new["spec"].get(name) != old["spec"].get(name):
+                errors.append(field.invalid(Path("spec").child(name), new["spec"].get(name), "field is immutable"))
+        return errors
+
+
+def _set_selector(job: Tree) -> None:
+    spec, metadata = job["spec"], job["metadata"]
+    labels = _labels(spec)
+    own = {
+        UID: metadata["uid"],
+        NAME: metadata["name"],
+        PREFIX + UID: metadata["uid"],
+        PREFIX + NAME: metadata["name"],
+    }
+    for key, value in own.items():
+        labels.setdefault(key, value)
+    selector = spec.get("selector") or {}
+    matched = dict(selector.get("matchLabels") or {})
+    matched.setdefault(PREFIX + UID, metadata["uid"])
+    spec["selector"] = {**selector, "matchLabels": matched}
+
+
+def _labels(spec: Tree) -> Tree:
+    metadata = spec.setdefault("template", {}).setdefault("metadata", {})
+    labels: Tree = dict(metadata.get("labels") or {})
+    metadata["labels"] = labels
+    return labels

@@ -1,0 +1,84 @@
+"""`pods/<name>/binding`, and `bindings`: the scheduler gives a pod its node, once."""
+
+from __future__ import annotations
+
+from pybernetes.api import errors, field
+from pybernetes.api.errors import StatusError, is_conflict
+from pybernetes.api.field import FieldError, Path, quote
+from pybernetes.api.scheme import by_plural
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.resources.body import is_dry_run, read_object, success
+from pybernetes.apiserver.resources.conditions import set_condition
+from pybernetes.apiserver.resources.strategy import Target
+from pybernetes.apiserver.resources.timestamps import now
+
+PODS = "pods/binding"
+TRIES = 5
+
+
+class BindingAction:
+    """POST of a Binding; works as the subresource of a pod, and as the kind that names the pod itself."""
+
+    async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
+        binding = await read_object(ctx, "v1", "Binding")
+        name = binding["metadata"].get("name", "")
+        if target.name and name and name != target.name:
+            raise errors.bad_request("name in URL does not match name in Binding object")
+        name = target.name or name
+        if wrong := _errors(binding):
+            raise errors.invalid("", "Binding", name, wrong)
+        for attempt in range(TRIES):
+            try:
+                await self._assign(ctx, target.namespace, name, binding)
+                break
+            except StatusError as error:
+                lost_race = is_conflict(error) and error.message.endswith(errors.OBJECT_MODIFIED)
+                if not lost_race or attempt == TRIES - 1:
+                    raise
+        return success(ctx)
+
+    async def _assign(self, ctx: RequestContext, namespace: str, name: str, binding: Tree) -> None:
+        registry = ctx.services.registry
+        pods = by_plural("", "v1", "pods")
+        assert pods is not None
+        item = registry.get(pods, name, namespace)
+        if item is None:
+            raise errors.not_found("", "pods", name)
+        pod = item.decode()
+        if cause := _refusal(pod, binding):
+            raise errors.conflict("", PODS, name, cause)
+        pod["spec"]["nodeName"] = binding["target"]["name"]
+        annotations = (pod["metadata"].get("annotations") or {}) | (binding["metadata"].get("annotations") or {})
+        if annotations:
+            pod["metadata"]["annotations"] = annotations
+        scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now(ctx)}
+        set_condition(pod.setdefault("status", {}), scheduled)
+        await registry.update(pods, pod, subresource="binding", user=ctx.user, dry_run=is_dry_run(ctx))
+
+
+def _errors(binding: Tree) -> list[FieldError]:
+    target = binding.get("target") or {}
+    where = Path("target")
+    found: list[FieldError] = []
+    if target.get("kind") not in (None, "", "Node"):
+        found.append(field.not_supported(where.child("kind"), target["kind"], ["Node", "<empty>"]))
+    if not target.get("name"):
+        found.append(field.required(where.child("name")))
+    return found
+
+
+def _refusal(pod: Tree, binding: Tree) -> str:
+    """Why the pod cannot be bound now; empty if it can."""
+    name, metadata = pod["metadata"]["name"], binding["metadata"]
+    if metadata.get("uid") and metadata["uid"] != pod["metadata"]["uid"]:
+        return (
+            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {pod['metadata']['uid']}"
+        )
+    if "deletionTimestamp" in pod["metadata"]:
+        return f"pod {name} is being deleted, cannot be assigned to a host"
+    if node := pod["spec"].get("nodeName"):
+        return f"pod {name} is already assigned to node {quote(node)}"
+    if pod["spec"].get("schedulingGates"):
+        return f"pod {name} has non-empty .spec.schedulingGates"
+    return ""

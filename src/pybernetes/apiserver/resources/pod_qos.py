@@ -1,0 +1,34 @@
+"""The quality-of-service class that a pod's requests and limits make. Pure."""
+
+from pybernetes.api.quantity import Quantity
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.stages.admit.pods import containers
+
+COMPUTE = ("cpu", "memory")
+
+
+def qos_class(spec: Tree) -> str:
+    """BestEffort, Burstable or Guaranteed: by the pod's own resources where it has them, else by its containers'."""
+    pod_level = spec.get("resources")
+    owners = [pod_level] if _counts(pod_level or {}) else [
+        container.get("resources") or {} for container in containers(spec, "initContainers", "containers")
+    ]  # fmt: skip
+    if not any(_counts(resources or {}) for resources in owners):
+        return "BestEffort"
+    return "Guaranteed" if all(_is_guaranteed(resources or {}) for resources in owners) else "Burstable"
+
+
+def _amount(resources: Tree, field: str, name: str) -> Quantity:
+    return Quantity.parse((resources.get(field) or {}).get(name, "0"))
+
+
+def _counts(resources: Tree) -> bool:
+    return any(_amount(resources, field, name) for field in ("requests", "limits") for name in COMPUTE)
+
+
+def _is_guaranteed(resources: Tree) -> bool:
+    for name in COMPUTE:
+        limit = _amount(resources, "limits", name)
+        if not limit or _amount(resources, "requests", name) not in (limit,):
+            return False
+    return True

@@ -1,0 +1,152 @@
+"""`proxy` of nodes, pods and services: HTTP to what runs there, through the API server."""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from urllib.parse import quote
+
+from pybernetes.api import errors
+from pybernetes.api.scheme import by_plural
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.http.message import Answer, Response
+from pybernetes.apiserver.kubelets.forward import forward
+from pybernetes.apiserver.kubelets.headers import forwarded, is_upgrade
+from pybernetes.apiserver.kubelets.kubelets import Endpoint
+from pybernetes.apiserver.kubelets.upgrade import upgrade
+from pybernetes.apiserver.resources.strategy import Target
+from pybernetes.apiserver.resources.streams import admit_connect
+
+SAFE_PATH = "/:@!$&'()*+,;=~-._%"
+
+
+def split_name(text: str) -> tuple[str, str, str]:
+    """Scheme, name and port of `name`, `name:port` or `scheme:name:port`. Raises StatusError 400."""
+    parts = text.split(":")
+    if len(parts) == 1 and parts[0]:
+        return "", parts[0], ""
+    if len(parts) == 2 and parts[0]:
+        return "", parts[0], parts[1]
+    if len(parts) == 3 and parts[0] in ("", "http", "https") and parts[1]:
+        return parts[0], parts[1], parts[2]
+    raise errors.bad_request(f'invalid request "{text}"')
+
+
+class _Proxy:
+    """What the three have in common: find the endpoint, refuse those that nobody may reach, pass the request on."""
+
+    async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
+        endpoint = self.endpoint(ctx, target)
+        await admit_connect(ctx, target)
+        request = ctx.request
+        prefix = target.resource.path(target.namespace, target.name, "proxy")
+        if not target.tail and not request.path.endswith("/") and request.method in ("GET", "HEAD"):
+            query = f"?{request.query_string}" if request.query_string else ""
+            return Response(301, headers=[("Location", f"{request.path}/{query}")])
+        path = "/" + quote(target.tail, safe=SAFE_PATH)
+        if request.path.endswith("/") and not path.endswith("/"):
+            path += "/"
+        if request.query_string:
+            path += f"?{request.query_string}"
+        if is_upgrade(request.header_list):
+            return await upgrade(request, endpoint, path)
+        headers = [*forwarded(request.header_list), ("X-Forwarded-For", request.remote), ("X-Forwarded-Uri", prefix)]
+        return await forward(ctx, endpoint, path, headers=headers, prefix=prefix)
+
+    def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
+        """Where the object listens. Raises StatusError."""
+        raise NotImplementedError
+
+
+class NodeProxy(_Proxy):
+    """The kubelet of the node, or another port of its address."""
+
+    def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
+        scheme, name, port = split_name(target.name)
+        item = ctx.services.registry.get(target.resource, name)
+        if item is None:
+            raise errors.not_found("", "nodes", name)
+        kubelet = ctx.services.kubelets.endpoint(item.tree)
+        if not port or port == str(kubelet.port):
+            return kubelet
+        tls = ctx.services.kubelets.backend_tls if scheme == "https" else None
+        return Endpoint(kubelet.host, _number(port), tls)
+
+
+class PodProxy(_Proxy):
+    """A port of the pod: the first that one of its containers names, unless the request names one."""
+
+    def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
+        scheme, name, port = split_name(target.name)
+        item = ctx.services.registry.get(target.resource, name, target.namespace)
+        if item is None:
+            raise errors.not_found("", "pods", name)
+        pod = item.tree
+        address = (pod.get("status") or {}).get("podIP", "")
+        if not address:
+            raise errors.service_unavailable(f'address not allowed: pod "{name}" has no address')
+        return _endpoint(ctx, scheme, address, _number(port) if port else _first_port(pod))
+
+
+class ServiceProxy(_Proxy):
+    """One of the ready endpoints of the service; the port is named by name or number, or is the only one."""
+
+    def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
+        scheme, name, port = split_name(target.name)
+        item = ctx.services.registry.get(target.resource, name, target.namespace)
+        if item is None:
+            raise errors.not_found("", "services", name)
+        entry = _service_port(item.tree, port)
+        if entry is None:
+            raise errors.service_unavailable(f'no service port "{port}" found for service "{name}"')
+        candidates = _ready(ctx, target.namespace, name, entry.get("name", ""))
+        if not candidates:
+            raise errors.service_unavailable(f'no endpoints available for service "{name}"')
+        address, number = random.choice(candidates)
+        return _endpoint(ctx, scheme, address, number)
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise errors.bad_request(f'invalid port "{text}"')
+    return int(text)
+
+
+def _first_port(pod: Tree) -> int:
+    ports = (port for container in pod["spec"].get("containers") or () for port in container.get("ports") or ())
+    return next((port["containerPort"] for port in ports), 80)
+
+
+def _service_port(service: Tree, wanted: str) -> Tree | None:
+    ports: list[Tree] = service["spec"].get("ports") or []
+    if not wanted:
+        return ports[0] if len(ports) == 1 else next((port for port in ports if not port.get("name")), None)
+    by_name = next((port for port in ports if port.get("name") == wanted), None)
+    return by_name or next((port for port in ports if str(port["port"]) == wanted), None)
+
+
+def _ready(ctx: RequestContext, namespace: str, service: str, port_name: str) -> list[tuple[str, int]]:
+    """Address and port of each endpoint that is ready."""
+    slices = by_plural("discovery.k8s.io", "v1", "endpointslices")
+    assert slices is not None
+    found: list[tuple[str, int]] = []
+    for item in ctx.services.registry.list(slices, namespace):
+        if item.labels.get("kubernetes.io/service-name") != service:
+            continue
+        numbers = [port["port"] for port in item.tree.get("ports") or () if port.get("name", "") == port_name]
+        for endpoint in item.tree.get("endpoints") or ():
+            if (endpoint.get("conditions") or {}).get("ready", True) and endpoint.get("addresses"):
+                found += [(endpoint["addresses"][0], number) for number in numbers]
+    return found
+
+
+def _endpoint(ctx: RequestContext, scheme: str, address: str, port: int) -> Endpoint:
+    """Raises StatusError for addresses that mean this machine, or a machine's neighbours, to whoever connects."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError as error:
+        raise errors.bad_request("address not allowed") from error
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    if parsed.is_loopback or parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified:
+        raise errors.bad_request("address not allowed")
+    return Endpoint(address, port, ctx.services.kubelets.backend_tls if scheme == "https" else None)

@@ -1,0 +1,72 @@
+"""Roles and bindings: nobody gives what they do not have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from pybernetes.api import errors, field
+from pybernetes.api.errors import StatusError
+from pybernetes.api.field import FieldError, Path
+from pybernetes.api.types.rbac_v1 import PolicyRule, RoleRef
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.resources.kind import KindStrategy
+
+
+@dataclass(slots=True)
+class RoleStrategy(KindStrategy):
+    """Roles and ClusterRoles."""
+
+    def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
+        self._check(ctx, new, None)
+
+    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        self._check(ctx, new, old)
+
+    def _check(self, ctx: RequestContext, new: Tree, old: Tree | None) -> None:
+        # What changes no rule gives nothing away: labels, and finalizers that the garbage collector takes.
+        same = old is not None and all(old.get(key) == new.get(key) for key in ("rules", "aggregationRule"))
+        if same:
+            return
+        rules = msgspec.convert(new.get("rules") or [], list[PolicyRule])
+        if new.get("aggregationRule"):
+            everything = PolicyRule(verbs=["*"], api_groups=["*"], resources=["*"])
+            rules += [everything, PolicyRule(verbs=["*"], non_resource_urls=["*"])]
+        metadata = new["metadata"]
+        namespace, name = metadata.get("namespace", ""), metadata.get("name", "")
+        resource = self.resource.plural
+        cause = ctx.services.security.escalation.refuse_role(ctx.user, resource, namespace, name, rules)
+        if cause:
+            raise errors.forbidden(self.resource.group, resource, name, cause)
+
+
+@dataclass(slots=True)
+class BindingStrategy(KindStrategy):
+    """RoleBindings and ClusterRoleBindings; the role that one binds never changes."""
+
+    def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
+        self._check(ctx, new)
+
+    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        if any(old.get(key) != new.get(key) for key in ("roleRef", "subjects")):
+            self._check(ctx, new)
+
+    def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
+        if new.get("roleRef") == old.get("roleRef"):
+            return self.validate(ctx, new)
+        return [field.invalid(Path("roleRef"), new.get("roleRef"), "cannot change roleRef")]
+
+    def _check(self, ctx: RequestContext, new: Tree) -> None:
+        metadata, ref = new["metadata"], new.get("roleRef") or {}
+        namespace, name = metadata.get("namespace", ""), metadata.get("name", "")
+        role = RoleRef(kind=ref.get("kind", ""), name=ref.get("name", ""), api_group=ref.get("apiGroup"))
+        cause = ctx.services.security.escalation.refuse_binding(ctx.user, namespace, role)
+        if cause is None:
+            raise self._no_role(role.name)
+        if cause:
+            raise errors.forbidden(self.resource.group, self.resource.plural, name, cause)
+
+    def _no_role(self, name: str) -> StatusError:
+        # Upstream names the binding's resource here, not the role's.
+        return errors.not_found(self.resource.group, self.resource.plural, name)

@@ -1,0 +1,166 @@
+"""Services: their addresses and node ports, taken when they are written and given back when they no longer need them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pybernetes.api import errors, field
+from pybernetes.api.field import FieldError, Path
+from pybernetes.apiserver.allocators.addresses import AllocationError, Owner
+from pybernetes.apiserver.allocators.node_ports import ports_of
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.resources.kind import KindStrategy
+from pybernetes.apiserver.resources.service_families import set_families
+from pybernetes.apiserver.resources.service_types import (
+    drop_unused,
+    has_node_ports,
+    is_headless,
+    keep_allocated,
+    needs_address,
+    needs_health_port,
+)
+from pybernetes.apiserver.resources.strategy import Undo
+
+SPEC = Path("spec")
+
+
+@dataclass(slots=True)
+class ServiceStrategy(KindStrategy):
+    """See the module."""
+
+    def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
+        KindStrategy.prepare_for_create(self, ctx, new)
+        drop_unused(new["spec"], None)
+
+    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        KindStrategy.prepare_for_update(self, ctx, new, old)
+        drop_unused(new["spec"], old["spec"])
+        keep_allocated(new["spec"], old["spec"])
+
+    async def begin_create(self, ctx: RequestContext, new: Tree, *, dry_run: bool) -> Undo | None:
+        return await self._allocate(ctx, new, None, dry_run=dry_run)
+
+    async def begin_update(self, ctx: RequestContext, new: Tree, old: Tree, *, dry_run: bool) -> Undo | None:
+        return await self._allocate(ctx, new, old, dry_run=dry_run)
+
+    def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
+        before, after = old["spec"].get("clusterIPs") or [], new["spec"].get("clusterIPs") or []
+        kept_type = "ExternalName" not in (old["spec"].get("type"), new["spec"].get("type"))
+        if kept_type and before and after and before[0] != after[0]:
+            return [field.invalid(SPEC.child("clusterIPs").index(0), after[0], "may not change once set")]
+        return []
+
+    async def after_create(self, ctx: RequestContext, new: Tree) -> None:
+        ctx.services.allocators.node_ports.release(ports_of(new))
+
+    async def after_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        ctx.services.allocators.node_ports.release(ports_of(new))
+        for address in set(_addresses(old)) - set(_addresses(new)):
+            await ctx.services.allocators.addresses.release(address)
+
+    async def after_delete(self, ctx: RequestContext, old: Tree) -> None:
+        for address in _addresses(old):
+            await ctx.services.allocators.addresses.release(address)
+
+    async def _allocate(self, ctx: RequestContext, new: Tree, old: Tree | None, *, dry_run: bool) -> Undo:
+        """Take what the service needs and does not have yet; what was taken is given back if that fails half way."""
+        taken = _Taken(ctx, dry_run=dry_run)
+        try:
+            set_families(new, ctx.services.allocators.addresses.families)
+            await _take_addresses(taken, new, _addresses(old))
+            _take_ports(taken, new, ports_of(old))
+        except BaseException:
+            await taken.give_back()
+            raise
+        return taken.give_back
+
+
+class _Taken:
+    """What one write has taken so far."""
+
+    def __init__(self, ctx: RequestContext, *, dry_run: bool) -> None:
+        self.allocators = ctx.services.allocators
+        self.dry_run = dry_run
+        self.addresses: list[str] = []
+        self.ports: set[int] = set()
+
+    async def give_back(self) -> None:
+        self.allocators.node_ports.release(self.ports)
+        if not self.dry_run:
+            for address in self.addresses:
+                await self.allocators.addresses.release(address)
+
+
+def _addresses(service: Tree | None) -> list[str]:
+    spec = (service or {}).get("spec") or {}
+    listed: list[str] = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
+    return [address for address in listed if address not in ("", "None")]
+
+
+async def _take_addresses(taken: _Taken, service: Tree, held: list[str]) -> None:
+    spec = service["spec"]
+    if not needs_address(spec):
+        return
+    if is_headless(spec):
+        spec["clusterIP"], spec["clusterIPs"] = "None", ["None"]
+        return
+    owner = Owner(service["metadata"].get("namespace", ""), service["metadata"]["name"])
+    wanted = _addresses(service)
+    asked = list(wanted)
+    try:
+        for address in wanted:
+            if address not in held:
+                await taken.allocators.addresses.take(address, owner, dry_run=taken.dry_run)
+                taken.addresses.append(address)
+        for family in spec["ipFamilies"][len(wanted) :]:
+            address = await taken.allocators.addresses.take_next(family, owner, dry_run=taken.dry_run)
+            taken.addresses.append(address)
+            asked.append(address)
+    except AllocationError as error:
+        raise _invalid(service, field.invalid(SPEC.child("clusterIPs"), wanted, str(error))) from error
+    spec["clusterIP"], spec["clusterIPs"] = asked[0], asked
+
+
+def _take_ports(taken: _Taken, service: Tree, held: set[int]) -> None:
+    spec = service["spec"]
+    ports = taken.allocators.node_ports
+    here: dict[int, set[str]] = {}  # a port may stand for two protocols of one service
+    if has_node_ports(spec):
+        for index, entry in enumerate(spec.get("ports") or ()):
+            where = SPEC.child("ports").index(index).child("nodePort")
+            wanted, protocol = entry.get("nodePort", 0), entry.get("protocol", "TCP")
+            try:
+                if wanted and wanted in here and protocol in here[wanted]:
+                    raise AllocationError("provided port is already allocated")
+                if wanted and wanted not in here and wanted not in held:
+                    ports.reserve(wanted)
+                    taken.ports.add(wanted)
+                if not wanted:
+                    wanted = entry["nodePort"] = ports.reserve_next()
+                    taken.ports.add(wanted)
+            except AllocationError as error:
+                raise _invalid(service, field.invalid(where, wanted, str(error))) from error
+            here.setdefault(wanted, set()).add(protocol)
+    if needs_health_port(spec):
+        _take_health_port(taken, service, held)
+
+
+def _take_health_port(taken: _Taken, service: Tree, held: set[int]) -> None:
+    spec, ports = service["spec"], taken.allocators.node_ports
+    wanted = spec.get("healthCheckNodePort", 0)
+    if wanted and wanted in held:
+        return
+    try:
+        if wanted:
+            ports.reserve(wanted)
+        else:
+            wanted = spec["healthCheckNodePort"] = ports.reserve_next()
+    except AllocationError as error:
+        where = SPEC.child("healthCheckNodePort")
+        message = f"failed to allocate requested HealthCheck NodePort {wanted}: {error}"
+        raise _invalid(service, field.invalid(where, wanted, message)) from error
+    taken.ports.add(wanted)
+
+
+def _invalid(service: Tree, wrong: FieldError) -> errors.StatusError:
+    return errors.invalid("", "Service", service["metadata"].get("name", ""), [wrong])

@@ -1,0 +1,153 @@
+"""A container's cgroup: one path in every hierarchy of the host."""
+
+import errno
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+
+from pybernetes.runtime.cgroups.layout import Hierarchy, find_hierarchies, with_controller
+
+
+class Cgroup:
+    """The cgroup at the absolute path `path`. Creating and removing are safe to repeat."""
+
+    def __init__(self, path: str, hierarchies: Sequence[Hierarchy] | None = None) -> None:
+        self.path = path
+        self.hierarchies = tuple(find_hierarchies() if hierarchies is None else hierarchies)
+
+    def directory(self, controller: str) -> str | None:
+        """Where the files of `controller` are; None if the host lacks it."""
+        hierarchy = with_controller(self.hierarchies, controller)
+        return hierarchy.at(self.path) if hierarchy else None
+
+    @property
+    def unified(self) -> str | None:
+        """The directory in the v2 hierarchy, which on a hybrid host has no controllers."""
+        return next((each.at(self.path) for each in self.hierarchies if each.unified), None)
+
+    def create(self) -> None:
+        for hierarchy in self.hierarchies:
+            _create(hierarchy, self.path)
+
+    def enter(self) -> None:
+        """Move the calling process, which has one thread, into the v1 hierarchies.
+
+        Written to `tasks` and as 0, since only that way is the kernel spared the lock over all forks and exits.
+        """
+        for hierarchy in self.hierarchies:
+            if not hierarchy.unified:
+                write(os.path.join(hierarchy.at(self.path), "tasks"), "0")
+
+    def enter_unified(self) -> None:
+        """The same for v2. A clone into the cgroup is much cheaper where there is a clone to make."""
+        if self.unified:
+            write(os.path.join(self.unified, "cgroup.procs"), "0")
+
+    def open_unified(self) -> int | None:
+        """A descriptor of the v2 directory, to clone into."""
+        return os.open(self.unified, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if self.unified else None
+
+    def pids(self) -> set[int]:
+        """The processes in it and below it."""
+        hierarchy = with_controller(self.hierarchies, "pids") or self.hierarchies[0]
+        found: set[int] = set()
+        for directory in _tree(hierarchy.at(self.path)):
+            found.update(int(pid) for pid in _read(os.path.join(directory, "cgroup.procs")).split())
+        return found
+
+    def kill(self, patience: float = 5.0) -> bool:
+        """SIGKILL everything in it, until nothing is left or `patience` seconds are over; says whether it is empty."""
+        deadline = time.monotonic() + patience
+        while pids := self.pids():
+            for pid in pids:
+                _kill(pid)
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.001)
+        return True
+
+    def remove(self, patience: float = 1.0) -> None:
+        """Remove it, with what a container made below it. The last exits may still be under way, so EBUSY is awaited."""
+        deadline = time.monotonic() + patience
+        for hierarchy in self.hierarchies:
+            for directory in reversed(list(_tree(hierarchy.at(self.path)))):
+                _remove(directory, deadline)
+
+    def oom_kills(self) -> int:
+        """How many processes the kernel has killed here for want of memory."""
+        directory = self.directory("memory")
+        if directory is None:
+            return 0
+        text = _read(os.path.join(directory, "memory.events")) or _read(os.path.join(directory, "memory.oom_control"))
+        counts = dict(line.split() for line in text.splitlines())
+        return int(counts.get("oom_kill", 0))
+
+
+def write(path: str, value: str) -> None:
+    """Write a control file in one system call."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, value.encode())
+    finally:
+        os.close(fd)
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _create(hierarchy: Hierarchy, path: str) -> None:
+    directory = hierarchy.mountpoint
+    for part in path.strip("/").split("/"):
+        parent, directory = directory, os.path.join(directory, part)
+        if hierarchy.unified:
+            _delegate(parent, hierarchy.controllers)
+        try:
+            os.mkdir(directory, 0o755)
+        except FileExistsError:
+            continue
+        if "cpuset" in hierarchy.controllers and not hierarchy.unified:
+            _inherit_cpuset(parent, directory)
+
+
+def _delegate(directory: str, controllers: frozenset[str]) -> None:
+    file = os.path.join(directory, "cgroup.subtree_control")
+    missing = controllers & {"cpu", "cpuset", "io", "memory", "pids", "hugetlb"} - set(_read(file).split())
+    if missing:
+        write(file, " ".join(f"+{controller}" for controller in sorted(missing)))
+
+
+def _inherit_cpuset(parent: str, directory: str) -> None:
+    """A v1 cpuset starts empty, and nothing can enter an empty one."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        write(os.path.join(directory, name), _read(os.path.join(parent, name)))
+
+
+def _tree(directory: str) -> Iterator[str]:
+    """The directory and those below it, parents first."""
+    for here, _, _ in os.walk(directory):
+        yield here
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _remove(directory: str, deadline: float) -> None:
+    while True:
+        try:
+            return os.rmdir(directory)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.001)

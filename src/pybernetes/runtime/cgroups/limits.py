@@ -1,0 +1,92 @@
+"""OCI `linux.resources` written to a cgroup."""
+
+import os
+from typing import Any
+
+from pybernetes.runtime.cgroups.devices import allow_devices
+from pybernetes.runtime.cgroups.group import Cgroup, write
+
+
+def apply_limits(cgroup: Cgroup, resources: dict[str, Any]) -> None:
+    """Set what `resources` (OCI runtime spec 1.1) names; what it does not name stays. Repeatable."""
+    values = {**_cpu(cgroup, resources.get("cpu", {})), **_memory(cgroup, resources.get("memory", {}))}
+    if "pids" in resources:
+        limit = resources["pids"]["limit"]
+        values["pids", "pids.max"] = str(limit) if limit > 0 else "max"
+    for key, value in resources.get("unified", {}).items():
+        values[key.partition(".")[0], key] = value
+    for (controller, name), value in values.items():
+        _set(cgroup, controller, name, value)
+    if "devices" in resources:
+        allow_devices(cgroup, resources["devices"])
+
+
+def _is_unified(cgroup: Cgroup, controller: str) -> bool:
+    directory = cgroup.directory(controller)
+    return directory is not None and directory == cgroup.unified
+
+
+def _cpu(cgroup: Cgroup, cpu: dict[str, Any]) -> dict[tuple[str, str], str]:
+    values: dict[tuple[str, str], str] = {}
+    shares, quota, period = cpu.get("shares", 0), cpu.get("quota", 0), cpu.get("period", 0) or 100_000
+    if _is_unified(cgroup, "cpu"):
+        if shares:
+            values["cpu", "cpu.weight"] = str(1 + (max(2, min(shares, 262144)) - 2) * 9999 // 262142)
+        if quota:
+            values["cpu", "cpu.max"] = f"{quota if quota > 0 else 'max'} {period}"
+    else:
+        if shares:
+            values["cpu", "cpu.shares"] = str(shares)
+        if quota:
+            values["cpu", "cpu.cfs_period_us"] = str(period)
+            values["cpu", "cpu.cfs_quota_us"] = str(quota)
+    for name in ("cpus", "mems"):
+        if cpu.get(name):
+            values["cpuset", f"cpuset.{name}"] = cpu[name]
+    return values
+
+
+def _memory(cgroup: Cgroup, memory: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """A memory limit is one for swap too: what may not be used as memory shall not be used as swap."""
+    limit = memory.get("limit", 0)
+    if not limit:
+        return {}
+    if _is_unified(cgroup, "memory"):
+        return {
+            ("memory", "memory.max"): str(limit) if limit > 0 else "max",
+            ("memory", "memory.swap.max"): str(max(0, memory.get("swap", limit) - limit)),
+            ("memory", "memory.oom.group"): "1",
+        }
+    return {
+        ("memory", "memory.limit_in_bytes"): str(limit),
+        ("memory", "memory.memsw.limit_in_bytes"): str(memory.get("swap") or limit),
+    }
+
+
+_OPTIONAL = {"memory.swap.max", "memory.memsw.limit_in_bytes", "memory.oom.group"}
+
+
+def _set(cgroup: Cgroup, controller: str, name: str, value: str) -> None:
+    directory = cgroup.directory(controller)
+    file = os.path.join(directory or "", name)
+    if name in _OPTIONAL and not os.path.exists(file):
+        return
+    if directory is None:
+        raise OSError(f"cgroup: controller `{controller}` is not available")
+    try:
+        write(file, value)
+    except OSError:
+        if not _raises_memory_first(cgroup, name, value):
+            raise
+
+
+def _raises_memory_first(cgroup: Cgroup, name: str, value: str) -> bool:
+    """On v1 memory may not exceed memory and swap together, so that a raise has to start with the latter."""
+    if name != "memory.limit_in_bytes":
+        return False
+    _set(cgroup, "memory", "memory.memsw.limit_in_bytes", value)
+    directory = cgroup.directory("memory")
+    if directory is None:
+        return False
+    write(os.path.join(directory, name), value)
+    return True

@@ -1,0 +1,88 @@
+"""The namespaces of a pod: made by a short-lived process, and kept by bind mounts rather than by a process."""
+
+import os
+import signal
+import socket
+from typing import Any, NoReturn
+
+from pybernetes.runtime import syscalls as sys
+from pybernetes.runtime.cgroups.group import Cgroup
+from pybernetes.runtime.launcher import message
+from pybernetes.runtime.launcher.start import NAMESPACES
+
+_FILES = {"network": "net", "ipc": "ipc", "uts": "uts", "pid": "pid"}
+
+
+def make_sandbox(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
+    """Make the namespaces `request["namespaces"]` (OCI type -> path of the file to pin it on).
+
+    Answers with a route-netlink socket that lives in the new network namespace, and a descriptor of that namespace.
+    """
+    wanted: dict[str, str] = request["namespaces"]
+    sys.unshare(sum(NAMESPACES[kind] for kind in wanted))
+    if "uts" in wanted and request.get("hostname"):
+        socket.sethostname(request["hostname"])
+    for key, value in request.get("sysctls", {}).items():
+        with open("/proc/sys/" + key.replace(".", "/"), "w") as file:
+            file.write(value)
+    if "pid" in wanted:
+        _start_pause(request["cgroup"], reply)
+    for kind, path in wanted.items():
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o600))
+        source = "pid_for_children" if kind == "pid" else _FILES[kind]
+        sys.mount(f"/proc/self/ns/{source}", path, flags=sys.MS_BIND)
+    descriptors = []
+    if "network" in wanted:
+        netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        descriptors = [netlink.detach(), os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)]
+    message.send(reply, {}, descriptors)
+
+
+def _start_pause(cgroup: str, reply: socket.socket) -> None:
+    """Process 1 of a shared PID namespace, which would end with its first process; it ends with its cgroup."""
+    group = Cgroup(cgroup)
+    group.create()
+    into = group.open_unified()
+    pid = sys.clone(0, into)
+    if pid == 0:
+        reply.close()
+        group.enter()
+        _pause()
+
+
+def _pause() -> NoReturn:
+    """Reap what is orphaned in the pod, for ever."""
+    sys.set_process_name("pause")
+    sys.prctl(sys.PR_SET_DUMPABLE, 0)
+    signals = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    null = os.open("/dev/null", os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    sys.close_others(2)
+    sys.capset(0, 0, 0)
+    while True:
+        signal.sigwait(signals)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+        except ChildProcessError:
+            continue
+
+
+def connect_inside(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
+    """Connect to a port of the loopback in the network namespace open as `fds[0]`; answers with the connection."""
+    sys.setns(fds[0], sys.CLONE_NEWNET)
+    problem = ""
+    for address in ("127.0.0.1", "::1"):
+        try:
+            connection = socket.create_connection((address, request["port"]), timeout=request["timeout"])
+        except OSError as error:
+            problem = (
+                problem or f"dial tcp4 {address}:{request['port']}: connect: {(error.strerror or str(error)).lower()}"
+            )
+            continue
+        connection.setblocking(False)
+        message.send(reply, {}, [connection.fileno()])
+        return
+    message.send(reply, {"error": problem})

@@ -1,0 +1,66 @@
+"""Write streams as CRI log lines: `<RFC 3339 with nanoseconds> <stream> <F|P> <content>`."""
+
+import os
+import time
+from collections.abc import Callable
+
+MAX_LINE = 16 * 1024
+
+
+class LogWriter:
+    """One log file, appended to. A disk that is full costs lines, never the container."""
+
+    def __init__(self, path: str, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._path = path
+        self._now_ns = now_ns
+        self._pending: dict[str, bytes] = {}
+        self._second, self._second_text = -1, ""
+        self._fd = self._open() if path else -1
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+
+    def reopen(self) -> None:
+        """Go on in a new file at the same path, after the old one was renamed. Raises OSError, and goes on in the old."""
+        if self._path:
+            old, self._fd = self._fd, self._open()
+            os.close(old)
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Take output of `stream`; whole lines and full buffers reach the file, the rest waits."""
+        *lines, rest = (self._pending.get(stream, b"") + data).split(b"\n")
+        stamp = self._stamp(stream)
+        out: list[bytes] = []
+        for line in lines:
+            while len(line) > MAX_LINE:
+                out.append(stamp + b" P " + line[:MAX_LINE])
+                line = line[MAX_LINE:]
+            out.append(stamp + b" F " + line)
+        while len(rest) >= MAX_LINE:
+            out.append(stamp + b" P " + rest[:MAX_LINE])
+            rest = rest[MAX_LINE:]
+        self._pending[stream] = rest
+        self._append(out)
+
+    def finish(self) -> None:
+        """Write what never got its newline."""
+        for stream, rest in self._pending.items():
+            if rest:
+                self._append([self._stamp(stream) + b" F " + rest])
+        self._pending.clear()
+
+    def _append(self, lines: list[bytes]) -> None:
+        if not lines or self._fd < 0:
+            return
+        data = memoryview(b"\n".join(lines) + b"\n")
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError:
+            return
+
+    def _stamp(self, stream: str) -> bytes:
+        seconds, nanoseconds = divmod(self._now_ns(), 1_000_000_000)
+        if seconds != self._second:
+            self._second, self._second_text = seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+        return f"{self._second_text}.{nanoseconds:09d}Z {stream}".encode()

@@ -1,0 +1,47 @@
+"""The runner of one exec: starts the process, waits for it, tells its exit code."""
+
+import json
+import os
+import socket
+from typing import Any
+
+from pybernetes.runtime import syscalls as sys
+from pybernetes.runtime.cgroups.group import Cgroup
+from pybernetes.runtime.launcher import message
+from pybernetes.runtime.launcher.errors import LaunchError
+from pybernetes.runtime.launcher.join import start_in_container
+from pybernetes.runtime.launcher.start import Started, read_seccomp
+
+
+def run_exec(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
+    """Run `request["process"]` (OCI) in the container of `request["directory"]`, with `fds` as its streams.
+
+    Answers with its process id (and the terminal's end if it has one), then, when it has ended, its exit code.
+    A closed reply channel ends nothing: the process runs on until it ends by itself or by its container.
+    """
+    try:
+        started = _start(request, (fds[0], fds[1], fds[2]))
+    except LaunchError as error:
+        message.send(reply, {"error": str(error)})
+        return
+    terminal = [] if started.terminal is None else [started.terminal]
+    message.send(reply, {"pid": started.pid}, terminal)
+    message.close_all([*fds, *terminal])
+    _, status = os.waitpid(started.pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    message.send(reply, {"exit_code": 128 - code if code < 0 else code})
+
+
+def _start(request: dict[str, Any], stdio: tuple[int, int, int]) -> Started:
+    if request["runtime"]:
+        from pybernetes.runtime.monitor.external import start_exec
+
+        return start_exec(request, stdio)
+    with open(os.path.join(request["directory"], "config.json")) as file:
+        config = json.load(file)
+    try:
+        pidfd = sys.pidfd_open(request["pid"])
+    except OSError as error:
+        raise LaunchError("cannot exec in a stopped container") from error
+    cgroup = Cgroup(config["linux"]["cgroupsPath"])
+    return start_in_container(pidfd, cgroup, request["process"], read_seccomp(request["directory"]), stdio)

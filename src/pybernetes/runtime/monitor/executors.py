@@ -1,0 +1,60 @@
+"""Who executes the bundle: the builtin launcher, or an OCI runtime's program."""
+
+import json
+import os
+from typing import Any, Protocol
+
+from pybernetes.runtime.cgroups.group import Cgroup
+from pybernetes.runtime.launcher.start import Started, start_container
+
+
+class Executor(Protocol):
+    """Starts one bundle, and leaves nothing of it."""
+
+    config: dict[str, Any]
+    owns_pids: bool
+    """Whether the container's processes all end with its first one, since that is the first of their namespace."""
+
+    def start(self, stdio: tuple[int, int, int]) -> Started:
+        """Raises LaunchError."""
+        ...
+
+    def clean_up(self) -> None:
+        """Remove the cgroup and the runtime's own state. Safe to repeat."""
+        ...
+
+
+def read_config(bundle: str) -> dict[str, Any]:
+    with open(os.path.join(bundle, "config.json")) as file:
+        config: dict[str, Any] = json.load(file)
+        return config
+
+
+def owns_pids(config: dict[str, Any]) -> bool:
+    return any(each["type"] == "pid" and not each.get("path") for each in config["linux"]["namespaces"])
+
+
+class Builtin:
+    """The launcher in this very process."""
+
+    def __init__(self, bundle: str) -> None:
+        self._bundle = bundle
+        self.config = read_config(bundle)
+        self.owns_pids = owns_pids(self.config)
+
+    def start(self, stdio: tuple[int, int, int]) -> Started:
+        return start_container(self._bundle, self.config, stdio)
+
+    def clean_up(self) -> None:
+        cgroup = Cgroup(self.config["linux"]["cgroupsPath"])
+        cgroup.kill()
+        cgroup.remove()
+
+
+def choose_executor(request: dict[str, Any]) -> Executor:
+    """The executor that `request["runtime"]` names: empty for builtin, else a program's path."""
+    if request["runtime"]:
+        from pybernetes.runtime.monitor.external import External
+
+        return External(request)
+    return Builtin(request["directory"])

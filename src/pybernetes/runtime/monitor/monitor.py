@@ -1,0 +1,250 @@
+"""A monitor's life: start the container, carry its streams, record its end."""
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import socket
+import struct
+import termios
+import time
+from typing import Any
+
+from pybernetes.runtime import syscalls as sys
+from pybernetes.runtime.cgroups.group import Cgroup
+from pybernetes.runtime.launcher import message
+from pybernetes.runtime.launcher.errors import LaunchError
+from pybernetes.runtime.logs.writer import LogWriter
+from pybernetes.runtime.monitor import protocol
+from pybernetes.runtime.monitor.clients import Client, listen
+from pybernetes.runtime.monitor.executors import Executor, choose_executor
+from pybernetes.runtime.monitor.records import write_record
+from pybernetes.runtime.monitor.stdio import Stdio, hold_terminal, open_stdio
+
+_START_ERROR = 128
+_CHUNK = 65536
+
+
+def run_monitor(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
+    """Start the container of `request["directory"]` and stay until it has ended.
+
+    Answers with its process id, or with the error for which it did not start; either is on disk before.
+    """
+    sys.set_process_name("p8s-monitor")
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for fd in range(3):
+        os.dup2(null, fd, inheritable=False)
+    os.close(null)
+    monitor = Monitor(request)
+    try:
+        pid = monitor.start()
+    except (LaunchError, OSError) as error:
+        monitor.record_failure(str(error))
+        message.send(reply, {"error": str(error)})
+        return
+    # If the runtime has died meanwhile, the record on disk tells its successor.
+    with contextlib.suppress(OSError):
+        message.send(reply, {"pid": pid})
+    reply.close()
+    monitor.run()
+
+
+class Monitor:
+    """The one container of this process."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._directory: str = request["directory"]
+        self._stdin_once: bool = request["stdin_once"]
+        self._wants_stdin: bool = request["stdin"]
+        self._log = LogWriter(request["log_path"])
+        self._executor: Executor = choose_executor(request)
+        self._cgroup = Cgroup(self._executor.config["linux"]["cgroupsPath"])
+        self._output: dict[int, str] = {}
+        self._stdin: int | None = None
+        self._stdin_queue = b""
+        self._stdin_closing = False
+        self._terminal: int | None = None
+        self._clients: dict[int, Client] = {}
+        self._pid = 0
+        self._status: int | None = None
+
+    def start(self) -> int:
+        """Start the container and listen; its record is on disk when this returns."""
+        self._server = listen(self._directory)
+        self._wake, wake_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        process = self._executor.config["process"]
+        stdio = None if process.get("terminal") else open_stdio(self._directory, process, self._wants_stdin)
+        started = self._executor.start(stdio.container if stdio else (0, 1, 2))
+        self._pid = started.pid
+        self._take_streams(stdio, started.terminal)
+        write_record(self._directory, protocol.STARTED, {"pid": self._pid, "started_at": time.time_ns()})
+        return self._pid
+
+    def _take_streams(self, stdio: Stdio | None, terminal: int | None) -> None:
+        if stdio is not None:
+            self._output = {fd: stream for stream, fd in stdio.output.items()}
+            self._stdin = stdio.stdin
+            message.close_all(stdio.container)
+        elif terminal is not None:
+            self._terminal = terminal
+            hold_terminal(terminal)
+            self._output = {terminal: "stdout"}
+            self._stdin = os.dup(terminal) if self._wants_stdin else None
+
+    def record_failure(self, why: str) -> None:
+        """The container's end before it began: code 128, reason StartError."""
+        self._executor.clean_up()
+        now = time.time_ns()
+        record = {"exit_code": _START_ERROR, "reason": "StartError", "message": why, "finished_at": now}
+        write_record(self._directory, protocol.EXITED, record)
+
+    def run(self) -> None:
+        """Carry streams and requests until the container has ended; then drain, record, clean up."""
+        while self._status is None:
+            self._turn()
+        if not self._executor.owns_pids:
+            self._cgroup.kill()
+        finished = time.time_ns()
+        for fd in self._output:
+            while self._read_output(fd):
+                continue
+        self._log.finish()
+        self._record_exit(finished)
+        for client in self._clients.values():
+            client.finish(2.0)
+        self._server.close()
+        self._executor.clean_up()
+
+    def _record_exit(self, finished_at: int) -> None:
+        code = os.waitstatus_to_exitcode(self._status or 0)
+        code = 128 - code if code < 0 else code
+        reason = "Completed" if code == 0 else "OOMKilled" if self._cgroup.oom_kills() else "Error"
+        record = {"exit_code": code, "reason": reason, "message": "", "finished_at": finished_at}
+        write_record(self._directory, protocol.EXITED, record)
+
+    def _turn(self) -> None:
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        poll.register(self._server, select.POLLIN)
+        for fd in self._output:
+            poll.register(fd, select.POLLIN)
+        if self._stdin is not None and self._stdin_queue:
+            poll.register(self._stdin, select.POLLOUT)
+        for fd, client in self._clients.items():
+            mask = select.POLLOUT if client.waiting else 0
+            poll.register(fd, mask | (select.POLLIN if len(self._stdin_queue) < _CHUNK else 0))
+        for fd, _ in poll.poll():
+            self._handle(fd)
+        for fd in [fd for fd, client in self._clients.items() if client.closed]:
+            self._drop(fd)
+
+    def _handle(self, fd: int) -> None:
+        if fd == self._wake:
+            self._reap()
+        elif fd == self._server.fileno():
+            connection, _ = self._server.accept()
+            self._clients[connection.fileno()] = Client(connection)
+        elif fd in self._output:
+            self._read_output(fd)
+        elif fd == self._stdin:
+            self._write_stdin()
+        else:
+            self._serve(self._clients[fd])
+
+    def _reap(self) -> None:
+        os.read(self._wake, 4096)
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] == self._pid:
+                    self._status = ended[1]
+        except ChildProcessError:
+            return
+
+    def _read_output(self, fd: int) -> bool:
+        """Move one chunk to log and clients; False when there is none now."""
+        try:
+            data = os.read(fd, _CHUNK - 1)
+        except OSError:
+            return False
+        stream = self._output[fd]
+        self._log.write(stream, data)
+        letter = protocol.STDOUT if stream == "stdout" else protocol.STDERR
+        for client in self._clients.values():
+            if client.attached:
+                client.send(letter + data)
+        return bool(data)
+
+    def _drop(self, fd: int) -> None:
+        client = self._clients.pop(fd)
+        client.connection.close()
+        if client.attached and self._stdin_once:
+            self._end_stdin()
+
+    def _serve(self, client: Client) -> None:
+        client.flush()
+        try:
+            data = client.connection.recv(protocol.MAX_MESSAGE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            client.closed = True
+            return
+        letter, payload = data[:1], data[1:]
+        if letter == protocol.ATTACH:
+            client.attached = True
+        elif letter == protocol.STDIN:
+            self._stdin_queue += payload
+            self._write_stdin()
+        elif letter == protocol.STDIN_END:
+            if self._stdin_once:
+                self._end_stdin()
+        elif letter == protocol.RESIZE:
+            self._resize(payload)
+        else:
+            client.send(protocol.ANSWER + self._obey(letter, payload).encode())
+
+    def _obey(self, letter: bytes, payload: bytes) -> str:
+        try:
+            if letter == protocol.SIGNAL:
+                os.kill(self._pid, payload[0])
+            elif letter == protocol.REOPEN:
+                self._log.reopen()
+        except OSError as error:
+            return str(error)
+        return ""
+
+    def _resize(self, payload: bytes) -> None:
+        if self._terminal is not None:
+            rows, columns = protocol.SIZE.unpack(payload)
+            fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def _write_stdin(self) -> None:
+        if self._stdin is None:
+            self._stdin_queue = b""
+            return
+        try:
+            self._stdin_queue = self._stdin_queue[os.write(self._stdin, self._stdin_queue) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._stdin_queue = b""
+        if self._stdin_closing and not self._stdin_queue:
+            self._close_stdin()
+
+    def _end_stdin(self) -> None:
+        """Close the container's input once all that came for it is written."""
+        self._stdin_closing = True
+        if not self._stdin_queue:
+            self._close_stdin()
+
+    def _close_stdin(self) -> None:
+        if self._stdin is not None:
+            os.close(self._stdin)
+            self._stdin = None

@@ -1,0 +1,75 @@
+"""The mounts of a container: kernel file systems, the sandbox's files, and what the kubelet asks for."""
+
+from pathlib import Path
+from typing import Any
+
+from pybernetes.cri import types as t
+from pybernetes.cri.errors import InvalidError
+
+_PROPAGATION = {
+    t.MountPropagation.PROPAGATION_PRIVATE: "rprivate",
+    t.MountPropagation.PROPAGATION_HOST_TO_CONTAINER: "rslave",
+    t.MountPropagation.PROPAGATION_BIDIRECTIONAL: "rshared",
+}
+_SAFE = ["nosuid", "noexec", "nodev"]
+
+
+def build_mounts(
+    asked: list[t.Mount], sandbox_files: dict[str, Path], privileged: bool, readonly_root: bool
+) -> list[dict[str, Any]]:
+    """In the order in which they are mounted, a directory before what lies in it. What is asked for replaces a default.
+
+    `sandbox_files` maps a path in the container to the file or directory of its sandbox that is bound there.
+    """
+    mounts = {mount["destination"]: mount for mount in _kernel_mounts(privileged)}
+    for destination, source in sandbox_files.items():
+        access = "ro" if readonly_root and destination.startswith("/etc/") else "rw"
+        mounts[destination] = _bind(destination, str(source), [access, "rprivate"])
+    for mount in asked:
+        destination = _normal(mount.container_path)
+        mounts[destination] = _asked(mount, destination)
+    return sorted(mounts.values(), key=lambda mount: len([part for part in mount["destination"].split("/") if part]))
+
+
+def _kernel_mounts(privileged: bool) -> list[dict[str, Any]]:
+    access = "rw" if privileged else "ro"
+    return [
+        _new("/proc", "proc", _SAFE),
+        _new("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        _new("/dev/pts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+        _new("/dev/mqueue", "mqueue", _SAFE),
+        _new("/sys", "sysfs", [*_SAFE, access]),
+        _new("/sys/fs/cgroup", "cgroup", [*_SAFE, "relatime", access]),
+    ]
+
+
+def _new(destination: str, kind: str, options: list[str]) -> dict[str, Any]:
+    return {"destination": destination, "type": kind, "source": kind, "options": options}
+
+
+def _bind(destination: str, source: str, options: list[str]) -> dict[str, Any]:
+    return {"destination": destination, "type": "bind", "source": source, "options": ["rbind", *options]}
+
+
+def _asked(mount: t.Mount, destination: str) -> dict[str, Any]:
+    if mount.image is not None and mount.image.image:
+        raise InvalidError("image volumes are not supported by this runtime")
+    if mount.uid_mappings or mount.gid_mappings:
+        raise InvalidError("ID-mapped mounts are not supported by this runtime")
+    if mount.recursive_read_only and not mount.readonly:
+        raise InvalidError("recursive_read_only requires readonly")
+    access = "rro" if mount.recursive_read_only else "ro" if mount.readonly else "rw"
+    return _bind(destination, mount.host_path, [access, _PROPAGATION[mount.propagation]])
+
+
+def _normal(path: str) -> str:
+    """Absolute, without `.`, `..` and doubled slashes; the root itself cannot be a mount point."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    if not parts:
+        raise InvalidError(f"invalid mount path {path!r}")
+    return "/" + "/".join(parts)

@@ -1,0 +1,94 @@
+"""The config.json of a container."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pybernetes.cri import types as t
+from pybernetes.runtime.oci.devices import build_devices
+from pybernetes.runtime.oci.mounts import build_mounts
+from pybernetes.runtime.oci.process import ImageDefaults, build_process, security_of
+from pybernetes.runtime.oci.resources import build_resources
+from pybernetes.runtime.oci.users import User
+
+MASKED = ["/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"]
+READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxPaths:
+    """What a sandbox lends its containers.
+
+    `namespaces`: OCI namespace type to the file it is pinned on, for those that are shared. `files`: paths in a
+    container to what is bound there.
+    """
+
+    hostname: str
+    namespaces: dict[str, str]
+    files: dict[str, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that a spec is made of. `pid_namespace` is the path of one to join, or empty."""
+
+    config: t.ContainerConfig
+    image: ImageDefaults
+    user: User
+    rootfs: Path
+    cgroup: str
+    sandbox: SandboxPaths
+    pid_namespace: str = ""
+    seccomp: dict[str, Any] | None = None
+
+
+def build_spec(parts: Parts) -> dict[str, Any]:
+    """An OCI runtime spec 1.0 configuration, for the builtin launcher, runc and crun alike. Raises InvalidError."""
+    config = parts.config
+    context = security_of(config)
+    nodes, rules = build_devices(config.devices, context.privileged)
+    given = config.linux.resources if config.linux else None
+    linux: dict[str, Any] = {
+        "cgroupsPath": parts.cgroup,
+        "namespaces": _namespaces(context, parts),
+        "devices": nodes,
+        "resources": build_resources(given) | {"devices": rules},
+        "rootfsPropagation": _root_propagation(config.mounts),
+        **_hidden(config, context),
+    }
+    if parts.seccomp is not None:
+        linux["seccomp"] = parts.seccomp
+    return {
+        "ociVersion": "1.0.2",
+        "root": {"path": str(parts.rootfs), "readonly": context.readonly_rootfs},
+        "process": build_process(config, parts.image, parts.user, parts.sandbox.hostname),
+        "mounts": build_mounts(config.mounts, parts.sandbox.files, context.privileged, context.readonly_rootfs),
+        "linux": linux,
+    }
+
+
+def _namespaces(context: t.LinuxContainerSecurityContext, parts: Parts) -> list[dict[str, str]]:
+    """Own mounts and cgroup view, the sandbox's network, IPC and host name; processes as the pod says."""
+    modes = context.namespace_options or t.NamespaceOption(pid=t.NamespaceMode.CONTAINER)
+    namespaces = [{"type": "mount"}, {"type": "cgroup"}]
+    namespaces += [{"type": kind, "path": path} for kind, path in parts.sandbox.namespaces.items() if kind != "pid"]
+    if parts.pid_namespace:
+        namespaces.append({"type": "pid", "path": parts.pid_namespace})
+    elif modes.pid != t.NamespaceMode.NODE:
+        namespaces.append({"type": "pid"})
+    return namespaces
+
+
+def _root_propagation(mounts: list[t.Mount]) -> str:
+    asked = {mount.propagation for mount in mounts}
+    if t.MountPropagation.PROPAGATION_BIDIRECTIONAL in asked:
+        return "rshared"
+    return "rslave" if t.MountPropagation.PROPAGATION_HOST_TO_CONTAINER in asked else "rprivate"
+
+
+def _hidden(config: t.ContainerConfig, context: t.LinuxContainerSecurityContext) -> dict[str, list[str]]:
+    if context.privileged:
+        return {}
+    if config.linux is None or config.linux.security_context is None:
+        return {"maskedPaths": MASKED, "readonlyPaths": READONLY}
+    return {"maskedPaths": context.masked_paths, "readonlyPaths": context.readonly_paths}

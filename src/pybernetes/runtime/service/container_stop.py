@@ -1,0 +1,46 @@
+"""StopContainer."""
+
+import asyncio
+import signal
+
+from pybernetes.cri.errors import CRIError, NotFoundError
+from pybernetes.runtime.cgroups.group import Cgroup
+from pybernetes.runtime.service.core import Core
+from pybernetes.runtime.state import Container
+
+_KILL_PATIENCE = 10.0
+
+
+async def stop_container(core: Core, container_id: str, timeout: int) -> None:
+    """Its stop signal; after `timeout` seconds SIGKILL, to all of it. One that does not run, or is gone, is success."""
+    try:
+        container = core.table.container(container_id)
+    except NotFoundError:
+        return
+    if container.control is None:
+        return
+    if timeout > 0:
+        await container.control.signal(container.record.stop_signal)
+        if await _ended(container, timeout):
+            return
+    await kill(core, container)
+
+
+async def kill(core: Core, container: Container) -> None:
+    """SIGKILL, and wait for the end. Raises CRIError if processes hang in the kernel."""
+    if container.control is not None:
+        await container.control.signal(signal.SIGKILL)
+    if await _ended(container, _KILL_PATIENCE):
+        return
+    await core.files.run(Cgroup(container.record.cgroup).kill)
+    if not await _ended(container, _KILL_PATIENCE):
+        raise CRIError(f"container {container.id!r} did not end after SIGKILL")
+
+
+async def _ended(container: Container, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await container.exited.wait()
+    except TimeoutError:
+        return False
+    return True

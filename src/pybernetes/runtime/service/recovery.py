@@ -1,0 +1,87 @@
+"""Find again what an earlier runtime left: its containers run on, or their monitors have recorded how they ended."""
+
+import logging
+import shutil
+from ipaddress import IPv4Address
+
+import msgspec
+
+from pybernetes.runtime.monitor.client import Control, connect
+from pybernetes.runtime.monitor.protocol import EXITED, STARTED
+from pybernetes.runtime.monitor.records import read_record
+from pybernetes.runtime.network.pods import PodNetwork
+from pybernetes.runtime.service.core import Core
+from pybernetes.runtime.service.sandbox_files import NAMESPACES, SHM
+from pybernetes.runtime.service.sandbox_release import release, unmount
+from pybernetes.runtime.state import Container, Sandbox
+
+log = logging.getLogger(__name__)
+
+
+async def recover(core: Core) -> None:
+    """Fill the table from disk, follow what runs, and sweep up what was never finished."""
+    for sandbox_record in await core.files.run(lambda: list(core.records.sandboxes())):
+        sandbox = Sandbox(sandbox_record)
+        core.table.sandboxes[sandbox.id] = sandbox
+        if sandbox_record.ready and sandbox_record.boot_id != core.boot_id:
+            sandbox.record = msgspec.structs.replace(sandbox_record, ready=False)
+            await release(core, sandbox.record)
+            core.records.save(sandbox.record)
+    for record in await core.files.run(lambda: list(core.records.containers())):
+        container = Container(record)
+        core.table.containers[container.id] = container
+        await _recover_container(core, container)
+    await core.files.run(_sweep, core)
+    for name in core.images.snapshots.containers():
+        if name not in core.table.containers:
+            await core.images.snapshots.remove(name)
+    if core.network is not None:
+        await core.links.run(core.network.sweep, set(core.table.sandboxes))
+        await core.links.run(_map_ports, core, core.network)
+    log.info("recovered sandboxes=%d containers=%d", len(core.table.sandboxes), len(core.table.containers))
+
+
+async def _recover_container(core: Core, container: Container) -> None:
+    # Created, never started; ended; running; being started when the runtime died; or lost with its monitor.
+    directory = str(core.directory(container))
+    if not container.record.started:
+        return
+    if read_record(directory, EXITED) is not None:
+        await core.settle(container)
+        return
+    try:
+        control = Control(await connect(core.directory(container)))
+    except OSError:
+        if read_record(directory, STARTED) is None and read_record(directory, EXITED) is None:
+            container.record = msgspec.structs.replace(container.record, started=False)
+            core.records.save(container.record)
+        else:
+            await core.settle(container)
+        return
+    core.watch(container, control)
+    await control.ping()
+    if (started := read_record(directory, STARTED)) is not None:
+        container.pid, container.started_at = started["pid"], started["started_at"]
+
+
+def _sweep(core: Core) -> None:
+    """Directories without a record belong to calls that never ended."""
+    for directory in (core.records.root / "sandboxes").iterdir():
+        if directory.name not in core.table.sandboxes:
+            unmount(directory / SHM)
+            if (directory / NAMESPACES).is_dir():
+                for path in (directory / NAMESPACES).iterdir():
+                    unmount(path)
+            shutil.rmtree(directory, ignore_errors=True)
+    for directory in (core.records.root / "containers").iterdir():
+        if directory.name not in core.table.containers:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _map_ports(core: Core, network: PodNetwork) -> None:
+    """Host ports are rules of the kernel, which survive us, and a table in memory, which does not."""
+    for sandbox in core.table.sandboxes.values():
+        record = sandbox.record
+        if record.ready and record.address:
+            network.remember_ports(sandbox.id, IPv4Address(record.address), record.config.port_mappings)
+    network.write_ports()

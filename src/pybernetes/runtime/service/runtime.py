@@ -1,0 +1,141 @@
+"""The RuntimeService of this project, in the process that uses it or behind cri/socket.py."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pybernetes.aio.tasks import open_scope
+from pybernetes.aio.threads import Worker
+from pybernetes.cri import types as t
+from pybernetes.runtime.launcher.client import Zygote
+from pybernetes.runtime.options import Options
+from pybernetes.runtime.service import (
+    container_create,
+    container_exec,
+    container_list,
+    container_log,
+    container_remove,
+    container_start,
+    container_stats,
+    container_stop,
+    container_update,
+    node,
+    recovery,
+    sandbox_list,
+    sandbox_remove,
+    sandbox_run,
+    sandbox_stats,
+    sandbox_stop,
+)
+from pybernetes.runtime.service.core import Core
+from pybernetes.runtime.service.sources import ImageSource
+from pybernetes.runtime.state import Records
+
+_FILE_THREADS = 4
+_MONITORS = "monitors"
+
+
+class Runtime:
+    """Sandboxes and containers below `options.root`. Made by `open_runtime`; methods are those of RuntimeService."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def version(self) -> t.VersionResponse:
+        return node.version()
+
+    async def status(self, verbose: bool = False) -> t.StatusResponse:
+        return node.status(self._core)
+
+    async def update_runtime_config(self, config: t.RuntimeConfig) -> None:
+        await node.update_runtime_config(self._core, config)
+
+    async def run_pod_sandbox(self, config: t.PodSandboxConfig, runtime_handler: str = "") -> str:
+        return await sandbox_run.run_pod_sandbox(self._core, config, runtime_handler)
+
+    async def stop_pod_sandbox(self, pod_sandbox_id: str) -> None:
+        await sandbox_stop.stop_pod_sandbox(self._core, pod_sandbox_id)
+
+    async def remove_pod_sandbox(self, pod_sandbox_id: str) -> None:
+        await sandbox_remove.remove_pod_sandbox(self._core, pod_sandbox_id)
+
+    async def pod_sandbox_status(self, pod_sandbox_id: str) -> t.PodSandboxStatus:
+        return sandbox_list.pod_sandbox_status(self._core, pod_sandbox_id)
+
+    async def list_pod_sandbox(self, filter: t.PodSandboxFilter | None = None) -> list[t.PodSandbox]:
+        return sandbox_list.list_pod_sandbox(self._core, filter)
+
+    async def create_container(
+        self, pod_sandbox_id: str, config: t.ContainerConfig, sandbox_config: t.PodSandboxConfig
+    ) -> str:
+        return await container_create.create_container(self._core, pod_sandbox_id, config)
+
+    async def start_container(self, container_id: str) -> None:
+        await container_start.start_container(self._core, container_id)
+
+    async def stop_container(self, container_id: str, timeout: int) -> None:
+        await container_stop.stop_container(self._core, container_id, timeout)
+
+    async def remove_container(self, container_id: str) -> None:
+        await container_remove.remove_container(self._core, container_id)
+
+    async def list_containers(self, filter: t.ContainerFilter | None = None) -> list[t.Container]:
+        return container_list.list_containers(self._core, filter)
+
+    async def container_status(self, container_id: str) -> t.ContainerStatus:
+        return container_list.container_status(self._core, container_id)
+
+    async def update_container_resources(self, container_id: str, resources: t.LinuxContainerResources) -> None:
+        await container_update.update_container_resources(self._core, container_id, resources)
+
+    async def reopen_container_log(self, container_id: str) -> None:
+        await container_log.reopen_container_log(self._core, container_id)
+
+    async def exec_sync(self, container_id: str, cmd: list[str], timeout: int) -> t.ExecSyncResponse:
+        return await container_exec.exec_sync(self._core, container_id, cmd, timeout)
+
+    async def container_stats(self, container_id: str) -> t.ContainerStats:
+        return await container_stats.container_stats(self._core, container_id)
+
+    async def list_container_stats(self, filter: t.ContainerStatsFilter | None = None) -> list[t.ContainerStats]:
+        return await container_stats.list_container_stats(self._core, filter)
+
+    async def pod_sandbox_stats(self, pod_sandbox_id: str) -> t.PodSandboxStats:
+        return await sandbox_stats.pod_sandbox_stats(self._core, pod_sandbox_id)
+
+    async def list_pod_sandbox_stats(self, filter: t.PodSandboxStatsFilter | None = None) -> list[t.PodSandboxStats]:
+        return await sandbox_stats.list_pod_sandbox_stats(self._core, filter)
+
+    def get_container_events(self) -> AsyncIterator[t.ContainerEventResponse]:
+        return self._core.events.read()
+
+
+@asynccontextmanager
+async def open_runtime(options: Options, images: ImageSource) -> AsyncIterator[Runtime]:
+    """A runtime that has found again whatever an earlier one left below `options.root`.
+
+    Containers go on running when the block ends, and when this process dies.
+    """
+    files, links = Worker("files", _FILE_THREADS), Worker("links")
+    zygote = Zygote(f"{options.cgroup.rstrip('/')}/{_MONITORS}")
+    async with open_scope("runtime") as scope:
+        core = Core(
+            options=options,
+            images=images,
+            records=Records(options.root),
+            zygote=zygote,
+            scope=scope,
+            files=files,
+            links=links,
+            boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        )
+        try:
+            await files.run(zygote.start)
+            if options.bridge is not None:
+                await links.run(node.set_network, core, options.bridge)
+            await recovery.recover(core)
+            yield Runtime(core)
+        finally:
+            await files.run(zygote.close)
+            await links.close()
+            await files.close()

@@ -1,0 +1,66 @@
+"""What lies in a sandbox's directory: pinned namespaces, shared memory, and the files its containers see."""
+
+import socket
+from pathlib import Path
+
+from pybernetes.cri import types as t
+from pybernetes.runtime.oci.spec import SandboxPaths
+from pybernetes.runtime.state import SandboxRecord
+
+SHM, NAMESPACES = "shm", "ns"
+_POD = t.NamespaceMode.POD
+
+
+def namespace_paths(directory: Path, options: t.NamespaceOption) -> dict[str, str]:
+    """The shared namespaces (OCI type) and the files they are pinned on. The host name goes with the network."""
+    kinds = {
+        "network": options.network == _POD,
+        "uts": options.network == _POD,
+        "ipc": options.ipc == _POD,
+        "pid": options.pid == _POD,
+    }
+    return {kind: str(directory / NAMESPACES / kind) for kind, shared in kinds.items() if shared}
+
+
+def pause_cgroup(parent: str, sandbox_id: str) -> str:
+    """Where process 1 of a shared PID namespace lives."""
+    return f"{parent.rstrip('/')}/{sandbox_id}"
+
+
+def write_files(directory: Path, record: SandboxRecord) -> None:
+    """resolv.conf as the pod's DNS configuration has it, else as the node's; and the host name."""
+    (directory / NAMESPACES).mkdir()
+    (directory / SHM).mkdir()
+    (directory / "hostname").write_text(hostname_of(record) + "\n")
+    dns = record.config.dns_config
+    given = resolv_conf(dns) if dns is not None else ""
+    (directory / "resolv.conf").write_text(given or Path("/etc/resolv.conf").read_text())
+    for name in ("hostname", "resolv.conf"):
+        (directory / name).chmod(0o644)
+
+
+def resolv_conf(dns: t.DNSConfig) -> str:
+    """The resolver's file; empty if nothing is configured."""
+    lines = []
+    if dns.searches:
+        lines.append("search " + " ".join(dns.searches))
+    lines += [f"nameserver {server}" for server in dns.servers]
+    if dns.options:
+        lines.append("options " + " ".join(dns.options))
+    return "".join(line + "\n" for line in lines)
+
+
+def hostname_of(record: SandboxRecord) -> str:
+    return record.config.hostname or socket.gethostname()
+
+
+def sandbox_paths(directory: Path, record: SandboxRecord) -> SandboxPaths:
+    """What the sandbox lends to its containers."""
+    options = record.options
+    shm = directory / SHM if options.ipc == _POD else Path("/dev/shm")
+    files = {
+        "/etc/resolv.conf": directory / "resolv.conf",
+        "/etc/hostname": directory / "hostname",
+        "/dev/shm": shm,
+    }
+    return SandboxPaths(hostname_of(record), namespace_paths(directory, options), files)

@@ -1,0 +1,34 @@
+"""What the service needs of images and snapshots; `images.service.Images` is it."""
+
+from pathlib import Path
+from typing import Protocol
+
+from pybernetes.runtime.oci.process import ImageDefaults
+
+
+class Usage(Protocol):
+    """What a container has written."""
+
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def inodes(self) -> int: ...
+
+
+class SnapshotSource(Protocol):
+    """Roots of containers. `mount` is safe to repeat and raises ImageNotFoundError; `remove` of none is no error."""
+
+    async def mount(self, image_id: str, container_id: str) -> Path: ...
+    async def remove(self, container_id: str) -> None: ...
+    def containers(self) -> list[str]: ...
+    async def usage(self, container_id: str) -> Usage: ...
+
+
+class ImageSource(Protocol):
+    """Images that are present. `resolve` takes a name, digest or id and raises ImageNotFoundError."""
+
+    @property
+    def snapshots(self) -> SnapshotSource: ...
+    def resolve(self, name: str) -> str: ...
+    def config(self, image_id: str) -> ImageDefaults: ...
+    def image_ref(self, image_id: str) -> str: ...

@@ -1,0 +1,159 @@
+"""What the runtime knows: records on disk, from which a restarted runtime begins, and the values in memory over them."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from pybernetes.cri import types as t
+from pybernetes.cri.errors import NotFoundError
+from pybernetes.runtime.monitor.client import Control
+
+LOST_EXIT_CODE = 255
+
+T = TypeVar("T")
+
+
+class SandboxRecord(msgspec.Struct, frozen=True):
+    """A sandbox as it was asked for and made. `created_at` in nanoseconds; `address` is empty on the host's network."""
+
+    id: str
+    config: t.PodSandboxConfig
+    handler: str
+    created_at: int
+    boot_id: str
+    ready: bool = True
+    address: str = ""
+
+    @property
+    def options(self) -> t.NamespaceOption:
+        context = self.config.linux.security_context if self.config.linux else None
+        return (context.namespace_options if context else None) or t.NamespaceOption(pid=t.NamespaceMode.CONTAINER)
+
+
+class ContainerRecord(msgspec.Struct, frozen=True):
+    """A container as it was asked for and prepared. `started` is set before anything is started."""
+
+    id: str
+    sandbox_id: str
+    config: t.ContainerConfig
+    image_id: str
+    image_ref: str
+    handler: str
+    created_at: int
+    cgroup: str
+    user: t.LinuxContainerUser
+    stop_signal: int
+    log_path: str = ""
+    started: bool = False
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """A container's end, as its monitor wrote it."""
+
+    exit_code: int
+    reason: str
+    finished_at: int
+    message: str = ""
+
+
+@dataclass(slots=True)
+class Sandbox:
+    record: SandboxRecord
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+
+@dataclass(slots=True)
+class Container:
+    """A container: created until it has a `pid` or an `exit`, exited once it has an `exit`."""
+
+    record: ContainerRecord
+    pid: int = 0
+    started_at: int = 0
+    exit: Exit | None = None
+    control: Control | None = None
+    exited: asyncio.Event = field(default_factory=asyncio.Event)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def state(self) -> t.ContainerState:
+        if self.exit is not None:
+            return t.ContainerState.CONTAINER_EXITED
+        return t.ContainerState.CONTAINER_RUNNING if self.pid else t.ContainerState.CONTAINER_CREATED
+
+
+class Records:
+    """The records below `root`: `sandboxes/<id>/record` and `containers/<id>/record`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name in ("sandboxes", "containers"):
+            (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def sandbox_directory(self, id: str) -> Path:
+        return self.root / "sandboxes" / id
+
+    def container_directory(self, id: str) -> Path:
+        return self.root / "containers" / id
+
+    def save(self, record: SandboxRecord | ContainerRecord) -> None:
+        """Write the record in one step, making its directory."""
+        folder = self.sandbox_directory if isinstance(record, SandboxRecord) else self.container_directory
+        directory = folder(record.id)
+        directory.mkdir(exist_ok=True, mode=0o700)
+        temporary = directory / "record.new"
+        temporary.write_bytes(msgspec.msgpack.encode(record))
+        os.replace(temporary, directory / "record")
+
+    def sandboxes(self) -> Iterator[SandboxRecord]:
+        for path in self._paths("sandboxes"):
+            yield msgspec.msgpack.decode(path.read_bytes(), type=SandboxRecord)
+
+    def containers(self) -> Iterator[ContainerRecord]:
+        for path in self._paths("containers"):
+            yield msgspec.msgpack.decode(path.read_bytes(), type=ContainerRecord)
+
+    def _paths(self, kind: str) -> Iterator[Path]:
+        """Only what was made whole has a record; the rest is removed as leftover."""
+        for directory in (self.root / kind).iterdir():
+            if (directory / "record").exists():
+                yield directory / "record"
+
+
+class Table:
+    """All sandboxes and containers, by id or an unambiguous beginning of one, as CRI's clients use them."""
+
+    def __init__(self) -> None:
+        self.sandboxes: dict[str, Sandbox] = {}
+        self.containers: dict[str, Container] = {}
+
+    def sandbox(self, id: str) -> Sandbox:
+        """Raises NotFoundError."""
+        return _find(self.sandboxes, id, "sandbox")
+
+    def container(self, id: str) -> Container:
+        """Raises NotFoundError."""
+        return _find(self.containers, id, "container")
+
+    def containers_of(self, sandbox_id: str, having: Callable[[Container], bool] = lambda _: True) -> list[Container]:
+        return [each for each in self.containers.values() if each.record.sandbox_id == sandbox_id and having(each)]
+
+
+def _find(table: dict[str, T], id: str, kind: str) -> T:
+    if id in table:
+        return table[id]
+    matches = [key for key in table if id and key.startswith(id)]
+    if len(matches) == 1:
+        return table[matches[0]]
+    raise NotFoundError(f'an error occurred when try to find {kind} "{id}": not found')

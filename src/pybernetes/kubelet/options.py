@@ -62,7 +62,7 @@ class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
         return Path(self.root_dir)
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> Options:
+def parse(arguments: Sequence[str] | None = None) -> Options:
     """Options from the command line; `--config` names a KubeletConfiguration, over which flags win."""
     given = {name: value for name, value in vars(_parser().parse_args(arguments)).items() if value is not None}
     config = given.pop("config", "")

@@ -35,7 +35,10 @@ from pybernetes.kubelet.objects import WatchedObjects
 from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.probes.actions import Actions
+from pybernetes.kubelet.server.access import Access
+from pybernetes.kubelet.server.app import KubeletServer, server_tls
 from pybernetes.kubelet.volumes.context import VolumeDoors
+from pybernetes.telemetry.metrics import Registry
 
 log = logging.getLogger(__name__)
 
@@ -188,8 +191,16 @@ class NodeRun:
             restart_limit=options.max_restart_period_seconds,
         )
 
-    async def run(self) -> None:
-        """Register, then serve pods until cancelled."""
+    async def _serve(self, stack: AsyncExitStack) -> None:
+        options, clock = self._machinery.options, self._machinery.clock
+        access = Access(self._client, clock, options.node_name, options.anonymous_auth)
+        server = KubeletServer(
+            self.kubelet, self._machinery.runtime.containers, access, options, clock, self._threads, Registry()
+        )
+        await server.listen(stack, self._scope, server_tls(options))
+
+    async def run(self, stack: AsyncExitStack) -> None:
+        """Register, then serve pods until cancelled; `stack` closes what serves."""
         self._events.node(NORMAL, "Starting", "Starting kubelet.")
         async with self._informers.running():
             node = await self._reporter.register()
@@ -201,6 +212,7 @@ class NodeRun:
             await self._informers.wait_synced()
             spawn(self.kubelet.follow_runtime(), "runtime events")
             self._pods.subscribe(self.kubelet.pod_changed)
+            await self._serve(stack)
             await self.kubelet.adopt_orphans()
             await asyncio.Event().wait()
 
@@ -224,4 +236,4 @@ async def run(options: Options, runtime: Runtime | None = None, *, clock: Clock 
         machinery = await prepare(options, runtime, clock)
         scope = await stack.enter_async_context(open_scope("kubelet"))
         pods = await stack.enter_async_context(open_scope("pods"))
-        await NodeRun(machinery, client, scope, pods).run()
+        await NodeRun(machinery, client, scope, pods).run(stack)

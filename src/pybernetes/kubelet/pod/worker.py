@@ -68,6 +68,8 @@ class PodWorker:
         self._teller = Teller(doors, pod)
         self._observed = Observed()
         self._wake = asyncio.Event()
+        self._looked = asyncio.Event()
+        """Set at the next look; then another takes its place."""
         self._running: _Running | None = None
         self._removed = False
         self._refresh_due = False
@@ -121,6 +123,14 @@ class PodWorker:
         self._ending_grace = grace if grace is not None else grace_seconds(self._pod)
         self.poke()
 
+    async def wait_exited(self, container_id: str) -> None:
+        """Until the container does not run any more, as far as this worker has seen."""
+        while True:
+            attempt = self._observed.by_id(container_id)
+            if attempt is None or not attempt.is_running or self.stage is Stage.GONE:
+                return
+            await self._looked.wait()
+
     async def run(self) -> None:
         """Work until nothing is left of the pod. Errors of the runtime are tried again with back-off."""
         backoff = Backoff(initial=0.2, limit=10.0, jitter=0.2)
@@ -143,6 +153,8 @@ class PodWorker:
     async def _sync(self) -> None:
         """One look and one step."""
         self._observed = await observe(self._doors.runtime, uid_of(self._pod))
+        self._looked.set()
+        self._looked = asyncio.Event()
         await self._read_messages()
         if self.stage is Stage.LIVING and self._must_end():
             self.stage = Stage.ENDING

@@ -1,0 +1,100 @@
+"""GET /containerLogs/{namespace}/{pod}/{container}."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from aiohttp import web
+
+from pybernetes.aio.clock import Clock
+from pybernetes.aio.threads import Worker
+from pybernetes.api.time import parse_time
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.logs.follow import follow_log, read_log
+from pybernetes.kubelet.logs.reader import Selection
+from pybernetes.kubelet.observed import ObservedContainer
+from pybernetes.kubelet.pod.worker import PodWorker
+from pybernetes.kubelet.podspec import container_of, name_of
+
+
+def selection_of(query: Mapping[str, str], now: datetime) -> Selection:
+    """PodLogOptions out of a query. Raises ValueError."""
+    since = None
+    if "sinceSeconds" in query:
+        since = now - timedelta(seconds=int(query["sinceSeconds"]))
+    elif "sinceTime" in query:
+        since = parse_time(query["sinceTime"])
+    tail, limit = query.get("tailLines"), query.get("limitBytes")
+    return Selection(
+        tail_lines=None if tail is None else max(0, int(tail)),
+        since=since,
+        timestamps=is_true(query, "timestamps"),
+        limit_bytes=None if limit is None else int(limit),
+        stream=query.get("stream", "All"),
+    )
+
+
+def is_true(query: Mapping[str, str], name: str) -> bool:
+    return query.get(name, "").lower() in ("1", "true")
+
+
+def attempt_of(worker: PodWorker, name: str, previous: bool) -> ObservedContainer:
+    """The attempt whose log is meant. Raises HTTPException with upstream's words if there is none."""
+    pod = worker.pod
+    if container_of(pod, name) is None:
+        raise web.HTTPNotFound(text=f'container "{name}" not found in pod "{name_of(pod)}"')
+    history = [c for c in worker.observed.history(name) if c.status.state != 0]
+    if previous:
+        if len(worker.observed.history(name)) < 2:
+            raise web.HTTPBadRequest(text=f'previous terminated container "{name}" in pod "{name_of(pod)}" not found')
+        return worker.observed.history(name)[1]
+    if not history:
+        raise web.HTTPBadRequest(text=_why_waiting(pod, name))
+    return history[0]
+
+
+def _why_waiting(pod: v1.Pod, name: str) -> str:
+    status = pod.status
+    statuses = [*status.init_container_statuses, *status.container_statuses, *status.ephemeral_container_statuses]
+    found = next((s for s in statuses if s.name == name), None)
+    waiting = found.state.waiting if found and found.state else None
+    reason = (waiting.reason if waiting else None) or "ContainerCreating"
+    if reason in ("ErrImagePull", "ImagePullBackOff"):
+        reason = "trying and failing to pull image"
+    return f'container "{name}" in pod "{name_of(pod)}" is waiting to start: {reason}'
+
+
+async def serve(
+    request: web.Request, worker: PodWorker, container: str, clock: Clock, threads: Worker
+) -> web.StreamResponse:
+    """Stream the log; with `follow` until the container ends."""
+    query = request.query
+    try:
+        selection = selection_of(query, clock.now())
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=str(error)) from error
+    attempt = attempt_of(worker, container, is_true(query, "previous"))
+    path = Path(attempt.status.log_path)
+    if not path.parent.is_dir():
+        raise web.HTTPInternalServerError(text=f"failed to open log file: {path}: no such file or directory")
+
+    async def ended() -> None:
+        await worker.wait_exited(attempt.id)
+
+    if is_true(query, "follow"):
+        pieces = follow_log(path, selection, threads, ended)
+    else:
+        pieces = read_log(path, selection, threads)
+    return await _stream(request, pieces)
+
+
+async def _stream(request: web.Request, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+    await response.prepare(request)
+    try:
+        async for piece in pieces:
+            await response.write(piece)
+        await response.write_eof()
+    except ConnectionResetError:
+        return response
+    return response

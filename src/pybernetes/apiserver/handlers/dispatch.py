@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
-from pybernetes.api.errors import method_not_allowed
+from pybernetes.api.errors import method_not_allowed, page_not_found
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import Encoders
 from pybernetes.apiserver.handlers.call import Call
@@ -18,7 +18,6 @@ from pybernetes.apiserver.handlers.patch import patch
 from pybernetes.apiserver.handlers.update import update
 from pybernetes.apiserver.handlers.watch import watch
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.pages import not_found
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.resources.strategy import Action, Target
@@ -55,9 +54,11 @@ class Dispatcher:
             return await self._pages(ctx)
         served = self._registry.served(info.api_group, info.api_version, info.resource)
         if served is None:
+            if self._registry.serves(info.api_group, info.api_version):
+                raise page_not_found()
             return await self._pages(ctx)
         if bool(info.namespace) != served.resource.namespaced and not self._fits(served, ctx):
-            return not_found()
+            raise page_not_found()
         if info.subresource:
             return await self._subresource(ctx, served)
         named = len(info.parts) > 1
@@ -91,7 +92,7 @@ class Dispatcher:
         info, strategy = ctx.info, served.strategy
         known = served.resource.subresources.get(info.subresource)
         if known is None or (len(info.parts) > 3 and info.subresource != "proxy"):
-            return not_found()
+            raise page_not_found()
         if info.verb not in known.verbs:
             raise method_not_allowed()
         action = strategy.actions.get(info.subresource)
@@ -99,7 +100,7 @@ class Dispatcher:
             return await _act(action, ctx, _target(served, ctx))
         part = strategy.parts.get(info.subresource)
         if part is None:
-            return not_found()
+            raise page_not_found()
         namespace = info.namespace if served.resource.namespaced else ""
         call = Call(ctx, served, self.encoders, namespace, info.name, info.subresource, part)
         return await VERBS[info.verb](call)

@@ -55,6 +55,10 @@ class ServedRegistry:
     def served(self, group: str, version: str, plural: str) -> Served | None:
         return self._served.get((group, version, plural))
 
+    def serves(self, group: str, version: str) -> bool:
+        """Whether any resource of the group and version is served."""
+        return any(key[:2] == (group, version) for key in self._served)
+
     def new_store(self, resource: Resource, strategy: Strategy) -> ObjectStore:
         """The store of a custom resource."""
         return ObjectStore(resource, strategy, self._access, custom=True)

@@ -273,6 +273,7 @@ class ObjectStore:
         if not version or version == "0":
             if not self.strategy.unconditional_update:
                 raise self.unversioned(name)
+            metadata["resourceVersion"] = str(current.revision)
         elif version != str(current.revision):
             raise self.conflict(name)
 

@@ -11,7 +11,6 @@ import msgspec
 
 from pybernetes.api.errors import bad_request
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.encoding import JSONEncoder, ListMetadata, bookmark_event
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.table.column import Column
@@ -46,13 +45,12 @@ class TableEncoder:
         )
 
     def _row(self, item: Item) -> bytes:
-        tree: Tree = self._served.from_storage(item.tree)
-        cells: list[Any] = self._cells(tree, datetime.fromtimestamp(self._now(), UTC))
+        cells: list[Any] = self._cells(item.tree, datetime.fromtimestamp(self._now(), UTC))
         return b'{"cells":%b%b}' % (_encode(cells), self._object(item))
 
     def _object(self, item: Item) -> bytes:
         if self._include == "None":
-            return b""
+            return b',"object":null'
         if self._include == "Object":
             return b',"object":' + self._json.obj(item)
         metadata = item.form("metadata", lambda one: _encode(one.tree["metadata"]))

@@ -15,6 +15,12 @@ from pybernetes.client.election import Timing, run_leader_election
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
+from pybernetes.controllers.certificates.controller import (
+    CSRApprovingController,
+    CSRCleanerController,
+    CSRSigningController,
+)
+from pybernetes.controllers.clusterrole_aggregation import ClusterRoleAggregationController
 from pybernetes.controllers.context import Context, Runnable
 from pybernetes.controllers.deployment.controller import DeploymentController
 from pybernetes.controllers.endpoints.endpoints_controller import EndpointsController
@@ -22,10 +28,15 @@ from pybernetes.controllers.endpoints.mirroring import EndpointSliceMirroringCon
 from pybernetes.controllers.endpoints.slice_controller import EndpointSliceController
 from pybernetes.controllers.garbagecollector.controller import GarbageCollector
 from pybernetes.controllers.namespace.controller import NamespaceController
+from pybernetes.controllers.node.eviction import TaintEvictionController
+from pybernetes.controllers.node.ipam import NodeIpamController
+from pybernetes.controllers.node.lifecycle import NodeLifecycleController
 from pybernetes.controllers.options import Options
+from pybernetes.controllers.podgc import PodGarbageCollector
 from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.rootca import RootCAPublisher
 from pybernetes.controllers.serviceaccount import ServiceAccountController
+from pybernetes.controllers.ttl_after_finished import TTLAfterFinishedController
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +62,15 @@ CONTROLLERS = (
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),
     Entry("endpoints-controller", EndpointsController),
+    Entry("node-ipam-controller", NodeIpamController),
+    Entry("node-lifecycle-controller", NodeLifecycleController),
+    Entry("taint-eviction-controller", TaintEvictionController),
+    Entry("pod-garbage-collector-controller", PodGarbageCollector),
+    Entry("certificatesigningrequest-approving-controller", CSRApprovingController),
+    Entry("certificatesigningrequest-signing-controller", CSRSigningController),
+    Entry("certificatesigningrequest-cleaner-controller", CSRCleanerController),
+    Entry("clusterrole-aggregation-controller", ClusterRoleAggregationController),
+    Entry("ttl-after-finished-controller", TTLAfterFinishedController),
     Entry("garbage-collector-controller", GarbageCollector),
 )
 

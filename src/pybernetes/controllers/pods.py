@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1
@@ -100,3 +101,11 @@ def deletion_cost(pod: core_v1.Pod) -> int:
     except ValueError:
         return 0
     return cost if -(2**31) <= cost < 2**31 else 0
+
+
+def disruption_patch(pod: core_v1.Pod, reason: str, message: str, now: str) -> dict[str, Any]:
+    """The status patch that says why a pod is about to be disrupted (KEP-3329)."""
+    claim = {
+        "type": "DisruptionTarget", "status": "True", "reason": reason, "message": message, "lastTransitionTime": now
+    }  # fmt: skip
+    return {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [claim]}}

@@ -1,0 +1,153 @@
+"""The node lifecycle controller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from pybernetes.api import errors
+from pybernetes.api.types import coordination_v1, core_v1
+from pybernetes.client.cache import Key
+from pybernetes.client.patch import PatchType
+from pybernetes.controllers import pods as podstate
+from pybernetes.controllers.context import Context, KeyedController, ignore_not_found
+from pybernetes.controllers.node.health import condition, ready_status, same_taints, silent_conditions, taints_of
+
+LEASES = "kube-node-lease"
+NODE_INDEX = "node"
+
+
+def node_of(pod: core_v1.Pod) -> list[str]:
+    """An index function: the node that a pod is bound to."""
+    return [pod.spec.node_name] if pod.spec.node_name else []
+
+
+@dataclass(slots=True)
+class _Pulse:
+    """When (monotonic) a node was last heard of, and by what."""
+
+    heard: float
+    heartbeat: str
+    renewal: str = ""
+    ready: str = ""
+
+
+class NodeLifecycleController(KeyedController):
+    """Watches heartbeats: a node's status and its lease. Nothing polls: each node has a timer to its deadline."""
+
+    name = "node-lifecycle-controller"
+    workers = 10
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.nodes = context.informers.of(core_v1.Node)
+        self.leases = context.informers.of(coordination_v1.Lease, LEASES)
+        self.pods = context.informers.of(core_v1.Pod)
+        self.pods.add_index(NODE_INDEX, node_of)
+        self.recorder = context.recorder("node-controller")
+        self._pulses: dict[str, _Pulse] = {}
+        self.nodes.subscribe(self._on_node)
+        self.leases.subscribe(self._on_lease)
+
+    def _on_node(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
+        if new is None:
+            if old is not None:
+                self._pulses.pop(old.metadata.name or "", None)
+                self._tell(old, "RemovingNode", f"Node {old.metadata.name} event: Removing Node {old.metadata.name} from Controller")  # fmt: skip
+            return
+        name, heartbeat = new.metadata.name or "", _heartbeat(new)
+        pulse = self._pulses.get(name)
+        if pulse is None:
+            self._pulses[name] = _Pulse(self.context.clock.monotonic(), heartbeat)
+            self._tell(new, "RegisteredNode", f"Node {name} event: Registered Node {name} in Controller")
+        elif pulse.heartbeat != heartbeat:
+            pulse.heard, pulse.heartbeat = self.context.clock.monotonic(), heartbeat
+        if old is None or _shape(old) != _shape(new):
+            self.enqueue(new)
+
+    def _on_lease(self, old: coordination_v1.Lease | None, new: coordination_v1.Lease | None) -> None:
+        pulse = self._pulses.get(new.metadata.name or "") if new is not None else None
+        if pulse is not None and new is not None and new.spec.renew_time != pulse.renewal:
+            pulse.heard, pulse.renewal = self.context.clock.monotonic(), new.spec.renew_time or ""
+
+    def _tell(self, node: core_v1.Node, reason: str, message: str) -> None:
+        """Events about nodes name them by name in place of their UID, as kubelets do, so that they are found together."""
+        meta = node.metadata
+        reference = core_v1.ObjectReference(kind="Node", name=meta.name, uid=meta.uid)
+        self.recorder.event(reference, "Normal", reason, message)
+
+    async def reconcile(self, key: Key) -> float | None:
+        node, pulse = self.nodes.get(key[1]), self._pulses.get(key[1])
+        if node is None or pulse is None:
+            return None
+        options = self.context.options
+        grace = options.node_monitor_grace_period if condition(node, "Ready") else options.node_startup_grace_period
+        left = pulse.heard + grace - self.context.clock.monotonic()
+        if left <= 0:
+            node = await self._mark_silent(node)
+        await self._follow_readiness(node, pulse)
+        await self._write_taints(node)
+        return left if left > 0 else None
+
+    async def _mark_silent(self, node: core_v1.Node) -> core_v1.Node:
+        conditions = silent_conditions(node, self.context.now())
+        if conditions == node.status.conditions:
+            return node
+        status = msgspec.structs.replace(node.status, conditions=conditions)
+        written = await self.client.update_status(msgspec.structs.replace(node, status=status))
+        self.nodes.assume(written)
+        return written
+
+    async def _follow_readiness(self, node: core_v1.Node, pulse: _Pulse) -> None:
+        """When a node stops being ready, its pods stop as well: nobody else could say so."""
+        ready, before = ready_status(node), pulse.ready
+        if ready != "True" and before != ready:
+            if before == "True":
+                self._tell(node, "NodeNotReady", f"Node {node.metadata.name} status is now: NodeNotReady")
+            for pod in self.pods.by_index(NODE_INDEX, node.metadata.name or ""):
+                await self._mark_not_ready(pod)
+        pulse.ready = ready
+        if (ready == "True") != (before == "True"):
+            # Whether evictions make sense depends on all nodes together.
+            for other in self.nodes.list():
+                if other.metadata.name != node.metadata.name:
+                    self.enqueue(other)
+
+    async def _mark_not_ready(self, pod: core_v1.Pod) -> None:
+        if not podstate.is_ready(pod):
+            return
+        now = self.context.now()
+        patch = {"status": {"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": now}]}}
+        meta = pod.metadata
+        call = self.client.patch(
+            core_v1.Pod, meta.name or "", meta.namespace or "", patch, PatchType.STRATEGIC, subresource="status"
+        )
+        if await ignore_not_found(call):
+            self.recorder.event(pod, "Warning", "NodeNotReady", "Node is not ready")
+
+    async def _write_taints(self, node: core_v1.Node) -> None:
+        evicts = any(ready_status(other) == "True" for other in self.nodes.list())
+        taints = taints_of(node, evicts=evicts, now=self.context.now())
+        if same_taints(taints, node.spec.taints):
+            return
+        patch = {
+            "metadata": {"uid": node.metadata.uid, "resourceVersion": node.metadata.resource_version},
+            "spec": {"taints": msgspec.to_builtins(taints) or None},
+        }
+        try:
+            self.nodes.assume(await self.client.patch(core_v1.Node, node.metadata.name or "", "", patch))
+        except errors.StatusError as error:
+            if not errors.is_not_found(error):
+                raise
+
+
+def _heartbeat(node: core_v1.Node) -> str:
+    found = condition(node, "Ready")
+    return found.last_heartbeat_time or "" if found is not None else ""
+
+
+def _shape(node: core_v1.Node) -> tuple[object, ...]:
+    """What taints are made of: heartbeats alone change nothing."""
+    conditions = [(found.type, found.status) for found in node.status.conditions]
+    return (node.spec, conditions)

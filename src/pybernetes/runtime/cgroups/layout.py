@@ -17,9 +17,10 @@ class Hierarchy(NamedTuple):
         return os.path.join(self.mountpoint, cgroup.strip("/"))
 
 
-_CONTROLLERS = frozenset(
-    "blkio cpu cpuacct cpuset devices freezer hugetlb memory misc net_cls net_prio perf_event pids rdma".split()
-)
+_CONTROLLERS = {
+    *("blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb"),
+    *("memory", "misc", "net_cls", "net_prio", "perf_event", "pids", "rdma"),
+}
 
 
 def find_hierarchies(mountinfo: str = "/proc/self/mountinfo") -> tuple[Hierarchy, ...]:

@@ -53,6 +53,7 @@ def _start_pause(cgroup: str, reply: socket.socket) -> None:
 def _pause() -> NoReturn:
     """Reap what is orphaned in the pod, for ever."""
     sys.set_process_name("pause")
+    sys.set_process_title("/pause")
     sys.prctl(sys.PR_SET_DUMPABLE, 0)
     signals = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)

@@ -30,6 +30,7 @@ def serve(channel_fd: int, cgroup: str) -> NoReturn:
     sys.close_others(channel_fd)
     channel = socket.socket(fileno=channel_fd)
     sys.set_process_name("p8s-zygote")
+    sys.set_process_title("p8s-zygote")
     os.setsid()
     os.chdir("/")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -32,6 +32,7 @@ def run_monitor(request: dict[str, Any], reply: socket.socket, fds: list[int]) -
     Answers with its process id, or with the error for which it did not start; either is on disk before.
     """
     sys.set_process_name("p8s-monitor")
+    sys.set_process_title(f"p8s-monitor {request['id']}")
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)

@@ -74,7 +74,9 @@ class Core:
     async def settle(self, container: Container) -> None:
         """The monitor is gone: take over the exit that it has recorded, or record that it was lost."""
         directory = str(self.directory(container))
-        record: dict[str, Any] = read_record(directory, EXITED) or await self.files.run(self._record_loss, container)
+        record = read_record(directory, EXITED)
+        if record is None:
+            record = await self.files.run(self._record_loss, container)
         container.exit = Exit(record["exit_code"], record["reason"], record["finished_at"], record.get("message", ""))
         started = read_record(directory, STARTED)
         container.started_at = started["started_at"] if started else 0

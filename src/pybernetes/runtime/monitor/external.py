@@ -1,0 +1,139 @@
+"""Bundles executed by an OCI runtime's program (runc, crun), whose containers this process adopts."""
+
+import contextlib
+import json
+import os
+import socket
+import stat
+from typing import Any
+
+from pybernetes.runtime import syscalls as sys
+from pybernetes.runtime.launcher import message
+from pybernetes.runtime.launcher.errors import LaunchError
+from pybernetes.runtime.launcher.start import Started
+from pybernetes.runtime.monitor.executors import owns_pids, read_config
+
+
+class External:
+    """One bundle, and the program that runs it."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._bundle: str = request["directory"]
+        self._id: str = request["id"]
+        self._command = [request["runtime"], "--root", request["runtime_root"]]
+        self.config = read_config(self._bundle)
+        self.owns_pids = owns_pids(self.config)
+
+    def start(self, stdio: tuple[int, int, int]) -> Started:
+        sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1)
+        _check_mount_points(os.path.join(self._bundle, self.config["root"]["path"]))
+        pid_file = os.path.join(self._bundle, "pid")
+        arguments = ["create", "--bundle", self._bundle, "--pid-file", pid_file]
+        terminal = None
+        if self.config["process"].get("terminal"):
+            with _ConsoleSocket(self._bundle) as console:
+                self._run([*arguments, "--console-socket", console.path, self._id], stdio)
+                terminal = console.receive()
+        else:
+            self._run([*arguments, self._id], stdio)
+        with open(pid_file) as file:
+            pid = int(file.read())
+        self._run(["start", self._id], (0, 1, 2))
+        return Started(pid, terminal)
+
+    def clean_up(self) -> None:
+        with contextlib.suppress(LaunchError):
+            self._run(["delete", "--force", self._id], (0, 1, 2))
+
+    def _run(self, arguments: list[str], stdio: tuple[int, int, int]) -> None:
+        run_program(self._command, arguments, stdio, os.path.join(self._bundle, "runtime.log"))
+
+
+def start_exec(request: dict[str, Any], stdio: tuple[int, int, int]) -> Started:
+    """The program's `exec`, detached: the process becomes a child of this one."""
+    sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1)
+    here = os.path.join(request["directory"], f"exec-{os.getpid()}")
+    files = {"process": f"{here}.json", "pid": f"{here}.pid", "log": f"{here}.log"}
+    with open(files["process"], "w") as file:
+        json.dump(request["process"], file)
+    command = [request["runtime"], "--root", request["runtime_root"]]
+    arguments = ["exec", "--detach", "--process", files["process"], "--pid-file", files["pid"]]
+    terminal = None
+    try:
+        if request["process"].get("terminal"):
+            with _ConsoleSocket(request["directory"]) as console:
+                run_program(command, [*arguments, "--console-socket", console.path, request["id"]], stdio, files["log"])
+                terminal = console.receive()
+        else:
+            run_program(command, [*arguments, request["id"]], stdio, files["log"])
+        with open(files["pid"]) as pid:
+            return Started(int(pid.read()), terminal)
+    finally:
+        for path in files.values():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def run_program(command: list[str], arguments: list[str], stdio: tuple[int, int, int], log: str) -> None:
+    """Run the program to its end. Raises LaunchError with the last error of its log."""
+    argv = [*command, "--log", log, "--log-format", "json", *arguments]
+    moves = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(stdio)]
+    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "XDG_RUNTIME_DIR": "/run"}
+    pid = os.posix_spawn(argv[0], argv, environment, file_actions=moves, setsigdef=_DEFAULT_SIGNALS)
+    _, status = os.waitpid(pid, 0)
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise LaunchError(_last_error(log) or f"{argv[0]} {arguments[0]} failed with status {status}")
+
+
+_DEFAULT_SIGNALS = (1, 2, 13, 15, 17)
+
+
+def _last_error(log: str) -> str:
+    """The program's message, without the words that our own callers put before it."""
+    try:
+        with open(log) as file:
+            entries = [json.loads(line) for line in file if line.startswith("{")]
+    except (FileNotFoundError, ValueError):
+        return ""
+    messages = [entry["msg"] for entry in entries if entry.get("level") in ("error", "fatal")]
+    prefixes = ("runc create failed: ", "unable to start container process: ", "exec failed: ")
+    text = messages[-1] if messages else ""
+    for prefix in prefixes:
+        text = text.removeprefix(prefix)
+    return text
+
+
+def _check_mount_points(root: str) -> None:
+    """Refuse an image whose /dev, /proc or /sys is a symlink, which older programs would follow."""
+    for name in ("dev", "proc", "sys"):
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISLNK(os.lstat(os.path.join(root, name)).st_mode):
+                raise LaunchError(f'mount destination "/{name}" of the image is a symlink')
+
+
+class _ConsoleSocket:
+    """Where the program sends the terminal's end to; at a short path, since addresses of sockets are bounded."""
+
+    def __init__(self, directory: str) -> None:
+        self._handle = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+        self._name = f"console-{os.getpid()}.sock"
+        self.path = f"/proc/{os.getpid()}/fd/{self._handle}/{self._name}"
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._server.bind(self.path)
+        self._server.listen(1)
+        self._server.settimeout(10)
+
+    def __enter__(self) -> "_ConsoleSocket":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.close()
+        os.unlink(self.path)
+        os.close(self._handle)
+
+    def receive(self) -> int:
+        connection, _ = self._server.accept()
+        with connection:
+            _, fds, _, _ = socket.recv_fds(connection, 4096, 1)
+        message.close_all(fds[1:])
+        return fds[0]

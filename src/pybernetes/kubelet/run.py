@@ -201,9 +201,9 @@ class NodeRun:
 
     async def run(self, stack: AsyncExitStack) -> None:
         """Register, then serve pods until cancelled; `stack` closes what serves."""
-        self._events.node(NORMAL, "Starting", "Starting kubelet.")
         async with self._informers.running():
             node = await self._reporter.register()
+            self._events.node(NORMAL, "Starting", "Starting kubelet.")
             if not self._machinery.options.pod_cidr and node.spec.pod_cidr:
                 await _tell_pod_range(self._machinery.runtime, node.spec.pod_cidr)
             spawn, clock = self._scope.spawn, self._machinery.clock

@@ -64,13 +64,16 @@ class NodeReporter:
         )
         try:
             made = await self._client.create(v1.Node(metadata=meta, spec=spec, status=status))
-            self._tell_conditions(v1.NodeStatus(), status)
         except StatusError as error:
             if error.code != 409:
                 raise
             return await self._take_over(facts, health, labels)
         self._reported_at = self._clock.monotonic()
-        return made
+        if made.status.conditions:
+            self._tell_conditions(v1.NodeStatus(), status)
+        self.node = made
+        await self._report(facts, health)
+        return self.node
 
     async def _take_over(self, facts: NodeFacts, health: Health, labels: dict[str, str]) -> v1.Node:
         known = await self._client.get(v1.Node, facts.name)

@@ -93,10 +93,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     registry.services = services
     await bootstrap(services)
     handle = link(stages(services), Dispatcher(registry, _pages(options, registry, services)))
-    try:
-        yield APIServer(services, handle)
-    finally:
-        await services.kubelets.close()
+    yield APIServer(services, handle)
 
 
 def _pages(options: Options, registry: ServedRegistry, services: Services) -> Pages:

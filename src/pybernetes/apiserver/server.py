@@ -55,8 +55,6 @@ def error_answer(error: StatusError, request: Request) -> Response:
     headers: list[tuple[str, str]] = []
     if error.retry_after_seconds:
         headers.append(("retry-after", str(error.retry_after_seconds)))
-    if error.code == 401:
-        headers.append(("www-authenticate", 'Bearer realm="kubernetes-master"'))
     accept = request.headers.get("accept", "").partition(";")[0].strip()
     if accept == YAML:
         return Response(error.code, to_yaml(error.status), YAML, headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,8 +17,6 @@ from pybernetes.apiserver.bootstrap.system import authentication_config, namespa
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 
-log = logging.getLogger(__name__)
-
 GROUPS: Final[Mapping[str, tuple[str, str]]] = {
     "priorityclasses": ("scheduling.k8s.io", "v1"),
     "prioritylevelconfigurations": ("flowcontrol.apiserver.k8s.io", "v1"),
@@ -29,15 +27,18 @@ AUTO_UPDATE = "apf.kubernetes.io/autoupdate-spec"
 
 async def bootstrap(services: Services) -> None:
     """Bring the store in line with what every cluster has."""
-    for namespace in namespaces():
-        await ensure(services, _resource("", "v1", "namespaces"), namespace)
-    await policy.reconcile(services)
-    for plural, (group, version) in GROUPS.items():
-        for obj in bootstrap_objects()[plural]:
-            await _ensure_configured(services, _resource(group, version, plural), obj)
-    await ensure(services, _resource("networking.k8s.io", "v1", "servicecidrs"), service_cidr(services.options))
-    await _publish_authentication(services)
-    await keep_kubernetes_service(services)
+    async with asyncio.TaskGroup() as tasks:
+        for namespace in namespaces():
+            tasks.create_task(ensure(services, _resource("", "v1", "namespaces"), namespace))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(policy.reconcile(services))
+        for plural, (group, version) in GROUPS.items():
+            for obj in bootstrap_objects()[plural]:
+                tasks.create_task(_ensure_configured(services, _resource(group, version, plural), obj))
+        cidr = service_cidr(services.options)
+        tasks.create_task(ensure(services, _resource("networking.k8s.io", "v1", "servicecidrs"), cidr))
+        tasks.create_task(_publish_authentication(services))
+        tasks.create_task(keep_kubernetes_service(services))
 
 
 async def ensure(services: Services, resource: Resource, obj: Tree) -> None:

@@ -6,6 +6,8 @@ with `rbac.authorization.kubernetes.io/autoupdate: "false"`.
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from pybernetes.api import scheme
@@ -27,19 +29,20 @@ async def reconcile(services: Services) -> None:
     for plural in PLURALS:
         resource = scheme.by_plural(GROUP, "v1", plural)
         assert resource is not None
-        for obj in bootstrap_objects()[plural]:
-            await _reconcile_one(services, resource, obj)
+        # All of a kind at once: their commits then share a few syncs of the store.
+        async with asyncio.TaskGroup() as tasks:
+            for obj in bootstrap_objects()[plural]:
+                tasks.create_task(_reconcile_one(services, resource, obj))
 
 
 async def _reconcile_one(services: Services, resource: Resource, obj: Tree) -> None:
-    wanted = complete(resource, obj)
-    metadata = wanted["metadata"]
+    metadata = obj["metadata"]
     namespace = metadata.get("namespace", "")
     item = services.registry.get(resource, metadata["name"], namespace)
     if item is None:
-        await services.registry.create(resource, wanted, namespace)
+        await services.registry.create(resource, complete(resource, obj), namespace)
         return
-    mended = mend(item.tree, wanted)
+    mended = mend(item.tree, obj)
     if mended is not None:
         await services.registry.update(resource, mended)
 

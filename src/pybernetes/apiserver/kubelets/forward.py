@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 from dataclasses import dataclass
-
-import aiohttp
-from yarl import URL
 
 from pybernetes.api import errors
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response, StreamResponse, StreamWriter
+from pybernetes.apiserver.kubelets.connection import BackendError, Connection, Head, dial
 from pybernetes.apiserver.kubelets.headers import forwarded
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
 
-CHUNK = 64 << 10
 ERROR_LIMIT = 64 << 10
 SMALL = 256 << 10
+CLOSE = ("Connection", "close")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,55 +30,63 @@ async def forward(
 ) -> Answer:
     """Send the request on to path and query `target`; redirects within the backend stay below `prefix`.
 
-    Raises StatusError if the backend cannot be reached.
+    Raises StatusError if the backend cannot be reached or breaks off before its answer.
     """
     body = await ctx.request.body()
-    answer = await _send(ctx, ctx.request.method, endpoint, target, headers, body)
-    kept = [(name, value) for name, value in forwarded(answer.headers.items()) if name.lower() != "content-type"]
+    backend, head = await _send(ctx.request.method, endpoint, target, headers, body, wait=None)
+    kept = [(name, value) for name, value in forwarded(head.headers) if name.lower() != "content-type"]
     if prefix:
         kept = [(name, _below(prefix, value) if name.lower() == "location" else value) for name, value in kept]
-    return await _answer(answer, answer.headers.get("content-type", ""), kept)
+    has_body = ctx.request.method != "HEAD" and head.status not in (204, 304)
+    return await _answer(backend, head, head.header("content-type"), kept, has_body=has_body)
 
 
-async def fetch(ctx: RequestContext, endpoint: Endpoint, target: str, subject: Subject) -> Answer:
+async def fetch(endpoint: Endpoint, target: str, subject: Subject) -> Answer:
     """GET from a kubelet on the server's own behalf, streamed; its errors as upstream tells them."""
-    answer = await _send(ctx, "GET", endpoint, target, [], b"")
-    if answer.status >= 300:
-        text = (await answer.content.read(ERROR_LIMIT)).decode("utf-8", "replace").strip()
-        answer.release()
-        raise kubelet_error(answer.status, text, subject)
-    return await _answer(answer, "text/plain", [])
+    backend, head = await _send("GET", endpoint, target, [], b"", wait=30.0)
+    if head.status >= 300:
+        with contextlib.closing(backend), contextlib.suppress(BackendError):
+            text = (await backend.read_text(head, ERROR_LIMIT)).decode("utf-8", "replace").strip()
+            raise kubelet_error(head.status, text, subject)
+        raise kubelet_error(head.status, "", subject)
+    return await _answer(backend, head, "text/plain", [], has_body=True)
 
 
 async def _send(
-    ctx: RequestContext, method: str, endpoint: Endpoint, target: str, headers: list[tuple[str, str]], body: bytes
-) -> aiohttp.ClientResponse:
-    url = URL(f"{endpoint.scheme}://{endpoint.authority}{target}", encoded=True)
+    method: str, endpoint: Endpoint, target: str, headers: list[tuple[str, str]], body: bytes, *, wait: float | None
+) -> tuple[Connection, Head]:
+    backend = await dial(endpoint)
     try:
-        return await ctx.services.kubelets.session.request(
-            method, url, headers=headers, data=body or None, ssl=endpoint.tls or False, allow_redirects=False
-        )
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise errors.internal(f'{method.capitalize()} "{url}": dial tcp {endpoint.authority}: {error}') from error
+        await backend.send(method, target, endpoint.authority, [*headers, CLOSE], body)
+        return backend, await backend.read_head(wait)
+    except BackendError as error:
+        backend.close()
+        raise errors.internal(f"error reading from backend: {error}") from error
+    except BaseException:
+        backend.close()
+        raise
 
 
-async def _answer(answer: aiohttp.ClientResponse, content_type: str, headers: list[tuple[str, str]]) -> Answer:
-    length = answer.content_length
-    if length is not None and length <= SMALL:
-        body = await answer.read()
-        return Response(answer.status, body, content_type, headers)
+async def _answer(
+    backend: Connection, head: Head, content_type: str, headers: list[tuple[str, str]], *, has_body: bool
+) -> Answer:
+    length = head.header("content-length")
+    if not has_body or (length.isdigit() and int(length) <= SMALL):
+        with contextlib.closing(backend):
+            try:
+                body = await backend.read_text(head, SMALL) if has_body else b""
+            except BackendError as error:
+                raise errors.internal(f"error reading from backend: {error}") from error
+        return Response(head.status, body, content_type, headers)
 
     async def run(writer: StreamWriter) -> None:
-        try:
-            async for chunk in answer.content.iter_any():
-                writer.write(chunk)
+        # A backend that breaks off ends the client's stream too: its status is sent already.
+        with contextlib.closing(backend), contextlib.suppress(BackendError):
+            async for part in backend.body(head):
+                writer.write(part)
                 await writer.drain()
-        except (aiohttp.ClientError, asyncio.IncompleteReadError):
-            return  # the backend went away: so does the client's stream
-        finally:
-            answer.close()
 
-    return StreamResponse(answer.status, run, content_type, headers)
+    return StreamResponse(head.status, run, content_type, headers)
 
 
 def _below(prefix: str, location: str) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-import aiohttp
+from dataclasses import dataclass
 
 from pybernetes.api import errors
 from pybernetes.apiserver.context import Tree
@@ -33,27 +31,14 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Kubelets:
-    """The one client of a server; `close` ends its idle connections."""
+    """How to reach them; holds no connection."""
 
     tls: ssl.SSLContext
     preferred_address_types: Sequence[str]
     backend_tls: ssl.SSLContext
     """For HTTPS to pods and services: whatever certificate they have, as upstream."""
-    _session: aiohttp.ClientSession | None = field(default=None)
-
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """For plain requests; made at the first use, since it belongs to a running loop."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
-                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
 
     def endpoint(self, node: Tree) -> Endpoint:
         """Where the node's kubelet listens. Raises StatusError if its status does not say."""
@@ -66,26 +51,24 @@ class Kubelets:
                     return Endpoint(address["address"], endpoint.get("Port") or DEFAULT_PORT, self.tls)
         raise errors.internal(f"no preferred addresses found; known addresses: {addresses}")
 
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-
 
 def make_kubelets(options: Options) -> Kubelets:
     """Read certificate and authority that the options name. Raises OSError, ssl.SSLError.
 
     Without `--kubelet-certificate-authority` the kubelets' certificates are not verified (upstream's default).
     """
-    tls = ssl.create_default_context(cafile=options.kubelet_certificate_authority or None)
-    if not options.kubelet_certificate_authority:
-        _trust_all(tls)
+    tls = _trusting(options.kubelet_certificate_authority)
     if options.kubelet_client_certificate:
         tls.load_cert_chain(options.kubelet_client_certificate, options.kubelet_client_key or None)
-    backend = ssl.create_default_context()
-    _trust_all(backend)
-    return Kubelets(tls, options.kubelet_preferred_address_types, backend)
+    return Kubelets(tls, options.kubelet_preferred_address_types, _trusting(""))
 
 
-def _trust_all(context: ssl.SSLContext) -> None:
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+def _trusting(authority: str) -> ssl.SSLContext:
+    """A context that trusts this authority alone, or, without one, everybody; the machine's own list never counts."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if authority:
+        context.load_verify_locations(authority)
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

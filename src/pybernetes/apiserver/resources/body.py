@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybernetes.api import errors
 from pybernetes.api.decode import DecodeError, decode
 from pybernetes.api.defaults import default_definition
+from pybernetes.api.patch.apply import FieldManager
 from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.scheme import split_api_version
 from pybernetes.apiserver.context import RequestContext, Tree
@@ -12,6 +13,8 @@ from pybernetes.apiserver.handlers.call import tree_answer
 from pybernetes.apiserver.handlers.decode import parse_object, read_body
 from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.negotiate import content_type, negotiate
+from pybernetes.apiserver.registry.options import write_options
+from pybernetes.apiserver.resources.timestamps import now
 
 
 async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
@@ -42,6 +45,15 @@ def _decoded(schema: Schema, tree: Tree, api_version: str, kind: str) -> Tree:
         version = split_api_version(api_version)[1]
         raise errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from error
     return made
+
+
+def note_manager(ctx: RequestContext, obj: Tree) -> None:
+    """Put the client into the object's managedFields, as the owner of all that it sent."""
+    api_version, kind = obj["apiVersion"], obj["kind"]
+    options = write_options(ctx.request, "CreateOptions")
+    manager = FieldManager(schema_of(api_version, kind), api_version, kind)
+    made = manager.update(None, obj, options.manager, now(ctx))
+    obj["metadata"] = made["metadata"]
 
 
 def answer(ctx: RequestContext, status: int, tree: Tree) -> Response:

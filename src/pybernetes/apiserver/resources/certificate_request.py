@@ -73,9 +73,10 @@ def _stamped(ctx: RequestContext, conditions: list[Tree], before: list[Tree]) ->
     for entry in conditions:
         earlier = known.get(entry["type"], {})
         made = {"status": "True"} | entry
-        made.setdefault("lastUpdateTime", now(ctx))
         same = earlier.get("status") == made["status"]
-        made.setdefault("lastTransitionTime", earlier["lastTransitionTime"] if same else now(ctx))
+        made["lastUpdateTime"] = made.get("lastUpdateTime") or now(ctx)
+        moved = earlier.get("lastTransitionTime") if same else None
+        made["lastTransitionTime"] = made.get("lastTransitionTime") or moved or now(ctx)
         stamped.append(made)
     return stamped
 

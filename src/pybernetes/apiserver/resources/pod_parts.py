@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pybernetes.api import field
 from pybernetes.api.field import FieldError, Path
+from pybernetes.api.quantity import Quantity
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.pod_qos import qos_class
 from pybernetes.apiserver.resources.strategy import Part
@@ -95,17 +96,25 @@ class Resize(Part):
 
     def validate(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
         errors: list[FieldError] = []
-        if qos_class(new["spec"]) != old.get("status", {}).get("qosClass", qos_class(old["spec"])):
-            errors.append(
-                field.invalid(
-                    Path("spec"), qos_class(new["spec"]), "Pod QOS Class may not change as a result of resizing"
-                )
+        spec = Path("spec")
+        pairs = [
+            (
+                spec.child(kind).index(index).child("resources"),
+                after.get("resources") or {},
+                before.get("resources") or {},
             )
-        for kind in ("containers", "initContainers"):
-            pairs = zip(new["spec"].get(kind) or (), old["spec"].get(kind) or (), strict=False)
-            for index, (after, before) in enumerate(pairs):
-                where = Path("spec").child(kind).index(index).child("resources")
-                errors += _resize_errors(where, after.get("resources") or {}, before.get("resources") or {})
+            for kind in ("containers", "initContainers")
+            for index, (after, before) in enumerate(
+                zip(new["spec"].get(kind) or (), old["spec"].get(kind) or (), strict=False)
+            )
+        ]
+        if any(_others(after) != _others(before) for _, after, before in pairs):
+            return [field.forbidden(spec, "only cpu and memory resources are mutable")]
+        for where, after, before in pairs:
+            errors += [*_removed(where, after, before), *_above_limit(where, after)]
+        held = old.get("status", {}).get("qosClass") or qos_class(old["spec"])
+        if not errors and qos_class(new["spec"]) != held:
+            errors.append(field.invalid(spec, held, "Pod QOS Class may not change as a result of resizing"))
         return errors
 
 
@@ -118,16 +127,29 @@ def _resized(container: Tree, wanted: Tree) -> Tree:
     return {**container, "resources": wanted.get("resources") or {}}
 
 
-def _resize_errors(where: Path, after: Tree, before: Tree) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for name in ("limits", "requests"):
-        new, old = after.get(name) or {}, before.get(name) or {}
-        if any(resource in old and resource not in new for resource in RESIZABLE):
-            errors.append(field.forbidden(where.child(name), f"resource {name} cannot be removed"))
-        others = {key: value for key, value in new.items() if key not in RESIZABLE}
-        if others != {key: value for key, value in old.items() if key not in RESIZABLE}:
-            errors.append(field.forbidden(where.child(name), "only cpu and memory resources are mutable"))
-    return errors
+def _others(resources: Tree) -> Tree:
+    """What of requests and limits cannot be resized."""
+    return {
+        name: {key: value for key, value in (resources.get(name) or {}).items() if key not in RESIZABLE}
+        for name in ("limits", "requests")
+    }
+
+
+def _removed(where: Path, after: Tree, before: Tree) -> list[FieldError]:
+    return [
+        field.forbidden(where.child(name), f"resource {name} cannot be removed")
+        for name in ("limits", "requests")
+        if (before.get(name) or {}).keys() - (after.get(name) or {}).keys()
+    ]
+
+
+def _above_limit(where: Path, resources: Tree) -> list[FieldError]:
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    return [
+        field.invalid(where.child("requests"), value, f"must be less than or equal to {name} limit of {limits[name]}")
+        for name, value in requests.items()
+        if name in limits and Quantity.parse(value) > Quantity.parse(limits[name])
+    ]
 
 
 class Assign(Part):

@@ -9,8 +9,9 @@ from pybernetes.api.field import FieldError, Path
 from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.apiserver.context import RequestContext, Tree, UserInfo
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.resources.body import answer, read_object
+from pybernetes.apiserver.resources.body import answer, note_manager, read_object
 from pybernetes.apiserver.resources.strategy import Target
+from pybernetes.apiserver.resources.timestamps import now
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
 from pybernetes.apiserver.stages.authenticate.tokens.validator import TokenError
 from pybernetes.apiserver.stages.authenticate.user import to_tree
@@ -30,6 +31,7 @@ class AccessReview:
         wrong = _access_errors(review, is_self=is_self, namespace=target.namespace)
         if wrong:
             raise errors.invalid("authorization.k8s.io", "", "", wrong)
+        note_manager(ctx, review)
         spec = review["spec"]
         user = ctx.user if is_self else _subject(spec)
         decision = ctx.services.security.authorizer.authorize(_question(user, spec))
@@ -113,6 +115,7 @@ class SelfReview:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         review = await read_object(ctx, AUTHENTICATION, "SelfSubjectReview")
+        review["metadata"]["creationTimestamp"] = now(ctx)
         review["status"] = {"userInfo": to_tree(ctx.user)}
         return answer(ctx, 201, review)
 

@@ -39,7 +39,7 @@ class LogAction:
         names = ("sinceSeconds", "sinceTime", "tailLines", "limitBytes", "stream")
         query += [(name, request.parameter(name)) for name in names if request.parameter(name)]
         path = f"/containerLogs/{target.namespace}/{target.name}/{container}"
-        return await fetch(ctx, endpoint, _with_query(path, query), Subject("pods/log", target.name))
+        return await fetch(endpoint, _with_query(path, query), Subject("pods/log", target.name))
 
 
 class _UpgradedAction:

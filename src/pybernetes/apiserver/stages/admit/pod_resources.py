@@ -16,8 +16,9 @@ def amounts(resources: Mapping[str, str] | None) -> Amounts:
 
 
 def add(first: Amounts, second: Amounts) -> Amounts:
+    """The sums; an amount of nothing takes on the other's way of writing."""
     return first | {
-        name: Quantity(first[name].nanos + value.nanos, first[name].format) if name in first else value
+        name: Quantity(first[name].nanos + value.nanos, (first[name] or value).format) if name in first else value
         for name, value in second.items()
     }
 

@@ -33,5 +33,7 @@ class OpenID:
         """Only for those who take its media type."""
         accepted = ctx.request.headers.get("accept", "*/*")
         if not any(kind in accepted for kind in ("*/*", "application/*", KEYS_TYPE)):
-            raise not_acceptable([KEYS_TYPE])
+            refusal = not_acceptable([KEYS_TYPE])
+            refusal.details = {}
+            raise refusal
         return Response(200, self._keys, KEYS_TYPE, list(CACHE))

@@ -34,7 +34,7 @@ SPECIAL_ZEROS: dict[str, Any] = {
     "io.k8s.apimachinery.pkg.runtime.Object": None,
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON": None,
 }
-STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.M | re.S)
+STRUCT = re.compile(r"^type (\w+) struct ?\{(?:\}|\n(.*?)^\})", re.M | re.S)
 ALIAS = re.compile(r"^(?:type |\t)(\w+) (=? ?[\w.\[\]*]+)(?: *//.*)?$", re.M)
 IMPORT = re.compile(r'^\s*(?:import )?(\w+ )?"(k8s\.io/[^"]+)"$', re.M)
 FIELD = re.compile(r"^\t(?:(\w+)\s+)?([\w.\[\]*]+)\s+`(.*)`")

@@ -40,6 +40,8 @@ def encode_varint(value: int) -> bytes:
 
 def decode_varint(data: bytes, position: int) -> tuple[int, int]:
     """The unsigned integer at a position, and the position behind it."""
+    if position < len(data) and (first := data[position]) < 0x80:
+        return first, position + 1
     value = shift = 0
     for end in range(position, min(position + _MAX_VARINT_BYTES, len(data))):
         byte = data[end]
@@ -77,9 +79,13 @@ def delimited(payload: bytes) -> bytes:
 
 def decode_length(data: bytes, position: int) -> tuple[int, int]:
     """Where a length-delimited payload starts and ends."""
-    length, start = decode_varint(data, position)
+    size = len(data)
+    if position < size and (length := data[position]) < 0x80:  # nearly always
+        start = position + 1
+    else:
+        length, start = decode_varint(data, position)
     end = start + length
-    if end > len(data):
+    if end > size:
         raise ProtobufError(f"a field of {length} bytes is cut off")
     return start, end
 

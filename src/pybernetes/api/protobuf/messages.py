@@ -67,7 +67,11 @@ class Message:
     def decode_into(self, data: bytes, position: int, end: int, out: Tree) -> None:
         takers = self._takers
         while position < end:
-            tag, position = decode_varint(data, position)
+            tag = data[position]
+            if tag < 0x80:  # a number below 16: nearly always
+                position += 1
+            else:
+                tag, position = decode_varint(data, position)
             take = takers.get(tag)
             position = skip_field(data, position, tag) if take is None else take(data, position, out)
         if position != end:
@@ -137,9 +141,16 @@ def _nested(kind: str) -> ValueCodec:
     def write(value: Any) -> bytes:
         return delimited(message(kind).encode(value or {}))
 
+    inner: Message | None = None
+
     def read(data: bytes, position: int) -> tuple[Any, int]:
+        nonlocal inner
+        if inner is None:
+            inner = message(kind)
         start, end = decode_length(data, position)
-        return message(kind).decode(data, start, end), end
+        out: Tree = {}
+        inner.decode_into(data, start, end, out)
+        return out, end
 
     return ValueCodec(LENGTH, write, read)
 

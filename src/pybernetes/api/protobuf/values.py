@@ -101,7 +101,8 @@ def _parts(data: bytes, position: int) -> tuple[dict[int, Any], int]:
     position, end = decode_length(data, position)
     found: dict[int, Any] = {}
     while position < end:
-        tag, position = decode_varint(data, position)
+        tag = data[position]
+        position += 1
         if tag & 7 == VARINT:
             found[tag >> 3], position = decode_signed(data, position)
         elif tag & 7 == LENGTH:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Final, Protocol, TypeAlias
 from urllib.parse import unquote
 
@@ -32,6 +33,11 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
 MAX_HEADER_BYTES: Final = 1 << 20
 HIGH_WATER: Final = 1 << 20
 PIPELINE_LIMIT: Final = 16
+
+
+@lru_cache(maxsize=512)
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 class Owner(Protocol):
@@ -127,6 +133,8 @@ class Connection(asyncio.Protocol):
         self._remote = ""
         self._certificate: bytes | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._idle_since = 0.0
+        self._idle: asyncio.Future[None] | None = None
         self._header_bytes = 0
 
     # The transport's side.
@@ -141,12 +149,16 @@ class Connection(asyncio.Protocol):
         if tls is not None:
             self._certificate = tls.getpeercert(binary_form=True)
         self._owner.joined(self)
-        self._arm_idle_timer()
+        self._idle_since = asyncio.get_running_loop().time()
+        self._check_idle()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closed.set()
         self._writable.set()
-        self._disarm_idle_timer()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
         if self._incoming is not None:
             self._incoming.lose()
         if self._upgraded is not None:
@@ -200,7 +212,7 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._incoming is not None
-        self._incoming.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+        self._incoming.headers.append((_lower(name), value.decode("latin-1")))
         self._count_header(len(name) + len(value))
 
     def _count_header(self, size: int) -> None:
@@ -223,7 +235,10 @@ class Connection(asyncio.Protocol):
         self._chunked = self._parser.get_http_version() != "1.0"
         self._queue.append((request, incoming))
         if self._task is None:
-            self._start()
+            self._task = self._owner.scope.spawn(self._serve(), "connection")
+        elif self._idle is not None:
+            if not self._idle.done():
+                self._idle.set_result(None)
         elif len(self._queue) > PIPELINE_LIMIT:
             self.close()
 
@@ -237,25 +252,22 @@ class Connection(asyncio.Protocol):
 
     # Handling.
 
-    def _start(self) -> None:
-        self._disarm_idle_timer()
-        self._task = self._owner.scope.spawn(self._serve(), "request")
-
     async def _serve(self) -> None:
-        try:
-            while self._queue and self._transport is not None:
-                request, incoming = self._queue.pop(0)
-                answer = await self._owner.handler(request)
-                again = await self._answer(request, incoming, answer)
-                if not again:
-                    self.close()
-                    return
-        finally:
-            self._task = None
-        if self._owner.draining:
-            self.close()
-        elif self._transport is not None:
-            self._arm_idle_timer()
+        """Handle one request after the other for as long as the connection lives."""
+        loop = asyncio.get_running_loop()
+        while self._transport is not None:
+            if not self._queue:
+                self._idle = loop.create_future()
+                self._idle_since = loop.time()
+                await self._idle
+                self._idle = None
+                continue
+            request, incoming = self._queue.pop(0)
+            answer = await self._owner.handler(request)
+            again = await self._answer(request, incoming, answer)
+            if not again or self._owner.draining:
+                self.close()
+                return
 
     async def _answer(self, request: Request, incoming: _Incoming, answer: Answer) -> bool:
         """Send the answer; whether the connection can take another request."""
@@ -297,14 +309,15 @@ class Connection(asyncio.Protocol):
         self.send(head(answer.status, "", answer.headers, -2))
         await answer.run(self)
 
-    def _arm_idle_timer(self) -> None:
+    def _check_idle(self) -> None:
+        """Close what has been waiting for a request, or for the rest of its head, for too long."""
         loop = asyncio.get_running_loop()
-        self._idle_timer = loop.call_later(self._owner.idle_seconds, self.close)
-
-    def _disarm_idle_timer(self) -> None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
+        waits = self._task is None or self._idle is not None
+        left = self._idle_since + self._owner.idle_seconds - loop.time() if waits else self._owner.idle_seconds
+        if left <= 0:
+            self.close()
+        else:
+            self._idle_timer = loop.call_later(left, self._check_idle)
 
     def send(self, data: bytes) -> None:
         if self._transport is not None:
@@ -344,7 +357,7 @@ class Connection(asyncio.Protocol):
 
     def drain_and_close(self) -> None:
         """The server stops: idle connections close now, streams are told, a request in hand ends first."""
-        if self._task is None:
+        if self._task is None or self._idle is not None:
             self.close()
         else:
             self._closed.set()

@@ -1,0 +1,60 @@
+"""Validation of whole objects."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from pybernetes.api.field import ErrorList
+from pybernetes.api.scheme import Resource
+from pybernetes.api.validation.kinds import Errors, Rules, Tree
+from pybernetes.api.validation.metadata import validate_metadata, validate_metadata_update
+
+_MODULES = (
+    "certificate_signing_request", "config_map", "controller_revision", "cron_job", "csi", "custom_resource_definition",
+    "daemon_set", "deployment", "endpoint_slice", "endpoints", "event", "flow_control", "horizontal_pod_autoscaler",
+    "ingress", "job", "lease", "limit_range", "namespace", "network_policy", "node", "persistent_volume",
+    "persistent_volume_claim", "pod.rules", "pod_disruption_budget", "priority_class", "rbac", "replica_set",
+    "replication_controller", "resource_quota", "secret", "service", "service_account", "stateful_set",
+    "storage_class", "webhooks",
+)  # fmt: skip
+
+_DEFAULT = Rules()
+
+
+def validate(resource: Resource, tree: Tree, old: Tree | None = None, subresource: str = "") -> ErrorList:
+    """What is wrong with a new object, or with changing `old` into `tree`; empty when nothing is.
+
+    `tree` is complete: decoded, defaulted, with the name, namespace and uid that it will have. Of custom resources
+    only the metadata is checked.
+    """
+    return list(_errors(resource, tree, old, subresource))
+
+
+def _errors(resource: Resource, tree: Tree, old: Tree | None, subresource: str) -> Errors:
+    rules = rules_of(resource)
+    yield from validate_metadata(tree["metadata"], resource.namespaced, rules.name)
+    if old is None:
+        yield from rules.create(tree)
+        return
+    yield from validate_metadata_update(tree["metadata"], old["metadata"])
+    through = rules.subresources.get(subresource)
+    if through is not None:
+        yield from through(tree, old)
+    elif not subresource:
+        if not rules.update_is_whole:
+            yield from rules.create(tree)
+        yield from rules.update(tree, old)
+
+
+def rules_of(resource: Resource) -> Rules:
+    """The rules of a kind; every version of a group's resource has the same ones."""
+    return _table().get((resource.group, resource.plural), _DEFAULT)
+
+
+@cache
+def _table() -> dict[tuple[str, str], Rules]:
+    table: dict[tuple[str, str], Rules] = {}
+    for name in _MODULES:
+        table |= import_module(f"pybernetes.api.validation.{name}").RULES
+    return table

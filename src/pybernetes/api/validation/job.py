@@ -1,0 +1,175 @@
+"""Jobs, and the job specs of cron jobs."""
+
+from __future__ import annotations
+
+from pybernetes.api import field, names
+from pybernetes.api.field import OMITTED, Path
+from pybernetes.api.validation.common import immutable, label_selector, non_negative, shown_map, shown_selector
+from pybernetes.api.validation.job_policies import validate_failure_policy, validate_success_policy
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.pod.spec import validate_pod_template
+from pybernetes.api.validation.workload import selects
+
+SPEC, STATUS = Path("spec"), Path("status")
+_MODES = ("NonIndexed", "Indexed")
+_REPLACEMENTS = ("Failed", "TerminatingOrFailed")
+_COUNTS = (
+    "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
+    "backoffLimitPerIndex", "maxFailedIndexes",
+)  # fmt: skip
+_MAX_INDEXED = 100000
+_OWN_LABELS = {"batch.kubernetes.io/controller-uid", "controller-uid"}
+
+
+def _create(job: Tree) -> Errors:
+    spec = job["spec"]
+    if not spec.get("manualSelector"):
+        yield from _validate_generated_selector(job)
+    yield from validate_job_spec(spec, SPEC)
+    if spec.get("completionMode") == "Indexed" and (spec.get("completions") or 0) > 0:
+        last = f"{job['metadata'].get('name', '')}-{spec['completions'] - 1}"
+        yield from _complain_of_pod_names(names.dns1123_label(last), job)
+
+
+def _complain_of_pod_names(complaints: tuple[str, ...], job: Tree) -> Errors:
+    for complaint in complaints:
+        if complaint.startswith("must be no more"):
+            detail = f"will not able to create pod with invalid DNS label: {job['metadata']['name']}-{job['spec']['completions'] - 1}"
+            yield field.invalid(Path("metadata").child("name"), job["metadata"]["name"], detail)
+
+
+def _validate_generated_selector(job: Tree) -> Errors:
+    """Selector and labels are the server's work, unless the client says that it minds them."""
+    spec = job["spec"]
+    uid = job["metadata"].get("uid", "")
+    expected = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    selector = spec.get("selector") or {}
+    found = spec["template"]["metadata"].get("labels") or {}
+    path = SPEC.child("template", "metadata", "labels")
+    for key in sorted(_OWN_LABELS & found.keys()):
+        if found[key] != uid:
+            yield field.invalid(path.key(key), found[key], f"must be '{uid}'")
+    if (selector.get("matchLabels") or {}) != expected["matchLabels"] or selector.get("matchExpressions"):
+        yield field.invalid(SPEC.child("selector"), shown_selector(selector), "`selector` not auto-generated")
+
+
+def validate_job_spec(spec: Tree, path: Path) -> Errors:
+    """A job's spec with its selector."""
+    selector = spec.get("selector")
+    if selector is None:
+        yield field.required(path.child("selector"))
+    else:
+        yield from label_selector(selector, path.child("selector"))
+        found = spec["template"]["metadata"].get("labels") or {}
+        if not selects(selector, found):
+            at = path.child("template", "metadata", "labels")
+            yield field.invalid(at, shown_map(found) or None, "`selector` does not match template `labels`")
+    yield from validate_job_template_spec(spec, path)
+
+
+def validate_job_template_spec(spec: Tree, path: Path) -> Errors:
+    """What holds for a job's spec even where no job has been made of it."""
+    yield from non_negative(spec, path, *_COUNTS)
+    yield from _validate_index_limits(spec, path)
+    if spec.get("completionMode") is not None:
+        yield from _validate_mode(spec, path)
+    if spec.get("podFailurePolicy") is not None:
+        yield from validate_failure_policy(spec, path.child("podFailurePolicy"))
+    if spec.get("successPolicy") is not None:
+        yield from validate_success_policy(spec, path.child("successPolicy"))
+    yield from _validate_replacement(spec, path)
+    managed_by = spec.get("managedBy")
+    if managed_by is not None:
+        if not names.is_domain_prefixed_path(managed_by):
+            detail = 'must be a domain-prefixed path (such as "acme.io/foo")'
+            yield field.invalid(path.child("managedBy"), managed_by, detail)
+        if len(managed_by) > 63:
+            yield field.too_long(path.child("managedBy"), 63)
+    yield from validate_pod_template(spec["template"], path.child("template"))
+    yield from _validate_restart_policy(spec, path.child("template", "spec", "restartPolicy"))
+
+
+def _validate_index_limits(spec: Tree, path: Path) -> Errors:
+    if spec.get("completionMode") != "Indexed":
+        for name in ("backoffLimitPerIndex",):
+            if spec.get(name) is not None:
+                yield field.invalid(path.child(name), spec[name], "requires indexed completion mode")
+    if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
+        at = path.child("backoffLimitPerIndex")
+        yield field.required(at, "when maxFailedIndexes is specified")
+
+
+def _validate_mode(spec: Tree, path: Path) -> Errors:
+    mode = spec["completionMode"]
+    if mode not in _MODES:
+        yield field.not_supported(path.child("completionMode"), mode, _MODES)
+    elif mode == "Indexed":
+        if spec.get("completions") is None:
+            yield field.required(path.child("completions"), f"when completion mode is {mode}")
+        if spec.get("parallelism", 0) > _MAX_INDEXED:
+            detail = f"must be less than or equal to {_MAX_INDEXED} when completion mode is {mode}"
+            yield field.invalid(path.child("parallelism"), spec["parallelism"], detail)
+
+
+def _validate_replacement(spec: Tree, path: Path) -> Errors:
+    policy = spec.get("podReplacementPolicy")
+    if policy is None:
+        return
+    at = path.child("podReplacementPolicy")
+    if spec.get("podFailurePolicy") is not None:
+        if policy != "Failed":
+            yield field.not_supported(at, policy, ("Failed",))
+    elif policy not in _REPLACEMENTS:
+        yield field.not_supported(at, policy, _REPLACEMENTS)
+
+
+def _validate_restart_policy(spec: Tree, path: Path) -> Errors:
+    policy = spec["template"]["spec"].get("restartPolicy", "")
+    if policy in ("", "Always"):
+        yield field.required(path, 'valid values: "OnFailure", "Never"')
+    elif policy not in ("OnFailure", "Never"):
+        yield field.not_supported(path, policy, ("OnFailure", "Never"))
+    elif spec.get("podFailurePolicy") is not None and policy != "Never":
+        yield field.invalid(path, policy, 'only "Never" is supported when podFailurePolicy is specified')
+
+
+def _update(new: Tree, old: Tree) -> Errors:
+    spec, was = new["spec"], old["spec"]
+    yield from validate_job_spec(spec, SPEC)
+    if spec.get("completionMode") != "Indexed" or spec.get("completions") != spec.get("parallelism"):
+        yield from immutable(spec.get("completions"), was.get("completions"), SPEC.child("completions"))
+    selector = spec.get("selector")
+    shown = shown_selector(selector) if selector else None
+    yield from immutable(selector, was.get("selector"), SPEC.child("selector"), shown)
+    if not (was.get("suspend") and spec.get("suspend")):
+        yield from immutable(spec["template"], was["template"], SPEC.child("template"))
+    for name in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
+        yield from immutable(spec.get(name), was.get(name), SPEC.child(name))
+
+
+def _update_status(new: Tree, old: Tree) -> Errors:
+    status, was = new.get("status") or {}, old.get("status") or {}
+    yield from non_negative(status, STATUS, "active", "succeeded", "failed", "ready", "terminating")
+    conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
+    complete, failed = conditions.get("Complete") == "True", conditions.get("Failed") == "True"
+    for name in ("succeeded", "failed"):
+        if status.get(name, 0) < was.get(name, 0):
+            yield field.invalid(STATUS.child(name), status.get(name, 0), f"cannot decrease the {name} counter")
+    if complete and failed:
+        yield field.invalid(STATUS.child("conditions"), OMITTED, "cannot set Complete=True and Failed=True conditions")
+    if (complete or failed) and status.get("startTime") is None:
+        yield field.required(STATUS.child("startTime"), "startTime is required for finished job")
+    if complete and status.get("completionTime") is None:
+        yield field.required(STATUS.child("completionTime"), "completionTime is required for Complete jobs")
+    if not complete and status.get("completionTime") is not None:
+        detail = "cannot set completionTime when there is no Complete=True condition"
+        yield field.invalid(STATUS.child("completionTime"), status["completionTime"], detail)
+    for done, cause, kind in ((complete, "SuccessCriteriaMet", "Complete"), (failed, "FailureTarget", "Failed")):
+        if done and conditions.get(cause) != "True":
+            detail = f"cannot set {kind}=True condition without the {cause}=true condition"
+            yield field.invalid(STATUS.child("conditions"), OMITTED, detail)
+    if (complete or failed) and status.get("active", 0) > 0:
+        yield field.invalid(STATUS.child("active"), status["active"], "active>0 is invalid for finished job")
+
+
+RULES: RulesTable = {("batch", "jobs"): Rules(_create, _update, subresources={"status": _update_status})}

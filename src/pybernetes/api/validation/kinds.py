@@ -1,0 +1,44 @@
+"""What a kind's file offers to `validate`, and the types that its functions share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from pybernetes.api import names
+from pybernetes.api.field import FieldError, Path
+
+Tree: TypeAlias = dict[str, Any]
+"""An object or a part of one, as `decode` and `defaults` leave it."""
+
+Errors: TypeAlias = Iterator[FieldError]
+
+Create: TypeAlias = Callable[[Tree], Errors]
+Update: TypeAlias = Callable[[Tree, Tree], Errors]
+"""Takes the new object, then the old one."""
+
+
+def nothing(_: Tree) -> Errors:
+    return iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of one kind. Metadata is checked by `validate` itself, with the kind's `name` format.
+
+    `update` says what a change may not touch; the new object has to pass `create` as well, unless `update_is_whole`.
+    `subresources` are the rules for writes through them, in the place of `update`.
+    """
+
+    create: Create = nothing
+    update: Update = lambda new, old: iter(())
+    name: names.Check = names.dns1123_subdomain
+    update_is_whole: bool = False
+    subresources: Mapping[str, Update] = field(default_factory=dict)
+
+
+RulesTable: TypeAlias = Mapping[tuple[str, str], Rules]
+"""(group, plural) -> rules."""
+
+Part: TypeAlias = Callable[[Tree, Path], Errors]

@@ -1,0 +1,157 @@
+"""ObjectMeta: names, labels, annotations, owners, finalizers, managed fields, and what an update may not change."""
+
+from __future__ import annotations
+
+from pybernetes.api import field, names
+from pybernetes.api.field import Path
+from pybernetes.api.scheme import split_api_version
+from pybernetes.api.validation.kinds import Errors, Tree
+
+METADATA = Path("metadata")
+_MAX_ANNOTATIONS = 256 * 1024
+_STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
+_IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+_MAX_MANAGER = 128
+
+
+def validate_metadata(
+    meta: Tree, namespaced: bool, name_check: names.Check = names.dns1123_subdomain, path: Path = METADATA
+) -> Errors:
+    """The metadata of an object, new or changed."""
+    prefix = meta.get("generateName")
+    if prefix:
+        yield from complain(path.child("generateName"), prefix, names.generated_prefix(name_check)(prefix))
+    name = meta.get("name")
+    if name:
+        yield from complain(path.child("name"), name, name_check(name))
+    else:
+        yield field.required(path.child("name"), "name or generateName is required")
+    yield from _validate_namespace(meta.get("namespace", ""), namespaced, path.child("namespace"))
+    if meta.get("generation", 0) < 0:
+        yield field.invalid(path.child("generation"), meta["generation"], "must be greater than or equal to 0")
+    yield from _validate_bags(meta, path)
+    for index, finalizer in enumerate(meta.get("finalizers") or ()):
+        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS and not names.qualified_name(finalizer):
+            detail = "name is neither a standard finalizer name nor is it fully qualified"
+            yield field.invalid(path.child("finalizers").index(index), finalizer, detail)
+
+
+def _validate_namespace(namespace: str, namespaced: bool, path: Path) -> Errors:
+    if not namespaced:
+        if namespace:
+            yield field.forbidden(path, "not allowed on this type")
+    elif not namespace:
+        yield field.required(path)
+    else:
+        yield from complain(path, namespace, names.dns1123_label(namespace))
+
+
+def _validate_bags(meta: Tree, path: Path) -> Errors:
+    labels = meta.get("labels")
+    if labels:
+        yield from validate_labels(labels, path.child("labels"))
+    annotations = meta.get("annotations")
+    if annotations:
+        yield from validate_annotations(annotations, path.child("annotations"))
+    owners = meta.get("ownerReferences")
+    if owners:
+        yield from _validate_owners(owners, path.child("ownerReferences"))
+    finalizers = meta.get("finalizers")
+    if finalizers:
+        for finalizer in finalizers:
+            yield from complain(path.child("finalizers"), finalizer, names.qualified_name(finalizer))
+        if "orphan" in finalizers and "foregroundDeletion" in finalizers:
+            detail = "finalizer orphan and foregroundDeletion cannot be both set"
+            yield field.invalid(path.child("finalizers"), finalizers, detail)
+    entries = meta.get("managedFields")
+    if entries:
+        yield from _validate_managed_fields(entries, path.child("managedFields"))
+
+
+def validate_metadata_update(new: Tree, old: Tree, path: Path = METADATA) -> Errors:
+    """What an update may not change."""
+    if old.get("deletionTimestamp"):
+        added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
+        if added:
+            listed = ", ".join(field.quote(one) for one in added)
+            detail = (
+                "no new finalizers can be added if the object is being deleted, "
+                f"found new finalizers []string{{{listed}}}"
+            )
+            yield field.forbidden(path.child("finalizers"), detail)
+    if not new.get("resourceVersion"):
+        yield field.invalid(path.child("resourceVersion"), "", "must be specified for an update")
+    if new.get("generation", 0) < old.get("generation", 0):
+        yield field.invalid(path.child("generation"), new.get("generation", 0), "must not be decremented")
+    for name in _IMMUTABLE:
+        if new.get(name) != old.get(name):
+            yield field.invalid(path.child(name), new.get(name, ""), "field is immutable")
+
+
+def complain(path: Path, value: str, complaints: tuple[str, ...]) -> Errors:
+    """The complaints of a format as errors of a field."""
+    for complaint in complaints:
+        yield field.invalid(path, value, complaint)
+
+
+def validate_labels(labels: dict[str, str], path: Path) -> Errors:
+    for key, value in labels.items():
+        yield from complain(path, key, names.qualified_name(key))
+        yield from complain(path, value, names.label_value(value))
+
+
+def validate_annotations(annotations: dict[str, str], path: Path) -> Errors:
+    size = 0
+    for key, value in annotations.items():
+        # Keys may have capitals for history's sake.
+        yield from complain(path, key, names.qualified_name(key.lower()))
+        size += len(key) + len(value)
+    # A character has at most four bytes: counting bytes can wait until it may matter.
+    if size * 4 > _MAX_ANNOTATIONS:
+        size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
+        if size > _MAX_ANNOTATIONS:
+            yield field.too_long(path, _MAX_ANNOTATIONS)
+
+
+def _validate_owners(owners: list[Tree], path: Path) -> Errors:
+    controller = ""
+    for owner in owners:
+        yield from _validate_owner(owner, path)
+        if owner.get("controller"):
+            named = f"{owner['kind']}/{owner['name']}"
+            if controller:
+                detail = (
+                    'Only one reference can have Controller set to true. Found "true" in references for '
+                    f"{controller} and {named}"
+                )
+                yield field.invalid(path, [_shown_owner(one) for one in owners], detail)
+            controller = controller or named
+
+
+def _validate_owner(owner: Tree, path: Path) -> Errors:
+    group, version = split_api_version(owner["apiVersion"])
+    if not version:
+        yield field.invalid(path.child("apiVersion"), owner["apiVersion"], "version must not be empty")
+    for name in ("kind", "name", "uid"):
+        if not owner[name]:
+            yield field.invalid(path.child(name), owner[name], "must not be empty")
+    if (group, version, owner["kind"]) == ("", "v1", "Event"):
+        detail = "/v1, Kind=Event is disallowed from being an owner"
+        yield field.invalid(path, _shown_owner(owner), detail)
+
+
+def _shown_owner(owner: Tree) -> Tree:
+    order = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
+    return {name: owner[name] for name in order if name in owner}
+
+
+def _validate_managed_fields(entries: list[Tree], path: Path) -> Errors:
+    for index, entry in enumerate(entries):
+        at = path.index(index)
+        operation = entry.get("operation", "")
+        if operation not in ("Apply", "Update"):
+            yield field.invalid(at.child("operation"), operation, "must be `Apply` or `Update`")
+        if entry.get("fieldsType", "") not in ("", "FieldsV1"):
+            yield field.invalid(at.child("fieldsType"), entry["fieldsType"], "must be `FieldsV1`")
+        if len(entry.get("manager", "")) > _MAX_MANAGER:
+            yield field.too_long(at.child("manager"), _MAX_MANAGER)

@@ -1,0 +1,54 @@
+"""Nodes."""
+
+from __future__ import annotations
+
+from pybernetes.api import field
+from pybernetes.api.field import Path
+from pybernetes.api.validation.addresses import validate_cidr
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.pod.resources import validate_amount, validate_resource_name
+from pybernetes.api.validation.pod.scheduling import validate_taints
+
+_SPEC, _STATUS = Path("spec"), Path("status")
+_AMOUNTS = ("capacity", "allocatable")
+
+
+def _create(node: Tree) -> Errors:
+    spec = node["spec"]
+    if taints := spec.get("taints"):
+        yield from validate_taints(taints, _SPEC.child("taints"))
+    for index, cidr in enumerate(spec.get("podCIDRs") or ()):
+        yield from validate_cidr(cidr, _SPEC.child("podCIDRs").index(index))
+    yield from _validate_status(node)
+
+
+def _validate_status(node: Tree) -> Errors:
+    status = node.get("status") or {}
+    for kind in _AMOUNTS:
+        for name, amount in (status.get(kind) or {}).items():
+            path = _STATUS.child(kind).key(name)
+            yield from validate_resource_name(name, path)
+            yield from validate_amount(name, amount, path)
+    taken: set[tuple[str, str]] = set()
+    for index, address in enumerate(status.get("addresses") or ()):
+        key = (address["type"], address["address"])
+        if key in taken:
+            shown = {"type": address["type"], "address": address["address"]}
+            yield field.duplicate(_STATUS.child("addresses").index(index), shown)
+        taken.add(key)
+
+
+def _update(new: Tree, old: Tree) -> Errors:
+    spec, was = new["spec"], old["spec"]
+    if was.get("podCIDRs") and spec.get("podCIDRs") != was["podCIDRs"]:
+        yield field.forbidden(_SPEC.child("podCIDRs"), 'node updates may not change podCIDR except from "" to valid')
+    if was.get("providerID") and spec.get("providerID") != was["providerID"]:
+        detail = 'node updates may not change providerID except from "" to valid'
+        yield field.forbidden(_SPEC.child("providerID"), detail)
+
+
+def _update_status(new: Tree, old: Tree) -> Errors:
+    yield from _validate_status(new)
+
+
+RULES: RulesTable = {("", "nodes"): Rules(_create, _update, subresources={"status": _update_status})}

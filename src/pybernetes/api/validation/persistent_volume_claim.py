@@ -1,0 +1,120 @@
+"""Persistent volume claims, and the claims that pods and stateful sets make."""
+
+from __future__ import annotations
+
+from pybernetes.api import field, names
+from pybernetes.api.field import Path
+from pybernetes.api.quantity import Quantity
+from pybernetes.api.validation.common import label_selector, positive_quantity
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.metadata import complain
+
+_SPEC, _STATUS = Path("spec"), Path("status")
+ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+VOLUME_MODES = ("Block", "Filesystem")
+
+
+def validate_access_modes(modes: list[str], path: Path, missing: str) -> Errors:
+    """The ways of access, shared by claims and volumes."""
+    if not modes:
+        yield field.required(path, missing)
+    for mode in modes:
+        if mode not in ACCESS_MODES:
+            yield field.not_supported(path, mode, ACCESS_MODES)
+    if "ReadWriteOncePod" in modes and len(modes) > 1:
+        yield field.forbidden(path, "may not use ReadWriteOncePod with other access modes")
+
+
+def validate_claim_spec(spec: Tree, path: Path) -> Errors:
+    yield from validate_access_modes(
+        spec.get("accessModes") or [], path.child("accessModes"), "at least 1 access mode is required"
+    )
+    yield from label_selector(spec.get("selector"), path.child("selector"))
+    storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    if storage is None:
+        yield field.required(path.child("resources").key("storage"))
+    else:
+        yield from positive_quantity(storage, path.child("resources").key("storage"))
+    name = spec.get("storageClassName")
+    if name:
+        yield from complain(path.child("storageClassName"), name, names.dns1123_subdomain(name))
+    mode = spec.get("volumeMode")
+    if mode is not None and mode not in VOLUME_MODES:
+        yield field.not_supported(path.child("volumeMode"), mode, VOLUME_MODES)
+    for key in ("dataSource", "dataSourceRef"):
+        if spec.get(key) is not None:
+            yield from _validate_source(spec[key], path.child(key))
+    attributes = spec.get("volumeAttributesClassName")
+    if attributes:
+        yield from complain(path.child("volumeAttributesClassName"), attributes, names.dns1123_subdomain(attributes))
+
+
+def _validate_source(source: Tree, path: Path) -> Errors:
+    if not source.get("name"):
+        yield field.required(path.child("name"))
+    if not source.get("kind"):
+        yield field.required(path.child("kind"))
+    group = source.get("apiGroup") or ""
+    if not group and source.get("kind") != "PersistentVolumeClaim":
+        yield field.invalid(
+            path, source["kind"], "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+        )
+    elif group:
+        yield from complain(path.child("apiGroup"), group, names.dns1123_subdomain(group))
+
+
+def _create(claim: Tree) -> Errors:
+    yield from validate_claim_spec(claim["spec"], _SPEC)
+
+
+def _update(new: Tree, old: Tree) -> Errors:
+    """A claim that is bound may grow; binding sets its volume."""
+    spec, was = new["spec"], old["spec"]
+    bound = (old.get("status") or {}).get("phase") == "Bound"
+    fixed, before = dict(spec), dict(was)
+    if not was.get("volumeName"):
+        fixed.pop("volumeName", None)
+    if was.get("storageClassName") is None:
+        fixed.pop("storageClassName", None)
+        before.pop("storageClassName", None)
+    if bound:
+        for one in (fixed, before):
+            one["resources"] = _without_storage(one.get("resources") or {})
+    for one in (fixed, before):
+        one.pop("volumeAttributesClassName", None)
+        one.pop("dataSourceRef" if "dataSource" in one else "", None)
+    if fixed != before:
+        detail = (
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+        )
+        yield field.forbidden(_SPEC, f"{detail}\n")
+        return
+    size, least = _storage(spec), _capacity(old) or _storage(was)
+    if bound and size is not None and least is not None and size < least:
+        detail = "field can not be less than status.capacity"
+        yield field.forbidden(_SPEC.child("resources", "requests", "storage"), detail)
+
+
+def _storage(spec: Tree) -> Quantity | None:
+    text = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    return None if text is None else Quantity.parse(text)
+
+
+def _capacity(claim: Tree) -> Quantity | None:
+    text = ((claim.get("status") or {}).get("capacity") or {}).get("storage")
+    return None if text is None else Quantity.parse(text)
+
+
+def _without_storage(resources: Tree) -> Tree:
+    requests = {name: amount for name, amount in (resources.get("requests") or {}).items() if name != "storage"}
+    return {**resources, "requests": requests}
+
+
+def _update_status(new: Tree, old: Tree) -> Errors:
+    for name, amount in ((new.get("status") or {}).get("capacity") or {}).items():
+        yield from positive_quantity(amount, _STATUS.child("capacity").key(name))
+
+
+RULES: RulesTable = {
+    ("", "persistentvolumeclaims"): Rules(_create, _update, subresources={"status": _update_status}),
+}

@@ -1,0 +1,215 @@
+"""Affinity, tolerations, topology spread: where a pod may run."""
+
+from __future__ import annotations
+
+from pybernetes.api import field, names
+from pybernetes.api.field import Path
+from pybernetes.api.validation.common import label_selector
+from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.metadata import complain
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_SPREAD_ACTIONS = ("DoNotSchedule", "ScheduleAnyway")
+_INCLUSIONS = ("Honor", "Ignore")
+_NODE_FIELDS = ("metadata.name",)
+
+
+def validate_affinity(affinity: Tree, path: Path) -> Errors:
+    if affinity.get("nodeAffinity") is not None:
+        yield from _validate_node_affinity(affinity["nodeAffinity"], path.child("nodeAffinity"))
+    for name in ("podAffinity", "podAntiAffinity"):
+        if affinity.get(name) is not None:
+            yield from _validate_pod_affinity(affinity[name], path.child(name))
+
+
+def _validate_node_affinity(affinity: Tree, path: Path) -> Errors:
+    if affinity.get(REQUIRED) is not None:
+        yield from validate_node_selector(affinity[REQUIRED], path.child(REQUIRED))
+    for index, term in enumerate(affinity.get(PREFERRED) or ()):
+        at = path.child(PREFERRED).index(index)
+        yield from _validate_weight(term, at)
+        yield from validate_node_selector_term(term["preference"], at.child("preference"))
+
+
+def _validate_weight(term: Tree, path: Path) -> Errors:
+    if not 1 <= term["weight"] <= 100:
+        yield field.invalid(path.child("weight"), term["weight"], "must be in the range 1-100")
+
+
+def validate_node_selector(selector: Tree, path: Path) -> Errors:
+    terms = selector.get("nodeSelectorTerms")
+    if not terms:
+        yield field.required(path.child("nodeSelectorTerms"), "must have at least one node selector term")
+    for index, term in enumerate(terms or ()):
+        yield from validate_node_selector_term(term, path.child("nodeSelectorTerms").index(index))
+
+
+def validate_node_selector_term(term: Tree, path: Path) -> Errors:
+    for index, requirement in enumerate(term.get("matchExpressions") or ()):
+        at = path.child("matchExpressions").index(index)
+        yield from _validate_operator(requirement, at)
+        yield from complain(at.child("key"), requirement["key"], names.qualified_name(requirement["key"]))
+        for number, value in enumerate(requirement.get("values") or ()):
+            yield from complain(at.child("values").index(number), value, names.label_value(value))
+    for index, requirement in enumerate(term.get("matchFields") or ()):
+        yield from _validate_field_requirement(requirement, path.child("matchFields").index(index))
+
+
+def _validate_operator(requirement: Tree, path: Path) -> Errors:
+    operator, values = requirement["operator"], requirement.get("values") or ()
+    if operator in ("In", "NotIn"):
+        if not values:
+            yield field.required(path.child("values"), "must be specified when `operator` is 'In' or 'NotIn'")
+    elif operator in ("Exists", "DoesNotExist"):
+        if values:
+            detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+            yield field.forbidden(path.child("values"), detail)
+    elif operator in ("Gt", "Lt"):
+        if len(values) != 1:
+            yield field.required(path.child("values"), "must be specified single value when `operator` is 'Lt' or 'Gt'")
+    else:
+        yield field.invalid(path.child("operator"), operator, "not a valid selector operator")
+
+
+def _validate_field_requirement(requirement: Tree, path: Path) -> Errors:
+    key, values = requirement["key"], requirement.get("values") or ()
+    if requirement["operator"] in ("In", "NotIn"):
+        if len(values) != 1:
+            detail = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
+            yield field.required(path.child("values"), detail)
+    else:
+        yield field.invalid(path.child("operator"), requirement["operator"], "not a valid selector operator")
+    if key not in _NODE_FIELDS:
+        yield field.invalid(path.child("key"), key, "not a valid field selector key")
+        return
+    for index, value in enumerate(values):
+        yield from complain(path.child("values").index(index), value, names.dns1123_subdomain(value))
+
+
+def _validate_pod_affinity(affinity: Tree, path: Path) -> Errors:
+    for index, term in enumerate(affinity.get(REQUIRED) or ()):
+        yield from _validate_pod_affinity_term(term, path.child(REQUIRED).index(index))
+    for index, weighted in enumerate(affinity.get(PREFERRED) or ()):
+        at = path.child(PREFERRED).index(index)
+        yield from _validate_weight(weighted, at)
+        yield from _validate_pod_affinity_term(weighted["podAffinityTerm"], at.child("podAffinityTerm"))
+
+
+def _validate_pod_affinity_term(term: Tree, path: Path) -> Errors:
+    yield from label_selector(term.get("labelSelector"), path.child("labelSelector"))
+    yield from label_selector(term.get("namespaceSelector"), path.child("namespaceSelector"))
+    for index, namespace in enumerate(term.get("namespaces") or ()):
+        yield from complain(path.child("namespace").index(index), namespace, names.dns1123_label(namespace))
+    for name in ("matchLabelKeys", "mismatchLabelKeys"):
+        yield from _validate_label_keys(term.get(name) or [], term.get("labelSelector"), path.child(name))
+    key = term["topologyKey"]
+    if not key:
+        yield field.required(path.child("topologyKey"), "can not be empty")
+    yield from complain(path.child("topologyKey"), key, names.qualified_name(key))
+
+
+def _validate_label_keys(keys: list[str], selector: Tree | None, path: Path) -> Errors:
+    if keys and selector is None:
+        yield field.forbidden(path, "must not be specified when labelSelector is not set")
+    for index, key in enumerate(keys):
+        yield from complain(path.index(index), key, names.qualified_name(key))
+
+
+def validate_tolerations(tolerations: list[Tree], path: Path) -> Errors:
+    for index, toleration in enumerate(tolerations):
+        at = path.index(index)
+        key, operator, value = (toleration.get(name, "") for name in ("key", "operator", "value"))
+        effect = toleration.get("effect", "")
+        if key:
+            yield from complain(at.child("key"), key, names.qualified_name(key))
+        elif operator != "Exists":
+            detail = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+            yield field.invalid(at.child("operator"), operator, detail)
+        if toleration.get("tolerationSeconds") is not None and effect != "NoExecute":
+            detail = "effect must be 'NoExecute' when `tolerationSeconds` is set"
+            yield field.invalid(at.child("effect"), effect, detail)
+        yield from _validate_toleration_operator(operator, value, at)
+        if effect and effect not in _EFFECTS:
+            yield field.not_supported(at.child("effect"), effect, _EFFECTS)
+
+
+def _validate_toleration_operator(operator: str, value: str, path: Path) -> Errors:
+    if operator in ("", "Equal"):
+        complaints = names.label_value(value)
+        if complaints:
+            yield field.invalid(path.child("operator"), value, ";".join(complaints))
+    elif operator == "Exists":
+        if value:
+            yield field.invalid(path.child("operator"), value, "value must be empty when `operator` is 'Exists'")
+    else:
+        yield field.not_supported(path.child("operator"), operator, ("Equal", "Exists"))
+
+
+def validate_taints(taints: list[Tree], path: Path) -> Errors:
+    """The taints of a node."""
+    taken: set[tuple[str, str]] = set()
+    for index, taint in enumerate(taints):
+        at = path.index(index)
+        yield from complain(at.child("key"), taint["key"], names.qualified_name(taint["key"]))
+        yield from complain(at.child("value"), taint.get("value", ""), names.label_value(taint.get("value", "")))
+        effect = taint["effect"]
+        if effect not in _EFFECTS:
+            if effect:
+                yield field.not_supported(at.child("effect"), effect, _EFFECTS)
+            else:
+                yield field.required(at.child("effect"))
+        if (taint["key"], effect) in taken:
+            shown = {"key": taint["key"], **({"value": taint["value"]} if taint.get("value") else {}), "effect": effect}
+            duplicate = field.duplicate(at, shown)
+            yield field.FieldError(
+                duplicate.kind, duplicate.field, shown, "taints must be unique by key and effect pair"
+            )
+        taken.add((taint["key"], effect))
+
+
+def validate_topology_spread(constraints: list[Tree], path: Path) -> Errors:
+    taken: set[tuple[str, str]] = set()
+    for index, constraint in enumerate(constraints):
+        at = path.index(index)
+        key, action = constraint["topologyKey"], constraint["whenUnsatisfiable"]
+        if constraint["maxSkew"] <= 0:
+            yield field.invalid(at.child("maxSkew"), constraint["maxSkew"], "must be greater than zero")
+        if key:
+            yield from complain(at.child("topologyKey"), key, names.qualified_name(key))
+        else:
+            yield field.required(at.child("topologyKey"), "can not be empty")
+        if action not in _SPREAD_ACTIONS:
+            yield field.not_supported(at.child("whenUnsatisfiable"), action, _SPREAD_ACTIONS)
+        if (key, action) in taken:
+            yield field.duplicate(at.child("{topologyKey, whenUnsatisfiable}"), f"{{{key}, {action}}}")
+        taken.add((key, action))
+        yield from _validate_spread_options(constraint, at)
+
+
+def _validate_spread_options(constraint: Tree, path: Path) -> Errors:
+    domains = constraint.get("minDomains")
+    if domains is not None:
+        if domains <= 0:
+            yield field.invalid(path.child("minDomains"), domains, "must be greater than zero")
+        if constraint["whenUnsatisfiable"] == "ScheduleAnyway":
+            detail = "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway"
+            yield field.invalid(path.child("minDomains"), domains, detail)
+    for name in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
+        policy = constraint.get(name)
+        if policy is not None and policy not in _INCLUSIONS:
+            yield field.not_supported(path.child(name), policy, _INCLUSIONS)
+    yield from _validate_label_keys(
+        constraint.get("matchLabelKeys") or [], constraint.get("labelSelector"), path.child("matchLabelKeys")
+    )
+    yield from label_selector(constraint.get("labelSelector"), path.child("labelSelector"))
+
+
+def validate_gates(gates: list[Tree], path: Path) -> Errors:
+    taken: set[str] = set()
+    for index, gate in enumerate(gates):
+        yield from complain(path.index(index), gate["name"], names.qualified_name(gate["name"]))
+        if gate["name"] in taken:
+            yield field.duplicate(path.index(index), gate["name"])
+        taken.add(gate["name"])

@@ -1,0 +1,56 @@
+"""Priority classes and runtime classes."""
+
+from __future__ import annotations
+
+from pybernetes.api import field, names
+from pybernetes.api.field import ROOT
+from pybernetes.api.validation.common import immutable, one_of
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.metadata import METADATA, complain
+from pybernetes.api.validation.pod.scheduling import validate_tolerations
+
+_HIGHEST = 1_000_000_000
+_SYSTEM = {"system-cluster-critical": (2_000_000_000, False), "system-node-critical": (2_000_001_000, False)}
+_POLICIES = ("Never", "PreemptLowerPriority")
+
+
+def _create(priority: Tree) -> Errors:
+    name, value = priority["metadata"].get("name", ""), priority["value"]
+    if name.startswith("system-"):
+        if (value, bool(priority.get("globalDefault"))) != _SYSTEM.get(name):
+            detail = (
+                "priority class names with 'system-' prefix are reserved for system use only. "
+                f"error: {name} is not a known system priority class"
+            )
+            yield field.forbidden(METADATA.child("name"), detail)
+    elif value > _HIGHEST:
+        detail = f"maximum allowed value of a user defined priority is {_HIGHEST}"
+        yield field.forbidden(ROOT.child("value"), detail)
+    policy = priority.get("preemptionPolicy")
+    if policy is not None:
+        yield from one_of(policy, ROOT.child("preemptionPolicy"), _POLICIES)
+
+
+def _update(new: Tree, old: Tree) -> Errors:
+    if new["value"] != old["value"]:
+        yield field.forbidden(ROOT.child("value"), "may not be changed in an update.")
+    path = ROOT.child("preemptionPolicy")
+    yield from immutable(new.get("preemptionPolicy"), old.get("preemptionPolicy"), path)
+
+
+def _create_runtime(runtime: Tree) -> Errors:
+    handler = runtime.get("handler", "")
+    yield from complain(ROOT.child("handler"), handler, names.dns1123_label(handler))
+    tolerations = (runtime.get("scheduling") or {}).get("tolerations")
+    if tolerations:
+        yield from validate_tolerations(tolerations, ROOT.child("scheduling", "tolerations"))
+
+
+def _update_runtime(new: Tree, old: Tree) -> Errors:
+    yield from immutable(new.get("handler"), old.get("handler"), ROOT.child("handler"))
+
+
+RULES: RulesTable = {
+    ("scheduling.k8s.io", "priorityclasses"): Rules(_create, _update),
+    ("node.k8s.io", "runtimeclasses"): Rules(_create_runtime, _update_runtime),
+}

@@ -1,0 +1,244 @@
+"""Services. Which addresses and node ports are free is the allocators' concern."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api import field, names
+from pybernetes.api.field import Path
+from pybernetes.api.validation.addresses import validate_cidr, validate_endpoint_ip, validate_ip
+from pybernetes.api.validation.common import one_of, port_number, port_number_or_name
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.metadata import complain, validate_labels
+
+_SPEC = Path("spec")
+_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_PROTOCOLS = ("SCTP", "TCP", "UDP")
+_FAMILIES = ("IPv4", "IPv6")
+_FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
+_POLICIES = ("Cluster", "Local")
+_DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
+_MAX_AFFINITY_SECONDS = 86400
+
+
+def _create(service: Tree) -> Errors:
+    spec = service["spec"]
+    kind, headless = spec.get("type", ""), spec.get("clusterIP") == "None"
+    ports = spec.get("ports") or []
+    if not ports and not headless and kind != "ExternalName":
+        yield field.required(_SPEC.child("ports"))
+    if headless and kind in ("NodePort", "LoadBalancer"):
+        detail = f"may not be set to 'None' for {kind} services"
+        yield field.invalid(_SPEC.child("clusterIPs").index(0), "None", detail)
+    if kind == "ExternalName":
+        yield from _validate_external_name(spec)
+    yield from _validate_ports(ports, kind)
+    if selector := spec.get("selector"):
+        yield from validate_labels(selector, _SPEC.child("selector"))
+    yield from _validate_affinity(spec)
+    yield from one_of(kind, _SPEC.child("type"), _TYPES)
+    for index, address in enumerate(spec.get("externalIPs") or ()):
+        yield from validate_endpoint_ip(address, _SPEC.child("externalIPs").index(index))
+    yield from _validate_load_balancer(spec, kind)
+    yield from _validate_cluster_ips(spec, kind)
+    yield from _validate_families(spec, kind)
+    yield from _validate_traffic(spec, kind)
+    yield from _validate_load_balancer_status(service.get("status") or {}, kind)
+
+
+def _validate_external_name(spec: Tree) -> Errors:
+    if spec.get("clusterIP"):
+        detail = "may not be set for ExternalName services"
+        yield field.forbidden(_SPEC.child("clusterIPs"), detail)
+    name = spec.get("externalName", "").removesuffix(".")
+    if name:
+        yield from complain(_SPEC.child("externalName"), name, names.dns1123_subdomain(name))
+    else:
+        yield field.required(_SPEC.child("externalName"))
+
+
+def _validate_ports(ports: list[Tree], kind: str) -> Errors:
+    path = _SPEC.child("ports")
+    taken: set[str] = set()
+    for index, port in enumerate(ports):
+        yield from _validate_port(port, len(ports) > 1, taken, path.index(index))
+        if port.get("nodePort") and kind in ("ClusterIP", "ExternalName"):
+            detail = f"may not be used when `type` is '{kind}'"
+            yield field.forbidden(path.index(index).child("nodePort"), detail)
+    yield from _validate_distinct(ports, path)
+
+
+def _validate_port(port: Tree, several: bool, taken: set[str], path: Path) -> Errors:
+    name = port.get("name", "")
+    if not name:
+        if several:
+            yield field.required(path.child("name"))
+    else:
+        yield from complain(path.child("name"), name, names.dns1123_label(name))
+        if name in taken:
+            yield field.duplicate(path.child("name"), name)
+        taken.add(name)
+    yield from port_number(port["port"], path.child("port"))
+    yield from one_of(port.get("protocol"), path.child("protocol"), _PROTOCOLS)
+    yield from port_number_or_name(port["targetPort"], path.child("targetPort"))
+    protocol = port.get("appProtocol")
+    if protocol is not None:
+        yield from complain(path.child("appProtocol"), protocol, names.qualified_name(protocol))
+
+
+def _validate_distinct(ports: list[Tree], path: Path) -> Errors:
+    """No two ports with the same number, or the same node port, of a protocol."""
+    taken: set[tuple[str, int]] = set()
+    node_ports: set[tuple[str, int]] = set()
+    for index, port in enumerate(ports):
+        key = (port.get("protocol", ""), port["port"])
+        if key in taken:
+            yield field.duplicate(path.index(index), _shown_port(*key))
+        taken.add(key)
+        if port.get("nodePort"):
+            node = (port.get("protocol", ""), port["nodePort"])
+            if node in node_ports:
+                yield field.duplicate(path.index(index).child("nodePort"), port["nodePort"])
+            node_ports.add(node)
+
+
+def _shown_port(protocol: str, number: int) -> dict[str, Any]:
+    """The key of a port in the form that the message has."""
+    return {"Name": "", "Protocol": protocol, "AppProtocol": None, "Port": number, "TargetPort": 0, "NodePort": 0}
+
+
+def _validate_affinity(spec: Tree) -> Errors:
+    affinity, config = spec.get("sessionAffinity", ""), spec.get("sessionAffinityConfig")
+    yield from one_of(affinity, _SPEC.child("sessionAffinity"), ("ClientIP", "None"))
+    path = _SPEC.child("sessionAffinityConfig")
+    if affinity == "ClientIP":
+        seconds = ((config or {}).get("clientIP") or {}).get("timeoutSeconds")
+        if seconds is None:
+            yield field.required(path, "when session affinity type is ClientIP")
+        elif not 0 < seconds <= _MAX_AFFINITY_SECONDS:
+            detail = f"must be greater than 0 and less than {_MAX_AFFINITY_SECONDS}"
+            yield field.invalid(path.child("clientIP", "timeoutSeconds"), seconds, detail)
+    elif affinity == "None" and config is not None:
+        yield field.forbidden(path, "must not be set when session affinity is None")
+
+
+def _validate_load_balancer(spec: Tree, kind: str) -> Errors:
+    ranges = spec.get("loadBalancerSourceRanges") or []
+    if ranges:
+        # The path is upstream's, capital included.
+        path = _SPEC.child("LoadBalancerSourceRanges")
+        if kind != "LoadBalancer":
+            yield field.forbidden(path, "may only be used when `type` is 'LoadBalancer'")
+        for index, one in enumerate(ranges):
+            yield from validate_cidr(one.strip(), path.index(index))
+    for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
+        if spec.get(name) is not None and kind != "LoadBalancer":
+            yield field.forbidden(_SPEC.child(name), "may only be used when `type` is 'LoadBalancer'")
+    if spec.get("loadBalancerClass") is not None:
+        value = spec["loadBalancerClass"]
+        yield from complain(_SPEC.child("loadBalancerClass"), value, names.qualified_name(value))
+    if kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is None:
+        yield field.required(_SPEC.child("allocateLoadBalancerNodePorts"))
+
+
+def _validate_cluster_ips(spec: Tree, kind: str) -> Errors:
+    path, addresses = _SPEC.child("clusterIPs"), spec.get("clusterIPs") or []
+    first = spec.get("clusterIP", "")
+    if kind == "ExternalName":
+        return
+    if not first and addresses:
+        yield field.invalid(path, addresses, "must be empty when `clusterIP` is not specified")
+    if first and addresses and addresses[0] != first:
+        yield field.invalid(path, addresses, "first value must match `clusterIP`")
+    if len(addresses) > 1 and "None" in addresses:
+        yield field.invalid(path, addresses, "'None' must be the first and only value")
+        return
+    for index, address in enumerate(addresses or ([first] if first else ())):
+        if address not in ("", "None"):
+            yield from validate_ip(address, path.index(index))
+    if len(addresses) > 2:
+        yield field.invalid(path, addresses, "may only hold up to 2 values")
+
+
+def _validate_families(spec: Tree, kind: str) -> Errors:
+    path, families = _SPEC.child("ipFamilies"), spec.get("ipFamilies") or []
+    for index, family in enumerate(families):
+        if family not in _FAMILIES:
+            yield field.not_supported(path.index(index), family, _FAMILIES)
+        elif family in families[:index]:
+            yield field.duplicate(path.index(index), family)
+    policy = spec.get("ipFamilyPolicy")
+    if policy is not None:
+        yield from one_of(policy, _SPEC.child("ipFamilyPolicy"), _FAMILY_POLICIES)
+    if kind == "ExternalName":
+        if families:
+            yield field.forbidden(path, "may not be set for ExternalName services")
+        if policy is not None:
+            yield field.forbidden(_SPEC.child("ipFamilyPolicy"), "may not be set for ExternalName services")
+
+
+def _validate_traffic(spec: Tree, kind: str) -> Errors:
+    external = spec.get("externalTrafficPolicy", "")
+    visible = kind in ("LoadBalancer", "NodePort") or (kind == "ClusterIP" and bool(spec.get("externalIPs")))
+    path = _SPEC.child("externalTrafficPolicy")
+    if not visible:
+        if external:
+            yield field.invalid(path, external, "may only be set for externally-accessible services")
+    elif external or kind != "ClusterIP":
+        yield from one_of(external, path, _POLICIES)
+    internal = spec.get("internalTrafficPolicy")
+    if kind in ("LoadBalancer", "NodePort", "ClusterIP") or internal is not None:
+        yield from one_of(internal, _SPEC.child("internalTrafficPolicy"), _POLICIES)
+    check = spec.get("healthCheckNodePort", 0)
+    if check < 0:
+        yield field.invalid(_SPEC.child("healthCheckNodePort"), check, "must be greater than or equal to 0")
+    elif check and not (kind == "LoadBalancer" and external == "Local"):
+        detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+        yield field.invalid(_SPEC.child("healthCheckNodePort"), check, detail)
+    distribution = spec.get("trafficDistribution")
+    if distribution is not None and distribution not in _DISTRIBUTIONS:
+        yield field.not_supported(_SPEC.child("trafficDistribution"), distribution, _DISTRIBUTIONS)
+
+
+def _validate_load_balancer_status(status: Tree, kind: str) -> Errors:
+    path = Path("status").child("loadBalancer", "ingress")
+    entries = (status.get("loadBalancer") or {}).get("ingress") or []
+    if entries and kind != "LoadBalancer":
+        yield field.forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")
+        return
+    for index, entry in enumerate(entries):
+        at = path.index(index)
+        if entry.get("ip"):
+            yield from validate_ip(entry["ip"], at.child("ip"))
+            if entry.get("ipMode") not in (None, "Proxy", "VIP"):
+                yield field.not_supported(at.child("ipMode"), entry["ipMode"], ("Proxy", "VIP"))
+        elif entry.get("ipMode") is not None:
+            yield field.forbidden(at.child("ipMode"), "may not be specified when `ip` is not set")
+        if entry.get("hostname"):
+            host = entry["hostname"]
+            yield from complain(at.child("hostname"), host, names.dns1123_subdomain(host))
+
+
+def _update(new: Tree, old: Tree) -> Errors:
+    """The first address and the class of a load balancer stay, as long as the type does."""
+    spec, was = new["spec"], old["spec"]
+    if spec.get("type") == was.get("type") == "LoadBalancer" and spec.get("loadBalancerClass") != was.get(
+        "loadBalancerClass"
+    ):
+        path = _SPEC.child("loadBalancerClass")
+        yield field.invalid(path, spec.get("loadBalancerClass"), "may not change once set")
+    if "ExternalName" in (spec.get("type"), was.get("type")):
+        return
+    for index, address in enumerate(was.get("clusterIPs") or ()):
+        now = spec.get("clusterIPs") or []
+        if index == 0 and (not now or now[0] != address):
+            yield field.invalid(_SPEC.child("clusterIPs").index(0), now[0] if now else "", "may not change once set")
+
+
+def _update_status(new: Tree, old: Tree) -> Errors:
+    yield from _validate_load_balancer_status(new.get("status") or {}, new["spec"].get("type", ""))
+
+
+RULES: RulesTable = {
+    ("", "services"): Rules(_create, _update, names.dns1035_label, subresources={"status": _update_status}),
+}

@@ -1,0 +1,85 @@
+"""Storage classes and volume attributes classes."""
+
+from __future__ import annotations
+
+from pybernetes.api import field, names
+from pybernetes.api.field import ROOT, Path
+from pybernetes.api.validation.common import immutable, one_of, shown_map
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.metadata import complain
+
+_GROUP = "storage.k8s.io"
+_MAX_PARAMETERS, _MAX_SIZE = 512, 256 * 1024
+_RECLAIM = ("Delete", "Retain")
+_BINDING = ("Immediate", "WaitForFirstConsumer")
+
+
+def _create(storage_class: Tree) -> Errors:
+    yield from _validate_provisioner(storage_class.get("provisioner", ""), ROOT.child("provisioner"))
+    yield from _validate_parameters(storage_class.get("parameters") or {}, ROOT.child("parameters"))
+    policy = storage_class.get("reclaimPolicy")
+    if policy:
+        yield from one_of(policy, ROOT.child("reclaimPolicy"), _RECLAIM)
+    yield from one_of(storage_class.get("volumeBindingMode"), ROOT.child("volumeBindingMode"), _BINDING)
+    for index, term in enumerate(storage_class.get("allowedTopologies") or ()):
+        yield from _validate_topology(term, ROOT.child("allowedTopologies").index(index))
+
+
+def _validate_provisioner(name: str, path: Path) -> Errors:
+    if not name:
+        yield field.required(path)
+    else:
+        yield from complain(path, name, names.qualified_name(name.lower()))
+
+
+def _validate_parameters(parameters: dict[str, str], path: Path) -> Errors:
+    if len(parameters) > _MAX_PARAMETERS:
+        yield field.too_long(path, _MAX_PARAMETERS)
+        return
+    if "" in parameters:
+        yield field.invalid(path, "", "field can not be empty.")
+    if sum(len(key) + len(value) for key, value in parameters.items()) > _MAX_SIZE:
+        yield field.too_long(path, _MAX_SIZE)
+
+
+def _validate_topology(term: Tree, path: Path) -> Errors:
+    taken: set[str] = set()
+    for index, requirement in enumerate(term.get("matchLabelExpressions") or ()):
+        at = path.child("matchLabelExpressions").index(index)
+        values = requirement.get("values") or []
+        if not values:
+            yield field.required(at.child("values"))
+        for number, value in enumerate(values):
+            if value in values[:number]:
+                yield field.duplicate(at.child("values").index(number), value)
+        yield from complain(at.child("key"), requirement["key"], names.qualified_name(requirement["key"]))
+        if requirement["key"] in taken:
+            yield field.duplicate(at.child("key"), requirement["key"])
+        taken.add(requirement["key"])
+
+
+def _update(new: Tree, old: Tree) -> Errors:
+    parameters = new.get("parameters") or {}
+    yield from immutable(parameters, old.get("parameters") or {}, ROOT.child("parameters"), shown_map(parameters))
+    for name in ("provisioner", "reclaimPolicy", "volumeBindingMode"):
+        yield from immutable(new.get(name), old.get(name), ROOT.child(name))
+
+
+def _create_attributes(attributes: Tree) -> Errors:
+    yield from _validate_provisioner(attributes.get("driverName", ""), ROOT.child("driverName"))
+    parameters = attributes.get("parameters") or {}
+    if not parameters:
+        yield field.required(ROOT.child("parameters"), "must contain at least one key/value pair")
+    yield from _validate_parameters(parameters, ROOT.child("parameters"))
+
+
+def _update_attributes(new: Tree, old: Tree) -> Errors:
+    yield from immutable(new.get("driverName"), old.get("driverName"), ROOT.child("driverName"))
+    parameters = new.get("parameters") or {}
+    yield from immutable(parameters, old.get("parameters") or {}, ROOT.child("parameters"), shown_map(parameters))
+
+
+RULES: RulesTable = {
+    (_GROUP, "storageclasses"): Rules(_create, _update),
+    (_GROUP, "volumeattributesclasses"): Rules(_create_attributes, _update_attributes),
+}

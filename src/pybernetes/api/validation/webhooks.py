@@ -1,0 +1,143 @@
+"""Webhook configurations."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pybernetes.api import field, names
+from pybernetes.api.field import ROOT, Path
+from pybernetes.api.validation.common import label_selector
+from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.metadata import complain
+
+_GROUP = "admissionregistration.k8s.io"
+_OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
+_SCOPES = ("*", "Cluster", "Namespaced")
+_SIDE_EFFECTS = ("None", "NoneOnDryRun")
+_VERSIONS = ("v1", "v1beta1")
+
+
+def _create(mutating: bool) -> Create:
+    def validate(configuration: Tree) -> Errors:
+        taken: set[str] = set()
+        for index, webhook in enumerate(configuration.get("webhooks") or ()):
+            path = ROOT.child("webhooks").index(index)
+            yield from _validate_webhook(webhook, mutating, path)
+            if webhook["name"] in taken:
+                yield field.duplicate(path.child("name"), webhook["name"])
+            taken.add(webhook["name"])
+
+    return validate
+
+
+def _validate_webhook(webhook: Tree, mutating: bool, path: Path) -> Errors:
+    name = webhook["name"]
+    if not name:
+        yield field.required(path.child("name"))
+    else:
+        complaints = names.dns1123_subdomain(name)
+        yield from complain(path.child("name"), name, complaints)
+        if not complaints and name.count(".") < 2:
+            detail = "should be a domain with at least three segments separated by dots"
+            yield field.invalid(path.child("name"), name, detail)
+    for index, rule in enumerate(webhook.get("rules") or ()):
+        yield from validate_rule(rule, path.child("rules").index(index))
+    yield from _validate_choices(webhook, mutating, path)
+    seconds = webhook.get("timeoutSeconds")
+    if seconds is not None and not 1 <= seconds <= 30:
+        detail = "the timeout value must be between 1 and 30 seconds"
+        yield field.invalid(path.child("timeoutSeconds"), seconds, detail)
+    for selector in ("namespaceSelector", "objectSelector"):
+        yield from label_selector(webhook.get(selector), path.child(selector))
+    yield from validate_client_config(webhook["clientConfig"], path.child("clientConfig"))
+
+
+def _validate_choices(webhook: Tree, mutating: bool, path: Path) -> Errors:
+    choices = {"failurePolicy": ("Fail", "Ignore"), "matchPolicy": ("Equivalent", "Exact")}
+    if mutating:
+        choices["reinvocationPolicy"] = ("IfNeeded", "Never")
+    for name, supported in choices.items():
+        value = webhook.get(name)
+        if value is not None and value not in supported:
+            yield field.not_supported(path.child(name), value, supported)
+    effects = webhook.get("sideEffects")
+    if effects is None:
+        listed = ", ".join(_SIDE_EFFECTS)
+        yield field.required(path.child("sideEffects"), f"must specify one of {listed}")
+    elif effects not in _SIDE_EFFECTS:
+        yield field.not_supported(path.child("sideEffects"), effects, _SIDE_EFFECTS)
+    versions = webhook.get("admissionReviewVersions") or []
+    at = path.child("admissionReviewVersions")
+    if not versions:
+        yield field.required(at, f"must specify one of {', '.join(_VERSIONS)}")
+    elif not set(versions) & set(_VERSIONS):
+        yield field.invalid(at, versions, f"must include at least one of {', '.join(_VERSIONS)}")
+
+
+def validate_rule(rule: Tree, path: Path) -> Errors:
+    """What a webhook or policy is called for."""
+    operations = rule.get("operations") or []
+    if not operations:
+        yield field.required(path.child("operations"))
+    elif "*" in operations and len(operations) > 1:
+        detail = "if '*' is present, must not specify other operations"
+        yield field.invalid(path.child("operations"), operations, detail)
+    for index, operation in enumerate(operations):
+        if operation not in _OPERATIONS:
+            yield field.not_supported(path.child("operations").index(index), operation, _OPERATIONS)
+    for name, called in (("apiGroups", "groups"), ("apiVersions", "versions")):
+        values = rule.get(name) or []
+        if not values:
+            yield field.required(path.child(name))
+        elif "*" in values and len(values) > 1:
+            detail = f"if '*' is present, must not specify other API {called}"
+            yield field.invalid(path.child(name), values, detail)
+    if "" in (rule.get("apiVersions") or ()):
+        yield field.required(path.child("apiVersions").index(rule["apiVersions"].index("")))
+    if not rule.get("resources"):
+        yield field.required(path.child("resources"))
+    elif "" in rule["resources"]:
+        yield field.required(path.child("resources").index(rule["resources"].index("")))
+    scope = rule.get("scope")
+    if scope is not None and scope not in _SCOPES:
+        yield field.not_supported(path.child("scope"), scope, _SCOPES)
+
+
+def validate_client_config(config: Tree, path: Path) -> Errors:
+    """How a webhook is reached: by URL or by service."""
+    url, service = config.get("url"), config.get("service")
+    if (url is None) == (service is None):
+        yield field.required(path, "exactly one of url or service is required")
+        return
+    if url is not None:
+        yield from _validate_url(url, path.child("url"))
+        return
+    for name in ("name", "namespace"):
+        if not service.get(name):
+            yield field.required(path.child("service", name), f"service {name} is required")
+    port = service.get("port", 443)
+    if names.port_number(port):
+        yield field.invalid(path.child("service", "port"), port, f"port is not valid: {names.port_number(port)[0]}")
+    if service.get("path") and not service["path"].startswith("/"):
+        yield field.invalid(path.child("service", "path"), service["path"], "must start with a '/'")
+
+
+def _validate_url(url: str, path: Path) -> Errors:
+    form = "; desired format: https://host[/path]"
+    parts = urlsplit(url)
+    if parts.scheme != "https":
+        yield field.invalid(path, parts.scheme, f"'https' is the only allowed URL scheme{form}")
+    if not parts.netloc:
+        yield field.invalid(path, parts.netloc, f"host must be specified{form}")
+    if parts.username is not None:
+        yield field.invalid(path, parts.username, "user information is not permitted in the URL")
+    if parts.fragment:
+        yield field.invalid(path, parts.fragment, "fragments are not permitted in the URL")
+    if parts.query:
+        yield field.invalid(path, parts.query, "query parameters are not permitted in the URL")
+
+
+RULES: RulesTable = {
+    (_GROUP, "validatingwebhookconfigurations"): Rules(_create(mutating=False)),
+    (_GROUP, "mutatingwebhookconfigurations"): Rules(_create(mutating=True)),
+}

@@ -1,0 +1,88 @@
+"""What deployments, replica sets, stateful and daemon sets have in common: a selector and a template that it selects."""
+
+from __future__ import annotations
+
+from pybernetes.api import field
+from pybernetes.api.field import Path
+from pybernetes.api.selectors import labels
+from pybernetes.api.selectors.labels import SelectorError
+from pybernetes.api.validation.common import (
+    immutable,
+    is_empty_selector,
+    label_selector,
+    non_negative,
+    shown_map,
+    shown_selector,
+)
+from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.pod.spec import validate_pod_template
+
+SPEC = Path("spec")
+STATUS = Path("status")
+
+
+def validate_selector(selector: Tree | None, kind: str) -> Errors:
+    if selector is None:
+        yield field.required(SPEC.child("selector"))
+        return
+    yield from label_selector(selector, SPEC.child("selector"))
+    if is_empty_selector(selector):
+        detail = f"empty selector is invalid for {kind}"
+        yield field.invalid(SPEC.child("selector"), shown_selector(selector), detail)
+
+
+def validate_selected_template(spec: Tree, *, always: bool = True) -> Errors:
+    """The template, whose labels the selector has to match; `always` for pods that are started again and again."""
+    template, path = spec["template"], SPEC.child("template")
+    found = template["metadata"].get("labels") or {}
+    if not selects(spec.get("selector"), found):
+        shown = shown_map(found) or None
+        yield field.invalid(path.child("metadata", "labels"), shown, "`selector` does not match template `labels`")
+    yield from validate_pod_template(template, path)
+    if always:
+        yield from validate_always_restarts(template, path)
+
+
+def selects(selector: Tree | None, found: dict[str, str]) -> bool:
+    """Whether a selector that selects anything at all matches; a wrong selector is told elsewhere."""
+    if is_empty_selector(selector):
+        return True
+    try:
+        return labels.from_tree(selector).matches(found)
+    except SelectorError:
+        return True
+
+
+def validate_always_restarts(template: Tree, path: Path) -> Errors:
+    policy = template["spec"].get("restartPolicy")
+    if policy != "Always":
+        yield field.not_supported(path.child("spec", "restartPolicy"), policy, ("Always",))
+    if template["spec"].get("activeDeadlineSeconds") is not None:
+        at = path.child("spec", "activeDeadlineSeconds")
+        yield field.forbidden(at, "activeDeadlineSeconds in ReplicaSet is not Supported")
+
+
+def validate_same_selector(new: Tree, old: Tree) -> Errors:
+    selector = new["spec"].get("selector")
+    shown = shown_selector(selector) if selector else None
+    yield from immutable(selector, old["spec"].get("selector"), SPEC.child("selector"), shown)
+
+
+def validate_replica_counts(status: Tree, *fields: str) -> Errors:
+    """Counts of a status: none is negative, none larger than `replicas`."""
+    yield from non_negative(status, STATUS, *fields, "observedGeneration", "collisionCount")
+    total = status.get("replicas", 0)
+    for name in fields:
+        if name != "replicas" and name != "unavailableReplicas" and status.get(name, 0) > total:
+            detail = "cannot be greater than status.replicas"
+            yield field.invalid(STATUS.child(name), status[name], detail)
+    ready, available = status.get("readyReplicas", 0), status.get("availableReplicas", 0)
+    if available > ready:
+        yield field.invalid(STATUS.child("availableReplicas"), available, "cannot be greater than readyReplicas")
+
+
+def validate_collision_count(new: Tree, old: Tree) -> Errors:
+    """A count of collisions only grows."""
+    now, before = new["status"].get("collisionCount"), old["status"].get("collisionCount")
+    if before is not None and (now is None or now < before):
+        yield field.invalid(STATUS.child("collisionCount"), now or 0, "cannot be decremented")

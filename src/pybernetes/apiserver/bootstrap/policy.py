@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
-
 from pybernetes.api import scheme
 from pybernetes.api.scheme import Resource
-from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.objects import complete
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
+from pybernetes.apiserver.stages.authorize.objects import rules_of
 from pybernetes.apiserver.stages.authorize.rbac import GROUP
 from pybernetes.apiserver.stages.authorize.rules import missing
 
@@ -63,6 +61,6 @@ def mend(present: Tree, wanted: Tree) -> Tree | None:
 
 
 def _lacking_rules(present: Tree, wanted: Tree) -> list[Tree]:
-    held = msgspec.convert(present.get("rules") or [], list[PolicyRule])
-    asked = msgspec.convert(wanted.get("rules") or [], list[PolicyRule])
-    return [tree for rule, tree in zip(asked, wanted.get("rules") or (), strict=True) if missing(held, [rule])]
+    held = rules_of(present)
+    pairs = zip(rules_of(wanted), wanted.get("rules") or (), strict=True)
+    return [tree for rule, tree in pairs if missing(held, [rule])]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
-
 from pybernetes.api import errors, field
 from pybernetes.api.errors import StatusError
 from pybernetes.api.field import FieldError, Path
-from pybernetes.api.types.rbac_v1 import PolicyRule, RoleRef
+from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
+from pybernetes.apiserver.stages.authorize.objects import role_ref_of, rules_of
 
 
 @dataclass(slots=True)
@@ -29,7 +28,7 @@ class RoleStrategy(KindStrategy):
         same = old is not None and all(old.get(key) == new.get(key) for key in ("rules", "aggregationRule"))
         if same:
             return
-        rules = msgspec.convert(new.get("rules") or [], list[PolicyRule])
+        rules = rules_of(new)
         if new.get("aggregationRule"):
             everything = PolicyRule(verbs=["*"], api_groups=["*"], resources=["*"])
             rules += [everything, PolicyRule(verbs=["*"], non_resource_urls=["*"])]
@@ -58,9 +57,8 @@ class BindingStrategy(KindStrategy):
         return [field.invalid(Path("roleRef"), new.get("roleRef"), "cannot change roleRef")]
 
     def _check(self, ctx: RequestContext, new: Tree) -> None:
-        metadata, ref = new["metadata"], new.get("roleRef") or {}
+        metadata, role = new["metadata"], role_ref_of(new)
         namespace, name = metadata.get("namespace", ""), metadata.get("name", "")
-        role = RoleRef(kind=ref.get("kind", ""), name=ref.get("name", ""), api_group=ref.get("apiGroup"))
         cause = ctx.services.security.escalation.refuse_binding(ctx.user, namespace, role)
         if cause is None:
             raise self._no_role(role.name)

@@ -5,14 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api import scheme
-from pybernetes.api.types.rbac_v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.options import Options
@@ -31,7 +30,8 @@ from pybernetes.apiserver.stages.authorize.attributes import AlwaysAllow, Author
 from pybernetes.apiserver.stages.authorize.escalation import Escalation
 from pybernetes.apiserver.stages.authorize.node import NodeAuthorizer
 from pybernetes.apiserver.stages.authorize.node_graph import NodeGraph
-from pybernetes.apiserver.stages.authorize.rbac import GROUP, Policy, PolicyObject
+from pybernetes.apiserver.stages.authorize.objects import policy_object, rules_of
+from pybernetes.apiserver.stages.authorize.rbac import GROUP, Policy
 from pybernetes.apiserver.stages.objects import Objects
 from pybernetes.apiserver.stages.registry_objects import RegistryObjects
 
@@ -117,37 +117,31 @@ def _authorizer(options: Options, policy: Policy, registry: Registry, objects: O
         elif mode == "RBAC":
             modes.append(policy)
         elif mode == "Node":
-            modes.append(NodeAuthorizer(_follow_pods(registry, objects), _node_role().rules))
+            modes.append(NodeAuthorizer(_follow_pods(registry, objects), _node_rules()))
         elif mode != "AlwaysDeny":
             raise ValueError(f"authorization-mode {mode!r} is not a valid mode")
     return Union(modes)
 
 
-def _node_role() -> ClusterRole:
+def _node_rules() -> list[PolicyRule]:
     roles = bootstrap_objects()["clusterroles"]
-    return msgspec.convert(next(role for role in roles if role["metadata"]["name"] == "system:node"), ClusterRole)
+    return rules_of(next(role for role in roles if role["metadata"]["name"] == "system:node"))
 
 
 def _follow_policy(registry: Registry) -> Policy:
     policy = Policy()
-    kinds: dict[str, type[PolicyObject]] = {
-        "clusterroles": ClusterRole,
-        "roles": Role,
-        "clusterrolebindings": ClusterRoleBinding,
-        "rolebindings": RoleBinding,
-    }
 
-    def listener(kind: type[PolicyObject]) -> Callable[[Item | None, Item | None], None]:
+    def listener(plural: str) -> Callable[[Item | None, Item | None], None]:
         def on_change(old: Item | None, new: Item | None) -> None:
             if new is not None:
-                policy.put(msgspec.json.decode(new.encoded, type=kind))
+                policy.put(policy_object(plural, new.tree))
             elif old is not None:
-                policy.remove(msgspec.json.decode(old.encoded, type=kind))
+                policy.remove(policy_object(plural, old.tree))
 
         return on_change
 
-    for plural, kind in kinds.items():
-        registry.subscribe(_resource(GROUP, "v1", plural), listener(kind))
+    for plural in ("clusterroles", "roles", "clusterrolebindings", "rolebindings"):
+        registry.subscribe(_resource(GROUP, "v1", plural), listener(plural))
     return policy
 
 

@@ -1,0 +1,121 @@
+"""Controllers against a real API server; the test plays scheduler and kubelet."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from tests.cluster import running_apiserver
+
+from pybernetes.aio.tasks import open_scope
+from pybernetes.api import errors
+from pybernetes.api.types import apps_v1, core_v1, meta_v1
+from pybernetes.client.config import Config
+from pybernetes.client.informer import Informers
+from pybernetes.client.patch import PatchType
+from pybernetes.client.rest import Client, connect
+from pybernetes.controllers.context import Context
+from pybernetes.controllers.manager import run_controllers
+from pybernetes.controllers.options import Options
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_apiserver(tmp_path_factory.mktemp("apiserver")) as url:
+        yield url
+
+
+class World:
+    """A namespace of the test's own, controllers that run, and hands to play the rest of the cluster with."""
+
+    def __init__(self, client: Client, informers: Informers, namespace: str) -> None:
+        self.client, self.informers, self.namespace = client, informers, namespace
+        self.pods = informers.of(core_v1.Pod, namespace)
+
+    async def eventually(self, condition: Callable[[], Awaitable[object] | object], seconds: float = 10) -> None:
+        """Wait until the condition holds; fails when it does not in time."""
+        async with asyncio.timeout(seconds):
+            while True:
+                found = condition()
+                if await found if isinstance(found, Awaitable) else found:
+                    return
+                await asyncio.sleep(0.005)
+
+    def running_pods(self) -> list[core_v1.Pod]:
+        """Those that count as replicas."""
+        return [pod for pod in self.pods.list() if pod.metadata.deletion_timestamp is None and pod.status.phase not in ("Failed", "Succeeded")]  # fmt: skip
+
+    async def set_pod(self, pod: core_v1.Pod, *, ready: bool = True, phase: str = "Running", ip: str = "") -> None:
+        """Say what a kubelet would."""
+        condition = core_v1.PodCondition(
+            type="Ready", status="True" if ready else "False", last_transition_time="2026-01-01T00:00:00Z"
+        )
+        status = core_v1.PodStatus(
+            phase=phase, conditions=[condition], pod_ip=ip or None, pod_ips=[core_v1.PodIP(ip=ip)] if ip else []
+        )
+        patch = {"status": msgspec.to_builtins(status)}
+        name = pod.metadata.name or ""
+        await self.client.patch(core_v1.Pod, name, self.namespace, patch, PatchType.STRATEGIC, subresource="status")
+
+    async def play_kubelet(self) -> None:
+        """Make every new pod ready, and end every pod that is to be deleted."""
+        seen: set[str] = set()
+        while True:
+            for pod in self.pods.list():
+                uid = pod.metadata.uid or ""
+                try:
+                    if pod.metadata.deletion_timestamp is not None:
+                        await self.client.delete(
+                            core_v1.Pod, pod.metadata.name or "", self.namespace, uid=uid, grace_period_seconds=0
+                        )
+                    elif uid not in seen:
+                        seen.add(uid)
+                        await self.set_pod(pod)
+                except errors.StatusError as error:
+                    if error.code not in (404, 409):
+                        raise
+            await asyncio.sleep(0.005)
+
+    async def event_messages(self, reason: str) -> list[str]:
+        events = (await self.client.list(core_v1.Event, self.namespace)).items
+        return [event.message or "" for event in events if event.reason == reason]
+
+
+@asynccontextmanager
+async def running_world(url: str, controllers: str, **options: Any) -> AsyncIterator[World]:
+    """A world with these controllers (comma-separated; "*" for all)."""
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(connect(Config(servers=(url,)), user_agent="test"))
+        informers = Informers(client)
+        namespace = f"test-{next(_numbers)}"
+        await client.create(core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=namespace)))
+        # Admission wants the account that the serviceaccount controller would make.
+        await client.create(core_v1.ServiceAccount(metadata=meta_v1.ObjectMeta(name="default", namespace=namespace)))
+        world = World(client, informers, namespace)
+        await stack.enter_async_context(informers.running())
+        scope = await stack.enter_async_context(open_scope("world"))
+        context = Context(client, informers, Options(controllers=tuple(controllers.split(",")), **options))
+        scope.spawn(run_controllers(context), "controllers")
+        await informers.wait_synced()
+        if "kubelet" in controllers:
+            scope.spawn(world.play_kubelet(), "kubelet")
+        yield world
+        await scope.close()
+        # What is left would keep the controllers of the next test busy.
+        for kind in (apps_v1.Deployment, apps_v1.ReplicaSet, core_v1.Service, core_v1.Pod):
+            await client.delete_collection(kind, namespace)
+
+
+@pytest.fixture
+def world_of(apiserver: str) -> Callable[..., Any]:
+    """`async with world_of("deployment-controller,kubelet") as world`: "kubelet" makes pods ready by itself."""
+
+    def make(controllers: str, **options: Any) -> Any:
+        return running_world(apiserver, controllers, **options)
+
+    return make

@@ -50,15 +50,25 @@ async def open_scope(name: str) -> AsyncIterator[Scope]:
 
 
 async def keep_running(
-    run: Callable[[], Awaitable[None]], name: str, *, clock: Clock | None = None, backoff: Backoff | None = None
+    run: Callable[[], Awaitable[None]],
+    name: str,
+    *,
+    clock: Clock | None = None,
+    backoff: Backoff | None = None,
+    until: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Run a component for ever: started again with back-off when it fails; returns only when cancelled."""
+    """Run a component for ever: started again with back-off when it fails.
+
+    Returns when it has ended and `until()` holds, else only when cancelled.
+    """
     clock = clock or SystemClock()
     backoff = backoff or Backoff(initial=0.1, limit=10.0, jitter=0.2)
     while True:
         started = clock.monotonic()
         try:
             await run()
+            if until():
+                return
             log.warning("component ended name=%s", name)
         except Exception:
             log.exception("component failed name=%s", name)

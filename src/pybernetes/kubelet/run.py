@@ -17,6 +17,7 @@ from pybernetes.client.config import Config
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import Client, connect
+from pybernetes.cri import socket as cri_socket
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError
 from pybernetes.cri.service import ImageService, RuntimeService
@@ -24,8 +25,10 @@ from pybernetes.kubelet.api import PodApi, runtime_handlers
 from pybernetes.kubelet.containers.dns import DnsSettings, parse_resolv_conf
 from pybernetes.kubelet.containers.sandbox import NodeSettings
 from pybernetes.kubelet.events import NORMAL, Events
+from pybernetes.kubelet.images.collect import ImageCollector, ImageLimits
 from pybernetes.kubelet.images.manager import ImageManager
 from pybernetes.kubelet.kubelet import Kubelet
+from pybernetes.kubelet.logs.rotate import rotate_logs
 from pybernetes.kubelet.node.health import Thresholds, health_of
 from pybernetes.kubelet.node.lease import NodeLease
 from pybernetes.kubelet.node.machine import Machine, read_machine
@@ -37,6 +40,7 @@ from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.probes.actions import Actions
 from pybernetes.kubelet.server.access import Access
 from pybernetes.kubelet.server.app import KubeletServer, server_tls
+from pybernetes.kubelet.static.pods import StaticPods
 from pybernetes.kubelet.volumes.context import VolumeDoors
 from pybernetes.telemetry.metrics import Registry
 
@@ -44,6 +48,8 @@ log = logging.getLogger(__name__)
 
 RUNTIME_RETRY_SECONDS = 0.1
 FILE_THREADS = 4
+SHUTDOWN_GRACE_SECONDS = 30
+LOG_CHECK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +205,37 @@ class NodeRun:
         )
         await server.listen(stack, self._scope, server_tls(options))
 
-    async def run(self, stack: AsyncExitStack) -> None:
-        """Register, then serve pods until cancelled; `stack` closes what serves."""
+    def _spawn_housekeeping(self) -> None:
+        """Static pods, image collection and log rotation."""
+        options, runtime, clock = self._machinery.options, self._machinery.runtime, self._machinery.clock
+        if options.static_pod_path:
+            directory = Path(options.static_pod_path)
+            static = StaticPods(directory, self.kubelet, self._client, lambda: self._reporter.node, clock)
+            self._pods.subscribe(static.mirror_changed)
+            self._scope.spawn(keep_running(static.run, "static pods", clock=clock), "static pods")
+        limits = ImageLimits(
+            options.image_gc_high_threshold_percent,
+            options.image_gc_low_threshold_percent,
+            options.image_minimum_gc_age_seconds,
+        )
+        collector = ImageCollector(runtime.images, runtime.containers, self._events, clock, limits)
+        self._scope.spawn(collector.run(), "image collection")
+        self._scope.spawn(self._rotate_logs(), "log rotation")
+
+    async def _rotate_logs(self) -> None:
+        options = self._machinery.options
+        limit = Quantity.parse(options.container_log_max_size).value
+        while True:
+            await self._machinery.clock.sleep(LOG_CHECK_SECONDS)
+            running = [container for worker in self.kubelet.workers() for container in worker.observed.running]
+            runtime = self._machinery.runtime.containers
+            await rotate_logs(running, runtime, self._threads, limit, options.container_log_max_files)
+
+    async def run(self, stack: AsyncExitStack, ending: asyncio.Event) -> None:
+        """Register, then serve pods until cancelled, or until `ending` is set: then end them gracefully and return.
+
+        `stack` closes what serves.
+        """
         async with self._informers.running():
             node = await self._reporter.register()
             self._events.node(NORMAL, "Starting", "Starting kubelet.")
@@ -213,8 +248,10 @@ class NodeRun:
             spawn(self.kubelet.follow_runtime(), "runtime events")
             self._pods.subscribe(self.kubelet.pod_changed)
             await self._serve(stack)
+            self._spawn_housekeeping()
             await self.kubelet.adopt_orphans()
-            await asyncio.Event().wait()
+            await ending.wait()
+            await self.kubelet.shutdown_pods(SHUTDOWN_GRACE_SECONDS)
 
 
 def _dns_settings(options: Options) -> DnsSettings:
@@ -225,15 +262,23 @@ def _dns_settings(options: Options) -> DnsSettings:
     return DnsSettings(options.cluster_dns, options.cluster_domain, host)
 
 
-async def run(options: Options, runtime: Runtime | None = None, *, clock: Clock | None = None) -> None:
-    """Run the node until cancelled. Without a `runtime` the options' endpoint is used."""
+async def run(
+    options: Options,
+    runtime: Runtime | None = None,
+    *,
+    clock: Clock | None = None,
+    ending: asyncio.Event | None = None,
+) -> None:
+    """Run the node until cancelled, or until `ending` is set and all its pods have ended. Without a `runtime` the options' endpoint is used."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         if runtime is None:
-            raise ValueError("no container runtime was given")
+            path = Path(options.container_runtime_endpoint.removeprefix("unix://"))
+            both = await stack.enter_async_context(cri_socket.connect(path))
+            runtime = Runtime(both, both)
         config = Config.from_kubeconfig(options.kubeconfig)
         client = await stack.enter_async_context(connect(config, user_agent="kubelet", clock=clock))
         machinery = await prepare(options, runtime, clock)
         scope = await stack.enter_async_context(open_scope("kubelet"))
         pods = await stack.enter_async_context(open_scope("pods"))
-        await NodeRun(machinery, client, scope, pods).run(stack)
+        await NodeRun(machinery, client, scope, pods).run(stack, ending or asyncio.Event())

@@ -5,10 +5,11 @@ import asyncio
 import logging
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pybernetes.cri import socket as cri_socket
+from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.images.service import Images
 from pybernetes.runtime.options import Options, bridge_config
 from pybernetes.runtime.service.runtime import open_runtime
@@ -19,16 +20,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`options` of the service, and the `socket` at which CRI is served."""
+    """`options` of the service, the `socket` at which CRI is served, and where images come from."""
 
     options: Options
     socket: Path
+    registry: RegistryOptions = field(default_factory=RegistryOptions)
     verbosity: int = 0
 
 
 async def run(settings: Settings) -> None:
     """Serve CRI until cancelled. Containers run on."""
-    images = Images(settings.options.root / "images")
+    images = Images(settings.options.root / "images", settings.registry)
     await images.start()
     try:
         async with (
@@ -53,6 +55,8 @@ def parse(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--node-cidr", default="10.244.0.0/24", help="this node's part of the pod range")
     parser.add_argument("--pod-cidr", default="10.244.0.0/16", help="the cluster's pod range")
     parser.add_argument("--service-cidr", default="10.96.0.0/12", help="the cluster's service range")
+    parser.add_argument("--registry-mirror", action="append", default=[], metavar="HOST=URL", help="ask there first")
+    parser.add_argument("--insecure-registry", action="append", default=[], metavar="HOST[:PORT]", help="plain HTTP")
     parser.add_argument("-v", "--verbosity", type=int, default=0)
     given = parser.parse_args(arguments)
     bridge = None
@@ -65,7 +69,10 @@ def parse(arguments: Sequence[str]) -> Settings:
         cgroup=given.cgroup,
         streaming=given.streaming,
     )
-    return Settings(options, given.socket, given.verbosity)
+    registry = RegistryOptions(
+        mirrors=RegistryOptions.parse_mirrors(given.registry_mirror), insecure=frozenset(given.insecure_registry)
+    )
+    return Settings(options, given.socket, registry, given.verbosity)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,0 +1,51 @@
+"""A node's agent: kubelet, proxy and DNS in one process."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pybernetes.aio.tasks import keep_running, open_scope
+from pybernetes.cluster.processes import runtime
+from pybernetes.cluster.processes.running import run_until_terminated
+from pybernetes.cluster.profile import Profile
+from pybernetes.cluster.supervisor import END_PODS
+from pybernetes.kubelet import run as kubelet
+from pybernetes.kubelet.options import parse
+
+
+def kubelet_arguments(profile: Profile) -> list[str]:
+    """The kubelet's flags, under upstream's names."""
+    pki = profile.certificates
+    return [
+        f"--kubeconfig={profile.kubeconfig('kubelet')}",
+        f"--hostname-override={profile.node_name}",
+        f"--node-ip={profile.node_address}",
+        f"--address={profile.node_address}",
+        f"--root-dir={profile.state / 'kubelet'}",
+        f"--pod-logs-dir={profile.logs / 'pods'}",
+        f"--container-runtime-endpoint=unix://{runtime.socket(profile)}",
+        f"--tls-cert-file={pki / 'kubelet-server.crt'}",
+        f"--tls-private-key-file={pki / 'kubelet-server.key'}",
+        f"--client-ca-file={pki / 'ca.crt'}",
+        f"--pod-cidr={profile.node_pod_cidr}",
+        f"--cluster-dns={profile.dns_address}",
+        f"--cluster-domain={profile.settings.cluster_domain}",
+        f"--cgroup-root={runtime.cgroup(profile)}",
+    ]
+
+
+async def run(profile: Profile) -> None:
+    """All parts until cancelled; told to end its pods, until they have ended."""
+    options = parse(kubelet_arguments(profile))
+    ending = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(END_PODS, ending.set)
+
+    async with open_scope("agent") as scope:
+        pods = scope.spawn(
+            keep_running(lambda: kubelet.run(options, ending=ending), "kubelet", until=ending.is_set), "kubelet"
+        )
+        await pods
+
+
+def main(profile: Profile) -> None:
+    run_until_terminated("agent", lambda: run(profile))

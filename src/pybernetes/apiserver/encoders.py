@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pybernetes.api.errors import StatusError, not_acceptable
+from pybernetes.api.errors import StatusError
 from pybernetes.apiserver.encoding import Encoder, JSONEncoder
-from pybernetes.apiserver.negotiate import JSON, OBJECT_TYPES, PARTIAL, PARTIAL_LIST, TABLE, YAML, Format
+from pybernetes.apiserver.negotiate import PARTIAL, PARTIAL_LIST, PROTOBUF, TABLE, YAML, Format
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.table.encoder import TableEncoder
-from pybernetes.apiserver.transformed import PartialEncoder, YAMLEncoder
+from pybernetes.apiserver.transformed import PartialEncoder, ProtobufEncoder, YAMLEncoder
 
 
 class Encoders:
@@ -53,8 +53,8 @@ def _make(served: Served, wanted: Format, include: str) -> Encoder:
         made = JSONEncoder(served)
     if wanted.media_type == YAML:
         return YAMLEncoder(made)
-    if wanted.media_type != JSON:
-        raise not_acceptable(OBJECT_TYPES)
+    if wanted.media_type == PROTOBUF:
+        return ProtobufEncoder(made)
     return made
 
 

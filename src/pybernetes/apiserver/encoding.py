@@ -33,6 +33,7 @@ class Encoder(Protocol):
     """One format of one resource."""
 
     content_type: str
+    stream_type: str
 
     def obj(self, item: Item) -> bytes:
         """The object by itself."""
@@ -50,11 +51,16 @@ class Encoder(Protocol):
         """A BOOKMARK event."""
         ...
 
+    def error(self, status: Tree) -> bytes:
+        """An ERROR event."""
+        ...
+
 
 class JSONEncoder:
     """As stored, with apiVersion and kind put in front."""
 
     content_type = "application/json"
+    stream_type = "application/json"
 
     def __init__(self, served: Served) -> None:
         resource = served.resource
@@ -95,6 +101,9 @@ class JSONEncoder:
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
         resource = self._served.resource
         return bookmark_event(resource.api_version, resource.kind, revision, initial_end=initial_end)
+
+    def error(self, status: Tree) -> bytes:
+        return event_of(b"ERROR", status)
 
 
 def bookmark_event(api_version: str, kind: str, revision: int, *, initial_end: bool) -> bytes:

@@ -12,7 +12,6 @@ JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 OBJECT_TYPES: Final = (JSON, YAML, PROTOBUF)
-SPOKEN: Final = (JSON, YAML)
 STREAM_TYPES: Final = ("application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch")
 TABLE: Final = "Table"
 PARTIAL: Final = "PartialObjectMetadata"
@@ -49,20 +48,21 @@ def _matches(media: str, offered: str) -> bool:
 
 
 @lru_cache(maxsize=512)
-def negotiate(accept: str, *, transformable: bool = False) -> Format:
+def negotiate(accept: str, *, transformable: bool = False, protobuf: bool = False) -> Format:
     """The format for a header; JSON without one. Raises StatusError 406.
 
-    `transformable`: Table and PartialObjectMetadata are offered.
+    `transformable`: Table and PartialObjectMetadata are offered. `protobuf`: the kind has a message.
     """
     if not accept:
         return Format()
     known = False
     for media, parameters in _clauses(accept):
-        offered = next((one for one in SPOKEN if _matches(media, one)), None)
+        offered = next((one for one in OBJECT_TYPES if _matches(media, one)), None)
         if offered is None:
-            known = known or media == PROTOBUF
             continue
         known = True
+        if offered == PROTOBUF and (not protobuf or parameters.get("as") == TABLE):
+            continue
         wanted = parameters.get("as", "")
         if not wanted or not transformable:
             if not wanted:
@@ -80,10 +80,10 @@ def negotiate(accept: str, *, transformable: bool = False) -> Format:
     raise no_representation(OBJECT_TYPES)
 
 
-def negotiate_stream(accept: str) -> Format:
+def negotiate_stream(accept: str, *, protobuf: bool = False) -> Format:
     """The format of a watch: as `negotiate`, but YAML cannot be streamed."""
     try:
-        found = negotiate(accept, transformable=True)
+        found = negotiate(accept, transformable=True, protobuf=protobuf)
     except StatusError as error:
         if error.message.startswith("406"):
             raise no_representation(OBJECT_TYPES + STREAM_TYPES) from None
@@ -103,6 +103,6 @@ def no_representation(offered: tuple[str, ...]) -> StatusError:
 def content_type(header: str) -> str:
     """The media type of a request's body; JSON without a header. Raises StatusError 415."""
     media = header.partition(";")[0].strip().lower() or JSON
-    if media not in SPOKEN:
+    if media not in OBJECT_TYPES:
         raise unsupported_media_type(OBJECT_TYPES)
     return media

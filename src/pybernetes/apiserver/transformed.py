@@ -6,9 +6,11 @@ from typing import Final
 
 import msgspec
 
+from pybernetes.api.protobuf import encode_event, encode_object
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.encoding import Encoder, ListMetadata, bookmark_event
-from pybernetes.apiserver.negotiate import YAML
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.encoding import Encoder, ListMetadata, bookmark_event, event_of
+from pybernetes.apiserver.negotiate import PROTOBUF, YAML
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.yaml import to_yaml
 
@@ -20,6 +22,7 @@ class PartialEncoder:
     """PartialObjectMetadata: what controllers ask for that only look at metadata."""
 
     content_type = "application/json"
+    stream_type = "application/json"
 
     def __init__(self, served: Served, version: str) -> None:
         self._api_version = f"meta.k8s.io/{version}"
@@ -36,8 +39,11 @@ class PartialEncoder:
         return b"%b%b}" % (self._start, self._metadata(item))
 
     def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
+        start = self._list_start + _encode(metadata)
+        if not items:
+            return [start + b',"items":null}\n']
         rows = b",".join([b"%b%b}" % (self._start, self._metadata(item)) for item in items])
-        return [self._list_start + _encode(metadata) + b',"items":[', rows, b"]}\n"]
+        return [start + b',"items":[', rows, b"]}\n"]
 
     def event(self, kind: bytes, item: Item) -> bytes:
         return b'{"type":"%b","object":%b}\n' % (kind, self.obj(item))
@@ -45,11 +51,15 @@ class PartialEncoder:
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
         return bookmark_event(self._api_version, "PartialObjectMetadata", revision, initial_end=initial_end)
 
+    def error(self, status: Tree) -> bytes:
+        return event_of(b"ERROR", status)
+
 
 class YAMLEncoder:
     """Another encoder's output as YAML; for people, so nothing is kept."""
 
     content_type = YAML
+    stream_type = YAML
 
     def __init__(self, inner: Encoder) -> None:
         self._inner = inner
@@ -65,3 +75,32 @@ class YAMLEncoder:
 
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
         return self._inner.bookmark(revision, initial_end=initial_end)
+
+    def error(self, status: Tree) -> bytes:
+        return self._inner.error(status)
+
+
+class ProtobufEncoder:
+    """Another encoder's output as protobuf; an object's is made once."""
+
+    content_type = PROTOBUF
+    stream_type = f"{PROTOBUF};stream=watch"
+
+    def __init__(self, inner: Encoder) -> None:
+        self._inner = inner
+
+    def obj(self, item: Item) -> bytes:
+        return item.form(self, lambda one: encode_object(_decode(self._inner.obj(one))))
+
+    def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
+        return [encode_object(_decode(b"".join(self._inner.items(items, metadata))))]
+
+    def event(self, kind: bytes, item: Item) -> bytes:
+        return encode_event(kind.decode(), self.obj(item))
+
+    def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
+        event = _decode(self._inner.bookmark(revision, initial_end=initial_end))
+        return encode_event("BOOKMARK", encode_object(event["object"]))
+
+    def error(self, status: Tree) -> bytes:
+        return encode_event("ERROR", encode_object(status))

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from pybernetes.api.protobuf import encode_object, has_message
 from pybernetes.api.schema import Schema, schema_of
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.encoders import Encoders
 from pybernetes.apiserver.http.message import Response
-from pybernetes.apiserver.negotiate import YAML, Format, negotiate
+from pybernetes.apiserver.negotiate import PROTOBUF, YAML, Format, negotiate
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.resources.strategy import Part
 from pybernetes.apiserver.yaml import to_yaml
@@ -63,7 +64,7 @@ class Call:
 
     def format(self) -> Format:
         """What the client wants single objects in. Raises StatusError 406."""
-        return negotiate(self.accept, transformable=True)
+        return negotiate(self.accept, transformable=True, protobuf=not self.served.custom)
 
     def answer(self, status: int, item: Item, wanted: Format) -> Response:
         """The object in the format asked for."""
@@ -83,4 +84,6 @@ def tree_answer(status: int, tree: Tree, wanted: Format) -> Response:
     """Any object that is not stored: a Status, a Scale, a review."""
     if wanted.media_type == YAML:
         return Response(status, to_yaml(tree), YAML)
+    if wanted.media_type == PROTOBUF and has_message(tree["apiVersion"], tree["kind"]):
+        return Response(status, encode_object(tree), PROTOBUF)
     return Response(status, msgspec.json.encode(tree) + b"\n")

@@ -10,12 +10,14 @@ from pybernetes.api.decode.errors import field_warnings
 from pybernetes.api.defaults import default_definition
 from pybernetes.api.errors import StatusError, bad_request, request_entity_too_large
 from pybernetes.api.field import quote
+from pybernetes.api.protobuf import ProtobufError
+from pybernetes.api.protobuf import decode_object as decode_object_message
 from pybernetes.api.scheme import by_kind, split_api_version
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request
 from pybernetes.apiserver.json_errors import JSONError, parse_json
-from pybernetes.apiserver.negotiate import JSON, content_type
+from pybernetes.apiserver.negotiate import JSON, PROTOBUF, content_type
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.yaml import from_yaml
 
@@ -51,6 +53,11 @@ async def decode_object(call: Call, options: WriteOptions) -> Tree:
 
 def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, list[str]]:
     """The JSON object in a body, and the fields that stand twice in it. Raises StatusError 400."""
+    if media == PROTOBUF:
+        try:
+            return decode_object_message(body), []
+        except ProtobufError as error:
+            raise _unrecognized(kind, str(error), body) from error
     try:
         value = parse_json(body) if media == JSON else from_yaml(body)
     except JSONError as error:

@@ -15,7 +15,7 @@ from pybernetes.apiserver.registry.deletion import delete as delete_object
 
 async def deletecollection(call: Call) -> Answer:
     """200 with a list of what was deleted; what somebody else deleted meanwhile is passed over."""
-    wanted = negotiate(call.accept, transformable=True)
+    wanted = negotiate(call.accept, transformable=True, protobuf=not call.served.custom)
     options = list_options(call.ctx.request, call.served)
     deletion = await read_options(call)
     store = call.served.store
@@ -27,11 +27,11 @@ async def deletecollection(call: Call) -> Answer:
     for item in chosen:
         metadata = item.tree["metadata"]
         try:
-            obj, _ = await delete_object(call.ctx, store, metadata.get("namespace", ""), metadata["name"], deletion)
+            obj, gone = await delete_object(call.ctx, store, metadata.get("namespace", ""), metadata["name"], deletion)
         except StatusError as error:
             if not is_not_found(error):
                 raise
             continue
-        deleted.append(item_of(call, obj))
+        deleted.append(item if gone else item_of(call, obj))
     encoder = call.encoders.collection(call.served, wanted)
     return Response(200, encoder.items(deleted, ListMetadata(str(revision))), encoder.content_type)

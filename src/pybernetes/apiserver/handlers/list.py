@@ -40,7 +40,7 @@ class OldContinueError(StatusError):
 async def list_objects(call: Call) -> Answer:
     """From memory at the current revision; an exact revision and further chunks come from the store's history."""
     request = call.ctx.request
-    wanted = negotiate(call.accept, transformable=True)
+    wanted = negotiate(call.accept, transformable=True, protobuf=not call.served.custom)
     options = list_options(request, call.served)
     encoder = call.encoders.collection(call.served, wanted, request.parameter("includeObject"))
     items, metadata = await _select(call, options)

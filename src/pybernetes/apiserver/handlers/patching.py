@@ -21,7 +21,6 @@ from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.decode import check_identity, json_type, keep_managed_fields_reset, report_strictness
 from pybernetes.apiserver.json_errors import JSONError, parse_json
-from pybernetes.apiserver.negotiate import OBJECT_TYPES
 from pybernetes.apiserver.ownership import field_manager, owned
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.yaml import from_yaml
@@ -52,9 +51,9 @@ def patcher_for(call: Call, media: str) -> Patcher:
     if media == APPLY_PATCH:
         return ApplyPatcher(call)
     if media not in kinds:
-        if media in OBJECT_TYPES:
-            raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
-        raise errors.unsupported_media_type(kinds)
+        if call.served.custom:
+            raise errors.unsupported_media_type(kinds)
+        raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     return BodyPatcher(call, media)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from pybernetes.api.errors import StatusError, expired
 from pybernetes.apiserver.cacher.cache import Change, TooOldError
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.encoding import ADDED, DELETED, MODIFIED, Encoder, event_of
+from pybernetes.apiserver.encoding import ADDED, DELETED, MODIFIED, Encoder
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.get import too_large
 from pybernetes.apiserver.handlers.list_options import ListOptions, list_options, matches
@@ -32,13 +32,13 @@ INITIAL_BATCH: Final = 64
 async def watch(call: Call) -> Answer:
     """A stream of events. Raises StatusError before it begins; later errors are ERROR events."""
     request = call.ctx.request
-    wanted = negotiate_stream(call.accept)
+    wanted = negotiate_stream(call.accept, protobuf=not call.served.custom)
     options = list_options(request, call.served, watch=True)
     encoder = call.encoders.single(call.served, wanted, request.parameter("includeObject"))
     store = call.served.store
     if not await store.wait(options.revision):
         raise too_large(options.revision, store.revision)
-    return StreamResponse(200, _Watch(call, options, encoder).run, encoder.content_type)
+    return StreamResponse(200, _Watch(call, options, encoder).run, encoder.stream_type)
 
 
 class _Watch:
@@ -153,4 +153,4 @@ class _Watch:
 
     def _fail(self, error: StatusError) -> None:
         if self._writer is not None:
-            self._writer.write(event_of(b"ERROR", error.status))
+            self._writer.write(self._encoder.error(error.status))

@@ -74,7 +74,7 @@ async def _try_delete(
     grace = store.strategy.grace_seconds(ctx, new, _requested_grace(options))
     _set_finalizers(store, metadata, options)
     marked = _mark(ctx, store, new, grace)
-    if grace or metadata.get("finalizers"):
+    if grace or store.strategy.has_finalizers(new):
         if not marked and new == current.tree:
             return new, False
         if options.dry_run:
@@ -146,6 +146,7 @@ def _mark(ctx: RequestContext, store: ObjectStore, new: Tree, grace: int | None)
     elif metadata.get("generation"):
         metadata["generation"] += 1
     metadata["deletionTimestamp"] = meta.timestamp(now + timedelta(seconds=seconds))
-    metadata["deletionGracePeriodSeconds"] = seconds
+    if grace is not None or metadata.get("finalizers"):
+        metadata["deletionGracePeriodSeconds"] = seconds
     store.strategy.prepare_for_delete(ctx, new)
     return True

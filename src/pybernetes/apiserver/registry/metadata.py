@@ -40,8 +40,10 @@ def fill_for_create(metadata: Tree, now: datetime, *, generation: bool) -> None:
 
 def keep_for_update(metadata: Tree, old: Tree) -> None:
     """What an update can neither set nor take away."""
-    for key in ("generation", "creationTimestamp", "deletionTimestamp", "selfLink"):
+    for key in ("generation", "creationTimestamp", "selfLink"):
         _restore(metadata, old, key)
+    if "deletionTimestamp" in old:
+        metadata["deletionTimestamp"] = old["deletionTimestamp"]
     metadata.setdefault("uid", old["uid"])
     if "deletionGracePeriodSeconds" in old:
         metadata.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])

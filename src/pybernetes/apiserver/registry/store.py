@@ -299,7 +299,7 @@ class ObjectStore:
         if options.dry_run:
             return Item(current.key, value, current.revision, current.create_revision)
         deleting = "deletionTimestamp" in metadata and not metadata.get("deletionGracePeriodSeconds")
-        if deleting and not metadata.get("finalizers"):
+        if deleting and not self.strategy.has_finalizers(new):
             return await self._remove_updated(ctx, new, value, current)
         ttl = self.strategy.ttl_seconds(ctx, new)
         written = await self._run(

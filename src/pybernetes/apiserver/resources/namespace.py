@@ -27,6 +27,9 @@ class NamespaceStrategy(KindStrategy):
         new["spec"] = old.get("spec") or {}
         new["status"] = old.get("status") or {}
 
+    def has_finalizers(self, obj: Tree) -> bool:
+        return bool(obj["metadata"].get("finalizers") or (obj.get("spec") or {}).get("finalizers"))
+
     def prepare_for_delete(self, ctx: RequestContext, new: Tree) -> None:
         new["status"] = (new.get("status") or {}) | {"phase": "Terminating"}
 

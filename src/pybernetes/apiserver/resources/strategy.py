@@ -153,6 +153,10 @@ class Strategy:
         """The grace period of a deletion, None for kinds that have none; `requested` is the caller's wish."""
         return None
 
+    def has_finalizers(self, obj: Tree) -> bool:
+        """Whether somebody still has to do something before a deleted object may go."""
+        return bool(obj["metadata"].get("finalizers"))
+
     def prepare_for_delete(self, ctx: RequestContext, new: Tree) -> None:
         """The object is about to be marked as deleting (`new` has its deletionTimestamp already)."""
 

@@ -11,7 +11,8 @@ import msgspec
 
 from pybernetes.api.errors import bad_request
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.encoding import JSONEncoder, ListMetadata, bookmark_event
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.encoding import JSONEncoder, ListMetadata, bookmark_event, event_of
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.table.column import Column
 from pybernetes.apiserver.table.columns import cells_of, columns_of
@@ -24,6 +25,7 @@ class TableEncoder:
     """`include` says what each row carries of its object."""
 
     content_type = "application/json"
+    stream_type = "application/json"
 
     def __init__(self, served: Served, version: str, include: str, now: Callable[[], float] = time.time) -> None:
         if include not in _INCLUDES:
@@ -68,3 +70,6 @@ class TableEncoder:
 
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
         return bookmark_event(self._api_version, "Table", revision, initial_end=initial_end)
+
+    def error(self, status: Tree) -> bytes:
+        return event_of(b"ERROR", status)

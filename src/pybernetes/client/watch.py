@@ -23,6 +23,7 @@ T = TypeVar("T")
 # A server that sends neither events nor bookmarks for so long may be gone without a word.
 IDLE_SECONDS = 180.0
 # The server ends a watch after 5 to 10 minutes, spread so that watches do not all start anew together.
+LASTING_FAILURES = 6
 TIMEOUT_SECONDS = 300.0
 
 
@@ -125,7 +126,8 @@ class Reflector(Generic[T]):
         elif not self._version and self.streams_initial_events and error.code in (400, 422):
             self.streams_initial_events = False
         else:
-            level = logging.INFO if self._backoff.failures < 3 else logging.WARNING
+            # A server that restarts is back within moments; one that stays away is worth one line for each resource.
+            level = logging.WARNING if self._backoff.failures == LASTING_FAILURES else logging.DEBUG
             log.log(level, "watch interrupted resource=%s code=%d error=%s", self._name, error.code, error.message)
 
     async def _follow(self) -> None:

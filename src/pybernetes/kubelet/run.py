@@ -113,7 +113,7 @@ async def prepare(options: Options, runtime: Runtime, clock: Clock) -> Machinery
             version = await runtime.containers.version()
             break
         except CRIError as error:
-            log.warning("waiting for the runtime error=%s", error)
+            log.debug("waiting for the runtime error=%s", error)
             await clock.sleep(RUNTIME_RETRY_SECONDS)
     options.root.mkdir(parents=True, exist_ok=True)
     Path(options.pod_logs_dir).mkdir(parents=True, exist_ok=True)
@@ -205,14 +205,20 @@ class NodeRun:
         )
         await server.listen(stack, self._scope, server_tls(options))
 
+    def _follow_manifests(self) -> None:
+        """Static pods are read at once, so that what runs of them is not taken for an orphan."""
+        options, clock = self._machinery.options, self._machinery.clock
+        if not options.static_pod_path:
+            return
+        directory = Path(options.static_pod_path)
+        static = StaticPods(directory, self.kubelet, self._client, lambda: self._reporter.node, clock)
+        self._pods.subscribe(static.mirror_changed)
+        static.read()
+        self._scope.spawn(keep_running(static.run, "static pods", clock=clock), "static pods")
+
     def _spawn_housekeeping(self) -> None:
-        """Static pods, image collection and log rotation."""
+        """Image collection and log rotation."""
         options, runtime, clock = self._machinery.options, self._machinery.runtime, self._machinery.clock
-        if options.static_pod_path:
-            directory = Path(options.static_pod_path)
-            static = StaticPods(directory, self.kubelet, self._client, lambda: self._reporter.node, clock)
-            self._pods.subscribe(static.mirror_changed)
-            self._scope.spawn(keep_running(static.run, "static pods", clock=clock), "static pods")
         limits = ImageLimits(
             options.image_gc_high_threshold_percent,
             options.image_gc_low_threshold_percent,
@@ -247,6 +253,7 @@ class NodeRun:
             await self._informers.wait_synced()
             spawn(self.kubelet.follow_runtime(), "runtime events")
             self._pods.subscribe(self.kubelet.pod_changed)
+            self._follow_manifests()
             await self._serve(stack)
             self._spawn_housekeeping()
             await self.kubelet.adopt_orphans()
@@ -269,7 +276,10 @@ async def run(
     clock: Clock | None = None,
     ending: asyncio.Event | None = None,
 ) -> None:
-    """Run the node until cancelled, or until `ending` is set and all its pods have ended. Without a `runtime` the options' endpoint is used."""
+    """Run the node until cancelled, or until `ending` is set and all its pods have ended.
+
+    Without a `runtime` the options' endpoint is used.
+    """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         if runtime is None:

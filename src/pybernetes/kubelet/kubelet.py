@@ -19,7 +19,6 @@ from pybernetes.kubelet.pod.ending import Stopper
 from pybernetes.kubelet.pod.worker import PodWorker, Stage
 from pybernetes.kubelet.podspec import grace_seconds, is_mirror, is_terminal, name_of, namespace_of, uid_of
 from pybernetes.kubelet.status.context import Verdict
-from pybernetes.kubelet.status.writer import Target
 from pybernetes.kubelet.volumes.podvolumes import remove_directory
 
 log = logging.getLogger(__name__)
@@ -51,15 +50,15 @@ class Kubelet:
         if new is None:
             self.remove(uid_of(pod), old)
         else:
-            self.add(new, Target(name_of(new), namespace_of(new), uid_of(new)))
+            self.add(new, new)
 
-    def add(self, pod: v1.Pod, target: Target | None) -> None:
-        """A pod is desired, or has changed."""
+    def add(self, pod: v1.Pod, carrier: v1.Pod | None) -> None:
+        """A pod is desired, or has changed; `carrier` is the API object for its status, None while there is none."""
         entry = self._entries.get(uid_of(pod))
         if entry is not None:
-            entry.worker.update(pod, target)
+            entry.worker.update(pod, carrier)
         elif not self._stopping:
-            self._begin(pod, self._admit(pod))
+            self._begin(pod, self._admit(pod)).update(pod, carrier)
 
     def remove(self, uid: str, last: v1.Pod | None = None) -> None:
         """A pod is desired no more."""

@@ -8,7 +8,7 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
 from pybernetes.kubelet.logs.tail import last_lines
 from pybernetes.kubelet.pod.doors import PodDoors
-from pybernetes.kubelet.podspec import is_mirror, is_static, name_of, namespace_of, uid_of
+from pybernetes.kubelet.podspec import name_of, namespace_of, uid_of
 from pybernetes.kubelet.status.conditions import OWNED
 from pybernetes.kubelet.status.context import StatusContext
 from pybernetes.kubelet.status.make import make_status
@@ -19,19 +19,17 @@ from pybernetes.kubelet.termination import read_message
 class Teller:
     """The voice of one worker."""
 
-    def __init__(self, doors: PodDoors, pod: v1.Pod) -> None:
+    def __init__(self, doors: PodDoors) -> None:
         self._doors = doors
         self._writer = StatusWriter(doors.api, doors.clock)
         self._made: v1.PodStatus | None = None
         self._target: Target | None = None
         self._deleted = False
-        if not is_static(pod) and not is_mirror(pod):
-            self.observe(Target(name_of(pod), namespace_of(pod), uid_of(pod)), pod)
 
-    def observe(self, target: Target, pod: v1.Pod) -> None:
-        """What the API now holds for the pod."""
-        self._target = target
-        self._writer.observe(target, pod.status, pod.metadata.resource_version or "")
+    def observe(self, carrier: v1.Pod) -> None:
+        """The object of the API that carries the pod's status: the pod itself, or the mirror of a static one."""
+        self._target = Target(name_of(carrier), namespace_of(carrier), uid_of(carrier))
+        self._writer.observe(self._target, carrier.status, carrier.metadata.resource_version or "")
 
     def with_status(self, pod: v1.Pod) -> v1.Pod:
         """The pod with the status made last; conditions of others are those of the API."""

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.tasks import Scope, open_scope
@@ -12,7 +14,10 @@ from pybernetes.api.errors import StatusError
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.errors import CRIError
+from pybernetes.cri.types import PodSandboxState as SandboxState
+from pybernetes.kubelet.containers.sandbox import log_directory
 from pybernetes.kubelet.events import NORMAL, WARNING
+from pybernetes.kubelet.logs.rotate import remove_log
 from pybernetes.kubelet.observed import Observed, ObservedContainer, observe
 from pybernetes.kubelet.plan import Action, Facts, Plan, RunSandbox, StartContainer, StopContainer, Waiting, plan
 from pybernetes.kubelet.pod.doors import PodDoors
@@ -24,11 +29,11 @@ from pybernetes.kubelet.podspec import full_name, grace_seconds, is_static, is_t
 from pybernetes.kubelet.probes.worker import PodProbes
 from pybernetes.kubelet.restart import RestartBackoff
 from pybernetes.kubelet.status.context import StatusContext, Verdict
-from pybernetes.kubelet.status.writer import Target
 from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
 
 log = logging.getLogger(__name__)
 
+KEPT_ATTEMPTS = 2
 DEADLINE = Verdict("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 
@@ -65,7 +70,7 @@ class PodWorker:
         self._volumes = PodVolumes(doors.directory(uid_of(pod)), doors.volumes)
         self._starter = Starter(doors, self._memory, self._volumes)
         self._stopper = Stopper(doors)
-        self._teller = Teller(doors, pod)
+        self._teller = Teller(doors)
         self._observed = Observed()
         self._wake = asyncio.Event()
         self._looked = asyncio.Event()
@@ -92,16 +97,16 @@ class PodWorker:
         """Something may have changed: look again."""
         self._wake.set()
 
-    def update(self, pod: v1.Pod, target: Target | None) -> None:
-        """A newer version of the pod; `target` is the API object that carries its status, None if there is none."""
+    def update(self, pod: v1.Pod, carrier: v1.Pod | None) -> None:
+        """A newer version of the pod; `carrier` is the API object that carries its status, None if there is none."""
         if (
             pod.metadata.annotations != self._pod.metadata.annotations
             or pod.metadata.labels != self._pod.metadata.labels
         ):
             self._refresh_due = True
         self._pod = pod
-        if target is not None:
-            self._teller.observe(target, pod)
+        if carrier is not None:
+            self._teller.observe(carrier)
         self.poke()
 
     def objects_changed(self) -> None:
@@ -156,6 +161,7 @@ class PodWorker:
         self._looked.set()
         self._looked = asyncio.Event()
         await self._read_messages()
+        await self._remove_old()
         if self.stage is Stage.LIVING and self._must_end():
             self.stage = Stage.ENDING
         if self.stage is Stage.LIVING:
@@ -170,6 +176,21 @@ class PodWorker:
         present = {attempt.id for attempt in self._observed.containers}
         for lost in [known for known in self._memory.messages if known not in present]:
             del self._memory.messages[lost]
+
+    async def _remove_old(self) -> None:
+        """Keep one attempt before the newest of each container, for its log, and no sandbox that has none left."""
+        seen: dict[str, int] = {}
+        kept: set[str] = set()
+        for attempt in self._observed.containers:
+            seen[attempt.name] = seen.get(attempt.name, 0) + 1
+            if seen[attempt.name] > KEPT_ATTEMPTS and not attempt.is_running:
+                await self._doors.runtime.remove_container(attempt.id)
+                await self._doors.threads.run(remove_log, Path(attempt.status.log_path))
+            else:
+                kept.add(attempt.sandbox_id)
+        for sandbox in self._observed.sandboxes[1:]:
+            if sandbox.id not in kept and sandbox.state == SandboxState.SANDBOX_NOTREADY:
+                await self._doors.runtime.remove_pod_sandbox(sandbox.id)
 
     # Living
 
@@ -323,6 +344,7 @@ class PodWorker:
     async def _vanish(self) -> None:
         await self._stopper.remove_from_runtime(self._observed)
         await self._volumes.remove()
+        await self._doors.threads.run(_remove_tree, log_directory(self._pod, self._doors.settings.pod_logs))
         self._doors.objects.release(uid_of(self._pod))
         self._doors.images.forget(uid_of(self._pod))
         self.stage = Stage.GONE
@@ -389,3 +411,7 @@ class PodWorker:
 
     def _now(self) -> float:
         return self._doors.clock.now().timestamp()
+
+
+def _remove_tree(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)

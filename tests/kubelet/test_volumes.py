@@ -1,0 +1,190 @@
+"""Volumes on a real file system; mounts are made in this process's own mount namespace."""
+
+import os
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.volumes import atomic, hostpath, mounting, ownership, subpath
+from pybernetes.kubelet.volumes.files import File, VolumeError, select
+from pybernetes.kubelet.volumes.podvolumes import remove_directory
+
+from .world import World, a_container, a_pod
+
+
+def visible(directory: Path) -> dict[str, str]:
+    return {p.name: p.read_text() for p in directory.iterdir() if not p.name.startswith("..")}
+
+
+def test_atomic_write_replaces_all_files_by_one_link(tmp_path: Path) -> None:
+    assert atomic.write(tmp_path, {"a": File(b"1", 0o644), "dir/b": File(b"2", 0o600)})
+    first = os.readlink(tmp_path / "..data")
+    assert (tmp_path / "dir/b").read_text() == "2"
+    assert stat.S_IMODE((tmp_path / "dir/b").stat().st_mode) == 0o600
+    assert not atomic.write(tmp_path, {"a": File(b"1", 0o644), "dir/b": File(b"2", 0o600)})
+    assert atomic.write(tmp_path, {"a": File(b"3", 0o644)})
+    assert os.readlink(tmp_path / "..data") != first
+    assert visible(tmp_path) == {"a": "3"}
+    assert not (tmp_path / first).exists()
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "..x", ""])
+def test_paths_that_leave_the_volume_are_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(VolumeError):
+        atomic.write(tmp_path, {path: File(b"", 0o644)})
+    assert not any(tmp_path.iterdir())
+
+
+def test_items_choose_keys_and_a_missing_one_is_told() -> None:
+    items = [v1.KeyToPath(key="k", path="sub/x", mode=0o400)]
+    assert select({"k": b"v", "other": b""}, items, 0o644, False, "configmap") == {"sub/x": File(b"v", 0o400)}
+    with pytest.raises(VolumeError, match="configmap references non-existent config key: k"):
+        select({}, items, 0o644, False, "configmap")
+    assert select({}, items, 0o644, True, "configmap") == {}
+
+
+def test_sub_path_is_made_and_bound(tmp_path: Path) -> None:
+    volume, target = tmp_path / "volume", tmp_path / "target"
+    volume.mkdir()
+    try:
+        subpath.bind(volume, "a/b", target)
+        (target / "file").write_text("x")
+        assert (volume / "a/b/file").read_text() == "x"
+    finally:
+        mounting.unmount(str(target))
+
+
+@pytest.mark.parametrize("link", ["/etc", "../outside", "inner"])
+def test_sub_path_never_leaves_its_volume(tmp_path: Path, link: str) -> None:
+    volume, target = tmp_path / "volume", tmp_path / "target"
+    volume.mkdir()
+    (tmp_path / "outside").mkdir()
+    (volume / "inner").symlink_to("/")
+    (volume / "link").symlink_to(link)
+    with pytest.raises(VolumeError, match="leads out of the volume"):
+        subpath.bind(volume, "link", target)
+    with pytest.raises(VolumeError, match="leads out of the volume"):
+        subpath.bind(volume, "link/new", target)
+    assert not mounting.mounts_below(tmp_path)
+    assert not (tmp_path / "outside/new").exists()
+
+
+def test_sub_path_of_a_file_follows_links_that_stay_inside(tmp_path: Path) -> None:
+    volume, target = tmp_path / "volume", tmp_path / "target"
+    volume.mkdir()
+    atomic.write(volume, {"key": File(b"v", 0o644)})
+    try:
+        assert subpath.bind(volume, "key", target).read_text() == "v"
+    finally:
+        mounting.unmount(str(target))
+
+
+def test_removal_unmounts_first_and_spares_what_was_mounted(tmp_path: Path) -> None:
+    host, pod = tmp_path / "host", tmp_path / "pods/uid"
+    host.mkdir()
+    (host / "precious").write_text("x")
+    (pod / "volumes/m").mkdir(parents=True)
+    mounting.mount(str(host), str(pod / "volumes/m"), flags=mounting.MS_BIND)
+    remove_directory(pod)
+    assert not pod.exists()
+    assert (host / "precious").read_text() == "x"
+
+
+def test_host_path_types(tmp_path: Path) -> None:
+    made = hostpath.set_up(v1.HostPathVolumeSource(path=str(tmp_path / "d"), type="DirectoryOrCreate"))
+    assert made.is_dir()
+    assert hostpath.set_up(v1.HostPathVolumeSource(path=str(tmp_path / "f"), type="FileOrCreate")).is_file()
+    with pytest.raises(VolumeError, match=r"hostPath type check failed: .*/d is not a file"):
+        hostpath.set_up(v1.HostPathVolumeSource(path=str(tmp_path / "d"), type="File"))
+    with pytest.raises(VolumeError, match="is not a directory"):
+        hostpath.set_up(v1.HostPathVolumeSource(path=str(tmp_path / "none"), type="Directory"))
+
+
+def test_ownership_goes_to_the_group_but_not_through_links(tmp_path: Path) -> None:
+    volume, outside = tmp_path / "volume", tmp_path / "outside"
+    volume.mkdir()
+    outside.write_text("")
+    outside.chmod(0o600)
+    (volume / "file").write_text("")
+    (volume / "link").symlink_to(outside)
+    ownership.own(volume, 4242)
+    assert (volume / "file").stat().st_gid == 4242
+    assert stat.S_IMODE((volume / "file").stat().st_mode) & 0o660 == 0o660
+    assert volume.stat().st_mode & stat.S_ISGID
+    assert outside.stat().st_gid == os.getgid()
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o600
+
+
+async def test_a_projected_token_is_renewed_before_it_ends(world: World) -> None:
+    token = v1.ServiceAccountTokenProjection(path="token", expiration_seconds=3600)
+    field = v1.DownwardAPIVolumeFile(path="ns", field_ref=v1.ObjectFieldSelector(field_path="metadata.namespace"))
+    source = v1.ProjectedVolumeSource(
+        sources=[
+            v1.VolumeProjection(service_account_token=token),
+            v1.VolumeProjection(downward_api=v1.DownwardAPIProjection(items=[field])),
+        ]
+    )
+    path = world.root / "pods/uid-p/volumes/kubernetes.io~projected/api"
+    try:
+        await world.apply(a_pod(volumes=[v1.Volume(name="api", projected=source)]))
+        assert visible(path) == {"token": "token1", "ns": "default"}
+        assert mounting.is_mount_point(path)
+        await world.advance(3600 * 0.8 + 1)
+        assert visible(path)["token"] == "token2"
+    finally:
+        for point in mounting.mounts_below(world.root):
+            mounting.unmount(point)
+
+
+async def test_labels_that_change_reach_the_downward_volume(world: World) -> None:
+    field = v1.DownwardAPIVolumeFile(path="labels", field_ref=v1.ObjectFieldSelector(field_path="metadata.labels"))
+    volume = v1.Volume(name="info", downward_api=v1.DownwardAPIVolumeSource(items=[field]))
+    await world.apply(a_pod(volumes=[volume]))
+    await world.refresh("p", labels={"b": "2", "a": 'x"y'})
+    path = world.root / "pods/uid-p/volumes/kubernetes.io~downward-api/info/labels"
+    assert path.read_text() == 'a="x\\"y"\nb="2"'
+
+
+async def test_memory_empty_dir_is_a_tmpfs_of_its_size_and_goes_with_the_pod(world: World) -> None:
+    volume = v1.Volume(name="shm", empty_dir=v1.EmptyDirVolumeSource(medium="Memory", size_limit="1Mi"))
+    await world.apply(a_pod(volumes=[volume]))
+    path = world.root / "pods/uid-p/volumes/kubernetes.io~empty-dir/shm"
+    assert os.statvfs(path).f_blocks * os.statvfs(path).f_frsize == 2**20
+    await world.delete("p")
+    assert not path.exists()
+    assert not mounting.mounts_below(world.root)
+
+
+async def test_an_empty_dir_survives_a_restart_of_the_kubelet(world: World) -> None:
+    volume = v1.Volume(name="data", empty_dir=v1.EmptyDirVolumeSource())
+    mount = v1.VolumeMount(name="data", mount_path="/data")
+    await world.apply(a_pod(volumes=[volume], containers=[a_container(volume_mounts=[mount])]))
+    path = world.root / "pods/uid-p/volumes/kubernetes.io~empty-dir/data"
+    (path / "file").write_text("kept")
+    await world.scope.close()
+    world.restart_kubelet(world.scope)
+    world.kubelet.pod_changed(None, world.api.pods["p"])
+    await world.settle()
+    world.runtime.exit("c", 1)
+    await world.settle()
+    assert (path / "file").read_text() == "kept"
+    config = world.runtime.configs[world.runtime.named("c").id]
+    assert str(path) in [found.host_path for found in config.mounts if found.container_path == "/data"]
+
+
+async def test_an_unsupported_volume_is_refused_by_name(world: World) -> None:
+    volume = v1.Volume(name="n", nfs=v1.NFSVolumeSource(server="s", path="/"))
+    await world.apply(a_pod(volumes=[volume]))
+    told = [message for reason, message in world.recorder.told if reason == "FailedMount"]
+    assert told
+    assert told[0].endswith("volume type nfs is not supported on this node")
+
+
+async def test_fs_group_owns_an_empty_dir(world: World) -> None:
+    pod = a_pod(volumes=[v1.Volume(name="data", empty_dir=v1.EmptyDirVolumeSource())])
+    context = v1.PodSecurityContext(fs_group=4242)
+    await world.apply(msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, security_context=context)))
+    assert (world.root / "pods/uid-p/volumes/kubernetes.io~empty-dir/data").stat().st_gid == 4242

@@ -74,16 +74,18 @@ def _pause() -> NoReturn:
 def connect_inside(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
     """Connect to a port of the loopback in the network namespace open as `fds[0]`; answers with the connection."""
     sys.setns(fds[0], sys.CLONE_NEWNET)
-    problem = ""
-    for address in ("127.0.0.1", "::1"):
+    problems = []
+    for family, name, address in ((socket.AF_INET, "IPv4", "127.0.0.1"), (socket.AF_INET6, "IPv6", "::1")):
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        connection.settimeout(request["timeout"])
         try:
-            connection = socket.create_connection((address, request["port"]), timeout=request["timeout"])
+            connection.connect((address, request["port"]))
         except OSError as error:
-            problem = (
-                problem or f"dial tcp4 {address}:{request['port']}: connect: {(error.strerror or str(error)).lower()}"
-            )
+            target = f"{address}:{request['port']}" if family == socket.AF_INET else f"[{address}]:{request['port']}"
+            cause = (error.strerror or str(error)).lower()
+            problems.append(f"{name}: dial tcp{name[-1]} {target}: connect: {cause}")
             continue
         connection.setblocking(False)
         message.send(reply, {}, [connection.fileno()])
         return
-    message.send(reply, {"error": problem})
+    message.send(reply, {"error": " ".join(problems)})

@@ -26,10 +26,12 @@ from pybernetes.runtime.service import (
     sandbox_run,
     sandbox_stats,
     sandbox_stop,
+    streams,
 )
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.sources import ImageSource
 from pybernetes.runtime.state import Records
+from pybernetes.runtime.streaming.server import StreamingServer
 
 _FILE_THREADS = 4
 _MONITORS = "monitors"
@@ -38,8 +40,9 @@ _MONITORS = "monitors"
 class Runtime:
     """Sandboxes and containers below `options.root`. Made by `open_runtime`; methods are those of RuntimeService."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, streaming: StreamingServer) -> None:
         self._core = core
+        self._streaming = streaming
 
     async def version(self) -> t.VersionResponse:
         return node.version()
@@ -94,6 +97,15 @@ class Runtime:
     async def exec_sync(self, container_id: str, cmd: list[str], timeout: int) -> t.ExecSyncResponse:
         return await container_exec.exec_sync(self._core, container_id, cmd, timeout)
 
+    async def exec(self, request: t.ExecRequest) -> str:
+        return streams.exec(self._core, self._streaming, request)
+
+    async def attach(self, request: t.AttachRequest) -> str:
+        return streams.attach(self._core, self._streaming, request)
+
+    async def port_forward(self, request: t.PortForwardRequest) -> str:
+        return streams.port_forward(self._core, self._streaming, request)
+
     async def container_stats(self, container_id: str) -> t.ContainerStats:
         return await container_stats.container_stats(self._core, container_id)
 
@@ -134,7 +146,8 @@ async def open_runtime(options: Options, images: ImageSource) -> AsyncIterator[R
             if options.bridge is not None:
                 await links.run(node.set_network, core, options.bridge)
             await recovery.recover(core)
-            yield Runtime(core)
+            async with StreamingServer.open(options.streaming, scope) as streaming:
+                yield Runtime(core, streaming)
         finally:
             await files.run(zygote.close)
             await links.close()

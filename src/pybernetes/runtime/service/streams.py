@@ -1,0 +1,211 @@
+"""Exec, Attach and PortForward: what each does once a client has taken its stream."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+import struct
+import termios
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from pybernetes.aio.tasks import open_scope
+from pybernetes.cri import types as t
+from pybernetes.cri.errors import CRIError, InvalidError
+from pybernetes.runtime.launcher.message import close_all
+from pybernetes.runtime.monitor import protocol
+from pybernetes.runtime.monitor.client import connect as connect_monitor
+from pybernetes.runtime.service.container_exec import Execution, start_exec
+from pybernetes.runtime.service.core import Core
+from pybernetes.runtime.service.sandbox_files import namespace_paths
+from pybernetes.runtime.state import Container, Sandbox
+from pybernetes.runtime.streaming import pipes
+from pybernetes.runtime.streaming.channel import Channel
+from pybernetes.runtime.streaming.command import CommandStreams, Wanted
+from pybernetes.runtime.streaming.server import StreamingServer
+from pybernetes.wire import channels as wire
+
+_DRAIN_SECONDS = 2.0
+_CONNECT_SECONDS = 10.0
+
+
+def exec(core: Core, server: StreamingServer, request: t.ExecRequest) -> str:
+    """Offer an exec. Raises NotFoundError, InvalidError."""
+    container = _running(core, request.container_id)
+    wanted = _wanted(request)
+    return server.offer_command("exec", wanted, partial(_exec, core, container, list(request.cmd), wanted))
+
+
+def attach(core: Core, server: StreamingServer, request: t.AttachRequest) -> str:
+    """Offer the container's own streams."""
+    container = _running(core, request.container_id)
+    return server.offer_command("attach", _wanted(request), partial(_attach, core, container))
+
+
+def port_forward(core: Core, server: StreamingServer, request: t.PortForwardRequest) -> str:
+    """Offer connections to the sandbox's loopback."""
+    sandbox = core.table.sandbox(request.pod_sandbox_id)
+    if not sandbox.record.ready:
+        raise CRIError(f"sandbox container {sandbox.id!r} is not running")
+    return server.offer_ports(list(request.port), partial(_connect, core, sandbox))
+
+
+def _running(core: Core, container_id: str) -> Container:
+    container = core.table.container(container_id)
+    if container.state != t.ContainerState.CONTAINER_RUNNING:
+        raise CRIError(f"container {container.id!r} is in {container.state.name} state")
+    return container
+
+
+def _wanted(request: t.ExecRequest | t.AttachRequest) -> Wanted:
+    if request.tty and request.stderr:
+        raise InvalidError("tty and stderr cannot both be true")
+    if not (request.stdin or request.stdout or request.stderr):
+        raise InvalidError("one of stdin, stdout, or stderr must be set")
+    return Wanted(request.stdin, request.stdout, request.stderr, request.tty)
+
+
+async def _exec(core: Core, container: Container, command: list[str], wanted: Wanted, streams: CommandStreams) -> bytes:
+    try:
+        code = await (_exec_terminal if wanted.tty else _exec_pipes)(core, container, command, streams)
+    except CRIError as error:
+        return wire.internal_error(f"error executing command in container: {error}")
+    if code == 0:
+        return wire.success()
+    return wire.exit_code(code, f"error executing command {command}, exit code {code}")
+
+
+async def _exec_terminal(core: Core, container: Container, command: list[str], streams: CommandStreams) -> int:
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        execution = await start_exec(core, container.id, command, True, (null, null, null))
+    finally:
+        os.close(null)
+    if execution.terminal is None:
+        raise CRIError("the runtime gave no terminal")
+    os.set_blocking(execution.terminal, False)
+    return await _converse(execution, streams, execution.terminal, {execution.terminal: streams.stdout})
+
+
+async def _exec_pipes(core: Core, container: Container, command: list[str], streams: CommandStreams) -> int:
+    their_in, stdin = os.pipe2(os.O_CLOEXEC)
+    out, their_out = os.pipe2(os.O_CLOEXEC)
+    err, their_err = os.pipe2(os.O_CLOEXEC)
+    try:
+        execution = await start_exec(core, container.id, command, False, (their_in, their_out, their_err))
+    except BaseException:
+        close_all((stdin, out, err))
+        raise
+    finally:
+        close_all((their_in, their_out, their_err))
+    for fd in (stdin, out, err):
+        os.set_blocking(fd, False)
+    return await _converse(execution, streams, stdin, {out: streams.stdout, err: streams.stderr})
+
+
+async def _converse(
+    execution: Execution, streams: CommandStreams, stdin: int, outputs: dict[int, Channel | None]
+) -> int:
+    """Carry all streams until the process has ended and its output is delivered. Takes the descriptors over."""
+    holds_terminal = stdin in outputs
+    try:
+        async with open_scope("exec") as scope:
+            outward = [scope.spawn(_pump_out(fd, channel), "output") for fd, channel in outputs.items()]
+            scope.spawn(_pump_in(streams.stdin, stdin, holds_terminal), "stdin")
+            if streams.resize is not None:
+                scope.spawn(_pump_sizes(streams.resize, partial(_resize, stdin)), "resize")
+            code = await execution.wait()
+            await asyncio.wait(outward, timeout=_DRAIN_SECONDS)
+            return code
+    except BaseException:
+        execution.kill()
+        raise
+    finally:
+        execution.close()
+        for fd in outputs:
+            os.close(fd)
+
+
+async def _pump_out(fd: int, channel: Channel | None) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await pipes.read(fd):
+            if channel is not None:
+                await channel.write(data)
+
+
+async def _pump_in(channel: Channel | None, fd: int, is_terminal: bool) -> None:
+    """A pipe is closed when the client ends its input; a terminal has no end of input."""
+    try:
+        with contextlib.suppress(OSError):
+            while channel is not None and (data := await channel.read()):
+                await pipes.write(fd, data)
+    finally:
+        if not is_terminal:
+            os.close(fd)
+
+
+async def _pump_sizes(channel: Channel, apply: Callable[[int, int], Awaitable[None] | None]) -> None:
+    while data := await channel.read():
+        with contextlib.suppress(wire.ChannelError, OSError):
+            applied = apply(*wire.resize(data))
+            if applied is not None:
+                await applied
+
+
+def _resize(terminal: int, rows: int, columns: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+async def _attach(core: Core, container: Container, streams: CommandStreams) -> bytes:
+    try:
+        connection = await connect_monitor(core.directory(container))
+    except OSError as error:
+        return wire.internal_error(f"error attaching to container: {error.strerror}")
+    with connection:
+        loop = asyncio.get_running_loop()
+        send = partial(loop.sock_sendall, connection)
+        await send(protocol.ATTACH)
+        async with open_scope("attach") as scope:
+            if streams.stdin is not None:
+                scope.spawn(_attach_stdin(streams.stdin, send), "stdin")
+            if streams.resize is not None:
+                scope.spawn(_pump_sizes(streams.resize, lambda *size: send(protocol.RESIZE + protocol.SIZE.pack(*size))), "resize")  # fmt: skip
+            with contextlib.suppress(OSError):
+                while data := await loop.sock_recv(connection, protocol.MAX_MESSAGE):
+                    channel = {protocol.STDOUT: streams.stdout, protocol.STDERR: streams.stderr}.get(data[:1])
+                    if channel is not None:
+                        await channel.write(data[1:])
+    return wire.success()
+
+
+async def _attach_stdin(channel: Channel, send: Callable[[bytes], Awaitable[None]]) -> None:
+    with contextlib.suppress(OSError):
+        while data := await channel.read():
+            for start in range(0, len(data), protocol.MAX_MESSAGE // 2):
+                await send(protocol.STDIN + data[start : start + protocol.MAX_MESSAGE // 2])
+        await send(protocol.STDIN_END)
+
+
+async def _connect(core: Core, sandbox: Sandbox, port: int) -> socket.socket:
+    """A connection to the port on the sandbox's loopback, IPv4 first. Raises CRIError."""
+    paths = namespace_paths(core.records.sandbox_directory(sandbox.id), sandbox.record.options)
+    place = paths.get("network", "/proc/self/ns/net")
+    try:
+        namespace = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise CRIError(f"failed to find network namespace for sandbox {sandbox.id!r}") from error
+    try:
+        reply = core.zygote.ask({"call": "connect", "port": port, "timeout": _CONNECT_SECONDS}, [namespace])
+    finally:
+        os.close(namespace)
+    try:
+        said, fds = await reply.next()
+    finally:
+        reply.close()
+    if "error" in said:
+        raise CRIError(
+            f"error forwarding port {port} to pod {sandbox.id}, uid : failed to execute portforward in network "
+            f'namespace "{place}": failed to connect to localhost:{port} inside namespace "{sandbox.id}", {said["error"]}'
+        )
+    return socket.socket(fileno=fds[0])

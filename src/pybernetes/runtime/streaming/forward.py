@@ -1,0 +1,82 @@
+"""Port-forward: each connection of the client becomes a connection to a port inside the sandbox."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from pybernetes.aio.tasks import Scope, open_scope
+from pybernetes.cri.errors import CRIError
+from pybernetes.runtime.streaming.channel import Channel
+from pybernetes.runtime.streaming.duplex import Duplex, WebSocket
+from pybernetes.runtime.streaming.spdy import SpdyChannels
+from pybernetes.runtime.streaming.websocket import WebSocketChannels
+from pybernetes.wire import channels as wire
+
+Connect = Callable[[int], Awaitable[socket.socket]]
+"""A connection to a port inside the sandbox. Raises CRIError with the cause."""
+
+
+async def serve_spdy(duplex: Duplex, connect: Connect) -> None:
+    """Streams come in pairs with the same request id: first where errors go, then the data."""
+    pairs: dict[str, dict[str, Channel]] = {}
+    async with open_scope("port-forward") as scope:
+
+        async def take(headers: dict[str, str], channel: Channel) -> None:
+            request = headers.get("requestid", headers.get("port", ""))
+            pair = pairs.setdefault(request, {})
+            pair[headers.get("streamtype", "")] = channel
+            port = headers.get("port", "")
+            if pair.keys() >= {"data", "error"} and port.isdecimal():
+                del pairs[request]
+                scope.spawn(_forward(int(port), pair["data"], pair["error"], connect, scope), f"port {port}")
+
+        await SpdyChannels(duplex, take).run()
+
+
+async def serve_websocket(duplex: Duplex, codec: wire.Codec, ports: list[int], connect: Connect) -> None:
+    """Two channels per port, each of which first tells the port's number."""
+    socket = WebSocket(duplex)
+    transport = WebSocketChannels(socket, codec, range(2 * len(ports)))
+    async with open_scope("port-forward") as scope:
+        for index, port in enumerate(ports):
+            data, error = transport.channels[2 * index], transport.channels[2 * index + 1]
+            for channel in (data, error):
+                await channel.write(wire.port_announcement(port))
+            scope.spawn(_forward(port, data, error, connect, scope), f"port {port}")
+        await transport.run()
+
+
+async def _forward(port: int, data: Channel, error: Channel, connect: Connect, scope: Scope) -> None:
+    """Bytes both ways until both have ended; a failure to connect is written to `error`."""
+    with suppress(ConnectionError):
+        try:
+            connection = await connect(port)
+        except CRIError as problem:
+            await error.write(str(problem).encode())
+        else:
+            reader, writer = await asyncio.open_connection(sock=connection)
+            upward = scope.spawn(_upward(data, writer), f"to port {port}")
+            try:
+                await _downward(reader, data)
+                await data.close()
+                await asyncio.wait((upward,))
+            finally:
+                upward.cancel()
+                writer.close()
+    await error.close()
+    await data.close()
+
+
+async def _upward(data: Channel, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while chunk := await data.read():
+            writer.write(chunk)
+            await writer.drain()
+        writer.write_eof()
+
+
+async def _downward(reader: asyncio.StreamReader, data: Channel) -> None:
+    with suppress(ConnectionError):
+        while chunk := await reader.read(64 * 1024):
+            await data.write(chunk)

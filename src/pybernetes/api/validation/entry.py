@@ -11,7 +11,7 @@ from pybernetes.api.validation.kinds import Errors, Rules, Tree
 from pybernetes.api.validation.metadata import validate_metadata, validate_metadata_update
 
 _MODULES = (
-    "certificate_signing_request", "config_map", "controller_revision", "cron_job", "csi", "custom_resource_definition",
+    "access_review", "certificate_signing_request", "config_map", "controller_revision", "cron_job", "csi", "custom_resource_definition",
     "daemon_set", "deployment", "endpoint_slice", "endpoints", "event", "flow_control", "horizontal_pod_autoscaler",
     "ingress", "job", "lease", "limit_range", "namespace", "network_policy", "node", "persistent_volume",
     "persistent_volume_claim", "pod.rules", "pod_disruption_budget", "priority_class", "rbac", "replica_set",
@@ -33,7 +33,8 @@ def validate(resource: Resource, tree: Tree, old: Tree | None = None, subresourc
 
 def _errors(resource: Resource, tree: Tree, old: Tree | None, subresource: str) -> Errors:
     rules = rules_of(resource)
-    yield from validate_metadata(tree["metadata"], resource.namespaced, rules.name)
+    if not rules.nameless:
+        yield from validate_metadata(tree["metadata"], resource.namespaced, rules.name)
     if old is None:
         yield from rules.create(tree)
         return

@@ -28,6 +28,7 @@ class Rules:
     """The rules of one kind. Metadata is checked by `validate` itself, with the kind's `name` format.
 
     `update` says what a change may not touch; the new object has to pass `create` as well, unless `update_is_whole`.
+    Objects of `nameless` kinds are questions that are answered and never stored.
     `subresources` are the rules for writes through them, in the place of `update`.
     """
 
@@ -35,6 +36,7 @@ class Rules:
     update: Update = lambda new, old: iter(())
     name: names.Check = names.dns1123_subdomain
     update_is_whole: bool = False
+    nameless: bool = False
     subresources: Mapping[str, Update] = field(default_factory=dict)
 
 

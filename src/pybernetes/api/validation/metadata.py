@@ -31,7 +31,7 @@ def validate_metadata(
         yield field.invalid(path.child("generation"), meta["generation"], "must be greater than or equal to 0")
     yield from _validate_bags(meta, path)
     for index, finalizer in enumerate(meta.get("finalizers") or ()):
-        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS and not names.qualified_name(finalizer):
+        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
             detail = "name is neither a standard finalizer name nor is it fully qualified"
             yield field.invalid(path.child("finalizers").index(index), finalizer, detail)
 

@@ -108,10 +108,13 @@ def validate_client_config(config: Tree, path: Path) -> Errors:
     url, service = config.get("url"), config.get("service")
     if (url is None) == (service is None):
         yield field.required(path, "exactly one of url or service is required")
-        return
-    if url is not None:
+    elif url is not None:
         yield from _validate_url(url, path.child("url"))
-        return
+    elif service is not None:
+        yield from _validate_service(service, path)
+
+
+def _validate_service(service: Tree, path: Path) -> Errors:
     for name in ("name", "namespace"):
         if not service.get(name):
             yield field.required(path.child("service", name), f"service {name} is required")

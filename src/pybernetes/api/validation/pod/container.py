@@ -184,12 +184,12 @@ def _validate_host_ports(containers: Iterable[Tree], path: Path) -> Errors:
 
 
 def _validate_resize_policies(policies: list[Tree], path: Path) -> Errors:
+    """Upstream names the list, not its entries."""
     taken: set[str] = set()
-    for index, policy in enumerate(policies):
-        at = path.index(index)
+    for policy in policies:
         resource = policy.get("resourceName", "")
         if resource in taken:
             yield field.duplicate(path, resource)
         taken.add(resource)
-        yield from one_of(resource, at.child("resourceName"), ("cpu", "memory"))
-        yield from one_of(policy.get("restartPolicy"), at.child("restartPolicy"), _RESIZE_POLICIES)
+        yield from one_of(resource, path, ("cpu", "memory"))
+        yield from one_of(policy.get("restartPolicy"), path, _RESIZE_POLICIES)

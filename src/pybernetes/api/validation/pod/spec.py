@@ -9,7 +9,11 @@ from pybernetes.api.validation.kinds import Errors, Tree
 from pybernetes.api.validation.metadata import complain, validate_annotations, validate_labels
 from pybernetes.api.validation.pod.container import validate_containers
 from pybernetes.api.validation.pod.dns import validate_dns, validate_host_aliases
-from pybernetes.api.validation.pod.resources import validate_pod_resources
+from pybernetes.api.validation.pod.resources import (
+    validate_container_resource_name,
+    validate_pod_resources,
+    validate_requirements,
+)
 from pybernetes.api.validation.pod.scheduling import (
     validate_affinity,
     validate_gates,
@@ -89,6 +93,8 @@ def _validate_rest(spec: Tree, path: Path) -> Errors:
         yield from one_of(policy, path.child("preemptionPolicy"), ("Never", "PreemptLowerPriority"))
     if resources := spec.get("resources"):
         yield from validate_pod_resources(resources, path.child("resources"))
+    if overhead := spec.get("overhead"):
+        yield from validate_requirements({"limits": overhead}, path.child("overhead"), validate_container_resource_name)
     if os := spec.get("os"):
         yield from _validate_os(os, path.child("os"))
     yield from _validate_resource_claims(spec.get("resourceClaims") or [], path.child("resourceClaims"))

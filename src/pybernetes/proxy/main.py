@@ -1,0 +1,96 @@
+"""p8s proxy: the service proxy as a process of its own, with kube-proxy's flags."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+import uvloop
+
+from pybernetes import flags
+from pybernetes.aio.clock import Clock, SystemClock
+from pybernetes.client.config import Config
+from pybernetes.client.informer import Informers
+from pybernetes.client.rest import connect
+from pybernetes.proxy.backends.nftables.backend import NftablesBackend
+from pybernetes.proxy.backends.nftables.pieces import Masquerade
+from pybernetes.proxy.proxier import Proxier
+from pybernetes.telemetry.log import configure
+
+TABLE = "pybernetes-proxy"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Names and defaults are upstream's, but for `table`."""
+
+    kubeconfig: str = flags.option("", "credentials for the API server")
+    hostname_override: str = flags.option("", "the node's name; the machine's own if empty")
+    proxy_mode: str = flags.option("nftables", "how services are made to work; only nftables")
+    cluster_cidr: str = flags.option("", "the range of pods; what comes from elsewhere is masqueraded")
+    masquerade_all: bool = flags.option(False, "masquerade everything that is sent to a cluster address")
+    iptables_masquerade_bit: int = flags.option(14, "the bit of the packet mark that asks for masquerading")
+    sync_period: float = flags.option(30.0, "how often to check that the table is still there", duration=True)
+    min_sync_period: float = flags.option(0.0, "the least time between two syncs", duration=True)
+    cleanup: bool = flags.option(False, "remove the table and exit")
+    table: str = flags.option(TABLE, "the nftables table: one per proxy of a machine")
+    v: int = flags.option(0, "verbosity of the log")
+
+    @property
+    def node_name(self) -> str:
+        return (self.hostname_override or platform.node()).lower()
+
+
+async def run(options: Options, informers: Informers, clock: Clock | None = None) -> None:
+    """Keep the table with the informers given, which the caller keeps running; returns only when cancelled.
+
+    The table stays when this ends: services go on, as last known. Raises ValueError for options that cannot work.
+    """
+    backend = open_backend(options)
+    try:
+        await Proxier(informers, backend, options.node_name, clock or SystemClock()).run(
+            check_seconds=options.sync_period, pause_seconds=options.min_sync_period
+        )
+    finally:
+        backend.close()
+
+
+def open_backend(options: Options) -> NftablesBackend:
+    """Raises ValueError for options that cannot work."""
+    if options.proxy_mode != "nftables":
+        raise ValueError(f"proxy mode {options.proxy_mode!r} is not supported: use nftables")
+    if not 0 <= options.iptables_masquerade_bit <= 31:
+        raise ValueError(f"masquerade bit {options.iptables_masquerade_bit} is not within 0-31")
+    pods = IPv4Network(options.cluster_cidr) if options.cluster_cidr else None
+    return NftablesBackend(
+        options.table, Masquerade(1 << options.iptables_masquerade_bit, pods, all=options.masquerade_all)
+    )
+
+
+async def run_alone(options: Options) -> None:
+    """Keep the table with a connection and informers of its own."""
+    async with connect(Config.from_kubeconfig(options.kubeconfig), user_agent="kube-proxy") as client:
+        informers = Informers(client)
+        async with informers.running():
+            await run(options, informers)
+
+
+def cleanup(options: Options) -> None:
+    """Take away what a proxy with these options has left. Safe to repeat."""
+    backend = open_backend(options)
+    backend.remove()
+    backend.close()
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = flags.parse(Options, "p8s proxy", arguments, "Leads packets for services to their endpoints.")
+    configure("proxy", verbosity=options.v)
+    if options.cleanup:
+        cleanup(options)
+        return 0
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_alone(options))
+    return 0

@@ -12,9 +12,14 @@ OUT = Path(__file__).parent.parent / "src/pybernetes/runtime/oci/facts/syscalls.
 SOURCES = {
     "x86_64": "#include <asm/unistd_64.h>",
     "aarch64": "#define __ARCH_WANT_RENAMEAT\n#define __ARCH_WANT_NEW_STAT\n#define __ARCH_WANT_SET_GET_RLIMIT\n"
-    "#define __ARCH_WANT_SYS_CLONE3\n#define __ARCH_WANT_MEMFD_SECRET\n#define __BITS_PER_LONG 64\n#include <asm-generic/unistd.h>",
+    "#define __ARCH_WANT_SYS_CLONE3\n#define __ARCH_WANT_MEMFD_SECRET\n#define __BITS_PER_LONG 64\n"
+    "#include <asm-generic/unistd.h>",
 }
-NEWER = ["cachestat", "fchmodat2", "map_shadow_stack", "futex_wake", "futex_wait", "futex_requeue", "statmount", "listmount", "lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "mseal", "setxattrat", "getxattrat", "listxattrat", "removexattrat", "open_tree_attr"]
+_NEWER = """
+cachestat fchmodat2 map_shadow_stack futex_wake futex_wait futex_requeue statmount listmount lsm_get_self_attr
+lsm_set_self_attr lsm_list_modules mseal setxattrat getxattrat listxattrat removexattrat open_tree_attr
+"""
+NEWER = _NEWER.split()
 FIRST_NEWER = 451
 ONLY_AMD64 = {"uretprobe": 335}
 

@@ -16,7 +16,10 @@ from pybernetes.cri.errors import CRIError
 from pybernetes.runtime.launcher import message
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-_CODE = "import sys; sys.path.append(sys.argv[1]); from pybernetes.runtime.launcher.zygote import serve; serve(int(sys.argv[2]), sys.argv[3])"  # fmt: skip
+_CODE = (
+    "import sys; sys.path.append(sys.argv[1]); from pybernetes.runtime.launcher.zygote import serve; "
+    "serve(int(sys.argv[2]), sys.argv[3])"
+)
 
 
 class Reply:

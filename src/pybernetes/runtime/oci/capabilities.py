@@ -3,10 +3,11 @@
 from pybernetes.cri import types as t
 from pybernetes.runtime.launcher.capabilities import NAMES
 
-DEFAULT = tuple(
-    f"CAP_{name}"
-    for name in ["CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE"]
-)
+_DEFAULT = """
+CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL
+AUDIT_WRITE
+"""
+DEFAULT = tuple(f"CAP_{name}" for name in _DEFAULT.split())
 
 
 def granted(change: t.Capability | None, privileged: bool) -> list[str]:

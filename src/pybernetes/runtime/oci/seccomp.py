@@ -81,7 +81,12 @@ def default_profile(granted: tuple[str, ...], machine: str) -> dict[str, Any]:
     rules = [_rule(names), *(_rule(["personality"], _equal(value)) for value in PERSONALITIES)]
     rules.append(_rule(["socket"], {"index": 0, "value": _AF_VSOCK, "op": "SCMP_CMP_NE"}))
     if "CAP_SYS_ADMIN" not in granted:
-        no_namespace: dict[str, int | str] = {"index": 0, "value": CLONE_NAMESPACES, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ"}
+        no_namespace: dict[str, int | str] = {
+            "index": 0,
+            "value": CLONE_NAMESPACES,
+            "valueTwo": 0,
+            "op": "SCMP_CMP_MASKED_EQ",
+        }
         rules.append(_rule(["clone"], no_namespace))
         rules.append({"names": ["clone3"], "action": _DENY, "errnoRet": errno.ENOSYS})
     return {

@@ -11,7 +11,11 @@ from pybernetes.runtime.oci.process import ImageDefaults, build_process, securit
 from pybernetes.runtime.oci.resources import build_resources
 from pybernetes.runtime.oci.users import User
 
-MASKED = ["/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"]
+_MASKED = """
+/proc/asound /proc/acpi /proc/interrupts /proc/kcore /proc/keys /proc/latency_stats /proc/timer_list /proc/timer_stats
+/proc/sched_debug /proc/scsi /sys/firmware /sys/devices/virtual/powercap
+"""
+MASKED = _MASKED.split()
 READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 

@@ -29,6 +29,8 @@ from pybernetes.wire import channels as wire
 _DRAIN_SECONDS = 2.0
 _CONNECT_SECONDS = 10.0
 
+Send = Callable[[bytes], Awaitable[None]]
+
 
 def exec(core: Core, server: StreamingServer, request: t.ExecRequest) -> str:
     """Offer an exec. Raises NotFoundError, InvalidError."""
@@ -170,7 +172,8 @@ async def _attach(core: Core, container: Container, streams: CommandStreams) -> 
             if streams.stdin is not None:
                 scope.spawn(_attach_stdin(streams.stdin, send), "stdin")
             if streams.resize is not None:
-                scope.spawn(_pump_sizes(streams.resize, lambda *size: send(protocol.RESIZE + protocol.SIZE.pack(*size))), "resize")  # fmt: skip
+                apply = partial(_send_size, send)
+                scope.spawn(_pump_sizes(streams.resize, apply), "resize")
             with contextlib.suppress(OSError):
                 while data := await loop.sock_recv(connection, protocol.MAX_MESSAGE):
                     channel = {protocol.STDOUT: streams.stdout, protocol.STDERR: streams.stderr}.get(data[:1])
@@ -179,7 +182,11 @@ async def _attach(core: Core, container: Container, streams: CommandStreams) -> 
     return wire.success()
 
 
-async def _attach_stdin(channel: Channel, send: Callable[[bytes], Awaitable[None]]) -> None:
+async def _send_size(send: Send, rows: int, columns: int) -> None:
+    await send(protocol.RESIZE + protocol.SIZE.pack(rows, columns))
+
+
+async def _attach_stdin(channel: Channel, send: Send) -> None:
     with contextlib.suppress(OSError):
         while data := await channel.read():
             for start in range(0, len(data), protocol.MAX_MESSAGE // 2):

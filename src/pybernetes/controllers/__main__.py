@@ -5,6 +5,8 @@ import contextlib
 import signal
 import sys
 
+import uvloop
+
 from pybernetes.client.config import ConfigError
 from pybernetes.client.election import LeadershipLostError
 from pybernetes.controllers.manager import run
@@ -28,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(sys.argv[1:] if arguments is None else arguments)
     configure("controllers", verbosity=options.v)
     try:
-        asyncio.run(_run_until_stopped(options))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run_until_stopped(options))
     except (ConfigError, LeadershipLostError) as error:
         print(f"controller manager: {error}", file=sys.stderr)
         return 1

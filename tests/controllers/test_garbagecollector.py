@@ -1,0 +1,163 @@
+"""The graph of owners and the decisions of the collector, as tables; custom resources on a real API server."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pybernetes.api.scheme import Resource
+from pybernetes.api.types import apiextensions_v1, core_v1, meta_v1
+from pybernetes.controllers.garbagecollector.decide import Delete, Keep, Owner, Owners, decide
+from pybernetes.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Graph, Node
+
+PODS = Resource("", "v1", "pods", "Pod", "pod", True)
+
+
+def owner(uid: str, *, blocks: bool = True) -> meta_v1.OwnerReference:
+    return meta_v1.OwnerReference(api_version="v1", kind="Pod", name=uid, uid=uid, block_owner_deletion=blocks)
+
+
+def meta(uid: str, *owners: str, deleting: bool = False, finalizers: tuple[str, ...] = ()) -> meta_v1.ObjectMeta:
+    return meta_v1.ObjectMeta(
+        name=uid, namespace="n", uid=uid, owner_references=[owner(found) for found in owners], finalizers=list(finalizers),
+        deletion_timestamp="2026-01-01T00:00:00Z" if deleting else None,
+    )  # fmt: skip
+
+
+def test_an_object_whose_owner_is_unknown_is_doubtful() -> None:
+    graph = Graph()
+    assert graph.put(PODS, meta("child", "parent")).unsure == ["child"]
+    assert graph.put(PODS, meta("parent")).delete == []
+    assert graph.put(PODS, meta("other", "parent")).unsure == []
+
+
+def test_dependents_are_looked_at_when_their_owner_is_gone() -> None:
+    graph = Graph()
+    graph.put(PODS, meta("parent"))
+    graph.put(PODS, meta("child", "parent"))
+    assert graph.remove("parent").delete == ["child"]
+    assert graph.get("parent") is None
+    assert graph.remove("child").delete == []
+
+
+def test_foreground_deletion_looks_at_dependents_and_waits_for_them() -> None:
+    graph = Graph()
+    graph.put(PODS, meta("parent"))
+    graph.put(PODS, meta("child", "parent"))
+    work = graph.put(PODS, meta("parent", deleting=True, finalizers=(FOREGROUND,)))
+    assert work.delete == ["child", "parent"]
+    parent = graph.get("parent")
+    assert parent is not None
+    assert [node.uid for node in graph.blocking(parent)] == ["child"]
+    assert graph.remove("child").delete == ["parent"]
+    assert graph.blocking(parent) == []
+
+
+def test_an_orphaning_deletion_is_told_once() -> None:
+    graph = Graph()
+    graph.put(PODS, meta("parent"))
+    assert graph.put(PODS, meta("parent", deleting=True, finalizers=(ORPHAN,))).orphan == ["parent"]
+    assert graph.put(PODS, meta("parent", deleting=True, finalizers=(ORPHAN,))).orphan == []
+
+
+def test_a_dependent_that_was_freed_no_longer_blocks() -> None:
+    graph = Graph()
+    graph.put(PODS, meta("parent", deleting=True, finalizers=(FOREGROUND,)))
+    graph.put(PODS, meta("child", "parent"))
+    work = graph.put(PODS, meta("child"))
+    assert work.delete == ["parent"]
+
+
+SOLID, ABSENT, WAITING = Owner.SOLID, Owner.ABSENT, Owner.WAITING
+
+
+@pytest.mark.parametrize(
+    ("states", "finalizers", "dependents", "expected"),
+    [
+        ([SOLID], (), 0, Keep()),
+        ([SOLID, ABSENT], (), 0, Keep(frozenset({"o1"}))),
+        ([SOLID, WAITING], (), 0, Keep(frozenset({"o1"}))),
+        ([ABSENT], (), 0, Delete("Background")),
+        ([ABSENT, ABSENT], (FOREGROUND,), 0, Delete("Foreground")),
+        ([ABSENT], (ORPHAN,), 0, Delete("Orphan")),
+        ([WAITING], (), 0, Delete("Background")),
+        ([WAITING], (), 2, Delete("Foreground")),
+    ],
+)
+def test_owners_decide(
+    states: list[Owner], finalizers: tuple[str, ...], dependents: int, expected: Keep | Delete
+) -> None:
+    owners = {f"o{number}": state for number, state in enumerate(states)}
+    node = Node("x", PODS, owners=tuple(owner(uid) for uid in owners), finalizers=finalizers, observed=True)
+    assert decide(node, Owners(owners), [Node(f"d{number}") for number in range(dependents)]) == expected
+
+
+def test_a_cycle_is_unblocked() -> None:
+    node = Node("x", PODS, owners=(owner("o"),), observed=True)
+    deleting = Node("o", PODS, finalizers=(FOREGROUND,), is_deleting=True, observed=True)
+    assert decide(node, Owners({"o": WAITING}), [deleting]) == Delete("Foreground", unblock=True)
+
+
+async def make_map(world: Any, name: str, *owners: meta_v1.OwnerReference) -> core_v1.ConfigMap:
+    meta = meta_v1.ObjectMeta(name=name, namespace=world.namespace, owner_references=list(owners))
+    made: core_v1.ConfigMap = await world.client.create(core_v1.ConfigMap(metadata=meta))
+    return made
+
+
+async def test_an_object_whose_owner_never_was_goes(world_of: Callable[..., Any]) -> None:
+    async with world_of("garbage-collector-controller") as world:
+        lost = meta_v1.OwnerReference(api_version="v1", kind="ConfigMap", name="never", uid="never")
+        await make_map(world, "lost", lost)
+        await make_map(world, "free")
+
+        async def is_swept() -> bool:
+            names = {
+                found.metadata.name for found in (await world.client.list(core_v1.ConfigMap, world.namespace)).items
+            }
+            return "lost" not in names and "free" in names
+
+        await world.eventually(is_swept)
+
+
+async def test_dependents_of_custom_resources_go_too(world_of: Callable[..., Any]) -> None:
+    async with world_of("garbage-collector-controller") as world:
+        group = f"{world.namespace}.example.com"
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        version = apiextensions_v1.CustomResourceDefinitionVersion(
+            name="v1", served=True, storage=True,
+            schema=apiextensions_v1.CustomResourceValidation(open_apiv3_schema=schema),
+        )  # fmt: skip
+        names = apiextensions_v1.CustomResourceDefinitionNames(plural="widgets", singular="widget", kind="Widget")
+        spec = apiextensions_v1.CustomResourceDefinitionSpec(
+            group=group, names=names, scope="Namespaced", versions=[version]
+        )
+        definition = apiextensions_v1.CustomResourceDefinition(
+            metadata=meta_v1.ObjectMeta(name=f"widgets.{group}"), spec=spec
+        )
+        await world.client.create(definition)
+        widgets = Resource(group, "v1", "widgets", "Widget", "widget", True)
+
+        async def is_served() -> bool:
+            try:
+                await world.client.list(widgets, world.namespace)
+            except Exception:
+                return False
+            return True
+
+        await world.eventually(is_served)
+        tree = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": world.namespace}}
+        made = await world.client.create_tree(tree, widgets)
+        reference = meta_v1.OwnerReference(
+            api_version=f"{group}/v1", kind="Widget", name="w", uid=made["metadata"]["uid"]
+        )
+        await make_map(world, "owned", reference)
+        await world.client.delete(widgets, "w", world.namespace)
+
+        async def is_swept() -> bool:
+            names = {
+                found.metadata.name for found in (await world.client.list(core_v1.ConfigMap, world.namespace)).items
+            }
+            return "owned" not in names
+
+        await world.eventually(is_swept)
+        await world.client.delete(apiextensions_v1.CustomResourceDefinition, f"widgets.{group}")

@@ -1,0 +1,249 @@
+"""Start, stop, restart, delete: what survives what."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cluster import traces
+from tests.live import P8S, LiveCluster, live_cluster
+
+from pybernetes.cluster import pidfile
+
+COMPONENTS = ("apiserver", "runtime", "manager", "agent")
+COUNTER = """
+apiVersion: v1
+kind: Pod
+metadata: {name: counter}
+spec:
+  terminationGracePeriodSeconds: 2
+  containers:
+    - name: count
+      image: busybox
+      command: [sh, -c, "trap 'exit 0' TERM; i=0; while true; do i=$((i+1)); echo line $i; sleep 0.02; done"]
+      volumeMounts: [{name: scratch, mountPath: /scratch}]
+  volumes: [{name: scratch, emptyDir: {}}]
+"""
+
+
+def wait_until(reached: Callable[[], Any], seconds: float = 30) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := reached()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+    return value
+
+
+def identity(cluster: LiveCluster) -> dict[str, tuple[str, int]]:
+    """Each pod's container and restart count."""
+    return {
+        pod["metadata"]["name"]: (status["containerID"], status["restartCount"])
+        for pod in cluster.get("pods")["items"]
+        for status in pod["status"]["containerStatuses"]
+    }
+
+
+def ready(cluster: LiveCluster, *pods: str) -> None:
+    cluster.kubectl("wait", "--for=condition=Ready", "--timeout=30s", *(f"pod/{pod}" for pod in pods))
+
+
+def counted(cluster: LiveCluster) -> list[int]:
+    return [int(line.split()[1]) for line in cluster.kubectl("logs", "counter").splitlines()]
+
+
+def kill(cluster: LiveCluster, component: str) -> None:
+    """SIGKILL, and wait until a successor serves."""
+    path = cluster.profile.run / f"{component}.pid"
+    victim = wait_until(lambda: pidfile.read(path))
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: pidfile.read(path) not in (0, victim))
+
+
+def test_kill_of_any_process_loses_nothing(cluster: LiveCluster) -> None:
+    """Round after round under load: same containers, every acknowledged object, every log line, the exit code."""
+    cluster.kubectl("apply", "-f", "-", input=COUNTER)
+    short = "sleep 6; echo bye; exit 7"
+    cluster.kubectl("run", "short", "--image=busybox", "--restart=Never", "--", "sh", "-c", short)
+    ready(cluster, "counter", "short")
+    before = identity(cluster)
+    acknowledged: list[str] = []
+    for round in range(3):
+        for component in COMPONENTS:
+            name = f"kept-{round}-{component}"
+            cluster.kubectl("create", "configmap", name, "--from-literal=a=b")
+            acknowledged.append(name)
+            kill(cluster, component)
+            wait_until(lambda: subprocess.run(["kubectl", "get", "--raw=/readyz"], env=cluster.environment, capture_output=True).returncode == 0)  # fmt: skip
+    kept = {item["metadata"]["name"] for item in cluster.get("configmaps")["items"]}
+    assert set(acknowledged) <= kept
+    assert identity(cluster) == before
+    wait_until(lambda: cluster.get("pod", "short")["status"]["phase"] == "Failed")
+    ended = cluster.get("pod", "short")["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert ended["exitCode"] == 7
+    assert cluster.kubectl("logs", "short") == "bye\n"
+    numbers = counted(cluster)
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 100
+
+
+def test_restart_keeps_containers(cluster: LiveCluster) -> None:
+    cluster.kubectl("apply", "-f", "-", input=COUNTER)
+    ready(cluster, "counter")
+    before = identity(cluster)
+    cluster.p8s("restart")
+    lines = len(counted(cluster))
+    wait_until(lambda: len(counted(cluster)) > lines)
+    assert identity(cluster) == before
+
+
+def test_stop_ends_gracefully_and_start_brings_all_back(cluster: LiveCluster) -> None:
+    cluster.kubectl("apply", "-f", "-", input=COUNTER)
+    cluster.kubectl("create", "configmap", "kept", "--from-literal=a=b")
+    ready(cluster, "counter")
+    cluster.kubectl("exec", "counter", "--", "sh", "-c", "echo here > /scratch/file")
+    uid = cluster.get("pod", "counter")["metadata"]["uid"]
+    cluster.p8s("stop")
+    assert not [line for line in traces.processes() if "line $i" in line]
+    cluster.p8s("start")
+    ready(cluster, "counter")
+    pod = cluster.get("pod", "counter")
+    assert pod["metadata"]["uid"] == uid
+    status = pod["status"]["containerStatuses"][0]
+    assert status["restartCount"] == 1
+    assert status["lastState"]["terminated"]["exitCode"] == 0
+    assert cluster.kubectl("exec", "counter", "--", "cat", "/scratch/file") == "here\n"
+    assert cluster.get("configmap", "kept")["data"] == {"a": "b"}
+
+
+def test_power_loss_brings_all_back(cluster: LiveCluster, tmp_path: Path) -> None:
+    """Every process dies at once, mounts and links are gone, the machine has a new boot id."""
+    cluster.kubectl("apply", "-f", "-", input=COUNTER)
+    ready(cluster, "counter")
+    uid = cluster.get("pod", "counter")["metadata"]["uid"]
+    lose_power(cluster, tmp_path)
+    cluster.p8s("start")
+    ready(cluster, "counter")
+    pod = cluster.get("pod", "counter")
+    assert pod["metadata"]["uid"] == uid
+    assert pod["status"]["containerStatuses"][0]["restartCount"] == 1
+
+
+def lose_power(cluster: LiveCluster, folder: Path) -> None:
+    """What a reboot does: no process, mount or link is left, and the boot id is another."""
+    profile = cluster.profile
+    for component in ("supervisor", *COMPONENTS):
+        os.kill(pidfile.read(profile.run / f"{component}.pid"), signal.SIGKILL)
+    for pid in members(f"pybernetes/{profile.name}"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not pidfile.read(profile.run / "supervisor.pid"))
+    for point in sorted(mounts(profile.state) + mounts(profile.run), key=len, reverse=True):
+        subprocess.run(["umount", "-l", point], check=True)
+    for line in traces.lines("ip", "-o", "link"):
+        name = line.split(":")[1].split("@")[0].strip()
+        if name != "lo":
+            subprocess.run(["ip", "link", "delete", name], capture_output=True)
+    shutil.rmtree(profile.run)
+    boot_id = folder / "boot_id"
+    boot_id.write_text("11111111-2222-3333-4444-555555555555\n")
+    subprocess.run(["mount", "--bind", str(boot_id), "/proc/sys/kernel/random/boot_id"], check=True)
+
+
+def members(cgroup: str) -> set[int]:
+    """Every process in the cgroup or below it, monitors and containers alike."""
+    files = [path for top in Path("/sys/fs/cgroup").glob("*") for path in (top / cgroup).rglob("cgroup.procs")]
+    return {int(pid) for path in files for pid in path.read_text().split()}
+
+
+def mounts(place: Path) -> list[str]:
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [point for point in points if point.startswith(str(place))]
+
+
+def test_delete_leaves_nothing(mirror: str, tmp_path: Path) -> None:
+    before = traces.take()
+    with live_cluster("traces", mirror, tmp_path) as cluster:
+        cluster.kubectl("apply", "-f", "-", input=COUNTER)
+        cluster.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2")
+        cluster.kubectl("expose", "deployment", "web", "--type=NodePort", "--port=80")
+        cluster.kubectl("rollout", "status", "deployment", "web", "--timeout=30s")
+        ready(cluster, "counter")
+        assert traces.take().beyond(before)
+        cluster.p8s("delete")
+        assert traces.take().beyond(before) == {}
+
+
+def test_delete_after_everything_was_killed(cluster: LiveCluster) -> None:
+    before_state = cluster.profile.state
+    cluster.kubectl("apply", "-f", "-", input=COUNTER)
+    ready(cluster, "counter")
+    for component in ("supervisor", *COMPONENTS):
+        os.kill(pidfile.read(cluster.profile.run / f"{component}.pid"), signal.SIGKILL)
+    cluster.p8s("delete")
+    assert not before_state.exists()
+    assert not [line for line in traces.processes() if "line $i" in line]
+
+
+def test_start_after_the_supervisor_was_killed(cluster: LiveCluster) -> None:
+    cluster.kubectl("apply", "-f", "-", input=COUNTER)
+    ready(cluster, "counter")
+    before = identity(cluster)
+    os.kill(pidfile.read(cluster.profile.run / "supervisor.pid"), signal.SIGKILL)
+    assert cluster.kubectl("get", "pods")
+    cluster.start()
+    assert identity(cluster) == before
+
+
+def p8s(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([P8S, *arguments], capture_output=True, text=True, timeout=60, **options)
+
+
+def test_taken_port_is_named_and_nothing_made(mirror: str) -> None:
+    with socket.create_server(("127.0.0.1", 6443)):
+        done = p8s("start", "--profile", "taken", "--api-port", "6443")
+    assert done.returncode == 1
+    assert "port 6443 on 127.0.0.1 is taken" in done.stderr
+    assert "try: " in done.stderr
+    assert not Path("/var/lib/pybernetes/taken").exists()
+
+
+def test_without_root_the_cause_and_the_step_are_told() -> None:
+    code = "import os, sys; os.setuid(65534); from pybernetes.cli.main import main; sys.exit(main(['start']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "root" in done.stderr
+    assert "sudo" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_two_profiles_run_side_by_side(cluster: LiveCluster, mirror: str, tmp_path: Path) -> None:
+    with live_cluster("other", mirror, tmp_path) as other:
+        for one in (cluster, other):
+            one.kubectl("run", "web", "--image=nginx")
+        for one in (cluster, other):
+            ready(one, "web")
+        addresses = {one.get("pod", "web")["status"]["podIP"] for one in (cluster, other)}
+        assert len(addresses) == 2
+
+
+def test_status_as_json(cluster: LiveCluster) -> None:
+    found = json.loads(cluster.p8s("status", "-o", "json"))
+    assert found["running"] is True
+    assert found["nodes"] == {"test": True}
+    assert [component["name"] for component in found["components"]] == list(COMPONENTS)
+
+
+@pytest.mark.parametrize("follow", [[], ["-n", "1"]])
+def test_logs_are_shown(cluster: LiveCluster, follow: list[str]) -> None:
+    assert "serving" in cluster.p8s("logs", "apiserver", *follow)

@@ -24,7 +24,7 @@ def running_apiserver(folder: Path, *flags: str) -> Iterator[str]:
     port = free_port()
     command = [
         sys.executable, "-m", "pybernetes.apiserver", "--bind-address=127.0.0.1", f"--secure-port={port}",
-        f"--storage=sqlite:{folder / 'store.db'}", *flags,
+        f"--storage=sqlite:{folder / 'store.db'}", "--advertise-address=10.244.0.1", *flags,
     ]  # fmt: skip
     log = folder / "apiserver.log"
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:

@@ -1,0 +1,233 @@
+"""Silent nodes, taints, evictions, pod ranges and orphaned pods."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import Any
+
+import msgspec
+import pytest
+
+from pybernetes.api.errors import StatusError
+from pybernetes.api.time import format_time
+from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.client.patch import PatchType
+from pybernetes.controllers import podgc
+from pybernetes.controllers.node.eviction import seconds_until_eviction, tolerates
+from pybernetes.controllers.node.health import NOT_READY, UNREACHABLE, silent_conditions, taints_of
+from pybernetes.controllers.node.ipam import free_range
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def node(name: str = "n", *, spec: core_v1.NodeSpec | None = None, **conditions: str) -> core_v1.Node:
+    found = [
+        core_v1.NodeCondition(type=type, status=status, last_heartbeat_time="2026-01-01T00:00:00Z", last_transition_time="t0")
+        for type, status in conditions.items()
+    ]  # fmt: skip
+    return core_v1.Node(
+        metadata=meta_v1.ObjectMeta(name=name, uid=name, creation_timestamp="2026-01-01T00:00:00Z"),
+        spec=spec or core_v1.NodeSpec(),
+        status=core_v1.NodeStatus(conditions=found),
+    )
+
+
+def keys(taints: list[core_v1.Taint]) -> set[tuple[str, str]]:
+    return {(taint.key.rpartition("/")[2], taint.effect) for taint in taints}
+
+
+@pytest.mark.parametrize(
+    ("found", "evicts", "expected"),
+    [
+        (node(Ready="True"), True, set()),
+        (node(Ready="False"), True, {("not-ready", "NoSchedule"), ("not-ready", "NoExecute")}),
+        (node(Ready="Unknown"), True, {("unreachable", "NoSchedule"), ("unreachable", "NoExecute")}),
+        (node(Ready="Unknown"), False, {("unreachable", "NoSchedule")}),
+        (node(Ready="True", MemoryPressure="True", DiskPressure="False"), True, {("memory-pressure", "NoSchedule")}),
+        (node(Ready="True", spec=core_v1.NodeSpec(unschedulable=True)), True, {("unschedulable", "NoSchedule")}),
+    ],
+)
+def test_conditions_become_taints(found: core_v1.Node, evicts: bool, expected: set[tuple[str, str]]) -> None:
+    assert keys(taints_of(found, evicts=evicts, now="now")) == expected
+
+
+def test_others_taints_stay_and_ours_keep_their_time() -> None:
+    taints = [
+        core_v1.Taint(key="dedicated", value="db", effect="NoExecute"),
+        core_v1.Taint(key=NOT_READY, effect="NoExecute", time_added="before"),
+        core_v1.Taint(key=UNREACHABLE, effect="NoSchedule"),
+    ]
+    made = taints_of(node(spec=core_v1.NodeSpec(taints=taints), Ready="False"), evicts=True, now="now")
+    assert {(taint.key, taint.effect): taint.time_added for taint in made} == {
+        ("dedicated", "NoExecute"): None,
+        (NOT_READY, "NoSchedule"): "now",
+        (NOT_READY, "NoExecute"): "before",
+    }
+
+
+def test_a_silent_node_is_unknown() -> None:
+    made = {found.type: found for found in silent_conditions(node(Ready="True", DiskPressure="Unknown"), "now")}
+    assert {type: (found.status, found.reason) for type, found in made.items()} == {
+        "Ready": ("Unknown", "NodeStatusUnknown"),
+        "DiskPressure": ("Unknown", None),
+        "MemoryPressure": ("Unknown", "NodeStatusNeverUpdated"),
+        "PIDPressure": ("Unknown", "NodeStatusNeverUpdated"),
+    }
+    assert made["Ready"].message == "Kubelet stopped posting node status."
+
+
+def taint(seconds_ago: float = 0, key: str = "k", value: str = "") -> core_v1.Taint:
+    return core_v1.Taint(
+        key=key, value=value, effect="NoExecute", time_added=format_time(NOW - timedelta(seconds=seconds_ago))
+    )
+
+
+def tolerate(key: str = "k", seconds: int | None = None) -> core_v1.Toleration:
+    return core_v1.Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("taints", "tolerations", "expected"),
+    [
+        ([], [], None),
+        ([taint()], [], 0),
+        ([taint()], [tolerate()], None),
+        ([taint(100)], [tolerate(seconds=300)], 200),
+        ([taint(400)], [tolerate(seconds=300)], 0),
+        ([taint(), taint(key="other")], [tolerate()], 0),
+        ([taint(), taint(10, key="other")], [tolerate(), tolerate("other", 60)], 50),
+        ([taint()], [tolerate(seconds=300), tolerate(seconds=20)], 20),
+    ],
+)
+def test_tolerations_decide_when_a_pod_goes(
+    taints: list[core_v1.Taint], tolerations: list[core_v1.Toleration], expected: float | None
+) -> None:
+    assert seconds_until_eviction(taints, tolerations, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("toleration", "expected"),
+    [
+        (core_v1.Toleration(operator="Exists"), True),
+        (core_v1.Toleration(key="k", operator="Equal", value="v"), True),
+        (core_v1.Toleration(key="k", value="v", effect="NoExecute"), True),
+        (core_v1.Toleration(key="k", value="w"), False),
+        (core_v1.Toleration(key="k", operator="Exists", effect="NoSchedule"), False),
+        (core_v1.Toleration(key="x", operator="Exists"), False),
+    ],
+)
+def test_what_a_toleration_covers(toleration: core_v1.Toleration, expected: bool) -> None:
+    assert tolerates(toleration, taint(value="v")) is expected
+
+
+@pytest.mark.parametrize(
+    ("used", "expected"),
+    [
+        ([], "10.244.0.0/24"),
+        (["10.244.0.0/24", "10.244.2.0/24"], "10.244.1.0/24"),
+        (["10.244.0.0/23"], "10.244.2.0/24"),
+        (["10.244.0.0/28"], "10.244.1.0/24"),
+        (["10.244.0.0/22"], None),
+    ],
+)
+def test_nodes_get_the_first_free_range(used: list[str], expected: str | None) -> None:
+    found = free_range(ip_network("10.244.0.0/22"), 24, [ip_network(text) for text in used])
+    assert (str(found) if found else None) == expected
+
+
+def finished(name: str, created: str, reason: str | None = None) -> core_v1.Pod:
+    return core_v1.Pod(
+        metadata=meta_v1.ObjectMeta(name=name, creation_timestamp=created),
+        spec=core_v1.PodSpec(containers=[]),
+        status=core_v1.PodStatus(phase="Failed", reason=reason),
+    )
+
+
+def test_the_oldest_finished_pods_beyond_the_threshold_go() -> None:
+    pods = [finished("new", "3"), finished("old", "1"), finished("middle", "2"), finished("evicted", "4", "Evicted")]
+    assert [pod.metadata.name for pod in podgc.surplus(pods, 2)] == ["evicted", "old"]
+    assert podgc.surplus(pods, 0) == []
+
+
+async def register(world: Any, name: str) -> core_v1.Node:
+    made = await world.client.create(core_v1.Node(metadata=meta_v1.ObjectMeta(name=name)))
+    return await say_ready(world, made)
+
+
+async def say_ready(world: Any, found: core_v1.Node, status: str = "True") -> core_v1.Node:
+    stamp = format_time(datetime.now(UTC))
+    condition = core_v1.NodeCondition(
+        type="Ready", status=status, last_heartbeat_time=stamp, last_transition_time=stamp
+    )
+    patch = {"status": {"conditions": [msgspec.to_builtins(condition)]}}
+    said: core_v1.Node = await world.client.patch(
+        core_v1.Node, found.metadata.name or "", "", patch, PatchType.STRATEGIC, subresource="status"
+    )
+    return said
+
+
+async def bound_pod(world: Any, name: str, on: str, **spec: Any) -> core_v1.Pod:
+    meta = meta_v1.ObjectMeta(name=name, namespace=world.namespace)
+    made = core_v1.PodSpec(containers=[core_v1.Container(name="c", image="i")], node_name=on, **spec)
+    pod: core_v1.Pod = await world.client.create(core_v1.Pod(metadata=meta, spec=made))
+    await world.set_pod(pod)
+    return pod
+
+
+async def test_a_node_that_falls_silent_loses_its_pods(world_of: Callable[..., Any]) -> None:
+    controllers = "node-lifecycle-controller,taint-eviction-controller,node-ipam-controller"
+    options = {"node_monitor_grace_period": 1.0, "allocate_node_cidrs": True, "cluster_cidr": "10.244.0.0/16"}
+    async with world_of(controllers, **options) as world:
+        name, other = f"silent-{world.namespace}", f"alive-{world.namespace}"
+        await register(world, name)
+        alive = await register(world, other)
+        try:
+            await bound_pod(world, "going", name, tolerations=[tolerate(UNREACHABLE.rpartition("/")[2])])
+            staying = core_v1.Toleration(operator="Exists")
+            await bound_pod(world, "staying", name, tolerations=[staying])
+
+            async def is_tainted() -> bool:
+                await say_ready(world, alive)
+                found = await world.client.get(core_v1.Node, name)
+                return ("unreachable", "NoExecute") in keys(found.spec.taints)
+
+            await world.eventually(is_tainted)
+            found = await world.client.get(core_v1.Node, name)
+            ready = next(condition for condition in found.status.conditions if condition.type == "Ready")
+            assert (ready.status, ready.reason) == ("Unknown", "NodeStatusUnknown")
+            assert (found.spec.pod_cidr or "").startswith("10.244.")
+
+            async def is_marked() -> bool:
+                pod = await world.client.get(core_v1.Pod, "staying", world.namespace)
+                return all(one.status == "False" for one in pod.status.conditions if one.type == "Ready")
+
+            await world.eventually(is_marked)
+            assert (await world.client.get(core_v1.Pod, "staying", world.namespace)).metadata.deletion_timestamp is None
+            await say_ready(world, found)
+
+            async def is_clean() -> bool:
+                back = await world.client.get(core_v1.Node, name)
+                return not keys(back.spec.taints)
+
+            await world.eventually(is_clean)
+        finally:
+            for left in (name, other):
+                await world.client.delete(core_v1.Node, left)
+
+
+async def test_pods_that_are_going_nowhere_go(world_of: Callable[..., Any]) -> None:
+    async with world_of("pod-garbage-collector-controller") as world:
+        meta = meta_v1.ObjectMeta(name="p", namespace=world.namespace, finalizers=["test/keep"])
+        spec = core_v1.PodSpec(containers=[core_v1.Container(name="c", image="i")])
+        await world.client.create(core_v1.Pod(metadata=meta, spec=spec))
+        await world.client.delete(core_v1.Pod, "p", world.namespace)
+        await world.client.patch(core_v1.Pod, "p", world.namespace, {"metadata": {"finalizers": None}})
+
+        async def is_gone() -> bool:
+            try:
+                await world.client.get(core_v1.Pod, "p", world.namespace)
+            except StatusError as error:
+                return error.code == 404
+            return False
+
+        await world.eventually(is_gone)

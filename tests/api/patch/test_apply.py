@@ -100,15 +100,18 @@ def test_status_cannot_be_owned_through_the_object():
     assert "f:status" not in owners(PODS.update(None, tree, "one", T0))["one"][1]
 
 
-def test_resize_owns_resources_only():
-    manager = FieldManager(PODS.schema, "v1", "Pod", "resize", reset_fields("", "pods", "resize"))
-    live = PODS.update(None, pod(("a", "i")), "one", T0)
-    new = pod(("a", "other"))
-    new["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1"}}
-    resized = owners(manager.update(live, new, "two", T1))["two"][1]
-    assert resized == {
-        "f:spec": {"f:containers": {'k:{"name":"a"}': {"f:resources": {"f:requests": {".": {}, "f:cpu": {}}}}}}
-    }
+def test_a_list_that_became_atomic_is_owned_as_a_whole():
+    def things(list_type):
+        listed = {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": list_type}
+        schema = custom_resource_schema({"type": "object", "properties": {"l": listed}})
+        return FieldManager(schema, "t.test/v1", "Thing")
+
+    tree = {"apiVersion": "t.test/v1", "kind": "Thing", "metadata": {"name": "t"}, "l": ["a"]}
+    live = things("set").apply(None, tree, "one", False, T0)
+    assert owners(live)["one"][1] == {"f:l": {'v:"a"': {}}}
+    with pytest.raises(StatusError) as caught:
+        things("atomic").apply(live, {**tree, "l": ["b"]}, "two", False, T1)
+    assert [cause["field"] for cause in caught.value.causes] == [".l"]
 
 
 def test_kubectl_takes_over_what_it_applied_from_the_client():

@@ -3,6 +3,7 @@
     manager = FieldManager(schema, resource.api_version, resource.kind, subresource, reset_fields(...))
     new = manager.update(live, new, "kubectl-edit", now)              # create, update, and all other patches
     new = manager.apply(live, configuration, "argo", False, now)      # application/apply-patch+yaml
+    ...                                                               # what the endpoint cannot change goes back
     new = keep_times(live, new)                                       # after admission, before comparing with live
 
 Both run before admission and before a kind's strategy fills in more, since what these set is owned by nobody.
@@ -17,7 +18,17 @@ from typing import Final, TypeAlias
 
 from pybernetes.api import errors
 from pybernetes.api.patch import check, last_applied
-from pybernetes.api.patch.fields import FieldSet, closed, difference, intersection, of_paths, paths, union
+from pybernetes.api.patch.fields import (
+    FieldSet,
+    closed,
+    difference,
+    folded,
+    intersection,
+    of_paths,
+    paths,
+    union,
+    without,
+)
 from pybernetes.api.patch.managed_fields import (
     APPLY,
     UPDATE,
@@ -30,7 +41,6 @@ from pybernetes.api.patch.managed_fields import (
     encode,
     is_reset,
 )
-from pybernetes.api.patch.reset_fields import ResetFields
 from pybernetes.api.patch.structure import merge, remove
 from pybernetes.api.patch.typed import compare, field_set
 from pybernetes.api.schema import Json, Schema
@@ -85,14 +95,14 @@ class Conflicts(Exception):
 class FieldManager:
     """Keeps `metadata.managedFields` of one kind at one version, for the object or one of its subresources.
 
-    `reset` tells the fields that the endpoint ignores in requests (`reset_fields`): writing them makes no owner.
+    `reset` are the fields that the endpoint ignores in requests (`reset_fields`): writing them makes no owner.
     """
 
     schema: Schema
     api_version: str
     kind: str
     subresource: str = ""
-    reset: ResetFields = field(default_factory=lambda: ResetFields({}))
+    reset: FieldSet = field(default_factory=dict)
 
     def update(self, live: Tree | None, new: Tree, manager: str, now: str, *, reset: bool = False) -> Tree:
         """`new` with managedFields that give the manager every field that differs from `live` (None: a create).
@@ -118,7 +128,7 @@ class FieldManager:
         self._check_type(config)
         live = live or {}
         try:
-            managers = decode(_entries(live))
+            managers = self._decoded(_entries(live))
         except ManagedFieldsError as error:
             raise errors.unexpected(f"failed to decode managed fields: {error}") from error
         old = _bare(live)
@@ -136,15 +146,22 @@ class FieldManager:
 
     # -- the steps
 
+    def _decoded(self, entries: Json) -> Managers:
+        managers = decode(entries)
+        if self.schema.definition:
+            return managers
+        # The definition of a custom resource may have made a list or map atomic since.
+        return {key: entry.with_fields(folded(entry.fields, self.schema)) for key, entry in managers.items()}
+
     def _managers_of(self, live: Tree, new: Tree) -> Managers:
         if not self.subresource:
             try:
-                if managers := decode(_entries(new)):
+                if managers := self._decoded(_entries(new)):
                     return managers
             except ManagedFieldsError:
                 pass  # a client that cannot write them keeps what there is
         try:
-            return decode(_entries(live))
+            return self._decoded(_entries(live))
         except ManagedFieldsError:
             return {}
 
@@ -152,8 +169,8 @@ class FieldManager:
         changed = compare(self.schema, old, new)
         if changed.is_empty:
             return managers
-        taken = self.reset.writable(union(changed.modified, changed.added))
-        removed = self.reset.writable(changed.removed)
+        taken = without(union(changed.modified, changed.added), self.reset)
+        removed = without(changed.removed, self.reset)
         out = _release(managers, taken, removed)
         own = difference(taken, _STRIPPED)
         if own:
@@ -176,7 +193,7 @@ class FieldManager:
             raise errors.unexpected(f"failed to create typed patch object {what}: {wrong}")
 
     def _applied(self, live: Tree, config: Tree, managers: Managers, manager: str, force: bool, now: str) -> Tree:
-        stated = self.reset.writable(field_set(self.schema, config))
+        stated = without(field_set(self.schema, config), self.reset)
         own = Entry(manager, APPLY, self.api_version, self.subresource, stated)
         last = managers.get(own.key)
         new = merge(self.schema, live, config)
@@ -194,7 +211,7 @@ class FieldManager:
     def _resolve(self, live: Tree, new: Tree, managers: Managers, own: Entry, force: bool) -> Managers:
         """What others keep when `own` is applied; raises `Conflicts` if they would lose fields and that is not forced."""
         changed = compare(self.schema, live, new)
-        taken = self.reset.writable(union(changed.modified, changed.added))
+        taken = without(union(changed.modified, changed.added), self.reset)
         others = {key: entry for key, entry in managers.items() if key != own.key}
         if not force:
             found = {
@@ -202,7 +219,7 @@ class FieldManager:
             }
             if found:
                 raise Conflicts(found)
-        return _release(others, taken, self.reset.writable(changed.removed))
+        return _release(others, taken, without(changed.removed, self.reset))
 
     def _prune(self, merged: Json, managers: Managers, last: FieldSet) -> Json:
         """The merged object without what the manager applied before and neither it nor anyone else claims now."""

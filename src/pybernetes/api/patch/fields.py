@@ -14,7 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from pybernetes.api.field import quote
-from pybernetes.api.schema import Json, Kind, Schema
+from pybernetes.api.schema import Json, Kind, ListType, Schema
 
 FieldSet: TypeAlias = "dict[str, FieldSet]"
 
@@ -151,6 +151,20 @@ def closed(fields: FieldSet, schema: Schema) -> FieldSet:
             inner = {_SELF: MEMBER, **inner}
         out[element] = inner
     return out
+
+
+def folded(fields: FieldSet, schema: Schema) -> FieldSet:
+    """The set with paths inside of atomic lists and maps replaced by that of the list or map."""
+    out: FieldSet = {}
+    for element, below in fields.items():
+        child = _schema_below(schema, element) if below else None
+        if child is None:
+            out[element] = below
+        elif child.atomic or (child.kind is Kind.LIST and child.list_type is ListType.ATOMIC):
+            out[element] = MEMBER
+        else:
+            out[element] = folded(below, child)
+    return fields if out == fields else out
 
 
 def _schema_below(schema: Schema, element: str) -> Schema | None:

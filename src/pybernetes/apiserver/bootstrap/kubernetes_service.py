@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 
 from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError, is_already_exists
@@ -15,6 +16,7 @@ from pybernetes.apiserver.services import Services
 NAME = "kubernetes"
 NAMESPACE = "default"
 PORT = 443
+log = logging.getLogger(__name__)
 
 
 async def keep_kubernetes_service(services: Services) -> None:
@@ -27,9 +29,17 @@ async def keep_kubernetes_service(services: Services) -> None:
         address = str(service_networks(options)[0].network_address + 1)
         await _write(services, _resource("", "v1", "services"), _service(address, options.secure_port))
     advertised = options.advertise_address or options.bind_address
+    if ipaddress.ip_address(advertised).is_loopback:
+        return  # no pod would get there, and endpoints may not be so
     await _write(services, _resource("", "v1", "endpoints"), _endpoints(advertised, options.secure_port))
     slices = _resource("discovery.k8s.io", "v1", "endpointslices")
     await _write(services, slices, _endpoint_slice(advertised, options.secure_port))
+
+
+def _is_reachable(address: str) -> bool:
+    """Whether a pod may be told to connect to the address: a loopback one is its own."""
+    parsed = ipaddress.ip_address(address)
+    return not (parsed.is_loopback or parsed.is_unspecified or parsed.is_link_local)
 
 
 async def _write(services: Services, resource: Resource, obj: Tree) -> None:

@@ -17,6 +17,7 @@ from pybernetes.api import field as fields
 from pybernetes.api.errors import StatusError
 from pybernetes.api.field import FieldError, Path
 from pybernetes.api.scheme import Resource, storage_prefix
+from pybernetes.api.validation import validate
 from pybernetes.apiserver.admission import Admission, Attributes, Operation
 from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.cacher import Cacher
@@ -24,7 +25,6 @@ from pybernetes.apiserver.cacher.item import Item, stored_form
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.registry import metadata as meta
 from pybernetes.apiserver.registry.options import WriteOptions
-from pybernetes.apiserver.registry.rules import validate
 from pybernetes.apiserver.resources.strategy import Part, Strategy, Undo
 from pybernetes.store.backend import Backend, FutureRevisionError, UnavailableError, Written
 

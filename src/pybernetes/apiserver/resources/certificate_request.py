@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cryptography import x509
-
-from pybernetes.api import field
-from pybernetes.api.field import FieldError, Path
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.resources.strategy import Part
 from pybernetes.apiserver.resources.timestamps import now
 from pybernetes.apiserver.stages.authenticate.user import to_tree
-
-DECISIONS = ("Approved", "Denied")
-CONDITIONS = Path("status").child("conditions")
-CERTIFICATE = Path("status").child("certificate")
 
 
 @dataclass(slots=True)
@@ -48,9 +39,6 @@ class Approval(Part):
         status["conditions"] = _stamped(ctx, conditions or [], status.get("conditions") or [])
         return {**old, "metadata": view["metadata"], "status": status}
 
-    def validate(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
-        return _condition_errors(new, old, may_decide=True)
-
 
 class CertificateStatus(Part):
     """The certificate, and conditions that are no decision."""
@@ -62,9 +50,6 @@ class CertificateStatus(Part):
         if status.get("conditions") or before:
             status["conditions"] = _stamped(ctx, status.get("conditions") or [], before)
         return merged | {"status": status}
-
-    def validate(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
-        return [*_condition_errors(new, old, may_decide=False), *_certificate_errors(new, old)]
 
 
 def _stamped(ctx: RequestContext, conditions: list[Tree], before: list[Tree]) -> list[Tree]:
@@ -79,35 +64,3 @@ def _stamped(ctx: RequestContext, conditions: list[Tree], before: list[Tree]) ->
         made["lastTransitionTime"] = made.get("lastTransitionTime") or moved or now(ctx)
         stamped.append(made)
     return stamped
-
-
-def _condition_errors(new: Tree, old: Tree, *, may_decide: bool) -> list[FieldError]:
-    after = [entry["type"] for entry in (new.get("status") or {}).get("conditions") or ()]
-    before = [entry["type"] for entry in (old.get("status") or {}).get("conditions") or ()]
-    errors: list[FieldError] = []
-    for kind in before:
-        if kind not in after and kind in (*DECISIONS, "Failed"):
-            errors.append(field.forbidden(CONDITIONS, f'updates may not remove a condition of type "{kind}"'))
-    for kind in after:
-        if kind not in before and kind in DECISIONS and not may_decide:
-            errors.append(field.forbidden(CONDITIONS, f'updates may not add a condition of type "{kind}"'))
-    decided = [kind for kind in after if kind in DECISIONS]
-    if len(set(decided)) > 1:
-        errors.append(field.invalid(CONDITIONS, decided[1], "Approved and Denied conditions are mutually exclusive"))
-    return errors
-
-
-def _certificate_errors(new: Tree, old: Tree) -> list[FieldError]:
-    after = (new.get("status") or {}).get("certificate") or ""
-    before = (old.get("status") or {}).get("certificate") or ""
-    if after == before:
-        return []
-    if before:
-        return [field.forbidden(CERTIFICATE, "updates may not modify existing certificate content")]
-    shown = "<certificate data>"
-    try:
-        if not x509.load_pem_x509_certificates(base64.b64decode(after)):
-            return [field.invalid(CERTIFICATE, shown, "must contain at least one CERTIFICATE PEM block")]
-    except ValueError:
-        return [field.invalid(CERTIFICATE, shown, "must contain at least one CERTIFICATE PEM block")]
-    return []

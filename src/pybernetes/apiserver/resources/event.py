@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pybernetes.api import field
-from pybernetes.api.field import FieldError, Path
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 
@@ -16,14 +14,6 @@ class EventStrategy(KindStrategy):
 
     def ttl_seconds(self, ctx: RequestContext, obj: Tree) -> int:
         return int(ctx.services.options.event_ttl)
-
-    def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
-        involved = (new.get("involvedObject") or {}).get("namespace", "")
-        namespace = new["metadata"].get("namespace", "")
-        if involved != namespace and not (involved == "" and namespace == "default"):
-            where = Path("involvedObject").child("namespace")
-            return [field.invalid(where, involved, "does not match event.namespace")]
-        return []
 
 
 def source(obj: Tree) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pybernetes.api import field
-from pybernetes.api.field import FieldError, Path
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 
@@ -25,20 +23,6 @@ class JobStrategy(KindStrategy):
     def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
         KindStrategy.prepare_for_update(self, ctx, new, old)
         new["spec"].setdefault("selector", old["spec"].get("selector"))
-
-    def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
-        errors = self.validate(ctx, new)
-        for name in (
-            "selector",
-            "completionMode",
-            "podFailurePolicy",
-            "backoffLimitPerIndex",
-            "managedBy",
-            "successPolicy",
-        ):
-            if new["spec"].get(name) != old["spec"].get(name):
-                errors.append(field.invalid(Path("spec").child(name), new["spec"].get(name), "field is immutable"))
-        return errors
 
 
 def _set_selector(job: Tree) -> None:

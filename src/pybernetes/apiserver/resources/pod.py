@@ -1,15 +1,12 @@
-"""Pods: their first status, what of them may change, how they end."""
+"""Pods: their first status, and how they end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pybernetes.api import field
-from pybernetes.api.field import FieldError, Path
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.resources.pod_qos import qos_class
-from pybernetes.apiserver.resources.pod_update import changed_fields
 
 DEFAULT_GRACE = 30
 FINISHED = frozenset(("Succeeded", "Failed"))
@@ -25,13 +22,9 @@ class PodStrategy(KindStrategy):
             status["conditions"] = [_gated()]
         return status
 
-    def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
-        if new["spec"].get("ephemeralContainers"):
-            return [field.forbidden(Path("spec").child("ephemeralContainers"), "cannot be set on create")]
-        return _mirror_errors(new)
-
-    def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
-        return changed_fields(new, old)
+    def bumps_generation(self, new: Tree, old: Tree) -> bool:
+        # Being bound to a node is no change that anybody has asked for.
+        return _without_node(new["spec"]) != _without_node(old["spec"])
 
     def grace_seconds(self, ctx: RequestContext, obj: Tree, requested: int | None) -> int | None:
         spec = obj["spec"]
@@ -54,9 +47,5 @@ def _gated() -> Tree:
     }
 
 
-def _mirror_errors(pod: Tree) -> list[FieldError]:
-    value = (pod["metadata"].get("annotations") or {}).get("kubernetes.io/config.mirror")
-    if value is None or pod["spec"].get("nodeName"):
-        return []
-    where = Path("metadata").child("annotations").key("kubernetes.io/config.mirror")
-    return [field.invalid(where, value, "must set spec.nodeName if mirror pod annotation is set")]
+def _without_node(spec: Tree) -> Tree:
+    return {key: value for key, value in spec.items() if key != "nodeName"}

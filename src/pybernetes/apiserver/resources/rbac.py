@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pybernetes.api import errors, field
+from pybernetes.api import errors
 from pybernetes.api.errors import StatusError
-from pybernetes.api.field import FieldError, Path
 from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
@@ -50,11 +49,6 @@ class BindingStrategy(KindStrategy):
     def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
         if any(old.get(key) != new.get(key) for key in ("roleRef", "subjects")):
             self._check(ctx, new)
-
-    def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
-        if new.get("roleRef") == old.get("roleRef"):
-            return self.validate(ctx, new)
-        return [field.invalid(Path("roleRef"), new.get("roleRef"), "cannot change roleRef")]
 
     def _check(self, ctx: RequestContext, new: Tree) -> None:
         metadata, role = new["metadata"], role_ref_of(new)

@@ -43,13 +43,6 @@ class ServiceStrategy(KindStrategy):
     async def begin_update(self, ctx: RequestContext, new: Tree, old: Tree, *, dry_run: bool) -> Undo | None:
         return await self._allocate(ctx, new, old, dry_run=dry_run)
 
-    def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
-        before, after = old["spec"].get("clusterIPs") or [], new["spec"].get("clusterIPs") or []
-        kept_type = "ExternalName" not in (old["spec"].get("type"), new["spec"].get("type"))
-        if kept_type and before and after and before[0] != after[0]:
-            return [field.invalid(SPEC.child("clusterIPs").index(0), after[0], "may not change once set")]
-        return []
-
     async def after_create(self, ctx: RequestContext, new: Tree) -> None:
         ctx.services.allocators.node_ports.release(ports_of(new))
 

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.resources import event
 from pybernetes.apiserver.resources.certificate_request import Approval, CertificateRequestStrategy, CertificateStatus
-from pybernetes.apiserver.resources.data import DataStrategy
 from pybernetes.apiserver.resources.event import EventStrategy
 from pybernetes.apiserver.resources.job import JobStrategy
 from pybernetes.apiserver.resources.kind import FieldOf, KindStrategy, path
@@ -21,6 +20,7 @@ from pybernetes.apiserver.resources.proxies import NodeProxy, PodProxy, ServiceP
 from pybernetes.apiserver.resources.rbac import BindingStrategy, RoleStrategy
 from pybernetes.apiserver.resources.reviews import AccessReview, RulesReview, SelfReview, TokenReview
 from pybernetes.apiserver.resources.scale import Scale
+from pybernetes.apiserver.resources.secret import SecretStrategy
 from pybernetes.apiserver.resources.service import ServiceStrategy
 from pybernetes.apiserver.resources.strategy import Part, Strategy
 from pybernetes.apiserver.resources.streams import AttachAction, ExecAction, LogAction, PortForwardAction
@@ -111,8 +111,7 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "pods": PodStrategy,
     "services": ServiceStrategy,
     "namespaces": NamespaceStrategy,
-    "configmaps": DataStrategy,
-    "secrets": DataStrategy,
+    "secrets": SecretStrategy,
     "events": EventStrategy,
     "persistentvolumes": VolumeStrategy,
     "persistentvolumeclaims": ClaimStrategy,

@@ -44,7 +44,7 @@ def wanted_user(request: Request) -> UserInfo:
         if header.startswith(EXTRA_PREFIX):
             extra.setdefault(unquote(header.removeprefix(EXTRA_PREFIX)).lower(), []).append(value)
     if not name and (uid or groups or extra):
-        raise errors.internal("requested impersonation of groups, uid or extra without impersonating a user")
+        raise errors.bad_request("requested impersonation of groups, uid or extra without impersonating a user")
     return UserInfo(name, uid, groups, extra)
 
 

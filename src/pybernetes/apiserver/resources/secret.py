@@ -1,0 +1,17 @@
+"""Secrets: the type of one that is written without a type stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.resources.kind import KindStrategy
+
+
+@dataclass(slots=True)
+class SecretStrategy(KindStrategy):
+    """See the module."""
+
+    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        if not new.get("type"):
+            new["type"] = old.get("type", "")

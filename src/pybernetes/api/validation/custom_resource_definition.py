@@ -272,6 +272,7 @@ def _validate_stored_versions(definition: Tree) -> Errors:
 
 def _update(new: Tree, old: Tree) -> Errors:
     """What an established definition serves stays: its group, names and scope."""
+    yield from _validate_spec(new["spec"])
     conditions = {one["type"]: one["status"] for one in (old.get("status") or {}).get("conditions") or ()}
     spec, was = new["spec"], old["spec"]
     if conditions.get("Established") == "True":
@@ -291,6 +292,6 @@ def _update(new: Tree, old: Tree) -> Errors:
 
 RULES: RulesTable = {
     ("apiextensions.k8s.io", "customresourcedefinitions"): Rules(
-        _create, _update, subresources={"status": lambda new, old: _validate_stored_versions(new)}
+        _create, _update, update_is_whole=True, subresources={"status": lambda new, old: _validate_stored_versions(new)}
     ),
 }

@@ -15,12 +15,19 @@ _MAX_ENDPOINTS, _MAX_PORTS, _MAX_ADDRESSES = 1000, 20000, 100
 
 
 def _create(endpoint_slice: Tree) -> Errors:
-    kind = endpoint_slice.get("addressType", "")
+    yield from _validate_type(endpoint_slice.get("addressType", ""))
+    yield from _validate_endpoints(endpoint_slice)
+
+
+def _validate_type(kind: str) -> Errors:
     if not kind:
         yield field.required(ROOT.child("addressType"))
     elif kind not in _TYPES:
         yield field.not_supported(ROOT.child("addressType"), kind, _TYPES)
-    endpoints = endpoint_slice.get("endpoints") or []
+
+
+def _validate_endpoints(endpoint_slice: Tree) -> Errors:
+    kind, endpoints = endpoint_slice.get("addressType", ""), endpoint_slice.get("endpoints") or []
     if len(endpoints) > _MAX_ENDPOINTS:
         yield field.too_many(ROOT.child("endpoints"), len(endpoints), _MAX_ENDPOINTS)
         return
@@ -79,7 +86,11 @@ def _validate_ports(ports: list[Tree], path: Path) -> Errors:
 
 
 def _update(new: Tree, old: Tree) -> Errors:
+    """What has not changed is not judged again."""
+    yield from _validate_type(new.get("addressType", ""))
+    if (new.get("endpoints"), new.get("ports")) != (old.get("endpoints"), old.get("ports")):
+        yield from _validate_endpoints(new)
     yield from immutable(new.get("addressType"), old.get("addressType"), ROOT.child("addressType"))
 
 
-RULES: RulesTable = {("discovery.k8s.io", "endpointslices"): Rules(_create, _update)}
+RULES: RulesTable = {("discovery.k8s.io", "endpointslices"): Rules(_create, _update, update_is_whole=True)}

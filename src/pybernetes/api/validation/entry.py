@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from pybernetes.api.field import ErrorList
+from pybernetes.api.field import ErrorList, Path
 from pybernetes.api.scheme import Resource
+from pybernetes.api.validation.common import non_negative
 from pybernetes.api.validation.kinds import Errors, Rules, Tree
-from pybernetes.api.validation.metadata import validate_metadata, validate_metadata_update
+from pybernetes.api.validation.metadata import validate_metadata, validate_metadata_update, validate_open_bags
 
 _MODULES = (
     "access_review", "certificate_signing_request", "config_map", "controller_revision", "cron_job", "csi", "custom_resource_definition",
@@ -38,14 +39,27 @@ def _errors(resource: Resource, tree: Tree, old: Tree | None, subresource: str) 
     if old is None:
         yield from rules.create(tree)
         return
-    yield from validate_metadata_update(tree["metadata"], old["metadata"])
+    yield from _metadata_update_errors(tree["metadata"], old["metadata"])
     through = rules.subresources.get(subresource)
     if through is not None:
         yield from through(tree, old)
+    elif subresource == "scale":
+        yield from non_negative(tree["spec"], Path("spec"), "replicas")
     elif not subresource:
         if not rules.update_is_whole:
             yield from rules.create(tree)
         yield from rules.update(tree, old)
+
+
+def _metadata_update_errors(new: Tree, old: Tree) -> Errors:
+    """Upstream looks at metadata once for all kinds and again for each, and clients see every complaint twice."""
+    once = list(validate_metadata_update(new, old))
+    yield from once
+    yield from once
+    # These are part of both looks, and were part of the look at the whole object before.
+    again = list(validate_open_bags(new))
+    yield from again
+    yield from again
 
 
 def rules_of(resource: Resource) -> Rules:

@@ -10,7 +10,7 @@ from pybernetes.api.validation.kinds import Errors, Tree
 METADATA = Path("metadata")
 _MAX_ANNOTATIONS = 256 * 1024
 _STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
-_IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+_IMMUTABLE = ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds")
 _MAX_MANAGER = 128
 
 
@@ -47,6 +47,18 @@ def _validate_namespace(namespace: str, namespaced: bool, path: Path) -> Errors:
 
 
 def _validate_bags(meta: Tree, path: Path) -> Errors:
+    yield from validate_open_bags(meta, path)
+    finalizers = meta.get("finalizers")
+    if finalizers:
+        for finalizer in finalizers:
+            yield from complain(path.child("finalizers"), finalizer, names.qualified_name(finalizer))
+        if "orphan" in finalizers and "foregroundDeletion" in finalizers:
+            detail = "finalizer orphan and foregroundDeletion cannot be both set"
+            yield field.invalid(path.child("finalizers"), finalizers, detail)
+
+
+def validate_open_bags(meta: Tree, path: Path = METADATA) -> Errors:
+    """Labels, annotations, owners and managed fields: what anybody may write into metadata."""
     labels = meta.get("labels")
     if labels:
         yield from validate_labels(labels, path.child("labels"))
@@ -56,20 +68,13 @@ def _validate_bags(meta: Tree, path: Path) -> Errors:
     owners = meta.get("ownerReferences")
     if owners:
         yield from _validate_owners(owners, path.child("ownerReferences"))
-    finalizers = meta.get("finalizers")
-    if finalizers:
-        for finalizer in finalizers:
-            yield from complain(path.child("finalizers"), finalizer, names.qualified_name(finalizer))
-        if "orphan" in finalizers and "foregroundDeletion" in finalizers:
-            detail = "finalizer orphan and foregroundDeletion cannot be both set"
-            yield field.invalid(path.child("finalizers"), finalizers, detail)
     entries = meta.get("managedFields")
     if entries:
         yield from _validate_managed_fields(entries, path.child("managedFields"))
 
 
 def validate_metadata_update(new: Tree, old: Tree, path: Path = METADATA) -> Errors:
-    """What an update may not change."""
+    """What an update may not change. The creation time is not judged: the server puts it back."""
     if old.get("deletionTimestamp"):
         added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
         if added:
@@ -80,7 +85,7 @@ def validate_metadata_update(new: Tree, old: Tree, path: Path = METADATA) -> Err
             )
             yield field.forbidden(path.child("finalizers"), detail)
     if not new.get("resourceVersion"):
-        yield field.invalid(path.child("resourceVersion"), "", "must be specified for an update")
+        yield field.invalid(path.child("resourceVersion"), 0, "must be specified for an update")
     if new.get("generation", 0) < old.get("generation", 0):
         yield field.invalid(path.child("generation"), new.get("generation", 0), "must not be decremented")
     for name in _IMMUTABLE:

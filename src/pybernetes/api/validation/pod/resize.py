@@ -23,7 +23,7 @@ def validate_resize(new: Tree, old: Tree) -> Errors:
         yield field.forbidden(_SPEC, "static pods cannot be resized")
     if qos_class(spec) != qos_class(was):
         detail = "Pod QOS Class may not change as a result of resizing"
-        yield field.invalid(_SPEC, qos_class(spec), detail)
+        yield field.invalid(_SPEC, qos_class(was), detail)
     for kind in _KINDS:
         for index, (container, before) in enumerate(zip(spec.get(kind) or (), was.get(kind) or (), strict=False)):
             path = _SPEC.child(kind).index(index).child("resources")

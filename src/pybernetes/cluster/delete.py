@@ -8,8 +8,9 @@ import shutil
 from pathlib import Path
 
 from pybernetes.cluster import kubeconfig, lifecycle, network
-from pybernetes.cluster.processes import runtime
+from pybernetes.cluster.processes import agent, runtime
 from pybernetes.cluster.profile import Profile
+from pybernetes.proxy import main as proxy
 
 GRACE_SECONDS = 2.0
 CGROUPS = Path("/sys/fs/cgroup")
@@ -26,6 +27,7 @@ def delete(profile: Profile) -> None:
         asyncio.run(runtime.remove_everything(profile))
     for place in (profile.state, profile.run):
         unmount_below(place)
+    proxy.cleanup(agent.proxy_options(profile))
     network.remove(profile)
     remove_cgroups(runtime.cgroup(profile).strip("/"))
     kubeconfig.remove_from_user(profile, kubeconfig.caller())

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from pybernetes.aio.tasks import keep_running, open_scope
+from pybernetes.client.config import Config
+from pybernetes.client.informer import Informers
+from pybernetes.client.rest import connect
 from pybernetes.cluster.processes import runtime
 from pybernetes.cluster.processes.running import run_until_terminated
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.supervisor import END_PODS
 from pybernetes.kubelet import run as kubelet
 from pybernetes.kubelet.options import parse
+from pybernetes.proxy import main as proxy
 
 
 def kubelet_arguments(profile: Profile) -> list[str]:
@@ -34,17 +38,34 @@ def kubelet_arguments(profile: Profile) -> list[str]:
     ]
 
 
+def proxy_options(profile: Profile) -> proxy.Options:
+    return proxy.Options(
+        hostname_override=profile.node_name,
+        cluster_cidr=profile.settings.pod_cidr,
+        table=f"{profile.bridge}-services",
+    )
+
+
 async def run(profile: Profile) -> None:
     """All parts until cancelled; told to end its pods, until they have ended."""
     options = parse(kubelet_arguments(profile))
     ending = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(END_PODS, ending.set)
-
     async with open_scope("agent") as scope:
+        scope.spawn(keep_running(lambda: serve_services(profile), "services"), "services")
         pods = scope.spawn(
             keep_running(lambda: kubelet.run(options, ending=ending), "kubelet", until=ending.is_set), "kubelet"
         )
         await pods
+
+
+async def serve_services(profile: Profile) -> None:
+    """Addresses and names of services, from one set of caches."""
+    config = Config.from_kubeconfig(profile.kubeconfig("proxy"))
+    async with connect(config, user_agent="kube-proxy") as client:
+        informers = Informers(client)
+        async with informers.running():
+            await proxy.run(proxy_options(profile), informers)
 
 
 def main(profile: Profile) -> None:

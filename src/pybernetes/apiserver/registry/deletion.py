@@ -86,10 +86,9 @@ async def _try_delete(
     revision = await store.remove(ctx, current, new)
     if not revision:
         return None
-    if grace is None:
-        return current.decode(), True
-    metadata["resourceVersion"] = str(revision)
-    return new, True
+    last = current.decode() if grace is None else new
+    last["metadata"]["resourceVersion"] = str(revision)
+    return last, True
 
 
 def _requested_grace(options: DeleteOptions) -> int | None:

@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 
 from pybernetes.api import errors
 from pybernetes.api.patch import check, last_applied
+from pybernetes.api.patch.depth import refuses_depth
 from pybernetes.api.patch.fields import (
     FieldSet,
     closed,
@@ -104,6 +105,7 @@ class FieldManager:
     subresource: str = ""
     reset: FieldSet = field(default_factory=dict)
 
+    @refuses_depth
     def update(self, live: Tree | None, new: Tree, manager: str, now: str, *, reset: bool = False) -> Tree:
         """`new` with managedFields that give the manager every field that differs from `live` (None: a create).
 
@@ -118,6 +120,7 @@ class FieldManager:
             return new
         return _with_managers(new, self._track(_bare(live or {}), new, managers, manager, now))
 
+    @refuses_depth
     def apply(self, live: Tree | None, config: Tree, manager: str, force: bool, now: str) -> Tree:
         """The live object (None: a create) with the configuration applied, its fields owned by the manager.
 

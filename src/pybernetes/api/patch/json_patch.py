@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -10,6 +9,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from pybernetes.api import errors
+from pybernetes.api.patch.depth import refuses_depth
 from pybernetes.api.schema import Json
 
 MAX_OPERATIONS: Final = 10_000
@@ -24,6 +24,7 @@ class JSONPatchError(ValueError):
     """An operation that cannot be carried out."""
 
 
+@refuses_depth
 def json_patch(document: Json, operations: Json) -> Json:
     """The document after all operations, which happen together or not at all; `document` is left as it was.
 
@@ -34,7 +35,7 @@ def json_patch(document: Json, operations: Json) -> Json:
         raise errors.request_entity_too_large(
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(listed)}"
         )
-    work = _Work(copy.deepcopy(document))
+    work = _Work(_copied(document))
     try:
         for operation in listed:
             work.run(operation)
@@ -75,14 +76,14 @@ class _Work:
 
     def add(self, operation: Mapping[str, Json]) -> None:
         parent, key = self._target(operation)
-        _insert(parent, key, copy.deepcopy(operation.get("value")))
+        _insert(parent, key, _copied(operation.get("value")))
 
     def remove(self, operation: Mapping[str, Json]) -> None:
         parent, key = self._target(operation)
         _take(parent, key)
 
     def replace(self, operation: Mapping[str, Json]) -> None:
-        value = copy.deepcopy(operation.get("value"))
+        value = _copied(operation.get("value"))
         if operation.get("path") == "":
             if not isinstance(value, (dict, list)):
                 raise JSONPatchError("replace operation value must be object or array")
@@ -103,7 +104,7 @@ class _Work:
 
     def copy(self, operation: Mapping[str, Json]) -> None:
         parent, key = self._target(operation, "from")
-        value = copy.deepcopy(_get(parent, key))
+        value = _copied(_get(parent, key))
         self.copied += len(msgspec.json.encode(value))
         if self.copied > MAX_COPY_BYTES:
             raise JSONPatchError(f"the accumulated size of copies is limited to {MAX_COPY_BYTES}")
@@ -176,6 +177,12 @@ def _insert(parent: Parent, key: str, value: Json) -> None:
         parent.append(value)
     else:
         parent.insert(_index(key, len(parent) + 1), value)
+
+
+def _copied(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _copied(held) for name, held in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _equal(a: Json, b: Json) -> bool:

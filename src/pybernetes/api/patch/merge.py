@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pybernetes.api.patch.depth import refuses_depth
 from pybernetes.api.schema import Json
 
 
+@refuses_depth
 def merge_patch(document: Json, patch: Json) -> Json:
     """The document with the patch laid over it: null removes a field, an object is merged, all else replaces."""
+    return _merged(document, patch)
+
+
+def _merged(document: Json, patch: Json) -> Json:
     if not isinstance(patch, dict):
         return patch
     out = dict(document) if isinstance(document, dict) else {}
@@ -14,5 +20,5 @@ def merge_patch(document: Json, patch: Json) -> Json:
         if value is None:
             out.pop(name, None)
         else:
-            out[name] = merge_patch(out.get(name), value)
+            out[name] = _merged(out.get(name), value)
     return out

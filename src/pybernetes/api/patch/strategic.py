@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from pybernetes.api import errors
 from pybernetes.api.patch import go_text, strategic_order
+from pybernetes.api.patch.depth import refuses_depth
 from pybernetes.api.schema import DEDUCED, Json, Kind, Schema
 
 Map: TypeAlias = "dict[str, Json]"
@@ -25,6 +26,7 @@ ORDER_PREFIX: Final = "$setElementOrder/"
 Strategy: TypeAlias = Literal["", "merge", "replace"]
 
 
+@refuses_depth
 def strategic_patch(schema: Schema, document: Map, patch: Json) -> Map:
     """The document with the patch merged into it; neither argument is changed.
 

@@ -27,6 +27,7 @@ from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import Health
 from pybernetes.apiserver.http.server import HTTPServer, serving, tls_context
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
+from pybernetes.apiserver.openapi.documents import OpenAPI
 from pybernetes.apiserver.options import Options, parse
 from pybernetes.apiserver.pages import Pages, text
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
@@ -103,6 +104,7 @@ def _pages(options: Options, registry: ServedRegistry, services: Services) -> Pa
     )
     pages.add_finder(discovery.find)
     pages.add_finder(Health().find)
+    pages.add_finder(OpenAPI(discovery.groups, lambda group, version: {}).find)
     pages.add("/version", version_page)
     pages.add("/metrics", lambda ctx: text(200, services.metrics.render()))
     openid = OpenID(services.security, options)

@@ -13,6 +13,7 @@ from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.registry.served import Served
+from pybernetes.apiserver.scale_ownership import merged_view
 
 
 @lru_cache(maxsize=1024)
@@ -38,7 +39,7 @@ def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) 
         for server_set in ("deletionTimestamp", "deletionGracePeriodSeconds"):
             new["metadata"].pop(server_set, None)
     if call.own_view and call.part is not None and current is not None:
-        return call.part.merge(call.ctx, given, current.tree)
+        return merged_view(call, call.part, given, current, options)
     if call.part is not None and live is not None:
         new = call.part.merge(call.ctx, given, live)
     if served.schema is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from pybernetes.api.errors import method_not_allowed
 from pybernetes.apiserver.context import RequestContext
@@ -11,6 +11,9 @@ from pybernetes.apiserver.http.message import Answer, Response
 
 Page: TypeAlias = Callable[[RequestContext], Answer]
 Finder: TypeAlias = Callable[[str], Page | None]
+
+
+_ANY_METHOD: Final = frozenset(("healthz", "livez", "readyz"))
 
 
 class Pages:
@@ -35,7 +38,7 @@ class Pages:
             page = next((found for finder in self._finders if (found := finder(bare)) is not None), None)
         if page is None:
             return not_found()
-        if ctx.request.method not in ("GET", "HEAD"):
+        if ctx.request.method not in ("GET", "HEAD") and path.split("/")[1] not in _ANY_METHOD:
             raise method_not_allowed()
         return page(ctx)
 

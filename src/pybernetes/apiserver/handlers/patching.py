@@ -23,6 +23,7 @@ from pybernetes.apiserver.handlers.decode import check_identity, json_type, keep
 from pybernetes.apiserver.json_errors import JSONError, parse_json
 from pybernetes.apiserver.ownership import field_manager, owned
 from pybernetes.apiserver.registry.options import WriteOptions
+from pybernetes.apiserver.scale_ownership import applied_view
 from pybernetes.apiserver.yaml import from_yaml
 
 JSON_PATCH = "application/json-patch+json"
@@ -138,6 +139,8 @@ class ApplyPatcher:
     def make(self, current: Item | None) -> Tree:
         call, options = self._call, self._options
         served = call.served
+        if call.own_view and call.part is not None and current is not None:
+            return applied_view(call, call.part, self._config, current, options)
         live = None if current is None else served.typed(served.from_storage(current.tree))
         now = format_time(call.ctx.services.clock.now())
         manager = field_manager(served, call.subresource)

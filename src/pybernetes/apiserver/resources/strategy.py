@@ -81,6 +81,7 @@ class Strategy:
     """Hooks of one kind; subclasses override what differs.
 
     `tracks_generation`: metadata.generation starts at 1 and grows when anything but metadata and status changes.
+    `replicas_path`: where the field is that a `scale` subresource sets.
     `virtual`: creations of the kind are answered by this and never stored (reviews).
     `returns_deleted`: DELETE answers with the object instead of a Status.
     `orphans_dependents`: the default of propagationPolicy is Orphan, not Background.
@@ -93,6 +94,7 @@ class Strategy:
     create_on_update: bool = False
     unconditional_update: bool = True
     tracks_generation: bool = False
+    replicas_path: str = "spec.replicas"
     returns_deleted: bool = False
     orphans_dependents: bool = False
 

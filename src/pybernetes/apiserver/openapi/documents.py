@@ -1,0 +1,130 @@
+"""/openapi/v2 and /openapi/v3: made when first asked for, kept until the served resources change."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from pybernetes.api.errors import not_acceptable
+from pybernetes.api.scheme import API_LEVEL, Resource, join_api_version
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.handlers.list import compressed
+from pybernetes.apiserver.http.message import Answer, Response
+from pybernetes.apiserver.openapi.definitions import ALWAYS, META, closure, definition_of, rendered
+from pybernetes.apiserver.openapi.paths import paths_of
+from pybernetes.apiserver.openapi.swagger import as_swagger
+from pybernetes.apiserver.pages import Page
+
+INFO = {"title": "Kubernetes", "version": f"v{API_LEVEL}.0"}
+SECURITY = {"BearerToken": {"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"}}  # fmt: skip
+PLAIN_PATHS = (".well-known/openid-configuration", "openid/v1/jwks", "version")
+Groups = dict[str, dict[str, list[Resource]]]
+ExtraSchemas = Callable[[str, str], dict[str, Tree]]
+"""Schemas of a group and version's custom resources, by definition name."""
+
+
+class OpenAPI:
+    """`groups` tells what is served now, `extra` the schemas that facts do not know."""
+
+    def __init__(self, groups: Callable[[], Groups], extra: ExtraSchemas) -> None:
+        self._groups = groups
+        self._extra = extra
+        self._made: dict[str, tuple[bytes, str]] = {}
+
+    def changed(self) -> None:
+        """The set of served resources, or a schema, is another one now."""
+        self._made.clear()
+
+    def find(self, path: str) -> Page | None:
+        """The page of a path below /openapi; None for others."""
+        if path == "/openapi/v2":
+            return lambda ctx: self._answer(ctx, "v2", self.version2, "application/json")
+        if path == "/openapi/v3":
+            return lambda ctx: self._answer(ctx, "v3", self.index, "text/plain; charset=utf-8")
+        key = path.removeprefix("/openapi/v3/")
+        if key == path or key not in self._keys():
+            return None
+        return lambda ctx: self._answer(ctx, key, lambda: self.version3(key), "application/json")
+
+    def _answer(self, ctx: RequestContext, key: str, make: Callable[[], Tree], content_type: str) -> Answer:
+        accept = ctx.request.headers.get("accept", "")
+        if accept and not any(media in accept for media in ("json", "*/*", "application/*")):
+            raise not_acceptable(("application/json",))
+        found = self._made.get(key)
+        if found is None:
+            body = msgspec.json.encode(make())
+            found = self._made[key] = (body, f'"{hashlib.sha512(body).hexdigest().upper()}"')
+        body, etag = found
+        headers = [("etag", etag), ("vary", "Accept-Encoding, Accept")]
+        if ctx.request.headers.get("if-none-match") == etag:
+            return Response(304, b"", content_type, headers)
+        return compressed(Response(200, body, content_type, headers), ctx.request.headers.get("accept-encoding", ""))
+
+    def _keys(self) -> dict[str, tuple[str, str]]:
+        """The documents of v3: path below /openapi/v3 -> group and version, empty for those above versions."""
+        found: dict[str, tuple[str, str]] = dict.fromkeys(PLAIN_PATHS, ("", ""))
+        found |= {"api": ("", ""), "apis": ("", "")}
+        for group, versions in self._groups().items():
+            if group:
+                found[f"apis/{group}"] = ("", "")
+            for version in versions:
+                found[f"apis/{group}/{version}" if group else f"api/{version}"] = (group, version)
+        return dict(sorted(found.items()))
+
+    def index(self) -> Tree:
+        """Where each document is; the hash changes when it does."""
+        paths: Tree = {}
+        for key, (group, version) in self._keys().items():
+            resources = self._groups().get(group, {}).get(version, [])
+            told = repr((key, INFO, [(one, one.verbs, sorted(one.subresources)) for one in resources]))
+            told += repr(sorted(self._extra(group, version))) if version else ""
+            digest = hashlib.sha512(told.encode()).hexdigest().upper()
+            paths[key] = {"serverRelativeURL": f"/openapi/v3/{key}?hash={digest}"}
+        return {"paths": paths}
+
+    def version3(self, key: str) -> Tree:
+        """The document of one group and version."""
+        group, version = self._keys()[key]
+        resources = self._groups().get(group, {}).get(version, [])
+        root = f"/{key}"
+        paths = dict(sorted(paths_of(root, resources))) if version else {root + "/": {}}
+        names = closure([*ALWAYS, *_roots(resources)]) if version else []
+        schemas = {name: rendered(name, "#/components/schemas/") for name in names}
+        if version:
+            schemas |= self._extra(group, version)
+        return {
+            "openapi": "3.0.0",
+            "info": INFO,
+            "paths": paths,
+            "components": {"schemas": schemas, "securitySchemes": SECURITY},
+        }
+
+    def version2(self) -> Tree:
+        """Everything in one document."""
+        paths: Tree = {f"/{path}/": {} for path in PLAIN_PATHS} | {"/api/": {}, "/apis/": {}}
+        roots: list[str] = [
+            META + "APIGroup",
+            META + "APIGroupList",
+            META + "APIVersions",
+            "io.k8s.apimachinery.pkg.version.Info",
+        ]
+        schemas: dict[str, Tree] = {}
+        for group, versions in self._groups().items():
+            if group:
+                paths[f"/apis/{group}/"] = {}
+            for version, resources in versions.items():
+                root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+                paths |= dict(paths_of(root, resources))
+                roots += _roots(resources)
+                schemas |= self._extra(group, version)
+        schemas |= {name: rendered(name, "#/definitions/") for name in closure([*ALWAYS, *roots])}
+        return as_swagger(INFO, dict(sorted(paths.items())), dict(sorted(schemas.items())), SECURITY)
+
+
+def _roots(resources: list[Resource]) -> Iterator[str]:
+    for resource in resources:
+        kinds = {(resource.api_version, resource.kind), (resource.api_version, resource.list_kind)}
+        kinds |= {(join_api_version(sub.group, sub.version), sub.kind) for sub in resource.subresources.values()}
+        yield from (name for pair in kinds if (name := definition_of(*pair)))

@@ -22,6 +22,10 @@ def test_ellipsis_stands_for_any_lines(tmp_path: Path) -> None:
     run(tmp_path, "$ seq 9\n1\n...\n9\n")
 
 
+def test_indented_lines(tmp_path: Path) -> None:
+    run(tmp_path, "$ printf 'a:\\n    b:   1\\n'\na:\n  b: {{number}}\n")
+
+
 def test_exit_code(tmp_path: Path) -> None:
     run(tmp_path, "$ sh -c 'echo no; exit 3'\nno\n[3]\n")
 

@@ -67,17 +67,17 @@ def parse(text: str) -> list[Step]:
 def pattern(expected: list[str]) -> re.Pattern[str]:
     """The expected lines as one regular expression over normalised output."""
     parts = []
-    for line in expected:
-        if line.strip() == "...":
+    for line in (normal(line).strip() for line in expected):
+        if line == "...":
             parts.append(r"(?:.*\n)*?")
             continue
         position, built = 0, ""
         for found in PLACEHOLDER.finditer(line):
-            built += re.escape(normal(line[position : found.start()]))
+            built += re.escape(line[position : found.start()])
             inner = NAMES.get(found[2], found[2])
             built += f"(?P<{found[1]}>{inner})" if found[1] else f"(?:{inner})"
             position = found.end()
-        parts.append((built + re.escape(normal(line[position:]))).strip().removesuffix("\\ ") + r"[ ]*\n")
+        parts.append(built + re.escape(line[position:]) + r"\n")
     return re.compile("".join(parts))
 
 

@@ -25,6 +25,12 @@ class PodNetwork:
         self._host_ports: dict[str, list[HostPort]] = {}
         self._channel: rt.Channel | None = None
 
+    def close(self) -> None:
+        """Close the route-netlink socket; the next call opens another."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
     def link_name(self, sandbox_id: str) -> str:
         """The node's end of a sandbox's link: the bridge's name is in it, so that leftovers can be told."""
         return f"{self._bridge[:6]}.{sandbox_id[:8]}"

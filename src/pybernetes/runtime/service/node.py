@@ -39,6 +39,8 @@ def set_network(core: Core, config: BridgeConfig) -> None:
     """Make the bridge and give pods addresses of its range. Blocks."""
     ensure_bridge(config)
     addresses = Addresses(core.options.root / "network" / "addresses", config.node_range)
+    if core.network is not None:
+        core.network.close()
     core.network = PodNetwork(config, addresses, core.options.mtu)
 
 

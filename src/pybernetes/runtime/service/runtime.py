@@ -150,5 +150,7 @@ async def open_runtime(options: Options, images: ImageSource) -> AsyncIterator[R
                 yield Runtime(core, streaming)
         finally:
             await files.run(zygote.close)
+            if core.network is not None:
+                await links.run(core.network.close)
             await links.close()
             await files.close()

@@ -1,0 +1,224 @@
+"""Validation against recordings of upstream 1.36, and the rules that the recordings do not show.
+
+`testdata/creations.jsonl` holds objects that clients sent, and the causes (or the decoding error) that came back;
+`updates.jsonl` holds pairs of objects. What CEL, admission, allocators or other objects decide is not among them.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pybernetes.api import decode, scheme
+from pybernetes.api.defaults import apply_defaults
+from pybernetes.api.schema import schema_of
+from pybernetes.api.scheme import Resource
+from pybernetes.api.validation import validate
+
+TESTDATA = Path(__file__).parent / "testdata"
+NAMESPACE, UID = "ns-z9q", "uid-1"
+
+
+def cases(name: str) -> list[Any]:
+    found = [json.loads(line) for line in (TESTDATA / name).read_text().splitlines()]
+    return [pytest.param(case, id=case["from"]) for case in found]
+
+
+def resource_of(tree: dict[str, Any]) -> Resource:
+    found = scheme.by_kind(tree["apiVersion"], tree["kind"])
+    assert found is not None
+    return found
+
+
+def complete(resource: Resource, sent: dict[str, Any]) -> dict[str, Any]:
+    """What the API server has made of an object when it validates it."""
+    tree = decode.decode(schema_of(resource.api_version, resource.kind), sent).tree
+    meta = tree["metadata"]
+    meta.setdefault("name", meta["generateName"] + "abcde") if "generateName" in meta else None
+    if resource.namespaced:
+        meta.setdefault("namespace", NAMESPACE)
+    meta["uid"] = UID
+    if resource.kind == "Job" and not tree["spec"].get("manualSelector"):
+        own = {"controller-uid": UID, "batch.kubernetes.io/controller-uid": UID}
+        named = {"job-name": meta["name"], "batch.kubernetes.io/job-name": meta["name"]}
+        tree["spec"]["template"]["metadata"].setdefault("labels", {}).update(own | named)
+        tree["spec"]["selector"] = tree["spec"].get("selector") or {}
+        labels = tree["spec"]["selector"].setdefault("matchLabels", {})
+        labels["batch.kubernetes.io/controller-uid"] = UID
+    if resource.kind == "Service" and tree["spec"].get("clusterIP"):
+        tree["spec"].setdefault("clusterIPs", [tree["spec"]["clusterIP"]])
+    if "status" in resource.subresources:
+        tree.pop("status", None)
+    tree = decode.decode(schema_of(resource.api_version, resource.kind), tree).tree
+    apply_defaults(resource, tree)
+    return tree
+
+
+def causes(resource: Resource, tree: dict[str, Any], old: dict[str, Any] | None = None, sub: str = "") -> list[Any]:
+    return sorted([error.cause["field"], error.cause["message"]] for error in validate(resource, tree, old, sub))
+
+
+@pytest.mark.parametrize("case", cases("creations.jsonl"))
+def test_creations_as_upstream_judges_them(case: dict[str, Any]) -> None:
+    resource = resource_of(case["object"])
+    if "decode" in case:
+        with pytest.raises(decode.DecodeError) as caught:
+            complete(resource, case["object"])
+        assert str(caught.value) == case["decode"]
+    else:
+        assert causes(resource, complete(resource, case["object"])) == case["causes"]
+
+
+@pytest.mark.parametrize("case", cases("updates.jsonl"))
+def test_updates_as_upstream_judges_them(case: dict[str, Any]) -> None:
+    resource = resource_of(case["old"])
+    found = causes(resource, case["new"], case["old"], case["subresource"])
+    # Upstream's repetitions of one complaint have no meaning of their own.
+    assert {tuple(one) for one in found} == {tuple(one) for one in case["causes"]}
+
+
+def created(api_version: str, kind: str, **fields: Any) -> list[Any]:
+    sent = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, **fields}
+    resource = resource_of(sent)
+    return causes(resource, complete(resource, sent))
+
+
+def pod(**spec: Any) -> dict[str, Any]:
+    return {"containers": [{"name": "main", "image": "i"}], **spec}
+
+
+def deployment(**spec: Any) -> dict[str, Any]:
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": pod()}
+    return {"selector": {"matchLabels": {"a": "b"}}, "template": template, **spec}
+
+
+@pytest.mark.parametrize(
+    ("spec", "cause"),
+    [
+        (
+            pod(
+                hostNetwork=True,
+                containers=[{"name": "c", "image": "i", "ports": [{"containerPort": 1, "hostPort": 2}]}],
+            ),
+            [
+                "spec.containers[0].ports[0].containerPort",
+                "Invalid value: 1: must match `hostPort` when `hostNetwork` is true",
+            ],
+        ),
+        (
+            pod(securityContext={"runAsUser": -1}),
+            ["spec.securityContext.runAsUser", "Invalid value: -1: must be between 0 and 2147483647, inclusive"],
+        ),
+        (
+            pod(securityContext={"seccompProfile": {"type": "Localhost"}}),
+            [
+                "spec.securityContext.seccompProfile.localhostProfile",
+                "Required value: must be set when seccomp type is Localhost",
+            ],
+        ),
+        (
+            pod(initContainers=[{"name": "i", "image": "i", "readinessProbe": {"exec": {"command": ["x"]}}}]),
+            [
+                "spec.initContainers[0].readinessProbe",
+                "Forbidden: may not be set for init containers without restartPolicy=Always",
+            ],
+        ),
+        (
+            pod(volumes=[{"name": "v", "projected": {"sources": [{}]}}]),
+            [
+                "spec.volumes[0].projected.sources[0]",
+                "Required value: must specify one of secret, downwardAPI, configMap, serviceAccountToken, "
+                "clusterTrustBundle, podCertificate",
+            ],
+        ),
+    ],
+)
+def test_pods(spec: dict[str, Any], cause: list[str]) -> None:
+    assert created("v1", "Pod", spec=spec) == [cause]
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        (deployment(), []),
+        (deployment(replicas=-1), [["spec.replicas", "Invalid value: -1: must be greater than or equal to 0"]]),
+        (
+            deployment(strategy={"rollingUpdate": {"maxUnavailable": 0, "maxSurge": "0%"}}),
+            [["spec.strategy.rollingUpdate.maxUnavailable", "Invalid value: 0: may not be 0 when `maxSurge` is 0"]],
+        ),
+        (
+            deployment(minReadySeconds=600),
+            [["spec.progressDeadlineSeconds", "Invalid value: 600: must be greater than minReadySeconds"]],
+        ),
+        (
+            deployment(selector={}),
+            [["spec.selector", "Invalid value: {}: empty selector is invalid for deployment"]],
+        ),
+    ],
+)
+def test_deployments(spec: dict[str, Any], found: list[Any]) -> None:
+    assert created("apps/v1", "Deployment", spec=spec) == found
+
+
+def test_a_claim_template_is_a_volume_of_the_pods() -> None:
+    container = {"name": "c", "image": "i", "volumeMounts": [{"name": "data", "mountPath": "/d"}]}
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}}
+    spec: dict[str, Any] = {"serviceName": "s", "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    missing = ["spec.template.spec.containers[0].volumeMounts[0].name", 'Not found: "data"']
+    assert created("apps/v1", "StatefulSet", spec=spec) == [missing]
+    assert (
+        created("apps/v1", "StatefulSet", spec={**spec, "volumeClaimTemplates": [{"metadata": {"name": "data"}}]}) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "complaint"),
+    [
+        ("*/5 * * * *", ""), ("@daily", ""), ("0 0 1-5/2 jan,feb mon-fri", ""), ("@every 5m", ""),
+        ("* * * *", "expected exactly 5 fields, found 4: [* * * *]"),
+        ("60 * * * *", "end of range (60) above maximum (59): 60"),
+        ("x * * * *", 'failed to parse int from x: strconv.Atoi: parsing "x": invalid syntax'),
+        ("5-1 * * * *", "beginning of range (5) beyond end of range (1): 5-1"),
+        ("@sometimes", "unrecognized descriptor: @sometimes"),
+    ],
+)  # fmt: skip
+def test_schedules(schedule: str, complaint: str) -> None:
+    job = {"spec": {"template": {"spec": pod(restartPolicy="Never")}}}
+    found = created("batch/v1", "CronJob", spec={"schedule": schedule, "jobTemplate": job})
+    expected = [["spec.schedule", f'Invalid value: "{schedule}": {complaint}']] if complaint else []
+    assert found == expected
+
+
+def test_role_bindings_keep_their_role() -> None:
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": "system:x", "resourceVersion": "1"},
+        "roleRef": {"kind": "ClusterRole", "name": "a"}, "subjects": [{"kind": "User", "name": "u"}],
+    }  # fmt: skip
+    resource = resource_of(binding)
+    old = complete(resource, binding)
+    new = complete(resource, {**binding, "roleRef": {"kind": "ClusterRole", "name": "b"}})
+    shown = '{"APIGroup":"rbac.authorization.k8s.io","Kind":"ClusterRole","Name":"b"}'
+    assert causes(resource, old) == []
+    assert causes(resource, new, old) == [["roleRef", f"Invalid value: {shown}: cannot change roleRef"]]
+
+
+def test_metadata_of_custom_resources() -> None:
+    resource = Resource("example.com", "v1", "things", "Thing", "thing", True)
+    tree: dict[str, Any] = {"metadata": {"name": "A", "namespace": "x"}, "spec": {"anything": 1}}
+    assert [cause[0] for cause in causes(resource, tree)] == ["metadata.name"]
+
+
+def test_annotations_have_a_total_size() -> None:
+    fits, exceeds = {"a": "x" * (256 * 1024 - 1)}, {"a": "é" * 131072}
+    for annotations, found in ((fits, []), (exceeds, ["Too long: may not be more than 262144 bytes"])):
+        sent = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "annotations": annotations}}
+        assert [cause[1] for cause in causes(resource_of(sent), complete(resource_of(sent), sent))] == found
+
+
+def test_every_rule_stands_for_a_served_kind() -> None:
+    from pybernetes.api.validation.entry import _table
+
+    served = {(resource.group, resource.plural) for resource in scheme.resources()}
+    assert set(_table()) <= served

@@ -1,6 +1,7 @@
 """A real API server for tests: `python -m pybernetes.apiserver` on a loopback port, over SQLite in a folder of the test."""
 
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -18,22 +19,49 @@ def free_port() -> int:
         return port
 
 
+class APIServer:
+    """A server process that can be killed and started again over the same store and port."""
+
+    def __init__(self, folder: Path, *flags: str) -> None:
+        self._log, port = folder / "apiserver.log", free_port()
+        self._port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._command = [
+            sys.executable, "-m", "pybernetes.apiserver", "--bind-address=127.0.0.1", f"--secure-port={port}",
+            f"--storage=sqlite:{folder / 'store.db'}", "--advertise-address=10.244.0.1", *flags,
+        ]  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns once it listens; fails with its log if it does not."""
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(self._command, stdout=output, stderr=output)
+        _wait_listening(self._process, self._port, self._log)
+
+    def kill(self) -> None:
+        """As a crash would: SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Safe to repeat."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(10)
+            self._process = None
+
+
 @contextlib.contextmanager
-def running_apiserver(folder: Path, *flags: str) -> Iterator[str]:
-    """The URL of a server without TLS and authentication, ended when the block does."""
-    port = free_port()
-    command = [
-        sys.executable, "-m", "pybernetes.apiserver", "--bind-address=127.0.0.1", f"--secure-port={port}",
-        f"--storage=sqlite:{folder / 'store.db'}", "--advertise-address=10.244.0.1", *flags,
-    ]  # fmt: skip
-    log = folder / "apiserver.log"
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
-        try:
-            _wait_listening(process, port, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(10)
+def running_apiserver(folder: Path, *flags: str) -> Iterator[APIServer]:
+    """A server without TLS and authentication, ended when the block does."""
+    server = APIServer(folder, *flags)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 def _wait_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

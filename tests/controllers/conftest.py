@@ -26,8 +26,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_apiserver(tmp_path_factory.mktemp("apiserver")) as url:
-        yield url
+    with running_apiserver(tmp_path_factory.mktemp("apiserver")) as server:
+        yield server.url
 
 
 class World:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope
 from pybernetes.api import errors
@@ -24,7 +25,6 @@ Regarding: TypeAlias = "HasMetadata | core_v1.ObjectReference"
 
 QUEUE_LIMIT = 1000
 MAX_TRIES = 12
-RETRY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,7 @@ class EventRecorder:
             self._writing = False
 
     async def _write(self, pending: _Pending, series: Series) -> None:
+        backoff = Backoff(initial=0.2, limit=10.0, jitter=0.5, rng=self._rng)
         for _ in range(MAX_TRIES):
             try:
                 await self._write_once(pending, series)
@@ -98,7 +99,7 @@ class EventRecorder:
                 if not errors.is_retriable(error):
                     log.info("event not written reason=%s error=%s", pending.occurrence.reason, error.message)
                     return
-            await self._clock.sleep(RETRY_SECONDS)
+            await self._clock.sleep(backoff.next())
 
     async def _write_once(self, pending: _Pending, series: Series) -> None:
         """Count up the series' object; make it if there is none (any more)."""

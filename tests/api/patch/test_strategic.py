@@ -108,3 +108,9 @@ def test_a_patch_is_safe_to_repeat_and_leaves_its_arguments(had, sent):
     again = strategic_patch(POD, once, patch)
     assert sorted(names(again)) == sorted(names(once))
     assert repr((tree, patch)) == before
+
+
+def test_new_elements_take_the_places_of_deleted_ones():
+    patch = [{"name": "n", "image": "i"}, {"name": "a", "$patch": "delete"}]
+    order = {"$setElementOrder/containers": [{"name": "b"}, {"name": "n"}]}
+    assert names(patched(pod("a", "b", "x"), containers=patch, **order)) == ["b", "x", "n"]

@@ -10,6 +10,8 @@ from pybernetes.api.patch.typed import ElementError, element_of
 from pybernetes.api.schema import Json, Kind, ListType, Schema
 
 _NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER})
+_PLAIN_STRINGS = frozenset({"", "byte"})
+"""Formats under which a value must be a string here; others (times above all) are looked at when it is decoded."""
 
 
 def errors(schema: Schema, value: Json) -> str:
@@ -72,7 +74,7 @@ def _scalar_error(schema: Schema, value: Json) -> str:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if schema.kind in _NUMERIC:
         return "" if is_number else f"expected numeric (int or float), got {go_text.type_name(value)}"
-    if schema.kind is Kind.STRING:
+    if schema.kind is Kind.STRING and schema.format in _PLAIN_STRINGS:
         if isinstance(value, str):
             return ""
         return f"expected string, got &value.valueUnstructured{{Value:{go_text.syntax(value)}}}"

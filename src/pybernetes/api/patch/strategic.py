@@ -218,5 +218,8 @@ def _apply_order(schema: Schema, out: Map, rest: Map, name: str, order: Json) ->
     else:
         kept = _without_directives(patch)
         merged = kept if isinstance(kept, list) else []
-    out[name] = strategic_order.arranged(merged, order, had if isinstance(had, list) else [], key)
+    before = had if isinstance(had, list) else []
+    if key and isinstance(patch, list):
+        before = strategic_order.refilled(before, patch, key)
+    out[name] = strategic_order.arranged(merged, order, before, key)
     rest.pop(name, None)

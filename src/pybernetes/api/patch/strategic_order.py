@@ -60,6 +60,18 @@ def places(elements: Sequence[Json], key: str) -> dict[str, int]:
     return found
 
 
+def refilled(had: Sequence[Json], patch: Sequence[Json], key: str) -> list[Json]:
+    """The list that elements "stood" in before: where the patch deletes some, its first new ones took their places.
+
+    Upstream's merge reuses the array like this, and what `kubectl apply` makes of a list depends on it.
+    """
+    deleted = {identity(e, key) for e in maps(patch) if e.get("$patch") == "delete"}
+    left = [element for element in had if identity(element, key) not in deleted]
+    known = places(left, key)
+    new = [e for e in maps(patch) if "$patch" not in e and identity(e, key) not in known]
+    return left + new[: len(had) - len(left)]
+
+
 def arranged(merged: Sequence[Json], order: Sequence[Json], had: Sequence[Json], key: str) -> list[Json]:
     """Elements that `order` names in its order; others in the order they had, before those that they stood before."""
     if key:

@@ -19,8 +19,11 @@ def waiting_of(cluster: LiveCluster, pod: str) -> dict[str, Any]:
 
 
 def events_of(cluster: LiveCluster, pod: str) -> dict[str, str]:
-    found = cluster.get("events", f"--field-selector=involvedObject.name={pod}")["items"]
-    return {event["reason"]: event["message"] for event in found}
+    """Reason -> messages, one in a line."""
+    found: dict[str, str] = {}
+    for event in cluster.get("events", f"--field-selector=involvedObject.name={pod}")["items"]:
+        found[event["reason"]] = f"{found.get(event['reason'], '')}{event['message']}\n"
+    return found
 
 
 def cause(cluster: LiveCluster, pod: str, reasons: tuple[str, ...]) -> str:
@@ -42,7 +45,11 @@ def test_image_that_does_not_exist(shared_cluster: LiveCluster) -> None:
 
 
 def test_image_name_that_cannot_be_one(shared_cluster: LiveCluster) -> None:
-    shared_cluster.kubectl("run", "bad-name", "--image=nginx@latest")
+    """kubectl refuses such a name by itself; a manifest brings it to the cluster."""
+    pod = (
+        "{apiVersion: v1, kind: Pod, metadata: {name: bad-name}, spec: {containers: [{name: a, image: nginx@latest}]}}"
+    )
+    shared_cluster.kubectl("apply", "-f", "-", input=pod)
     message = cause(shared_cluster, "bad-name", ("InvalidImageName",))
     assert "nginx@latest" in message
     assert "invalid reference format" in message
@@ -96,7 +103,7 @@ spec:
     assert re.fullmatch(
         r'Readiness probe failed: Get "http://10\.\d+\.\d+\.\d+:81/": dial tcp 10\.\d+\.\d+\.\d+:81: '
         r"connect: connection refused",
-        found["Unhealthy"],
+        found["Unhealthy"].splitlines()[0],
     )
 
 
@@ -127,4 +134,7 @@ spec:
     while "FailedMount" not in (found := events_of(shared_cluster, name)):
         assert time.monotonic() < deadline, found
         time.sleep(0.05)
-    assert found["FailedMount"] == f'MountVolume.SetUp failed for volume "v" : {kind.lower()} "missing" not found'
+    assert (
+        found["FailedMount"].splitlines()[0]
+        == f'MountVolume.SetUp failed for volume "v" : {kind.lower()} "missing" not found'
+    )

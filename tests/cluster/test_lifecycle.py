@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster import traces
+from tests import traces
 from tests.live import P8S, LiveCluster, live_cluster
 
 from pybernetes.cluster import pidfile
@@ -219,7 +219,10 @@ def test_taken_port_is_named_and_nothing_made(mirror: str) -> None:
 
 
 def test_without_root_the_cause_and_the_step_are_told() -> None:
-    code = "import os, sys; os.setuid(65534); from pybernetes.cli.main import main; sys.exit(main(['start']))"
+    code = (
+        "import os, sys; from pybernetes.cli.main import main; import pybernetes.cli.commands.start; "
+        "os.setuid(65534); sys.exit(main(['start']))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "root" in done.stderr

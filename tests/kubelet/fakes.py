@@ -266,8 +266,16 @@ class FakeRuntime:
         self._publish(container_id)
 
     def _publish(self, container_id: str) -> None:
-        owner, _ = self.containers[container_id]
-        event = t.ContainerEventResponse(container_id=container_id, pod_sandbox_status=self.sandboxes.get(owner))
+        owner, status = self.containers[container_id]
+        kinds = {
+            t.ContainerState.CONTAINER_CREATED: t.ContainerEventType.CONTAINER_CREATED_EVENT,
+            t.ContainerState.CONTAINER_RUNNING: t.ContainerEventType.CONTAINER_STARTED_EVENT,
+        }
+        event = t.ContainerEventResponse(
+            container_id=container_id,
+            container_event_type=kinds.get(status.state, t.ContainerEventType.CONTAINER_STOPPED_EVENT),
+            pod_sandbox_status=self.sandboxes.get(owner),
+        )
         for queue in self._readers:
             queue.put_nowait(event)
 
@@ -299,7 +307,10 @@ class FakeApi:
         tree = msgspec.to_builtins(self.pods[name].status)
         for field, value in patch["status"].items():
             if field == "conditions":
-                merged = {c["type"]: c for c in tree.get(field, [])} | {c["type"]: c for c in value}
+                merged = {c["type"]: c for c in tree.get(field, [])}
+                for change in value:
+                    whole = merged.get(change["type"], {}) | change
+                    merged[change["type"]] = {key: item for key, item in whole.items() if item is not None}
                 value = list(merged.values())
             elif isinstance(value, list):
                 value = [item for item in value if item != {"$patch": "replace"}]

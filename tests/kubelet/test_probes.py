@@ -130,6 +130,10 @@ async def test_a_pod_is_ready_only_while_its_readiness_probe_succeeds(world: Wor
     assert world.conditions()["Ready"] == "False"
     condition = next(c for c in world.status().conditions if c.type == "ContainersReady")
     assert condition.message == "containers with unready status: [c]"
+    answers(world, 0)
+    await world.advance(5)
+    condition = next(c for c in world.status().conditions if c.type == "ContainersReady")
+    assert (condition.status, condition.reason, condition.message) == ("True", None, None)
 
 
 async def test_a_failed_liveness_probe_restarts_the_container(world: World) -> None:

@@ -10,6 +10,7 @@ from pybernetes.aio.tasks import Scope
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import meta_v1
 from pybernetes.cri.errors import CRIError
+from pybernetes.cri.types import ContainerEventType
 from pybernetes.kubelet import names
 from pybernetes.kubelet.admission import admit
 from pybernetes.kubelet.events import WARNING
@@ -22,6 +23,8 @@ from pybernetes.kubelet.status.context import Verdict
 from pybernetes.kubelet.volumes.podvolumes import remove_directory
 
 log = logging.getLogger(__name__)
+
+_ENDS = (ContainerEventType.CONTAINER_STOPPED_EVENT, ContainerEventType.CONTAINER_DELETED_EVENT)
 
 
 @dataclass(slots=True)
@@ -119,8 +122,10 @@ class Kubelet:
             try:
                 async for event in self._doors.runtime.get_container_events():
                     backoff.reset()
-                    labels = event.pod_sandbox_status.labels if event.pod_sandbox_status else {}
-                    self._wake(labels.get(names.POD_UID, ""))
+                    # What was created and started was so by a worker, which knows.
+                    if event.container_event_type in _ENDS:
+                        labels = event.pod_sandbox_status.labels if event.pod_sandbox_status else {}
+                        self._wake(labels.get(names.POD_UID, ""))
             except CRIError as error:
                 log.warning("lost the runtime's events error=%s", error)
             await self._doors.clock.sleep(backoff.next())
@@ -130,7 +135,7 @@ class Kubelet:
         """One worker, or all of them if it is not known whose event it was."""
         if uid:
             if entry := self._entries.get(uid):
-                entry.worker.poke()
+                entry.worker.runtime_changed()
             return
         for worker in self.workers():
             worker.poke()

@@ -23,6 +23,8 @@ class Teller:
         self._doors = doors
         self._writer = StatusWriter(doors.api, doors.clock)
         self._made: v1.PodStatus | None = None
+        self._told: object = None
+        """The essence of what was last told in a hurry."""
         self._target: Target | None = None
         self._deleted = False
 
@@ -39,11 +41,16 @@ class Teller:
         others = [condition for condition in pod.status.conditions if condition.type not in OWNED]
         return msgspec.structs.replace(pod, status=msgspec.structs.replace(self._made, conditions=[*own, *others]))
 
-    def publish(self, context: StatusContext) -> None:
-        """Make the status and send it on its way: at once unless only reasons for waiting changed."""
-        before = self._made or context.pod.status
+    def publish(self, context: StatusContext, *, hurried: bool) -> None:
+        """Make the status and send it on its way: at once if `hurried`, unless only reasons for waiting changed."""
+        if self._told is None:
+            self._told = _essence(context.pod.status)
         self._made = make_status(context)
-        self._writer.submit(self._made, urgent=_matters(before, self._made))
+        essence = _essence(self._made)
+        urgent = hurried and essence != self._told
+        if urgent:
+            self._told = essence
+        self._writer.submit(self._made, urgent=urgent)
 
     async def termination_message(self, status: t.ContainerStatus) -> str:
         def read() -> str:
@@ -64,12 +71,8 @@ class Teller:
             self._deleted = True
 
 
-def _matters(before: v1.PodStatus, after: v1.PodStatus) -> bool:
-    """A pod that is merely being created is told a moment later, together with what follows."""
-    return _essence(before) != _essence(after)
-
-
 def _essence(status: v1.PodStatus) -> object:
+    """What others wait for. A pod that is merely being created is told a moment later, together with what follows."""
     containers = [*status.init_container_statuses, *status.container_statuses, *status.ephemeral_container_statuses]
     ready = [c.status for c in status.conditions if c.type in ("Ready", "ContainersReady")]
     states = [(c.name, c.state.running, c.state.terminated, _cause(c.state.waiting)) for c in containers if c.state]

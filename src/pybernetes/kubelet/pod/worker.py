@@ -25,7 +25,7 @@ from pybernetes.kubelet.pod.ending import Stopper
 from pybernetes.kubelet.pod.memory import PodMemory, known_attempts
 from pybernetes.kubelet.pod.starting import Starter
 from pybernetes.kubelet.pod.telling import Teller
-from pybernetes.kubelet.podspec import full_name, grace_seconds, is_static, is_terminal, uid_of
+from pybernetes.kubelet.podspec import container_of, full_name, grace_seconds, is_static, is_terminal, uid_of
 from pybernetes.kubelet.probes.worker import PodProbes
 from pybernetes.kubelet.restart import RestartBackoff
 from pybernetes.kubelet.status.context import StatusContext, Verdict
@@ -34,6 +34,7 @@ from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
 log = logging.getLogger(__name__)
 
 KEPT_ATTEMPTS = 2
+ENDING_LOOK_SECONDS = 0.2
 DEADLINE = Verdict("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 
@@ -108,6 +109,13 @@ class PodWorker:
         if carrier is not None:
             self._teller.observe(carrier)
         self.poke()
+
+    def runtime_changed(self) -> None:
+        """The runtime told that a container ended. While all of them are being ended there is no hurry to look."""
+        if self._running is not None and self._running.grace is not None:
+            self._wake_in(ENDING_LOOK_SECONDS)
+        else:
+            self.poke()
 
     def objects_changed(self) -> None:
         """A ConfigMap or Secret that the pod refers to has changed."""
@@ -238,7 +246,9 @@ class PodWorker:
 
     async def _perform(self, actions: list[Action]) -> None:
         """Carry actions out one after the other, as the order of containers in the spec promises."""
-        for action in actions:
+        for index, action in enumerate(actions):
+            if index:
+                self.poke()
             match action:
                 case RunSandbox():
                     await self._starter.run_sandbox(self._pod, action, self._observed)
@@ -249,7 +259,8 @@ class PodWorker:
 
     async def _start(self, action: StartContainer) -> None:
         container_id = await self._starter.start_container(self.pod, action, self._observed)
-        if container_id is not None:
+        container = container_of(self._pod, action.name)
+        if container_id is not None and container and container.lifecycle and container.lifecycle.post_start:
             self.poke()
             await self._starter.post_start(self.pod, action.name, container_id, self._ip())
 
@@ -358,7 +369,8 @@ class PodWorker:
         ended = self.stage is Stage.ENDED
         failures = {name: why for name, why in self._memory.failures.items() if name}
         self._teller.publish(
-            StatusContext(
+            hurried=self.stage is not Stage.ENDING,
+            context=StatusContext(
                 pod=self.pod,
                 observed=self._observed,
                 now=self._doors.clock.now(),
@@ -372,7 +384,7 @@ class PodWorker:
                 is_ending=self.stage is not Stage.LIVING,
                 is_ended=ended,
                 rejected=self.rejected,
-            )
+            ),
         )
 
     def _ip(self) -> str:

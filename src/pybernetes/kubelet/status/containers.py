@@ -39,7 +39,7 @@ def _container_status(
     started = latest.is_running and context.is_started(latest)
     return v1.ContainerStatus(
         name=container.name,
-        image=latest.status.image.image if latest.status.image else container.image or "",
+        image=_image_name(container, latest.status),
         image_id=latest.status.image_ref,
         container_id=f"{context.runtime_name}://{latest.id}",
         restart_count=latest.attempt,
@@ -52,6 +52,12 @@ def _container_status(
         resources=container.resources if latest.is_running else None,
         allocated_resources=(container.resources.requests if container.resources else {}) if latest.is_running else {},
     )
+
+
+def _image_name(container: AnyContainer, status: t.ContainerStatus) -> str:
+    """The name under which the runtime knows the image; one that knows it by its id only leaves the spec's."""
+    name = (status.image.user_specified_image or status.image.image) if status.image else ""
+    return (container.image or name) if not name or name.startswith("sha256:") else name
 
 
 def _is_ready(context: StatusContext, container: AnyContainer, latest: ObservedContainer, started: bool) -> bool:

@@ -15,7 +15,7 @@ from pybernetes.api.types import core_v1 as v1
 
 log = logging.getLogger(__name__)
 
-COALESCE_SECONDS = 0.1
+COALESCE_SECONDS = 0.25
 Tree = dict[str, Any]
 
 
@@ -129,6 +129,11 @@ def _tree(status: v1.PodStatus) -> Tree:
     return tree
 
 
+def _cleared(old: Mapping[str, Any], new: Mapping[str, Any]) -> Tree:
+    """The new condition, with a null for each field that only the old one has: a merge would keep it."""
+    return dict.fromkeys(old, None) | dict(new)
+
+
 _REPLACED = ("podIPs", "hostIPs")
 """Lists that a strategic patch would merge, where the whole list is meant."""
 
@@ -142,7 +147,8 @@ def difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Tree:
             continue
         if name == "conditions":
             before = {condition["type"]: condition for condition in old or []}
-            patch[name] = [condition for condition in new or [] if before.get(condition["type"]) != condition]
+            changed = [condition for condition in new or [] if before.get(condition["type"]) != condition]
+            patch[name] = [_cleared(before.get(condition["type"], {}), condition) for condition in changed]
         elif name in _REPLACED and old:
             patch[name] = [*(new or []), {"$patch": "replace"}]
         else:

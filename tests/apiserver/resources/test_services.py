@@ -1,0 +1,102 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.apiserver.inprocess import Reply, Server, server
+
+SERVICES = "/api/v1/namespaces/default/services"
+ADDRESSES = "/apis/networking.k8s.io/v1/ipaddresses"
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Server]:
+    async with server(tmp_path) as made:
+        yield made
+
+
+async def make(api: Server, name: str, query: str = "", **spec: Any) -> Reply:
+    body = {"metadata": {"name": name}, "spec": {"selector": {"app": "a"}, "ports": [{"port": 80}], **spec}}
+    return await api.post(f"{SERVICES}{query}", body)
+
+
+async def test_addresses_are_taken_and_given_back(api: Server) -> None:
+    first = (await make(api, "a")).tree["spec"]
+    assert first["clusterIPs"] == [first["clusterIP"]]
+    assert first["ipFamilies"] == ["IPv4"]
+    address = (await api.get(f"{ADDRESSES}/{first['clusterIP']}")).tree
+    assert address["spec"]["parentRef"] == {"resource": "services", "namespace": "default", "name": "a"}
+    taken = await make(api, "b", clusterIP=first["clusterIP"])
+    assert taken.status == 422
+    assert "provided IP is already allocated" in taken.message
+    await api.delete(f"{SERVICES}/a")
+    assert (await api.get(f"{ADDRESSES}/{first['clusterIP']}")).status == 404
+    assert (await make(api, "b", clusterIP=first["clusterIP"])).status == 201
+
+
+async def test_an_address_out_of_range_is_refused(api: Server) -> None:
+    refused = await make(api, "a", clusterIP="10.200.0.1")
+    assert "failed to allocate IP 10.200.0.1: the provided network does not match the current range" in refused.message
+
+
+async def test_dry_runs_and_failed_writes_keep_nothing(api: Server) -> None:
+    assert (await make(api, "a", "?dryRun=All", clusterIP="10.96.200.8")).status == 201
+    assert (await api.get(f"{ADDRESSES}/10.96.200.8")).status == 404
+    ports = [{"port": 80, "nodePort": 31000}, {"port": 81, "nodePort": 31000, "name": "b"}]
+    assert (await make(api, "b", type="NodePort", clusterIP="10.96.200.8", ports=ports)).status == 422
+    assert (await api.get(f"{ADDRESSES}/10.96.200.8")).status == 404
+    assert (await make(api, "c", type="NodePort", ports=[{"port": 80, "nodePort": 31000}])).status == 201
+
+
+async def test_node_ports(api: Server) -> None:
+    chosen = (await make(api, "a", type="NodePort")).tree["spec"]["ports"][0]["nodePort"]
+    assert 30000 <= chosen <= 32767
+    taken = await make(api, "b", type="NodePort", ports=[{"port": 80, "nodePort": chosen}])
+    assert "provided port is already allocated" in taken.message
+    outside = await make(api, "b", type="NodePort", ports=[{"port": 80, "nodePort": 29999}])
+    assert "The range of valid ports is 30000-32767" in outside.message
+    both = [
+        {"name": "t", "port": 53, "nodePort": 31053},
+        {"name": "u", "port": 53, "nodePort": 31053, "protocol": "UDP"},
+    ]
+    assert (await make(api, "c", type="NodePort", ports=both)).status == 201
+
+
+async def test_a_change_of_type_gives_back_what_is_not_needed(api: Server) -> None:
+    before = (await make(api, "a", type="NodePort")).tree["spec"]
+    after = (await api.merge(f"{SERVICES}/a", {"spec": {"type": "ClusterIP"}})).tree["spec"]
+    assert "nodePort" not in after["ports"][0]
+    assert after["clusterIP"] == before["clusterIP"]
+    port = before["ports"][0]["nodePort"]
+    assert (await make(api, "b", type="NodePort", ports=[{"port": 80, "nodePort": port}])).status == 201
+    outside = {"spec": {"type": "ExternalName", "externalName": "x.test"}}
+    assert "clusterIP" not in (await api.merge(f"{SERVICES}/a", outside)).tree["spec"]
+    assert (await api.get(f"{ADDRESSES}/{before['clusterIP']}")).status == 404
+    back = {"spec": {"type": "ClusterIP", "externalName": None}}
+    assert (await api.merge(f"{SERVICES}/a", back)).tree["spec"]["clusterIP"]
+
+
+async def test_a_write_that_does_not_repeat_what_was_allocated_keeps_it(api: Server) -> None:
+    before = (await make(api, "a", type="NodePort")).tree["spec"]
+    body = {"metadata": {"name": "a"}, "spec": {"type": "NodePort", "selector": {"app": "b"}, "ports": [{"port": 80}]}}
+    after = (await api.call("PUT", f"{SERVICES}/a", body)).tree["spec"]
+    assert after["clusterIP"] == before["clusterIP"]
+    assert after["ports"][0]["nodePort"] == before["ports"][0]["nodePort"]
+    assert after["selector"] == {"app": "b"}
+
+
+async def test_headless_and_local_services(api: Server) -> None:
+    assert (await make(api, "h", clusterIP="None")).tree["spec"]["clusterIPs"] == ["None"]
+    anything = (await make(api, "any", clusterIP="None", selector=None)).tree["spec"]
+    assert (anything["ipFamilyPolicy"], anything["ipFamilies"]) == ("RequireDualStack", ["IPv4", "IPv6"])
+    local = (await make(api, "l", type="LoadBalancer", externalTrafficPolicy="Local")).tree["spec"]
+    assert 30000 <= local["healthCheckNodePort"] <= 32767
+    bare = (await make(api, "n", type="LoadBalancer", allocateLoadBalancerNodePorts=False)).tree["spec"]
+    assert "nodePort" not in bare["ports"][0]
+    dual = await make(api, "d", ipFamilyPolicy="RequireDualStack")
+    assert "this cluster is not configured for dual-stack services" in dual.message
+
+
+async def test_the_kubernetes_service_is_there_from_the_start(api: Server) -> None:
+    assert (await api.get(f"{SERVICES}/kubernetes")).tree["spec"]["clusterIP"] == "10.96.0.1"
+    assert (await api.get(f"{ADDRESSES}/10.96.0.1")).status == 200

@@ -1,0 +1,137 @@
+"""The HTTP server over real sockets: keep-alive, limits, streams, upgrades, bad input."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from pybernetes.aio.tasks import open_scope
+from pybernetes.apiserver.http.message import BodyTooLargeError, Response, StreamResponse, UpgradeResponse
+from pybernetes.apiserver.http.server import HTTPServer, serving
+
+
+@asynccontextmanager
+async def served(handler, **options):
+    async with open_scope("test") as scope:
+        server = HTTPServer(handler, scope, max_body=1000, **options)
+        async with serving(server):
+            port = await server.listen("127.0.0.1", 0, None)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            yield reader, writer, server
+            writer.close()
+            await writer.wait_closed()
+
+
+async def answer_of(reader):
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(
+        (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), 0
+    )
+    return int(head.split()[1]), await reader.readexactly(length)
+
+
+async def echo(request):
+    try:
+        body = await request.body()
+    except BodyTooLargeError:
+        return Response(413)
+    return Response(200, request.method.encode() + b" " + request.path.encode() + b" " + body)
+
+
+async def test_requests_follow_one_another_on_a_connection():
+    async with served(echo) as (reader, writer, _):
+        for path in (b"/a", b"/b%20c"):
+            writer.write(b"POST " + path + b" HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi")
+        assert await answer_of(reader) == (200, b"POST /a hi")
+        assert await answer_of(reader) == (200, b"POST /b c hi")
+
+
+async def test_a_body_beyond_the_limit_is_refused():
+    async with served(echo) as (reader, writer, _):
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2000\r\n\r\n" + b"x" * 2000)
+        assert (await answer_of(reader))[0] == 413
+
+
+@pytest.mark.parametrize("garbage", [b"\x16\x03\x01nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
+async def test_what_is_no_http_is_refused_and_hung_up_on(garbage):
+    async with served(echo) as (reader, writer, _):
+        writer.write(garbage)
+        assert (await answer_of(reader))[0] == 400
+        assert await reader.read() == b""
+
+
+async def test_expect_continue():
+    async with served(echo) as (reader, writer, _):
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"hi")
+        assert await answer_of(reader) == (200, b"POST / hi")
+
+
+async def test_a_stream_ends_with_the_server():
+    started = asyncio.Event()
+
+    async def stream(request):
+        async def run(writer):
+            writer.write(b"one")
+            started.set()
+            await writer.ending.wait()
+            writer.write(b"two")
+
+        return StreamResponse(200, run)
+
+    async with served(stream) as (reader, writer, server):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await started.wait()
+        await server.close()
+        assert (await reader.read()).endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+
+
+async def test_a_stream_is_cancelled_when_its_client_goes():
+    gone = asyncio.Event()
+
+    async def stream(request):
+        async def run(writer):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                gone.set()
+
+        return StreamResponse(200, run)
+
+    async with served(stream) as (_, writer, _server):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await asyncio.sleep(0.05)
+        writer.close()
+        await asyncio.wait_for(gone.wait(), 1)
+
+
+async def test_an_upgraded_connection_is_the_handlers():
+    async def upgrade(request):
+        async def run(duplex):
+            while data := await duplex.read():
+                duplex.write(data.upper())
+
+        return UpgradeResponse([("connection", "Upgrade"), ("upgrade", "x")], run)
+
+    async with served(upgrade) as (reader, writer, _):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: x\r\n\r\nabc")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        assert await reader.readexactly(3) == b"ABC"
+
+
+async def test_a_refused_upgrade_closes_the_connection():
+    """CVE-2018-1002105: what follows a refused upgrade must reach nobody."""
+
+    async def refuse(request):
+        return Response(403, b"no")
+
+    async with served(refuse) as (reader, writer, _):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: x\r\n\r\n")
+        assert await answer_of(reader) == (403, b"no")
+        assert await reader.read() == b""
+
+
+async def test_an_idle_connection_is_closed():
+    async with served(echo, idle_seconds=0.05) as (reader, _, _server):
+        assert await asyncio.wait_for(reader.read(), 1) == b""

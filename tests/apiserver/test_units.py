@@ -1,0 +1,140 @@
+"""Small parts by themselves: request info, negotiation, options, durations, ages, versions."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pybernetes.api.errors import StatusError
+from pybernetes.apiserver.discovery import version_priority
+from pybernetes.apiserver.handlers.continuation import Position, decode_continue, encode_continue
+from pybernetes.apiserver.negotiate import PROTOBUF, YAML, Format, negotiate
+from pybernetes.apiserver.options import duration, parse
+from pybernetes.apiserver.request_info import parse as request_info
+from pybernetes.apiserver.table.cells import human_duration, selector_text
+from pybernetes.apiserver.table.pods import pod
+from pybernetes.apiserver.yaml import from_yaml
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "verb", "resource", "subresource", "namespace", "name"),
+    [
+        ("GET", "/api/v1/namespaces/n/pods", "list", "pods", "", "n", ""),
+        ("GET", "/api/v1/namespaces/n/pods/p/log", "get", "pods", "log", "n", "p"),
+        ("DELETE", "/apis/apps/v1/namespaces/n/deployments", "deletecollection", "deployments", "", "n", ""),
+        ("PUT", "/api/v1/namespaces/n/finalize", "update", "namespaces", "finalize", "n", "n"),
+        ("GET", "/api/v1/namespaces/n", "get", "namespaces", "", "n", "n"),
+        ("POST", "/api/v1/nodes", "create", "nodes", "", "", ""),
+    ],
+)
+def test_request_info(method, path, verb, resource, subresource, namespace, name):
+    info = request_info(method, path)
+    assert info.is_resource_request
+    assert (info.verb, info.resource, info.subresource) == (verb, resource, subresource)
+    assert (info.namespace, info.name) == (namespace, name)
+
+
+@pytest.mark.parametrize("path", ["/", "/version", "/api", "/api/v1", "/apis/apps/v1", "/healthz/ping"])
+def test_other_paths_are_no_resources(path):
+    info = request_info("GET", path)
+    assert not info.is_resource_request
+    assert info.verb == "get"
+
+
+def test_negotiation_takes_what_is_wanted_most():
+    assert negotiate("application/yaml;q=0.5, application/json") == Format()
+    assert negotiate("application/yaml").media_type == YAML
+    assert negotiate(f"{PROTOBUF},application/json") == Format()
+    assert negotiate(f"{PROTOBUF},application/json", protobuf=True).media_type == PROTOBUF
+    table = negotiate("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", transformable=True)
+    assert (table.kind, table.version) == ("Table", "v1")
+
+
+def test_what_cannot_be_had_is_406():
+    with pytest.raises(StatusError, match="406: Not Acceptable") as caught:
+        negotiate("text/html")
+    assert caught.value.code == 406
+
+
+def test_flags_have_upstreams_names():
+    options = parse(["--secure-port=7443", "--authorization-mode=Node,RBAC", "--anonymous-auth=false", "--event-ttl=1h30m"])
+    assert options.secure_port == 7443
+    assert options.authorization_mode == ("Node", "RBAC")
+    assert options.anonymous_auth is False
+    assert options.event_ttl == 5400.0
+
+
+@pytest.mark.parametrize("text", ["", "5", "1x", "h"])
+def test_a_duration_needs_units(text):
+    with pytest.raises(ValueError, match="duration"):
+        duration(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (119, "119s"), (125, "2m5s"), (3600, "60m"), (4 * 3600, "4h"), (30 * 3600, "30h"), (3 * 86400, "3d")],
+)
+def test_ages(seconds, text):
+    assert human_duration(seconds) == text
+
+
+def test_versions_are_ordered_as_upstream_does():
+    versions = ["v1alpha1", "foo", "v1", "v2beta1", "v10", "v2"]
+    assert sorted(versions, key=version_priority) == ["v10", "v2", "v1", "v2beta1", "v1alpha1", "foo"]
+
+
+def test_continue_tokens_go_round():
+    position = Position(7, "a")
+    assert decode_continue(encode_continue(position), "ns/") == position
+
+
+@pytest.mark.parametrize("token", ["x", "e30", "%%", "e30="])
+def test_a_token_that_is_none(token):
+    with pytest.raises(StatusError):
+        decode_continue(token, "")
+
+
+def test_yaml_has_jsons_types():
+    assert from_yaml(b"a: 2026-01-01\nb: 1.5\n1: c") == {"a": "2026-01-01", "b": 1.5, "1": "c"}
+
+
+@pytest.mark.parametrize("bomb", [b"a: &x [1]\nb: *x", b"[" * 5000, b"\xff\xfe\x00", b"a: b: c"])
+def test_a_yaml_bomb_is_refused(bomb):
+    with pytest.raises(ValueError):  # noqa: PT011  # any reason will do
+        from_yaml(bomb)
+
+
+def test_selectors_as_text():
+    selector = {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": "In", "values": ["e", "d"]}]}
+    assert selector_text(selector) == "a=b,c in (d,e)"
+
+
+@pytest.mark.parametrize(
+    ("status", "cells"),
+    [
+        ({"phase": "Pending"}, ["0/1", "Pending", "0"]),
+        (
+            {
+                "phase": "Running",
+                "containerStatuses": [{"name": "c", "ready": True, "restartCount": 0, "state": {"running": {}}}],
+            },
+            ["1/1", "Running", "0"],
+        ),
+        (
+            {
+                "phase": "Running",
+                "containerStatuses": [
+                    {
+                        "name": "c",
+                        "restartCount": 2,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {"terminated": {"finishedAt": "2026-01-01T00:00:00Z"}},
+                    }
+                ],
+            },
+            ["0/1", "CrashLoopBackOff", "2 (60s ago)"],
+        ),
+    ],
+)
+def test_a_pods_cells(status, cells):
+    obj = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c"}]}, "status": status}
+    assert pod(obj, datetime(2026, 1, 1, 0, 1, tzinfo=UTC))[1:4] == cells

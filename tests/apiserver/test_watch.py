@@ -1,0 +1,102 @@
+"""Watches: from a state, from a revision, through selectors."""
+
+import asyncio
+import json
+
+BASE = "/api/v1/namespaces/default/configmaps"
+
+
+class Writer:
+    """Collects what a stream writes."""
+
+    def __init__(self):
+        self.lines = []
+        self.ending = asyncio.Event()
+        self.behind = 0
+
+    def write(self, data):
+        self.lines += data.splitlines()
+
+    def write_framed(self, chunks):
+        self.write(chunks[chunks.index(b"\r\n") + 2 : -2])
+
+    def buffered(self):
+        return self.behind
+
+    @property
+    def events(self):
+        parsed = [json.loads(line) for line in self.lines]
+        return [(event["type"], event["object"].get("metadata", {}).get("name")) for event in parsed]
+
+
+async def watching(api, query):
+    """A running watch: its writer and its task."""
+    answer = await api.stream(f"{BASE}?watch=true&{query}")
+    writer = Writer()
+    task = asyncio.ensure_future(answer.run(writer))
+    await asyncio.sleep(0)
+    return writer, task
+
+
+async def make(api, name, **labels):
+    return await api.call("POST", BASE, {"metadata": {"name": name, "labels": labels}})
+
+
+async def test_without_a_revision_the_state_comes_first(api):
+    await make(api, "a")
+    writer, task = await watching(api, "")
+    await make(api, "b")
+    await api.call("DELETE", f"{BASE}/a")
+    writer.ending.set()
+    await task
+    assert writer.events == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
+
+
+async def test_from_a_revision_only_what_follows(api):
+    made = await make(api, "a")
+    await make(api, "b")
+    writer, task = await watching(api, f"resourceVersion={made.body['metadata']['resourceVersion']}")
+    writer.ending.set()
+    await task
+    assert writer.events == [("ADDED", "b")]
+
+
+async def test_objects_enter_and_leave_a_selector(api):
+    writer, task = await watching(api, "labelSelector=l=1")
+    await make(api, "a", l="2")
+    merge = "application/merge-patch+json"
+    for value in ("1", "2"):
+        await api.call("PATCH", f"{BASE}/a", {"metadata": {"labels": {"l": value}}}, content_type=merge)
+    writer.ending.set()
+    await task
+    assert writer.events == [("ADDED", "a"), ("DELETED", "a")]
+
+
+async def test_initial_events_end_with_a_bookmark(api):
+    await make(api, "a")
+    query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    writer, task = await watching(api, query)
+    writer.ending.set()
+    await task
+    last = json.loads(writer.lines[-1])
+    assert last["type"] == "BOOKMARK"
+    assert last["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+async def test_a_client_that_does_not_read_is_dropped(api):
+    writer, task = await watching(api, "")
+    writer.behind = 1 << 30
+    await make(api, "a")
+    await asyncio.wait_for(task, 1)
+    assert writer.events == []
+
+
+async def test_a_revision_before_the_window_is_gone(api):
+    answer = await api.stream(f"{BASE}?watch=true&resourceVersion=1")
+    cache = api.server.registry.served("", "v1", "configmaps").store.cache
+    cache.reset(cache.select(), 10**6)
+    writer = Writer()
+    await answer.run(writer)
+    error = json.loads(writer.lines[0])
+    assert (error["type"], error["object"]["code"], error["object"]["reason"]) == ("ERROR", 410, "Expired")
+    assert error["object"]["message"].startswith("too old resource version: 1 (")

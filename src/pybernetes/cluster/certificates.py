@@ -55,7 +55,6 @@ def requests(profile: Profile) -> list[Request]:
         Request("kubelet", f"system:node:{node}", ("system:nodes",)),
         Request("kubelet-server", f"system:node:{node}", ("system:nodes",), (node, profile.node_address)),
         Request("proxy", "system:kube-proxy"),
-        Request("dns", "system:serviceaccount:kube-system:kube-dns", ("system:serviceaccounts",)),
     ]
 
 

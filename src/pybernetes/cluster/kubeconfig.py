@@ -12,7 +12,7 @@ import yaml
 from pybernetes.cluster.certificates import write_private
 from pybernetes.cluster.profile import Profile
 
-COMPONENTS = ("admin", "manager", "kubelet", "proxy", "dns")
+COMPONENTS = ("admin", "manager", "kubelet", "proxy")
 
 
 class KubeconfigError(Exception):

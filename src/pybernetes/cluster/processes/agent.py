@@ -12,6 +12,7 @@ from pybernetes.cluster.processes import runtime
 from pybernetes.cluster.processes.running import run_until_terminated
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.supervisor import END_PODS
+from pybernetes.dns import main as dns
 from pybernetes.kubelet import run as kubelet
 from pybernetes.kubelet.options import parse
 from pybernetes.proxy import main as proxy
@@ -46,6 +47,16 @@ def proxy_options(profile: Profile) -> proxy.Options:
     )
 
 
+def dns_options(profile: Profile) -> dns.Options:
+    settings = profile.settings
+    return dns.Options(
+        address=profile.node_address,
+        service_address=profile.dns_address,
+        cluster_domain=settings.cluster_domain,
+        ranges=(settings.pod_cidr, settings.service_cidr),
+    )
+
+
 async def run(profile: Profile) -> None:
     """All parts until cancelled; told to end its pods, until they have ended."""
     options = parse(kubelet_arguments(profile))
@@ -64,8 +75,9 @@ async def serve_services(profile: Profile) -> None:
     config = Config.from_kubeconfig(profile.kubeconfig("proxy"))
     async with connect(config, user_agent="kube-proxy") as client:
         informers = Informers(client)
-        async with informers.running():
-            await proxy.run(proxy_options(profile), informers)
+        async with informers.running(), asyncio.TaskGroup() as group:
+            group.create_task(proxy.run(proxy_options(profile), informers), name="proxy")
+            group.create_task(dns.run(dns_options(profile), informers), name="dns")
 
 
 def main(profile: Profile) -> None:

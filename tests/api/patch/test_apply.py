@@ -114,6 +114,21 @@ def test_a_list_that_became_atomic_is_owned_as_a_whole():
     assert [cause["field"] for cause in caught.value.causes] == [".l"]
 
 
+def test_elements_with_one_key_have_one_owner():
+    def env(*values):
+        tree = pod(("a", "i"))
+        tree["spec"]["containers"][0]["env"] = [{"name": "E", "value": value} for value in values]
+        return tree
+
+    live = PODS.apply(None, env("1"), "applier", False, T0)
+    live = PODS.update(live, env("1", "2"), "updater", T1)
+    element = {"f:spec": {"f:containers": {'k:{"name":"a"}': {"f:env": {'k:{"name":"E"}': {}}}}}}
+    assert owners(live)["updater"][1] == element
+    assert "f:env" not in owners(live)["applier"][1]["f:spec"]["f:containers"]['k:{"name":"a"}']
+    live = PODS.apply(live, pod(("a", "i")), "applier", False, T2)
+    assert [entry["value"] for entry in live["spec"]["containers"][0]["env"]] == ["1", "2"]
+
+
 def test_kubectl_takes_over_what_it_applied_from_the_client():
     last = config_map(a="1")
     live = config_map(a="1", b="1")

@@ -85,8 +85,8 @@ def field_set(schema: Schema, value: Json) -> FieldSet:
         return out
     if isinstance(value, list):
         items = schema.items
-        for element, item in elements(schema, value):
-            below = field_set(items, item) if items is not None else {}
+        for element, group in grouped(schema, value).items():
+            below = field_set(items, group[0]) if items is not None and len(group) == 1 else {}
             out[element] = {**_SELF, **below} if below else MEMBER
     elif isinstance(value, dict):
         properties = schema.properties
@@ -132,9 +132,7 @@ Nodes: TypeAlias = "tuple[FieldSet | None, FieldSet | None, FieldSet | None]"
 """What was added, modified and removed at and below one element; None where nothing was."""
 
 _SAME: Final[Nodes] = (None, None, None)
-_ADDED: Final[Nodes] = (MEMBER, None, None)
 _MODIFIED: Final[Nodes] = (None, MEMBER, None)
-_REMOVED: Final[Nodes] = (None, None, MEMBER)
 
 
 class _Walk:
@@ -193,13 +191,28 @@ class _Walk:
         items = schema.items
         for element in before.keys() | after.keys():
             was, now = before.get(element, _EMPTY), after.get(element, _EMPTY)
-            if len(was) > 1 or len(now) > 1 or items is None:  # duplicates are compared as a whole
-                found = _SAME if was == now else _ADDED if not was else _REMOVED if not now else _MODIFIED
+            if len(was) > 1 or len(now) > 1 or items is None:
+                found = _duplicates(items, was, now)
             else:
                 found = self.compare(items, was[0] if was else ABSENT, now[0] if now else ABSENT)
             if found is not _SAME:
                 _put(added_, modified, removed, element, found)
         return added_ or None, modified or None, removed or None
+
+
+def _duplicates(items: Schema | None, was: list[Json], now: list[Json]) -> Nodes:
+    """Elements with one key are owned together: one more or less gives all of them, as new ones, to who did it."""
+    if was == now:
+        return _SAME
+    if len(was) > 1 and len(now) > 1:
+        return _MODIFIED
+    return _node_of(items, now), None, _node_of(items, was)
+
+
+def _node_of(items: Schema | None, group: list[Json]) -> FieldSet | None:
+    if not group:
+        return None
+    return MEMBER if len(group) > 1 or items is None else added(items, group[0])
 
 
 def _put(added_: FieldSet, modified: FieldSet, removed: FieldSet, element: str, found: Nodes) -> None:
@@ -225,7 +238,7 @@ def added(schema: Schema, value: Json) -> FieldSet:
     elif isinstance(value, list):
         items = schema.items
         for element, group in grouped(schema, value).items():
-            out[element] = MEMBER if len(group) > 1 or items is None else added(items, group[0])
+            out[element] = _node_of(items, group) or MEMBER
     return out if len(out) > 1 else MEMBER
 
 

@@ -51,7 +51,9 @@ async def test_selectors(api):
     assert names(await api.call("GET", f"{BASE}?labelSelector=odd=1")) == ["c1"]
     assert names(await api.call("GET", f"{BASE}?fieldSelector=metadata.name=c2")) == ["c2"]
     unknown = await api.call("GET", f"{BASE}?fieldSelector=spec.x=1")
-    assert unknown.body["message"] == '"spec.x" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    assert (
+        unknown.body["message"] == '"spec.x" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    )
 
 
 async def test_a_table(api):
@@ -80,6 +82,6 @@ async def test_no_representation_is_406(api):
 
 
 async def test_a_revision_that_has_not_happened_is_told(api):
-    answer = await api.call("GET", f"{BASE}?resourceVersion=99999999&resourceVersionMatch=Exact")
+    answer = await api.call("GET", f"{BASE}?resourceVersion=99999999")
     assert answer.status == 504
     assert answer.body["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"

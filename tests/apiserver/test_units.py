@@ -56,7 +56,9 @@ def test_what_cannot_be_had_is_406():
 
 
 def test_flags_have_upstreams_names():
-    options = parse(["--secure-port=7443", "--authorization-mode=Node,RBAC", "--anonymous-auth=false", "--event-ttl=1h30m"])
+    options = parse(
+        ["--secure-port=7443", "--authorization-mode=Node,RBAC", "--anonymous-auth=false", "--event-ttl=1h30m"]
+    )
     assert options.secure_port == 7443
     assert options.authorization_mode == ("Node", "RBAC")
     assert options.anonymous_auth is False
@@ -97,7 +99,12 @@ def test_yaml_has_jsons_types():
     assert from_yaml(b"a: 2026-01-01\nb: 1.5\n1: c") == {"a": "2026-01-01", "b": 1.5, "1": "c"}
 
 
-@pytest.mark.parametrize("bomb", [b"a: &x [1]\nb: *x", b"[" * 5000, b"\xff\xfe\x00", b"a: b: c"])
+BOMB = b"a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + b"".join(
+    b"a%d: &a%d [%b]\n" % (level, level, b",".join([b"*a%d" % (level - 1)] * 10)) for level in range(1, 9)
+)
+
+
+@pytest.mark.parametrize("bomb", [BOMB, b"a: &x [*x]", b"[" * 5000, b"\xff\xfe\x00", b"a: b: c"])
 def test_a_yaml_bomb_is_refused(bomb):
     with pytest.raises(ValueError):  # noqa: PT011  # any reason will do
         from_yaml(bomb)

@@ -12,6 +12,7 @@ from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.list_options import is_watch, selected_name
 from pybernetes.apiserver.http.message import Answer, DisconnectedError, Request, Response
 from pybernetes.apiserver.negotiate import YAML
+from pybernetes.apiserver.registry.registry import Registry
 from pybernetes.apiserver.request_info import parse
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.yaml import to_yaml
@@ -25,6 +26,11 @@ class APIServer:
     def __init__(self, services: Services, handle: Handle) -> None:
         self._services = services
         self._handle = handle
+
+    @property
+    def registry(self) -> Registry:
+        """The door to the objects, for who runs this server in its own process."""
+        return self._services.registry
 
     async def __call__(self, request: Request) -> Answer:
         ctx: RequestContext | None = None

@@ -8,18 +8,15 @@ from typing import Any, Final
 import yaml
 
 MAX_DEPTH: Final = 100
+MAX_NODES: Final = 500_000
+"""Values of a document once its aliases are expanded."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _PlainLoader(_Loader):  # type: ignore[misc]  # the base is chosen at run time
-    """JSON's types only: dates stay strings, aliases are refused (they make bombs)."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("yaml: aliases are not accepted")
-        return super().compose_node(parent, index)
+    """JSON's types only: dates stay strings."""
 
 
 # Go's YAML takes y and n for booleans too.
@@ -38,17 +35,24 @@ def from_yaml(data: bytes) -> object:
         value: object = yaml.load(data, Loader=_PlainLoader)  # a subclass of the safe loader
     except (yaml.YAMLError, RecursionError, UnicodeError) as error:
         raise ValueError(str(error)) from error
-    return _with_string_keys(value, 0)
+    return _Expanded().copy(value, 0)
 
 
-def _with_string_keys(value: object, depth: int) -> object:
-    if depth > MAX_DEPTH:
-        raise ValueError("exceeded max depth")
-    if isinstance(value, dict):
-        return {_key(key): _with_string_keys(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_string_keys(item, depth + 1) for item in value]
-    return value
+class _Expanded:
+    """Copies a value with its aliases expanded and its keys as strings; gives up on bombs."""
+
+    def __init__(self) -> None:
+        self._left = MAX_NODES
+
+    def copy(self, value: object, depth: int) -> object:
+        self._left -= 1
+        if depth > MAX_DEPTH or self._left < 0:
+            raise ValueError("yaml: document contains excessive aliasing or nesting")
+        if isinstance(value, dict):
+            return {_key(key): self.copy(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.copy(item, depth + 1) for item in value]
+        return value
 
 
 def _key(key: object) -> str:

@@ -12,6 +12,7 @@ from pybernetes.api.errors import StatusError, bad_request, request_entity_too_l
 from pybernetes.api.field import quote
 from pybernetes.api.protobuf import ProtobufError
 from pybernetes.api.protobuf import decode_object as decode_object_message
+from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import by_kind, split_api_version
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.handlers.call import Call
@@ -25,6 +26,12 @@ SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
 """What upstream calls its scheme in messages."""
 _UNSERVED: Final = frozenset(("DeleteOptions", "Status"))
 """Kinds that are registered in every group without a resource."""
+_OLD_VERSIONS: Final = frozenset((
+    "apps/v1beta1", "apps/v1beta2", "autoscaling/v2beta1", "autoscaling/v2beta2", "batch/v1beta1",
+    "extensions/v1beta1", "networking.k8s.io/v1beta1", "policy/v1beta1", "rbac.authorization.k8s.io/v1alpha1",
+    "rbac.authorization.k8s.io/v1beta1", "storage.k8s.io/v1alpha1", "storage.k8s.io/v1beta1",
+))  # fmt: skip
+"""Versions that upstream knows, but serves no longer."""
 _TYPE_META: Final = (
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 )
@@ -97,7 +104,8 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool) -> None
     if given_version == api_version and given_kind == kind:
         return
     _, version = split_api_version(given_version)
-    if not custom and by_kind(given_version, given_kind) is None and given_kind not in _UNSERVED:
+    registered = by_kind(given_version, given_kind) is not None or given_version in _OLD_VERSIONS
+    if not custom and not registered and given_kind not in _UNSERVED:
         raise bad_request(
             f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
             f"no kind {quote(given_kind)} is registered for version {quote(given_version)} in scheme {quote(SCHEME)}"
@@ -106,6 +114,10 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool) -> None
         raise bad_request(
             f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
         )
+    try:
+        decode(schema_of(given_version, given_kind), tree)
+    except (KeyError, DecodeError) as error:
+        raise bad_request(f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: {error}") from error
     raise bad_request(
         f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
         f"converting ({given_version}.{given_kind}) to ({api_version}.{kind}): unknown conversion"

@@ -36,6 +36,11 @@ VERBS: Final[dict[str, Handler]] = {
     "deletecollection": deletecollection,
 }
 
+DEPRECATED: Final = {
+    ("", "componentstatuses"): "v1 ComponentStatus is deprecated in v1.19+",
+    ("", "endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+}
+"""What every request for a resource is warned of."""
 _NAMED: Final = frozenset(("get", "update", "patch", "delete"))
 """Verbs on one object; the others are on collections."""
 
@@ -59,6 +64,8 @@ class Dispatcher:
             return await self._pages(ctx)
         if bool(info.namespace) != served.resource.namespaced and not self._fits(served, ctx):
             raise page_not_found()
+        if warning := DEPRECATED.get((info.api_group, info.resource)):
+            ctx.warn(warning)
         if info.subresource:
             return await self._subresource(ctx, served)
         named = len(info.parts) > 1

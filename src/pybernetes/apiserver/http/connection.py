@@ -190,6 +190,11 @@ class Connection(asyncio.Protocol):
             self._upgraded = asyncio.Queue()
             if rest := data[upgrade.args[0] :]:
                 self._upgraded.put_nowait(rest)
+        except httptools.HttpParserInvalidMethodError:
+            if data.partition(b" ")[0].isalpha():
+                self._refuse(405, b"405 Method Not Allowed")
+            else:
+                self._refuse(400, b"400 Bad Request")
         except httptools.HttpParserError:
             self._refuse(400, b"400 Bad Request")
 

@@ -40,7 +40,8 @@ def _described() -> dict[str, Tree]:
     )
     if not found:
         return {}
-    definitions: dict[str, Tree] = json.loads(found[-1].read_text("utf-8"))["definitions"]
+    loaded: dict[str, Any] = json.loads(found[-1].read_text("utf-8"))
+    definitions: dict[str, Tree] = loaded["$defs"]
     return definitions
 
 

@@ -99,7 +99,7 @@ def _operation(action: str, answer: str, gvk: Tree, body: str = "", *, patch: bo
         made["requestBody"] = {"content": {"*/*": {"schema": _reference(body)}}}
     if patch:
         made["requestBody"] = {"content": {media: {"schema": _reference(META + "Patch")} for media in _PATCHES}}
-    if action in ("post", "put", "patch"):
+    if action in ("post", "put", "patch") or patch:
         made["parameters"] = [_query("dryRun"), _query("fieldManager"), _query("fieldValidation")]
     if patch:
         made["parameters"].append(_query("force", "boolean"))

@@ -29,7 +29,7 @@ class WriteOptions:
 
 def write_options(request: Request, kind: str, *, apply: bool = False) -> WriteOptions:
     """Options of a query; `kind` (CreateOptions ...) is named in errors. Raises StatusError 422."""
-    if not request.query_string:
+    if not request.query_string and not apply:
         return WriteOptions(manager=user_agent_manager(request))
     errors: ErrorList = []
     dry_runs = request.query.get("dryRun", [])
@@ -67,7 +67,7 @@ def check_manager(manager: str) -> ErrorList:
         errors.append(fields.too_long(Path("fieldManager"), MAX_MANAGER_BYTES))
     for position, char in enumerate(manager):
         if not char.isprintable():
-            detail = f"should only contain printable characters (invalid character {char!r} at position {position})"
+            detail = f"invalid character U+{ord(char):04X} (at position {position})"
             errors.append(fields.invalid(Path("fieldManager"), manager, detail))
     return errors
 

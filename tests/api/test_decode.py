@@ -108,6 +108,20 @@ def test_unknown_fields_are_dropped_and_named() -> None:
             pod(priority=2**31),
             "json: cannot unmarshal number 2147483648 into Go struct field PodSpec.spec.priority of type int32",
         ),
+        (
+            pod(restartPolicy=1),
+            "json: cannot unmarshal number into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy",
+        ),
+        (
+            pod(containers=[{"resources": {"limits": []}}]),
+            "json: cannot unmarshal array into Go struct field "
+            "ResourceRequirements.spec.containers.resources.limits of type v1.ResourceList",
+        ),
+        (
+            pod(containers=[{"securityContext": {"capabilities": {"add": "x"}}}]),
+            "json: cannot unmarshal string into Go struct field "
+            "Capabilities.spec.containers.securityContext.capabilities.add of type []v1.Capability",
+        ),
         (pod(priority=True), "json: cannot unmarshal bool into Go struct field PodSpec.spec.priority of type int32"),
         (
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"labels": "x"}},
@@ -154,3 +168,23 @@ def test_duplicate_fields_are_named_once_each() -> None:
     text = '{"a":1,"b":{"c":1,"c":2,"c":3},"l":[{},{"x":1,"x":2}],"a":3}'
     assert decode.duplicate_fields(text) == ["b.c", "l[1].x", "a"]
     assert decode.duplicate_fields('{"a":{"b":1},"c":{"b":1}}') == []
+
+
+def test_named_types_are_of_fields_that_exist() -> None:
+    from pybernetes.api.decode.go_names import _NAMES
+    from pybernetes.api.schema import schema_for
+
+    for short, fields in _NAMES.items():
+        prefixes = ("io.k8s.api.", "io.k8s.apimachinery.pkg.apis.meta.", "io.k8s.apiextensions-apiserver.pkg.apis.")
+        found = [prefix + short for prefix in prefixes if _exists(prefix + short)]
+        assert len(found) == 1, short
+        assert fields.keys() <= schema_for(found[0]).properties.keys(), short
+
+
+def _exists(definition: str) -> bool:
+    from pybernetes.api.schema import schema_for
+
+    try:
+        return bool(schema_for(definition).properties)
+    except KeyError:
+        return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pybernetes.api.decode.errors import DecodeError, Mismatch, found_type, go_type
+from pybernetes.api.decode.go_names import named_types, with_name
 from pybernetes.api.decode.scalars import Convert, scalar, zero
 from pybernetes.api.schema import Kind, Schema, presence, schema_for
 
@@ -83,7 +84,7 @@ def _struct(node: Schema) -> Convert:
     pointers = presence()[node.definition].pointers if node.definition in presence() else frozenset()
     fields = {name: (_lazy(child), name in pointers) for name, child in node.properties.items()}
     zeros = [(name, _zero_maker(node.properties[name], value)) for name, value in node.zeros.items()]
-    struct = node.definition.rpartition(".")[2]
+    struct, named = node.definition.rpartition(".")[2], named_types(node.definition)
     wanted = go_type(node)
 
     def convert(value: Any, notes: list[str]) -> Any:
@@ -100,6 +101,8 @@ def _struct(node: Schema) -> Convert:
             try:
                 item = field[0](item, notes)
             except Mismatch as mismatch:
+                if name in named and not mismatch.fields:
+                    mismatch.wanted = with_name(mismatch.wanted, named[name])
                 mismatch.passes(struct, name)
                 raise
             if field[1] or item:

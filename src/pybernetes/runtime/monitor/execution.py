@@ -16,7 +16,7 @@ from pybernetes.runtime.launcher.start import Started, read_seccomp
 def run_exec(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
     """Run `request["process"]` (OCI) in the container of `request["directory"]`, with `fds` as its streams.
 
-    Answers with its process id (and the terminal's end if it has one), then, when it has ended, its exit code.
+    Answers with a pidfd (and the terminal's end if it has one), then, when it has ended, with its exit code.
     A closed reply channel ends nothing: the process runs on until it ends by itself or by its container.
     """
     try:
@@ -24,9 +24,11 @@ def run_exec(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> N
     except LaunchError as error:
         message.send(reply, {"error": str(error)})
         return
-    terminal = [] if started.terminal is None else [started.terminal]
-    message.send(reply, {"pid": started.pid}, terminal)
-    message.close_all([*fds, *terminal])
+    handed = [sys.pidfd_open(started.pid)]
+    if started.terminal is not None:
+        handed.append(started.terminal)
+    message.send(reply, {"pid": started.pid}, handed)
+    message.close_all([*fds, *handed])
     _, status = os.waitpid(started.pid, 0)
     code = os.waitstatus_to_exitcode(status)
     message.send(reply, {"exit_code": 128 - code if code < 0 else code})

@@ -9,13 +9,11 @@ from typing import Any
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, DeadlineError, StartError
-from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.launcher.client import Reply
 from pybernetes.runtime.launcher.message import close_all
 from pybernetes.runtime.monitor.executors import read_config
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.handlers import choose_program
-from pybernetes.runtime.state import Container
 from pybernetes.runtime.streaming.pipes import Collector
 
 _LIMIT = 16 << 20
@@ -74,22 +72,17 @@ async def start_exec(
         stdio,
     )
     try:
-        return await _started(reply, container)
+        return await _started(reply)
     except BaseException:
         reply.close()
         raise
 
 
-async def _started(reply: Reply, container: Container) -> Execution:
+async def _started(reply: Reply) -> Execution:
     said, fds = await reply.next()
     if "error" in said:
         raise StartError(f"failed to exec in container: OCI runtime exec failed: exec failed: {said['error']}")
-    try:
-        pidfd = sys.pidfd_open(said["pid"])
-    except OSError as error:
-        close_all(fds)
-        raise CRIError(f"failed to exec in container {container.id}: {error}") from error
-    return Execution(reply, pidfd, fds[0] if fds else None)
+    return Execution(reply, fds[0], fds[1] if len(fds) > 1 else None)
 
 
 def _process(directory: str, command: Sequence[str], tty: bool) -> dict[str, Any]:

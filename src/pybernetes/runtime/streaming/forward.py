@@ -13,6 +13,8 @@ from pybernetes.runtime.streaming.spdy import SpdyChannels
 from pybernetes.runtime.streaming.websocket import WebSocketChannels
 from pybernetes.wire import channels as wire
 
+_GRACE_SECONDS = 1.0
+
 Connect = Callable[[int], Awaitable[socket.socket]]
 """A connection to a port inside the sandbox. Raises CRIError with the cause."""
 
@@ -48,7 +50,10 @@ async def serve_websocket(duplex: Duplex, codec: wire.Codec, ports: list[int], c
 
 
 async def _forward(port: int, data: Channel, error: Channel, connect: Connect, scope: Scope) -> None:
-    """Bytes both ways until both have ended; a failure to connect is written to `error`."""
+    """Bytes both ways until the pod's side ends; a failure to connect is written to `error`.
+
+    What the client still has to say after that gets a second, as with other runtimes.
+    """
     with suppress(ConnectionError):
         try:
             connection = await connect(port)
@@ -59,8 +64,9 @@ async def _forward(port: int, data: Channel, error: Channel, connect: Connect, s
             upward = scope.spawn(_upward(data, writer), f"to port {port}")
             try:
                 await _downward(reader, data)
+                await error.close()
                 await data.close()
-                await asyncio.wait((upward,))
+                await asyncio.wait((upward,), timeout=_GRACE_SECONDS)
             finally:
                 upward.cancel()
                 writer.close()

@@ -12,12 +12,12 @@ from pybernetes.api.validation.kinds import Errors, Rules, Tree
 from pybernetes.api.validation.metadata import validate_metadata, validate_metadata_update, validate_open_bags
 
 _MODULES = (
-    "access_review", "certificate_signing_request", "config_map", "controller_revision", "cron_job", "csi", "custom_resource_definition",
-    "daemon_set", "deployment", "endpoint_slice", "endpoints", "event", "flow_control", "horizontal_pod_autoscaler",
-    "ingress", "job", "lease", "limit_range", "namespace", "network_policy", "node", "persistent_volume",
-    "persistent_volume_claim", "pod.rules", "pod_disruption_budget", "priority_class", "rbac", "replica_set",
-    "replication_controller", "resource_quota", "secret", "service", "service_account", "stateful_set",
-    "storage_class", "webhooks",
+    "access_review", "admission_policy", "api_service", "certificate_signing_request", "config_map",
+    "controller_revision", "cron_job", "csi", "custom_resource_definition", "daemon_set", "deployment",
+    "endpoint_slice", "endpoints", "event", "flow_control", "horizontal_pod_autoscaler", "ingress", "job", "lease",
+    "limit_range", "namespace", "network_policy", "node", "persistent_volume", "persistent_volume_claim", "pod.rules",
+    "pod_disruption_budget", "priority_class", "rbac", "replica_set", "replication_controller", "resource_quota",
+    "secret", "service", "service_account", "service_addresses", "stateful_set", "storage_class", "webhooks",
 )  # fmt: skip
 
 _DEFAULT = Rules()

@@ -1,0 +1,156 @@
+"""Admission policies and their bindings. Expressions are compiled where CEL is."""
+
+from __future__ import annotations
+
+from pybernetes.api import field, names
+from pybernetes.api.field import Path
+from pybernetes.api.validation.common import label_selector, one_of
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.webhooks import validate_rule
+
+_GROUP = "admissionregistration.k8s.io"
+_SPEC = Path("spec")
+_FAILURE = ("Fail", "Ignore")
+_ACTIONS = ("Audit", "Deny", "Warn")
+_NOT_FOUND = ("Allow", "Deny")
+_REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
+_PATCHES = ("ApplyConfiguration", "JSONPatch")
+
+
+def _validating(policy: Tree) -> Errors:
+    spec = policy["spec"]
+    yield from _validate_common(spec)
+    validations, audits = spec.get("validations") or [], spec.get("auditAnnotations") or []
+    if not validations and not audits:
+        detail = "validations or auditAnnotations must be non-empty"
+        yield field.required(_SPEC.child("validations"), f"{detail}; at least one must be specified")
+    for index, validation in enumerate(validations):
+        yield from _validate_validation(validation, _SPEC.child("validations").index(index))
+    for index, audit in enumerate(audits):
+        at = _SPEC.child("auditAnnotations").index(index)
+        yield from complain(at.child("key"), audit["key"], names.qualified_name(audit["key"]))
+        if not audit.get("valueExpression", "").strip():
+            yield field.required(at.child("valueExpression"), "valueExpression is not specified")
+
+
+def _validate_validation(validation: Tree, path: Path) -> Errors:
+    if not validation.get("expression", "").strip():
+        yield field.required(path.child("expression"), "expression is not specified")
+    message = validation.get("message", "")
+    if message != message.strip() or (message and not message.strip()):
+        yield field.invalid(path.child("message"), message, "message must be non-empty if specified")
+    if "\n" in message.strip():
+        yield field.invalid(path.child("message"), message, "message must not contain line breaks")
+    reason = validation.get("reason")
+    if reason is not None and reason not in _REASONS:
+        yield field.not_supported(path.child("reason"), reason, _REASONS)
+
+
+def _mutating(policy: Tree) -> Errors:
+    spec = policy["spec"]
+    yield from _validate_common(spec)
+    mutations = spec.get("mutations") or []
+    if not mutations:
+        yield field.required(_SPEC.child("mutations"), "mutations must contain at least one item")
+    for index, mutation in enumerate(mutations):
+        at = _SPEC.child("mutations").index(index)
+        yield from one_of(mutation.get("patchType"), at.child("patchType"), _PATCHES)
+    if spec.get("reinvocationPolicy") is not None:
+        yield from one_of(spec["reinvocationPolicy"], _SPEC.child("reinvocationPolicy"), ("IfNeeded", "Never"))
+
+
+def _validate_common(spec: Tree) -> Errors:
+    """What both kinds of policies say: when they apply, and what happens where they fail."""
+    yield from one_of(spec.get("failurePolicy"), _SPEC.child("failurePolicy"), _FAILURE)
+    if spec.get("paramKind") is not None:
+        for name in ("apiVersion", "kind"):
+            if not spec["paramKind"].get(name):
+                yield field.required(_SPEC.child("paramKind", name))
+    constraints = spec.get("matchConstraints")
+    if constraints is None:
+        yield field.required(_SPEC.child("matchConstraints"))
+    else:
+        if not constraints.get("resourceRules"):
+            yield field.required(_SPEC.child("matchConstraints", "resourceRules"))
+        yield from _validate_match(constraints, _SPEC.child("matchConstraints"))
+    for name, checked in (("variables", names.c_identifier), ("matchConditions", names.qualified_name)):
+        yield from _validate_named(spec.get(name) or [], checked, _SPEC.child(name))
+
+
+def _validate_match(match: Tree, path: Path) -> Errors:
+    if match.get("matchPolicy") is not None:
+        yield from one_of(match["matchPolicy"], path.child("matchPolicy"), ("Equivalent", "Exact"))
+    for name in ("namespaceSelector", "objectSelector"):
+        yield from label_selector(match.get(name), path.child(name))
+    for name in ("resourceRules", "excludeResourceRules"):
+        for index, rule in enumerate(match.get(name) or ()):
+            yield from validate_rule(rule, path.child(name).index(index))
+
+
+def _validate_named(entries: list[Tree], checked: names.Check, path: Path) -> Errors:
+    taken: set[str] = set()
+    for index, entry in enumerate(entries):
+        at, name = path.index(index), entry.get("name", "")
+        if not name:
+            yield field.required(at.child("name"))
+        else:
+            yield from complain(at.child("name"), name, checked(name))
+            if name in taken:
+                yield field.duplicate(at.child("name"), name)
+        taken.add(name)
+        if not entry.get("expression", "").strip():
+            yield field.required(at.child("expression"))
+
+
+def _validating_binding(binding: Tree) -> Errors:
+    yield from _validate_binding(binding)
+    actions = binding["spec"].get("validationActions") or []
+    path = _SPEC.child("validationActions")
+    if not actions:
+        yield field.required(path)
+    for index, action in enumerate(actions):
+        if action not in _ACTIONS:
+            yield field.not_supported(path.index(index), action, _ACTIONS)
+        if action in actions[:index]:
+            yield field.duplicate(path.index(index), action)
+    if {"Deny", "Warn"} <= set(actions):
+        detail = (
+            "must not contain both Deny and Warn (repeating the same validation failure information in the API "
+            "response and headers serves no purpose)"
+        )
+        yield field.invalid(path, actions, detail)
+
+
+def _validate_binding(binding: Tree) -> Errors:
+    spec = binding["spec"]
+    policy = spec.get("policyName", "")
+    if not policy:
+        yield field.required(_SPEC.child("policyName"))
+    else:
+        yield from complain(_SPEC.child("policyName"), policy, names.dns1123_subdomain(policy))
+    if spec.get("paramRef") is not None:
+        yield from _validate_parameters(spec["paramRef"], _SPEC.child("paramRef"))
+    if spec.get("matchResources") is not None:
+        yield from _validate_match(spec["matchResources"], _SPEC.child("matchResources"))
+
+
+def _validate_parameters(ref: Tree, path: Path) -> Errors:
+    name, selector = ref.get("name", ""), ref.get("selector")
+    if name and selector is not None:
+        for key in ("name", "selector"):
+            yield field.forbidden(path.child(key), "name and selector are mutually exclusive")
+    elif not name and selector is None:
+        yield field.required(path, "one of name or selector must be specified")
+    if name:
+        yield from complain(path.child("name"), name, names.path_segment(name))
+    yield from label_selector(selector, path.child("selector"))
+    yield from one_of(ref.get("parameterNotFoundAction"), path.child("parameterNotFoundAction"), _NOT_FOUND)
+
+
+RULES: RulesTable = {
+    (_GROUP, "validatingadmissionpolicies"): Rules(_validating),
+    (_GROUP, "mutatingadmissionpolicies"): Rules(_mutating),
+    (_GROUP, "validatingadmissionpolicybindings"): Rules(_validating_binding),
+    (_GROUP, "mutatingadmissionpolicybindings"): Rules(_validate_binding),
+}

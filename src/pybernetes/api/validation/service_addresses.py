@@ -1,0 +1,63 @@
+"""The ranges of service addresses, and the addresses that are taken of them."""
+
+from __future__ import annotations
+
+from pybernetes.api import field
+from pybernetes.api.field import Path
+from pybernetes.api.validation.addresses import parse_cidr, parse_ip, validate_cidr
+from pybernetes.api.validation.common import immutable
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+
+_GROUP = "networking.k8s.io"
+_SPEC = Path("spec")
+
+
+def _range(service_cidr: Tree) -> Errors:
+    cidrs = service_cidr["spec"].get("cidrs") or []
+    path = _SPEC.child("cidrs")
+    if not cidrs:
+        yield field.required(path, "at least one CIDR required")
+    if len(cidrs) > 2:
+        yield field.invalid(path, cidrs, "may only hold up to 2 values")
+    for index, cidr in enumerate(cidrs):
+        yield from validate_cidr(cidr, path.index(index))
+    families = [network.version for network in map(parse_cidr, cidrs) if network is not None]
+    if len(families) == 2 and families[0] == families[1]:
+        yield field.invalid(
+            path, cidrs, "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
+        )
+
+
+def _update_range(new: Tree, old: Tree) -> Errors:
+    before, now = old["spec"].get("cidrs") or [], new["spec"].get("cidrs") or []
+    # A single range may become one per family; nothing else changes.
+    if now[: len(before)] != before:
+        yield field.invalid(_SPEC.child("cidrs"), now, "field is immutable")
+
+
+def _address_name(name: str) -> tuple[str, ...]:
+    address = parse_ip(name)
+    if address is None:
+        return ("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",)
+    return () if str(address) == name else (f'must be in canonical form ("{address}")',)
+
+
+def _address(address: Tree) -> Errors:
+    parent = address["spec"].get("parentRef")
+    path = _SPEC.child("parentRef")
+    if parent is None:
+        yield field.required(path)
+        return
+    for name in ("resource", "name"):
+        if not parent.get(name):
+            yield field.required(path.child(name))
+
+
+def _update_address(new: Tree, old: Tree) -> Errors:
+    yield from immutable(new["spec"].get("parentRef"), old["spec"].get("parentRef"), _SPEC.child("parentRef"))
+
+
+RULES: RulesTable = {
+    (_GROUP, "servicecidrs"): Rules(_range, _update_range, subresources={"status": lambda new, old: iter(())}),
+    (_GROUP, "ipaddresses"): Rules(_address, _update_address, _address_name),
+}

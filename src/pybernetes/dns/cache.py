@@ -51,7 +51,7 @@ class Cache:
         if code_of(data) not in (NOERROR, NXDOMAIN) or is_truncated(data):
             return
         try:
-            seconds = min(lifetime(data), _SECONDS)
+            seconds = min(lifetime(aged(data, 0)), _SECONDS)
         except MessageError:
             return
         if seconds > 0:

@@ -108,7 +108,7 @@ def extended(data: bytes, other: bytes) -> bytes:
     first.header.aa = 0
     first.rr.extend(second.rr)
     first.auth = second.auth
-    return bytes(first.pack())
+    return _pack(first)
 
 
 def failure(query: Query, code: int) -> bytes:
@@ -163,16 +163,24 @@ def lifetime(data: bytes) -> int:
 
 
 def aged(data: bytes, seconds: int) -> bytes:
-    """The answer as it reads some seconds later."""
+    """The answer as it reads some seconds later. Raises MessageError."""
     record = _parse(data)
     for each in (*record.rr, *record.auth, *(extra for extra in record.ar if extra.rtype != dnslib.QTYPE.OPT)):
         each.ttl = max(0, each.ttl - seconds)
-    return bytes(record.pack())
+    return _pack(record)
 
 
 def _parse(data: bytes) -> DNSRecord:
     try:
         return DNSRecord.parse(data)
+    except (DNSError, ValueError, IndexError, UnicodeError) as error:
+        raise MessageError(f"malformed answer: {error}") from error
+
+
+def _pack(record: DNSRecord) -> bytes:
+    """What was parsed need not be what can be written."""
+    try:
+        return bytes(record.pack())
     except (DNSError, ValueError, IndexError, UnicodeError) as error:
         raise MessageError(f"malformed answer: {error}") from error
 

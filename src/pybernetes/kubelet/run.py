@@ -159,12 +159,18 @@ class NodeRun:
         self._pods = self._informers.of(v1.Pod, field_selector=f"spec.nodeName={options.node_name}")
         self._services = self._informers.of(v1.Service)
         self._classes = self._informers.of(node_v1.RuntimeClass)
-        self._events = Events(EventRecorder(client, "kubelet", options.node_name, clock=clock), options.node_name)
+        self._own = self._informers.of(v1.Node, field_selector=f"metadata.name={options.node_name}")
+        self._recorder = EventRecorder(client, "kubelet", options.node_name, clock=clock)
+        self._events = Events(self._recorder, options.node_name)
         self._reporter = NodeReporter(
             client, clock, self._events, machinery.gather,
             options.node_labels, options.register_with_taints, options.pod_cidr,
         )  # fmt: skip
-        self.kubelet = Kubelet(self._doors(), pods, lambda: self._reporter.node)
+        self.kubelet = Kubelet(self._doors(), pods, self._node)
+
+    def _node(self) -> v1.Node:
+        """The Node as others see and label it; our own last version of it before the watch has it."""
+        return self._own.get(self._machinery.options.node_name) or self._reporter.node
 
     def _doors(self) -> PodDoors:
         machinery, options, clock = self._machinery, self._machinery.options, self._machinery.clock
@@ -211,7 +217,7 @@ class NodeRun:
         if not options.static_pod_path:
             return
         directory = Path(options.static_pod_path)
-        static = StaticPods(directory, self.kubelet, self._client, lambda: self._reporter.node, clock)
+        static = StaticPods(directory, self.kubelet, self._client, self._node, clock)
         self._pods.subscribe(static.mirror_changed)
         static.read()
         self._scope.spawn(keep_running(static.run, "static pods", clock=clock), "static pods")
@@ -242,6 +248,8 @@ class NodeRun:
 
         `stack` closes what serves.
         """
+        stack.push_async_callback(self._threads.close)
+        stack.push_async_callback(self._recorder.close)
         async with self._informers.running():
             node = await self._reporter.register()
             self._events.node(NORMAL, "Starting", "Starting kubelet.")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pybernetes.api.quantity import Quantity
+from pybernetes.api.quantity import Quantity, canonical
 from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
@@ -43,6 +43,7 @@ class NodeFacts:
 
 
 def capacity(machine: Machine, max_pods: int) -> dict[str, str | int | float]:
+    """In the form in which the server keeps amounts, so that they compare equal to what it has."""
     found: dict[str, str | int | float] = {
         "cpu": str(machine.cpus),
         "memory": f"{machine.memory_bytes // 1024}Ki",
@@ -51,7 +52,7 @@ def capacity(machine: Machine, max_pods: int) -> dict[str, str | int | float]:
     }
     for size, amount in machine.hugepages.items():
         found[f"hugepages-{size}"] = str(amount)
-    return found
+    return {name: canonical(amount) for name, amount in found.items()}
 
 
 def allocatable(

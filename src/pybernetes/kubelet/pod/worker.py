@@ -28,6 +28,7 @@ from pybernetes.kubelet.pod.telling import Teller
 from pybernetes.kubelet.podspec import container_of, full_name, grace_seconds, is_static, is_terminal, uid_of
 from pybernetes.kubelet.probes.worker import PodProbes
 from pybernetes.kubelet.restart import RestartBackoff
+from pybernetes.kubelet.status.conditions import OWNED
 from pybernetes.kubelet.status.context import StatusContext, Verdict
 from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
 
@@ -100,15 +101,14 @@ class PodWorker:
 
     def update(self, pod: v1.Pod, carrier: v1.Pod | None) -> None:
         """A newer version of the pod; `carrier` is the API object that carries its status, None if there is none."""
-        if (
-            pod.metadata.annotations != self._pod.metadata.annotations
-            or pod.metadata.labels != self._pod.metadata.labels
-        ):
+        before, self._pod = self._pod, pod
+        old, new = before.metadata, pod.metadata
+        if old.annotations != new.annotations or old.labels != new.labels:
             self._refresh_due = True
-        self._pod = pod
         if carrier is not None:
             self._teller.observe(carrier)
-        self.poke()
+        if self._refresh_due or _desire(before) != _desire(pod):
+            self.poke()
 
     def runtime_changed(self) -> None:
         """The runtime told that a container ended. While all of them are being ended there is no hurry to look."""
@@ -423,6 +423,13 @@ class PodWorker:
 
     def _now(self) -> float:
         return self._doors.clock.now().timestamp()
+
+
+def _desire(pod: v1.Pod) -> object:
+    """What of a pod others decide: a change of it is a reason to look, an echo of our own status is none."""
+    meta = pod.metadata
+    others = [condition for condition in pod.status.conditions if condition.type not in OWNED]
+    return pod.spec, meta.deletion_timestamp, meta.deletion_grace_period_seconds, meta.generation, others
 
 
 def _remove_tree(directory: Path) -> None:

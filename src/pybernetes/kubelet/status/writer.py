@@ -79,7 +79,7 @@ class StatusWriter:
 
     async def run(self) -> None:
         """Write until cancelled. A refused write is tried again, except for a pod that is gone."""
-        backoff = Backoff(initial=0.1, limit=10.0)
+        backoff = Backoff(initial=0.1, limit=2.0)
         while True:
             await self._wake.wait()
             await self._gather()

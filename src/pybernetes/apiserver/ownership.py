@@ -40,12 +40,12 @@ def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) 
             new["metadata"].pop(server_set, None)
     if call.own_view and call.part is not None and current is not None:
         return merged_view(call, call.part, given, current, options)
-    if call.part is not None and live is not None:
-        new = call.part.merge(call.ctx, given, live)
     if served.schema is not None:
         now = format_time(call.ctx.services.clock.now())
         new = field_manager(served, call.subresource).update(live, new, options.manager, now)
-        if live is not None:
-            new = keep_times(live, new)
+    if call.part is not None and live is not None:
+        new = call.part.merge(call.ctx, new, live)
+    if live is not None:
+        new = keep_times(live, new)
     new = served.to_storage(new)
     return {**new, "metadata": dict(new["metadata"])}

@@ -23,8 +23,9 @@ def _validating(policy: Tree) -> Errors:
     yield from _validate_common(spec)
     validations, audits = spec.get("validations") or [], spec.get("auditAnnotations") or []
     if not validations and not audits:
-        detail = "validations or auditAnnotations must be non-empty"
-        yield field.required(_SPEC.child("validations"), f"{detail}; at least one must be specified")
+        for name in ("validations", "auditAnnotations"):
+            detail = "validations or auditAnnotations must contain at least one item"
+            yield field.required(_SPEC.child(name), detail)
     for index, validation in enumerate(validations):
         yield from _validate_validation(validation, _SPEC.child("validations").index(index))
     for index, audit in enumerate(audits):

@@ -6,6 +6,7 @@ from copy import deepcopy
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
+from pybernetes.api.validation.common import MAX_INT32
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.pod.resize import validate_resize
 from pybernetes.api.validation.pod.spec import validate_pod_spec, validate_pod_template
@@ -54,8 +55,7 @@ def _update(new: Tree, old: Tree) -> Errors:
     yield from _validate_deadline(spec, was)
     yield from _validate_added_tolerations(spec, was)
     gated = was.get("schedulingGates")
-    if gated:
-        yield from _validate_gates(spec, was)
+    yield from _validate_gates(spec, was)
     if _fixed_part(spec, was, bool(gated)) != _fixed_part(was, was, bool(gated)):
         yield field.forbidden(SPEC, f"{_MUTABLE}\n")
 
@@ -65,7 +65,9 @@ def _validate_deadline(spec: Tree, was: Tree) -> Errors:
     path = SPEC.child("activeDeadlineSeconds")
     new, old = spec.get("activeDeadlineSeconds"), was.get("activeDeadlineSeconds")
     if new is not None:
-        if old is not None and new > old:
+        if not 0 <= new <= MAX_INT32:
+            yield field.invalid(path, new, f"must be between 0 and {MAX_INT32}, inclusive")
+        elif old is not None and new > old:
             yield field.invalid(path, new, "must be less than or equal to previous value")
     elif old is not None:
         yield field.invalid(path, new, "must not update from a positive integer to nil value")
@@ -87,12 +89,12 @@ def _without_seconds(toleration: Tree) -> Tree:
 
 
 def _validate_gates(spec: Tree, was: Tree) -> Errors:
-    """Gates may only be removed."""
-    before = {gate["name"] for gate in was["schedulingGates"]}
-    added = sorted(gate["name"] for gate in spec.get("schedulingGates") or () if gate["name"] not in before)
-    if added:
-        detail = f"only deletion is allowed, but found new scheduling gates '{', '.join(added)}'"
-        yield field.forbidden(SPEC.child("schedulingGates").child(""), detail)
+    """Gates may only be removed; a pod that has none does not get any."""
+    before = {gate["name"] for gate in was.get("schedulingGates") or ()}
+    for index, gate in enumerate(spec.get("schedulingGates") or ()):
+        if gate["name"] not in before:
+            detail = f"only deletion is allowed, but found new scheduling gate '{gate['name']}'"
+            yield field.forbidden(SPEC.child("schedulingGates").index(index).child("name"), detail)
 
 
 def _fixed_part(spec: Tree, was: Tree, gated: bool) -> Tree:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pybernetes.api.scheme import Resource
-from pybernetes.api.types import apiextensions_v1, core_v1, meta_v1
+from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.controllers.garbagecollector.decide import Delete, Keep, Owner, Owners, decide
 from pybernetes.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Graph, Node
 
@@ -117,47 +117,3 @@ async def test_an_object_whose_owner_never_was_goes(world_of: Callable[..., Any]
             return "lost" not in names and "free" in names
 
         await world.eventually(is_swept)
-
-
-async def test_dependents_of_custom_resources_go_too(world_of: Callable[..., Any]) -> None:
-    async with world_of("garbage-collector-controller") as world:
-        group = f"{world.namespace}.example.com"
-        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        version = apiextensions_v1.CustomResourceDefinitionVersion(
-            name="v1", served=True, storage=True,
-            schema=apiextensions_v1.CustomResourceValidation(open_apiv3_schema=schema),
-        )  # fmt: skip
-        names = apiextensions_v1.CustomResourceDefinitionNames(plural="widgets", singular="widget", kind="Widget")
-        spec = apiextensions_v1.CustomResourceDefinitionSpec(
-            group=group, names=names, scope="Namespaced", versions=[version]
-        )
-        definition = apiextensions_v1.CustomResourceDefinition(
-            metadata=meta_v1.ObjectMeta(name=f"widgets.{group}"), spec=spec
-        )
-        await world.client.create(definition)
-        widgets = Resource(group, "v1", "widgets", "Widget", "widget", True)
-
-        async def is_served() -> bool:
-            try:
-                await world.client.list(widgets, world.namespace)
-            except Exception:
-                return False
-            return True
-
-        await world.eventually(is_served)
-        tree = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": world.namespace}}
-        made = await world.client.create_tree(tree, widgets)
-        reference = meta_v1.OwnerReference(
-            api_version=f"{group}/v1", kind="Widget", name="w", uid=made["metadata"]["uid"]
-        )
-        await make_map(world, "owned", reference)
-        await world.client.delete(widgets, "w", world.namespace)
-
-        async def is_swept() -> bool:
-            names = {
-                found.metadata.name for found in (await world.client.list(core_v1.ConfigMap, world.namespace)).items
-            }
-            return "owned" not in names
-
-        await world.eventually(is_swept)
-        await world.client.delete(apiextensions_v1.CustomResourceDefinition, f"widgets.{group}")

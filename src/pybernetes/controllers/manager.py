@@ -27,6 +27,7 @@ from pybernetes.controllers.endpoints.endpoints_controller import EndpointsContr
 from pybernetes.controllers.endpoints.mirroring import EndpointSliceMirroringController
 from pybernetes.controllers.endpoints.slice_controller import EndpointSliceController
 from pybernetes.controllers.garbagecollector.controller import GarbageCollector
+from pybernetes.controllers.job.controller import JobController
 from pybernetes.controllers.namespace.controller import NamespaceController
 from pybernetes.controllers.node.eviction import TaintEvictionController
 from pybernetes.controllers.node.ipam import NodeIpamController
@@ -59,6 +60,7 @@ CONTROLLERS = (
     Entry("namespace-controller", NamespaceController),
     Entry("deployment-controller", DeploymentController),
     Entry("replicaset-controller", ReplicaSetController),
+    Entry("job-controller", JobController),
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),
     Entry("endpoints-controller", EndpointsController),

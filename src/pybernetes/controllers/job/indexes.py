@@ -1,0 +1,43 @@
+"""Completion indexes of Indexed Jobs: which are done, which need a pod, and how they are written ("0-3,7"). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pybernetes.api.types import core_v1
+
+ANNOTATION = "batch.kubernetes.io/job-completion-index"
+
+
+def index_of(pod: core_v1.Pod) -> int | None:
+    """The pod's completion index; None if it has none."""
+    text = pod.metadata.annotations.get(ANNOTATION, "")
+    return int(text) if text.isdigit() else None
+
+
+def parse(text: str) -> set[int]:
+    """The set that a text stands for; "0-3,7" is 0, 1, 2, 3 and 7."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if first.isdigit():
+            found.update(range(int(first), int(last if dash else first) + 1))
+    return found
+
+
+def render(indexes: Iterable[int]) -> str:
+    """The text of a set: runs of three and more as a range, shorter ones as single numbers, as upstream does."""
+    runs: list[list[int]] = []
+    for index in sorted(set(indexes)):
+        if runs and index == runs[-1][-1] + 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)
+
+
+def missing(completions: int, done: set[int], active: Iterable[core_v1.Pod], count: int) -> list[int]:
+    """The first `count` indexes that are neither done nor worked on."""
+    taken = done | {found for pod in active if (found := index_of(pod)) is not None}
+    free = (index for index in range(completions) if index not in taken)
+    return [index for index, _ in zip(free, range(count), strict=False)]

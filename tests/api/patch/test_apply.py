@@ -238,3 +238,9 @@ def test_a_forced_apply_leaves_no_field_with_two_values(first, second):
     tree = THINGS.apply(tree, thing(second), "two", True, T1)
     again = THINGS.apply(tree, thing(second), "two", False, T2)
     assert again == tree
+
+
+def test_a_custom_resource_owns_its_maps_themselves():
+    """Unlike built-in types, whose structs are always there, a custom resource gains `spec` with its first field."""
+    tree = THINGS.update(None, thing({"labels": {"a": "b"}, "free": {}}), "one", T0)
+    assert owners(tree)["one"][1] == {"f:spec": {".": {}, "f:labels": {".": {}, "f:a": {}}, "f:free": {}}}

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 
@@ -23,8 +24,9 @@ _CONTROLLERS = {
 }
 
 
+@cache
 def find_hierarchies(mountinfo: str = "/proc/self/mountinfo") -> tuple[Hierarchy, ...]:
-    """Every hierarchy once, at its first mount point below /sys/fs/cgroup."""
+    """Every hierarchy once, at its first mount point below /sys/fs/cgroup. Read once: a host does not change it."""
     with open(mountinfo) as file:
         lines = file.read().splitlines()
     found: dict[frozenset[str], Hierarchy] = {}

@@ -1,6 +1,7 @@
 """The mounts of an OCI config: taken as detached trees, attached to descriptors, so that no path is walked twice."""
 
 import os
+from functools import cache
 from typing import Any, NamedTuple
 
 from pybernetes.runtime import syscalls as sys
@@ -117,29 +118,36 @@ def _attach_new(root: int, mount: dict[str, Any]) -> int:
 
 def _attach_cgroups(target: int, attributes: int) -> int:
     """v2 alone, or a tmpfs with one directory per v1 hierarchy, as the host has it; seen from the own cgroup."""
-    with open("/proc/self/mountinfo") as file:
-        entries = [line.split() for line in file]
-    names = {e[4]: e[e.index("-") + 3] for e in entries if e[e.index("-") + 1] == "cgroup"}
-    if not names:
+    hierarchies = v1_hierarchies()
+    if not hierarchies:
         made = sys.new_mount("cgroup2", {}, attributes)
         sys.move_mount(made, target)
         return made
     top = sys.new_mount("tmpfs", {"mode": "755"}, sys.MOUNT_NOSUID | sys.MOUNT_NODEV | sys.MOUNT_NOEXEC)
     sys.move_mount(top, target)
-    for mountpoint, options in names.items():
-        _attach_v1(top, os.path.basename(mountpoint), options, attributes)
+    for name, data in hierarchies.items():
+        _attach_v1(top, name, data, attributes)
     sys.mount_setattr(top, set=attributes)
     return top
 
 
-def _attach_v1(top: int, name: str, superblock_options: str, attributes: int) -> None:
+@cache
+def v1_hierarchies() -> dict[str, dict[str, str | None]]:
+    """The v1 hierarchies of the host: name of the mount point, and the options that mount the same again."""
+    with open("/proc/self/mountinfo") as file:
+        entries = [line.split() for line in file]
+    found = {entry[4]: entry[entry.index("-") + 3] for entry in entries if entry[entry.index("-") + 1] == "cgroup"}
+    return {os.path.basename(mountpoint): _v1_options(options) for mountpoint, options in found.items()}
+
+
+def _v1_options(superblock: str) -> dict[str, str | None]:
+    options = [each for each in superblock.split(",") if each not in ("rw", "ro", "xattr", "clone_children")]
+    pairs = (option.partition("=") for option in options)
+    return {key: value or None for key, _, value in pairs if key != "release_agent"}
+
+
+def _attach_v1(top: int, name: str, data: dict[str, str | None], attributes: int) -> None:
     os.mkdir(name, 0o755, dir_fd=top)
-    options = [each for each in superblock_options.split(",") if each not in ("rw", "ro", "xattr", "clone_children")]
-    data: dict[str, str | None] = {}
-    for option in options:
-        key, _, value = option.partition("=")
-        if key != "release_agent":
-            data[key] = value or None
     made = sys.new_mount("cgroup", data, attributes)
     target = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=top)
     sys.move_mount(made, target)

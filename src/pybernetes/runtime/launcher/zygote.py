@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.launcher import message, sandbox
+from pybernetes.runtime.launcher.mounts import v1_hierarchies
 from pybernetes.runtime.monitor import execution, monitor
 
 Call = Callable[[dict[str, Any], socket.socket, list[int]], None]
@@ -36,6 +37,7 @@ def serve(channel_fd: int, cgroup: str) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _leave_cgroup(cgroup)
+    v1_hierarchies()
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -12,7 +12,7 @@ from tests.cluster import running_apiserver
 
 from pybernetes.aio.tasks import open_scope
 from pybernetes.api import errors
-from pybernetes.api.types import apps_v1, core_v1, meta_v1
+from pybernetes.api.types import apps_v1, batch_v1, core_v1, meta_v1
 from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.patch import PatchType
@@ -107,7 +107,10 @@ async def running_world(url: str, controllers: str, **options: Any) -> AsyncIter
         yield world
         await scope.close()
         # What is left would keep the controllers of the next test busy.
-        for kind in (apps_v1.Deployment, apps_v1.ReplicaSet, core_v1.Service, core_v1.Pod):
+        for kind in (
+            apps_v1.Deployment, apps_v1.ReplicaSet, apps_v1.StatefulSet, apps_v1.DaemonSet, batch_v1.Job,
+            core_v1.Service, core_v1.Pod,
+        ):  # fmt: skip
             await client.delete_collection(kind, namespace)
 
 

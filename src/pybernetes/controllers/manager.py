@@ -22,6 +22,7 @@ from pybernetes.controllers.certificates.controller import (
 )
 from pybernetes.controllers.clusterrole_aggregation import ClusterRoleAggregationController
 from pybernetes.controllers.context import Context, Runnable
+from pybernetes.controllers.daemonset.controller import DaemonSetController
 from pybernetes.controllers.deployment.controller import DeploymentController
 from pybernetes.controllers.endpoints.endpoints_controller import EndpointsController
 from pybernetes.controllers.endpoints.mirroring import EndpointSliceMirroringController
@@ -37,6 +38,7 @@ from pybernetes.controllers.podgc import PodGarbageCollector
 from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.rootca import RootCAPublisher
 from pybernetes.controllers.serviceaccount import ServiceAccountController
+from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.ttl_after_finished import TTLAfterFinishedController
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ CONTROLLERS = (
     Entry("namespace-controller", NamespaceController),
     Entry("deployment-controller", DeploymentController),
     Entry("replicaset-controller", ReplicaSetController),
+    Entry("statefulset-controller", StatefulSetController),
+    Entry("daemonset-controller", DaemonSetController),
     Entry("job-controller", JobController),
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),

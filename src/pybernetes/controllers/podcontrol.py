@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1, meta_v1
@@ -16,11 +17,21 @@ from pybernetes.controllers.ownership import reference
 BURST = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The messages of the events; {pod} and {owner} are names."""
+
+    created: str = "Created pod: {pod}"
+    create_failed: str = "Error creating: {error}"
+    deleted: str = "Deleted pod: {pod}"
+    delete_failed: str = "Error deleting: {error}"
+
+
 class PodControl:
     """Creates and deletes pods. What it did is in the pod informer before it returns."""
 
-    def __init__(self, context: Context, recorder: EventRecorder) -> None:
-        self._client, self._recorder = context.client, recorder
+    def __init__(self, context: Context, recorder: EventRecorder, words: Words | None = None) -> None:
+        self._client, self._recorder, self._words = context.client, recorder, words or Words()
         self._pods = context.informers.of(core_v1.Pod)
         self._deleted: set[str] = set()
         self._pods.subscribe(self._on_pod)
@@ -35,10 +46,12 @@ class PodControl:
             made = await self._client.create(pod)
         except errors.StatusError as error:
             if not errors.is_namespace_terminating(error):
-                self._recorder.event(owner, "Warning", "FailedCreate", f"Error creating: {error.message}")
+                message = self._said(self._words.create_failed, owner, pod.metadata, error)
+                self._recorder.event(owner, "Warning", "FailedCreate", message)
             raise
         self._pods.assume(made)
-        self._recorder.event(owner, "Normal", "SuccessfulCreate", f"Created pod: {made.metadata.name}")
+        message = self._said(self._words.created, owner, made.metadata)
+        self._recorder.event(owner, "Normal", "SuccessfulCreate", message)
         return made
 
     async def delete(self, owner: HasMetadata, pod: core_v1.Pod) -> None:
@@ -51,12 +64,18 @@ class PodControl:
             if errors.is_not_found(error) or errors.is_conflict(error):
                 return
             self._deleted.discard(meta.uid or "")
-            self._recorder.event(owner, "Warning", "FailedDelete", f"Error deleting: {error.message}")
+            message = self._said(self._words.delete_failed, owner, meta, error)
+            self._recorder.event(owner, "Warning", "FailedDelete", message)
             raise
         if left is not None and left.metadata.deletion_timestamp is not None and left.metadata.uid == meta.uid:
             self._pods.assume(left)
-        self._recorder.event(owner, "Normal", "SuccessfulDelete", f"Deleted pod: {meta.name}")
+        self._recorder.event(owner, "Normal", "SuccessfulDelete", self._said(self._words.deleted, owner, meta))
         self._forget_if_seen(meta)
+
+    def _said(
+        self, text: str, owner: HasMetadata, meta: meta_v1.ObjectMeta, error: errors.StatusError | None = None
+    ) -> str:
+        return text.format(owner=owner.metadata.name, pod=meta.name, error=error.message if error else "")
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
         if new is None and old is not None:

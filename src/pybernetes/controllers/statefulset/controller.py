@@ -1,0 +1,107 @@
+"""The StatefulSet controller."""
+
+from __future__ import annotations
+
+import functools
+
+import msgspec
+
+from pybernetes.api import errors
+from pybernetes.api.selectors import labels
+from pybernetes.api.types import apps_v1, core_v1
+from pybernetes.client.cache import Key
+from pybernetes.controllers.context import Context, KeyedController
+from pybernetes.controllers.history import REVISION_LABEL, History, decode, hash_of
+from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of
+from pybernetes.controllers.podcontrol import PodControl, Words, in_parallel
+from pybernetes.controllers.statefulset.identity import claims_of, first_ordinal, pod_of
+from pybernetes.controllers.statefulset.plan import Step, partition, plan_step, status_of, view_of
+
+WORDS = Words(
+    created="create Pod {pod} in StatefulSet {owner} successful",
+    create_failed="create Pod {pod} in StatefulSet {owner} failed error: {error}",
+    deleted="delete Pod {pod} in StatefulSet {owner} successful",
+    delete_failed="delete Pod {pod} in StatefulSet {owner} failed error: {error}",
+)
+
+
+class StatefulSetController(KeyedController):
+    """One step for each change: the pods' own events bring the next."""
+
+    name = "statefulset-controller"
+    workers = 5
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.sets = context.informers.of(apps_v1.StatefulSet)
+        self.pods = context.informers.of(core_v1.Pod)
+        self.claims = context.informers.of(core_v1.PersistentVolumeClaim)
+        add_owner_indexes(self.pods)
+        self.history = History(context)
+        self.recorder = context.recorder(self.name)
+        self.control = PodControl(context, self.recorder, WORDS)
+        self.claimer = Claimer(context.client, core_v1.Pod, self.pods)
+        self.sets.subscribe(self.enqueue_change)
+        self.pods.subscribe(self._on_pod)
+
+    def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
+        for pod in (old, new):
+            owner = controller_of(pod) if pod is not None else None
+            if pod is not None and owner is not None and owner.kind == "StatefulSet":
+                self.queue.add((pod.metadata.namespace or "", owner.name))
+
+    async def reconcile(self, key: Key) -> float | None:
+        stateful = self.sets.get(key[1], key[0])
+        if stateful is None or stateful.metadata.deletion_timestamp is not None:
+            return None
+        update = await self.history.sync(stateful)
+        current = self._current_revision(stateful, update)
+        pods = self.control.present(await self.claimer.claim(stateful, labels.from_struct(stateful.spec.selector)))
+        step = plan_step(view_of(stateful, pods, self.context.clock.now()), hash_of(update))
+        error = await self._carry_out(stateful, step, current, update)
+        pods = self.control.present(self.pods.by_index(CONTROLLER_INDEX, stateful.metadata.uid or ""))
+        view = view_of(stateful, pods, self.context.clock.now())
+        await self._write(stateful, status_of(view, pods, current, update))
+        used = {pod.metadata.labels.get(REVISION_LABEL, "") for pod in pods} | {hash_of(current), hash_of(update)}
+        await self.history.clean_up(stateful, used)
+        if error is not None and not errors.is_namespace_terminating(error):
+            raise error
+        return step.until
+
+    def _current_revision(
+        self, stateful: apps_v1.StatefulSet, update: apps_v1.ControllerRevision
+    ) -> apps_v1.ControllerRevision:
+        name = stateful.status.current_revision
+        return next((found for found in self.history.of(stateful) if found.metadata.name == name), update)
+
+    async def _carry_out(
+        self, stateful: apps_v1.StatefulSet, step: Step, current: apps_v1.ControllerRevision,
+        update: apps_v1.ControllerRevision,
+    ) -> errors.StatusError | None:  # fmt: skip
+        """Make and delete pods; the first error."""
+        kept = first_ordinal(stateful) + partition(stateful)
+        made = [functools.partial(self._make, stateful, n, current if n < kept else update) for n in step.create]
+        gone = [functools.partial(self.control.delete, stateful, pod) for pod in step.delete]
+        outcomes = await in_parallel([*made, *gone])
+        return next((found for found in outcomes if found is not None), None)
+
+    async def _make(self, stateful: apps_v1.StatefulSet, ordinal: int, revision: apps_v1.ControllerRevision) -> None:
+        """The claims first: the pod would only wait for them."""
+        for claim in claims_of(stateful, ordinal):
+            meta = claim.metadata
+            if self.claims.get(meta.name or "", meta.namespace or "") is not None:
+                continue
+            try:
+                self.claims.assume(await self.client.create(claim))
+            except errors.StatusError as error:
+                if not errors.is_already_exists(error):
+                    raise
+            else:
+                pod_name = f"{stateful.metadata.name}-{ordinal}"
+                message = f"create Claim {meta.name} Pod {pod_name} in StatefulSet {stateful.metadata.name} success"
+                self.recorder.event(stateful, "Normal", "SuccessfulCreate", message)
+        await self.control.create(stateful, pod_of(stateful, decode(revision), ordinal, hash_of(revision)))
+
+    async def _write(self, stateful: apps_v1.StatefulSet, status: apps_v1.StatefulSetStatus) -> None:
+        if status != stateful.status:
+            self.sets.assume(await self.client.update_status(msgspec.structs.replace(stateful, status=status)))

@@ -1,0 +1,129 @@
+"""StatefulSets: order, identity and updates as tables, then on a real API server."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pybernetes.api.types import apps_v1, core_v1, meta_v1
+from pybernetes.controllers.history import REVISION_LABEL
+from pybernetes.controllers.statefulset.identity import claims_of, pod_of
+from pybernetes.controllers.statefulset.plan import plan_step, view_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LABELS = {"app": "web"}
+
+
+def template(image: str = "a") -> core_v1.PodTemplateSpec:
+    spec = core_v1.PodSpec(containers=[core_v1.Container(name="c", image=image)])
+    return core_v1.PodTemplateSpec(metadata=meta_v1.ObjectMeta(labels=LABELS), spec=spec)
+
+
+def stateful(replicas: int, **spec: Any) -> apps_v1.StatefulSet:
+    made = apps_v1.StatefulSetSpec(
+        replicas=replicas, selector=meta_v1.LabelSelector(match_labels=LABELS), template=template(), service_name="web", **spec
+    )  # fmt: skip
+    return apps_v1.StatefulSet(metadata=meta_v1.ObjectMeta(name="web", namespace="n", uid="u"), spec=made)
+
+
+def pod(ordinal: int, state: str = "ready", revision: str = "new") -> core_v1.Pod:
+    """ready, pending, failed or leaving."""
+    condition = core_v1.PodCondition(type="Ready", status=str(state == "ready"))
+    meta = meta_v1.ObjectMeta(
+        name=f"web-{ordinal}", labels={REVISION_LABEL: revision}, deletion_timestamp="2026-01-01T00:00:00Z" if state == "leaving" else None
+    )  # fmt: skip
+    status = core_v1.PodStatus(phase="Failed" if state == "failed" else "Running", conditions=[condition])
+    return core_v1.Pod(metadata=meta, spec=core_v1.PodSpec(containers=[]), status=status)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "pods", "create", "delete"),
+    [
+        (3, [], [0], []),
+        (3, [pod(0)], [1], []),
+        (3, [pod(0, "pending")], [], []),
+        (3, [pod(0), pod(2)], [1], []),
+        (3, [pod(0), pod(1, "failed")], [], ["web-1"]),
+        (3, [pod(0), pod(1, "leaving"), pod(2)], [], []),
+        (1, [pod(0), pod(1), pod(2)], [], ["web-2"]),
+        (1, [pod(0, "pending"), pod(1)], [], []),
+        (1, [pod(0), pod(1), pod(2, "leaving")], [], []),
+        (3, [pod(0, revision="old"), pod(1, revision="old"), pod(2, revision="old")], [], ["web-2"]),
+        (3, [pod(0, revision="old"), pod(1, revision="old"), pod(2, "pending")], [], []),
+        (3, [pod(0, revision="old"), pod(1, revision="old"), pod(2)], [], ["web-1"]),
+        (2, [pod(0), pod(1)], [], []),
+    ],
+)
+def test_ordered_sets_go_one_step_at_a_time(
+    replicas: int, pods: list[core_v1.Pod], create: list[int], delete: list[str]
+) -> None:
+    step = plan_step(view_of(stateful(replicas), pods, NOW), "new")
+    assert (step.create, [found.metadata.name for found in step.delete]) == (create, delete)
+
+
+def test_parallel_sets_do_not_wait() -> None:
+    found = stateful(4, pod_management_policy="Parallel")
+    step = plan_step(view_of(found, [pod(1, "pending"), pod(2, "failed"), pod(5), pod(6)], NOW), "new")
+    assert step.create == [0, 3]
+    assert [one.metadata.name for one in step.delete] == ["web-2"]
+
+
+def test_pods_below_the_partition_stay_at_their_revision() -> None:
+    strategy = apps_v1.StatefulSetUpdateStrategy(
+        type="RollingUpdate", rolling_update=apps_v1.RollingUpdateStatefulSetStrategy(partition=1)
+    )
+    pods = [pod(0, revision="old"), pod(1)]
+    assert plan_step(view_of(stateful(2, update_strategy=strategy), pods, NOW), "new").delete == []
+
+
+def test_numbers_may_begin_elsewhere() -> None:
+    found = stateful(2, ordinals=apps_v1.StatefulSetOrdinals(start=5))
+    step = plan_step(view_of(found, [pod(0), pod(5)], NOW), "new")
+    assert step.create == [6]
+
+
+def test_a_pod_has_its_name_everywhere() -> None:
+    claim = core_v1.PersistentVolumeClaim(
+        metadata=meta_v1.ObjectMeta(name="data"), spec=core_v1.PersistentVolumeClaimSpec(access_modes=["ReadWriteOnce"])
+    )
+    found = stateful(1, volume_claim_templates=[claim])
+    made = pod_of(found, template(), 3, "hash")
+    assert (made.metadata.name, made.spec.hostname, made.spec.subdomain) == ("web-3", "web-3", "web")
+    assert made.metadata.labels == {
+        "app": "web", "statefulset.kubernetes.io/pod-name": "web-3", "apps.kubernetes.io/pod-index": "3", REVISION_LABEL: "hash",
+    }  # fmt: skip
+    source = made.spec.volumes[0].persistent_volume_claim
+    assert source is not None
+    assert source.claim_name == "data-web-3"
+    assert [one.metadata.name for one in claims_of(found, 3)] == ["data-web-3"]
+
+
+async def test_a_set_grows_updates_and_shrinks_in_order(world_of: Callable[..., Any]) -> None:
+    async with world_of("statefulset-controller,kubelet") as world:
+        spec = stateful(2).spec
+        meta = meta_v1.ObjectMeta(name="web", namespace=world.namespace)
+        await world.client.create(apps_v1.StatefulSet(metadata=meta, spec=spec))
+
+        def is_settled(replicas: int) -> Callable[[], Any]:
+            async def check() -> bool:
+                found = await world.client.get(apps_v1.StatefulSet, "web", world.namespace)
+                counts = (found.status.replicas, found.status.ready_replicas, found.status.updated_replicas)
+                same = found.status.current_revision == found.status.update_revision
+                return (
+                    counts == (replicas,) * 3 and same and found.status.observed_generation == found.metadata.generation
+                )
+
+            return check
+
+        await world.eventually(is_settled(2))
+        assert sorted(found.metadata.name or "" for found in world.running_pods()) == ["web-0", "web-1"]
+        change = {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "b"}]}}}}
+        await world.client.patch(apps_v1.StatefulSet, "web", world.namespace, change)
+        await world.eventually(is_settled(2))
+        assert {found.spec.containers[0].image for found in world.running_pods()} == {"b"}
+        await world.client.patch(apps_v1.StatefulSet, "web", world.namespace, {"spec": {"replicas": 1}})
+        await world.eventually(is_settled(1))
+        assert [found.metadata.name for found in world.running_pods()] == ["web-0"]
+        assert "create Pod web-0 in StatefulSet web successful" in await world.event_messages("SuccessfulCreate")
+        assert "delete Pod web-1 in StatefulSet web successful" in await world.event_messages("SuccessfulDelete")

@@ -93,7 +93,10 @@ class JSONEncoder:
     def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
         bare = self.bare
         body = b",".join([bare(item) for item in items] if self._converts else [item.encoded for item in items])
-        return [self._list_start + _encode(metadata) + b',"items":[', body, b"]}\n"]
+        told = _encode(metadata)
+        if self._served.custom and not metadata.continue_:
+            told = told[:-1] + b',"continue":""}'
+        return [self._list_start + told + b',"items":[', body, b"]}\n"]
 
     def event(self, kind: bytes, item: Item) -> bytes:
         return b'{"type":"%b","object":%b%b}\n' % (kind, self._start, self.bare(item)[1:])

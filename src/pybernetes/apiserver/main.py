@@ -17,11 +17,15 @@ import uvloop
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope, open_scope
+from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.admission import AdmitAll
 from pybernetes.apiserver.allocators.allocators import make_allocators
 from pybernetes.apiserver.bootstrap.bootstrap import bootstrap
 from pybernetes.apiserver.cacher.cacher import Cacher
 from pybernetes.apiserver.chain import link
+from pybernetes.apiserver.crd.controller import DefinitionController, definition_resource
+from pybernetes.apiserver.crd.schemas import custom_schemas
+from pybernetes.apiserver.crd.strategy import DefinitionStrategy
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import Health
@@ -33,6 +37,7 @@ from pybernetes.apiserver.pages import Pages, text
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.registry.store import Access
 from pybernetes.apiserver.resources.strategies import strategy_of
+from pybernetes.apiserver.resources.strategy import Strategy
 from pybernetes.apiserver.server import APIServer
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.stages.admit.plugins import make_plugins
@@ -77,7 +82,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     cacher = Cacher(backend, clock, window=options.default_watch_cache_size)
     await cacher.start(scope)
     access = Access(backend, cacher, AdmitAll())
-    registry = ServedRegistry(access, strategy_of)
+    registry = ServedRegistry(access, _strategy_of)
     security = make_security(options, clock, registry)
     access.admission = make_plugins(options, registry, security)
     services = Services(
@@ -93,24 +98,41 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     )
     registry.services = services
     await bootstrap(services)
-    handle = link(stages(services), Dispatcher(registry, _pages(options, registry, services)))
+    pages, changed = _pages(options, registry, services)
+    scope.spawn(DefinitionController(services, registry, changed).run(), "definitions")
+    handle = link(stages(services), Dispatcher(registry, pages))
     yield APIServer(services, handle)
 
 
-def _pages(options: Options, registry: ServedRegistry, services: Services) -> Pages:
+def _strategy_of(resource: Resource) -> Strategy:
+    return (
+        DefinitionStrategy(resource, tracks_generation=True, unconditional_update=False)
+        if resource == definition_resource()
+        else strategy_of(resource)
+    )
+
+
+def _pages(options: Options, registry: ServedRegistry, services: Services) -> tuple[Pages, Callable[[], None]]:
+    """The pages, and what to call when the served resources have changed."""
     pages = Pages()
     discovery = Discovery(
         registry.resources, f"{options.advertise_address or options.bind_address}:{options.secure_port}"
     )
     pages.add_finder(discovery.find)
     pages.add_finder(Health().find)
-    pages.add_finder(OpenAPI(discovery.groups, lambda group, version: {}).find)
+    openapi = OpenAPI(discovery.groups, lambda group, version: custom_schemas(registry, group, version))
+    pages.add_finder(openapi.find)
     pages.add("/version", version_page)
     pages.add("/metrics", lambda ctx: text(200, services.metrics.render()))
     openid = OpenID(services.security, options)
     pages.add("/.well-known/openid-configuration", openid.configuration)
     pages.add("/openid/v1/jwks", openid.keys)
-    return pages
+
+    def changed() -> None:
+        discovery.changed()
+        openapi.changed()
+
+    return pages, changed
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

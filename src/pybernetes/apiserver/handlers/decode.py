@@ -8,8 +8,9 @@ from typing import Final
 from pybernetes.api.decode import DecodeError, decode, duplicate_fields, strict_decoding_error
 from pybernetes.api.decode.errors import field_warnings
 from pybernetes.api.defaults import default_definition
-from pybernetes.api.errors import StatusError, bad_request, request_entity_too_large
-from pybernetes.api.field import quote
+from pybernetes.api import field as fields
+from pybernetes.api.errors import StatusError, bad_request, invalid, request_entity_too_large
+from pybernetes.api.field import Path, quote
 from pybernetes.api.protobuf import ProtobufError
 from pybernetes.api.protobuf import decode_object as decode_object_message
 from pybernetes.api.schema import schema_of
@@ -104,6 +105,10 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool) -> None
     if given_version == api_version and given_kind == kind:
         return
     _, version = split_api_version(given_version)
+    if custom and given_version == api_version:
+        wrong = fields.invalid(Path("kind"), given_kind, f"must be {kind}")
+        name = str((tree.get("metadata") or {}).get("name") or "")
+        raise invalid(split_api_version(api_version)[0], given_kind, name, [wrong])
     registered = by_kind(given_version, given_kind) is not None or given_version in _OLD_VERSIONS
     if not custom and not registered and given_kind not in _UNSERVED:
         raise bad_request(
@@ -126,19 +131,28 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool) -> None
 
 def typed_object(call: Call, tree: Tree, options: WriteOptions, duplicates: list[str]) -> Tree:
     """The tree with types checked, unknown fields reported and dropped, and defaults filled in."""
-    schema = call.schema
-    if schema is None:
-        return tree
     try:
-        decoded = decode(schema, tree)
+        made, unknown = as_typed(call, tree)
     except DecodeError as error:
         raise cannot_handle(call, str(error)) from error
-    report_strictness(call.ctx, options, duplicates, decoded.unknown, lambda text: cannot_handle(call, text))
-    made = decoded.tree
+    report_strictness(call.ctx, options, duplicates, unknown, lambda text: cannot_handle(call, text))
+    return made
+
+
+def as_typed(call: Call, tree: Tree) -> tuple[Tree, list[str]]:
+    """The tree as the schema of what travels here makes it, and the fields that were dropped. Raises DecodeError."""
+    schema = call.schema
+    if call.served.shape is not None and not call.own_view:
+        made, unknown = call.served.shape.prepare(tree)
+    elif schema is not None:
+        decoded = decode(schema, tree)
+        made, unknown = decoded.tree, decoded.unknown
+        default_definition(schema, made)
+    else:
+        return tree, []
     made["apiVersion"], made["kind"] = call.expected_api_version, call.expected_kind
     keep_managed_fields_reset(tree, made)
-    default_definition(schema, made)
-    return made
+    return made, unknown
 
 
 def keep_managed_fields_reset(sent: Tree, made: Tree) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 from pybernetes.api.errors import method_not_allowed, page_not_found
+from pybernetes.api.scheme import group_versions
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import Encoders
 from pybernetes.apiserver.handlers.call import Call
@@ -18,6 +19,7 @@ from pybernetes.apiserver.handlers.patch import patch
 from pybernetes.apiserver.handlers.update import update
 from pybernetes.apiserver.handlers.watch import watch
 from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.pages import not_found
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.resources.strategy import Action, Target
@@ -41,6 +43,13 @@ DEPRECATED: Final = {
     ("", "endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 }
 """What every request for a resource is warned of."""
+
+
+def by_group(group: str) -> bool:
+    """Whether a group is built in: unknown resources of custom groups are unknown paths."""
+    return bool(group_versions(group))
+
+
 _NAMED: Final = frozenset(("get", "update", "patch", "delete"))
 """Verbs on one object; the others are on collections."""
 
@@ -59,10 +68,12 @@ class Dispatcher:
             return await self._pages(ctx)
         served = self._registry.served(info.api_group, info.api_version, info.resource)
         if served is None:
-            if self._registry.serves(info.api_group, info.api_version):
+            if by_group(info.api_group) and self._registry.serves(info.api_group, info.api_version):
                 raise page_not_found()
             return await self._pages(ctx)
         if bool(info.namespace) != served.resource.namespaced and not self._fits(served, ctx):
+            if served.custom:
+                return not_found()
             raise page_not_found()
         if warning := DEPRECATED.get((info.api_group, info.resource)):
             ctx.warn(warning)
@@ -98,6 +109,8 @@ class Dispatcher:
     async def _subresource(self, ctx: RequestContext, served: Served) -> Answer:
         info, strategy = ctx.info, served.strategy
         known = served.resource.subresources.get(info.subresource)
+        if known is None and served.custom:
+            raise served.store.not_found(info.name)
         if known is None or (len(info.parts) > 3 and info.subresource != "proxy"):
             raise page_not_found()
         if info.verb not in known.verbs:

@@ -6,8 +6,7 @@ from typing import Protocol
 
 from pybernetes.api import errors
 from pybernetes.api import field as fields
-from pybernetes.api.decode import DecodeError, decode
-from pybernetes.api.defaults import default_definition
+from pybernetes.api.decode import DecodeError
 from pybernetes.api.errors import StatusError, bad_request
 from pybernetes.api.field import Path, go_json
 from pybernetes.api.patch.json_patch import json_patch
@@ -19,9 +18,10 @@ from pybernetes.api.time import format_time
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
-from pybernetes.apiserver.handlers.decode import check_identity, json_type, keep_managed_fields_reset, report_strictness
+from pybernetes.apiserver.handlers.decode import as_typed, check_identity, json_type, report_strictness
 from pybernetes.apiserver.json_errors import JSONError, parse_json
-from pybernetes.apiserver.ownership import field_manager, owned
+from pybernetes.apiserver.ownership import owned
+from pybernetes.apiserver.registry.field_managers import field_manager
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.scale_ownership import applied_view
 from pybernetes.apiserver.yaml import from_yaml
@@ -99,17 +99,12 @@ class BodyPatcher:
 
 def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOptions) -> Tree:
     """A patched object, typed, defaulted and owned like one that was sent whole."""
-    schema = call.schema
-    if schema is not None:
-        try:
-            decoded = decode(schema, patched)
-        except DecodeError as error:
-            raise invalid_patch(patched, str(error)) from error
-        report_strictness(call.ctx, options, [], decoded.unknown, lambda text: invalid_patch(patched, text))
-        keep_managed_fields_reset(patched, decoded.tree)
-        patched = decoded.tree
-        patched["apiVersion"], patched["kind"] = call.expected_api_version, call.expected_kind
-        default_definition(schema, patched)
+    try:
+        made, unknown = as_typed(call, patched)
+    except DecodeError as error:
+        raise invalid_patch(patched, str(error)) from error
+    report_strictness(call.ctx, options, [], unknown, lambda text: invalid_patch(patched, text))
+    patched = made
     check_identity(call, patched)
     return owned(call, patched, current, options)
 
@@ -145,9 +140,7 @@ class ApplyPatcher:
         now = format_time(call.ctx.services.clock.now())
         manager = field_manager(served, call.subresource)
         new = manager.apply(live, self._config, options.manager, bool(options.force), now)
-        if served.schema is not None and not served.custom:
-            new = decode(served.schema, new).tree
-            default_definition(served.schema, new)
+        new, _ = as_typed(call, new)
         metadata = new.get("metadata")
         new = {
             **new,

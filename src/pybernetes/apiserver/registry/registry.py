@@ -32,13 +32,30 @@ class Registry(Protocol):
         ...
 
     async def create(
-        self, resource: Resource, obj: Tree, namespace: str = "", *, user: UserInfo = LOOPBACK, dry_run: bool = False
+        self,
+        resource: Resource,
+        obj: Tree,
+        namespace: str = "",
+        *,
+        user: UserInfo = LOOPBACK,
+        dry_run: bool = False,
+        note: bool = True,
     ) -> Tree:
-        """The object as stored, with its resourceVersion. Raises StatusError."""
+        """The object as stored, with its resourceVersion. Raises StatusError.
+
+        `note`: the server becomes the owner of the fields that it writes.
+        """
         ...
 
     async def update(
-        self, resource: Resource, obj: Tree, *, subresource: str = "", user: UserInfo = LOOPBACK, dry_run: bool = False
+        self,
+        resource: Resource,
+        obj: Tree,
+        *,
+        subresource: str = "",
+        user: UserInfo = LOOPBACK,
+        dry_run: bool = False,
+        note: bool = True,
     ) -> Tree:
         """Replace the object of obj's name and namespace; obj's resourceVersion, if any, must be the stored one's."""
         ...

@@ -13,6 +13,14 @@ from pybernetes.apiserver.resources.strategy import Strategy
 from pybernetes.apiserver.table.column import Cells, Column
 
 
+class Shape(Protocol):
+    """What the schema of a custom resource makes of an object."""
+
+    def prepare(self, tree: Tree) -> tuple[Tree, list[str]]:
+        """The object as it is stored, and the paths of fields that were dropped. Raises DecodeError."""
+        ...
+
+
 class Conversion(Protocol):
     """Between a served version and the storage version; neither method changes its argument."""
 
@@ -31,11 +39,16 @@ class Served:
     schema: Schema | None
     conversion: Conversion | None = None
     """None where objects are stored in this very version."""
-    custom: bool = False
-    """Custom resources carry apiVersion and kind in lists and in the store."""
+    shape: Shape | None = None
+    """Of a custom resource: what its schema makes of an object."""
     columns: tuple[Column, ...] | None = None
     """Of a custom resource with printer columns; built-in kinds have theirs in table/."""
     cells: Cells | None = None
+
+    @property
+    def custom(self) -> bool:
+        """Custom resources carry apiVersion and kind in lists and in the store."""
+        return self.shape is not None
 
     def to_storage(self, obj: Tree) -> Tree:
         """An object of this version as it is stored; the same one where the versions agree."""

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from pybernetes.api import scheme
 from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.scheme import Resource
+from pybernetes.api.time import format_time
 from pybernetes.apiserver.cacher.item import Item, Listener
 from pybernetes.apiserver.context import LOOPBACK, RequestContext, Tree, UserInfo
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.registry.conversion import CONVERSIONS
 from pybernetes.apiserver.registry.deletion import delete
+from pybernetes.apiserver.registry.field_managers import noted
 from pybernetes.apiserver.registry.options import WriteOptions, delete_options
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.registry.store import Access, ObjectStore, Update
@@ -82,16 +84,31 @@ class ServedRegistry:
         self._of(resource).store.cache.subscribe(listener)
 
     async def create(
-        self, resource: Resource, obj: Tree, namespace: str = "", *, user: UserInfo = LOOPBACK, dry_run: bool = False
+        self,
+        resource: Resource,
+        obj: Tree,
+        namespace: str = "",
+        *,
+        user: UserInfo = LOOPBACK,
+        dry_run: bool = False,
+        note: bool = True,
     ) -> Tree:
         served = self._of(resource)
-        new = {**obj, "metadata": dict(obj["metadata"])}
         ctx = self._context(resource, "create", namespace, "", user)
+        new = noted(served, None, obj, "", format_time(ctx.services.clock.now())) if note else obj
+        new = {**new, "metadata": dict(new["metadata"])}
         item = await served.store.create(ctx, new, namespace, WriteOptions(dry_run, user.name))
         return served.typed(item.decode())
 
     async def update(
-        self, resource: Resource, obj: Tree, *, subresource: str = "", user: UserInfo = LOOPBACK, dry_run: bool = False
+        self,
+        resource: Resource,
+        obj: Tree,
+        *,
+        subresource: str = "",
+        user: UserInfo = LOOPBACK,
+        dry_run: bool = False,
+        note: bool = True,
     ) -> Tree:
         served = self._of(resource)
         namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
@@ -99,9 +116,12 @@ class ServedRegistry:
         part = served.strategy.parts[subresource] if subresource else None
 
         def make(current: Item | None) -> Tree:
+            new = {**obj, "metadata": dict(obj["metadata"])}
             if part is not None and current is not None:
-                return part.merge(ctx, {**obj, "metadata": dict(obj["metadata"])}, current.tree)
-            return {**obj, "metadata": dict(obj["metadata"])}
+                new = part.merge(ctx, new, current.tree)
+            if note and current is not None:
+                new = noted(served, current.tree, new, subresource, format_time(ctx.services.clock.now()))
+            return {**new, "metadata": dict(new["metadata"])}
 
         change = Update(namespace, name, make, WriteOptions(dry_run, user.name), subresource, part)
         item, _ = await served.store.update(ctx, change)

@@ -1,0 +1,84 @@
+"""Which names a definition gets: those that no earlier definition of its group has. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pybernetes.apiserver.context import Tree
+
+NO_CONFLICTS = ("True", "NoConflicts", "no conflicts found")
+ESTABLISHED = ("True", "InitialNamesAccepted", "the initial names have been accepted")
+NOT_ACCEPTED = ("False", "NotAccepted", "not all names are accepted")
+_CHECKS = (
+    ("plural", "PluralConflict"),
+    ("singular", "SingularConflict"),
+    ("shortNames", "ShortNamesConflict"),
+    ("kind", "KindConflict"),
+    ("listKind", "ListKindConflict"),
+)
+
+
+def new_status(definition: Tree, others: Iterable[Tree], now: str) -> Tree:
+    """The status of a definition, given the other definitions of its group."""
+    spec, status = definition["spec"], definition.get("status") or {}
+    accepted, verdict = _accept(spec["names"], status.get("acceptedNames") or {}, others)
+    conditions = list(status.get("conditions") or [])
+    _set(conditions, "NamesAccepted", verdict, now)
+    was_established = any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+    if not was_established:
+        _set(conditions, "Established", ESTABLISHED if verdict[0] == "True" else NOT_ACCEPTED, now)
+    storage = next((version["name"] for version in spec["versions"] if version["storage"]), "")
+    stored = list(status.get("storedVersions") or [])
+    if storage not in stored:
+        stored.append(storage)
+    return {"conditions": conditions, "acceptedNames": accepted, "storedVersions": stored}
+
+
+def is_established(definition: Tree) -> bool:
+    conditions = (definition.get("status") or {}).get("conditions") or []
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+
+
+def _accept(wanted: Tree, held: Tree, others: Iterable[Tree]) -> tuple[Tree, tuple[str, str, str]]:
+    """The names that can be had, and the words about those that cannot."""
+    taken_names, taken_kinds = _taken(others)
+    accepted: dict[str, Any] = dict(held)
+    verdict = NO_CONFLICTS
+    for key, reason in _CHECKS:
+        taken = taken_kinds if key in ("kind", "listKind") else taken_names
+        value = wanted.get(key)
+        values = value if isinstance(value, list) else [value] if value else []
+        clashes = [one for one in values if one in taken]
+        if clashes:
+            shown = ", ".join(f'"{one}" is already in use' for one in clashes)
+            verdict = ("False", reason, shown)
+        elif value:
+            accepted[key] = value
+    if wanted.get("categories"):
+        accepted["categories"] = wanted["categories"]
+    accepted.setdefault("plural", "")
+    accepted.setdefault("kind", "")
+    return accepted, verdict
+
+
+def _taken(others: Iterable[Tree]) -> tuple[set[str], set[str]]:
+    names: set[str] = set()
+    kinds: set[str] = set()
+    for other in others:
+        held = (other.get("status") or {}).get("acceptedNames") or {}
+        names |= {held.get("plural", ""), held.get("singular", ""), *(held.get("shortNames") or [])}
+        kinds |= {held.get("kind", ""), held.get("listKind", "")}
+    return names - {""}, kinds - {""}
+
+
+def _set(conditions: list[Tree], kind: str, verdict: tuple[str, str, str], now: str) -> None:
+    status, reason, message = verdict
+    made = {"type": kind, "status": status, "lastTransitionTime": now, "reason": reason, "message": message}
+    for index, old in enumerate(conditions):
+        if old["type"] == kind:
+            if old["status"] == status:
+                made["lastTransitionTime"] = old["lastTransitionTime"]
+            conditions[index] = made
+            return
+    conditions.append(made)

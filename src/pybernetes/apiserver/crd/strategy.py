@@ -1,0 +1,64 @@
+"""The strategies of definitions and of the objects they define."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from pybernetes.api.field import FieldError
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.crd.shape import Shape
+from pybernetes.apiserver.resources.strategy import Part, Strategy
+
+CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
+"""Holds a definition until its objects are gone."""
+
+
+class CustomStatus(Part):
+    """The status alone: neither spec nor metadata can be written here."""
+
+    def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
+        merged = {key: value for key, value in old.items() if key != "status"}
+        given = view["metadata"]
+        own = {key: given[key] for key in ("resourceVersion", "uid", "managedFields") if key in given}
+        merged["metadata"] = {**old["metadata"], "resourceVersion": "", **own}
+        if "status" in view:
+            merged["status"] = view["status"]
+        return merged
+
+
+@dataclass(slots=True)
+class CustomStrategy(Strategy):
+    """An object of a custom resource."""
+
+    shape: Shape | None = None
+
+    def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
+        return [] if self.shape is None else self.shape.validate(new)
+
+    def bumps_generation(self, new: Tree, old: Tree) -> bool:
+        ignored = {"apiVersion", "kind", "metadata"} | ({"status"} if self.has_status else set())
+        return any(new.get(key) != old.get(key) for key in new.keys() | old.keys() if key not in ignored)
+
+    def unknown_field(self, name: str) -> str:
+        return f"field label not supported: {name}"
+
+
+@dataclass(slots=True)
+class DefinitionStrategy(Strategy):
+    """A CustomResourceDefinition."""
+
+    finalizer: ClassVar[str] = CLEANUP
+
+    def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
+        storage = [version["name"] for version in new["spec"].get("versions") or [] if version.get("storage")]
+        names = {"plural": "", "kind": ""}
+        new["status"] = {"conditions": None, "acceptedNames": names, "storedVersions": storage[:1]}
+
+    def prepare_for_delete(self, ctx: RequestContext, new: Tree) -> None:
+        metadata = new["metadata"]
+        finalizers = metadata.setdefault("finalizers", [])
+        if self.finalizer not in finalizers:
+            finalizers.append(self.finalizer)
+        # Upstream counts no generation for the deletion of a definition.
+        metadata["generation"] = max(1, metadata.get("generation", 1) - 1)

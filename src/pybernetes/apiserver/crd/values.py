@@ -1,0 +1,163 @@
+"""Values against an OpenAPI v3 schema, in the words of upstream's validator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pybernetes.api import field
+from pybernetes.api.field import FieldError, Path
+from pybernetes.apiserver.context import Tree
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "number": (int, float),
+    "integer": int,
+}
+
+
+def validate_value(schema: Tree, value: Any, path: Path) -> Iterator[FieldError]:
+    """Everything that is wrong with the value, its inside too."""
+    if value is None and schema.get("nullable"):
+        return
+    if not _has_type(schema, value):
+        yield _wrong_type(schema, value, path)
+        return
+    yield from _enum(schema, value, path)
+    if isinstance(value, str):
+        yield from _string(schema, value, path)
+    elif isinstance(value, dict):
+        yield from _object(schema, value, path)
+    elif isinstance(value, list):
+        yield from _array(schema, value, path)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield from _number(schema, value, path)
+    yield from _junctors(schema, value, path)
+
+
+def _has_type(schema: Tree, value: Any) -> bool:
+    if schema.get("x-kubernetes-int-or-string"):
+        return isinstance(value, int | str) and not isinstance(value, bool)
+    wanted = schema.get("type")
+    if not wanted:
+        return True
+    if isinstance(value, bool):
+        return bool(wanted == "boolean")
+    if wanted == "integer" and isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, _TYPES.get(wanted, object))
+
+
+def _type_name(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, float):
+        return "number"
+    return {"str": "string", "dict": "object", "list": "array"}.get(type(value).__name__, "object")
+
+
+def _wrong_type(schema: Tree, value: Any, path: Path) -> FieldError:
+    wanted = "integer,string" if schema.get("x-kubernetes-int-or-string") else schema["type"]
+    found = _type_name(value)
+    return field.type_invalid(path, found, f'{path} in body must be of type {wanted}: "{found}"')
+
+
+def _enum(schema: Tree, value: Any, path: Path) -> Iterator[FieldError]:
+    allowed = schema.get("enum")
+    if allowed is not None and value not in allowed:
+        yield field.not_supported(path, value, [str(one) for one in allowed])
+
+
+def _string(schema: Tree, value: str, path: Path) -> Iterator[FieldError]:
+    longest, shortest, pattern = schema.get("maxLength"), schema.get("minLength"), schema.get("pattern")
+    if longest is not None and len(value) > longest:
+        yield field.too_long(path, longest)
+    if shortest is not None and len(value) < shortest:
+        yield field.invalid(path, value, f"{path} in body should be at least {shortest} chars long")
+    if pattern is not None and not re.search(pattern, value):
+        yield field.invalid(path, value, f"{path} in body should match '{pattern}'")
+
+
+def _number(schema: Tree, value: float, path: Path) -> Iterator[FieldError]:
+    least, most, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
+    if most is not None and (value >= most if schema.get("exclusiveMaximum") else value > most):
+        words = "less than" if schema.get("exclusiveMaximum") else "less than or equal to"
+        yield field.invalid(path, value, f"{path} in body should be {words} {_shown(most)}")
+    if least is not None and (value <= least if schema.get("exclusiveMinimum") else value < least):
+        words = "greater than" if schema.get("exclusiveMinimum") else "greater than or equal to"
+        yield field.invalid(path, value, f"{path} in body should be {words} {_shown(least)}")
+    if step and value % step:
+        yield field.invalid(path, value, f"{path} in body should be a multiple of {_shown(step)}")
+
+
+def _shown(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else str(number)
+
+
+def _object(schema: Tree, value: Tree, path: Path) -> Iterator[FieldError]:
+    properties, others = schema.get("properties") or {}, schema.get("additionalProperties")
+    for name in schema.get("required") or []:
+        if name not in value:
+            yield field.required(path.child(name))
+    most, least = schema.get("maxProperties"), schema.get("minProperties")
+    if most is not None and len(value) > most:
+        yield field.too_many(path, len(value), most)
+    if least is not None and len(value) < least:
+        yield field.invalid(path, value, f"{path} in body should have at least {least} properties")
+    for key, item in value.items():
+        if key in properties:
+            yield from validate_value(properties[key], item, path.child(key))
+        elif isinstance(others, dict):
+            yield from validate_value(others, item, path.child(key))
+
+
+def _array(schema: Tree, value: list[Any], path: Path) -> Iterator[FieldError]:
+    most, least = schema.get("maxItems"), schema.get("minItems")
+    if most is not None and len(value) > most:
+        yield field.too_many(path, len(value), most)
+    if least is not None and len(value) < least:
+        yield field.invalid(path, value, f"{path} in body should have at least {least} items")
+    items = schema.get("items") or {}
+    for index, item in enumerate(value):
+        yield from validate_value(items, item, path.index(index))
+    yield from _duplicates(schema, value, path)
+
+
+def _duplicates(schema: Tree, value: list[Any], path: Path) -> Iterator[FieldError]:
+    """Sets and maps hold each element, or key, once."""
+    kind = schema.get("x-kubernetes-list-type")
+    if kind not in ("set", "map"):
+        return
+    seen: list[Any] = []
+    for index, item in enumerate(value):
+        keys = schema.get("x-kubernetes-list-map-keys") or []
+        identity = {key: item.get(key) for key in keys} if kind == "map" and isinstance(item, dict) else item
+        if identity in seen:
+            yield field.duplicate(path.index(index), identity)
+        seen.append(identity)
+
+
+def _junctors(schema: Tree, value: Any, path: Path) -> Iterator[FieldError]:
+    for one in schema.get("allOf") or []:
+        yield from validate_value(one, value, path)
+    alternatives = schema.get("anyOf") or []
+    if alternatives and not any(_fits(one, value) for one in alternatives):
+        yield field.invalid(path, value, f"{path} in body must validate at least one schema (anyOf)")
+    exclusive = schema.get("oneOf") or []
+    if exclusive and sum(_fits(one, value) for one in exclusive) != 1:
+        yield field.invalid(path, value, f"{path} in body must validate one and only one schema (oneOf)")
+    refused = schema.get("not")
+    if refused is not None and _fits(refused, value):
+        yield field.invalid(path, value, f"{path} in body must not validate the schema (not)")
+
+
+def _fits(schema: Tree, value: Any) -> bool:
+    return next(validate_value(schema, value, Path()), None) is None

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from pybernetes.api.patch.apply import FieldManager
 from pybernetes.api.patch.managed_fields import keep_times
-from pybernetes.api.patch.reset_fields import reset_fields
 from pybernetes.api.time import format_time
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.registry.field_managers import field_manager, tracks_owners
 from pybernetes.apiserver.registry.options import WriteOptions
-from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.scale_ownership import merged_view
 
-
-@lru_cache(maxsize=1024)
-def field_manager(served: Served, subresource: str) -> FieldManager:
-    """The tracker of who owns which field of a resource, or of a part of it."""
-    assert served.schema is not None
-    resource = served.resource
-    reset = reset_fields(
-        resource.group, resource.plural, subresource, has_status=served.strategy.has_status, custom=served.custom
-    )
-    return FieldManager(served.schema, served.resource.api_version, served.resource.kind, subresource, reset)
+__all__ = ["field_manager", "owned"]
 
 
 def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) -> Tree:
@@ -40,7 +27,7 @@ def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) 
             new["metadata"].pop(server_set, None)
     if call.own_view and call.part is not None and current is not None:
         return merged_view(call, call.part, given, current, options)
-    if served.schema is not None:
+    if tracks_owners(served):
         now = format_time(call.ctx.services.clock.now())
         new = field_manager(served, call.subresource).update(live, new, options.manager, now)
     if call.part is not None and live is not None:

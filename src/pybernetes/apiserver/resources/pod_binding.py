@@ -54,7 +54,7 @@ class BindingAction:
             pod["metadata"]["annotations"] = annotations
         scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now(ctx)}
         set_condition(pod.setdefault("status", {}), scheduled)
-        await registry.update(pods, pod, subresource="binding", user=ctx.user, dry_run=is_dry_run(ctx))
+        await registry.update(pods, pod, subresource="binding", user=ctx.user, dry_run=is_dry_run(ctx), note=False)
 
 
 def _errors(binding: Tree) -> list[FieldError]:

@@ -153,7 +153,7 @@ async def _evict(ctx: RequestContext, target: Target, options: Tree, *, dry_run:
             }
             set_condition(pod.setdefault("status", {}), condition)
             try:
-                await registry.update(target.resource, pod, subresource="status")
+                await registry.update(target.resource, pod, subresource="status", note=False)
             except StatusError as error:
                 if not is_conflict(error) or attempt == TRIES - 1:
                     raise

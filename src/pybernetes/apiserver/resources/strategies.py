@@ -68,6 +68,7 @@ RETURNS_DELETED = frozenset(
         "volumeattributesclasses.storage.k8s.io",
     )
 )
+ORPHANS_DEPENDENTS = frozenset(("replicationcontrollers", "jobs.batch"))
 SCALABLE = frozenset(("replicationcontrollers", "deployments.apps", "replicasets.apps", "statefulsets.apps"))
 
 
@@ -171,6 +172,7 @@ def strategy_of(resource: Resource) -> Strategy:
         virtual=VIRTUAL.get(name),
         tracks_generation=name in GENERATION or resource.group in SPECIAL_GROUPS,
         returns_deleted=name in RETURNS_DELETED,
-        orphans_dependents=name == "replicationcontrollers" or name == "jobs.batch",
+        orphans_dependents=name in ORPHANS_DEPENDENTS,
+        tracks_owners=resource.plural != "certificatesigningrequests",
         fields=FIELDS.get(name, {}),
     )

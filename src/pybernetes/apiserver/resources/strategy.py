@@ -85,6 +85,7 @@ class Strategy:
     `virtual`: creations of the kind are answered by this and never stored (reviews).
     `returns_deleted`: DELETE answers with the object instead of a Status.
     `orphans_dependents`: the default of propagationPolicy is Orphan, not Background.
+    `tracks_owners`: objects have managedFields.
     """
 
     resource: Resource
@@ -97,6 +98,7 @@ class Strategy:
     replicas_path: str = "spec.replicas"
     returns_deleted: bool = False
     orphans_dependents: bool = False
+    tracks_owners: bool = True
 
     @property
     def has_status(self) -> bool:

@@ -50,12 +50,15 @@ class PodNetwork:
         link = inside.index(_INTERFACE)
         if link is None:
             raise OSError(f"link {_INTERFACE} did not reach the sandbox")
-        interface = IPv4Interface((address, self._addresses.network.prefixlen))
+        gateway = self._addresses.gateway
+        # No pod is a neighbour of another: what a pod answers goes through the node, which translated the question's
+        # address, also where br_netfilter is not loaded.
         inside.send(
             rt.set_up(1),
             rt.set_up(link),
-            rt.add_address(link, interface),
-            rt.add_route(_EVERYWHERE, gateway=self._addresses.gateway),
+            rt.add_address(link, IPv4Interface(address)),
+            rt.add_route(IPv4Network(gateway), link=link),
+            rt.add_route(_EVERYWHERE, gateway=gateway),
         )
         return address
 

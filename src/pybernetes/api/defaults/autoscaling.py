@@ -21,6 +21,13 @@ def _spec(spec: Tree) -> None:
     set_empty(spec, "metrics", _cpu_metric())
 
 
+def _version_1(autoscaler: Tree) -> None:
+    """Version 1 says what it has no field for in annotations; without a metric there, it aims at CPU."""
+    annotations = autoscaler["metadata"].get("annotations") or {}
+    if "autoscaling.alpha.kubernetes.io/metrics" not in annotations:
+        set_absent(autoscaler["spec"], "targetCPUUtilizationPercentage", 80)
+
+
 def _behavior(behavior: Tree) -> None:
     """A behavior that says anything gets both directions, each with the rules that hold without a behavior."""
     up = behavior.setdefault("scaleUp", {})
@@ -33,6 +40,7 @@ def _behavior(behavior: Tree) -> None:
 
 
 DEFAULTS: dict[str, Default] = {
+    "autoscaling.v1.HorizontalPodAutoscaler": _version_1,
     "autoscaling.v1.HorizontalPodAutoscalerSpec": fields(minReplicas=1),
     "autoscaling.v2.HorizontalPodAutoscalerSpec": _spec,
     "autoscaling.v2.HorizontalPodAutoscalerBehavior": _behavior,

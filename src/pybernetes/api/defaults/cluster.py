@@ -20,8 +20,8 @@ def _custom_resource_definition(definition: Tree) -> None:
     spec = definition["spec"]
     names = spec["names"]
     kind = names.get("kind", "")
-    set_empty(names, "singular", kind.lower())
     if kind:
+        set_empty(names, "singular", kind.lower())
         set_empty(names, "listKind", f"{kind}List")
     spec.setdefault("conversion", {"strategy": "None"})
 

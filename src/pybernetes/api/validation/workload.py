@@ -75,7 +75,7 @@ def validate_replica_counts(status: Tree, *fields: str) -> Errors:
     for name in fields:
         if name != "replicas" and name != "unavailableReplicas" and status.get(name, 0) > total:
             detail = "cannot be greater than status.replicas"
-            yield field.invalid(STATUS.child(name), status[name], detail)
+            yield field.invalid(STATUS.child(name), status.get(name, 0), detail)
     ready, available = status.get("readyReplicas", 0), status.get("availableReplicas", 0)
     if available > ready:
         yield field.invalid(STATUS.child("availableReplicas"), available, "cannot be greater than readyReplicas")

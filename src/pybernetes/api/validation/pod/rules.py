@@ -49,7 +49,7 @@ def _update(new: Tree, old: Tree) -> Errors:
         if len(spec.get(kind) or ()) != len(was.get(kind) or ()):
             yield field.forbidden(SPEC.child(kind), f"pod updates may not add or remove {called.removeprefix('init ')}")
             return
-    for index, container in enumerate(spec["containers"]):
+    for index, container in enumerate(spec.get("containers") or ()):
         if not container.get("image", "").strip():
             yield field.required(SPEC.child("containers").index(index).child("image"))
     yield from _validate_deadline(spec, was)

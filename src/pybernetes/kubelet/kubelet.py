@@ -24,6 +24,7 @@ from pybernetes.kubelet.volumes.podvolumes import remove_directory
 
 log = logging.getLogger(__name__)
 
+LOOK_AGAIN_SECONDS = 1.0
 _ENDS = (ContainerEventType.CONTAINER_STOPPED_EVENT, ContainerEventType.CONTAINER_DELETED_EVENT)
 
 
@@ -116,20 +117,34 @@ class Kubelet:
     # What the runtime tells
 
     async def follow_runtime(self) -> None:
-        """Wake the workers of containers that changed; after a lost stream all of them look again."""
-        backoff = Backoff(initial=0.05, limit=5.0)
+        """Wake the workers of containers that ended; after a lost stream all of them look again."""
         while True:
             try:
                 async for event in self._doors.runtime.get_container_events():
-                    backoff.reset()
                     # What was created and started was so by a worker, which knows.
                     if event.container_event_type in _ENDS:
                         labels = event.pod_sandbox_status.labels if event.pod_sandbox_status else {}
                         self._wake(labels.get(names.POD_UID, ""))
             except CRIError as error:
                 log.warning("lost the runtime's events error=%s", error)
-            await self._doors.clock.sleep(backoff.next())
+            await self._wait_for_runtime()
             self._wake("")
+            self._scope.spawn(self._wake_later(), "look again")
+
+    async def _wait_for_runtime(self) -> None:
+        backoff = Backoff(initial=0.05, limit=1.0)
+        while True:
+            await self._doors.clock.sleep(backoff.next())
+            try:
+                await self._doors.runtime.version()
+                return
+            except CRIError as error:
+                log.debug("the runtime does not answer error=%s", error)
+
+    async def _wake_later(self) -> None:
+        """For what ended after the first look and before the new stream of events stood."""
+        await self._doors.clock.sleep(LOOK_AGAIN_SECONDS)
+        self._wake("")
 
     def _wake(self, uid: str) -> None:
         """One worker, or all of them if it is not known whose event it was."""

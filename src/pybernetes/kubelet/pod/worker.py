@@ -13,7 +13,7 @@ from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.api.errors import StatusError
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.cri.errors import CRIError
+from pybernetes.cri.errors import CRIError, UnavailableError
 from pybernetes.cri.types import PodSandboxState as SandboxState
 from pybernetes.kubelet.containers.sandbox import log_directory
 from pybernetes.kubelet.events import NORMAL, WARNING
@@ -158,8 +158,7 @@ class PodWorker:
                     await self._sync()
                     backoff.reset()
                 except* (CRIError, OSError, StatusError) as group:
-                    for error in group.exceptions:
-                        log.warning("sync failed pod=%s error=%s", full_name(self._pod), error)
+                    self._note("sync failed", group)
                     self._wake_in(backoff.next())
         self._stop_timer()
 
@@ -290,8 +289,7 @@ class PodWorker:
             try:
                 await act()
             except* (CRIError, OSError, StatusError) as group:
-                for error in group.exceptions:
-                    log.warning("act failed pod=%s error=%s", full_name(self._pod), error)
+                self._note("act failed", group)
                 self._wake_in(1.0)
             finally:
                 self._running = None
@@ -401,6 +399,12 @@ class PodWorker:
         self._stop_timer()
         if seconds is not None:
             self._wake_in(max(0.01, seconds))
+
+    def _note(self, what: str, group: BaseExceptionGroup[Exception]) -> None:
+        """Log errors once each; that the runtime is away is told by the one who waits for it."""
+        for error in group.exceptions:
+            level = logging.DEBUG if isinstance(error, UnavailableError) else logging.WARNING
+            log.log(level, "%s pod=%s error=%s", what, full_name(self._pod), error)
 
     def _wake_in(self, seconds: float) -> None:
         self._stop_timer()

@@ -13,6 +13,8 @@ from pybernetes.kubelet.restart import should_run
 from pybernetes.kubelet.status.context import StatusContext
 
 LOST_EXIT_CODE = 137
+NEVER = "1970-01-01T00:00:00Z"
+"""What upstream tells of a container that ended without having started."""
 
 
 def container_statuses(
@@ -180,8 +182,8 @@ def _terminated(context: StatusContext, attempt: ObservedContainer) -> v1.Contai
         exit_code=status.exit_code,
         reason=status.reason or ("Completed" if status.exit_code == 0 else "Error"),
         message=message or None,
-        started_at=_time(status.started_at),
-        finished_at=_time(status.finished_at),
+        started_at=_time(status.started_at) or NEVER,
+        finished_at=_time(status.finished_at) or NEVER,
         container_id=f"{context.runtime_name}://{attempt.id}",
     )
 

@@ -1,5 +1,7 @@
 """One volume of a pod, by its type."""
 
+import os
+import stat
 from pathlib import Path
 
 import msgspec
@@ -74,6 +76,9 @@ def _write(path: Path, files: Files, gid: int | None, in_memory: bool) -> None:
     path.mkdir(parents=True, exist_ok=True)
     if in_memory:
         emptydir.mount_memory(path)
+    if gid is not None:
+        os.chown(path, -1, gid)
+    path.chmod(emptydir.MODE if gid is None else emptydir.MODE | stat.S_ISGID)
     atomic.write(path, files, gid)
 
 

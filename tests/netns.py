@@ -83,6 +83,8 @@ class Network:
         ip("ip", "link", "set", "bridge0", "up")
         ip("ip", "route", "add", services, "dev", "bridge0")
         ip("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.bridge0.route_localnet=1")
+        # As on a machine without br_netfilter: what is bridged is not translated.
+        ip("sysctl", "-qwe", "net.bridge.bridge-nf-call-iptables=0")
 
     def add_pod(self, address: str) -> Namespace:
         """A namespace with this address on the bridge, able to reach itself through the node."""
@@ -92,8 +94,9 @@ class Network:
         ip("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(pod.thread_id))
         ip("ip", "link", "set", name, "master", "bridge0", "up")
         ip("ip", "link", "set", name, "type", "bridge_slave", "hairpin", "on")
-        pod.command("ip", "addr", "add", f"{address}/24", "dev", "eth0")
+        pod.command("ip", "addr", "add", f"{address}/32", "dev", "eth0")
         pod.command("ip", "link", "set", "eth0", "up")
+        pod.command("ip", "route", "add", self._gateway, "dev", "eth0")
         pod.command("ip", "route", "add", "default", "via", self._gateway)
         return pod
 

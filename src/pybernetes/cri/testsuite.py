@@ -252,7 +252,7 @@ class Contract:
     async def test_pod_shares_network_ipc_and_hostname(self, lab: Lab) -> None:
         pod = await lab.run_pod(lab.pod("shared"))
         script = (
-            "hostname; cat /etc/hostname; readlink /proc/self/ns/net /proc/self/ns/ipc /proc/self/ns/uts; ls /dev/shm"
+            "hostname; cat /etc/hostname; for kind in net ipc uts; do readlink /proc/self/ns/$kind; done; ls /dev/shm"
         )
         first = await pod.output("sh", "-c", f"echo > /dev/shm/seen; {script}")
         second = await pod.output("sh", "-c", script, log_path="second.log")

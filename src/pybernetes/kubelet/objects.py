@@ -5,6 +5,7 @@ import base64
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from pybernetes.aio.clock import Clock
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
@@ -15,6 +16,7 @@ from pybernetes.kubelet.references import references_of
 
 T = TypeVar("T", bound=Object)
 SYNC_SECONDS = 10.0
+LINGER_SECONDS = 60.0
 
 
 class ConfigError(Exception):
@@ -49,9 +51,10 @@ def secret_data(secret: v1.Secret) -> dict[str, bytes]:
 class WatchedObjects:
     """Objects by watch: the first read waits for the list, later ones cost nothing; changes call the pods' workers."""
 
-    def __init__(self, client: Client, informers: Informers, on_change: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, informers: Informers, clock: Clock, on_change: Callable[[str], None]) -> None:
         """`on_change(pod uid)` is called when an object that the pod refers to has changed."""
-        self._client, self._informers, self._on_change = client, informers, on_change
+        self._client, self._informers, self._clock, self._on_change = client, informers, clock, on_change
+        self._idle_since: dict[tuple[type[Object], str, str], float] = {}
         self._users: dict[tuple[type[Object], str, str], set[str]] = {}
         self._watches: dict[tuple[type[Object], str, str], Informer[Object]] = {}
 
@@ -61,15 +64,23 @@ class WatchedObjects:
         for kind, name in references_of(pod):
             key = (kind, namespace_of(pod), name)
             self._users.setdefault(key, set()).add(uid)
+            self._idle_since.pop(key, None)
             self._watch(key)
 
     def release(self, uid: str) -> None:
-        """The pod is gone: what only it used is watched no more."""
+        """The pod is gone. What only it used is watched a little longer: its successor is likely to use the same."""
         for key in [key for key, users in self._users.items() if uid in users]:
             self._users[key].discard(uid)
             if not self._users[key]:
                 del self._users[key]
-                self._informers.forget(self._watches.pop(key))
+                self._idle_since[key] = self._clock.monotonic()
+
+    def sweep(self) -> None:
+        """End the watches that no pod has used for a while. Called now and then."""
+        due = self._clock.monotonic() - LINGER_SECONDS
+        for key in [key for key, since in self._idle_since.items() if since <= due]:
+            del self._idle_since[key]
+            self._informers.forget(self._watches.pop(key))
 
     def _watch(self, key: tuple[type[Object], str, str]) -> Informer[Object]:
         if key in self._watches:

@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 RUNTIME_RETRY_SECONDS = 0.1
 FILE_THREADS = 4
 SHUTDOWN_GRACE_SECONDS = 30
-LOG_CHECK_SECONDS = 10.0
+HOUSEKEEPING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,7 @@ class NodeRun:
             client, clock, self._events, machinery.gather,
             options.node_labels, options.register_with_taints, options.pod_cidr,
         )  # fmt: skip
+        self._objects = WatchedObjects(client, self._informers, clock, lambda uid: self.kubelet.objects_changed(uid))
         self.kubelet = Kubelet(self._doors(), pods, self._node)
 
     def _node(self) -> v1.Node:
@@ -174,7 +175,7 @@ class NodeRun:
 
     def _doors(self) -> PodDoors:
         machinery, options, clock = self._machinery, self._machinery.options, self._machinery.clock
-        objects = WatchedObjects(self._client, self._informers, lambda uid: self.kubelet.objects_changed(uid))
+        objects = self._objects
         api = PodApi(self._client)
         free = allocatable(capacity(machinery.machine, options.max_pods), machinery.reserved)
         return PodDoors(
@@ -232,16 +233,18 @@ class NodeRun:
         )
         collector = ImageCollector(runtime.images, runtime.containers, self._events, clock, limits)
         self._scope.spawn(collector.run(), "image collection")
-        self._scope.spawn(self._rotate_logs(), "log rotation")
+        self._scope.spawn(self._keep_house(), "housekeeping")
 
-    async def _rotate_logs(self) -> None:
+    async def _keep_house(self) -> None:
+        """Rotate logs that grew too large; end the watches that nobody uses any more."""
         options = self._machinery.options
         limit = Quantity.parse(options.container_log_max_size).value
         while True:
-            await self._machinery.clock.sleep(LOG_CHECK_SECONDS)
+            await self._machinery.clock.sleep(HOUSEKEEPING_SECONDS)
             running = [container for worker in self.kubelet.workers() for container in worker.observed.running]
             runtime = self._machinery.runtime.containers
             await rotate_logs(running, runtime, self._threads, limit, options.container_log_max_files)
+            self._objects.sweep()
 
     async def run(self, stack: AsyncExitStack, ending: asyncio.Event) -> None:
         """Register, then serve pods until cancelled, or until `ending` is set: then end them gracefully and return.

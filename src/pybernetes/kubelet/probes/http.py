@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from dataclasses import dataclass, field
+from functools import cache
 
 import aiohttp
 from multidict import CIMultiDict
@@ -44,9 +45,7 @@ def target_of(action: v1.HTTPGetAction, pod_ip: str, port: int, user_agent: str)
 
 async def get(target: HttpTarget, seconds: float | None) -> Outcome:
     """Success is any status from 200 to 399; redirects are followed on the same host only."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connector = aiohttp.TCPConnector(ssl=context, force_close=True)
+    connector = aiohttp.TCPConnector(ssl=_unverified() if target.scheme == "https" else False, force_close=True)
     url = URL(target.url, encoded=True)
     try:
         async with asyncio.timeout(seconds), aiohttp.ClientSession(connector=connector) as session:
@@ -60,6 +59,13 @@ async def get(target: HttpTarget, seconds: float | None) -> Outcome:
         return Outcome(False, f'Get "{target.url}": EOF')
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return Outcome(False, f'Get "{target.url}": {error}')
+
+
+@cache
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 async def _follow(session: aiohttp.ClientSession, url: URL, target: HttpTarget) -> Outcome:

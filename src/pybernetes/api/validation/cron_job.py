@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.validation.common import non_negative, one_of
@@ -57,8 +59,6 @@ def _validate_zone(zone: str) -> Errors:
 
 
 def _looks_like_zone(zone: str) -> bool:
-    from zoneinfo import ZoneInfo
-
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):

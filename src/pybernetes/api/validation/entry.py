@@ -55,7 +55,8 @@ def _metadata_update_errors(new: Tree, old: Tree) -> Errors:
     """Upstream looks at metadata once for all kinds and again for each, and clients see every complaint twice."""
     once = list(validate_metadata_update(new, old))
     yield from once
-    yield from once
+    # A missing version ends the first look.
+    yield from (error for error in once if error.field != "metadata.resourceVersion")
     # These are part of both looks, and were part of the look at the whole object before.
     again = list(validate_open_bags(new))
     yield from again

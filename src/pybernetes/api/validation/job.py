@@ -7,6 +7,7 @@ from pybernetes.api.field import OMITTED, Path
 from pybernetes.api.validation.common import immutable, label_selector, non_negative, shown_map, shown_selector
 from pybernetes.api.validation.job_policies import validate_failure_policy, validate_success_policy
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.pod.internal_form import shown_template
 from pybernetes.api.validation.pod.spec import validate_pod_template
 from pybernetes.api.validation.workload import selects
 
@@ -142,7 +143,8 @@ def _update(new: Tree, old: Tree) -> Errors:
     shown = shown_selector(selector) if selector else None
     yield from immutable(selector, was.get("selector"), SPEC.child("selector"), shown)
     if not (was.get("suspend") and spec.get("suspend")):
-        yield from immutable(spec["template"], was["template"], SPEC.child("template"))
+        shown = shown_template(spec["template"])
+        yield from immutable(spec["template"], was["template"], SPEC.child("template"), shown)
     for name in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
         yield from immutable(spec.get(name), was.get(name), SPEC.child(name))
 

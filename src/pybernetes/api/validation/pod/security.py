@@ -8,6 +8,7 @@ from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.validation.common import MAX_INT32
 from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.pod.internal_form import shown_struct
 from pybernetes.api.validation.pod.paths import descending_path
 
 _SYSCTL = re.compile(r"[a-z0-9]([-_a-z0-9]*[a-z0-9])?([\./][a-z0-9]([-_a-z0-9]*[a-z0-9])?)*")
@@ -101,16 +102,6 @@ def _validate_profile(called: str, profile: Tree | None, path: Path) -> Errors:
         yield field.invalid(path.child("localhostProfile"), local, detail)
 
 
-# The internal form of a context, whose fields messages show all.
-_SHOWN = (
-    ("Capabilities", "capabilities"), ("Privileged", "privileged"), ("SELinuxOptions", "seLinuxOptions"),
-    ("WindowsOptions", "windowsOptions"), ("RunAsUser", "runAsUser"), ("RunAsGroup", "runAsGroup"),
-    ("RunAsNonRoot", "runAsNonRoot"), ("ReadOnlyRootFilesystem", "readOnlyRootFilesystem"),
-    ("AllowPrivilegeEscalation", "allowPrivilegeEscalation"), ("ProcMount", "procMount"),
-    ("SeccompProfile", "seccompProfile"), ("AppArmorProfile", "appArmorProfile"),
-)  # fmt: skip
-
-
 def validate_security_context(context: Tree, spec: Tree, path: Path) -> Errors:
     yield from _validate_ids(context, path, "runAsUser", "runAsGroup")
     mount = context.get("procMount")
@@ -125,10 +116,8 @@ def validate_security_context(context: Tree, spec: Tree, path: Path) -> Errors:
 
 
 def _validate_no_escalation(context: Tree, path: Path) -> Errors:
-    shown = {internal: context.get(name) for internal, name in _SHOWN}
+    shown = shown_struct(context, "SecurityContext")
     capabilities = context.get("capabilities") or {}
-    if context.get("capabilities") is not None:
-        shown["Capabilities"] = {"Add": capabilities.get("add"), "Drop": capabilities.get("drop")}
     if context.get("privileged"):
         detail = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
         yield field.invalid(path, shown, detail)

@@ -10,6 +10,7 @@ from pybernetes.api.field import Path
 from pybernetes.api.validation.common import require
 from pybernetes.api.validation.kinds import Errors, Tree
 from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.persistent_volume_claim import validate_claim_spec
 from pybernetes.api.validation.pod.environment import VOLUME_FIELDS, validate_field_ref, validate_resource_field_ref
 from pybernetes.api.validation.pod.paths import new_file_path, no_backsteps
 
@@ -217,8 +218,6 @@ def validate_driver_name(name: str, path: Path) -> Errors:
 
 
 def _ephemeral(source: Tree, path: Path) -> Errors:
-    from pybernetes.api.validation.persistent_volume_claim import validate_claim_spec
-
     template = source.get("volumeClaimTemplate")
     if template is None:
         yield field.required(path.child("volumeClaimTemplate"))

@@ -1,0 +1,88 @@
+"""A pod template as messages show it: every field of upstream's own structures, in their order, absent ones too."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pybernetes.api.validation.common import shown_map
+from pybernetes.api.validation.kinds import Tree
+
+# Structure -> its fields in order: name, name in JSON, what stands for an absent value, structure of the value.
+_Field = tuple[str, str, Any, str]
+
+
+def _fields(text: str) -> list[_Field]:
+    """Read `Name:zero>structure` words; the JSON name is the name in camel case unless `=json` gives it."""
+    found: list[_Field] = []
+    for word in text.split():
+        head, _, structure = word.partition(">")
+        head, _, zero = head.partition(":")
+        name, _, json_name = head.partition("=")
+        found.append((name, json_name or name[0].lower() + name[1:], _ZEROS[zero], structure))
+    return found
+
+
+_ZEROS: Final = {"": None, "s": "", "n": 0, "b": False}
+
+_STRUCTURES: Final = {
+    "PodSpec": _fields("""
+        Volumes InitContainers>Container Containers>Container EphemeralContainers RestartPolicy:s
+        TerminationGracePeriodSeconds ActiveDeadlineSeconds DNSPolicy=dnsPolicy:s NodeSelector ServiceAccountName:s
+        AutomountServiceAccountToken NodeName:s SecurityContext>PodSecurityContext ImagePullSecrets Hostname:s
+        Subdomain:s SetHostnameAsFQDN Affinity SchedulerName:s Tolerations>Toleration HostAliases PriorityClassName:s
+        Priority PreemptionPolicy DNSConfig=dnsConfig ReadinessGates RuntimeClassName Overhead EnableServiceLinks
+        TopologySpreadConstraints OS=os SchedulingGates ResourceClaims Resources HostnameOverride SchedulingGroup
+    """),
+    "Container": _fields("""
+        Name:s Image:s Command Args WorkingDir:s Ports>ContainerPort EnvFrom Env>EnvVar Resources>Resources ResizePolicy
+        RestartPolicy RestartPolicyRules VolumeMounts>VolumeMount VolumeDevices LivenessProbe ReadinessProbe
+        StartupProbe Lifecycle TerminationMessagePath:s TerminationMessagePolicy:s ImagePullPolicy:s
+        SecurityContext>SecurityContext Stdin:b StdinOnce:b TTY=tty:b
+    """),
+    "PodSecurityContext": _fields("""
+        HostNetwork:b HostPID=hostPID:b HostIPC=hostIPC:b ShareProcessNamespace HostUsers SELinuxOptions=seLinuxOptions
+        WindowsOptions RunAsUser RunAsGroup RunAsNonRoot SupplementalGroups SupplementalGroupsPolicy FSGroup=fsGroup
+        FSGroupChangePolicy=fsGroupChangePolicy Sysctls SeccompProfile AppArmorProfile
+        SELinuxChangePolicy=seLinuxChangePolicy
+    """),
+    "SecurityContext": _fields("""
+        Capabilities>Capabilities Privileged SELinuxOptions=seLinuxOptions WindowsOptions RunAsUser RunAsGroup
+        RunAsNonRoot ReadOnlyRootFilesystem AllowPrivilegeEscalation ProcMount SeccompProfile AppArmorProfile
+    """),
+    "Capabilities": _fields("Add Drop"),
+    "Resources": _fields("Limits Requests Claims"),
+    "ContainerPort": _fields("Name:s HostPort:n ContainerPort:n Protocol:s HostIP=hostIP:s"),
+    "EnvVar": _fields("Name:s Value:s ValueFrom"),
+    "VolumeMount": _fields("Name:s ReadOnly:b RecursiveReadOnly MountPath:s SubPath:s MountPropagation SubPathExpr:s"),
+    "Toleration": _fields("Key:s Operator:s Value:s Effect:s TolerationSeconds"),
+}
+
+# What a pod's spec says itself, and upstream keeps in the security context.
+_HOST_FIELDS = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers")
+
+
+def shown_template(template: Tree) -> Tree:
+    """A template in its internal form. What has no table here is shown in its JSON form."""
+    shown: Tree = {}
+    for name in ("labels", "annotations"):
+        if (template.get("metadata") or {}).get(name):
+            shown[name] = shown_map(template["metadata"][name])
+    spec = template["spec"]
+    host = {name: spec[name] for name in _HOST_FIELDS if name in spec}
+    context = {**(spec.get("securityContext") or {}), **host}
+    return {**shown, "Spec": shown_struct({**spec, "securityContext": context}, "PodSpec")}
+
+
+def shown_struct(value: Any, structure: str) -> Any:
+    """A value, or a list of values, of a structure."""
+    if isinstance(value, list):
+        return [shown_struct(one, structure) for one in value]
+    if value is None:
+        return None
+    shown: Tree = {}
+    for name, json_name, zero, below in _STRUCTURES[structure]:
+        found = value.get(json_name, zero)
+        if below:
+            found = shown_struct(found, below)
+        shown[name] = found
+    return shown

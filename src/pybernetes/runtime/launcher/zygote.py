@@ -20,6 +20,7 @@ from pybernetes.runtime.monitor import execution, monitor
 Call = Callable[[dict[str, Any], socket.socket, list[int]], None]
 CALLS: dict[str, Call] = {
     "monitor": monitor.run_monitor,
+    "adopt": monitor.adopt_container,
     "exec": execution.run_exec,
     "sandbox": sandbox.make_sandbox,
     "connect": sandbox.connect_inside,

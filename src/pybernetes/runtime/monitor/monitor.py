@@ -17,10 +17,11 @@ from pybernetes.runtime.launcher import message
 from pybernetes.runtime.launcher.errors import LaunchError
 from pybernetes.runtime.logs.writer import LogWriter
 from pybernetes.runtime.monitor import protocol
+from pybernetes.runtime.monitor.child import Child, Orphan, start_time
 from pybernetes.runtime.monitor.clients import Client, listen
 from pybernetes.runtime.monitor.executors import Executor, choose_executor
-from pybernetes.runtime.monitor.records import write_record
-from pybernetes.runtime.monitor.stdio import Stdio, hold_terminal, open_stdio
+from pybernetes.runtime.monitor.records import read_record, write_record
+from pybernetes.runtime.monitor.stdio import Stdio, hold_terminal, open_stdio, reopen_output
 
 _START_ERROR = 128
 _CHUNK = 65536
@@ -31,14 +32,7 @@ def run_monitor(request: dict[str, Any], reply: socket.socket, fds: list[int]) -
 
     Answers with its process id, or with the error for which it did not start; either is on disk before.
     """
-    sys.set_process_name("p8s-monitor")
-    sys.set_process_title(f"p8s-monitor {request['id']}")
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    for fd in range(3):
-        os.dup2(null, fd, inheritable=False)
-    os.close(null)
+    _settle_in(request["id"])
     monitor = Monitor(request)
     try:
         pid = monitor.start()
@@ -46,6 +40,34 @@ def run_monitor(request: dict[str, Any], reply: socket.socket, fds: list[int]) -
         monitor.record_failure(str(error))
         message.send(reply, {"error": str(error)})
         return
+    _stay(monitor, pid, reply)
+
+
+def adopt_container(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
+    """The same for a container whose monitor was killed. Answers with an error if it does not run any more."""
+    _settle_in(request["id"])
+    monitor = Monitor(request)
+    try:
+        pid = monitor.adopt()
+    except OSError as error:
+        message.send(reply, {"error": str(error)})
+        return
+    _stay(monitor, pid, reply)
+
+
+def _settle_in(container_id: str) -> None:
+    """Keep nothing of the zygote's that could end or disturb this process."""
+    sys.set_process_name("p8s-monitor")
+    sys.set_process_title(f"p8s-monitor {container_id}")
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for fd in range(3):
+        os.dup2(null, fd, inheritable=False)
+    os.close(null)
+
+
+def _stay(monitor: "Monitor", pid: int, reply: socket.socket) -> None:
     # If the runtime has died meanwhile, the record on disk tells its successor.
     with contextlib.suppress(OSError):
         message.send(reply, {"pid": pid})
@@ -69,22 +91,31 @@ class Monitor:
         self._stdin_closing = False
         self._terminal: int | None = None
         self._clients: dict[int, Client] = {}
-        self._pid = 0
+        self._process: Child | Orphan
         self._status: int | None = None
 
     def start(self) -> int:
         """Start the container and listen; its record is on disk when this returns."""
         self._server = listen(self._directory)
-        self._wake, wake_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        child = Child()
         process = self._executor.config["process"]
         stdio = None if process.get("terminal") else open_stdio(self._directory, process, self._wants_stdin)
         started = self._executor.start(stdio.container if stdio else (0, 1, 2))
-        self._pid = started.pid
+        child.pid = started.pid
+        self._process = child
         self._take_streams(stdio, started.terminal)
-        write_record(self._directory, protocol.STARTED, {"pid": self._pid, "started_at": time.time_ns()})
-        return self._pid
+        record = {"pid": child.pid, "started_at": time.time_ns(), "start_time": start_time(child.pid)}
+        write_record(self._directory, protocol.STARTED, record)
+        return child.pid
+
+    def adopt(self) -> int:
+        """Take over a container that runs. What it had for input, and a terminal, went with its first monitor."""
+        record = read_record(self._directory, protocol.STARTED) or {}
+        self._process = Orphan(record.get("pid", 0), record.get("start_time", 0))
+        self._server = listen(self._directory)
+        if not self._executor.config["process"].get("terminal"):
+            self._output = {fd: stream for stream, fd in reopen_output(self._directory).items()}
+        return self._process.pid
 
     def _take_streams(self, stdio: Stdio | None, terminal: int | None) -> None:
         if stdio is not None:
@@ -130,7 +161,7 @@ class Monitor:
 
     def _turn(self) -> None:
         poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
+        poll.register(self._process.fd, select.POLLIN)
         poll.register(self._server, select.POLLIN)
         for fd in self._output:
             poll.register(fd, select.POLLIN)
@@ -145,8 +176,8 @@ class Monitor:
             self._drop(fd)
 
     def _handle(self, fd: int) -> None:
-        if fd == self._wake:
-            self._reap()
+        if fd == self._process.fd:
+            self._status = self._process.status()
         elif fd == self._server.fileno():
             connection, _ = self._server.accept()
             self._clients[connection.fileno()] = Client(connection)
@@ -156,15 +187,6 @@ class Monitor:
             self._write_stdin()
         else:
             self._serve(self._clients[fd])
-
-    def _reap(self) -> None:
-        os.read(self._wake, 4096)
-        try:
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                if ended[0] == self._pid:
-                    self._status = ended[1]
-        except ChildProcessError:
-            return
 
     def _read_output(self, fd: int) -> bool:
         """Move one chunk to log and clients; False when there is none now."""
@@ -214,7 +236,7 @@ class Monitor:
     def _obey(self, letter: bytes, payload: bytes) -> str:
         try:
             if letter == protocol.SIGNAL:
-                os.kill(self._pid, payload[0])
+                self._process.kill(payload[0])
             elif letter == protocol.REOPEN:
                 self._log.reopen()
         except OSError as error:

@@ -39,6 +39,12 @@ def _open_pipe(path: str, uid: int) -> tuple[int, int]:
     return ours, os.open(path, os.O_RDWR | os.O_CLOEXEC)
 
 
+def reopen_output(directory: str) -> dict[str, int]:
+    """The reading ends again, of a container that runs."""
+    flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+    return {stream: os.open(os.path.join(directory, stream), flags) for stream in ("stdout", "stderr")}
+
+
 def hold_terminal(master: int) -> int:
     """Keep the other end open too, so that the terminal never hangs up while its container runs."""
     os.set_blocking(master, False)

@@ -4,11 +4,8 @@ import msgspec
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, StartError
-from pybernetes.runtime.monitor.client import Control, connect
-from pybernetes.runtime.monitor.protocol import STARTED
-from pybernetes.runtime.monitor.records import read_record
 from pybernetes.runtime.service.core import Core
-from pybernetes.runtime.service.handlers import choose_program
+from pybernetes.runtime.service.following import follow, monitor_request, settle
 from pybernetes.runtime.state import Container
 
 
@@ -25,38 +22,13 @@ async def start_container(core: Core, container_id: str) -> None:
 async def _start(core: Core, container: Container) -> None:
     container.record = msgspec.structs.replace(container.record, started=True)
     await core.files.run(core.records.save, container.record)
-    config = container.record.config
-    reply = core.zygote.ask(
-        {
-            "call": "monitor",
-            "directory": str(core.directory(container)),
-            "id": container.id,
-            "log_path": container.record.log_path,
-            "stdin": config.stdin,
-            "stdin_once": config.stdin_once,
-            "runtime": choose_program(container.record.handler, core.options.oci_runtime),
-            "runtime_root": str(core.options.root / "oci"),
-        }
-    )
+    reply = core.zygote.ask(monitor_request(core, container, "monitor"))
     try:
         said, _ = await reply.next()
     finally:
         reply.close()
     if "error" in said:
-        await core.settle(container)
+        await settle(core, container)
         raise StartError(f"OCI runtime create failed: unable to start container process: {said['error']}")
-    await follow(core, container, said["pid"])
-
-
-async def follow(core: Core, container: Container, pid: int) -> None:
-    """Take over a container whose monitor has started it, though it may have ended meanwhile."""
-    directory = core.directory(container)
-    started = read_record(str(directory), STARTED)
-    container.pid = pid
-    container.started_at = started["started_at"] if started else core.now()
-    try:
-        connection = await connect(directory)
-    except OSError:
-        await core.settle(container)
-        return
-    core.watch(container, Control(connection))
+    container.pid, container.started_at = said["pid"], core.now()
+    await follow(core, container)

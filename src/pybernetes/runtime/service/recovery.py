@@ -6,11 +6,11 @@ from ipaddress import IPv4Address
 
 import msgspec
 
-from pybernetes.runtime.monitor.client import Control, connect
-from pybernetes.runtime.monitor.protocol import EXITED, STARTED
+from pybernetes.runtime.monitor.protocol import EXITED, SOCKET, STARTED
 from pybernetes.runtime.monitor.records import read_record
 from pybernetes.runtime.network.pods import PodNetwork
 from pybernetes.runtime.service.core import Core
+from pybernetes.runtime.service.following import follow
 from pybernetes.runtime.service.sandbox_files import NAMESPACES, SHM
 from pybernetes.runtime.service.sandbox_release import release, unmount
 from pybernetes.runtime.state import Container, Sandbox
@@ -42,26 +42,19 @@ async def recover(core: Core) -> None:
 
 
 async def _recover_container(core: Core, container: Container) -> None:
-    # Created, never started; ended; running; being started when the runtime died; or lost with its monitor.
+    # Created; ended; running or just being started; running without its monitor; or about to be started, in vain.
     directory = str(core.directory(container))
     if not container.record.started:
         return
-    if read_record(directory, EXITED) is not None:
-        await core.settle(container)
+    if (
+        (core.directory(container) / SOCKET).exists()
+        or read_record(directory, EXITED)
+        or read_record(directory, STARTED)
+    ):
+        await follow(core, container)
         return
-    try:
-        control = Control(await connect(core.directory(container)))
-    except OSError:
-        if read_record(directory, STARTED) is None and read_record(directory, EXITED) is None:
-            container.record = msgspec.structs.replace(container.record, started=False)
-            core.records.save(container.record)
-        else:
-            await core.settle(container)
-        return
-    core.watch(container, control)
-    await control.ping()
-    if (started := read_record(directory, STARTED)) is not None:
-        container.pid, container.started_at = started["pid"], started["started_at"]
+    container.record = msgspec.structs.replace(container.record, started=False)
+    core.records.save(container.record)
 
 
 def _sweep(core: Core) -> None:

@@ -1,0 +1,99 @@
+"""How a monitor learns of its container's end: as its parent, or through a pidfd if another monitor was the parent."""
+
+import fcntl
+import os
+import signal
+import struct
+import time
+
+from pybernetes.runtime import syscalls as sys
+
+_GET_INFO, _INFO_SIZE, _INFO_EXIT = 0xC040FF0B, 64, 1 << 3
+_EXIT_CODE_OFFSET = 60
+_STAT_STARTED, _STAT_STATE, _STAT_EXIT_CODE = 19, 0, 49
+_PATIENCE_SECONDS = 1.0
+_UNKNOWN = 255 << 8
+
+
+class Child:
+    """A child of this process, which also takes in whatever else is orphaned to it.
+
+    Like Orphan it has a `pid`, an `fd` that is readable when there may be news, and a `status`: its wait status, once it has ended.
+    """
+
+    def __init__(self) -> None:
+        self.fd, wake_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.pid = 0
+        signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+
+    def kill(self, number: int) -> None:
+        """A process that was not reaped keeps its number. Raises OSError."""
+        os.kill(self.pid, number)
+
+    def status(self) -> int | None:
+        try:
+            os.read(self.fd, 4096)
+        except BlockingIOError:
+            return None
+        found: int | None = None
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] == self.pid:
+                    found = ended[1]
+        except ChildProcessError:
+            return found
+        return found
+
+
+class Orphan:
+    """A process that somebody else reaps. Raises OSError if `pid` is not the process that began at `started` any more."""
+
+    def __init__(self, pid: int, started: int) -> None:
+        self.pid = pid
+        self.fd = sys.pidfd_open(pid)
+        if start_time(pid) != started:
+            raise ProcessLookupError(f"process {pid} is another one now")
+
+    def kill(self, number: int) -> None:
+        """Raises OSError."""
+        signal.pidfd_send_signal(self.fd, number)
+
+    def status(self) -> int:
+        """From the pidfd (Linux 6.15), or from what is left of the process before it is reaped."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            found = self._from_pidfd()
+            if found is None:
+                found = self._from_stat()
+            if found is not None:
+                return found
+            time.sleep(0.005)
+        return _UNKNOWN
+
+    def _from_pidfd(self) -> int | None:
+        info = bytearray(struct.pack("Q", _INFO_EXIT).ljust(_INFO_SIZE, b"\0"))
+        try:
+            fcntl.ioctl(self.fd, _GET_INFO, info)
+        except OSError:
+            return None
+        if not struct.unpack_from("Q", info)[0] & _INFO_EXIT:
+            return None
+        return int(struct.unpack_from("i", info, _EXIT_CODE_OFFSET)[0])
+
+    def _from_stat(self) -> int | None:
+        try:
+            fields = _stat(self.pid)
+        except OSError:
+            return None
+        return int(fields[_STAT_EXIT_CODE]) if fields[_STAT_STATE] == "Z" else None
+
+
+def start_time(pid: int) -> int:
+    """When the process began, in ticks since boot: with the pid it names one process for ever."""
+    return int(_stat(pid)[_STAT_STARTED])
+
+
+def _stat(pid: int) -> list[str]:
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()

@@ -8,9 +8,11 @@ from typing import Any, TypeAlias
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.resources import event
 from pybernetes.apiserver.resources.certificate_request import Approval, CertificateRequestStrategy, CertificateStatus
+from pybernetes.apiserver.resources.endpoint_slice import EndpointSliceStrategy
 from pybernetes.apiserver.resources.event import EventStrategy
 from pybernetes.apiserver.resources.job import JobStrategy
 from pybernetes.apiserver.resources.kind import FieldOf, KindStrategy, path
+from pybernetes.apiserver.resources.lease import LeaseStrategy
 from pybernetes.apiserver.resources.namespace import Finalize, NamespaceStrategy
 from pybernetes.apiserver.resources.pod import PodStrategy
 from pybernetes.apiserver.resources.pod_binding import BindingAction
@@ -69,6 +71,25 @@ RETURNS_DELETED = frozenset(
     )
 )
 ORPHANS_DEPENDENTS = frozenset(("replicationcontrollers", "jobs.batch"))
+VERSIONED_UPDATES = frozenset(
+    (
+        "apiservices.apiregistration.k8s.io",
+        "csidrivers.storage.k8s.io",
+        "csinodes.storage.k8s.io",
+        "csistoragecapacities.storage.k8s.io",
+        "leases.coordination.k8s.io",
+        "mutatingadmissionpolicies.admissionregistration.k8s.io",
+        "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+        "poddisruptionbudgets.policy",
+        "runtimeclasses.node.k8s.io",
+        "validatingadmissionpolicies.admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "validatingwebhookconfigurations.admissionregistration.k8s.io",
+        "volumeattachments.storage.k8s.io",
+    )
+)
+"""Kinds that are only replaced by those who say which version they have seen."""
 SCALABLE = frozenset(("replicationcontrollers", "deployments.apps", "replicasets.apps", "statefulsets.apps"))
 
 
@@ -88,6 +109,11 @@ EVENT_FIELDS = _fields(
     "reportingComponent",
     "type",
 )
+NEW_EVENT_FIELDS = {
+    **{name.replace("involvedObject", "regarding"): read for name, read in EVENT_FIELDS.items() if "." in name},
+    "reportingController": path("reportingComponent"),
+}
+"""The same fields by the names that events.k8s.io gives them."""
 FIELDS: Mapping[str, Mapping[str, FieldOf]] = {
     "pods": {
         **_fields("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName"),
@@ -98,7 +124,7 @@ FIELDS: Mapping[str, Mapping[str, FieldOf]] = {
     "namespaces": _fields("status.phase"),
     "secrets": _fields("type"),
     "services": _fields("spec.clusterIP", "spec.type"),
-    "events": {**EVENT_FIELDS, "source": event.source},
+    "events": {**EVENT_FIELDS, **NEW_EVENT_FIELDS, "source": event.source},
     "replicationcontrollers": {"status.replicas": lambda obj: path("status", "replicas")(obj) or "0"},
     "replicasets.apps": {"status.replicas": lambda obj: path("status", "replicas")(obj) or "0"},
     "jobs.batch": {"status.successful": lambda obj: path("status", "succeeded")(obj) or "0"},
@@ -117,6 +143,8 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "persistentvolumes": VolumeStrategy,
     "persistentvolumeclaims": ClaimStrategy,
     "jobs.batch": JobStrategy,
+    "leases.coordination.k8s.io": LeaseStrategy,
+    "endpointslices.discovery.k8s.io": EndpointSliceStrategy,
     "roles.rbac.authorization.k8s.io": RoleStrategy,
     "clusterroles.rbac.authorization.k8s.io": RoleStrategy,
     "rolebindings.rbac.authorization.k8s.io": BindingStrategy,
@@ -170,6 +198,7 @@ def strategy_of(resource: Resource) -> Strategy:
         parts=parts,
         actions=ACTIONS.get(name, {}),
         virtual=VIRTUAL.get(name),
+        unconditional_update=name not in VERSIONED_UPDATES,
         tracks_generation=name in GENERATION or resource.group in SPECIAL_GROUPS,
         returns_deleted=name in RETURNS_DELETED,
         orphans_dependents=name in ORPHANS_DEPENDENTS,

@@ -11,6 +11,7 @@ from pybernetes.apiserver.stages.audit.policy import parse_policy
 from pybernetes.apiserver.stages.audit.stage import Audit, LogFile
 from pybernetes.apiserver.stages.authenticate.stage import Authenticate
 from pybernetes.apiserver.stages.authorize.stage import Authorize
+from pybernetes.apiserver.stages.deprecation import WarnDeprecated
 from pybernetes.apiserver.stages.impersonate import Impersonate
 from pybernetes.apiserver.stages.limit import Limit
 
@@ -19,6 +20,7 @@ def stages(services: Services) -> list[Stage]:
     """Those that the server's options switch on. Raises OSError, ValueError for what the options name."""
     security, options = services.security, services.options
     ordered: list[Stage | None] = [
+        WarnDeprecated(),
         Authenticate(security.authenticator),
         Impersonate(security.authorizer),
         _audit(options),

@@ -7,6 +7,7 @@ question after a change and kept until the next change.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import TypeAlias
 
 from pybernetes.api.types.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject
@@ -20,6 +21,7 @@ PolicyObject: TypeAlias = ClusterRole | Role | Binding
 
 GROUP = "rbac.authorization.k8s.io"
 COMPILED_USERS = 4096
+REMEMBERED_QUESTIONS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Compiled:
 
     def __init__(self, grants: Iterable[Grant]) -> None:
         self.grants = list(grants)
+        self._matching: dict[tuple[str, str, str, str], list[Grant]] = {}
         self._by_resource: defaultdict[tuple[str, str, str], list[Grant]] = defaultdict(list)
         for grant in self.grants:
             for verb in grant.rule.verbs:
@@ -46,19 +49,28 @@ class Compiled:
     def authorize(self, asked: Attributes) -> Decision:
         if not asked.resource:
             return self._authorize_path(asked)
+        key = (asked.verb, asked.group, asked.resource, asked.subresource)
+        grants = self._matching.get(key)
+        if grants is None:
+            if len(self._matching) >= REMEMBERED_QUESTIONS:
+                self._matching.clear()
+            grants = self._matching[key] = self._grants_for(asked)
+        for grant in grants:
+            if (not grant.namespace or grant.namespace == asked.namespace) and (
+                not grant.rule.resource_names or asked.name in grant.rule.resource_names
+            ):
+                return grant.decision
+        return NO_OPINION
+
+    def _grants_for(self, asked: Attributes) -> list[Grant]:
+        """The grants that name the verb and resource, whatever the namespace and name."""
         resources = [asked.full_resource, "*"]
         if asked.subresource:
             resources.append(f"*/{asked.subresource}")
-        index = self._by_resource
-        for verb in (asked.verb, "*"):
-            for group in (asked.group, "*"):
-                for resource in resources:
-                    for grant in index.get((verb, group, resource), ()):
-                        if (not grant.namespace or grant.namespace == asked.namespace) and (
-                            not grant.rule.resource_names or asked.name in grant.rule.resource_names
-                        ):
-                            return grant.decision
-        return NO_OPINION
+        found: list[Grant] = []
+        for key in product((asked.verb, "*"), (asked.group, "*"), resources):
+            found += self._by_resource.get(key, ())
+        return found
 
     def _authorize_path(self, asked: Attributes) -> Decision:
         for grant in self.grants:

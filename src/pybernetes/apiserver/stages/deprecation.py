@@ -1,0 +1,25 @@
+"""Warnings for resources that upstream asks everybody to leave behind."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pybernetes.apiserver.chain import Handle
+from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.http.message import Answer
+
+DEPRECATED: Final = {
+    ("", "v1", "endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    ("", "v1", "componentstatuses"): "v1 ComponentStatus is deprecated in v1.19+",
+}
+
+
+class WarnDeprecated:
+    """Every request for such a resource is answered with a warning, whatever its outcome."""
+
+    async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
+        info = ctx.info
+        text = DEPRECATED.get((info.api_group, info.api_version, info.resource))
+        if text is not None:
+            ctx.warn(text)
+        return await proceed(ctx)

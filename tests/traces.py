@@ -44,18 +44,20 @@ def take() -> Traces:
 
 
 def processes() -> list[str]:
-    """Programs of ours and of our containers, by what they are and not by id."""
+    """Whatever shares this process's network, or is in a cgroup of ours (as containers and their monitors are)."""
+    network = os.readlink("/proc/self/ns/net")
     found = []
     for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
             command = Path(entry.path, "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            name = Path(entry.path, "comm").read_text().strip()
+            is_ours = os.readlink(f"{entry.path}/ns/net") == network
+            is_contained = "/pybernetes/" in Path(entry.path, "cgroup").read_text()
         except OSError:
             continue
-        if command and int(entry.name) != os.getpid():
-            found.append(f"{entry.name} {name} {command[:80]}")
+        if command and (is_ours or is_contained):
+            found.append(f"{entry.name} {command[:80]}")
     return found
 
 

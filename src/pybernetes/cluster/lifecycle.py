@@ -52,9 +52,10 @@ def start(profile: Profile, report: Report, *, wait_seconds: float = 60.0) -> St
         launch.cancel()
         raise
     report("certificates")
+    launched = time.time()
     launch.go()
     try:
-        readiness.wait_ready(profile, report, wait_seconds)
+        readiness.wait_ready(profile, report, wait_seconds, since=launched)
     except readiness.NotReadyError:
         if is_new:
             halt(profile)

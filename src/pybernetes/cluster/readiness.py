@@ -5,6 +5,7 @@ import json
 import ssl
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pybernetes.cluster import control
@@ -44,6 +45,12 @@ class Probe:
         self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=5)
         return self._connection
 
+    def renewed(self, node: str) -> float:
+        """When the node's agent last said that it lives (its Lease), in Unix seconds; 0 if it never has."""
+        status, body = self.get(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}")
+        renewed = json.loads(body)["spec"].get("renewTime") if status == 200 else None
+        return datetime.fromisoformat(renewed).timestamp() if renewed else 0.0
+
     def nodes(self) -> dict[str, bool]:
         """Each node and whether it is Ready; empty while the API does not answer."""
         status, body = self.get("/api/v1/nodes")
@@ -71,15 +78,16 @@ def wait_for(profile: Profile, what: str, ask: Callable[[], T | None], deadline:
     return answer
 
 
-def wait_ready(profile: Profile, report: Callable[[str], None], seconds: float) -> None:
-    """Until the API server serves and every node that registered is Ready; reports each step."""
+def wait_ready(profile: Profile, report: Callable[[str], None], seconds: float, since: float = 0.0) -> None:
+    """Until the API server serves and the node is Ready, by the word of an agent that lived after `since`."""
     probe = Probe(profile)
     deadline = time.monotonic() + seconds
     wait_for(profile, "the API server", lambda: True if probe.get("/readyz")[0] == 200 else None, deadline)
     report("control plane")
 
     def node_ready() -> bool | None:
-        return True if probe.nodes().get(profile.node_name) else None
+        is_alive = probe.renewed(profile.node_name) >= since
+        return True if is_alive and probe.nodes().get(profile.node_name) else None
 
     wait_for(profile, f"node {profile.node_name}", node_ready, deadline)
     report("node")

@@ -19,7 +19,7 @@ _FIB_ADDRTYPE, _FIB_SADDR, _FIB_DADDR, _LOCAL = 3, 1, 2, 2
 _CT_STATE, _CT_NEW = 0, 8
 _DROP, _JUMP, _GOTO = 0, -3, -4
 _IPV4, _DNAT = 2, 1
-_PORT_UNREACHABLE = 3
+_ICMP, _TCP_RESET, _PORT_UNREACHABLE = 0, 1, 3
 _RANDOM = 1
 _UPDATE = 1
 
@@ -175,9 +175,12 @@ def masquerade() -> bytes:
     return _expression("masq")
 
 
-def reject() -> bytes:
-    """Answer that nobody listens."""
-    return _expression("reject", nl.be32(1, 0), nl.u8(2, _PORT_UNREACHABLE))
+def refuse() -> list[Rule]:
+    """Answer that nobody listens: a reset to TCP, since the kernel sends few ICMP messages a second to one address."""
+    reset = _expression("reject", nl.be32(1, _TCP_RESET), nl.u8(2, 0))
+    unreachable = _expression("reject", nl.be32(1, _ICMP), nl.u8(2, _PORT_UNREACHABLE))
+    is_tcp = [load_protocol(0), _compare(0, bytes((PROTOCOLS["tcp"],)))]
+    return [[*is_tcp, reset], [unreachable]]
 
 
 def drop() -> bytes:

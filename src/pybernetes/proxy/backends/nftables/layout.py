@@ -94,9 +94,9 @@ def chains(mark: int) -> dict[str, list[Rule]]:
     by_address = [e.load_destination(0), e.load_protocol(1), e.load_destination_port(2)]
     by_port = [e.load_protocol(0), e.load_destination_port(1)]
     here = e.is_destined_here()
-    invalid = [[e.load_destination(0), e.is_in(CLUSTER_ADDRESSES, 0), e.reject()]]
+    invalid = [[e.load_destination(0), e.is_in(CLUSTER_ADDRESSES, 0), e.goto(REFUSE)]]
     return {
-        REFUSE: [[e.reject()]],
+        REFUSE: e.refuse(),
         "check": [
             [*by_address, e.follow(DEAD_ADDRESSES, 0)],
             [*here, *by_port, e.follow(DEAD_NODE_PORTS, 0)],

@@ -275,3 +275,18 @@ async def test_orphans_stay(world_of: WorldOf) -> None:
         await world.eventually(is_gone)
         pods = (await world.client.list(core_v1.Pod, world.namespace)).items
         assert [pod.metadata.owner_references for pod in pods] == [[], []]
+
+
+async def test_a_replication_controller_keeps_its_pods(world_of: WorldOf) -> None:
+    async with world_of("replicationcontroller-controller,kubelet") as world:
+        spec = core_v1.ReplicationControllerSpec(replicas=2, selector=LABELS, template=template("v1"))
+        meta = meta_v1.ObjectMeta(name="r", namespace=world.namespace)
+        await world.client.create(core_v1.ReplicationController(metadata=meta, spec=spec))
+
+        async def is_available() -> bool:
+            found = await world.client.get(core_v1.ReplicationController, "r", world.namespace)
+            return found.status.available_replicas == 2 and found.status.observed_generation == 1
+
+        await world.eventually(is_available)
+        assert {pod.metadata.owner_references[0].kind for pod in world.running_pods()} == {"ReplicationController"}
+        await world.client.delete(core_v1.ReplicationController, "r", world.namespace)

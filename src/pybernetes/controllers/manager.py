@@ -22,6 +22,7 @@ from pybernetes.controllers.certificates.controller import (
 )
 from pybernetes.controllers.clusterrole_aggregation import ClusterRoleAggregationController
 from pybernetes.controllers.context import Context, Runnable
+from pybernetes.controllers.cronjob.controller import CronJobController
 from pybernetes.controllers.daemonset.controller import DaemonSetController
 from pybernetes.controllers.deployment.controller import DeploymentController
 from pybernetes.controllers.endpoints.endpoints_controller import EndpointsController
@@ -36,6 +37,7 @@ from pybernetes.controllers.node.lifecycle import NodeLifecycleController
 from pybernetes.controllers.options import Options
 from pybernetes.controllers.podgc import PodGarbageCollector
 from pybernetes.controllers.replicaset.controller import ReplicaSetController
+from pybernetes.controllers.replicationcontroller import ReplicationControllerController
 from pybernetes.controllers.rootca import RootCAPublisher
 from pybernetes.controllers.serviceaccount import ServiceAccountController
 from pybernetes.controllers.statefulset.controller import StatefulSetController
@@ -62,9 +64,11 @@ CONTROLLERS = (
     Entry("namespace-controller", NamespaceController),
     Entry("deployment-controller", DeploymentController),
     Entry("replicaset-controller", ReplicaSetController),
+    Entry("replicationcontroller-controller", ReplicationControllerController),
     Entry("statefulset-controller", StatefulSetController),
     Entry("daemonset-controller", DaemonSetController),
     Entry("job-controller", JobController),
+    Entry("cronjob-controller", CronJobController),
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),
     Entry("endpoints-controller", EndpointsController),

@@ -121,8 +121,8 @@ def _orphan_namespace(obj: HasMetadata) -> list[str]:
 class Claimer(Generic[T]):
     """Carries claims out: adopts and releases objects of one kind for owners of another."""
 
-    def __init__(self, client: Client, kind: type[Object], informer: Informer[T]) -> None:
-        self._client, self._kind, self._informer = client, kind, informer
+    def __init__(self, client: Client, owners: type[Object], kind: type[Object], informer: Informer[T]) -> None:
+        self._client, self._owners, self._kind, self._informer = client, owners, kind, informer
 
     async def claim(self, owner: HasMetadata, selector: LabelSelector) -> list[T]:
         """The objects that `owner` controls from now on. Raises StatusError if one cannot be patched."""
@@ -139,9 +139,7 @@ class Claimer(Generic[T]):
     async def _still_there(self, owner: HasMetadata) -> bool:
         """Ask the server itself: the cache may not have seen yet that the owner is going."""
         try:
-            live = await self._client.get(
-                type(cast(Object, owner)), owner.metadata.name or "", owner.metadata.namespace or ""
-            )
+            live = await self._client.get(self._owners, owner.metadata.name or "", owner.metadata.namespace or "")
         except errors.StatusError as error:
             if errors.is_not_found(error):
                 return False

@@ -38,7 +38,7 @@ class DaemonSetController(KeyedController):
         self.history = History(context)
         self.recorder = context.recorder(self.name)
         self.control = PodControl(context, self.recorder)
-        self.claimer = Claimer(context.client, core_v1.Pod, self.pods)
+        self.claimer = Claimer(context.client, apps_v1.DaemonSet, core_v1.Pod, self.pods)
         self._failures: dict[tuple[str, str], tuple[int, float]] = {}
         self.sets.subscribe(self.enqueue_change)
         self.pods.subscribe(self._on_pod)

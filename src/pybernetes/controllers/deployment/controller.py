@@ -37,7 +37,7 @@ class DeploymentController(KeyedController):
         self.recorder = context.recorder(self.name)
         add_owner_indexes(self.sets)
         add_owner_indexes(self.pods)
-        self.claimer = Claimer(context.client, apps_v1.ReplicaSet, self.sets)
+        self.claimer = Claimer(context.client, apps_v1.Deployment, apps_v1.ReplicaSet, self.sets)
         self.deployments.subscribe(self.enqueue_change)
         self.sets.subscribe(self._on_set)
         self.pods.subscribe(self._on_pod)

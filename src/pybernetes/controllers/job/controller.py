@@ -37,7 +37,7 @@ class JobController(KeyedController):
         add_owner_indexes(self.pods)
         self.recorder = context.recorder(self.name)
         self.control = PodControl(context, self.recorder)
-        self.claimer = Claimer(context.client, core_v1.Pod, self.pods)
+        self.claimer = Claimer(context.client, batch_v1.Job, core_v1.Pod, self.pods)
         self._last_failure: dict[str, datetime] = {}
         self.jobs.subscribe(self.enqueue_change)
         self.pods.subscribe(self._on_pod)

@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
 from pybernetes.api import errors
 from pybernetes.api.selectors import labels
 from pybernetes.api.types import apps_v1, core_v1
+from pybernetes.api.types.base import Object
 from pybernetes.client.cache import Key
+from pybernetes.client.codec import HasMetadata
 from pybernetes.controllers import pods as podstate
 from pybernetes.controllers.context import Context, KeyedController
 from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of
 from pybernetes.controllers.podcontrol import BURST, PodControl, in_parallel, pod_from_template, slow_start
 from pybernetes.controllers.replicaset.plan import Counts, Failure, count_pods, same_status, status_of
+
+
+class Sets(Protocol):
+    """Where the sets are: ReplicaSets themselves, or what can be looked at as such."""
+
+    kind: str
+
+    def get(self, name: str, namespace: str) -> apps_v1.ReplicaSet | None: ...
+    def list(self, namespace: str) -> list[apps_v1.ReplicaSet]: ...
+    def owned_by(self, uid: str) -> builtins.list[apps_v1.ReplicaSet]: ...
+    def subscribe(self, on_change: Callable[[HasMetadata | None, HasMetadata | None], None]) -> None: ...
+    async def write_status(self, replica_set: apps_v1.ReplicaSet, status: apps_v1.ReplicaSetStatus) -> None: ...
+
+
+class ReplicaSets:
+    """The ReplicaSets of the API."""
+
+    kind = "ReplicaSet"
+
+    def __init__(self, context: Context) -> None:
+        self._client = context.client
+        self._informer = context.informers.of(apps_v1.ReplicaSet)
+        add_owner_indexes(self._informer)
+
+    def get(self, name: str, namespace: str) -> apps_v1.ReplicaSet | None:
+        return self._informer.get(name, namespace)
+
+    def list(self, namespace: str) -> list[apps_v1.ReplicaSet]:
+        return self._informer.list(namespace)
+
+    def owned_by(self, uid: str) -> builtins.list[apps_v1.ReplicaSet]:
+        return self._informer.by_index(CONTROLLER_INDEX, uid)
+
+    def subscribe(self, on_change: Callable[[HasMetadata | None, HasMetadata | None], None]) -> None:
+        self._informer.subscribe(on_change)
+
+    async def write_status(self, replica_set: apps_v1.ReplicaSet, status: apps_v1.ReplicaSetStatus) -> None:
+        changed = msgspec.structs.replace(replica_set, status=status)
+        self._informer.assume(await self._client.update_status(changed))
 
 
 class ReplicaSetController(KeyedController):
@@ -26,12 +69,16 @@ class ReplicaSetController(KeyedController):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.sets = context.informers.of(apps_v1.ReplicaSet)
+        self.sets: Sets = ReplicaSets(context)
+        self._begin(apps_v1.ReplicaSet)
+
+    def _begin(self, kind: type[Object]) -> None:
+        """Once `sets` is there: everything else."""
+        context = self.context
         self.pods = context.informers.of(core_v1.Pod)
-        add_owner_indexes(self.sets)
         add_owner_indexes(self.pods)
         self.control = PodControl(context, context.recorder(self.name))
-        self.claimer = Claimer(context.client, core_v1.Pod, self.pods)
+        self.claimer = Claimer(context.client, kind, core_v1.Pod, self.pods)
         self.sets.subscribe(self.enqueue_change)
         self.pods.subscribe(self._on_pod)
 
@@ -40,7 +87,7 @@ class ReplicaSetController(KeyedController):
         owners = {owner.uid: owner for pod in (old, new) if pod is not None and (owner := controller_of(pod))}
         for owner in owners.values():
             pod = new or old
-            if owner.kind == "ReplicaSet" and pod is not None:
+            if owner.kind == self.sets.kind and pod is not None:
                 self.queue.add((pod.metadata.namespace or "", owner.name))
         if new is not None and controller_of(new) is None:
             self._wake_adopters(new)
@@ -93,7 +140,7 @@ class ReplicaSetController(KeyedController):
     def _related_pods(self, replica_set: apps_v1.ReplicaSet) -> list[core_v1.Pod]:
         """The pods of all sets of the same owner: sets of one Deployment spread together."""
         owner = controller_of(replica_set)
-        siblings = self.sets.by_index(CONTROLLER_INDEX, owner.uid) if owner else [replica_set]
+        siblings = self.sets.owned_by(owner.uid) if owner else [replica_set]
         return [pod for sibling in siblings for pod in self.pods.by_index(CONTROLLER_INDEX, sibling.metadata.uid or "")]
 
     async def _write_status(
@@ -103,6 +150,5 @@ class ReplicaSetController(KeyedController):
         counts = count_pods(owned, template, replica_set.spec.min_ready_seconds or 0, self.context.clock.now())
         status = status_of(replica_set, counts, failure, self.context.now())
         if not same_status(replica_set.status, status):
-            changed = msgspec.structs.replace(replica_set, status=status)
-            self.sets.assume(await self.client.update_status(changed))
+            await self.sets.write_status(replica_set, status)
         return counts

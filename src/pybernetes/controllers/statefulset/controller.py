@@ -40,7 +40,7 @@ class StatefulSetController(KeyedController):
         self.history = History(context)
         self.recorder = context.recorder(self.name)
         self.control = PodControl(context, self.recorder, WORDS)
-        self.claimer = Claimer(context.client, core_v1.Pod, self.pods)
+        self.claimer = Claimer(context.client, apps_v1.StatefulSet, core_v1.Pod, self.pods)
         self.sets.subscribe(self.enqueue_change)
         self.pods.subscribe(self._on_pod)
 

@@ -25,6 +25,7 @@ from pybernetes.controllers.context import Context, Runnable
 from pybernetes.controllers.cronjob.controller import CronJobController
 from pybernetes.controllers.daemonset.controller import DaemonSetController
 from pybernetes.controllers.deployment.controller import DeploymentController
+from pybernetes.controllers.disruption import DisruptionController
 from pybernetes.controllers.endpoints.endpoints_controller import EndpointsController
 from pybernetes.controllers.endpoints.mirroring import EndpointSliceMirroringController
 from pybernetes.controllers.endpoints.slice_controller import EndpointSliceController
@@ -69,6 +70,7 @@ CONTROLLERS = (
     Entry("daemonset-controller", DaemonSetController),
     Entry("job-controller", JobController),
     Entry("cronjob-controller", CronJobController),
+    Entry("disruption-controller", DisruptionController),
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),
     Entry("endpoints-controller", EndpointsController),

@@ -17,6 +17,7 @@ from pybernetes.apiserver.http.message import Answer, Request, Response
 from pybernetes.apiserver.main import started
 from pybernetes.apiserver.options import parse
 from pybernetes.apiserver.server import APIServer
+from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.storage import open_backend
 
 TOKENS = 'admin,admin,admin-uid,"system:masters"\nbob,bob,bob-uid\nnode,system:node:n1,n1-uid,"system:nodes"\n'
@@ -47,6 +48,11 @@ class Server:
     def __init__(self, handler: APIServer, clock: FakeClock) -> None:
         self._handler = handler
         self.clock = clock
+
+    @property
+    def services(self) -> Services:
+        """The server's parts."""
+        return self._handler._services
 
     async def raw(
         self, method: str, path: str, body: Any = None, *, token: str = "admin", headers: dict[str, str] | None = None

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from tests.apiserver.inprocess import server
 
+from pybernetes.apiserver.bootstrap.addresses import repair_addresses
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.policy import mend
 
@@ -34,6 +35,23 @@ async def test_the_endpoints_are_the_servers_own_address(tmp_path: Path) -> None
         assert (await api.get(slices)).tree["endpoints"] == [
             {"addresses": ["10.244.0.1"], "conditions": {"ready": True}}
         ]
+
+
+async def test_addresses_that_a_dead_server_left_behind_are_given_back(tmp_path: Path) -> None:
+    async with server(tmp_path) as api:
+        addresses = "/apis/networking.k8s.io/v1/ipaddresses"
+        body = {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}], "clusterIP": "10.96.7.7"}}
+        await api.post("/api/v1/namespaces/default/services", body)
+        stray = (await api.get(f"{addresses}/10.96.7.7")).tree | {"metadata": {"name": "10.96.9.9"}}
+        stray["metadata"]["labels"] = {"ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io"}
+        await api.post(addresses, stray)
+        await api.delete(f"{addresses}/10.96.7.7")
+        await repair_addresses(api.services)
+        assert (await api.get(f"{addresses}/10.96.9.9")).status == 200
+        await api.clock.advance(120)
+        await repair_addresses(api.services)
+        assert (await api.get(f"{addresses}/10.96.9.9")).status == 404
+        assert (await api.get(f"{addresses}/10.96.7.7")).tree["spec"]["parentRef"]["name"] == "s"
 
 
 def role(*rules: dict[str, list[str]], auto: str = "true") -> dict[str, object]:

@@ -163,7 +163,7 @@ async def node(api: Server, address: str, port: int) -> None:
 
 def plain(api: Server) -> None:
     """Let the server speak plain HTTP to kubelets: what TLS adds is not tested here."""
-    services = api._handler._services
+    services = api.services
     kubelets: Any = services.kubelets
     services.kubelets = type(kubelets)(None, kubelets.preferred_address_types, kubelets.backend_tls)
 

@@ -10,6 +10,7 @@ from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError, is_already_exists
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.bootstrap import policy
+from pybernetes.apiserver.bootstrap.addresses import repair_addresses
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.kubernetes_service import keep_kubernetes_service
 from pybernetes.apiserver.bootstrap.objects import complete
@@ -39,6 +40,7 @@ async def bootstrap(services: Services) -> None:
         tasks.create_task(ensure(services, _resource("networking.k8s.io", "v1", "servicecidrs"), cidr))
         tasks.create_task(_publish_authentication(services))
         tasks.create_task(keep_kubernetes_service(services))
+    await repair_addresses(services)
 
 
 async def ensure(services: Services, resource: Resource, obj: Tree) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from pybernetes.api.errors import method_not_allowed
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response
 
@@ -13,11 +12,8 @@ Page: TypeAlias = Callable[[RequestContext], Answer]
 Finder: TypeAlias = Callable[[str], Page | None]
 
 
-_ANY_METHOD: Final = frozenset(("healthz", "livez", "readyz"))
-
-
 class Pages:
-    """Pages by their path, and finders for those whose paths come and go."""
+    """Whatever the method, as upstream's are. Pages by their path, and finders for those whose paths come and go."""
 
     def __init__(self) -> None:
         self._pages: dict[str, Page] = {}
@@ -38,8 +34,6 @@ class Pages:
             page = next((found for finder in self._finders if (found := finder(bare)) is not None), None)
         if page is None:
             return not_found()
-        if ctx.request.method not in ("GET", "HEAD") and path.split("/")[1] not in _ANY_METHOD:
-            raise method_not_allowed()
         return page(ctx)
 
     @property

@@ -34,7 +34,7 @@ def parse(method: str, path: str, *, watch: bool = False, selected_name: str = "
     """`watch`: the query asks to watch; `selected_name`: the name that the field selector asks for, if any."""
     parts = tuple(part for part in path.split("/") if part)
     plain = RequestInfo(path, method.lower())
-    if len(parts) < 3 or parts[0] not in ("api", "apis"):
+    if "//" in path or len(parts) < 3 or parts[0] not in ("api", "apis"):
         return plain
     prefix, rest = parts[0], parts[1:]
     group = ""

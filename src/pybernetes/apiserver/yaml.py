@@ -33,9 +33,22 @@ def from_yaml(data: bytes) -> object:
     """The one document as JSON values. Raises ValueError."""
     try:
         value: object = yaml.load(data, Loader=_PlainLoader)  # a subclass of the safe loader
+    except yaml.MarkedYAMLError as error:
+        raise ValueError(_go_words(error)) from error
     except (yaml.YAMLError, RecursionError, UnicodeError) as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(f"yaml: {error}") from error
     return _Expanded().copy(value, 0)
+
+
+def _go_words(error: yaml.MarkedYAMLError) -> str:
+    """The parser's words; Go names the line except for scanner errors in the first one."""
+    line = error.problem_mark.line if error.problem_mark is not None else 0
+    if not isinstance(error, yaml.scanner.ScannerError):
+        line = max(line, 1)
+    elif line:
+        line += 1
+    where = f"line {line}: " if line else ""
+    return f"yaml: {where}{error.problem}"
 
 
 class _Expanded:

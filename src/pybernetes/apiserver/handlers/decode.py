@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from pybernetes.api import field as fields
 from pybernetes.api.decode import DecodeError, decode, duplicate_fields, strict_decoding_error
 from pybernetes.api.decode.errors import field_warnings
 from pybernetes.api.defaults import default_definition
-from pybernetes.api import field as fields
 from pybernetes.api.errors import StatusError, bad_request, invalid, request_entity_too_large
 from pybernetes.api.field import Path, quote
 from pybernetes.api.protobuf import ProtobufError
@@ -19,7 +19,7 @@ from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request
 from pybernetes.apiserver.json_errors import JSONError, parse_json
-from pybernetes.apiserver.negotiate import JSON, PROTOBUF, content_type
+from pybernetes.apiserver.negotiate import JSON, PROTOBUF, YAML, content_type
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.yaml import from_yaml
 
@@ -72,6 +72,8 @@ def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, list[str]]:
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {error}", body) from error
     except ValueError as error:
         raise _unrecognized(kind, str(error), body) from error
+    if value is None and media == YAML:
+        value = {}
     if not isinstance(value, dict):
         words = f"json: cannot unmarshal {json_type(value)} into Go value of type {_TYPE_META}"
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", None)

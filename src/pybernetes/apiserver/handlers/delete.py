@@ -47,8 +47,6 @@ async def read_options(call: Call) -> DeleteOptions:
         decoded = decode(schema_for(_OPTIONS), tree)
     except DecodeError as error:
         raise bad_request(str(error)) from error
-    if "dryRun" in call.ctx.request.query:
-        decoded.tree["dryRun"] = call.ctx.request.query["dryRun"]
     return delete_options(decoded.tree)
 
 

@@ -45,7 +45,7 @@ DEPRECATED: Final = {
 """What every request for a resource is warned of."""
 
 
-def by_group(group: str) -> bool:
+def is_builtin(group: str) -> bool:
     """Whether a group is built in: unknown resources of custom groups are unknown paths."""
     return bool(group_versions(group))
 
@@ -68,20 +68,20 @@ class Dispatcher:
             return await self._pages(ctx)
         served = self._registry.served(info.api_group, info.api_version, info.resource)
         if served is None:
-            if by_group(info.api_group) and self._registry.serves(info.api_group, info.api_version):
+            if is_builtin(info.api_group) and self._registry.serves(info.api_group, info.api_version):
                 raise page_not_found()
             return await self._pages(ctx)
         if bool(info.namespace) != served.resource.namespaced and not self._fits(served, ctx):
             if served.custom:
                 return not_found()
             raise page_not_found()
-        if warning := DEPRECATED.get((info.api_group, info.resource)):
-            ctx.warn(warning)
         if info.subresource:
             return await self._subresource(ctx, served)
         named = len(info.parts) > 1
         if info.verb not in served.resource.verbs or ctx.request.method == "HEAD" or named is not (info.verb in _NAMED):
             raise method_not_allowed()
+        if warning := DEPRECATED.get((info.api_group, info.resource)):
+            ctx.warn(warning)
         if served.strategy.virtual is not None:
             return await served.strategy.virtual(ctx, _target(served, ctx))
         return await VERBS[info.verb](self._call(ctx, served))

@@ -33,6 +33,7 @@ async def patch(call: Call) -> Answer:
             call.subresource,
             call.part,
             create_if_missing=patcher.creates and call.part is None,
+            names_uid=False,
         ),
     )
     return call.answer(201 if created else 200, item, wanted)

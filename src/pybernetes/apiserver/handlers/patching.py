@@ -139,7 +139,7 @@ class ApplyPatcher:
         live = None if current is None else served.typed(served.from_storage(current.tree))
         now = format_time(call.ctx.services.clock.now())
         manager = field_manager(served, call.subresource)
-        new = manager.apply(live, self._config, options.manager, bool(options.force), now)
+        new: Tree = manager.apply(live, self._config, options.manager, bool(options.force), now)
         new, _ = as_typed(call, new)
         metadata = new.get("metadata")
         new = {

@@ -137,6 +137,12 @@ class _Watch:
             self.stop()
             return
         encoder = self._encoder
+        if kind is DELETED and not change.deleted:
+            # The object left the selection: shown as it was, at the revision of its leaving.
+            writer.write_framed(
+                change.frame((encoder, "left"), lambda one: frame(encoder.event(DELETED, _before(one))))
+            )
+            return
         writer.write_framed(change.frame((encoder, kind), lambda one: frame(encoder.event(kind, one.item))))
 
     def _selected(self, change: Change) -> bytes | None:
@@ -154,3 +160,8 @@ class _Watch:
     def _fail(self, error: StatusError) -> None:
         if self._writer is not None:
             self._writer.write(self._encoder.error(error.status))
+
+
+def _before(change: Change) -> Item:
+    assert change.previous is not None
+    return change.previous.at(change.revision)

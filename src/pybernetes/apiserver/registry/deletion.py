@@ -83,12 +83,16 @@ async def _try_delete(
         return None if replaced is None else (replaced.decode(), False)
     if options.dry_run:
         return (new if grace is not None else current.decode()), True
-    revision = await store.remove(ctx, current, new)
-    if not revision:
+    # Watchers of kinds with grace see the mark before the end, even if the grace is none.
+    marks = grace is not None and marked
+    last = await store.replace(current, new) if marks else current
+    revision = await store.remove(ctx, last, new) if last is not None else 0
+    if last is None or not revision:
         return None
-    last = current.decode() if grace is None else new
-    last["metadata"]["resourceVersion"] = str(revision)
-    return last, True
+    seen = last.decode()
+    if not marks:
+        seen["metadata"]["resourceVersion"] = str(revision)
+    return seen, True
 
 
 def _requested_grace(options: DeleteOptions) -> int | None:

@@ -78,3 +78,23 @@ def drop_empty(metadata: Tree) -> None:
     for key in ("labels", "annotations", "ownerReferences", "finalizers", "managedFields"):
         if key in metadata and not metadata[key]:
             del metadata[key]
+
+
+def drop_repeated_owners(metadata: Tree) -> str:
+    """Owner references that stand twice go; what to warn of, or ""."""
+    owners: list[Tree] = metadata.get("ownerReferences") or []
+    kept: list[Tree] = []
+    repeated: list[str] = []
+    for owner in owners:
+        if owner not in kept:
+            kept.append(owner)
+        elif owner["uid"] not in repeated:
+            repeated.append(owner["uid"])
+    if not repeated:
+        return ""
+    metadata["ownerReferences"] = kept
+    return (
+        ".metadata.ownerReferences contains duplicate entries after mutating admission happens; API server dedups "
+        "owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; "
+        f"duplicate UID(s) observed: {', '.join(repeated)}"
+    )

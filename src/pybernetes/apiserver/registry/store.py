@@ -57,7 +57,8 @@ class Update:
     subresource: str = ""
     part: Part | None = None
     create_if_missing: bool = False
-    retry: bool = False
+    names_uid: bool = True
+    """The uid of what `make` made is whom the client means; of a patch it is a value like any other."""
 
 
 class ObjectStore:
@@ -158,6 +159,7 @@ class ObjectStore:
         undo = await strategy.begin_create(ctx, new, dry_run=options.dry_run)
         try:
             meta.drop_empty(new["metadata"])
+            ctx.warn(meta.drop_repeated_owners(new["metadata"]))
             self._refuse_invalid(new, validate(self.resource, new) + strategy.validate(ctx, new))
             for text in strategy.warnings(ctx, new, None):
                 ctx.warn(text)
@@ -231,7 +233,7 @@ class ObjectStore:
         if admitted:
             await self._access.admission.mutate(attributes)
             new = attributes.object
-        self._check_preconditions(new, current)
+        self._check_preconditions(new, current, names_uid=update.names_uid)
         metadata, old_metadata = new["metadata"], old["metadata"]
         if update.part is None:
             strategy.prepare_for_update(ctx, new, old)
@@ -239,6 +241,7 @@ class ObjectStore:
         undo = await strategy.begin_update(ctx, new, old, dry_run=options.dry_run) if update.part is None else None
         try:
             meta.drop_empty(metadata)
+            ctx.warn(meta.drop_repeated_owners(metadata))
             self._bump_generation(new, old)
             found = validate(self.resource, new, old, update.subresource)
             found += update.part.validate(ctx, new, old) if update.part else strategy.validate_update(ctx, new, old)
@@ -262,12 +265,12 @@ class ObjectStore:
         if self.strategy.tracks_generation and self.strategy.bumps_generation(new, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
-    def _check_preconditions(self, new: Tree, current: Item) -> None:
+    def _check_preconditions(self, new: Tree, current: Item, *, names_uid: bool) -> None:
         """The resourceVersion and uid that the client means, if it says so, must be those of the stored object."""
         metadata = new["metadata"]
         name = current.tree["metadata"]["name"]
         uid, current_uid = metadata.get("uid"), current.tree["metadata"].get("uid")
-        if uid and uid != current_uid:
+        if names_uid and uid and uid != current_uid:
             raise self.uid_conflict(current, uid)
         version = metadata.get("resourceVersion")
         if not version or version == "0":

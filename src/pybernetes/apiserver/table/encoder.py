@@ -16,6 +16,7 @@ from pybernetes.apiserver.encoding import JSONEncoder, ListMetadata, bookmark_ev
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.table.column import Column
 from pybernetes.apiserver.table.columns import cells_of, columns_of
+from pybernetes.apiserver.table.kinds import CONDITIONS
 
 _encode: Final = msgspec.json.Encoder().encode
 _INCLUDES: Final = ("", "Metadata", "Object", "None")
@@ -36,6 +37,7 @@ class TableEncoder:
         self._served = served
         self._columns: Sequence[Column] = columns_of(served)
         self._cells = cells_of(served)
+        self._conditions = CONDITIONS.get((served.resource.group, served.resource.plural))
         self._now = now
         self._json = JSONEncoder(served)
         self._include = include
@@ -48,7 +50,9 @@ class TableEncoder:
 
     def _row(self, item: Item) -> bytes:
         cells: list[Any] = self._cells(item.tree, datetime.fromtimestamp(self._now(), UTC))
-        return b'{"cells":%b%b}' % (_encode(cells), self._object(item))
+        conditions = self._conditions(item.tree) if self._conditions is not None else None
+        told = b',"conditions":' + _encode(conditions) if conditions else b""
+        return b'{"cells":%b%b%b}' % (_encode(cells), told, self._object(item))
 
     def _object(self, item: Item) -> bytes:
         if self._include == "None":

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
+from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.table import access, config, extension, network, pods, storage, workloads
 from pybernetes.apiserver.table.column import Cells
+
+CONDITIONS: Final[dict[tuple[str, str], Callable[[Tree], list[Tree]]]] = {("", "pods"): pods.row_conditions}
+"""What a row says about its object besides the cells: kubectl leaves completed ones out on demand."""
 
 KINDS: Final[dict[tuple[str, str], Cells]] = {
     ("", "componentstatuses"): config.component_status,

@@ -28,6 +28,17 @@ def pod(obj: Tree, now: datetime) -> list[Any]:
     ]
 
 
+_ENDS = {"Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."}
+
+
+def row_conditions(obj: Tree) -> list[Tree]:
+    """That the pod has ended, and how."""
+    phase = at(obj, "status", "phase", default="")
+    if phase not in _ENDS:
+        return []
+    return [{"type": "Completed", "status": "True", "reason": phase, "message": _ENDS[phase]}]
+
+
 def _readiness_gates(spec: Tree, status: Tree) -> str:
     gates = spec.get("readinessGates") or []
     if not gates:

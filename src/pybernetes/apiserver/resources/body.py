@@ -10,7 +10,7 @@ from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.scheme import split_api_version
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.handlers.call import tree_answer
-from pybernetes.apiserver.handlers.decode import parse_object, read_body
+from pybernetes.apiserver.handlers.decode import json_type, parse_object, read_body
 from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.negotiate import content_type, negotiate
 from pybernetes.apiserver.registry.options import write_options
@@ -25,17 +25,24 @@ async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
     body = await read_body(ctx.request)
     media = content_type(ctx.request.headers.get("content-type", ""))
     tree, _ = parse_object(body, media, kind)
-    given_group = split_api_version(tree.get("apiVersion") or api_version)[0]
-    if (tree.get("kind") or kind) != kind or given_group != split_api_version(api_version)[0]:
-        raise errors.bad_request(
-            f"the object provided is unrecognized (must be of type {kind}): "
-            f"{tree.get('apiVersion', '')}, Kind={tree.get('kind', '')} is given"
-        )
+    _check_type(tree, api_version, kind)
     schema = schema_of(api_version, kind)
     made = _decoded(schema, tree, api_version, kind)
     default_definition(schema, made)
     made["apiVersion"], made["kind"] = api_version, kind
     return made
+
+
+def _check_type(tree: Tree, api_version: str, kind: str) -> None:
+    """The kind must be the one that is wanted, in any version of its group; absent ones are it."""
+    given_version, given_kind = tree.get("apiVersion") or api_version, tree.get("kind") or kind
+    for name, value in (("apiVersion", given_version), ("kind", given_kind)):
+        if not isinstance(value, str):
+            words = f"json: cannot unmarshal {json_type(value)} into Go struct field .{name} of type string"
+            raise errors.bad_request(f"couldn't get version/kind; json parse error: {words}")
+    if given_kind != kind or split_api_version(given_version)[0] != split_api_version(api_version)[0]:
+        given = f"{given_version}, Kind={given_kind}"
+        raise errors.bad_request(f"the object provided is unrecognized (must be of type {kind}): {given} is given")
 
 
 def _decoded(schema: Schema, tree: Tree, api_version: str, kind: str) -> Tree:

@@ -30,9 +30,9 @@ def _set_selector(job: Tree) -> None:
     labels = _labels(spec)
     own = {
         UID: metadata["uid"],
-        NAME: metadata["name"],
+        NAME: metadata.get("name", ""),
         PREFIX + UID: metadata["uid"],
-        PREFIX + NAME: metadata["name"],
+        PREFIX + NAME: metadata.get("name", ""),
     }
     for key, value in own.items():
         labels.setdefault(key, value)

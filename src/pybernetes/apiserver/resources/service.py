@@ -102,7 +102,7 @@ async def _take_addresses(taken: _Taken, service: Tree, held: list[str]) -> None
     if is_headless(spec):
         spec["clusterIP"], spec["clusterIPs"] = "None", ["None"]
         return
-    owner = Owner(service["metadata"].get("namespace", ""), service["metadata"]["name"])
+    owner = Owner(service["metadata"].get("namespace", ""), service["metadata"].get("name", ""))
     wanted = _addresses(service)
     asked = list(wanted)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
 from pybernetes.api.validation.common import immutable, positive_quantity
+from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Part, Rules, RulesTable, Tree
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.persistent_volume_claim import VOLUME_MODES, validate_access_modes
@@ -99,7 +100,8 @@ def _update(new: Tree, old: Tree) -> Errors:
     sources = [{name: one.get(name) for name in _SOURCES} for one in (spec, was)]
     if sources[0] != sources[1]:
         detail = "spec.persistentvolumesource is immutable after creation"
-        yield field.forbidden(_SPEC.child("persistentvolumesource"), f"{detail}\n")
+        changed = differences("core.PersistentVolumeSource", sources[0], sources[1])
+        yield field.forbidden(_SPEC.child("persistentvolumesource"), f"{detail}\n{changed}")
     yield from immutable(spec.get("volumeMode"), was.get("volumeMode"), ROOT.child("volumeMode"))
     if was.get("nodeAffinity") is not None and spec.get("nodeAffinity") != was["nodeAffinity"]:
         yield field.invalid(ROOT.child("nodeAffinity"), spec.get("nodeAffinity"), "field is immutable")

@@ -6,6 +6,7 @@ from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.validation.common import label_selector, positive_quantity
+from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.metadata import complain
 
@@ -87,7 +88,7 @@ def _update(new: Tree, old: Tree) -> Errors:
         detail = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
         )
-        yield field.forbidden(_SPEC, f"{detail}\n")
+        yield field.forbidden(_SPEC, f"{detail}\n{differences('core.PersistentVolumeClaimSpec', fixed, before)}")
         return
     size, least = _storage(spec), _capacity(old) or _storage(was)
     if bound and size is not None and least is not None and size < least:

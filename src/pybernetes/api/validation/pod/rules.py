@@ -7,6 +7,7 @@ from copy import deepcopy
 from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.validation.common import MAX_INT32
+from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.pod.resize import validate_resize
 from pybernetes.api.validation.pod.spec import validate_pod_spec, validate_pod_template
@@ -56,8 +57,9 @@ def _update(new: Tree, old: Tree) -> Errors:
     yield from _validate_added_tolerations(spec, was)
     gated = was.get("schedulingGates")
     yield from _validate_gates(spec, was)
-    if _fixed_part(spec, was, bool(gated)) != _fixed_part(was, was, bool(gated)):
-        yield field.forbidden(SPEC, f"{_MUTABLE}\n")
+    fixed, before = (_fixed_part(one, was, bool(gated)) for one in (spec, was))
+    if fixed != before:
+        yield field.forbidden(SPEC, f"{_MUTABLE}\n{differences('core.PodSpec', fixed, before)}")
 
 
 def _validate_deadline(spec: Tree, was: Tree) -> Errors:
@@ -151,7 +153,9 @@ def _update_ephemeral(new: Tree, old: Tree) -> Errors:
         if name not in now:
             yield field.forbidden(path, f"existing ephemeral containers {field.quote(name)} may not be removed\n")
         elif now[name] != container:
-            yield field.forbidden(path, f"existing ephemeral containers {field.quote(name)} may not be changed\n")
+            changed = differences("core.EphemeralContainer", now[name], container)
+            detail = f"existing ephemeral containers {field.quote(name)} may not be changed\n{changed}"
+            yield field.forbidden(path, detail)
 
 
 def _create_template(template: Tree) -> Errors:

@@ -69,6 +69,7 @@ class Http:
     def __init__(self, ca_file: Path | None = None) -> None:
         self._ca_file = ca_file
         self._session: aiohttp.ClientSession | None = None
+        self._tls: ssl.SSLContext | None = None
 
     async def close(self) -> None:
         if self._session is not None:
@@ -117,6 +118,9 @@ class Http:
         connect_seconds: float,
     ) -> aiohttp.ClientResponse:
         timeout = aiohttp.ClientTimeout(total=None, connect=connect_seconds, sock_read=_READ_SECONDS)
+        if self._tls is None and urlsplit(url).scheme == "https":
+            # Reading all of the system's CAs takes long enough to be felt by others.
+            self._tls = await asyncio.to_thread(self._load_tls)
         try:
             return await self._open().request(
                 method,
@@ -126,19 +130,22 @@ class Http:
                 data=data,
                 timeout=timeout,
                 allow_redirects=False,
+                ssl=self._tls or True,
                 proxy=_proxy(url),
             )
         except _FAILURES as error:
             raise network_error(method, url, error) from error
 
+    def _load_tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self._ca_file is not None:
+            context.load_verify_locations(self._ca_file)
+        return context
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            context = ssl.create_default_context()
-            if self._ca_file is not None:
-                context.load_verify_locations(self._ca_file)
-            connector = aiohttp.TCPConnector(ssl=context, limit=32)
             self._session = aiohttp.ClientSession(
-                connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(limit=32), auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
             )
         return self._session
 

@@ -188,3 +188,24 @@ async def test_fs_group_owns_an_empty_dir(world: World) -> None:
     context = v1.PodSecurityContext(fs_group=4242)
     await world.apply(msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, security_context=context)))
     assert (world.root / "pods/uid-p/volumes/kubernetes.io~empty-dir/data").stat().st_gid == 4242
+
+
+async def test_a_token_that_cannot_be_renewed_is_asked_for_with_back_off(world: World) -> None:
+    from pybernetes.api.errors import StatusError
+
+    token = v1.ServiceAccountTokenProjection(path="token", expiration_seconds=3600)
+    source = v1.ProjectedVolumeSource(sources=[v1.VolumeProjection(service_account_token=token)])
+    asked: list[float] = []
+
+    async def refuse(*args: object) -> None:
+        asked.append(world.clock.monotonic())
+        raise StatusError(500, "InternalError", "no")
+
+    try:
+        await world.apply(a_pod(volumes=[v1.Volume(name="api", projected=source)]))
+        world.tokens.request = refuse  # type: ignore[method-assign,assignment]
+        await world.advance(3600 * 0.8 + 10)
+        assert 3 <= len(asked) <= 6
+    finally:
+        for point in mounting.mounts_below(world.root):
+            mounting.unmount(point)

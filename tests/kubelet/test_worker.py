@@ -389,3 +389,90 @@ async def test_readiness_gates_hold_the_pod_back(world: World) -> None:
     await world.apply(msgspec.structs.replace(stored, status=status))
     await world.advance(1)
     assert world.conditions()["Ready"] == "True"
+
+
+async def test_the_nodes_end_keeps_the_pods_and_starts_them_again(world: World) -> None:
+    await world.apply(a_pod())
+    await world.apply(a_pod("long", termination_grace_period_seconds=3600))
+    await world.kubelet.shutdown_pods(20)
+    assert not [s for s in world.runtime.sandboxes.values() if s.state == 0]
+    assert sorted(timeout for _, timeout in world.runtime.stops) == [20, 20]
+    assert not world.api.deleted
+    world.restart_kubelet(world.scope)
+    for pod in list(world.api.pods.values()):
+        world.kubelet.pod_changed(None, pod)
+    await world.settle()
+    for name in ("p", "long"):
+        assert world.status(name).phase == "Running"
+        assert world.container(pod=name).restart_count == 1
+
+
+async def test_a_sandbox_that_hangs_does_not_hold_up_deletion(world: World) -> None:
+    async def hang(*args: object) -> str:
+        await world.clock.sleep(1000)
+        return ""
+
+    world.runtime.run_pod_sandbox = hang  # type: ignore[method-assign,assignment]
+    await world.apply(a_pod())
+    await world.delete("p")
+    assert world.api.deleted == ["uid-p"]
+
+
+async def test_a_runtime_that_fails_to_stop_is_asked_again_but_not_at_once(world: World) -> None:
+    calls: list[float] = []
+
+    async def fail(*args: object) -> None:
+        calls.append(world.clock.monotonic())
+        raise CRIError("busy")
+
+    await world.apply(a_pod())
+    stop = world.runtime.stop_container
+    world.runtime.stop_container = fail  # type: ignore[method-assign,assignment]
+    await world.delete("p")
+    await world.advance(2.5)
+    assert len(calls) == 3
+    world.runtime.stop_container = stop  # type: ignore[method-assign]
+    await world.advance(1)
+    assert world.api.deleted == ["uid-p"]
+
+
+async def test_old_attempts_are_removed_but_for_the_last(world: World) -> None:
+    await world.apply(a_pod())
+    for _ in range(4):
+        world.runtime.exit("c", 1)
+        await world.advance(400)
+    attempts = sorted(s.metadata.attempt for _, s in world.runtime.containers.values() if s.metadata)
+    assert attempts == [3, 4]
+
+
+async def test_a_container_starts_anew_when_its_image_is_changed(world: World) -> None:
+    world.runtime.images["web:2"] = world.runtime.images["web:1"]
+    await world.apply(a_pod())
+    stored = world.api.pods["p"]
+    changed = msgspec.structs.replace(stored.spec, containers=[a_container(image="web:2")])
+    await world.apply(msgspec.structs.replace(stored, spec=changed))
+    assert ("Killing", "Container c definition changed, will be restarted") in world.recorder.told
+    assert (world.container().restart_count, world.container().image) == (1, "web:2")
+
+
+async def test_a_termination_message_and_the_end_of_the_log(world: World) -> None:
+    from pathlib import Path
+
+    fallback = a_container("f", termination_message_policy="FallbackToLogsOnError")
+    await world.apply(a_pod(restart_policy="Never", containers=[a_container("m"), fallback]))
+    config = world.runtime.configs[world.runtime.named("m").id]
+    own = next(m for m in config.mounts if m.container_path == "/dev/termination-log")
+    Path(own.host_path).write_text("because")
+    log = Path(world.runtime.named("f").log_path)
+    log.parent.mkdir(parents=True)
+    log.write_text("2026-01-01T00:00:00Z stderr F boom\n")
+    world.runtime.exit("m", 1)
+    world.runtime.exit("f", 1)
+    await world.settle()
+    assert world.container("m").state.terminated.message == "because"
+    assert world.container("f").state.terminated.message == "boom\n"
+    await world.scope.close()
+    world.restart_kubelet(world.scope)
+    world.kubelet.pod_changed(None, world.api.pods["p"])
+    await world.settle()
+    assert world.container("m").state.terminated.message == "because"

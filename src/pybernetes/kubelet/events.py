@@ -1,5 +1,6 @@
 """Events about pods, containers and the node, with the references that upstream's carry."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from pybernetes.api.types import core_v1 as v1
@@ -26,6 +27,11 @@ class Events:
     def container(self, pod: v1.Pod, name: str, type: str, reason: str, message: str) -> None:
         """About one container of the pod, named by its field path."""
         self._recorder.event(_reference(pod, field_path(pod, name)), type, reason, message)
+
+    def volumes(self, pod: v1.Pod, failures: Mapping[str, str]) -> None:
+        """Volumes that could not be set up: name -> why."""
+        for name, why in failures.items():
+            self.pod(pod, WARNING, "FailedMount", f'MountVolume.SetUp failed for volume "{name}" : {why}')
 
     def node(self, type: str, reason: str, message: str) -> None:
         """About this node. The uid is its name: that is where clients look for a kubelet's events."""

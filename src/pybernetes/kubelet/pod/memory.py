@@ -20,8 +20,6 @@ class PodMemory:
     delays: dict[str, float] = field(default_factory=dict)
     """The delay now in force for such retries."""
     attempts: dict[str, int] = field(default_factory=dict)
-    messages: dict[str, str] = field(default_factory=dict)
-    """Container id -> termination message."""
     in_hook: set[str] = field(default_factory=set)
     """Container ids whose postStart hook runs."""
     hook_failed: dict[str, StopContainer] = field(default_factory=dict)
@@ -46,7 +44,7 @@ class PodMemory:
     def retry_now(self) -> None:
         """Something that a failed start may have waited for has changed."""
         for name, waiting in self.failures.items():
-            if waiting.reason in ("CreateContainerConfigError", "ContainerCreating"):
+            if waiting.reason in ("CreateContainerConfigError", "ContainerCreating", "PodInitializing"):
                 self.retry_at.pop(name, None)
 
 

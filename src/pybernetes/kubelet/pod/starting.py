@@ -121,9 +121,7 @@ class Starter:
         try:
             await self._volumes.set_up(pod)
         except VolumeFailures as failures:
-            for name, why in failures.failures.items():
-                message = f'MountVolume.SetUp failed for volume "{name}" : {why}'
-                self._doors.events.pod(pod, WARNING, "FailedMount", message)
+            self._doors.events.volumes(pod, failures.failures)
             raise StartFailed(Waiting(_creating(pod), ""), self._memory.next_delay("volumes", 120.0)) from failures
         self._memory.succeeded("volumes")
 

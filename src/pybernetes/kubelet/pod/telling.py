@@ -1,19 +1,14 @@
 """What a pod's worker tells the API: the status, kept as last made, and the object's end."""
 
-from pathlib import Path
-
 import msgspec
 
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.cri import types as t
-from pybernetes.kubelet.logs.tail import last_lines
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.podspec import name_of, namespace_of, uid_of
 from pybernetes.kubelet.status.conditions import OWNED
 from pybernetes.kubelet.status.context import StatusContext
 from pybernetes.kubelet.status.make import make_status
 from pybernetes.kubelet.status.writer import StatusWriter, Target
-from pybernetes.kubelet.termination import read_message
 
 
 class Teller:
@@ -51,12 +46,6 @@ class Teller:
         if urgent:
             self._told = essence
         self._writer.submit(self._made, urgent=urgent)
-
-    async def termination_message(self, status: t.ContainerStatus) -> str:
-        def read() -> str:
-            return read_message(status, lambda path, lines, size: last_lines(Path(path), lines, size))
-
-        return await self._doors.threads.run(read)
 
     async def run(self) -> None:
         await self._writer.run()

@@ -14,14 +14,14 @@ from pybernetes.api.errors import StatusError
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.errors import CRIError, UnavailableError
-from pybernetes.cri.types import PodSandboxState as SandboxState
 from pybernetes.kubelet.containers.sandbox import log_directory
 from pybernetes.kubelet.events import NORMAL, WARNING
-from pybernetes.kubelet.logs.rotate import remove_log
-from pybernetes.kubelet.observed import Observed, ObservedContainer, observe
+from pybernetes.kubelet.observed import Observed, ObservedContainer
 from pybernetes.kubelet.plan import Action, Facts, Plan, RunSandbox, StartContainer, StopContainer, Waiting, plan
+from pybernetes.kubelet.pod.alarm import Alarm
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.pod.ending import Stopper
+from pybernetes.kubelet.pod.looking import Looker
 from pybernetes.kubelet.pod.memory import PodMemory, known_attempts
 from pybernetes.kubelet.pod.starting import Starter
 from pybernetes.kubelet.pod.telling import Teller
@@ -34,7 +34,7 @@ from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
 
 log = logging.getLogger(__name__)
 
-KEPT_ATTEMPTS = 2
+RETRY_SECONDS = 1.0
 ENDING_LOOK_SECONDS = 0.2
 DEADLINE = Verdict("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
@@ -73,6 +73,7 @@ class PodWorker:
         self._starter = Starter(doors, self._memory, self._volumes)
         self._stopper = Stopper(doors)
         self._teller = Teller(doors)
+        self._looker = Looker(doors)
         self._observed = Observed()
         self._wake = asyncio.Event()
         self._looked = asyncio.Event()
@@ -81,8 +82,10 @@ class PodWorker:
         self._removed = False
         self._refresh_due = False
         self._ending_grace: int | None = None
-        self._timer: asyncio.Task[None] | None = None
+        self._refresh_at = 0.0
+        """When volumes may be refreshed again after that failed (wall clock)."""
         self._scope = Scope("unstarted")
+        self._alarm = Alarm(self._scope, doors.clock, self.poke)
         self._probes: PodProbes | None = None
         self.poke()
 
@@ -113,7 +116,7 @@ class PodWorker:
     def runtime_changed(self) -> None:
         """The runtime told that a container ended. While all of them are being ended there is no hurry to look."""
         if self._running is not None and self._running.grace is not None:
-            self._wake_in(ENDING_LOOK_SECONDS)
+            self._alarm.set(ENDING_LOOK_SECONDS)
         else:
             self.poke()
 
@@ -149,6 +152,7 @@ class PodWorker:
         backoff = Backoff(initial=0.2, limit=10.0, jitter=0.2)
         async with open_scope(f"pod/{uid_of(self._pod)}") as scope:
             self._scope = scope
+            self._alarm = Alarm(scope, self._doors.clock, self.poke)
             self._probes = PodProbes(self._doors.actions, self._doors.events, self._doors.clock, scope, self.poke)
             scope.spawn(self._teller.run(), "status")
             while self.stage is not Stage.GONE:
@@ -159,45 +163,19 @@ class PodWorker:
                     backoff.reset()
                 except* (CRIError, OSError, StatusError) as group:
                     self._note("sync failed", group)
-                    self._wake_in(backoff.next())
-        self._stop_timer()
+                    self._alarm.set(backoff.next())
 
     async def _sync(self) -> None:
         """One look and one step."""
-        self._observed = await observe(self._doors.runtime, uid_of(self._pod))
+        self._observed = await self._looker.look(uid_of(self._pod))
         self._looked.set()
         self._looked = asyncio.Event()
-        await self._read_messages()
-        await self._remove_old()
         if self.stage is Stage.LIVING and self._must_end():
             self.stage = Stage.ENDING
         if self.stage is Stage.LIVING:
             await self._live()
         else:
             await self._end()
-
-    async def _read_messages(self) -> None:
-        exited = [c for c in self._observed.containers if c.is_exited and c.id not in self._memory.messages]
-        for attempt in exited:
-            self._memory.messages[attempt.id] = await self._teller.termination_message(attempt.status)
-        present = {attempt.id for attempt in self._observed.containers}
-        for lost in [known for known in self._memory.messages if known not in present]:
-            del self._memory.messages[lost]
-
-    async def _remove_old(self) -> None:
-        """Keep one attempt before the newest of each container, for its log, and no sandbox that has none left."""
-        seen: dict[str, int] = {}
-        kept: set[str] = set()
-        for attempt in self._observed.containers:
-            seen[attempt.name] = seen.get(attempt.name, 0) + 1
-            if seen[attempt.name] > KEPT_ATTEMPTS and not attempt.is_running:
-                await self._doors.runtime.remove_container(attempt.id)
-                await self._doors.threads.run(remove_log, Path(attempt.status.log_path))
-            else:
-                kept.add(attempt.sandbox_id)
-        for sandbox in self._observed.sandboxes[1:]:
-            if sandbox.id not in kept and sandbox.state == SandboxState.SANDBOX_NOTREADY:
-                await self._doors.runtime.remove_pod_sandbox(sandbox.id)
 
     # Living
 
@@ -219,9 +197,9 @@ class PodWorker:
         if self._running is None:
             if decided.actions:
                 self._act(lambda: self._perform(decided.actions))
-            elif self._refresh_due or self._token_is_due():
+            elif self._now() >= self._refresh_at and (self._refresh_due or self._token_is_due()):
                 self._act(self._refresh_volumes)
-        self._set_timer(decided)
+        self._set_alarm(decided)
 
     def _facts(self) -> Facts:
         return Facts(
@@ -274,9 +252,11 @@ class PodWorker:
         try:
             await self._volumes.refresh(self.pod)
         except VolumeFailures as failures:
-            for name, why in failures.failures.items():
-                message = f'MountVolume.SetUp failed for volume "{name}" : {why}'
-                self._doors.events.pod(self._pod, WARNING, "FailedMount", message)
+            self._refresh_due = True
+            self._refresh_at = self._now() + self._memory.next_delay("refresh", 120.0)
+            self._doors.events.volumes(self._pod, failures.failures)
+        else:
+            self._memory.succeeded("refresh")
 
     def _token_is_due(self) -> bool:
         due = self._volumes.renew_at
@@ -290,10 +270,11 @@ class PodWorker:
                 await act()
             except* (CRIError, OSError, StatusError) as group:
                 self._note("act failed", group)
-                self._wake_in(1.0)
+                self._alarm.set(RETRY_SECONDS)
+            else:
+                self.poke()
             finally:
                 self._running = None
-            self.poke()
 
         self._running = _Running(self._scope.spawn(guarded(), "act"), grace)
 
@@ -316,6 +297,10 @@ class PodWorker:
 
     async def _end(self) -> None:
         self._the_probes().stop_liveness()
+        if self._running is not None and self._running.grace is None:
+            await self._break_off()
+            self.poke()
+            return
         if self._observed.running or self._observed.ready_sandbox:
             self._publish({})
             await self._stop_with(self._grace())
@@ -340,15 +325,20 @@ class PodWorker:
         return min(graces)
 
     async def _stop_with(self, grace: int) -> None:
-        """Begin to end everything; an act that gives longer, or that starts something, is broken off."""
+        """Begin to end everything; an act that gives longer is broken off."""
         running = self._running
-        if running is not None:
-            if running.grace is not None and running.grace <= grace:
-                return
-            running.task.cancel()
-            await asyncio.wait((running.task,))
-            self._running = None
+        if running is not None and running.grace is not None and running.grace <= grace:
+            return
+        await self._break_off()
         self._act(lambda: self._stopper.stop_pod(self.pod, self._observed, grace), grace)
+
+    async def _break_off(self) -> None:
+        """End the act under way, whatever it does."""
+        if self._running is not None:
+            task = self._running.task
+            task.cancel()
+            await asyncio.wait((task,))
+            self._running = None
 
     async def _vanish(self) -> None:
         await self._stopper.remove_from_runtime(self._observed)
@@ -375,7 +365,7 @@ class PodWorker:
                 runtime_name=self._doors.runtime_name,
                 host_ips=self._doors.host_ips,
                 waiting=failures | waiting,
-                messages=self._memory.messages,
+                messages=self._looker.messages,
                 is_started=self._is_started,
                 is_ready=probes.is_ready,
                 verdict=self.verdict if ended else None,
@@ -391,34 +381,19 @@ class PodWorker:
         sandbox = self._observed.ready_sandbox
         return sandbox.network.ip if sandbox and sandbox.network else ""
 
-    def _set_timer(self, decided: Plan) -> None:
+    def _set_alarm(self, decided: Plan) -> None:
         due = [decided.wake_after, self._deadline_left()]
         if renewal := self._volumes.renew_at:
-            due.append(renewal.timestamp() - self._now())
-        seconds = min((delay for delay in due if delay is not None), default=None)
-        self._stop_timer()
-        if seconds is not None:
-            self._wake_in(max(0.01, seconds))
+            due.append(max(renewal.timestamp(), self._refresh_at) - self._now())
+        if self._refresh_due and self._refresh_at:
+            due.append(self._refresh_at - self._now())
+        self._alarm.set(min((delay for delay in due if delay is not None), default=None))
 
     def _note(self, what: str, group: BaseExceptionGroup[Exception]) -> None:
         """Log errors once each; that the runtime is away is told by the one who waits for it."""
         for error in group.exceptions:
             level = logging.DEBUG if isinstance(error, UnavailableError) else logging.WARNING
             log.log(level, "%s pod=%s error=%s", what, full_name(self._pod), error)
-
-    def _wake_in(self, seconds: float) -> None:
-        self._stop_timer()
-
-        async def wake() -> None:
-            await self._doors.clock.sleep(seconds)
-            self.poke()
-
-        self._timer = self._scope.spawn(wake(), "timer")
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _the_probes(self) -> PodProbes:
         if self._probes is None:

@@ -8,6 +8,7 @@ from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
 from pybernetes.kubelet.observed import ObservedContainer
+from pybernetes.kubelet.plan import Waiting
 from pybernetes.kubelet.podspec import AnyContainer
 from pybernetes.kubelet.restart import should_run
 from pybernetes.kubelet.status.context import StatusContext
@@ -37,7 +38,7 @@ def _container_status(
     waiting = context.waiting.get(container.name)
     if waiting and not latest.is_running and should_run(context.pod, container, latest) and not context.is_ended:
         last_state = state if state.terminated else last_state
-        state = v1.ContainerState(waiting=v1.ContainerStateWaiting(reason=waiting.reason, message=waiting.message))
+        state = v1.ContainerState(waiting=_waiting(waiting))
     started = latest.is_running and context.is_started(latest)
     return v1.ContainerStatus(
         name=container.name,
@@ -54,6 +55,10 @@ def _container_status(
         resources=container.resources if latest.is_running else None,
         allocated_resources=(container.resources.requests if container.resources else {}) if latest.is_running else {},
     )
+
+
+def _waiting(waiting: Waiting) -> v1.ContainerStateWaiting:
+    return v1.ContainerStateWaiting(reason=waiting.reason, message=waiting.message or None)
 
 
 def _image_name(container: AnyContainer, status: t.ContainerStatus) -> str:
@@ -132,7 +137,7 @@ def _lost(context: StatusContext, known: v1.ContainerStatus) -> v1.ContainerStat
 
 def _default_waiting(context: StatusContext, container: AnyContainer) -> v1.ContainerStateWaiting:
     if waiting := context.waiting.get(container.name):
-        return v1.ContainerStateWaiting(reason=waiting.reason, message=waiting.message)
+        return _waiting(waiting)
     spec = context.pod.spec
     is_regular = any(c.name == container.name for c in spec.containers)
     has_init = bool(spec.init_containers)

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import socket
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from pybernetes.aio.clock import Clock, SystemClock
@@ -18,9 +16,6 @@ from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import Client, connect
 from pybernetes.cri import socket as cri_socket
-from pybernetes.cri import types as t
-from pybernetes.cri.errors import CRIError
-from pybernetes.cri.service import ImageService, RuntimeService
 from pybernetes.kubelet.api import PodApi, runtime_handlers
 from pybernetes.kubelet.containers.dns import DnsSettings, parse_resolv_conf
 from pybernetes.kubelet.containers.sandbox import NodeSettings
@@ -29,11 +24,11 @@ from pybernetes.kubelet.images.collect import ImageCollector, ImageLimits
 from pybernetes.kubelet.images.manager import ImageManager
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.logs.rotate import rotate_logs
-from pybernetes.kubelet.node.health import Thresholds, health_of
+from pybernetes.kubelet.metrics import node_metrics
 from pybernetes.kubelet.node.lease import NodeLease
-from pybernetes.kubelet.node.machine import Machine, read_machine
+from pybernetes.kubelet.node.machinery import Machinery, Runtime, prepare, tell_pod_range
 from pybernetes.kubelet.node.node import NodeReporter
-from pybernetes.kubelet.node.status import Health, NodeFacts, allocatable, capacity
+from pybernetes.kubelet.node.status import allocatable, capacity
 from pybernetes.kubelet.objects import WatchedObjects
 from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.pod.doors import PodDoors
@@ -42,109 +37,12 @@ from pybernetes.kubelet.server.access import Access
 from pybernetes.kubelet.server.app import KubeletServer, server_tls
 from pybernetes.kubelet.static.pods import StaticPods
 from pybernetes.kubelet.volumes.context import VolumeDoors
-from pybernetes.telemetry.metrics import Registry
 
 log = logging.getLogger(__name__)
 
-RUNTIME_RETRY_SECONDS = 0.1
 FILE_THREADS = 4
 SHUTDOWN_GRACE_SECONDS = 30
 HOUSEKEEPING_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """The two services of CRI; the same object may be both."""
-
-    containers: RuntimeService
-    images: ImageService
-
-
-@dataclass(frozen=True, slots=True)
-class Machinery:
-    """What is known before the first pod: the machine, the runtime, the node's addresses and reserves."""
-
-    options: Options
-    runtime: Runtime
-    version: t.VersionResponse
-    machine: Machine
-    thresholds: Thresholds
-    addresses: tuple[str, ...]
-    clock: Clock
-
-    @property
-    def reserved(self) -> dict[str, Quantity]:
-        """System, kube and eviction reserves together."""
-        total = dict(self.thresholds.reserved)
-        for given in (self.options.system_reserved, self.options.kube_reserved):
-            for name, amount in given.items():
-                total[name] = total.get(name, Quantity()) + Quantity.parse(amount)
-        return total
-
-    async def gather(self) -> tuple[NodeFacts, Health]:
-        """The node as of now."""
-        options, runtime = self.options, self.runtime
-        machine = read_machine(options.root)
-        try:
-            status, images = await runtime.containers.status(), await runtime.images.list_images()
-        except CRIError as error:
-            status, images = t.StatusResponse(), []
-            health = Health(problem=f"container runtime is down: {error}")
-        else:
-            health = health_of(machine, self.thresholds, status)
-        facts = NodeFacts(
-            name=options.node_name,
-            addresses=self.addresses,
-            machine=machine,
-            runtime=self.version,
-            status=status,
-            images=images,
-            port=options.port,
-            max_pods=options.max_pods,
-            reserved=self.reserved,
-        )
-        return facts, health
-
-
-async def prepare(options: Options, runtime: Runtime, clock: Clock) -> Machinery:
-    """Wait for the runtime, tell it the node's pod range if it is known, and read the machine."""
-    while True:
-        try:
-            version = await runtime.containers.version()
-            break
-        except CRIError as error:
-            log.debug("waiting for the runtime error=%s", error)
-            await clock.sleep(RUNTIME_RETRY_SECONDS)
-    options.root.mkdir(parents=True, exist_ok=True)
-    Path(options.pod_logs_dir).mkdir(parents=True, exist_ok=True)
-    machine = read_machine(options.root)
-    if options.pod_cidr:
-        await _tell_pod_range(runtime, options.pod_cidr)
-    return Machinery(
-        options=options,
-        runtime=runtime,
-        version=version,
-        machine=machine,
-        thresholds=Thresholds.of(options.eviction_hard, machine),
-        addresses=tuple(address for address in options.node_ip.split(",") if address) or (_own_address(),),
-        clock=clock,
-    )
-
-
-async def _tell_pod_range(runtime: Runtime, pod_cidr: str) -> None:
-    network = t.NetworkConfig(pod_cidr=pod_cidr)
-    await runtime.containers.update_runtime_config(t.RuntimeConfig(network_config=network))
-
-
-def _own_address() -> str:
-    """The address that this machine would use towards the world; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        address: str = probe.getsockname()[0]
-        return address
 
 
 class NodeRun:
@@ -208,8 +106,9 @@ class NodeRun:
         options, clock = self._machinery.options, self._machinery.clock
         access = Access(self._client, clock, options.node_name, options.anonymous_auth)
         server = KubeletServer(
-            self.kubelet, self._machinery.runtime.containers, access, options, clock, self._threads, Registry()
-        )
+            self.kubelet, self._machinery.runtime.containers, access, options, clock, self._threads,
+            node_metrics(self.kubelet),
+        )  # fmt: skip
         await server.listen(stack, self._scope, server_tls(options))
 
     def _follow_manifests(self) -> None:
@@ -257,7 +156,7 @@ class NodeRun:
             node = await self._reporter.register()
             self._events.node(NORMAL, "Starting", "Starting kubelet.")
             if not self._machinery.options.pod_cidr and node.spec.pod_cidr:
-                await _tell_pod_range(self._machinery.runtime, node.spec.pod_cidr)
+                await tell_pod_range(self._machinery.runtime, node.spec.pod_cidr)
             spawn, clock = self._scope.spawn, self._machinery.clock
             spawn(NodeLease(self._client, clock, node).run(), "lease")
             spawn(keep_running(self._reporter.run, "node status", clock=clock), "node")

@@ -184,6 +184,10 @@ class Informers:
         )
         return found
 
+    def all(self) -> list[Informer[Any]]:
+        """Every informer that was asked for so far."""
+        return list(self._informers.values())
+
     def forget(self, informer: Informer[Any]) -> None:
         """Stop an informer and drop it (its resource is gone). Safe to repeat."""
         for key in [key for key, known in self._informers.items() if known is informer]:
@@ -206,7 +210,7 @@ class Informers:
 
     async def wait_synced(self) -> None:
         """Until every informer that exists now has its first complete list. The caller sets the time-out."""
-        for informer in list(self._informers.values()):
+        for informer in self.all():
             await informer.synced.wait()
 
     def _informer(self, key: Hashable, selection: Selection[T]) -> Informer[T]:

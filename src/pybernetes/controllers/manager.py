@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import keep_running, open_scope
 from pybernetes.client.config import Config
 from pybernetes.client.election import Timing, run_leader_election
 from pybernetes.client.events import EventRecorder
-from pybernetes.client.informer import Informers
+from pybernetes.client.informer import Informer, Informers
 from pybernetes.client.rest import connect
 from pybernetes.controllers.certificates.controller import (
     CSRApprovingController,
@@ -58,8 +59,11 @@ class Entry:
     by_default: bool = True
 
 
-# The garbage collector is last: it shares the typed informers that the others have asked for.
+# A controller starts when its caches and those of the ones before it are filled, so what a new cluster waits for comes
+# first. The garbage collector is last: it shares the typed informers that the others have asked for.
 CONTROLLERS = (
+    Entry("node-ipam-controller", NodeIpamController),
+    Entry("node-lifecycle-controller", NodeLifecycleController),
     Entry("serviceaccount-controller", ServiceAccountController),
     Entry("root-ca-certificate-publisher-controller", RootCAPublisher),
     Entry("namespace-controller", NamespaceController),
@@ -74,8 +78,6 @@ CONTROLLERS = (
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),
     Entry("endpoints-controller", EndpointsController),
-    Entry("node-ipam-controller", NodeIpamController),
-    Entry("node-lifecycle-controller", NodeLifecycleController),
     Entry("taint-eviction-controller", TaintEvictionController),
     Entry("pod-garbage-collector-controller", PodGarbageCollector),
     Entry("certificatesigningrequest-approving-controller", CSRApprovingController),
@@ -124,15 +126,24 @@ async def _run_elected(context: Context) -> None:
 
 
 async def run_controllers(context: Context) -> None:
-    """Make the chosen controllers, wait until the caches are filled, and run them until cancelled.
+    """Make the chosen controllers and run each once its caches are filled, until cancelled.
 
     The informers have to be running. A controller that fails is started again with back-off.
     """
     chosen = [entry for entry in CONTROLLERS if context.options.is_enabled(entry.name, entry.by_default)]
-    made = [(entry.name, entry.make(context)) for entry in chosen]
-    await context.informers.wait_synced()
-    log.info("controllers started count=%d", len(made))
     async with open_scope("controllers") as scope:
-        tasks = [scope.spawn(keep_running(one.run, name, clock=context.clock), name) for name, one in made]
+        tasks = []
+        for entry in chosen:
+            made = entry.make(context)
+            tasks.append(scope.spawn(_run_synced(entry, made, context, context.informers.all()), entry.name))
+        await context.informers.wait_synced()
+        log.info("controllers started count=%d", len(tasks))
         for task in tasks:
             await task
+
+
+async def _run_synced(entry: Entry, made: Runnable, context: Context, needed: Sequence[Informer[Any]]) -> None:
+    """What has been asked for so far has to be there: a cache that is not filled would look like an empty world."""
+    for informer in needed:
+        await informer.synced.wait()
+    await keep_running(made.run, entry.name, clock=context.clock)

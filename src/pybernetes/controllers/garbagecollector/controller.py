@@ -32,6 +32,7 @@ WORKERS = 20
 # An owner that is not in the graph yet is probably on its way: its informer is another one.
 DOUBT_SECONDS = 0.5
 REDISCOVER_SECONDS = 0.1
+SYNC_SECONDS = 10.0
 REMEMBERED_ABSENT = 1000
 
 
@@ -79,7 +80,10 @@ class GarbageCollector:
                     self._changed.set()
 
     async def _monitor_all(self) -> None:
-        """Watch every resource that can be deleted; stop watching those that are no longer served."""
+        """Watch every resource that can be deleted; stop watching those that are no longer served.
+
+        One after the other: a starting cluster has more urgent things to do than to answer fifty lists at once.
+        """
         found = [
             resource
             for resource in await discover(self.client)
@@ -87,13 +91,20 @@ class GarbageCollector:
         ]
         for resource in [known for known in self._monitors if known not in found]:
             self.context.informers.forget(self._monitors.pop(resource))
-        fresh = [resource for resource in found if resource not in self._monitors]
-        for resource in fresh:
+            self._kinds.pop((resource.group, resource.kind), None)
+        for resource in [resource for resource in found if resource not in self._monitors]:
             informer = self._monitors[resource] = self.context.informers.metadata_of(resource)
             self._kinds[resource.group, resource.kind] = resource
             informer.subscribe(functools.partial(self._on_change, resource))
-        for resource in fresh:
-            await self._monitors[resource].synced.wait()
+            await self._wait_synced(resource, informer)
+
+    async def _wait_synced(self, resource: Resource, informer: Informer[Any]) -> None:
+        """A resource whose server does not answer must not keep all others from being collected."""
+        try:
+            async with asyncio.timeout(SYNC_SECONDS):
+                await informer.synced.wait()
+        except TimeoutError:
+            log.warning("objects not listed in time resource=%s", resource.group_resource)
 
     def _on_change(self, resource: Resource, old: HasMetadata | None, new: HasMetadata | None) -> None:
         if new is not None:

@@ -16,6 +16,7 @@ from typing import ClassVar, Final, Protocol, TypeAlias
 
 from pybernetes.api.field import FieldError
 from pybernetes.api.scheme import Resource
+from pybernetes.api.warnings import warnings_for
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer
 
@@ -130,7 +131,7 @@ class Strategy:
 
     def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:
         """Texts for Warning headers; `old` is None for a creation."""
-        return []
+        return warnings_for(self.resource, new, old)
 
     async def begin_create(self, ctx: RequestContext, new: Tree, *, dry_run: bool) -> Undo | None:
         """Reserve what the object needs (addresses, ports), writing it into `new`."""

@@ -30,8 +30,11 @@ class LiveCluster:
     def __init__(self, name: str, mirror: str, folder: Path) -> None:
         self.name = name
         self.kubeconfig = folder / f"{name}.kubeconfig"
+        self.temporary = folder / f"{name}.tmp"
+        self.temporary.mkdir()
         self._mirror = mirror
-        self.environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "TZ": "UTC"}
+        own = {"KUBECONFIG": str(self.kubeconfig), "TMPDIR": str(self.temporary), "TZ": "UTC"}
+        self.environment = {**os.environ, **own}
 
     @property
     def profile(self) -> Profile:
@@ -66,7 +69,7 @@ def registry_of_images(folder: Path) -> Iterator[str]:
     isolate_network()
     with images.running_registry(folder) as registry:
         images.fill(registry)
-        yield f"http://{registry.host}"
+        yield registry.url
 
 
 @contextmanager

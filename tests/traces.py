@@ -37,9 +37,7 @@ def take() -> Traces:
         routes=lines("ip", "route", "show", "table", "all"),
         rules=lines("nft", "list", "ruleset"),
         cgroups=frozenset(cgroups()),
-        files=frozenset(
-            str(path) for top in ("/var/lib", "/run", "/tmp", "/etc", "/dev/shm") for path in top_level(top)
-        ),
+        files=frozenset(str(path) for top in ("/var/lib", "/run", "/etc", "/dev/shm") for path in top_level(top)),
     )
 
 

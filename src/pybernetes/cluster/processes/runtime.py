@@ -38,6 +38,7 @@ def cgroup(profile: Profile) -> str:
 
 async def remove_everything(profile: Profile) -> None:
     """End and remove every sandbox and container, with nobody else serving the runtime's directory."""
+    profile.save()  # /run is empty after a reboot
     options = parse(arguments(profile)).options
     images = Images(options.root / "images")
     await images.start()

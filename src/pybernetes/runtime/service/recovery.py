@@ -11,9 +11,9 @@ from pybernetes.runtime.monitor.records import read_record
 from pybernetes.runtime.network.pods import PodNetwork
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.following import follow
-from pybernetes.runtime.service.sandbox_files import NAMESPACES, SHM
+from pybernetes.runtime.service.sandbox_files import NAMESPACES, SHM, are_pinned, namespace_paths
 from pybernetes.runtime.service.sandbox_release import release, unmount
-from pybernetes.runtime.state import Container, Sandbox
+from pybernetes.runtime.state import Container, Sandbox, SandboxRecord
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ async def recover(core: Core) -> None:
     for sandbox_record in await core.files.run(lambda: list(core.records.sandboxes())):
         sandbox = Sandbox(sandbox_record)
         core.table.sandboxes[sandbox.id] = sandbox
-        if sandbox_record.ready and sandbox_record.boot_id != core.boot_id:
+        if sandbox_record.ready and not await core.files.run(_is_standing, core, sandbox_record):
             sandbox.record = msgspec.structs.replace(sandbox_record, ready=False)
             await release(core, sandbox.record)
             core.records.save(sandbox.record)
@@ -39,6 +39,12 @@ async def recover(core: Core) -> None:
         await core.links.run(core.network.sweep, set(core.table.sandboxes))
         await core.links.run(_map_ports, core, core.network)
     log.info("recovered sandboxes=%d containers=%d", len(core.table.sandboxes), len(core.table.containers))
+
+
+def _is_standing(core: Core, record: SandboxRecord) -> bool:
+    """Not after a reboot, nor when its namespaces are gone for another reason."""
+    directory = core.records.sandbox_directory(record.id)
+    return record.boot_id == core.boot_id and are_pinned(namespace_paths(directory, record.options), directory)
 
 
 async def _recover_container(core: Core, container: Container) -> None:

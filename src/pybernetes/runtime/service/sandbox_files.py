@@ -22,6 +22,12 @@ def namespace_paths(directory: Path, options: t.NamespaceOption) -> dict[str, st
     return {kind: str(directory / NAMESPACES / kind) for kind, shared in kinds.items() if shared}
 
 
+def are_pinned(paths: dict[str, str], directory: Path) -> bool:
+    """Whether each file still has its namespace mounted on it: a mount is all that keeps a sandbox in being."""
+    own = directory.stat().st_dev
+    return all(Path(path).exists() and Path(path).stat().st_dev != own for path in paths.values())
+
+
 def pause_cgroup(parent: str, sandbox_id: str) -> str:
     """Where process 1 of a shared PID namespace lives."""
     return f"{parent.rstrip('/')}/{sandbox_id}"

@@ -37,6 +37,14 @@ async def test_a_pod_gets_its_node_once(api: Server) -> None:
     assert (await api.post(f"{PODS}/p/binding", {"metadata": {"name": "q"}, "target": {"name": "n"}})).status == 400
 
 
+async def test_a_pod_can_read_its_nodes_zone_of_itself(api: Server) -> None:
+    labels = {"topology.kubernetes.io/zone": "z", "other": "o"}
+    await api.post("/api/v1/nodes", {"metadata": {"name": "n1", "labels": labels}})
+    await api.pod("p")
+    await bind(api, "p", "n1")
+    assert (await api.get(f"{PODS}/p")).tree["metadata"]["labels"] == {"topology.kubernetes.io/zone": "z"}
+
+
 async def test_gated_pods_are_not_bound(api: Server) -> None:
     made = await api.pod("p", schedulingGates=[{"name": "g.test/wait"}])
     assert made.tree["status"]["conditions"][0]["reason"] == "SchedulingGated"

@@ -15,6 +15,7 @@ from pybernetes.apiserver.resources.timestamps import now
 
 PODS = "pods/binding"
 TRIES = 5
+TOPOLOGY = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
 
 class BindingAction:
@@ -52,9 +53,20 @@ class BindingAction:
         annotations = (pod["metadata"].get("annotations") or {}) | (binding["metadata"].get("annotations") or {})
         if annotations:
             pod["metadata"]["annotations"] = annotations
+        _copy_topology(ctx, pod, binding["target"]["name"])
         scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now(ctx)}
         set_condition(pod.setdefault("status", {}), scheduled)
         await registry.update(pods, pod, subresource="binding", user=ctx.user, dry_run=is_dry_run(ctx), note=False)
+
+
+def _copy_topology(ctx: RequestContext, pod: Tree, node: str) -> None:
+    """Give the pod its node's zone and region, so that it can read them of itself (KEP-4742)."""
+    nodes = by_plural("", "v1", "nodes")
+    assert nodes is not None
+    item = ctx.services.registry.get(nodes, node)
+    labels = {key: item.labels[key] for key in TOPOLOGY if key in item.labels} if item else {}
+    if labels:
+        pod["metadata"]["labels"] = (pod["metadata"].get("labels") or {}) | labels
 
 
 def _errors(binding: Tree) -> list[FieldError]:

@@ -53,29 +53,36 @@ class ResourceQuota(Plugin):
     async def validate(self, attributes: Attributes) -> None:
         if attributes.object is None:
             return
+        done: set[str] = set()
         for _ in range(TRIES):
-            booked = self._check(attributes)
-            if attributes.dry_run:
+            pending = self._check(attributes, done)
+            if attributes.dry_run or await self._write(pending, done):
                 return
-            try:
-                while booked:
-                    await self._status.update(booked.pop())
-            except StatusError as error:
-                # Somebody booked at the same time: look again. What was booked already the controller recounts.
-                if not (is_conflict(error) or is_not_found(error)):
-                    raise
-                continue
-            return
         raise refuse(attributes, "unable to update quota usage, please try again")
 
-    def _check(self, attributes: Attributes) -> list[Tree]:
-        """The quotas with what they hold once the write is done. Raises StatusError if one would be exceeded."""
+    async def _write(self, pending: list[Tree], done: set[str]) -> bool:
+        """Book; False if somebody else booked at the same time, so that all that is not `done` is looked at again."""
+        for quota in pending:
+            try:
+                await self._status.update(quota)
+            except StatusError as error:
+                if is_conflict(error) or is_not_found(error):
+                    return False
+                raise
+            done.add(quota["metadata"]["name"])
+        return True
+
+    def _check(self, attributes: Attributes, done: set[str]) -> list[Tree]:
+        """The quotas, but for those `done`, with what they hold after the write. Raises StatusError if one is exceeded."""
         resource, obj = attributes.resource, attributes.object or {}
+        quotas = self._objects.list("", "resourcequotas", attributes.namespace)
+        if not quotas:
+            return []
         used = usage(resource, obj)
         change = _difference(used, usage(resource, attributes.old)) if attributes.old else used
         booked: list[Tree] = []
-        for quota in self._objects.list("", "resourcequotas", attributes.namespace):
-            if not matches(quota, resource, obj):
+        for quota in quotas:
+            if quota["metadata"]["name"] in done or not matches(quota, resource, obj):
                 continue
             hard = amounts((quota.get("status") or {}).get("hard"))
             if resource.group_resource == "pods":

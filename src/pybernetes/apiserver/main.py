@@ -52,6 +52,8 @@ from pybernetes.telemetry.metrics import Registry as Metrics
 
 log = logging.getLogger(__name__)
 
+SWITCH_SECONDS = 0.0005
+"""How long the store's writer may have to wait for the interpreter: each of its commits does, several times."""
 MAX_BODY_BYTES = 3 << 20
 
 
@@ -139,4 +141,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """`p8s apiserver`: runs until interrupted."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     configure("apiserver", verbosity=options.v)
+    sys.setswitchinterval(SWITCH_SECONDS)
     uvloop.run(run(options))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pybernetes.api.patch.managed_fields import keep_times
-from pybernetes.api.time import format_time
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.registry.field_managers import field_manager, tracks_owners
+from pybernetes.apiserver.registry.metadata import timestamp
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.scale_ownership import merged_view
 
@@ -28,7 +28,7 @@ def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) 
     if call.own_view and call.part is not None and current is not None:
         return merged_view(call, call.part, given, current, options)
     if tracks_owners(served):
-        now = format_time(call.ctx.services.clock.now())
+        now = timestamp(call.ctx.services.clock.now())
         new = field_manager(served, call.subresource).update(live, new, options.manager, now)
     if call.part is not None and live is not None:
         new = call.part.merge(call.ctx, new, live)

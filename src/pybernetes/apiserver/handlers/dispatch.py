@@ -38,12 +38,6 @@ VERBS: Final[dict[str, Handler]] = {
     "deletecollection": deletecollection,
 }
 
-DEPRECATED: Final = {
-    ("", "componentstatuses"): "v1 ComponentStatus is deprecated in v1.19+",
-    ("", "endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
-}
-"""What every request for a resource is warned of."""
-
 
 def is_builtin(group: str) -> bool:
     """Whether a group is built in: unknown resources of custom groups are unknown paths."""
@@ -80,8 +74,6 @@ class Dispatcher:
         named = len(info.parts) > 1
         if info.verb not in served.resource.verbs or ctx.request.method == "HEAD" or named is not (info.verb in _NAMED):
             raise method_not_allowed()
-        if warning := DEPRECATED.get((info.api_group, info.resource)):
-            ctx.warn(warning)
         if served.strategy.virtual is not None:
             return await served.strategy.virtual(ctx, _target(served, ctx))
         return await VERBS[info.verb](self._call(ctx, served))

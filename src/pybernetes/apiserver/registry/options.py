@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from pybernetes.api import field as fields
@@ -74,7 +75,12 @@ def check_manager(manager: str) -> ErrorList:
 
 def user_agent_manager(request: Request) -> str:
     """Who a client is that does not say: its User-Agent up to the first slash."""
-    agent = request.headers.get("user-agent", "").partition("/")[0]
+    return _agent_name(request.headers.get("user-agent", ""))
+
+
+@lru_cache(maxsize=512)
+def _agent_name(user_agent: str) -> str:
+    agent = user_agent.partition("/")[0]
     printable = "".join(char for char in agent if char.isprintable())
     return printable.encode()[:MAX_MANAGER_BYTES].decode(errors="ignore")
 

@@ -115,6 +115,14 @@ def test_a_volume_without_a_source_is_empty_dir() -> None:
     ]
 
 
+def test_the_first_range_and_address_are_told_in_both_their_fields() -> None:
+    node = defaulted("v1", "Node", spec={"podCIDR": "10.0.0.0/24"})
+    assert node["spec"]["podCIDRs"] == ["10.0.0.0/24"]
+    assert defaulted("v1", "Node", spec={"podCIDRs": ["10.0.0.0/24", "fd::/64"]})["spec"]["podCIDR"] == "10.0.0.0/24"
+    assert defaulted("v1", "Pod", status={"podIP": "10.0.0.1"})["status"]["podIPs"] == [{"ip": "10.0.0.1"}]
+    assert defaulted("v1", "Pod", status={"podIPs": [{"ip": "10.0.0.1"}]})["status"]["podIP"] == "10.0.0.1"
+
+
 def test_a_service() -> None:
     spec = defaulted("v1", "Service", spec={"ports": [{"port": 80}], "type": "LoadBalancer"})["spec"]
     assert spec == {

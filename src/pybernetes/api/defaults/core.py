@@ -65,6 +65,15 @@ def _namespace(namespace: Tree) -> None:
         labels["kubernetes.io/metadata.name"] = metadata["name"]
 
 
+def _node_spec(spec: Tree) -> None:
+    """One field for one range, a later one for several: the first range is told in both."""
+    one, several = spec.get("podCIDR"), spec.get("podCIDRs")
+    if one and (not several or several[0] != one):
+        spec["podCIDRs"] = [one]
+    elif several and not one:
+        spec["podCIDR"] = several[0]
+
+
 def _node_status(status: Tree) -> None:
     _round_node(status)
     if status.get("capacity"):
@@ -112,6 +121,7 @@ DEFAULTS: dict[str, Default] = {
     "core.v1.ReplicationController": _replication_controller,
     "core.v1.Namespace": _namespace,
     "core.v1.NamespaceStatus": fields(phase="Active"),
+    "core.v1.NodeSpec": _node_spec,
     "core.v1.NodeStatus": _node_status,
     "core.v1.LimitRangeItem": _limit_range_item,
     "core.v1.PersistentVolumeClaimSpec": fields(volumeMode="Filesystem"),

@@ -23,6 +23,15 @@ def _pod(pod: Tree) -> None:
                 set_empty(port, "hostPort", port["containerPort"])
 
 
+def _pod_status(status: Tree) -> None:
+    """One field for one address, a later one for several: the first address is told in both."""
+    one, several = status.get("podIP"), status.get("podIPs")
+    if one and (not several or several[0].get("ip") != one):
+        status["podIPs"] = [{"ip": one}]
+    elif several and not one and several[0].get("ip"):
+        status["podIP"] = several[0]["ip"]
+
+
 def _containers(spec: Tree) -> list[Tree]:
     return [container for name in _CONTAINER_LISTS for container in spec.get(name) or ()]
 
@@ -72,6 +81,7 @@ def _http_get(action: Tree) -> None:
 DEFAULTS: dict[str, Default] = {
     "core.v1.Pod": _pod,
     "core.v1.PodSpec": _pod_spec,
+    "core.v1.PodStatus": _pod_status,
     "core.v1.Container": _container,
     "core.v1.EphemeralContainer": _container,
     "core.v1.Probe": _probe,

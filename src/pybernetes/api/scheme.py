@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +15,9 @@ import msgspec
 from pybernetes.api.types.base import Object
 
 API_LEVEL = "1.36"
+
+# Not by importlib.resources: its imports would take longer than all else here.
+_FACTS = Path(__file__).parent / "facts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +190,7 @@ class _Index:
 
 def discovery() -> dict[str, Any]:
     """The recorded aggregated discovery documents of `/api` and `/apis`; a fresh copy for the caller to keep."""
-    raw = (files("pybernetes.api") / "facts" / f"discovery-{API_LEVEL}.json").read_bytes()
+    raw = _FACTS.joinpath(f"discovery-{API_LEVEL}.json").read_bytes()
     documents: dict[str, Any] = msgspec.json.decode(raw)
     return documents
 

@@ -63,6 +63,9 @@ class World:
     recorder: FakeRecorder = field(default_factory=FakeRecorder)
     node: v1.Node = field(default_factory=v1.Node)
     services: list[v1.Service] = field(default_factory=list)
+    cri: tuple[Any, Any] | None = None
+    """A real runtime and its images, instead of the one in memory."""
+    cgroup: str = "/"
 
     def __post_init__(self) -> None:
         self.runtime = FakeRuntime(self.clock)
@@ -72,19 +75,20 @@ class World:
     def restart_kubelet(self, scope: Scope) -> None:
         """A new kubelet over the same runtime and API."""
         events, threads = Events(self.recorder, "n1"), InlineWorker()
+        runtime, images = self.cri or (self.runtime, self.runtime)
         doors = PodDoors(
-            runtime=self.runtime,
+            runtime=runtime,
             runtime_name="fake",
-            images=ImageManager(self.runtime, self.objects, events, self.clock),
+            images=ImageManager(images, self.objects, events, self.clock),
             objects=self.objects,
             volumes=VolumeDoors(self.objects, self.tokens, self.tokens, self.clock, threads, {"cpu": "2"}),
-            actions=Actions(self.runtime, self.clock),
+            actions=Actions(runtime, self.clock),
             events=events,
             api=self.api,
             clock=self.clock,
             threads=threads,
             settings=NodeSettings(
-                "n1", "/", self.root / "logs", DnsSettings(["10.96.0.10"], "cluster.local", Resolver())
+                "n1", self.cgroup, self.root / "logs", DnsSettings(["10.96.0.10"], "cluster.local", Resolver())
             ),
             root=self.root,
             host_ips=("192.0.2.1",),
@@ -119,8 +123,10 @@ class World:
         await self.settle()
 
     async def settle(self) -> None:
-        for _ in range(5):
-            await self.clock.settle(50)
+        """Let everything that can run now run; over a real runtime there is no telling, so nothing is done."""
+        if self.cri is None:
+            for _ in range(5):
+                await self.clock.settle(50)
 
     async def advance(self, seconds: float) -> None:
         await self.clock.advance(seconds)

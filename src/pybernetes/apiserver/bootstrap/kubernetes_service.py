@@ -67,7 +67,7 @@ def _service(address: str, port: int) -> Tree:
         "spec": {
             "type": "ClusterIP",
             "clusterIP": address,
-            "clusterIPs": [address],
+            "ipFamilyPolicy": "SingleStack",
             "ports": [{"name": "https", "port": PORT, "targetPort": port, "protocol": "TCP"}],
         },
     }

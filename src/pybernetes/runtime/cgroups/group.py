@@ -74,6 +74,18 @@ class Cgroup:
             for directory in reversed(list(_tree(hierarchy.at(self.path)))):
                 _remove(directory, deadline)
 
+    def remove_if_empty(self) -> bool:
+        """Remove it unless a process or another cgroup is in it; says whether it is gone."""
+        gone = True
+        for hierarchy in self.hierarchies:
+            try:
+                os.rmdir(hierarchy.at(self.path))
+            except FileNotFoundError:
+                continue
+            except OSError:
+                gone = False
+        return gone
+
     def oom_kills(self) -> int:
         """How many processes the kernel has killed here for want of memory."""
         directory = self.directory("memory")

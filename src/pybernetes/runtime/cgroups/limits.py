@@ -13,6 +13,9 @@ def apply_limits(cgroup: Cgroup, resources: dict[str, Any]) -> None:
     if "pids" in resources:
         limit = resources["pids"]["limit"]
         values["pids", "pids.max"] = str(limit) if limit > 0 else "max"
+    for each in resources.get("hugepageLimits", []):
+        suffix = "max" if _is_unified(cgroup, "hugetlb") else "limit_in_bytes"
+        values["hugetlb", f"hugetlb.{each['pageSize']}.{suffix}"] = str(each["limit"])
     for key, value in resources.get("unified", {}).items():
         values[key.partition(".")[0], key] = value
     for (controller, name), value in values.items():

@@ -16,7 +16,6 @@ async def start_container(core: Core, container_id: str) -> None:
         if container.state != t.ContainerState.CONTAINER_CREATED:
             raise CRIError(f"container {container.id!r} is in state {container.state.name}, not created")
         await _start(core, container)
-    core.publish(container.id, t.ContainerEventType.CONTAINER_STARTED_EVENT, container.record.sandbox_id)
 
 
 async def _start(core: Core, container: Container) -> None:
@@ -25,10 +24,15 @@ async def _start(core: Core, container: Container) -> None:
     reply = core.zygote.ask(monitor_request(core, container, "monitor"))
     try:
         said, _ = await reply.next()
+    except CRIError:
+        await settle(core, container)
+        raise
     finally:
         reply.close()
     if "error" in said:
         await settle(core, container)
         raise StartError(f"OCI runtime create failed: unable to start container process: {said['error']}")
     container.pid, container.started_at = said["pid"], core.now()
+    # Told before it is followed, since it may end at once.
+    core.publish(container.id, t.ContainerEventType.CONTAINER_STARTED_EVENT, container.record.sandbox_id)
     await follow(core, container)

@@ -23,7 +23,9 @@ async def recover(core: Core) -> None:
     for sandbox_record in await core.files.run(lambda: list(core.records.sandboxes())):
         sandbox = Sandbox(sandbox_record)
         core.table.sandboxes[sandbox.id] = sandbox
-        if sandbox_record.ready and not await core.files.run(_is_standing, core, sandbox_record):
+        if not sandbox_record.ready:
+            await release(core, sandbox_record)
+        elif not await core.files.run(_is_standing, core, sandbox_record):
             sandbox.record = msgspec.structs.replace(sandbox_record, ready=False)
             await release(core, sandbox.record)
             core.records.save(sandbox.record)

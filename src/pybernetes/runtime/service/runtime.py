@@ -7,6 +7,7 @@ from pathlib import Path
 from pybernetes.aio.tasks import open_scope
 from pybernetes.aio.threads import Worker
 from pybernetes.cri import types as t
+from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.launcher.client import Zygote
 from pybernetes.runtime.options import Options
 from pybernetes.runtime.service import (
@@ -122,6 +123,13 @@ class Runtime:
         return self._core.events.read()
 
 
+def _remove_empty_cgroups(cgroup: str) -> None:
+    """Our own cgroups, unless monitors or pods are still in them."""
+    for path in (f"{cgroup.rstrip('/')}/{_MONITORS}", cgroup):
+        if not Cgroup(path).remove_if_empty():
+            return
+
+
 @asynccontextmanager
 async def open_runtime(options: Options, images: ImageSource) -> AsyncIterator[Runtime]:
     """A runtime that has found again whatever an earlier one left below `options.root`.
@@ -150,6 +158,7 @@ async def open_runtime(options: Options, images: ImageSource) -> AsyncIterator[R
                 yield Runtime(core, streaming)
         finally:
             await files.run(zygote.close)
+            await files.run(_remove_empty_cgroups, options.cgroup)
             if core.network is not None:
                 await links.run(core.network.close)
             await links.close()

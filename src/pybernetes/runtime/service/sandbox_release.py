@@ -1,6 +1,7 @@
 """Give back what a sandbox holds: processes, network, namespaces, mounts, cgroups. Safe to repeat."""
 
 import errno
+import logging
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.sandbox_files import NAMESPACES, SHM, pause_cgroup
 from pybernetes.runtime.state import SandboxRecord
+
+log = logging.getLogger(__name__)
 
 
 async def release(core: Core, record: SandboxRecord) -> None:
@@ -41,7 +44,10 @@ def _delete(core: Core, record: SandboxRecord) -> None:
     parent = core.cgroup_parent(record.config)
     others = (each for each in core.table.sandboxes.values() if each.id != record.id)
     if parent != core.options.cgroup and all(core.cgroup_parent(each.record.config) != parent for each in others):
-        Cgroup(parent).remove()
+        try:
+            Cgroup(parent).remove()
+        except OSError as error:
+            log.warning("cgroup is still in use path=%s error=%s", parent, error)
 
 
 def unmount(path: Path) -> None:

@@ -22,7 +22,7 @@ _POD = t.NamespaceMode.POD
 async def run_pod_sandbox(core: Core, config: t.PodSandboxConfig, runtime_handler: str) -> str:
     """Make the sandbox's cgroup, files, namespaces and network; on failure all of it is taken back."""
     choose_program(runtime_handler, core.options.oci_runtime)
-    record = SandboxRecord(core.options.new_id(), config, runtime_handler, core.now(), core.boot_id)
+    record = SandboxRecord(core.options.new_id(), config, runtime_handler, core.now(), core.boot_id, ready=False)
     try:
         await core.files.run(_prepare, core, record)
         descriptors = await _make_namespaces(core, record)
@@ -32,7 +32,7 @@ async def run_pod_sandbox(core: Core, config: t.PodSandboxConfig, runtime_handle
         if isinstance(error, OSError):
             raise CRIError(f"failed to create pod sandbox: {error}") from error
         raise
-    record = msgspec.structs.replace(record, address=address)
+    record = msgspec.structs.replace(record, address=address, ready=True)
     await core.files.run(core.records.save, record)
     core.table.sandboxes[record.id] = Sandbox(record)
     core.publish(record.id, t.ContainerEventType.CONTAINER_CREATED_EVENT, record.id)
@@ -48,7 +48,8 @@ def _prepare(core: Core, record: SandboxRecord) -> None:
     if linux is not None and linux.cgroup_parent and linux.resources is not None:
         apply_limits(cgroup, build_resources(linux.resources))
     directory = core.records.sandbox_directory(record.id)
-    directory.mkdir(mode=0o700)
+    # Should this process die on the way, its successor finds a sandbox that is not ready, and gives back what it has.
+    core.records.save(record)
     write_files(directory, record)
     if record.options.ipc == _POD:
         flags = sys.MOUNT_NOSUID | sys.MOUNT_NODEV | sys.MOUNT_NOEXEC

@@ -95,6 +95,19 @@ async def test_a_damaged_index_is_set_aside(open_images: OpenImages, tmp_path: P
     assert (tmp_path / "runtime/images.damaged").exists()
 
 
+async def test_what_no_image_needs_is_kept_for_a_day(open_images: OpenImages, tmp_path: Path) -> None:
+    async with open_images() as images:
+        await images.pull("busybox")
+    (tmp_path / "runtime/images.json").unlink()
+    async with open_images(RegistryOptions()):
+        assert os.listdir(tmp_path / "runtime/snapshots/layers") == []
+        assert len(os.listdir(tmp_path / "runtime/blobs/sha256")) == 3
+    for blob in (tmp_path / "runtime/blobs/sha256").iterdir():
+        os.utime(blob, (0, 0))
+    async with open_images(RegistryOptions()):
+        assert os.listdir(tmp_path / "runtime/blobs/sha256") == []
+
+
 async def test_a_full_disk_is_named(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images._layers, "_limits", Limits(spare=1 << 60))
     with pytest.raises(PullError, match=r"failed to extract layer sha256:.*: no space left on device"):

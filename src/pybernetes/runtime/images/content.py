@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pybernetes.runtime.snapshots import files
 
-_PARTIAL_SECONDS = 24 * 3600
+UNUSED_SECONDS = 24 * 3600
+"""How long what an interrupted pull has brought is kept for its repetition."""
+
 _READ = 1 << 20
 
 
@@ -28,7 +30,7 @@ class Content:
         self._blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._ingest.mkdir(mode=0o700, parents=True, exist_ok=True)
         for partial in self._ingest.iterdir():
-            if time.time() - partial.stat().st_mtime > _PARTIAL_SECONDS:
+            if time.time() - partial.stat().st_mtime > UNUSED_SECONDS:
                 partial.unlink(missing_ok=True)
 
     def path(self, digest: str) -> Path:
@@ -72,11 +74,11 @@ class Content:
         """A blob to be written from where the last attempt ended. One writer per digest at a time."""
         return Ingest(self._ingest / digest.removeprefix("sha256:"), self.path(digest), size)
 
-    def collect(self, keep: Iterable[str]) -> None:
-        """Remove every blob that is not in `keep`."""
+    def collect(self, keep: Iterable[str], *, unused_seconds: float = 0.0) -> None:
+        """Remove every blob that is not in `keep` and came at least so long ago."""
         kept = {self.path(digest) for digest in keep}
         for path in list(self._blobs.iterdir()):
-            if path not in kept:
+            if path not in kept and time.time() - path.stat().st_mtime >= unused_seconds:
                 path.unlink(missing_ok=True)
 
     def total(self) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pybernetes.aio.threads import Worker
 from pybernetes.runtime.images import index
-from pybernetes.runtime.images.content import Content
+from pybernetes.runtime.images.content import UNUSED_SECONDS, Content
 from pybernetes.runtime.images.index import Images, Record
 from pybernetes.runtime.images.reference import InvalidReferenceError, Reference, parse
 from pybernetes.runtime.snapshots.service import Snapshots
@@ -98,5 +98,16 @@ class Library:
         if not self._garbage or self._busy:
             return
         self._garbage = False
-        await self._worker.run(self._content.collect, {digest for record in self.records for digest in record.blobs})
-        await self._worker.run(snapshots.collect_layers, lambda: {record.chain for record in self.records})
+        await self._worker.run(self._content.collect, self._blobs())
+        await self._worker.run(snapshots.collect_layers, self._chains)
+
+    async def sweep(self, snapshots: Snapshots) -> None:
+        """Delete what pulls that never ended have brought, once nobody seems to repeat them. Only at start."""
+        await self._worker.run(self._content.collect, self._blobs(), unused_seconds=UNUSED_SECONDS)
+        await self._worker.run(snapshots.collect_layers, self._chains)
+
+    def _blobs(self) -> set[str]:
+        return {digest for record in self.records for digest in record.blobs}
+
+    def _chains(self) -> set[str]:
+        return {record.chain for record in self.records}

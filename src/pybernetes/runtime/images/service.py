@@ -67,6 +67,7 @@ class Images:
         for record in self._library.records:
             if not self._layers.has(record.chain):
                 await self._restore(record)
+        await self._library.sweep(self.snapshots)
         self._scope.spawn(self._worker.run(self._layers.sync), "sync")
 
     async def close(self) -> None:

@@ -15,7 +15,8 @@ _BEGIN, _END = 16, 17
 _NEWTABLE, _GETTABLE, _DELTABLE, _NEWCHAIN, _DELCHAIN = 0, 1, 2, 3, 5
 _NEWRULE, _DELRULE, _NEWSET, _DELSET, _NEWSETELEM, _DELSETELEM = 6, 8, 9, 11, 12, 14
 _ELEMENTS_PER_MESSAGE = 400
-_BUFFER = 16 << 20
+# A transaction is one message: 2 KiB for each of fifty thousand services.
+_SEND_BUFFER, _RECEIVE_BUFFER = 128 << 20, 16 << 20
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _WORD = 4
 
@@ -109,8 +110,8 @@ class Connection:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
         self._socket.settimeout(10)
         with suppress(PermissionError):  # then batches are limited by the system's default
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _BUFFER)
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         self._socket.bind((0, 0))
 
     def close(self) -> None:

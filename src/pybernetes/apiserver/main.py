@@ -12,6 +12,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 
 import uvloop
 
@@ -29,7 +30,7 @@ from pybernetes.apiserver.crd.strategy import DefinitionStrategy
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import Health
-from pybernetes.apiserver.http.server import HTTPServer, serving, tls_context
+from pybernetes.apiserver.http.server import HTTPServer, follow_certificate, serving, tls_context
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
 from pybernetes.apiserver.openapi.documents import OpenAPI
 from pybernetes.apiserver.options import Options, parse
@@ -63,13 +64,25 @@ async def run(options: Options, *, ready: Callable[[], None] = lambda: None) -> 
     try:
         async with open_scope("apiserver") as scope, started(options, backend, scope, SystemClock()) as handler:
             server = HTTPServer(handler, scope, max_body=MAX_BODY_BYTES)
+            tls = _tls(options)
+            if tls is not None:
+                files = (options.tls_cert_file, options.tls_private_key_file)
+                scope.spawn(follow_certificate(tls, *files, SystemClock()), "certificate")
             async with serving(server):
-                port = await server.listen(options.bind_address, options.secure_port, _tls(options))
-                log.info("serving address=%s port=%d", options.bind_address, port)
+                for address in listening_addresses(options):
+                    port = await server.listen(address, options.secure_port, tls)
+                    log.info("serving address=%s port=%d", address, port)
                 ready()
                 await asyncio.Event().wait()
     finally:
         await backend.close()
+
+
+def listening_addresses(options: Options) -> list[str]:
+    """The bind address, and the advertised one where the first does not cover it: pods come that way."""
+    if not options.advertise_address or ip_address(options.bind_address).is_unspecified:
+        return [options.bind_address]
+    return list(dict.fromkeys((options.bind_address, options.advertise_address)))
 
 
 def _tls(options: Options) -> ssl.SSLContext | None:

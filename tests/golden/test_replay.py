@@ -1,0 +1,76 @@
+"""The API server against recordings of upstream's answers (../shared/golden beside the checkout, where it is)."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pybernetes.cluster.lifecycle import prepare
+from pybernetes.cluster.profile import Profile, Settings
+
+GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
+FLOOR = 85.0
+"""Per cent of the recorded steps that must come out as recorded; raised as the server gets closer."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """The API server alone, set up as the recorded one was."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    profile = Profile("golden", Settings(api_port=port), tmp_path / "state", tmp_path / "run")
+    prepare(profile)
+    pki = profile.certificates
+    command = [
+        sys.executable, "-m", "pybernetes.apiserver", f"--secure-port={port}", f"--storage=sqlite:{tmp_path / 'db'}",
+        f"--tls-cert-file={pki / 'apiserver.crt'}", f"--tls-private-key-file={pki / 'apiserver.key'}",
+        f"--client-ca-file={pki / 'ca.crt'}", f"--token-auth-file={GOLDEN / 'tokens.csv'}",
+        "--authorization-mode=Node,RBAC", f"--service-account-signing-key-file={pki / 'service-account.key'}",
+        f"--service-account-key-file={pki / 'service-account.key'}",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+    ]  # fmt: skip
+    url = f"https://127.0.0.1:{port}"
+    with subprocess.Popen(command) as process:
+        try:
+            wait_ready(url)
+            yield url
+        finally:
+            process.terminate()
+
+
+def wait_ready(url: str) -> None:
+    context = ssl._create_unverified_context()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", context=context) as answer:
+                if answer.status == 200:
+                    return
+        except urllib.error.URLError:
+            time.sleep(0.05)
+    raise AssertionError("the API server does not become ready")
+
+
+@pytest.mark.skipif(not GOLDEN.exists(), reason="the recordings are not part of this repository")
+@pytest.mark.timeout(600)
+def test_answers_are_upstreams(server: str, tmp_path: Path) -> None:
+    summary = tmp_path / "summary.json"
+    command = [
+        sys.executable, str(GOLDEN / "replay.py"), "--server", server, "--token", "golden-admin",
+        "--golden", str(GOLDEN / "open.jsonl"), "--show", "0", "--patience", "2", "--json", str(summary),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=580)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr
+    total = json.loads(summary.read_text())["total"]
+    assert total["percent"] >= FLOOR

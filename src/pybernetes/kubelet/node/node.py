@@ -39,7 +39,7 @@ class NodeReporter:
 
     async def register(self) -> v1.Node:
         """Create the Node, or take over the one that is there. Tries until the API server answers."""
-        backoff = Backoff(initial=0.05, limit=5.0)
+        backoff = Backoff(initial=0.05, limit=0.5)
         while True:
             try:
                 self.node = await self._register()

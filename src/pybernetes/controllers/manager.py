@@ -44,6 +44,8 @@ from pybernetes.controllers.rootca import RootCAPublisher
 from pybernetes.controllers.serviceaccount import ServiceAccountController
 from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.ttl_after_finished import TTLAfterFinishedController
+from pybernetes.controllers.volume.binder import PersistentVolumeController
+from pybernetes.controllers.volume.protection import ClaimProtectionController, VolumeProtectionController
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,9 @@ CONTROLLERS = (
     Entry("job-controller", JobController),
     Entry("cronjob-controller", CronJobController),
     Entry("disruption-controller", DisruptionController),
+    Entry("persistentvolume-binder-controller", PersistentVolumeController),
+    Entry("persistentvolumeclaim-protection-controller", ClaimProtectionController),
+    Entry("persistentvolume-protection-controller", VolumeProtectionController),
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),
     Entry("endpoints-controller", EndpointsController),

@@ -90,8 +90,9 @@ def _update(new: Tree, old: Tree) -> Errors:
         )
         yield field.forbidden(_SPEC, f"{detail}\n{differences('core.PersistentVolumeClaimSpec', fixed, before)}")
         return
-    size, least = _storage(spec), _capacity(old) or _storage(was)
-    if bound and size is not None and least is not None and size < least:
+    # A request may be taken back as long as it is above what is there: an expansion that failed is recovered so.
+    size, asked, least = _storage(spec), _storage(was), _capacity(old)
+    if size is not None and asked is not None and size < asked and (least is None or not least < size):
         detail = "field can not be less than status.capacity"
         yield field.forbidden(_SPEC.child("resources", "requests", "storage"), detail)
 

@@ -1,0 +1,82 @@
+"""The protection controllers: a claim that a pod uses, and a volume that is bound, are deleted only afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pybernetes.api.types import core_v1
+from pybernetes.client.cache import Key
+from pybernetes.client.patch import PatchType
+from pybernetes.controllers import pods as podstate
+from pybernetes.controllers.context import Context, KeyedController, ignore_not_found
+
+CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
+VOLUME_FINALIZER = "kubernetes.io/pv-protection"
+CLAIM_INDEX = "claim"
+
+
+def claims_of(pod: core_v1.Pod) -> list[str]:
+    """An index function: the claims that a pod mounts, as "namespace/name"; finished pods mount none."""
+    if podstate.is_finished(pod):
+        return []
+    named = [source.claim_name for volume in pod.spec.volumes if (source := volume.persistent_volume_claim)]
+    # A generic ephemeral volume has a claim named after the pod and itself.
+    named += [f"{pod.metadata.name}-{volume.name}" for volume in pod.spec.volumes if volume.ephemeral is not None]
+    return [f"{pod.metadata.namespace}/{name}" for name in named]
+
+
+def without_finalizer(uid: str | None, finalizer: str) -> dict[str, Any]:
+    """The strategic merge patch that takes a finalizer from this very object."""
+    return {"metadata": {"uid": uid, "$deleteFromPrimitiveList/finalizers": [finalizer]}}
+
+
+class ClaimProtectionController(KeyedController):
+    """Keys are claims."""
+
+    name = "persistentvolumeclaim-protection-controller"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.claims = context.informers.of(core_v1.PersistentVolumeClaim)
+        self.pods = context.informers.of(core_v1.Pod)
+        self.pods.add_index(CLAIM_INDEX, claims_of)
+        self.claims.subscribe(self.enqueue_change)
+        self.pods.subscribe(self._on_pod)
+
+    def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
+        """A claim may be free when a pod that used it is gone or has ended."""
+        if old is None:
+            return
+        still = set(claims_of(new)) if new is not None else set()
+        for name in set(claims_of(old)) - still:
+            namespace, _, claim = name.partition("/")
+            self.queue.add((namespace, claim))
+
+    async def reconcile(self, key: Key) -> None:
+        claim = self.claims.get(key[1], key[0])
+        if claim is None or claim.metadata.deletion_timestamp is None:
+            return
+        if CLAIM_FINALIZER not in claim.metadata.finalizers or self.pods.by_index(CLAIM_INDEX, f"{key[0]}/{key[1]}"):
+            return
+        patch = without_finalizer(claim.metadata.uid, CLAIM_FINALIZER)
+        kind = core_v1.PersistentVolumeClaim
+        await ignore_not_found(self.client.patch(kind, key[1], key[0], patch, PatchType.STRATEGIC))
+
+
+class VolumeProtectionController(KeyedController):
+    """Keys are volumes."""
+
+    name = "persistentvolume-protection-controller"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.volumes = context.informers.of(core_v1.PersistentVolume)
+        self.volumes.subscribe(self.enqueue_change)
+
+    async def reconcile(self, key: Key) -> None:
+        volume = self.volumes.get(key[1])
+        if volume is None or volume.metadata.deletion_timestamp is None or volume.status.phase == "Bound":
+            return
+        if VOLUME_FINALIZER in volume.metadata.finalizers:
+            patch = without_finalizer(volume.metadata.uid, VOLUME_FINALIZER)
+            await ignore_not_found(self.client.patch(core_v1.PersistentVolume, key[1], "", patch, PatchType.STRATEGIC))

@@ -24,7 +24,7 @@ class Health:
 
     def find(self, path: str) -> Page | None:
         """The page of /livez, /readyz, /healthz or of one check below; None for other paths."""
-        root = path.split("/")[1]
+        root = path.strip("/").partition("/")[0]
         if root not in ("livez", "readyz", "healthz"):
             return None
         checks = {

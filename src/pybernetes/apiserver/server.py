@@ -16,6 +16,7 @@ from pybernetes.apiserver.registry.registry import Registry
 from pybernetes.apiserver.request_info import parse
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.yaml import to_yaml
+from pybernetes.telemetry.metrics import Counter
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,12 @@ class APIServer:
     def __init__(self, services: Services, handle: Handle) -> None:
         self._services = services
         self._handle = handle
+        self._requests = Counter(
+            "apiserver_request_total",
+            "Counter of apiserver requests broken out for each verb, group, version, resource and code.",
+            ("verb", "group", "version", "resource", "subresource", "code"),
+        )
+        services.metrics.add(self._requests)
 
     @property
     def registry(self) -> Registry:
@@ -44,9 +51,21 @@ class APIServer:
         except Exception as error:
             log.exception("request failed method=%s path=%s", request.method, request.path)
             answer = error_answer(internal(str(error)), request)
+        if ctx is not None:
+            self._count(ctx, answer.status)
         if ctx is not None and ctx.warnings:
             answer.headers.extend(("warning", warning(text)) for text in ctx.warnings)
         return answer
+
+    def _count(self, ctx: RequestContext, status: int) -> None:
+        info = ctx.info
+        served = self.registry.find(info.api_group, info.api_version, info.resource)
+        if served is None or (info.subresource and info.subresource not in served.subresources):
+            # Names that clients make up must not become series.
+            self._requests.inc("", "", "", "", "", str(status))
+        else:
+            verb = info.verb.upper()
+            self._requests.inc(verb, info.api_group, info.api_version, info.resource, info.subresource, str(status))
 
     def _context(self, request: Request) -> RequestContext:
         watch, name = False, ""

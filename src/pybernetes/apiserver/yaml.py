@@ -32,12 +32,25 @@ _PlainLoader.bool_values = {**_Loader.bool_values, "y": True, "n": False}
 def from_yaml(data: bytes) -> object:
     """The one document as JSON values. Raises ValueError."""
     try:
+        _refuse_depth(data)
         value: object = yaml.load(data, Loader=_PlainLoader)  # a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
         raise ValueError(_go_words(error)) from error
     except (yaml.YAMLError, RecursionError, UnicodeError) as error:
         raise ValueError(f"yaml: {error}") from error
     return _Expanded().copy(value, 0)
+
+
+def _refuse_depth(data: bytes) -> None:
+    """The loader recurses in C, where too deep a document would end the process; the parser does not recurse."""
+    depth = 0
+    for event in yaml.parse(data, Loader=_PlainLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ValueError("yaml: exceeded max depth")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _go_words(error: yaml.MarkedYAMLError) -> str:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.http.connection import Connection, Handler
 
 log = logging.getLogger(__name__)
+
+CERTIFICATE_CHECK_SECONDS = 60.0
+IP_FREEBIND = 15
+"""Of linux/in.h; not in Python's socket module before 3.13."""
 
 
 class HTTPServer:
@@ -38,9 +45,13 @@ class HTTPServer:
             self._empty.set()
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
-        """Accept connections on an address; the port it got (`port` may be 0)."""
+        """Accept connections on an address; the port it got (`port` may be 0).
+
+        The address need not be there yet: a node's comes with its bridge.
+        """
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: Connection(self), host, port, ssl=tls, backlog=1024)
+        bound_socket = _bind(host, port)
+        listener = await loop.create_server(lambda: Connection(self), sock=bound_socket, ssl=tls, backlog=1024)
         self._listeners.append(listener)
         bound: int = listener.sockets[0].getsockname()[1]
         return bound
@@ -58,6 +69,20 @@ class HTTPServer:
             log.warning("connections cut count=%d", len(self._connections))
             for connection in list(self._connections):
                 connection.abort()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 @asynccontextmanager
@@ -79,3 +104,18 @@ def tls_context(certificate: str, key: str, client_ca: str = "") -> ssl.SSLConte
         context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
+
+
+async def follow_certificate(context: ssl.SSLContext, certificate: str, key: str, clock: Clock) -> None:
+    """Until cancelled: load the certificate again when its file has changed; connections that stand keep theirs."""
+    seen = Path(certificate).stat().st_mtime_ns
+    while True:
+        await clock.sleep(CERTIFICATE_CHECK_SECONDS)
+        try:
+            now = Path(certificate).stat().st_mtime_ns
+            if now != seen:
+                context.load_cert_chain(certificate, key)
+                seen = now
+                log.info("certificate loaded again file=%s", certificate)
+        except (OSError, ssl.SSLError) as error:
+            log.warning("certificate not loaded file=%s error=%s", certificate, error)

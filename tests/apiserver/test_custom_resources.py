@@ -1,0 +1,140 @@
+"""Custom resources through the whole server: from a definition to objects, and back to nothing."""
+
+import asyncio
+
+import pytest
+
+from pybernetes.apiserver.crd.names import new_status
+from pybernetes.apiserver.crd.shape import Shape
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+WIDGETS = "/apis/shop.test/v1/namespaces/default/widgets"
+MERGE = "application/merge-patch+json"
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "spec": {
+            "type": "object",
+            "required": ["size"],
+            "properties": {
+                "size": {"type": "integer", "minimum": 1},
+                "mode": {"type": "string", "default": "slow", "enum": ["slow", "fast"]},
+                "replicas": {"type": "integer"},
+            },
+        },
+        "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+    },
+}
+
+
+def definition(plural="widgets", kind="Widget", **names):
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": SCHEMA},
+        "subresources": {
+            "status": {},
+            "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"},
+        },
+        "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.shop.test"},
+        "spec": {
+            "group": "shop.test",
+            "scope": "Namespaced",
+            "names": {"plural": plural, "kind": kind, **names},
+            "versions": [version],
+        },
+    }
+
+
+@pytest.fixture
+async def widgets(api):
+    assert (await api.call("POST", DEFINITIONS, definition())).status == 201
+    await until(api, WIDGETS, 200)
+    return api
+
+
+async def until(api, target, status):
+    async with asyncio.timeout(5):
+        while (await api.call("GET", target)).status != status:
+            await asyncio.sleep(0.005)
+
+
+def widget(**spec):
+    return {"apiVersion": "shop.test/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": spec}
+
+
+async def test_objects_are_defaulted_and_pruned(widgets):
+    made = await widgets.call("POST", WIDGETS, widget(size=2, nosuch=1))
+    assert made.status == 201
+    assert made.body["spec"] == {"size": 2, "mode": "slow"}
+    assert ("warning", '299 - "unknown field \\"spec.nosuch\\""') in made.headers
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({}, "spec.size: Required value"),
+        ({"size": 0}, "spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1"),
+        ({"size": "x"}, 'spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"'),
+        ({"size": 1, "mode": "x"}, 'spec.mode: Unsupported value: "x": supported values: "slow", "fast"'),
+    ],
+)
+async def test_wrong_values_are_refused_in_words(widgets, spec, words):
+    answer = await widgets.call("POST", WIDGETS, widget(**spec))
+    assert answer.status == 422
+    assert answer.body["message"] == f'Widget.shop.test "w" is invalid: {words}'
+
+
+async def test_status_and_scale_write_their_parts(widgets):
+    await widgets.call("POST", WIDGETS, widget(size=1) | {"status": {"phase": "lost"}})
+    patch = {"status": {"phase": "Up"}, "spec": {"size": 9}}
+    after = await widgets.call("PATCH", f"{WIDGETS}/w/status", patch, content_type=MERGE)
+    assert (after.body["status"], after.body["spec"]["size"]) == ({"phase": "Up"}, 1)
+    scaled = await widgets.call("PATCH", f"{WIDGETS}/w/scale", {"spec": {"replicas": 3}}, content_type=MERGE)
+    assert (scaled.body["kind"], scaled.body["spec"]) == ("Scale", {"replicas": 3})
+    assert (await widgets.call("GET", f"{WIDGETS}/w")).body["spec"]["replicas"] == 3
+
+
+async def test_columns_and_discovery(widgets):
+    await widgets.call("POST", WIDGETS, widget(size=4))
+    table = await widgets.call("GET", WIDGETS, accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    assert table.body["rows"][0]["cells"] == ["w", 4]
+    listed = await widgets.call("GET", "/apis/shop.test/v1")
+    assert [one["name"] for one in listed.body["resources"]] == ["widgets", "widgets/scale", "widgets/status"]
+
+
+async def test_a_definition_takes_its_objects_along(widgets):
+    await widgets.call("POST", WIDGETS, widget(size=1))
+    await widgets.call("DELETE", f"{DEFINITIONS}/widgets.shop.test")
+    await until(widgets, f"{DEFINITIONS}/widgets.shop.test", 404)
+    assert (await widgets.call("GET", WIDGETS)).status == 404
+    await widgets.call("POST", DEFINITIONS, definition())
+    await until(widgets, WIDGETS, 200)
+    assert (await widgets.call("GET", WIDGETS)).body["items"] == []
+
+
+def test_a_name_that_is_taken_is_not_accepted():
+    first = definition(shortNames=["wd"])
+    first["status"] = new_status(first, [], "now")
+    second = definition("others", "Other", shortNames=["wd"])
+    status = new_status(second, [first], "now")
+    told = {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
+    assert told == {"NamesAccepted": ("False", "ShortNamesConflict"), "Established": ("False", "NotAccepted")}
+
+
+def test_lists_that_are_maps_hold_a_key_once():
+    items = {"type": "object", "properties": {"k": {"type": "string"}}}
+    source = {
+        "type": "object",
+        "properties": {
+            "l": {"type": "array", "items": items, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]}
+        },
+    }
+    errors = Shape(source).validate({"l": [{"k": "a"}, {"k": "a"}]})
+    assert [str(error) for error in errors] == ['l[1]: Duplicate value: {"k":"a"}']

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pybernetes.api.field import quote
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 
@@ -19,6 +20,12 @@ class JobStrategy(KindStrategy):
         KindStrategy.prepare_for_create(self, ctx, new)
         if not new["spec"].get("manualSelector"):
             _set_selector(new)
+        labels = new["spec"]["template"].get("metadata", {}).get("labels")
+        if labels and not new["metadata"].get("labels"):
+            new["metadata"]["labels"] = dict(labels)
+
+    def unknown_field(self, name: str) -> str:
+        return f"field label {quote(name)} not supported for Job"
 
     def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
         KindStrategy.prepare_for_update(self, ctx, new, old)

@@ -10,6 +10,7 @@ from pybernetes.apiserver.resources import event
 from pybernetes.apiserver.resources.certificate_request import Approval, CertificateRequestStrategy, CertificateStatus
 from pybernetes.apiserver.resources.endpoint_slice import EndpointSliceStrategy
 from pybernetes.apiserver.resources.event import EventStrategy
+from pybernetes.apiserver.resources.generation import DeploymentStrategy, PriorityClassStrategy
 from pybernetes.apiserver.resources.job import JobStrategy
 from pybernetes.apiserver.resources.kind import FieldOf, KindStrategy, path
 from pybernetes.apiserver.resources.lease import LeaseStrategy
@@ -24,6 +25,7 @@ from pybernetes.apiserver.resources.reviews import AccessReview, RulesReview, Se
 from pybernetes.apiserver.resources.scale import Scale
 from pybernetes.apiserver.resources.secret import SecretStrategy
 from pybernetes.apiserver.resources.service import ServiceStrategy
+from pybernetes.apiserver.resources.status import StatusOnly, StatusWithoutLabels
 from pybernetes.apiserver.resources.strategy import Part, Strategy
 from pybernetes.apiserver.resources.streams import AttachAction, ExecAction, LogAction, PortForwardAction
 from pybernetes.apiserver.resources.token import TokenAction
@@ -142,7 +144,9 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "events": EventStrategy,
     "persistentvolumes": VolumeStrategy,
     "persistentvolumeclaims": ClaimStrategy,
+    "deployments.apps": DeploymentStrategy,
     "jobs.batch": JobStrategy,
+    "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
     "leases.coordination.k8s.io": LeaseStrategy,
     "endpointslices.discovery.k8s.io": EndpointSliceStrategy,
     "roles.rbac.authorization.k8s.io": RoleStrategy,
@@ -160,6 +164,10 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
     },
     "namespaces": {"status": Part(), "finalize": Finalize()},
     "persistentvolumes": {"status": VolumeStatus()},
+    "deployments.apps": {"status": StatusWithoutLabels()},
+    "volumeattachments.storage.k8s.io": {"status": StatusOnly()},
+    "flowschemas.flowcontrol.apiserver.k8s.io": {"status": StatusOnly()},
+    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": {"status": StatusOnly()},
     "certificatesigningrequests.certificates.k8s.io": {"status": CertificateStatus(), "approval": Approval()},
 }
 ACTIONS: Mapping[str, Mapping[str, Any]] = {

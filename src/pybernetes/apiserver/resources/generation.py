@@ -1,0 +1,25 @@
+"""Kinds whose generation grows by other rules than that of a changed spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.resources.kind import KindStrategy
+
+
+@dataclass(slots=True)
+class DeploymentStrategy(KindStrategy):
+    """Annotations count too: the controller copies them to the ReplicaSets."""
+
+    def bumps_generation(self, new: Tree, old: Tree) -> bool:
+        after, before = (each["metadata"].get("annotations") or {} for each in (new, old))
+        return new.get("spec") != old.get("spec") or after != before
+
+
+@dataclass(slots=True)
+class PriorityClassStrategy(KindStrategy):
+    """Nothing that a controller would have to observe can change."""
+
+    def bumps_generation(self, new: Tree, old: Tree) -> bool:
+        return False

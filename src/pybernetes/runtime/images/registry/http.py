@@ -59,8 +59,11 @@ class Answer:
     async def __aexit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
-        # A body that was not read to its end would have to be: closing the connection is cheaper.
-        self._response.release() if kind is None else self._response.close()
+        # After a failure nobody knows what is still to come on the connection.
+        if kind is None:
+            self._response.release()
+        else:
+            self._response.close()
 
 
 class Http:

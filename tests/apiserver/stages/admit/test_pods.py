@@ -229,3 +229,21 @@ async def test_a_kubelet_writes_what_is_its_own(api: Server) -> None:
     assert "can only update pod status" in (await api.merge(f"{CORE}/pods/other/status", body, token="node")).message
     created = {"metadata": {"name": "s"}, "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "i"}]}}
     assert "can only create mirror pods" in (await api.post(f"{CORE}/pods", created, token="node")).message
+
+
+async def test_a_kubelet_shows_its_static_pods(api: Server) -> None:
+    await api.post("/api/v1/nodes", {"metadata": {"name": "n1"}}, token="node")
+    mirror = {"name": "static-n1", "annotations": {"kubernetes.io/config.mirror": "hash"}}
+    spec = {"nodeName": "n1", "containers": [{"name": "c", "image": "i"}]}
+    made = await api.post(f"{CORE}/pods", {"metadata": mirror, "spec": spec}, token="node")
+    assert made.status == 201
+    assert "volumes" not in made.tree["spec"]
+    uid = made.tree["metadata"]["uid"]
+    secret = [{"name": "s", "secret": {"secretName": "s"}}]
+    refused = await api.post(
+        f"{CORE}/pods", {"metadata": mirror | {"name": "x"}, "spec": spec | {"volumes": secret}}, token="node"
+    )
+    assert refused.status == 403
+    options = {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
+    assert (await api.delete(f"{CORE}/pods/static-n1", options, token="node")).status == 200
+    assert (await api.get(f"{CORE}/pods/static-n1")).status == 404

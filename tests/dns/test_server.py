@@ -111,6 +111,7 @@ async def open_world(tmp_path: Path, reply: Reply) -> AsyncIterator[World]:
     zone, clock = Zone("cluster.local", "10.96.0.10", ["10.96.0.0/12"]), FakeClock()
     zone.put("default/web", {(WEB, A): ("10.96.0.9",)})
     resolver = Resolver(zone, Cache(clock), Forwarder(Resolvers(conf)))
+    resolver.known.set()
     async with serving(resolver, "127.0.0.1", 0) as port:
         yield World(zone, resolver, clock, upstream, port)
     transport.close()
@@ -159,6 +160,18 @@ async def test_a_change_is_answered_at_once(world: World) -> None:
     assert addresses(await world.ask(WEB)) == ["10.96.0.8"]
     world.put("default/web", {})
     assert (await world.ask(WEB)).rcode() == dns.rcode.NXDOMAIN
+
+
+async def test_a_name_is_not_denied_before_all_are_known(world: World) -> None:
+    world.resolver.known.clear()
+    world.put("default/web", {})
+    assert addresses(await world.ask("example.com")) == ["192.0.2.1"]
+    asking = asyncio.ensure_future(world.ask(WEB))
+    await asyncio.sleep(0.1)
+    world.put("default/web", {(WEB, A): ("10.96.0.9",)})
+    assert not asking.done()
+    world.resolver.known.set()
+    assert addresses(await asking) == ["10.96.0.9"]
 
 
 async def test_a_long_answer_is_asked_for_again_by_tcp(world: World) -> None:

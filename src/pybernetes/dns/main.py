@@ -47,16 +47,17 @@ class Options:
 async def run(options: Options, informers: Informers, clock: Clock | None = None) -> None:
     """Answer with the informers given, which the caller keeps running; returns only when cancelled.
 
-    Names of the cluster are answered from the moment at which all of them are known. Raises OSError if the address
-    cannot be listened on.
+    Questions about names of the cluster wait until all of them are known. Raises OSError if the address cannot be
+    listened on.
     """
     zone = Zone(options.cluster_domain, options.service_address, options.ranges)
     resolvers = Resolvers(Path(options.resolv_conf), frozenset({options.address, options.service_address} - {""}))
     resolver = Resolver(zone, Cache(clock or SystemClock()), Forwarder(resolvers))
     names = Names(informers, zone, resolver)
-    await names.wait_known()
     async with serving(resolver, options.address, options.port) as port:
         log.info("serving address=%s port=%d domain=%s", options.address, port, zone.domain)
+        await names.wait_known()
+        resolver.known.set()
         await asyncio.get_running_loop().create_future()
 
 

@@ -1,6 +1,6 @@
 """From a query to an answer: the cluster's own names from the zone, all others from the cache or the resolvers."""
 
-import logging
+import asyncio
 from collections import OrderedDict
 
 from pybernetes.dns import messages
@@ -9,15 +9,19 @@ from pybernetes.dns.forward import Forwarder
 from pybernetes.dns.messages import MessageError, Query
 from pybernetes.dns.zone import Answer, Zone
 
-log = logging.getLogger(__name__)
 
 _KEPT_ANSWERS = 4096
+_KNOWN_SECONDS = 4.0
 
 
 class Resolver:
-    """Answers queries. The zone is changed by others; `forget` tells that it was."""
+    """Answers queries. The zone is changed by others; `forget` tells that it was.
+
+    Questions about the zone wait until it is `known`: after a restart no name is denied that is merely not known yet.
+    """
 
     def __init__(self, zone: Zone, cache: Cache, forwarder: Forwarder) -> None:
+        self.known = asyncio.Event()
         self._zone = zone
         self._cache = cache
         self._forwarder = forwarder
@@ -42,6 +46,11 @@ class Resolver:
         if not self._zone.covers(query.name):
             found = await self._ask(query, tcp)
             return found if tcp else messages.fit(query, found)
+        try:
+            async with asyncio.timeout(_KNOWN_SECONDS):
+                await self.known.wait()
+        except TimeoutError:
+            return messages.failure(query, messages.SERVFAIL)
         told = self._zone.look_up(query.name, query.kind)
         found = self._encode(query, told)
         if told.leads_to:

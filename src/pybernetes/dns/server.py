@@ -1,7 +1,6 @@
 """UDP and TCP on one address: datagrams and framed streams in, answers out."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import cast
@@ -9,7 +8,6 @@ from typing import cast
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.dns.resolver import Resolver
 
-log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 10.0
 _CONNECTIONS = 256

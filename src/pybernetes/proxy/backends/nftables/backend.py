@@ -1,7 +1,6 @@
 """Keeps the kernel's table equal to the service ports it was given: the difference, in one transaction."""
 
 import itertools
-import logging
 from collections.abc import Mapping
 
 from pybernetes.proxy.backends.nftables import layout
@@ -10,8 +9,6 @@ from pybernetes.proxy.backends.nftables.difference import write_difference, writ
 from pybernetes.proxy.backends.nftables.pieces import Element, Masquerade, Pieces, pieces_of
 from pybernetes.proxy.backends.nftables.transaction import Connection, Transaction
 from pybernetes.proxy.table import PortRules
-
-log = logging.getLogger(__name__)
 
 
 class NftablesBackend:

@@ -67,14 +67,25 @@ def test_addresses_that_nobody_has_end_here(client: LiveCluster) -> None:
         assert subprocess.run(command, capture_output=True).returncode in (7, 28)
 
 
-def test_streams(client: LiveCluster) -> None:
+@pytest.fixture(params=["WebSocket", "SPDY"])
+def protocol(request: pytest.FixtureRequest, client: LiveCluster, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both protocols that kubectls of different ages speak."""
+    if request.param == "SPDY":
+        for name in ("KUBECTL_REMOTE_COMMAND_WEBSOCKETS", "KUBECTL_PORT_FORWARD_WEBSOCKETS"):
+            monkeypatch.setitem(client.environment, name, "false")
+    return str(request.param)
+
+
+def test_streams(client: LiveCluster, protocol: str) -> None:
     """Standard input, output and the exit code travel; so do they on a terminal."""
     assert client.kubectl("exec", "-i", "client", "--", "cat", input="a\nb\n") == "a\nb\n"
     typed = client.run(["script", "-qec", "kubectl exec -it client -- sh -c 'tty; stty size'", "/dev/null"])
     assert "/dev/pts/0" in typed
+    done = subprocess.run(["kubectl", "exec", "client", "--", "sh", "-c", "exit 3"], env=client.environment)
+    assert done.returncode == 3
 
 
-def test_port_forward(client: LiveCluster) -> None:
+def test_port_forward(client: LiveCluster, protocol: str) -> None:
     command = ["kubectl", "port-forward", "service/web", "18080:80"]
     with subprocess.Popen(command, env=client.environment, stdout=subprocess.PIPE, text=True) as forward:
         assert forward.stdout is not None

@@ -251,13 +251,13 @@ class Contract:
 
     async def test_pod_shares_network_ipc_and_hostname(self, lab: Lab) -> None:
         pod = await lab.run_pod(lab.pod("shared"))
-        script = (
-            "hostname; cat /etc/hostname; for kind in net ipc uts; do readlink /proc/self/ns/$kind; done; ls /dev/shm"
-        )
+        kinds = "for kind in net ipc uts; do readlink /proc/self/ns/$kind; done"
+        script = f"hostname; cat /etc/hostname; {kinds}; ls /dev/shm"
         first = await pod.output("sh", "-c", f"echo > /dev/shm/seen; {script}")
         second = await pod.output("sh", "-c", script, log_path="second.log")
         assert first == second
         assert first.splitlines()[:2] == ["shared", "shared"]
+        assert [line.split(":")[0] for line in first.splitlines()[2:5]] == ["net", "ipc", "uts"]
         assert first.endswith("seen")
         address = (await lab.runtime.pod_sandbox_status(pod.id)).network
         assert address is not None

@@ -1,7 +1,7 @@
 """Which capabilities a container gets."""
 
 from pybernetes.cri import types as t
-from pybernetes.runtime.launcher.capabilities import NAMES
+from pybernetes.runtime.launcher.capabilities import NAMES, possible
 
 _DEFAULT = """
 CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL
@@ -11,18 +11,27 @@ DEFAULT = tuple(f"CAP_{name}" for name in _DEFAULT.split())
 
 
 def granted(change: t.Capability | None, privileged: bool) -> list[str]:
-    """The default set, changed as asked: `ALL` first, then single names; dropping a name wins over adding it."""
+    """The default set, changed as asked: `ALL` first, then single names; dropping a name wins over adding it.
+
+    What this machine does not let us have, nobody gets.
+    """
+    available = possible()
+    return [
+        name for number, name in enumerate(NAMES) if available >> number & 1 and name in _wanted(change, privileged)
+    ]
+
+
+def _wanted(change: t.Capability | None, privileged: bool) -> set[str]:
     if privileged:
-        return list(NAMES)
+        return set(NAMES)
     if change is None:
-        return list(DEFAULT)
+        return set(DEFAULT)
     add, drop = _names(change.add_capabilities), _names(change.drop_capabilities)
     have = set(NAMES) if "CAP_ALL" in add else set(DEFAULT)
     if "CAP_ALL" in drop:
         have = set()
     have |= add & set(NAMES)
-    have -= drop
-    return [name for name in NAMES if name in have]
+    return have - drop
 
 
 def _names(given: list[str]) -> set[str]:

@@ -13,6 +13,7 @@ from pybernetes.cri import types as t
 from pybernetes.kubelet.admission import admit
 from pybernetes.kubelet.images.credentials import credentials_for
 from pybernetes.kubelet.images.reference import InvalidReferenceError, registry_of, with_default_tag
+from pybernetes.kubelet.node.health import Thresholds
 from pybernetes.kubelet.node.machine import Machine, read_machine
 from pybernetes.kubelet.node.status import Health, NodeFacts, node_status, runtime_problem
 from pybernetes.kubelet.options import parse
@@ -130,6 +131,7 @@ def test_flags_win_over_the_configuration_file(tmp_path: Path) -> None:
             "--max-pods=30",
             "--node-labels=a=b,c=",
             "--register-with-taints=k=v:NoSchedule,x:NoExecute",
+            "--eviction-hard=memory.available<64Mi,nodefs.available<1%",
         ]
     )
     assert options.max_pods == 30
@@ -138,6 +140,7 @@ def test_flags_win_over_the_configuration_file(tmp_path: Path) -> None:
     assert options.client_ca_file == "/ca.crt"
     assert options.max_restart_period_seconds == 60
     assert options.node_labels == {"a": "b", "c": ""}
+    assert Thresholds.of(options.eviction_hard, MACHINE) == Thresholds(64 * 2**20, 2**40 // 100)
     assert [(taint.key, taint.value, taint.effect) for taint in options.register_with_taints] == [
         ("k", "v", "NoSchedule"), ("x", None, "NoExecute"),
     ]  # fmt: skip

@@ -124,6 +124,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-pods", type=int)
     add("--system-reserved", type=_map)
     add("--kube-reserved", type=_map)
+    add(
+        "--eviction-hard",
+        type=_thresholds,
+        help="memory.available<100Mi,nodefs.available<10%%: what counts as pressure",
+    )
     add("--container-log-max-size")
     add("--container-log-max-files", type=int)
     add("--image-gc-high-threshold", dest="image_gc_high_threshold_percent", type=int)
@@ -138,6 +143,10 @@ def _list(text: str) -> list[str]:
 
 def _map(text: str) -> dict[str, str]:
     return {name: value for name, _, value in (part.partition("=") for part in _list(text))}
+
+
+def _thresholds(text: str) -> dict[str, str]:
+    return {name: value for name, _, value in (part.partition("<") for part in _list(text))}
 
 
 def _boolean(text: str) -> bool:

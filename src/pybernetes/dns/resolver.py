@@ -9,7 +9,6 @@ from pybernetes.dns.forward import Forwarder
 from pybernetes.dns.messages import MessageError, Query
 from pybernetes.dns.zone import Answer, Zone
 
-
 _KEPT_ANSWERS = 4096
 _KNOWN_SECONDS = 4.0
 

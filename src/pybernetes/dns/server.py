@@ -8,7 +8,6 @@ from typing import cast
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.dns.resolver import Resolver
 
-
 _IDLE_SECONDS = 10.0
 _CONNECTIONS = 256
 _QUESTIONS = 4096

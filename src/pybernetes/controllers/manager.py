@@ -42,6 +42,7 @@ from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.replicationcontroller import ReplicationControllerController
 from pybernetes.controllers.rootca import RootCAPublisher
 from pybernetes.controllers.serviceaccount import ServiceAccountController
+from pybernetes.controllers.serviceaccount_tokens import TokensController
 from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.ttl_after_finished import TTLAfterFinishedController
 from pybernetes.controllers.volume.binder import PersistentVolumeController
@@ -68,6 +69,7 @@ CONTROLLERS = (
     Entry("node-lifecycle-controller", NodeLifecycleController),
     Entry("serviceaccount-controller", ServiceAccountController),
     Entry("root-ca-certificate-publisher-controller", RootCAPublisher),
+    Entry("serviceaccount-token-controller", TokensController),
     Entry("namespace-controller", NamespaceController),
     Entry("deployment-controller", DeploymentController),
     Entry("replicaset-controller", ReplicaSetController),

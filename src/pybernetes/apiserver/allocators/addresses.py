@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError, is_already_exists, is_not_found
 from pybernetes.apiserver.allocators.ranges import Network, Range, address_range
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.registry import Registry
 
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 FAMILY_LABEL = "ipaddress.kubernetes.io/ip-family"
 MANAGED_BY_LABEL = "ipaddress.kubernetes.io/managed-by"
 MANAGER = "ipallocator.k8s.io"
+ADDRESSES = builtin("networking.k8s.io", "v1", "ipaddresses")
 
 
 class AllocationError(Exception):
@@ -73,30 +74,24 @@ class Addresses:
     async def release(self, address: str) -> None:
         """Give an address back. Safe to repeat."""
         try:
-            await self._registry.delete(_resource(), address)
+            await self._registry.delete(ADDRESSES, address)
         except StatusError as error:
             if not is_not_found(error):
                 log.warning("address not released address=%s err=%s", address, error)
 
     async def _create(self, address: str, owner: Owner, *, dry_run: bool) -> bool:
         """Whether the address was free, and now is the owner's."""
-        if self._registry.get(_resource(), address) is not None:
+        if self._registry.get(ADDRESSES, address) is not None:
             return False
         if dry_run:
             return True
         try:
-            await self._registry.create(_resource(), _ip_address(address, owner))
+            await self._registry.create(ADDRESSES, _ip_address(address, owner))
         except StatusError as error:
             if is_already_exists(error):
                 return False
             raise
         return True
-
-
-def _resource() -> scheme.Resource:
-    found = scheme.by_plural("networking.k8s.io", "v1", "ipaddresses")
-    assert found is not None
-    return found
 
 
 def _ip_address(address: str, owner: Owner) -> Tree:

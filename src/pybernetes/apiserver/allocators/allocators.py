@@ -4,10 +4,10 @@ import ipaddress
 from dataclasses import dataclass
 from random import Random, SystemRandom
 
-from pybernetes.api import scheme
 from pybernetes.apiserver.allocators.addresses import Addresses
 from pybernetes.apiserver.allocators.node_ports import NodePorts
 from pybernetes.apiserver.allocators.ranges import Network, port_range
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.registry.registry import Registry
@@ -34,7 +34,6 @@ def make_allocators(options: Options, registry: Registry, random: Random | None 
     def on_change(old: Item | None, new: Item | None) -> None:
         node_ports.change(old.tree if old else None, new.tree if new else None)
 
-    services = scheme.by_plural("", "v1", "services")
-    assert services is not None
+    services = builtin("", "v1", "services")
     registry.subscribe(services, on_change)
     return Allocators(Addresses(service_networks(options), registry, chosen), node_ports)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError
-from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.allocators.addresses import MANAGED_BY_LABEL, MANAGER, AllocationError, Owner
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 
@@ -22,12 +21,12 @@ async def repair_addresses(services: Services) -> None:
     registry = services.registry
     held = {
         address: service
-        for item in registry.list(_resource("", "v1", "services"))
+        for item in registry.list(builtin("", "v1", "services"))
         for service in [item.tree]
         for address in _addresses(service)
     }
-    recorded = {item.name for item in registry.list(_resource("networking.k8s.io", "v1", "ipaddresses"))}
-    for item in registry.list(_resource("networking.k8s.io", "v1", "ipaddresses")):
+    recorded = {item.name for item in registry.list(builtin("networking.k8s.io", "v1", "ipaddresses"))}
+    for item in registry.list(builtin("networking.k8s.io", "v1", "ipaddresses")):
         if item.labels.get(MANAGED_BY_LABEL) == MANAGER and item.name not in held and _is_settled(services, item.tree):
             log.info("address without a service released address=%s", item.name)
             await services.allocators.addresses.release(item.name)
@@ -52,9 +51,3 @@ def _addresses(service: Tree) -> list[str]:
 def _is_settled(services: Services, obj: Tree) -> bool:
     made = datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
     return (services.clock.now() - made).total_seconds() > SETTLED_SECONDS
-
-
-def _resource(group: str, version: str, plural: str) -> Resource:
-    found = scheme.by_plural(group, version, plural)
-    assert found is not None
-    return found

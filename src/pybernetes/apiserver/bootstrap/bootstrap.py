@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError, is_already_exists
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.bootstrap import policy
@@ -15,6 +14,7 @@ from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.kubernetes_service import keep_kubernetes_service
 from pybernetes.apiserver.bootstrap.objects import complete
 from pybernetes.apiserver.bootstrap.system import authentication_config, namespaces, service_cidr
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 
@@ -30,14 +30,14 @@ async def bootstrap(services: Services) -> None:
     """Bring the store in line with what every cluster has."""
     async with asyncio.TaskGroup() as tasks:
         for namespace in namespaces():
-            tasks.create_task(ensure(services, _resource("", "v1", "namespaces"), namespace))
+            tasks.create_task(ensure(services, builtin("", "v1", "namespaces"), namespace))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(policy.reconcile(services))
         for plural, (group, version) in GROUPS.items():
             for obj in bootstrap_objects()[plural]:
-                tasks.create_task(_ensure_configured(services, _resource(group, version, plural), obj))
+                tasks.create_task(_ensure_configured(services, builtin(group, version, plural), obj))
         cidr = service_cidr(services.options)
-        tasks.create_task(ensure(services, _resource("networking.k8s.io", "v1", "servicecidrs"), cidr))
+        tasks.create_task(ensure(services, builtin("networking.k8s.io", "v1", "servicecidrs"), cidr))
         tasks.create_task(_publish_authentication(services))
         tasks.create_task(keep_kubernetes_service(services))
     await repair_addresses(services)
@@ -70,16 +70,10 @@ async def _ensure_configured(services: Services, resource: Resource, obj: Tree) 
 
 async def _publish_authentication(services: Services) -> None:
     """Extension API servers read from this ConfigMap whose certificates to trust."""
-    resource = _resource("", "v1", "configmaps")
+    resource = builtin("", "v1", "configmaps")
     wanted = authentication_config(services.options)
     item = services.registry.get(resource, wanted["metadata"]["name"], wanted["metadata"]["namespace"])
     if item is None:
         await ensure(services, resource, wanted)
     elif wanted.get("data") and item.tree.get("data") != wanted["data"]:
         await services.registry.update(resource, item.decode() | {"data": wanted["data"]})
-
-
-def _resource(group: str, version: str, plural: str) -> Resource:
-    found = scheme.by_plural(group, version, plural)
-    assert found is not None
-    return found

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import logging
 
-from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError, is_already_exists
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.allocators.allocators import service_networks
 from pybernetes.apiserver.bootstrap.objects import complete
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 
@@ -25,14 +25,14 @@ async def keep_kubernetes_service(services: Services) -> None:
     With several servers each would have to add its own address and drop those that are gone; one server owns them here.
     """
     options = services.options
-    if services.registry.get(_resource("", "v1", "services"), NAME, NAMESPACE) is None:
+    if services.registry.get(builtin("", "v1", "services"), NAME, NAMESPACE) is None:
         address = str(service_networks(options)[0].network_address + 1)
-        await _write(services, _resource("", "v1", "services"), _service(address, options.secure_port))
+        await _write(services, builtin("", "v1", "services"), _service(address, options.secure_port))
     advertised = options.advertise_address or options.bind_address
     if ipaddress.ip_address(advertised).is_loopback:
         return  # no pod would get there, and endpoints may not be so
-    await _write(services, _resource("", "v1", "endpoints"), _endpoints(advertised, options.secure_port))
-    slices = _resource("discovery.k8s.io", "v1", "endpointslices")
+    await _write(services, builtin("", "v1", "endpoints"), _endpoints(advertised, options.secure_port))
+    slices = builtin("discovery.k8s.io", "v1", "endpointslices")
     await _write(services, slices, _endpoint_slice(advertised, options.secure_port))
 
 
@@ -91,9 +91,3 @@ def _endpoint_slice(address: str, port: int) -> Tree:
         "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
         "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
     }
-
-
-def _resource(group: str, version: str, plural: str) -> Resource:
-    found = scheme.by_plural(group, version, plural)
-    assert found is not None
-    return found

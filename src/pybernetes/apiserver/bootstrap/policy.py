@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 
-from pybernetes.api import scheme
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.objects import complete
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.stages.authorize.objects import rules_of
@@ -25,8 +25,7 @@ PLURALS = ("clusterroles", "clusterrolebindings", "roles", "rolebindings")
 async def reconcile(services: Services) -> None:
     """Make what is missing, mend what has been reduced."""
     for plural in PLURALS:
-        resource = scheme.by_plural(GROUP, "v1", plural)
-        assert resource is not None
+        resource = builtin(GROUP, "v1", plural)
         # All of a kind at once: their commits then share a few syncs of the store.
         async with asyncio.TaskGroup() as tasks:
             for obj in bootstrap_objects()[plural]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api import errors, field
 from pybernetes.api.errors import StatusError, is_conflict
 from pybernetes.api.field import FieldError, Path, quote
-from pybernetes.api.scheme import by_plural
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.resources.body import is_dry_run, read_object, success
@@ -41,8 +41,7 @@ class BindingAction:
 
     async def _assign(self, ctx: RequestContext, namespace: str, name: str, binding: Tree) -> None:
         registry = ctx.services.registry
-        pods = by_plural("", "v1", "pods")
-        assert pods is not None
+        pods = builtin("", "v1", "pods")
         item = registry.get(pods, name, namespace)
         if item is None:
             raise errors.not_found("", "pods", name)
@@ -61,8 +60,7 @@ class BindingAction:
 
 def _copy_topology(ctx: RequestContext, pod: Tree, node: str) -> None:
     """Give the pod its node's zone and region, so that it can read them of itself (KEP-4742)."""
-    nodes = by_plural("", "v1", "nodes")
-    assert nodes is not None
+    nodes = builtin("", "v1", "nodes")
     item = ctx.services.registry.get(nodes, node)
     labels = {key: item.labels[key] for key in TOPOLOGY if key in item.labels} if item else {}
     if labels:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pybernetes.api import errors
 from pybernetes.api.errors import StatusError, is_conflict
-from pybernetes.api.scheme import Resource, by_plural
 from pybernetes.api.selectors import labels
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.resources.body import is_dry_run, read_object, success
@@ -33,12 +33,6 @@ class EvictionAction:
             await _spend_budget(ctx, pod, dry_run=dry_run)
         await _evict(ctx, target, options | ({"dryRun": ["All"]} if dry_run else {}), dry_run=dry_run)
         return success(ctx)
-
-
-def _builtin(group: str, version: str, plural: str) -> Resource:
-    found = by_plural(group, version, plural)
-    assert found is not None
-    return found
 
 
 def _pod(ctx: RequestContext, target: Target) -> Tree:
@@ -71,7 +65,7 @@ async def _spend_budget(ctx: RequestContext, pod: Tree, *, dry_run: bool) -> Non
         _take(ctx, budget, pod["metadata"]["name"])
         try:
             await ctx.services.registry.update(
-                _builtin("policy", "v1", "poddisruptionbudgets"), budget, subresource="status"
+                builtin("policy", "v1", "poddisruptionbudgets"), budget, subresource="status"
             )
         except StatusError as error:
             if not is_conflict(error) or attempt == TRIES - 1:
@@ -82,7 +76,7 @@ async def _spend_budget(ctx: RequestContext, pod: Tree, *, dry_run: bool) -> Non
 
 def _budgets(ctx: RequestContext, pod: Tree) -> list[Tree]:
     metadata = pod["metadata"]
-    items = ctx.services.registry.list(_builtin("policy", "v1", "poddisruptionbudgets"), metadata["namespace"])
+    items = ctx.services.registry.list(builtin("policy", "v1", "poddisruptionbudgets"), metadata["namespace"])
     return [
         item.decode()
         for item in items

@@ -7,7 +7,7 @@ import random
 from urllib.parse import quote
 
 from pybernetes.api import errors
-from pybernetes.api.scheme import by_plural
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.kubelets.forward import forward
@@ -127,8 +127,7 @@ def _service_port(service: Tree, wanted: str) -> Tree | None:
 
 def _ready(ctx: RequestContext, namespace: str, service: str, port_name: str) -> list[tuple[str, int]]:
     """Address and port of each endpoint that is ready."""
-    slices = by_plural("discovery.k8s.io", "v1", "endpointslices")
-    assert slices is not None
+    slices = builtin("discovery.k8s.io", "v1", "endpointslices")
     found: list[tuple[str, int]] = []
     for item in ctx.services.registry.list(slices, namespace):
         if item.labels.get("kubernetes.io/service-name") != service:

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
-from pybernetes.api.scheme import by_plural
 from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer, Request, Response
 from pybernetes.apiserver.kubelets.forward import Subject, fetch
@@ -106,8 +106,7 @@ def kubelet_of(ctx: RequestContext, pod: Tree) -> Endpoint | None:
     name = pod["spec"].get("nodeName", "")
     if not name:
         return None
-    resource = by_plural("", "v1", "nodes")
-    assert resource is not None
+    resource = builtin("", "v1", "nodes")
     node = ctx.services.registry.get(resource, name)
     if node is None:
         raise errors.not_found("", "nodes", name)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
-from pybernetes.api.scheme import Resource, by_plural
 from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.registry.metadata import timestamp
@@ -87,15 +87,9 @@ def _bind(ctx: RequestContext, namespace: str, account: Ref, reference: Tree | N
     return Binding(namespace, account, pod=bound, node=_node_of(ctx, found))
 
 
-def _builtin(plural: str) -> Resource:
-    found = by_plural("", "v1", plural)
-    assert found is not None
-    return found
-
-
 def _object(ctx: RequestContext, plural: str, namespace: str, reference: Tree) -> Tree:
     name = reference.get("name", "")
-    item = ctx.services.registry.get(_builtin(plural), name, namespace)
+    item = ctx.services.registry.get(builtin("", "v1", plural), name, namespace)
     if item is None:
         raise errors.not_found("", plural, name)
     uid, actual = reference.get("uid"), item.tree["metadata"]["uid"]
@@ -109,5 +103,5 @@ def _node_of(ctx: RequestContext, pod: Tree) -> Ref | None:
     name = pod["spec"].get("nodeName", "")
     if not name:
         return None
-    node = ctx.services.registry.get(_builtin("nodes"), name)
+    node = ctx.services.registry.get(builtin("", "v1", "nodes"), name)
     return Ref(name, node.tree["metadata"]["uid"] if node else "")

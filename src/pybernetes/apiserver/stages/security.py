@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pybernetes.aio.clock import Clock
-from pybernetes.api import scheme
 from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.registry.registry import Registry
@@ -141,7 +141,7 @@ def _follow_policy(registry: Registry) -> Policy:
         return on_change
 
     for plural in ("clusterroles", "roles", "clusterrolebindings", "rolebindings"):
-        registry.subscribe(_resource(GROUP, "v1", plural), listener(plural))
+        registry.subscribe(builtin(GROUP, "v1", plural), listener(plural))
     return policy
 
 
@@ -151,15 +151,8 @@ def _follow_pods(registry: Registry, objects: Objects) -> NodeGraph:
     def on_change(old: Item | None, new: Item | None) -> None:
         graph.change(old.tree if old else None, new.tree if new else None)
 
-    registry.subscribe(_resource("", "v1", "pods"), on_change)
+    registry.subscribe(builtin("", "v1", "pods"), on_change)
     return graph
-
-
-def _resource(group: str, version: str, plural: str) -> scheme.Resource:
-    found = scheme.by_plural(group, version, plural)
-    if found is None:
-        raise LookupError(f"no built-in resource {plural}.{group}")
-    return found
 
 
 def _signer(options: Options) -> FileSigner:

@@ -2,7 +2,7 @@
 
 from random import Random, SystemRandom
 
-from pybernetes.api import scheme
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.registry.registry import Registry
@@ -38,8 +38,7 @@ class StoredQuotaStatus:
         self._registry = registry
 
     async def update(self, quota: Tree) -> None:
-        resource = scheme.by_plural("", "v1", "resourcequotas")
-        assert resource is not None
+        resource = builtin("", "v1", "resourcequotas")
         await self._registry.update(resource, quota, subresource="status")
 
 

@@ -140,7 +140,9 @@ async def test_a_failed_liveness_probe_restarts_the_container(world: World) -> N
     answers(world, 1, b"dead")
     probe = exec_probe(period_seconds=5, failure_threshold=2, termination_grace_period_seconds=7)
     await world.apply(a_pod(containers=[a_container(liveness_probe=probe)]))
-    await world.advance(5.1)
+    await world.advance(9.9)
+    assert world.container().restart_count == 0
+    await world.advance(0.2)
     assert ("Killing", "Container c failed liveness probe, will be restarted") in world.recorder.told
     assert world.container().restart_count == 1
     assert [timeout for _, timeout in world.runtime.stops] == [7]

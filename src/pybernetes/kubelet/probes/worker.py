@@ -171,9 +171,16 @@ class _Watch:
             ok = await self._once()
 
     def _initial_delay(self) -> float:
-        """Counted from the container's start, not from the kubelet's."""
+        """Counted from the container's start, not from the kubelet's.
+
+        Without a delay of its own liveness is asked a period later: as with upstream, a server that is just starting
+        is not taken for a dead one.
+        """
+        delay: float = self.probe.initial_delay_seconds or 0
+        if not delay and self.kind == LIVENESS and self.started.is_set():
+            delay = self.probe.period_seconds or 10
         age = self.probes.clock.now().timestamp() - self.attempt.status.started_at / NANOSECONDS
-        return max(0.0, (self.probe.initial_delay_seconds or 0) - age)
+        return max(0.0, delay - age)
 
     async def _first(self, period: float) -> bool:
         """The first period's probe is repeated in quick succession, so that a server just starting is ready at once.

@@ -17,6 +17,7 @@ from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
 from pybernetes.proxy.backends.nftables.backend import NftablesBackend
 from pybernetes.proxy.backends.nftables.pieces import Masquerade
+from pybernetes.proxy.health import Health, serving
 from pybernetes.proxy.proxier import Proxier
 from pybernetes.telemetry.log import configure
 
@@ -25,7 +26,8 @@ TABLE = "pybernetes-proxy"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Names and defaults are upstream's, but for `table`."""
+    """Names and defaults are upstream's, but for `table`; and nothing is served unless asked, since a machine may
+    have several proxies."""
 
     kubeconfig: str = flags.option("", "credentials for the API server")
     hostname_override: str = flags.option("", "the node's name; the machine's own if empty")
@@ -35,6 +37,8 @@ class Options:
     iptables_masquerade_bit: int = flags.option(14, "the bit of the packet mark that asks for masquerading")
     sync_period: float = flags.option(30.0, "how often to check that the table is still there", duration=True)
     min_sync_period: float = flags.option(0.0, "the least time between two syncs", duration=True)
+    healthz_bind_address: str = flags.option("", "host:port of /healthz and /livez; none if empty")
+    metrics_bind_address: str = flags.option("", "host:port of /metrics; none if empty")
     cleanup: bool = flags.option(False, "remove the table and exit")
     table: str = flags.option(TABLE, "the nftables table: one per proxy of a machine")
     v: int = flags.option(0, "verbosity of the log")
@@ -49,11 +53,13 @@ async def run(options: Options, informers: Informers, clock: Clock | None = None
 
     The table stays when this ends: services go on, as last known. Raises ValueError for options that cannot work.
     """
-    backend = open_backend(options)
+    clock = clock or SystemClock()
+    backend, health = open_backend(options), Health(clock)
     try:
-        await Proxier(informers, backend, options.node_name, clock or SystemClock()).run(
-            check_seconds=options.sync_period, pause_seconds=options.min_sync_period
-        )
+        async with serving(health, options.healthz_bind_address, options.metrics_bind_address):
+            await Proxier(informers, backend, options.node_name, clock, health).run(
+                check_seconds=options.sync_period, pause_seconds=options.min_sync_period
+            )
     finally:
         backend.close()
 

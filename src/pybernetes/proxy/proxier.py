@@ -12,6 +12,7 @@ from pybernetes.aio.threads import Worker
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
 from pybernetes.client.informer import Informers
+from pybernetes.proxy.health import Health
 from pybernetes.proxy.table import PortRules, rules_of
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,10 @@ class Backend(Protocol):
 class Proxier:
     """Keeps a backend current for one node."""
 
-    def __init__(self, informers: Informers, backend: Backend, node_name: str, clock: Clock) -> None:
+    def __init__(
+        self, informers: Informers, backend: Backend, node_name: str, clock: Clock, health: Health | None = None
+    ) -> None:
+        self._health = health or Health(clock)
         self._backend = backend
         self._node_name = node_name
         self._clock = clock
@@ -87,13 +91,16 @@ class Proxier:
             await self._wake.wait()
             self._wake.clear()
             self._collect()
+            started = self._clock.monotonic()
             try:
                 await worker.run(self._backend.sync, dict(self._pending), whole=self._whole)
             except OSError as error:
                 log.error("sync failed error=%r services=%d", str(error), len(self._pending))
+                self._health.failed()
                 self._wake.set()
                 await self._clock.sleep(backoff.next())
                 continue
+            self._health.synced(self._clock.monotonic() - started)
             self._whole = False
             self._pending.clear()
             backoff.reset()

@@ -1,10 +1,10 @@
 """RuntimeClass: what a class demands of the pods that run by it."""
 
 from pybernetes.api.field import quote
+from pybernetes.api.quota.amounts import amounts
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
-from pybernetes.apiserver.stages.admit.pod_resources import amounts
 from pybernetes.apiserver.stages.objects import Objects
 
 

@@ -7,13 +7,13 @@ from typing import Protocol
 
 from pybernetes.api.errors import StatusError, is_conflict, is_not_found
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.quota.amounts import ZERO, Amounts, add, amounts
+from pybernetes.api.quota.scopes import matches
+from pybernetes.api.quota.usage import usage
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.admission import Attributes, Operation
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
-from pybernetes.apiserver.stages.admit.pod_resources import ZERO, Amounts, add, amounts
-from pybernetes.apiserver.stages.admit.quota.scopes import matches
-from pybernetes.apiserver.stages.admit.quota.usage import usage
 from pybernetes.apiserver.stages.objects import Objects
 
 log = logging.getLogger(__name__)

@@ -1,11 +1,11 @@
 """How much a pod asks for: sums over its containers as the scheduler counts them."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pybernetes.api.quantity import Quantity
-from pybernetes.apiserver.context import Tree
 
+Tree: TypeAlias = dict[str, Any]
 Amounts: TypeAlias = dict[str, Quantity]
 ZERO = Quantity()
 

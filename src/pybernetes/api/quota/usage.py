@@ -1,9 +1,8 @@
 """What one object uses, by the names that quotas limit. Pure."""
 
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.quota.amounts import Amounts, Tree, amounts, pod_amounts
 from pybernetes.api.scheme import Resource
-from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.stages.admit.pod_resources import Amounts, amounts, pod_amounts
 
 COUNTED_BY_PLURAL = frozenset(
     ("pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from pybernetes.api.quota.amounts import Tree
 from pybernetes.api.scheme import Resource
-from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.stages.admit.pods import containers
 
 COMPUTE = ("cpu", "memory")
+_CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 
 def matches(quota: Tree, resource: Resource, obj: Tree) -> bool:
@@ -67,7 +67,10 @@ def _selects(value: str, operator: str, values: list[str]) -> bool:
 
 
 def _is_best_effort(spec: Tree) -> bool:
-    asked = [spec.get("resources") or {}, *(container.get("resources") or {} for container in containers(spec))]
+    asked = [
+        spec.get("resources") or {},
+        *(container.get("resources") or {} for kind in _CONTAINERS for container in spec.get(kind) or ()),
+    ]
     return not any(
         str((resources.get(field) or {}).get(name, "0")) != "0"
         for resources in asked

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pybernetes.aio.threads import Worker
+from pybernetes.kubelet.inotify import Inotify
 from pybernetes.kubelet.logs.follow import follow_log, read_log
 from pybernetes.kubelet.logs.reader import Selection
 from pybernetes.kubelet.logs.tail import last_lines
@@ -62,11 +63,13 @@ def test_the_end_of_a_log_as_a_message(log: Path) -> None:
 
 async def test_following_sees_growth_and_rotation_until_the_container_ends(log: Path) -> None:
     ended, threads = asyncio.Event(), Worker("logs")
+    changes = Inotify()
     pieces: list[bytes] = []
 
     async def collect() -> None:
-        async for piece in follow_log(log, Selection(tail_lines=1), threads, ended.wait):  # type: ignore[arg-type]
-            pieces.append(piece)
+        with changes:
+            async for piece in follow_log(log, Selection(tail_lines=1), threads, changes, ended.is_set):
+                pieces.append(piece)
 
     async def until(text: str) -> None:
         while text not in b"".join(pieces).decode():
@@ -84,5 +87,6 @@ async def test_following_sees_growth_and_rotation_until_the_container_ends(log: 
         with log.open("a") as file:
             file.write(line(7, "last"))
         ended.set()
+        changes.wake()
     await threads.close()
     assert b"".join(pieces).decode() == "\nfive\nsix\nlast\n"

@@ -48,6 +48,10 @@ class Inotify:
         await self._changed.wait()
         self._changed.clear()
 
+    def wake(self) -> None:
+        """Let the waiter go on although no file has changed."""
+        self._changed.set()
+
     def _drain(self) -> None:
         try:
             os.read(self._descriptor, 64 * 1024)

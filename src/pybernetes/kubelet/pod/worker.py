@@ -141,11 +141,13 @@ class PodWorker:
 
     async def wait_exited(self, container_id: str) -> None:
         """Until the container does not run any more, as far as this worker has seen."""
-        while True:
-            attempt = self._observed.by_id(container_id)
-            if attempt is None or not attempt.is_running or self.stage is Stage.GONE:
-                return
+        while not self.has_exited(container_id):
             await self._looked.wait()
+
+    def has_exited(self, container_id: str) -> bool:
+        """As of the last look."""
+        attempt = self._observed.by_id(container_id)
+        return attempt is None or not attempt.is_running or self.stage is Stage.GONE
 
     async def run(self) -> None:
         """Work until nothing is left of the pod. Errors of the runtime are tried again with back-off."""

@@ -4,17 +4,16 @@ import asyncio
 import ssl
 from dataclasses import dataclass, field
 from functools import cache
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
+from pybernetes.aio.http import Answer, ConnectError, DisconnectedError, HTTPClient, HTTPError, Origin, open_client
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.probes.network import dial_error, join
 from pybernetes.kubelet.probes.outcome import ActionError, Outcome
 
 MAX_BODY = 10 * 1024
 MAX_REDIRECTS = 10
+CONNECT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class HttpTarget:
     host: str
     port: int
     path: str
-    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
+    headers: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -35,29 +34,27 @@ class HttpTarget:
 
 def target_of(action: v1.HTTPGetAction, pod_ip: str, port: int, user_agent: str) -> HttpTarget:
     """Headers of the action win over the kubelet's own."""
-    headers: CIMultiDict[str] = CIMultiDict()
-    for header in action.http_headers:
-        headers.add(header.name, header.value)
-    headers.setdefault("User-Agent", user_agent)
-    headers.setdefault("Accept", "*/*")
+    headers = [(header.name, header.value) for header in action.http_headers]
+    given = {name.lower() for name, _ in headers}
+    # Each probe shall see a connection of its own, as a client that comes anew does.
+    own = [("User-Agent", user_agent), ("Accept", "*/*"), ("Connection", "close")]
+    headers += [(name, value) for name, value in own if name.lower() not in given]
     return HttpTarget((action.scheme or "HTTP").lower(), action.host or pod_ip, port, action.path or "/", headers)
 
 
 async def get(target: HttpTarget, seconds: float | None) -> Outcome:
     """Success is any status from 200 to 399; redirects are followed on the same host only."""
-    connector = aiohttp.TCPConnector(ssl=_unverified() if target.scheme == "https" else False, force_close=True)
-    url = URL(target.url, encoded=True)
     try:
-        async with asyncio.timeout(seconds), aiohttp.ClientSession(connector=connector) as session:
-            return await _follow(session, url, target)
+        async with asyncio.timeout(seconds), open_client() as client:
+            return await _follow(client, target)
     except TimeoutError:
         words = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         return Outcome(False, f'Get "{target.url}": {words}')
-    except aiohttp.ClientConnectorError as error:
-        return Outcome(False, f'Get "{target.url}": {dial_error(target.host, target.port, error.os_error)}')
-    except aiohttp.ServerDisconnectedError:
+    except ConnectError as error:
+        return Outcome(False, f'Get "{target.url}": {dial_error(target.host, target.port, error.__cause__ or error)}')
+    except DisconnectedError:
         return Outcome(False, f'Get "{target.url}": EOF')
-    except (aiohttp.ClientError, OSError, ValueError) as error:
+    except (HTTPError, OSError, ValueError) as error:
         return Outcome(False, f'Get "{target.url}": {error}')
 
 
@@ -68,17 +65,34 @@ def _unverified() -> ssl.SSLContext:
     return context
 
 
-async def _follow(session: aiohttp.ClientSession, url: URL, target: HttpTarget) -> Outcome:
+async def _follow(client: HTTPClient, target: HttpTarget) -> Outcome:
+    url = urlsplit(target.url)
     for _ in range(MAX_REDIRECTS):
-        async with session.get(url, headers=target.headers, allow_redirects=False) as answer:
-            body = (await answer.content.read(MAX_BODY)).decode(errors="replace")
-            if answer.status not in (301, 302, 303, 307, 308) or "Location" not in answer.headers:
-                return _outcome(answer.status, body)
-            following = url.join(URL(answer.headers["Location"], encoded=True))
-            if following.host != url.host:
-                return Outcome(True, body)
-            url = following
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        answer = await client.send(_origin(url), "GET", path, target.headers, connect_seconds=CONNECT_SECONDS)
+        body = (await _beginning(answer)).decode(errors="replace")
+        location = answer.headers.get("location")
+        if answer.status not in (301, 302, 303, 307, 308) or not location:
+            return _outcome(answer.status, body)
+        following = urlsplit(urljoin(url.geturl(), location))
+        if following.hostname != url.hostname:
+            return Outcome(True, body)
+        url = following
     return Outcome(False, f'Get "{target.url}": stopped after 10 redirects')
+
+
+def _origin(url: SplitResult) -> Origin:
+    is_tls = url.scheme == "https"
+    return Origin(url.hostname or "", url.port or (443 if is_tls else 80), _unverified() if is_tls else None)
+
+
+async def _beginning(answer: Answer) -> bytes:
+    """As much of the body as a probe looks at."""
+    body = b""
+    while len(body) < MAX_BODY and (part := await answer.part()):
+        body += part
+    answer.close()
+    return body[:MAX_BODY]
 
 
 def _outcome(status: int, body: str) -> Outcome:

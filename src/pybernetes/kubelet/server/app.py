@@ -45,7 +45,7 @@ class KubeletServer:
 
     async def listen(self, stack: AsyncExitStack, scope: Scope, tls: ssl.SSLContext | None) -> None:
         """Begin to serve; connections end when `stack` is closed. Raises OSError if the port is taken."""
-        runner = web.AppRunner(self.application(), access_log=None, handle_signals=False)
+        runner = web.AppRunner(self.application(), access_log=None, handle_signals=False, handler_cancellation=True)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         plain = runner.server

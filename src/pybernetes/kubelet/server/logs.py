@@ -1,15 +1,18 @@
 """GET /containerLogs/{namespace}/{pod}/{container}."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from aiohttp import web
 
 from pybernetes.aio.clock import Clock
+from pybernetes.aio.tasks import open_scope
 from pybernetes.aio.threads import Worker
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.inotify import Inotify
 from pybernetes.kubelet.logs.follow import follow_log, read_log
 from pybernetes.kubelet.logs.reader import Selection
 from pybernetes.kubelet.observed import ObservedContainer
@@ -78,23 +81,27 @@ async def serve(
     if not path.parent.is_dir():
         raise web.HTTPInternalServerError(text=f"failed to open log file: {path}: no such file or directory")
 
-    async def ended() -> None:
-        await worker.wait_exited(attempt.id)
+    if not is_true(query, "follow"):
+        return await _stream(request, read_log(path, selection, threads))
+    with Inotify() as changes:
+        async with open_scope("follow") as scope:
+            scope.spawn(_wake_at_end(worker, attempt.id, changes), "end")
+            return await _stream(
+                request, follow_log(path, selection, threads, changes, lambda: worker.has_exited(attempt.id))
+            )
 
-    if is_true(query, "follow"):
-        pieces = follow_log(path, selection, threads, ended)
-    else:
-        pieces = read_log(path, selection, threads)
-    return await _stream(request, pieces)
+
+async def _wake_at_end(worker: PodWorker, container_id: str, changes: Inotify) -> None:
+    await worker.wait_exited(container_id)
+    changes.wake()
 
 
-async def _stream(request: web.Request, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
+async def _stream(request: web.Request, pieces: AsyncGenerator[bytes, None]) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await response.prepare(request)
-    try:
-        async for piece in pieces:
-            await response.write(piece)
+    with suppress(ConnectionResetError):
+        async with aclosing(pieces) as text:
+            async for piece in text:
+                await response.write(piece)
         await response.write_eof()
-    except ConnectionResetError:
-        return response
     return response

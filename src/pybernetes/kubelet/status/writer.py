@@ -102,13 +102,14 @@ class StatusWriter:
         """Wait for more, unless somebody waits for us."""
         if self._urgent.is_set():
             return
-        waiting = asyncio.ensure_future(self._urgent.wait())
-        sleeping = asyncio.ensure_future(self._clock.sleep(COALESCE_SECONDS))
-        try:
-            await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            sleeping.cancel()
+        async with asyncio.TaskGroup() as group:
+            later = group.create_task(self._urge_later())
+            await self._urgent.wait()
+            later.cancel()
+
+    async def _urge_later(self) -> None:
+        await self._clock.sleep(COALESCE_SECONDS)
+        self._urgent.set()
 
     async def _write(self) -> None:
         target, wanted = self._target, self._wanted

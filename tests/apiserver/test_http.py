@@ -135,3 +135,27 @@ async def test_a_refused_upgrade_closes_the_connection():
 async def test_an_idle_connection_is_closed():
     async with served(echo, idle_seconds=0.05) as (reader, _, _server):
         assert await asyncio.wait_for(reader.read(), 1) == b""
+
+
+async def test_a_flood_on_an_upgraded_connection_waits_for_its_reader():
+    received = 0
+    go = asyncio.Event()
+
+    async def upgrade(request):
+        async def run(duplex):
+            nonlocal received
+            await go.wait()
+            while received < 48 << 20:
+                received += len(await duplex.read())
+            duplex.write(b"done")
+
+        return UpgradeResponse([("connection", "Upgrade"), ("upgrade", "x")], run)
+
+    async with served(upgrade) as (reader, writer, _):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: x\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"x" * (48 << 20))
+        await asyncio.sleep(0.05)
+        assert writer.transport.get_write_buffer_size() > 0
+        go.set()
+        assert await asyncio.wait_for(reader.readexactly(4), 5) == b"done"

@@ -6,7 +6,7 @@ import logging
 
 import msgspec
 
-from pybernetes.api.errors import StatusError, internal
+from pybernetes.api.errors import StatusError, internal, service_unavailable
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.list_options import is_watch, selected_name
@@ -16,6 +16,7 @@ from pybernetes.apiserver.registry.registry import Registry
 from pybernetes.apiserver.request_info import parse
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.yaml import to_yaml
+from pybernetes.store.backend import StoreError
 from pybernetes.telemetry.metrics import Counter
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,9 @@ class APIServer:
             answer = error_answer(error, request)
         except DisconnectedError:
             answer = Response(400)
+        except StoreError as error:
+            log.warning("store failed method=%s path=%s error=%s", request.method, request.path, error)
+            answer = error_answer(service_unavailable(f"the store cannot serve now: {error}"), request)
         except Exception as error:
             log.exception("request failed method=%s path=%s", request.method, request.path)
             answer = error_answer(internal(str(error)), request)

@@ -33,6 +33,8 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
 MAX_HEADER_BYTES: Final = 1 << 20
 HIGH_WATER: Final = 1 << 20
 PIPELINE_LIMIT: Final = 16
+UNREAD_LIMIT: Final = 32
+"""Pieces of an upgraded connection that wait to be read before the client has to."""
 
 
 @lru_cache(maxsize=512)
@@ -127,6 +129,7 @@ class Connection(asyncio.Protocol):
         self._streaming = False
         self._upgraded: asyncio.Queue[bytes] | None = None
         self._chunked = True
+        self._paused = False
         self._closed = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -183,6 +186,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._upgraded is not None:
             self._upgraded.put_nowait(data)
+            if self._upgraded.qsize() >= UNREAD_LIMIT and self._transport is not None and not self._paused:
+                self._paused = True
+                self._transport.pause_reading()
             return
         try:
             self._parser.feed_data(data)
@@ -354,7 +360,11 @@ class Connection(asyncio.Protocol):
         assert self._upgraded is not None
         if self._transport is None and self._upgraded.empty():
             return b""
-        return await self._upgraded.get()
+        data = await self._upgraded.get()
+        if self._paused and self._transport is not None and self._upgraded.qsize() < UNREAD_LIMIT // 2:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
 
     def close(self) -> None:
         if self._transport is not None:

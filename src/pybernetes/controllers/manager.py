@@ -40,6 +40,7 @@ from pybernetes.controllers.options import Options
 from pybernetes.controllers.podgc import PodGarbageCollector
 from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.replicationcontroller import ReplicationControllerController
+from pybernetes.controllers.resourcequota import ResourceQuotaController
 from pybernetes.controllers.rootca import RootCAPublisher
 from pybernetes.controllers.serviceaccount import ServiceAccountController
 from pybernetes.controllers.serviceaccount_tokens import TokensController
@@ -78,6 +79,7 @@ CONTROLLERS = (
     Entry("daemonset-controller", DaemonSetController),
     Entry("job-controller", JobController),
     Entry("cronjob-controller", CronJobController),
+    Entry("resourcequota-controller", ResourceQuotaController),
     Entry("disruption-controller", DisruptionController),
     Entry("persistentvolume-binder-controller", PersistentVolumeController),
     Entry("persistentvolumeclaim-protection-controller", ClaimProtectionController),

@@ -11,6 +11,10 @@ from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.launcher.capabilities import drop_bounding, possible, set_capabilities
 from pybernetes.runtime.launcher.errors import LaunchError
 
+_CHANGED_SIGNALS = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD),  # by zygote and monitor
+    *(signal.SIGPIPE, signal.SIGXFSZ),  # by the interpreter
+)
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -90,7 +94,7 @@ def _execute(args: list[str], env: list[str]) -> NoReturn:
 
 def _restore_signals() -> None:
     """What is ignored stays so over execve, and the monitor ignores more than a program expects."""
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    for number in _CHANGED_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -17,7 +19,9 @@ async def open_backend(storage: str) -> Backend:
     Raises what the backend's `open_store` raises.
     """
     if storage == MEMORY:
-        return await open_store(Path(tempfile.mkdtemp(prefix="pybernetes-")) / "store.db")
+        directory = tempfile.mkdtemp(prefix="pybernetes-")
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        return await open_store(Path(directory) / "store.db")
     if storage.startswith("sqlite:"):
         return await open_store(Path(storage.removeprefix("sqlite:")))
     from pybernetes.store import etcd

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar, cast, overload
 
-import aiohttp
 import msgspec
 
 from pybernetes.aio.clock import Clock, SystemClock
+from pybernetes.aio.http import open_client
 from pybernetes.api import errors
 from pybernetes.api.scheme import Resource, by_kind
 from pybernetes.api.types.base import Object
@@ -229,9 +229,8 @@ async def connect(
 
     Raises ConfigError if the credentials cannot be used.
     """
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60, ttl_dns_cache=10)
-    async with aiohttp.ClientSession(connector=connector, auto_decompress=True) as session:
-        yield Client(Transport(session, config, user_agent, clock or SystemClock()), config)
+    async with open_client() as http:
+        yield Client(Transport(http, config, user_agent, clock or SystemClock()), config)
 
 
 @overload

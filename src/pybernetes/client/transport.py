@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from functools import cache
+from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 import msgspec
-from yarl import URL
 
 from pybernetes.aio.clock import Clock
+from pybernetes.aio.http import Answer, ConnectError, HTTPClient, HTTPError, Origin
 from pybernetes.api import errors
 from pybernetes.client.config import Config
 from pybernetes.client.credentials import Credentials
@@ -32,14 +33,15 @@ class Request:
     content_type: str = "application/json"
     accept: str = "application/json"
 
-    def url(self, server: str) -> URL:
+    def target(self, prefix: str) -> str:
+        """Path and query, behind the path that the server's URL has."""
         query = urlencode([(name, value) for name, value in self.query.items() if value])
-        return URL(f"{server}{self.path}{'?' + query if query else ''}", encoded=True)
+        return f"{prefix}{self.path}{'?' + query if query else ''}"
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A successful answer, read to its end."""
+    """A successful answer, read to its end; headers by their names in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -49,98 +51,111 @@ class Response:
 class Transport:
     """Sends requests. Every failure is a StatusError; a lost or refused connection has reason ServiceUnavailable."""
 
-    def __init__(self, session: aiohttp.ClientSession, config: Config, user_agent: str, clock: Clock) -> None:
-        self._session, self._config, self._clock = session, config, clock
+    def __init__(self, http: HTTPClient, config: Config, user_agent: str, clock: Clock) -> None:
+        self._http, self._config, self._clock = http, config, clock
         self._credentials = Credentials(config, clock)
-        self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity", **dict(config.headers)}
+        self._headers = [("User-Agent", user_agent), *dict(config.headers).items()]
         self._current = 0
 
     async def request(self, request: Request, seconds: float = REQUEST_SECONDS) -> Response:
         """Send and read the whole answer; a server that answers with Retry-After is asked again, up to ten times."""
-        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
         for _ in range(MAX_RETRIES):
-            async with self._open(request, timeout) as answer:
-                body = await _read(answer)
-                if answer.status < 400:
-                    return Response(answer.status, answer.headers, body)
-                wait = _retry_after(answer)
-                if wait is None:
-                    raise _failure(answer.status, body)
+            answer, body = await self._ask(request, seconds)
+            if answer.status < 400:
+                return Response(answer.status, answer.headers, body)
+            wait = _retry_after(answer)
+            if wait is None:
+                raise _failure(answer.status, body)
             await self._clock.sleep(wait)
         raise _failure(answer.status, body)
+
+    async def _ask(self, request: Request, seconds: float) -> tuple[Answer, bytes]:
+        try:
+            async with asyncio.timeout(seconds), self._open(request) as answer:
+                return answer, await answer.read()
+        except TimeoutError as error:
+            silent, self._current = self._server, self._current + 1
+            raise _unreachable(silent, error) from error
+        except HTTPError as error:
+            raise _unreachable(self._server, error) from error
 
     @asynccontextmanager
     async def stream(self, request: Request, idle_seconds: float) -> AsyncIterator[AsyncIterator[bytes]]:
         """The answer's body in chunks as they arrive; silence for longer than `idle_seconds` is a lost connection."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=idle_seconds)
-        async with self._open(request, timeout) as answer:
+        async with self._open(request, idle_seconds) as answer:
             if answer.status >= 400:
-                raise _failure(answer.status, await _read(answer))
-            yield _chunks(answer)
+                raise _failure(answer.status, b"".join([part async for part in self._parts(answer, idle_seconds)]))
+            yield self._parts(answer, idle_seconds)
+
+    async def _parts(self, answer: Answer, idle_seconds: float) -> AsyncIterator[bytes]:
+        server = self._server
+        try:
+            while True:
+                async with asyncio.timeout(idle_seconds):
+                    part = await answer.part()
+                if not part:
+                    return
+                yield part
+        except (TimeoutError, HTTPError) as error:
+            raise _unreachable(server, error) from error
+
+    @property
+    def _server(self) -> str:
+        """The server that worked last."""
+        servers = self._config.servers
+        return servers[self._current % len(servers)] if servers else ""
 
     @asynccontextmanager
-    async def _open(self, request: Request, timeout: aiohttp.ClientTimeout) -> AsyncIterator[aiohttp.ClientResponse]:
-        answer = await self._send(request, timeout)
+    async def _open(self, request: Request, seconds: float | None = None) -> AsyncIterator[Answer]:
+        answer = await self._send(request, seconds)
         try:
             yield answer
         finally:
-            # A connection whose answer was read to its end has gone back to the pool already.
+            # A connection whose answer was read to its end is kept for the next request.
             answer.close()
 
-    async def _send(self, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+    async def _send(self, request: Request, seconds: float | None) -> Answer:
         """Try each server once, from the one that worked last; only requests that were not sent move on."""
-        servers = self._config.servers
-        for attempt in range(len(servers)):
-            server = servers[self._current % len(servers)]
+        for attempt in range(len(self._config.servers)):
+            server = self._server
             try:
-                return await self._send_to(server, request, timeout)
-            except aiohttp.ClientConnectorError as error:
+                async with asyncio.timeout(seconds):
+                    return await self._send_to(server, request)
+            except ConnectError as error:
                 self._current += 1
-                if attempt == len(servers) - 1:
+                if attempt == len(self._config.servers) - 1:
                     raise _unreachable(server, error) from error
-            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            except (TimeoutError, HTTPError) as error:
                 self._current += 1
                 raise _unreachable(server, error) from error
         raise errors.service_unavailable("no API server is configured")
 
-    async def _send_to(self, server: str, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
-        headers = {**self._headers, "Accept": request.accept}
+    async def _send_to(self, server: str, request: Request) -> Answer:
+        headers = [*self._headers, ("Accept", request.accept)]
         if request.body is not None:
-            headers["Content-Type"] = request.content_type
+            headers.append(("Content-Type", request.content_type))
         if token := self._credentials.token():
-            headers["Authorization"] = f"Bearer {token}"
-        return await self._session.request(
-            request.method,
-            request.url(server),
-            data=request.body,
-            headers=headers,
-            ssl=self._credentials.tls() or True,
-            server_hostname=self._config.tls_server_name or None,
-            timeout=timeout,
-            allow_redirects=False,
+            headers.append(("Authorization", f"Bearer {token}"))
+        scheme, host, port, prefix = _parts_of(server)
+        tls = self._credentials.tls() if scheme == "https" else None
+        origin = Origin(host, port, tls, self._config.tls_server_name)
+        return await self._http.send(
+            origin, request.method, request.target(prefix), headers, request.body, connect_seconds=CONNECT_SECONDS
         )
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    try:
-        return await answer.read()
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise _unreachable(str(answer.url.origin()), error) from error
+@cache
+def _parts_of(server: str) -> tuple[str, str, int, str]:
+    """Scheme, host, port and path of a server's URL."""
+    url = urlsplit(server)
+    return url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80), url.path.rstrip("/")
 
 
-async def _chunks(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in answer.content.iter_any():
-            yield chunk
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise _unreachable(str(answer.url.origin()), error) from error
-
-
-def _retry_after(answer: aiohttp.ClientResponse) -> float | None:
+def _retry_after(answer: Answer) -> float | None:
     """Seconds after which the server wants to be asked again; None if it does not."""
     if answer.status != 429 and answer.status < 500:
         return None
-    value = answer.headers.get("Retry-After", "")
+    value = answer.headers.get("retry-after", "")
     return float(value) if value.isdigit() else None
 
 

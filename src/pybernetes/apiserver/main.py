@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
 
 import uvloop
@@ -150,9 +151,18 @@ def _pages(options: Options, registry: ServedRegistry, services: Services) -> tu
     return pages, changed
 
 
+async def _run_until_terminated(options: Options) -> None:
+    """SIGTERM ends it as SIGINT does: requests in hand are finished."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await run(options)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """`p8s apiserver`: runs until interrupted."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     configure("apiserver", verbosity=options.v)
     sys.setswitchinterval(SWITCH_SECONDS)
-    uvloop.run(run(options))
+    uvloop.run(_run_until_terminated(options))

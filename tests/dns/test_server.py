@@ -1,6 +1,7 @@
 """The server on real sockets, judged by dnspython; other zones are answered by a resolver of the test's own."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -101,10 +102,21 @@ class World:
         self.resolver.forget()
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that neither TCP nor UDP uses."""
+    while True:
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError):
+                udp.bind(tcp.getsockname())
+                return int(tcp.getsockname()[1])
+
+
 @asynccontextmanager
 async def open_world(tmp_path: Path, reply: Reply) -> AsyncIterator[World]:
     loop, upstream = asyncio.get_running_loop(), Upstream(reply)
-    transport, _ = await loop.create_datagram_endpoint(lambda: upstream, local_addr=("127.0.0.1", 0))
+    local = ("127.0.0.1", free_port())
+    transport, _ = await loop.create_datagram_endpoint(lambda: upstream, local_addr=local)
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", upstream.port)
     conf = tmp_path / "resolv.conf"
     conf.write_text(f"search example.com\nnameserver 127.0.0.1:{upstream.port}\noptions ndots:5\n")
@@ -112,7 +124,7 @@ async def open_world(tmp_path: Path, reply: Reply) -> AsyncIterator[World]:
     zone.put("default/web", {(WEB, A): ("10.96.0.9",)})
     resolver = Resolver(zone, Cache(clock), Forwarder(Resolvers(conf)))
     resolver.known.set()
-    async with serving(resolver, "127.0.0.1", 0) as port:
+    async with serving(resolver, "127.0.0.1", free_port()) as port:
         yield World(zone, resolver, clock, upstream, port)
     transport.close()
     server.close()

@@ -1,5 +1,6 @@
 """Exec, attach and port-forward over both transports, against containers."""
 
+import asyncio
 import json
 
 import pytest
@@ -82,6 +83,20 @@ async def test_exec_over_spdy(lab: Lab, container: str) -> None:
     assert client.text(stderr) == "err\n"
     assert json.loads(client.text(error))["details"]["causes"][0]["message"] == "3"
     client.writer.close()
+
+
+async def test_a_slow_client_gets_all_output(lab: Lab, container: str) -> None:
+    command = ("sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; exit 0")
+    client = await WebSocketClient.open(await exec_url(lab, container, *command), V5)
+    await asyncio.sleep(2.5)
+    assert (await client.finish())["status"] == "Success"
+    assert len(client.text(Channel.STDOUT)) == 3_000_000
+
+
+async def test_what_holds_the_output_open_is_not_waited_for(lab: Lab, container: str) -> None:
+    client = await WebSocketClient.open(await exec_url(lab, container, "sh", "-c", "sleep 1000 & echo out"), V5)
+    assert (await client.finish())["status"] == "Success"
+    assert client.text(Channel.STDOUT) == "out\n"
 
 
 async def test_a_stream_is_taken_once(lab: Lab, container: str) -> None:

@@ -113,12 +113,13 @@ async def _converse(
     holds_terminal = stdin in outputs
     try:
         async with open_scope("exec") as scope:
-            outward = [scope.spawn(_pump_out(fd, channel), "output") for fd, channel in outputs.items()]
+            outlets = [_Outlet(fd, channel) for fd, channel in outputs.items()]
+            outward = [scope.spawn(outlet.run(), "output") for outlet in outlets]
             scope.spawn(_pump_in(streams.stdin, stdin, holds_terminal), "stdin")
             if streams.resize is not None:
                 scope.spawn(_pump_sizes(streams.resize, partial(_resize, stdin)), "resize")
             code = await execution.wait()
-            await asyncio.wait(outward, timeout=_DRAIN_SECONDS)
+            await _drain(outlets, outward)
             return code
     except BaseException:
         execution.kill()
@@ -129,11 +130,32 @@ async def _converse(
             os.close(fd)
 
 
-async def _pump_out(fd: int, channel: Channel | None) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await pipes.read(fd):
-            if channel is not None:
-                await channel.write(data)
+class _Outlet:
+    """Output of a process on its way to the client."""
+
+    def __init__(self, fd: int, channel: Channel | None) -> None:
+        self._fd, self._channel = fd, channel
+        self.moved = 0
+        self.writing = False
+
+    async def run(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await pipes.read(self._fd):
+                self.writing = True
+                if self._channel is not None:
+                    await self._channel.write(data)
+                self.writing = False
+                self.moved += len(data)
+
+
+async def _drain(outlets: list[_Outlet], tasks: "list[asyncio.Task[None]]") -> None:
+    """Deliver what the process has left, however slow the client is; but what it left behind may hold the pipes open."""
+    while True:
+        before = [outlet.moved for outlet in outlets]
+        _, pending = await asyncio.wait(tasks, timeout=_DRAIN_SECONDS)
+        moves = any(outlet.writing for outlet in outlets) or before != [outlet.moved for outlet in outlets]
+        if not pending or not moves:
+            return
 
 
 async def _pump_in(channel: Channel | None, fd: int, is_terminal: bool) -> None:

@@ -81,9 +81,14 @@ class World:
                         raise
             await asyncio.sleep(0.005)
 
-    async def event_messages(self, reason: str) -> list[str]:
-        events = (await self.client.list(core_v1.Event, self.namespace)).items
-        return [event.message or "" for event in events if event.reason == reason]
+    async def wait_told(self, reason: str, start: str) -> None:
+        """Until an event of this reason begins with these words: events are written after what they tell of."""
+
+        async def is_told() -> bool:
+            events = (await self.client.list(core_v1.Event, self.namespace)).items
+            return any(event.reason == reason and (event.message or "").startswith(start) for event in events)
+
+        await self.eventually(is_told)
 
 
 @asynccontextmanager

@@ -91,11 +91,10 @@ async def test_a_deployment_rolls_out_scales_updates_and_goes_back(world_of: Wor
         assert sets["v1"].metadata.annotations[revision.REVISION] == "3"
         assert sets["v1"].metadata.annotations[revision.REVISION_HISTORY] == "1"
         assert (await deployment(world)).metadata.annotations[revision.REVISION] == "3"
-        scaled = await world.event_messages("ScalingReplicaSet")
-        assert f"Scaled up replica set {first.metadata.name} from 0 to 3" in scaled
-        assert f"Scaled up replica set {first.metadata.name} from 3 to 5" in scaled
-        created = await world.event_messages("SuccessfulCreate")
-        assert any(message.startswith(f"Created pod: {first.metadata.name}-") for message in created)
+        name = first.metadata.name
+        await world.wait_told("ScalingReplicaSet", f"Scaled up replica set {name} from 0 to 3")
+        await world.wait_told("ScalingReplicaSet", f"Scaled up replica set {name} from 3 to 5")
+        await world.wait_told("SuccessfulCreate", f"Created pod: {name}-")
 
 
 async def test_a_broken_image_leaves_the_old_pods_serving(world_of: WorldOf) -> None:
@@ -208,8 +207,7 @@ async def test_a_deleted_pod_is_replaced_and_the_least_useful_goes(world_of: Wor
         await world.set_pod(ready)
         await world.client.patch(apps_v1.ReplicaSet, "s", world.namespace, {"spec": {"replicas": 1}})
         await world.eventually(lambda: [pod.metadata.uid for pod in world.running_pods()] == [ready.metadata.uid])
-        deleted = await world.event_messages("SuccessfulDelete")
-        assert all(message.startswith("Deleted pod: s-") for message in deleted)
+        await world.wait_told("SuccessfulDelete", "Deleted pod: s-")
 
 
 async def test_loose_pods_are_adopted_and_relabelled_ones_released(world_of: WorldOf) -> None:
@@ -241,9 +239,7 @@ async def test_what_keeps_pods_from_being_made_is_on_the_set(world_of: WorldOf) 
             return [condition.reason for condition in found.status.conditions] == ["FailedCreate"]
 
         await world.eventually(has_failed)
-        assert any(
-            message.startswith("Error creating: pods ") for message in await world.event_messages("FailedCreate")
-        )
+        await world.wait_told("FailedCreate", "Error creating: pods ")
         await world.client.delete(core_v1.ResourceQuota, "none", world.namespace)
         await world.eventually(lambda: len(world.running_pods()) == 2)
 

@@ -174,7 +174,8 @@ async def test_a_service_finds_its_pods(world_of: Callable[..., Any]) -> None:
         await world.set_pod(made, ip="10.244.0.7")
 
         async def is_there() -> bool:
-            return any(end.addresses == ["10.244.0.7"] for one in await slices() for end in one.endpoints)
+            # The empty slice that said that there are none goes after the new one has come.
+            return [[end.addresses for end in one.endpoints] for one in await slices()] == [[["10.244.0.7"]]]
 
         await world.eventually(is_there)
         found = (await slices())[0]

@@ -131,7 +131,7 @@ async def test_a_job_completes(world_of: Callable[..., Any]) -> None:
         found = await get(world)
         assert (found.status.succeeded, found.status.active, found.status.failed) == (3, None, None)
         assert found.status.completion_time
-        assert await world.event_messages("Completed") == ["Job completed"]
+        await world.wait_told("Completed", "Job completed")
         pods = (await world.client.list(core_v1.Pod, world.namespace)).items
         assert [pod.metadata.finalizers for pod in pods] == [[], [], []]
 

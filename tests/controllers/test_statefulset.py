@@ -125,5 +125,5 @@ async def test_a_set_grows_updates_and_shrinks_in_order(world_of: Callable[..., 
         await world.client.patch(apps_v1.StatefulSet, "web", world.namespace, {"spec": {"replicas": 1}})
         await world.eventually(is_settled(1))
         assert [found.metadata.name for found in world.running_pods()] == ["web-0"]
-        assert "create Pod web-0 in StatefulSet web successful" in await world.event_messages("SuccessfulCreate")
-        assert "delete Pod web-1 in StatefulSet web successful" in await world.event_messages("SuccessfulDelete")
+        await world.wait_told("SuccessfulCreate", "create Pod web-0 in StatefulSet web successful")
+        await world.wait_told("SuccessfulDelete", "delete Pod web-1 in StatefulSet web successful")

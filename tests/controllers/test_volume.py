@@ -102,8 +102,5 @@ async def test_what_a_claim_waits_for_is_told(world_of: Callable[..., Any]) -> N
     async with world_of("persistentvolume-binder-controller") as world:
         await world.client.create(claim(namespace=world.namespace, storage_class=""))
 
-        async def is_told() -> bool:
-            expected = "no persistent volumes available for this claim and no storage class is set"
-            return expected in await world.event_messages("FailedBinding")
-
-        await world.eventually(is_told)
+        expected = "no persistent volumes available for this claim and no storage class is set"
+        await world.wait_told("FailedBinding", expected)

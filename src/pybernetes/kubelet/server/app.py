@@ -2,28 +2,25 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import msgspec
-from aiohttp import web
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
 from pybernetes.aio.threads import Worker
-from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import meta_v1
-from pybernetes.cri.errors import CRIError
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.node.machine import read_meminfo
 from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.pod.worker import PodWorker
 from pybernetes.kubelet.server import logs, stats
-from pybernetes.kubelet.server.access import Access, Refused
-from pybernetes.kubelet.server.front import Front
+from pybernetes.kubelet.server.access import Access
+from pybernetes.kubelet.server.front import Front, RequestError
+from pybernetes.kubelet.server.plain import Answer, Handler, Plain, Request, text
 from pybernetes.kubelet.server.streams import Streams
 from pybernetes.telemetry.metrics import Registry
 
@@ -45,68 +42,42 @@ class KubeletServer:
 
     async def listen(self, stack: AsyncExitStack, scope: Scope, tls: ssl.SSLContext | None) -> None:
         """Begin to serve; connections end when `stack` is closed. Raises OSError if the port is taken."""
-        runner = web.AppRunner(self.application(), access_log=None, handle_signals=False, handler_cancellation=True)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        plain = runner.server
-        assert plain is not None
+        plain = Plain(self.access, self._routes(), OPEN_PATHS)
         streams = Streams(lambda: self.kubelet, self.runtime, self.access)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
-            lambda: Front(plain, streams.serve, scope), self.options.address, self.options.port, ssl=tls
+            lambda: Front(plain.serve, streams.serve, scope), self.options.address, self.options.port, ssl=tls
         )
         stack.callback(server.close)
 
-    def application(self) -> web.Application:
-        """The plain routes, each behind the access check."""
-        app = web.Application(middlewares=[self._guard])
-        app.add_routes(
-            [
-                web.get("/healthz", self.healthz),
-                web.get("/healthz/ping", self.healthz),
-                web.get("/healthz/syncloop", self.healthz),
-                web.get("/pods", self.pods),
-                web.get("/runningpods/", self.running_pods),
-                web.get("/configz", self.configz),
-                web.get("/metrics", self.show_metrics),
-                web.get("/metrics/resource", self.resource_metrics),
-                web.get("/stats/summary", self.stats_summary),
-                web.get("/containerLogs/{namespace}/{pod}/{container}", self.container_logs),
-                web.post("/run/{namespace}/{pod}/{container}", self.run_command),
-            ]
-        )
-        return app
+    def _routes(self) -> dict[str, Handler]:
+        return {
+            "GET /healthz": self.healthz,
+            "GET /healthz/ping": self.healthz,
+            "GET /healthz/syncloop": self.healthz,
+            "GET /pods": self.pods,
+            "GET /runningpods": self.running_pods,
+            "GET /configz": self.configz,
+            "GET /metrics": self.show_metrics,
+            "GET /metrics/resource": self.resource_metrics,
+            "GET /stats/summary": self.stats_summary,
+            "GET /containerLogs/{namespace}/{pod}/{container}": self.container_logs,
+            "POST /run/{namespace}/{pod}/{container}": self.run_command,
+        }
 
-    @web.middleware
-    async def _guard(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        try:
-            if request.path not in OPEN_PATHS:
-                certificate = request.transport.get_extra_info("peercert") if request.transport else None
-                token = request.headers.get("Authorization", "")
-                await self.access.check(certificate, token, request.method, request.path)
-            return await handler(request)
-        except Refused as error:
-            return web.Response(status=error.code, text=str(error))
-        except StatusError as error:
-            return web.Response(status=500, text=f"Authorization error: {error.message}")
-        except CRIError as error:
-            return web.Response(status=500, text=str(error))
-
-    def _worker(self, request: web.Request) -> PodWorker:
-        worker = self.kubelet.find(request.match_info["namespace"], request.match_info["pod"])
+    def _worker(self, request: Request) -> PodWorker:
+        worker = self.kubelet.find(request.names["namespace"], request.names["pod"])
         if worker is None:
-            raise web.HTTPNotFound(text="pod does not exist")
+            raise RequestError(404, "pod does not exist")
         return worker
 
-    async def healthz(self, request: web.Request) -> web.Response:
-        return web.Response(text="ok")
+    async def healthz(self, request: Request) -> Answer:
+        return text("ok")
 
-    async def pods(self, request: web.Request) -> web.Response:
+    async def pods(self, request: Request) -> Answer:
         return _json(v1.PodList(items=[worker.pod for worker in self.kubelet.workers()]))
 
-    async def running_pods(self, request: web.Request) -> web.Response:
+    async def running_pods(self, request: Request) -> Answer:
         """Pods of which something runs, by what the runtime says."""
         items = [
             v1.Pod(
@@ -120,19 +91,19 @@ class KubeletServer:
         ]
         return _json(v1.PodList(items=items))
 
-    async def configz(self, request: web.Request) -> web.Response:
+    async def configz(self, request: Request) -> Answer:
         tree = msgspec.to_builtins(self.options)
         tree |= {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1"}
         return _json({"kubeletconfig": tree})
 
-    async def show_metrics(self, request: web.Request) -> web.Response:
-        return web.Response(text=self.metrics.render(), content_type="text/plain")
+    async def show_metrics(self, request: Request) -> Answer:
+        return text(self.metrics.render())
 
-    async def resource_metrics(self, request: web.Request) -> web.Response:
+    async def resource_metrics(self, request: Request) -> Answer:
         found = await self.runtime.list_pod_sandbox_stats()
-        return web.Response(text=stats.resource_metrics(found), content_type="text/plain")
+        return text(stats.resource_metrics(found))
 
-    async def stats_summary(self, request: web.Request) -> web.Response:
+    async def stats_summary(self, request: Request) -> Answer:
         memory = read_meminfo()
         node = {
             "availableBytes": memory.get("MemAvailable", 0),
@@ -142,23 +113,22 @@ class KubeletServer:
         found = await self.runtime.list_pod_sandbox_stats()
         return _json(stats.summary(self.options.node_name, found, node, self.clock.now().timestamp()))
 
-    async def container_logs(self, request: web.Request) -> web.StreamResponse:
-        container = request.match_info["container"]
-        return await logs.serve(request, self._worker(request), container, self.clock, self.threads)
+    async def container_logs(self, request: Request) -> Answer:
+        return logs.serve(request, self._worker(request), self.clock, self.threads)
 
-    async def run_command(self, request: web.Request) -> web.Response:
+    async def run_command(self, request: Request) -> Answer:
         """The output of a command that needs no stream."""
-        container = request.match_info["container"]
+        container = request.names["container"]
         attempt = self._worker(request).observed.latest(container)
         if attempt is None or not attempt.is_running:
-            raise web.HTTPNotFound(text=f'container not found ("{container}")')
-        command = request.query.getall("cmd", [])
+            raise RequestError(404, f'container not found ("{container}")')
+        command = request.head.query.get("cmd", [])
         answer = await self.runtime.exec_sync(attempt.id, command[0].split() if len(command) == 1 else command, 0)
-        return web.Response(body=answer.stdout + answer.stderr, content_type="text/plain")
+        return Answer(answer.stdout + answer.stderr, "text/plain")
 
 
-def _json(tree: object) -> web.Response:
-    return web.Response(body=msgspec.json.encode(tree), content_type="application/json")
+def _json(tree: object) -> Answer:
+    return Answer(msgspec.json.encode(tree), "application/json")
 
 
 def server_tls(options: Options) -> ssl.SSLContext | None:
@@ -168,9 +138,4 @@ def server_tls(options: Options) -> ssl.SSLContext | None:
     """
     if not options.tls_cert_file:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(options.tls_cert_file, options.tls_private_key_file or None)
-    if options.client_ca_file:
-        context.load_verify_locations(options.client_ca_file)
-        context.verify_mode = ssl.CERT_OPTIONAL
-    return context
+    return server_context(options.tls_cert_file, options.tls_private_key_file, options.client_ca_file)

@@ -1,6 +1,6 @@
-"""The first look at a connection: requests that change protocols are taken out, everything else goes to aiohttp.
+"""The first look at a connection: its head tells whether the request changes protocols or is a plain one.
 
-A connection that has begun with plain requests stays with them; who upgrades opens a connection for it.
+Each connection carries one request, since those who ask the kubelet ask rarely.
 """
 
 import asyncio
@@ -15,6 +15,14 @@ from pybernetes.aio.tasks import Scope
 log = logging.getLogger(__name__)
 
 MAX_HEAD = 64 * 1024
+
+
+class RequestError(Exception):
+    """A request that cannot be served, with the status and text of the answer."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection that left HTTP behind."""
+    """A connection whose head has been read."""
 
     head: Head
     reader: asyncio.StreamReader
@@ -71,7 +79,7 @@ def parse_head(data: bytes) -> Head:
 class Front(asyncio.Protocol):
     """Waits for the first head, then hands the connection on."""
 
-    def __init__(self, plain: Callable[[], asyncio.Protocol], upgraded: Handler, scope: Scope) -> None:
+    def __init__(self, plain: Handler, upgraded: Handler, scope: Scope) -> None:
         self._plain, self._upgraded, self._scope = plain, upgraded, scope
         self._data = b""
         self._transport: asyncio.Transport | None = None
@@ -94,13 +102,7 @@ class Front(asyncio.Protocol):
             transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
             transport.close()
             return
-        if parsed.is_upgrade:
-            self._hand_over(transport, parsed, rest)
-        else:
-            plain = self._plain()
-            transport.set_protocol(plain)
-            plain.connection_made(transport)
-            plain.data_received(self._data)
+        self._hand_over(transport, parsed, rest)
 
     def _hand_over(self, transport: asyncio.Transport, head: Head, rest: bytes) -> None:
         reader = asyncio.StreamReader(limit=MAX_HEAD)
@@ -110,11 +112,11 @@ class Front(asyncio.Protocol):
         if rest:
             reader.feed_data(rest)
         writer = asyncio.StreamWriter(transport, protocol, reader, asyncio.get_running_loop())
-        self._scope.spawn(self._run(Connection(head, reader, writer)), "upgraded")
+        self._scope.spawn(self._run(Connection(head, reader, writer)), "connection")
 
     async def _run(self, connection: Connection) -> None:
         try:
-            await self._upgraded(connection)
+            await (self._upgraded if connection.head.is_upgrade else self._plain)(connection)
         except (ConnectionError, asyncio.IncompleteReadError) as error:
             log.debug("stream ended target=%s error=%s", connection.head.target, error)
         finally:

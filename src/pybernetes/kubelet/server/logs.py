@@ -1,11 +1,9 @@
 """GET /containerLogs/{namespace}/{pod}/{container}."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from pathlib import Path
-
-from aiohttp import web
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import open_scope
@@ -18,6 +16,8 @@ from pybernetes.kubelet.logs.reader import Selection
 from pybernetes.kubelet.observed import ObservedContainer
 from pybernetes.kubelet.pod.worker import PodWorker
 from pybernetes.kubelet.podspec import container_of, name_of
+from pybernetes.kubelet.server.front import RequestError
+from pybernetes.kubelet.server.plain import Answer, Request
 
 
 def selection_of(query: Mapping[str, str], now: datetime) -> Selection:
@@ -42,17 +42,17 @@ def is_true(query: Mapping[str, str], name: str) -> bool:
 
 
 def attempt_of(worker: PodWorker, name: str, previous: bool) -> ObservedContainer:
-    """The attempt whose log is meant. Raises HTTPException with upstream's words if there is none."""
+    """The attempt whose log is meant. Raises RequestError with upstream's words if there is none."""
     pod = worker.pod
     if container_of(pod, name) is None:
-        raise web.HTTPNotFound(text=f'container "{name}" not found in pod "{name_of(pod)}"')
+        raise RequestError(404, f'container "{name}" not found in pod "{name_of(pod)}"')
     history = [c for c in worker.observed.history(name) if c.status.state != 0]
     if previous:
         if len(worker.observed.history(name)) < 2:
-            raise web.HTTPBadRequest(text=f'previous terminated container "{name}" in pod "{name_of(pod)}" not found')
+            raise RequestError(400, f'previous terminated container "{name}" in pod "{name_of(pod)}" not found')
         return worker.observed.history(name)[1]
     if not history:
-        raise web.HTTPBadRequest(text=_why_waiting(pod, name))
+        raise RequestError(400, _why_waiting(pod, name))
     return history[0]
 
 
@@ -67,41 +67,34 @@ def _why_waiting(pod: v1.Pod, name: str) -> str:
     return f'container "{name}" in pod "{name_of(pod)}" is waiting to start: {reason}'
 
 
-async def serve(
-    request: web.Request, worker: PodWorker, container: str, clock: Clock, threads: Worker
-) -> web.StreamResponse:
-    """Stream the log; with `follow` until the container ends."""
+def serve(request: Request, worker: PodWorker, clock: Clock, threads: Worker) -> Answer:
+    """The log as a stream; with `follow` until the container ends. Raises RequestError."""
     query = request.query
     try:
         selection = selection_of(query, clock.now())
     except ValueError as error:
-        raise web.HTTPBadRequest(text=str(error)) from error
-    attempt = attempt_of(worker, container, is_true(query, "previous"))
+        raise RequestError(400, str(error)) from error
+    attempt = attempt_of(worker, request.names["container"], is_true(query, "previous"))
     path = Path(attempt.status.log_path)
     if not path.parent.is_dir():
-        raise web.HTTPInternalServerError(text=f"failed to open log file: {path}: no such file or directory")
+        raise RequestError(500, f"failed to open log file: {path}: no such file or directory")
+    if is_true(query, "follow"):
+        return Answer(_follow(path, selection, threads, worker, attempt.id), "text/plain")
+    return Answer(read_log(path, selection, threads), "text/plain")
 
-    if not is_true(query, "follow"):
-        return await _stream(request, read_log(path, selection, threads))
+
+async def _follow(
+    path: Path, selection: Selection, threads: Worker, worker: PodWorker, container_id: str
+) -> AsyncGenerator[bytes, None]:
     with Inotify() as changes:
         async with open_scope("follow") as scope:
-            scope.spawn(_wake_at_end(worker, attempt.id, changes), "end")
-            return await _stream(
-                request, follow_log(path, selection, threads, changes, lambda: worker.has_exited(attempt.id))
-            )
+            scope.spawn(_wake_at_end(worker, container_id, changes), "end")
+            pieces = follow_log(path, selection, threads, changes, lambda: worker.has_exited(container_id))
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
 
 
 async def _wake_at_end(worker: PodWorker, container_id: str, changes: Inotify) -> None:
     await worker.wait_exited(container_id)
     changes.wake()
-
-
-async def _stream(request: web.Request, pieces: AsyncGenerator[bytes, None]) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": "text/plain"})
-    await response.prepare(request)
-    with suppress(ConnectionResetError):
-        async with aclosing(pieces) as text:
-            async for piece in text:
-                await response.write(piece)
-        await response.write_eof()
-    return response

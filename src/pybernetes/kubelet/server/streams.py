@@ -12,17 +12,9 @@ from pybernetes.cri.errors import CRIError, NotFoundError
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.server.access import Access, Refused
-from pybernetes.kubelet.server.front import Connection, Head
+from pybernetes.kubelet.server.front import Connection, Head, RequestError
 
 CHUNK = 64 * 1024
-
-
-class StreamError(Exception):
-    """A stream that cannot be opened, with the status for the answer."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Streams:
@@ -38,7 +30,7 @@ class Streams:
         try:
             await self._access.check(certificate, head.header("authorization"), "POST", head.target)
             url = await self._open(head)
-        except (Refused, StreamError, StatusError) as error:
+        except (Refused, RequestError, StatusError) as error:
             await _refuse(connection, error.code, str(error))
         except NotFoundError as error:
             await _refuse(connection, 404, str(error))
@@ -48,7 +40,7 @@ class Streams:
             await _pass_on(connection, url)
 
     async def _open(self, head: Head) -> str:
-        """The runtime's URL for what the request asks. Raises StreamError, CRIError."""
+        """The runtime's URL for what the request asks. Raises RequestError, CRIError."""
         match head.path:
             case ["exec" | "attach" as verb, namespace, pod, container]:
                 return await self._open_container(verb, head, (namespace, pod, ""), container)
@@ -58,27 +50,27 @@ class Streams:
                 return await self._open_ports(head, (namespace, pod, ""))
             case ["portForward", namespace, pod, uid]:
                 return await self._open_ports(head, (namespace, pod, uid))
-        raise StreamError(404, "404 page not found")
+        raise RequestError(404, "404 page not found")
 
     async def _open_container(self, verb: str, head: Head, pod: tuple[str, str, str], container: str) -> str:
         worker = self._kubelet().find(*pod)
         if worker is None:
-            raise StreamError(404, "pod does not exist")
+            raise RequestError(404, "pod does not exist")
         attempt = worker.observed.latest(container)
         if attempt is None or not attempt.is_running:
-            raise StreamError(500, f'container not found ("{container}")')
+            raise RequestError(500, f'container not found ("{container}")')
         tty = _flag(head, "tty")
         stdin, stdout = _flag(head, "input") or _flag(head, "stdin"), _flag(head, "output") or _flag(head, "stdout")
         stderr = (_flag(head, "error") or _flag(head, "stderr")) and not tty
         if not (stdin or stdout or stderr):
-            raise StreamError(400, "you must specify at least 1 of stdin, stdout, stderr")
+            raise RequestError(400, "you must specify at least 1 of stdin, stdout, stderr")
         if verb == "attach":
             return await self._runtime.attach(
                 t.AttachRequest(container_id=attempt.id, stdin=stdin, tty=tty, stdout=stdout, stderr=stderr)
             )
         command = head.query.get("command", [])
         if not command:
-            raise StreamError(400, "you must specify a command for the container")
+            raise RequestError(400, "you must specify a command for the container")
         return await self._runtime.exec(
             t.ExecRequest(container_id=attempt.id, cmd=command, tty=tty, stdin=stdin, stdout=stdout, stderr=stderr)
         )
@@ -86,10 +78,10 @@ class Streams:
     async def _open_ports(self, head: Head, pod: tuple[str, str, str]) -> str:
         worker = self._kubelet().find(*pod)
         if worker is None:
-            raise StreamError(404, "pod does not exist")
+            raise RequestError(404, "pod does not exist")
         sandbox = worker.observed.ready_sandbox
         if sandbox is None:
-            raise StreamError(500, "failed to find sandbox for port forward")
+            raise RequestError(500, "failed to find sandbox for port forward")
         ports = [int(port) for text in head.query.get("port", []) for port in text.split(",") if port.isdigit()]
         return await self._runtime.port_forward(t.PortForwardRequest(pod_sandbox_id=sandbox.id, port=ports))
 

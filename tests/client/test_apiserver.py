@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.cluster import APIServer, running_apiserver
+from tests.apiservers import APIServer, running_apiserver
 
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1, meta_v1

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.cluster import running_apiserver
+from tests.apiservers import running_apiserver
 
 from pybernetes.aio.tasks import open_scope
 from pybernetes.api import errors

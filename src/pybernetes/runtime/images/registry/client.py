@@ -1,9 +1,12 @@
 """One repository on one server: manifests and blobs, down and up (OCI distribution spec 1.1)."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -14,8 +17,11 @@ from pybernetes.runtime.images.registry import challenge
 from pybernetes.runtime.images.registry.auth import Question, authorization, server_message
 from pybernetes.runtime.images.registry.credentials import Credential
 from pybernetes.runtime.images.registry.errors import DeniedError, RegistryError, StatusError, UnknownImageError
-from pybernetes.runtime.images.registry.http import CONNECT_SECONDS, Answer, Http
+from pybernetes.runtime.images.registry.http import CONNECT_SECONDS, Http
 from pybernetes.runtime.images.registry.options import Endpoint
+
+if TYPE_CHECKING:
+    from pybernetes.runtime.images.registry.session import Answer
 
 _ERROR_LIMIT = 64 << 10
 

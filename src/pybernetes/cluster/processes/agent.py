@@ -36,6 +36,8 @@ def kubelet_arguments(profile: Profile) -> list[str]:
         f"--cluster-dns={profile.dns_address}",
         f"--cluster-domain={profile.settings.cluster_domain}",
         f"--cgroup-root={runtime.cgroup(profile)}",
+        # Upstream's 10 % of the disk would be tens of gigabytes of a laptop's.
+        "--eviction-hard=memory.available<100Mi,nodefs.available<1%",
     ]
 
 

@@ -25,6 +25,7 @@ def arguments(profile: Profile) -> list[str]:
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
         f"--root-ca-file={pki / 'ca.crt'}",
+        f"--service-account-private-key-file={pki / 'service-account.key'}",
         "--allocate-node-cidrs=true",
         f"--cluster-cidr={profile.settings.pod_cidr}",
     ]

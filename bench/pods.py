@@ -89,25 +89,25 @@ async def deployment(client: Client, watched: Watched) -> list[Figure]:
     spec = apps.DeploymentSpec(replicas=3, selector=meta.LabelSelector(match_labels=labels), template=template)
     made = apps.Deployment(metadata=meta.ObjectMeta(name="rolled", namespace=NAMESPACE), spec=spec)
 
-    def complete(replicas: int, generation: int) -> bool:
+    def complete(replicas: int, wanted: apps.Deployment) -> bool:
         found = watched.deployments.get("rolled", NAMESPACE)
-        if found is None or (found.status.observed_generation or 0) < generation:
+        if found is None or (found.status.observed_generation or 0) < (wanted.metadata.generation or 0):
             return False
         status = found.status
         counts = (status.replicas, status.updated_replicas, status.available_replicas)
         return counts == (replicas, replicas, replicas)
 
     began = time.monotonic()
-    await client.create(made)
-    first = await watched.until(lambda: complete(3, 1)) - began
+    created = await client.create(made)
+    first = await watched.until(lambda: complete(3, created)) - began
     began = time.monotonic()
-    await client.patch(apps.Deployment, "rolled", NAMESPACE, {"spec": {"replicas": 30}})
-    scaled = await watched.until(lambda: complete(30, 2)) - began
+    larger = await client.patch(apps.Deployment, "rolled", NAMESPACE, {"spec": {"replicas": 30}})
+    scaled = await watched.until(lambda: complete(30, larger)) - began
     containers = [{"name": "main", "env": [{"name": "VERSION", "value": "2"}]}]
     update = {"spec": {"template": {"spec": {"containers": containers}}}}
     began = time.monotonic()
-    await client.patch(apps.Deployment, "rolled", NAMESPACE, update, PatchType.STRATEGIC)
-    rolled = await watched.until(lambda: complete(30, 3)) - began
+    newer = await client.patch(apps.Deployment, "rolled", NAMESPACE, update, PatchType.STRATEGIC)
+    rolled = await watched.until(lambda: complete(30, newer)) - began
     await client.delete(apps.Deployment, "rolled", NAMESPACE)
     return [
         Figure("deployment of 3 Available", first),

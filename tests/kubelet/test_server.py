@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 
 from pybernetes.aio.clock import FakeClock
+from pybernetes.aio.http_server import parse_head
 from pybernetes.api.types import authorization_v1
 from pybernetes.cri import types as t
 from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.server.access import Access, Refused, User, user_of
 from pybernetes.kubelet.server.app import KubeletServer
-from pybernetes.kubelet.server.front import parse_head
 from pybernetes.telemetry.metrics import Registry
 
 from .world import InlineWorker, World, a_container, a_pod

@@ -1,12 +1,12 @@
 """What the proxy says of itself: /healthz and /livez for load balancers and people, /metrics for Prometheus."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import json
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
-from aiohttp import web
-
 from pybernetes.aio.clock import Clock
+from pybernetes.aio.http_server import Answer, Request, Routes, text
+from pybernetes.aio.http_server import serving as serving_routes
 from pybernetes.telemetry.metrics import Counter, Gauge, Histogram, Registry
 
 
@@ -38,32 +38,24 @@ class Health:
     def is_healthy(self) -> bool:
         return self._failing_since is None or self._clock.monotonic() - self._failing_since < self._limit
 
-    async def answer_health(self, request: web.Request) -> web.Response:
+    async def answer_health(self, request: Request) -> Answer:
         """As kube-proxy answers: 503 when changes have not reached the kernel for too long."""
         body = {
             "lastUpdated": self._updated.isoformat(),
             "currentTime": self._clock.now().isoformat(),
             "nodeEligible": True,
         }
-        return web.json_response(body, status=200 if self.is_healthy() else 503)
+        return Answer(json.dumps(body).encode(), "application/json", 200 if self.is_healthy() else 503)
 
-    async def answer_metrics(self, request: web.Request) -> web.Response:
-        return web.Response(text=self.registry.render(), content_type="text/plain")
+    async def answer_metrics(self, request: Request) -> Answer:
+        return text(self.registry.render())
 
 
-@asynccontextmanager
-async def serving(health: Health, *addresses: str) -> AsyncIterator[list[int]]:
+def serving(health: Health, *addresses: str) -> AbstractAsyncContextManager[list[int]]:
     """Answer on each `host:port` that is not empty; yields the ports. Raises OSError, ValueError."""
-    app = web.Application()
-    for path in ("/healthz", "/livez"):
-        app.router.add_get(path, health.answer_health)
-    app.router.add_get("/metrics", health.answer_metrics)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        for address in filter(None, addresses):
-            host, _, port = address.rpartition(":")
-            await web.TCPSite(runner, host.strip("[]"), int(port)).start()
-        yield [address[1] for address in runner.addresses]
-    finally:
-        await runner.cleanup()
+    routes = {
+        "GET /healthz": health.answer_health,
+        "GET /livez": health.answer_health,
+        "GET /metrics": health.answer_metrics,
+    }
+    return serving_routes(Routes(routes), *addresses)

@@ -8,19 +8,21 @@ from dataclasses import dataclass
 import msgspec
 
 from pybernetes.aio.clock import Clock
+from pybernetes.aio.http_server import Answer, Connection, Front, Handler, Request, RequestError, Routes, respond, text
 from pybernetes.aio.tasks import Scope
 from pybernetes.aio.threads import Worker
+from pybernetes.aio.tls import server_context
+from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import meta_v1
+from pybernetes.cri.errors import CRIError
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.node.machine import read_meminfo
 from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.pod.worker import PodWorker
 from pybernetes.kubelet.server import logs, stats
-from pybernetes.kubelet.server.access import Access
-from pybernetes.kubelet.server.front import Front, RequestError
-from pybernetes.kubelet.server.plain import Answer, Handler, Plain, Request, text
+from pybernetes.kubelet.server.access import Access, Refused
 from pybernetes.kubelet.server.streams import Streams
 from pybernetes.telemetry.metrics import Registry
 
@@ -42,13 +44,35 @@ class KubeletServer:
 
     async def listen(self, stack: AsyncExitStack, scope: Scope, tls: ssl.SSLContext | None) -> None:
         """Begin to serve; connections end when `stack` is closed. Raises OSError if the port is taken."""
-        plain = Plain(self.access, self._routes(), OPEN_PATHS)
+        routes = Routes(self._routes())
         streams = Streams(lambda: self.kubelet, self.runtime, self.access)
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: Front(plain.serve, streams.serve, scope), self.options.address, self.options.port, ssl=tls
+
+        async def serve(connection: Connection) -> None:
+            if connection.head.is_upgrade:
+                await streams.serve(connection)
+            else:
+                await respond(connection, self._answer(connection, routes))
+
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Front(serve, scope), self.options.address, self.options.port, ssl=tls
         )
         stack.callback(server.close)
+
+    async def _answer(self, connection: Connection, routes: Routes) -> Answer:
+        """Behind the access check. Raises RequestError."""
+        head = connection.head
+        path = head.target.partition("?")[0]
+        try:
+            if path not in OPEN_PATHS:
+                certificate = connection.writer.get_extra_info("peercert")
+                await self.access.check(certificate, head.header("authorization"), head.method, path)
+            return await routes.answer(head)
+        except Refused as error:
+            raise RequestError(error.code, str(error)) from error
+        except StatusError as error:
+            raise RequestError(500, f"Authorization error: {error.message}") from error
+        except CRIError as error:
+            raise RequestError(500, str(error)) from error
 
     def _routes(self) -> dict[str, Handler]:
         return {

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pybernetes.aio.clock import Clock
+from pybernetes.aio.http_server import Answer, Request, RequestError
 from pybernetes.aio.tasks import open_scope
 from pybernetes.aio.threads import Worker
 from pybernetes.api.time import parse_time
@@ -16,8 +17,6 @@ from pybernetes.kubelet.logs.reader import Selection
 from pybernetes.kubelet.observed import ObservedContainer
 from pybernetes.kubelet.pod.worker import PodWorker
 from pybernetes.kubelet.podspec import container_of, name_of
-from pybernetes.kubelet.server.front import RequestError
-from pybernetes.kubelet.server.plain import Answer, Request
 
 
 def selection_of(query: Mapping[str, str], now: datetime) -> Selection:

@@ -6,13 +6,13 @@ from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from pybernetes.aio.http_server import Connection, Head, RequestError
 from pybernetes.api.errors import StatusError
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, NotFoundError
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.server.access import Access, Refused
-from pybernetes.kubelet.server.front import Connection, Head, RequestError
 
 CHUNK = 64 * 1024
 

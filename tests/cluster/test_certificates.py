@@ -79,7 +79,7 @@ def test_kubeconfig_keeps_what_others_put_there(
     assert written["current-context"] == "test"
     user = written["users"][0]["user"]
     assert base64.b64decode(user["client-certificate-data"]) == (profile.certificates / "admin.crt").read_bytes()
-    kubeconfig.remove_from_user(profile, kubeconfig.caller())
+    kubeconfig.remove_from_users(profile, kubeconfig.caller())
     written = yaml.safe_load(path.read_text())
     assert [context["name"] for context in written["contexts"]] == ["other"]
     assert written["current-context"] == ""

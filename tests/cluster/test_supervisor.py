@@ -34,7 +34,7 @@ class Running:
         self.journal = folder / "journal"
         self.journal.touch()
         components = [Component(name, self._main(name), ends_pods=name == "agent") for name in ("api", "agent")]
-        supervisor = Supervisor("test", folder, folder, components)
+        supervisor = Supervisor(folder, folder, components)
         self.process = multiprocessing.get_context("fork").Process(target=supervisor.run)
         self.process.start()
 
@@ -132,7 +132,7 @@ def test_component_stuck_in_its_end_is_killed(tmp_path: Path, monkeypatch: pytes
         while True:
             signal.pause()
 
-    supervisor = Supervisor("test", tmp_path, tmp_path, [Component("deaf", deaf)])
+    supervisor = Supervisor(tmp_path, tmp_path, [Component("deaf", deaf)])
     process = multiprocessing.get_context("fork").Process(target=supervisor.run)
     process.start()
     wait_until((tmp_path / "deaf.ready").exists)

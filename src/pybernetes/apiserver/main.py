@@ -19,6 +19,7 @@ import uvloop
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope, open_scope
+from pybernetes.aio.tls import server_context
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.admission import AdmitAll
 from pybernetes.apiserver.allocators.allocators import make_allocators
@@ -31,7 +32,7 @@ from pybernetes.apiserver.crd.strategy import DefinitionStrategy
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import Health
-from pybernetes.apiserver.http.server import HTTPServer, follow_certificate, serving, tls_context
+from pybernetes.apiserver.http.server import HTTPServer, serving
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
 from pybernetes.apiserver.openapi.documents import OpenAPI
 from pybernetes.apiserver.options import Options, parse
@@ -66,9 +67,6 @@ async def run(options: Options, *, ready: Callable[[], None] = lambda: None) -> 
         async with open_scope("apiserver") as scope, started(options, backend, scope, SystemClock()) as handler:
             server = HTTPServer(handler, scope, max_body=MAX_BODY_BYTES)
             tls = _tls(options)
-            if tls is not None:
-                files = (options.tls_cert_file, options.tls_private_key_file)
-                scope.spawn(follow_certificate(tls, *files, SystemClock()), "certificate")
             async with serving(server):
                 for address in listening_addresses(options):
                     port = await server.listen(address, options.secure_port, tls)
@@ -89,7 +87,7 @@ def listening_addresses(options: Options) -> list[str]:
 def _tls(options: Options) -> ssl.SSLContext | None:
     if not options.tls_cert_file:
         return None
-    return tls_context(options.tls_cert_file, options.tls_private_key_file, options.client_ca_file)
+    return server_context(options.tls_cert_file, options.tls_private_key_file, options.client_ca_file)
 
 
 @asynccontextmanager

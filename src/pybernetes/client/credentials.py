@@ -8,11 +8,11 @@ import ssl
 from pybernetes.aio.clock import Clock
 from pybernetes.client.config import Config, ConfigError
 
-RECHECK_SECONDS = 10.0
+RECHECK_SECONDS = 1.0
 
 
 class Credentials:
-    """The bearer token and TLS context to use now. Looks at the files at most every ten seconds."""
+    """The bearer token and TLS context to use now. Looks at the files at most once a second."""
 
     def __init__(self, config: Config, clock: Clock) -> None:
         self._config, self._clock = config, clock

@@ -17,10 +17,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pybernetes.cluster.profile import Profile
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
-LIFETIME = timedelta(days=365)
-RENEW_BEFORE = timedelta(days=90)
-BACKDATE = timedelta(hours=1)
-"""Certificates are valid from an hour before they were made: clocks of virtual machines jump."""
+AUTHORITY_BACKDATE = timedelta(days=3650)
+"""Authorities are kept when the clock is set back."""
+
+RENEWED_PART = 4
+"""A certificate is renewed when only this part, a quarter, of its time is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """How long certificates hold. They begin an hour before they were made: clocks of virtual machines jump."""
+
+    lifetime: timedelta = timedelta(days=365)
+    backdate: timedelta = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +70,11 @@ def requests(profile: Profile) -> list[Request]:
 class Certificates:
     """The certificates of one profile under `<state>/pki`: `<name>.crt` and `<name>.key`, 0600."""
 
-    def __init__(self, profile: Profile, now: datetime | None = None) -> None:
+    def __init__(self, profile: Profile, now: datetime | None = None, validity: Validity | None = None) -> None:
         self._profile = profile
         self._directory = profile.certificates
         self._now = now or datetime.now(UTC)
+        self._validity = validity or Validity()
 
     def ensure(self) -> list[str]:
         """Make what is missing, renew what ends soon; returns the names of the certificates made."""
@@ -77,25 +87,39 @@ class Certificates:
                 made.append(request.name)
         return made
 
+    def renewal(self) -> datetime:
+        """When the first certificate has to be renewed; in the past if one is missing or damaged."""
+        return min(self._renewal(request) for request in requests(self._profile))
+
+    def _renewal(self, request: Request) -> datetime:
+        stored = self._read(request.name)
+        return renewal_of(stored) if stored else self._now - timedelta(seconds=1)
+
+    def _read(self, name: str) -> x509.Certificate | None:
+        """None if it is missing, damaged, or not the one of the key beside it: a renewal was cut off between both."""
+        try:
+            stored = x509.load_pem_x509_certificate((self._directory / f"{name}.crt").read_bytes())
+            key = self._read_key(name)
+        except (FileNotFoundError, ValueError):
+            return None
+        return stored if stored.public_key() == key.public_key() else None
+
     def _ensure_authority(self, name: str) -> bool:
         if (self._directory / f"{name}.crt").exists() and (self._directory / f"{name}.key").exists():
             return False
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{self._profile.name}-{name}")])
-        builder = self._builder(subject, subject, key.public_key(), AUTHORITY_LIFETIME)
+        builder = self._builder(subject, subject, key.public_key(), Validity(AUTHORITY_LIFETIME, AUTHORITY_BACKDATE))
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         builder = builder.add_extension(_usage(authority=True), critical=True)
         self._write(name, builder.sign(key, hashes.SHA256()), key)
         return True
 
     def _is_current(self, request: Request) -> bool:
-        try:
-            stored = x509.load_pem_x509_certificate((self._directory / f"{request.name}.crt").read_bytes())
-        except (FileNotFoundError, ValueError):
+        stored = self._read(request.name)
+        if stored is None or stored.subject != _subject(request):
             return False
-        if stored.not_valid_after_utc - self._now < RENEW_BEFORE or stored.not_valid_before_utc > self._now:
-            return False
-        if stored.subject != _subject(request) or not (self._directory / f"{request.name}.key").exists():
+        if self._now >= renewal_of(stored) or stored.not_valid_before_utc > self._now:
             return False
         return not request.is_server or _alternative_names(request) == _stored_alternative_names(stored)
 
@@ -103,7 +127,7 @@ class Certificates:
         authority = x509.load_pem_x509_certificate((self._directory / f"{request.authority}.crt").read_bytes())
         authority_key = self._read_key(request.authority)
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(_subject(request), authority.subject, key.public_key(), LIFETIME)
+        builder = self._builder(_subject(request), authority.subject, key.public_key(), self._validity)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_usage(authority=False), critical=True)
         purpose = ExtendedKeyUsageOID.SERVER_AUTH if request.is_server else ExtendedKeyUsageOID.CLIENT_AUTH
@@ -116,10 +140,11 @@ class Certificates:
         self._write(request.name, builder.sign(authority_key, hashes.SHA256()), key)
 
     def _builder(
-        self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: timedelta
+        self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, validity: Validity
     ) -> x509.CertificateBuilder:
         builder = x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number())
-        builder = builder.not_valid_before(self._now - BACKDATE).not_valid_after(self._now + lifetime)
+        builder = builder.not_valid_before(self._now - validity.backdate)
+        builder = builder.not_valid_after(self._now + validity.lifetime)
         return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
 
     def _read_key(self, name: str) -> ec.EllipticCurvePrivateKey:
@@ -139,13 +164,24 @@ class Certificates:
         write_private(self._directory / f"{name}.key", pem)
 
 
+def renewal_of(certificate: x509.Certificate) -> datetime:
+    """When it has to be renewed."""
+    ends = certificate.not_valid_after_utc
+    return ends - (ends - certificate.not_valid_before_utc) / RENEWED_PART
+
+
 def write_private(path: Path, data: bytes) -> None:
-    """Replace a file as a whole; only its owner may read it."""
+    """Replace a file as a whole; only its owner may read it. The old one stays when it cannot be written."""
     temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    temporary.replace(path)
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _subject(request: Request) -> x509.Name:

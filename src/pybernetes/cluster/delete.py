@@ -30,7 +30,7 @@ def delete(profile: Profile) -> None:
     proxy.cleanup(agent.proxy_options(profile))
     network.remove(profile)
     remove_cgroups(runtime.cgroup(profile).strip("/"))
-    kubeconfig.remove_from_user(profile, kubeconfig.caller())
+    kubeconfig.remove_from_users(profile, kubeconfig.caller())
     for place in (profile.run, profile.state):
         remove_tree(place)
         remove_if_empty(place.parent)

@@ -1,8 +1,11 @@
 """Kubeconfig files: one per component, and the entry in the user's own that makes `kubectl` work at once."""
 
 import base64
+import json
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,10 @@ import yaml
 from pybernetes.cluster.certificates import write_private
 from pybernetes.cluster.profile import Profile
 
-COMPONENTS = ("admin", "manager", "kubelet", "proxy")
+COMPONENTS = ("manager", "kubelet", "proxy")
+SECTIONS = ("clusters", "contexts", "users")
+PLACES = "kubeconfigs.json"
+"""Under the profile's state: whose kubeconfigs hold the cluster."""
 
 
 class KubeconfigError(Exception):
@@ -35,6 +41,14 @@ def caller() -> Owner:
     return Owner(uid, entry.pw_gid, home)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A user's kubeconfig that holds a cluster."""
+
+    path: Path
+    owner: Owner
+
+
 def user_path(owner: Owner) -> Path:
     """$KUBECONFIG's first file, else ~/.kube/config of the caller."""
     first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
@@ -42,17 +56,27 @@ def user_path(owner: Owner) -> Path:
 
 
 def entry(profile: Profile, component: str) -> dict[str, Any]:
-    """A whole kubeconfig whose context is the profile's name, certificates inline."""
+    """A whole kubeconfig whose context is the profile's name, certificates inline: for who takes a copy."""
 
     def inline(name: str) -> str:
         return base64.b64encode((profile.certificates / name).read_bytes()).decode()
 
-    name = profile.name
     user = {
         "client-certificate-data": inline(f"{component}.crt"),
         "client-key-data": inline(f"{component}.key"),
     }
-    cluster = {"certificate-authority-data": inline("ca.crt"), "server": profile.server}
+    return _config(profile, {"certificate-authority-data": inline("ca.crt")}, user)
+
+
+def by_file(profile: Profile, component: str) -> dict[str, Any]:
+    """A whole kubeconfig that names its certificates: for who reads them again when they are renewed."""
+    user = {"client-certificate": f"{component}.crt", "client-key": f"{component}.key"}
+    return _config(profile, {"certificate-authority": "ca.crt"}, user)
+
+
+def _config(profile: Profile, authority: dict[str, str], user: dict[str, str]) -> dict[str, Any]:
+    name = profile.name
+    cluster = {**authority, "server": profile.server}
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -65,36 +89,98 @@ def entry(profile: Profile, component: str) -> dict[str, Any]:
 
 
 def write_components(profile: Profile) -> None:
-    """The credentials files that the components are started with."""
+    """The credentials files that the components are started with, and one for the administrator to copy."""
     for component in COMPONENTS:
-        write_private(profile.kubeconfig(component), _dump(entry(profile, component)))
+        write_private(profile.kubeconfig(component), _dump(by_file(profile, component)))
+    write_private(profile.kubeconfig("admin"), _dump(entry(profile, "admin")))
 
 
 def add_to_user(profile: Profile, owner: Owner) -> Path:
-    """Put the cluster into the caller's kubeconfig and make its context current; returns the file."""
-    path = user_path(owner)
+    """Put the cluster into the caller's kubeconfig and make its context current; returns the file.
+
+    The place is remembered, for renewals and for the cluster's end.
+    """
+    place, added = Place(user_path(owner), owner), entry(profile, "admin")
+    with _acting_as(owner):
+        stored = _read(place.path)
+        for section, items in added.items():
+            if isinstance(items, list):
+                others = [item for item in stored.get(section) or [] if item.get("name") != profile.name]
+                stored[section] = [*others, *items]
+            elif section == "current-context" or section not in stored:
+                stored[section] = items
+        _write(place.path, stored)
+    known = places(profile)
+    if place not in known:
+        _remember(profile, [other for other in known if other.path != place.path] + [place])
+    return place.path
+
+
+def refresh(profile: Profile, place: Place) -> None:
+    """Give the entry its certificate of today; where the user has taken the entry out, nothing is put back."""
+    renewed = entry(profile, "admin")["users"][0]
+    with _acting_as(place.owner):
+        stored = _read(place.path)
+        users = stored.get("users") or []
+        if any(user.get("name") == profile.name for user in users):
+            stored["users"] = [renewed if user.get("name") == profile.name else user for user in users]
+            _write(place.path, stored)
+
+
+def remove_from_users(profile: Profile, owner: Owner) -> None:
+    """Take the cluster out of every kubeconfig that it was put into; other entries stay as they are."""
+    for place in {*places(profile), Place(user_path(owner), owner)}:
+        with _acting_as(place.owner):
+            _remove(profile, place.path)
+
+
+def _remove(profile: Profile, path: Path) -> None:
     stored = _read(path)
-    for section, items in entry(profile, "admin").items():
-        if isinstance(items, list):
-            others = [item for item in stored.get(section) or [] if item.get("name") != profile.name]
-            stored[section] = [*others, *items]
-        elif section == "current-context" or section not in stored:
-            stored[section] = items
-    _write_owned(path, stored, owner)
-    return path
-
-
-def remove_from_user(profile: Profile, owner: Owner) -> None:
-    """Take the cluster out again; other entries stay as they are."""
-    path = user_path(owner)
-    if not path.exists():
+    found = [item for section in SECTIONS for item in stored.get(section) or [] if item.get("name") == profile.name]
+    if not found:
         return
-    stored = _read(path)
-    for section in ("clusters", "contexts", "users"):
+    for section in SECTIONS:
         stored[section] = [item for item in stored.get(section) or [] if item.get("name") != profile.name]
     if stored.get("current-context") == profile.name:
         stored["current-context"] = ""
-    _write_owned(path, stored, owner)
+    _write(path, stored)
+
+
+def places(profile: Profile) -> list[Place]:
+    """The users' kubeconfigs that the cluster was put into. What cannot be read names none."""
+    try:
+        noted = json.loads((profile.state / PLACES).read_text())
+        return [Place(Path(n["path"]), Owner(int(n["uid"]), int(n["gid"]), Path(n["home"]))) for n in noted]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _remember(profile: Profile, known: list[Place]) -> None:
+    noted = [
+        {"path": str(p.path), "uid": p.owner.uid, "gid": p.owner.gid, "home": str(p.owner.home)} for p in known
+    ]  # fmt: skip
+    write_private(profile.state / PLACES, json.dumps(noted, indent=2).encode() + b"\n")
+
+
+@contextmanager
+def _acting_as(owner: Owner) -> Iterator[None]:
+    """File access as the owner: no link that they have put there leads anywhere they could not go themselves.
+
+    For processes without threads, whose identity changes as a whole.
+    """
+    if os.geteuid() != 0 or owner.uid == 0:
+        yield
+        return
+    groups = os.getgroups()
+    os.setgroups([owner.gid])
+    os.setegid(owner.gid)
+    os.seteuid(owner.uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -111,13 +197,10 @@ def _read(path: Path) -> dict[str, Any]:
     return stored
 
 
-def _write_owned(path: Path, content: dict[str, Any], owner: Owner) -> None:
+def _write(path: Path, content: dict[str, Any]) -> None:
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, mode=0o755)
-            os.chown(path.parent, owner.uid, owner.gid)
+        path.parent.mkdir(parents=True, mode=0o755, exist_ok=True)
         write_private(path, _dump(content))
-        os.chown(path, owner.uid, owner.gid)
     except OSError as error:
         raise KubeconfigError(f"{path}: {error.strerror}") from error
 

@@ -67,6 +67,7 @@ def _supervise(profile: Profile, gate: int) -> None:
 def run(profile: Profile) -> None:
     """Supervise the profile's components in this process, until halted. The network's routes come first."""
     from pybernetes.cluster import network
+    from pybernetes.cluster.renewal import Renewal
 
     network.ensure(profile)
-    Supervisor(profile.name, profile.run, profile.logs, components(profile)).run()
+    Supervisor(profile.run, profile.logs, components(profile), Renewal(profile)).run()

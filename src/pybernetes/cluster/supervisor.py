@@ -18,10 +18,11 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
 from pybernetes.aio.backoff import Backoff
 from pybernetes.cluster import pidfile
+from pybernetes.cluster.walltimer import WallTimer
 from pybernetes.telemetry.log import configure
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ END_PODS = signal.SIGUSR1
 """Tells an agent to end its pods gracefully and then itself."""
 
 COMPONENT_GRACE = 10.0
+UPKEEP_RETRY_SECONDS = 60.0
 LOG_LIMIT = 20 * 1024 * 1024
 
 
@@ -47,6 +49,18 @@ class Component:
     main: Callable[[], None]
     module: str = ""
     ends_pods: bool = False
+
+
+class Upkeep(Protocol):
+    """What has to be done now and then while the components run."""
+
+    def due(self) -> float:
+        """When it is due next, in Unix seconds."""
+        ...
+
+    def run(self) -> None:
+        """Called in a fork when it is due, and when the clock was set. Raises what it likes: it is tried again."""
+        ...
 
 
 @dataclass(slots=True)
@@ -64,28 +78,44 @@ class Child:
 class Supervisor:
     """Keeps `components` running until told to halt. Runs in a process of its own; `run` returns at the end."""
 
-    def __init__(self, name: str, run_directory: Path, log_directory: Path, components: list[Component]) -> None:
-        self._name = name
+    def __init__(
+        self,
+        run_directory: Path,
+        log_directory: Path,
+        components: list[Component],
+        upkeep: Upkeep | None = None,
+        timer: WallTimer | None = None,
+    ) -> None:
         self._run = run_directory
         self._logs = log_directory
         self._children = [Child(component) for component in components]
         self._selector = selectors.DefaultSelector()
         self._ending = False
+        self._upkeep = upkeep
+        self._upkeep_pid = 0
+        self._timer = timer or WallTimer()
 
     def run(self) -> None:
         configure("supervisor")
         pidfile.write(self._run / "supervisor.pid")
         signals = self._receive_signals()
         listener = self._listen()
+        self._selector.register(self._timer, selectors.EVENT_READ)
         try:
+            self._start_due()
+            self._plan_upkeep()
             while not self._ending:
                 self._start_due()
                 for key, _ in self._selector.select(self._until_next_start()):
                     if key.fileobj is listener:
                         self._serve(listener)
+                    elif key.fileobj is self._timer:
+                        self._start_upkeep()
                     else:
                         self._handle_signals(signals)
         finally:
+            if self._upkeep_pid:
+                os.waitpid(self._upkeep_pid, 0)
             (self._run / "supervisor.sock").unlink(missing_ok=True)
             pidfile.remove(self._run / "supervisor.pid")
 
@@ -117,6 +147,25 @@ class Supervisor:
         elif signal.SIGCHLD in numbers:
             self._reap()
 
+    def _plan_upkeep(self, *, failed: bool = False) -> None:
+        if self._upkeep is None:
+            return
+        soonest = time.time() + UPKEEP_RETRY_SECONDS if failed else 0.0
+        try:
+            self._timer.arm(max(soonest, self._upkeep.due()))
+        except (OSError, ValueError) as error:
+            log.warning("upkeep cannot be planned error=%s", error)
+            self._timer.arm(time.time() + UPKEEP_RETRY_SECONDS)
+
+    def _start_upkeep(self) -> None:
+        self._timer.acknowledge()
+        if self._upkeep is None or self._upkeep_pid:
+            return
+        pid = os.fork()
+        if pid == 0:
+            self._become("upkeep", self._upkeep.run)
+        self._upkeep_pid = pid
+
     def _until_next_start(self) -> float | None:
         waiting = [child.start_at for child in self._children if not child.pid]
         return max(0.0, min(waiting) - time.monotonic()) if waiting else None
@@ -133,13 +182,13 @@ class Supervisor:
         gc.freeze()
         pid = os.fork()
         if pid == 0:
-            self._become(child.component)
+            self._become(child.component.name, lambda: self._run_component(child.component))
         child.pid = pid
         child.restarts += 1
         child.started = time.monotonic()
         log.info("started component=%s pid=%d restarts=%d", child.component.name, pid, child.restarts)
 
-    def _become(self, component: Component) -> None:
+    def _become(self, name: str, main: Callable[[], None]) -> NoReturn:
         """The forked child's whole life."""
         code = 1
         try:
@@ -150,10 +199,8 @@ class Supervisor:
                 key.fileobj.close()  # type: ignore[union-attr]
             self._wakeup.close()
             self._selector.close()
-            redirect_output(self._logs / f"{component.name}.log")
-            Path("/proc/self/comm").write_text(f"p8s-{component.name}"[:15])
-            pidfile.write(self._run / f"{component.name}.pid")
-            component.main()
+            Path("/proc/self/comm").write_text(f"p8s-{name}"[:15])
+            main()
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 1
@@ -164,10 +211,18 @@ class Supervisor:
             sys.stderr.flush()
             os._exit(code)
 
+    def _run_component(self, component: Component) -> None:
+        redirect_output(self._logs / f"{component.name}.log")
+        pidfile.write(self._run / f"{component.name}.pid")
+        component.main()
+
     def _reap(self) -> None:
         for child in self._children:
             if child.pid and (ended := os.waitpid(child.pid, os.WNOHANG))[0]:
                 self._ended(child, os.waitstatus_to_exitcode(ended[1]))
+        if self._upkeep_pid and (ended := os.waitpid(self._upkeep_pid, os.WNOHANG))[0]:
+            self._upkeep_pid = 0
+            self._plan_upkeep(failed=ended[1] != 0)
 
     def _ended(self, child: Child, code: int) -> None:
         lived = time.monotonic() - child.started

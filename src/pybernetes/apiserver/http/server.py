@@ -8,15 +8,12 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.http.connection import Connection, Handler
 
 log = logging.getLogger(__name__)
 
-CERTIFICATE_CHECK_SECONDS = 60.0
 IP_FREEBIND = 15
 """Of linux/in.h; not in Python's socket module before 3.13."""
 
@@ -92,30 +89,3 @@ async def serving(server: HTTPServer) -> AsyncIterator[HTTPServer]:
         yield server
     finally:
         await asyncio.shield(server.close())
-
-
-def tls_context(certificate: str, key: str, client_ca: str = "") -> ssl.SSLContext:
-    """TLS 1.2 and up; a client certificate is asked for when there is a CA to verify it against."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate, key)
-    context.set_alpn_protocols(["http/1.1"])
-    if client_ca:
-        context.load_verify_locations(client_ca)
-        context.verify_mode = ssl.CERT_OPTIONAL
-    return context
-
-
-async def follow_certificate(context: ssl.SSLContext, certificate: str, key: str, clock: Clock) -> None:
-    """Until cancelled: load the certificate again when its file has changed; connections that stand keep theirs."""
-    seen = Path(certificate).stat().st_mtime_ns
-    while True:
-        await clock.sleep(CERTIFICATE_CHECK_SECONDS)
-        try:
-            now = Path(certificate).stat().st_mtime_ns
-            if now != seen:
-                context.load_cert_chain(certificate, key)
-                seen = now
-                log.info("certificate loaded again file=%s", certificate)
-        except (OSError, ssl.SSLError) as error:
-            log.warning("certificate not loaded file=%s error=%s", certificate, error)

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pybernetes.aio.tls import FollowedContext
 from pybernetes.api import errors
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.options import Options
@@ -35,7 +36,8 @@ class Endpoint:
 class Kubelets:
     """How to reach them; holds no connection."""
 
-    tls: ssl.SSLContext
+    tls: FollowedContext | None
+    """None for kubelets that speak plain HTTP."""
     preferred_address_types: Sequence[str]
     backend_tls: ssl.SSLContext
     """For HTTPS to pods and services: whatever certificate they have, as upstream."""
@@ -45,22 +47,29 @@ class Kubelets:
         status = node.get("status") or {}
         addresses = status.get("addresses") or []
         endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
+        tls = self.tls.current() if self.tls else None
         for kind in self.preferred_address_types:
             for address in addresses:
                 if address.get("type") == kind and address.get("address"):
-                    return Endpoint(address["address"], endpoint.get("Port") or DEFAULT_PORT, self.tls)
+                    return Endpoint(address["address"], endpoint.get("Port") or DEFAULT_PORT, tls)
         raise errors.internal(f"no preferred addresses found; known addresses: {addresses}")
 
 
 def make_kubelets(options: Options) -> Kubelets:
-    """Read certificate and authority that the options name. Raises OSError, ssl.SSLError.
+    """Read certificate and authority that the options name, and again when they are renewed. Raises OSError, ssl.SSLError.
 
     Without `--kubelet-certificate-authority` the kubelets' certificates are not verified (upstream's default).
     """
-    tls = _trusting(options.kubelet_certificate_authority)
-    if options.kubelet_client_certificate:
-        tls.load_cert_chain(options.kubelet_client_certificate, options.kubelet_client_key or None)
-    return Kubelets(tls, options.kubelet_preferred_address_types, _trusting(""))
+    authority, certificate = options.kubelet_certificate_authority, options.kubelet_client_certificate
+
+    def make() -> ssl.SSLContext:
+        context = _trusting(authority)
+        if certificate:
+            context.load_cert_chain(certificate, options.kubelet_client_key or None)
+        return context
+
+    followed = FollowedContext(make, (authority, certificate, options.kubelet_client_key))
+    return Kubelets(followed, options.kubelet_preferred_address_types, _trusting(""))
 
 
 def _trusting(authority: str) -> ssl.SSLContext:

@@ -1,0 +1,75 @@
+"""TLS contexts of files that are replaced while they are in use: looked at when a handshake needs them, never polled."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from collections.abc import Callable, Sequence
+
+log = logging.getLogger(__name__)
+
+
+class FollowedContext:
+    """A context that is made anew once its files have changed; connections that stand keep the one they have."""
+
+    def __init__(self, make: Callable[[], ssl.SSLContext], files: Sequence[str]) -> None:
+        """Makes the first context at once: raises what `make` raises (OSError, ssl.SSLError)."""
+        self._make = make
+        self._files = [file for file in files if file]
+        self._stamps = self._look()
+        self._context = make()
+
+    def current(self) -> ssl.SSLContext:
+        """The context of the files as they are now.
+
+        A certificate and its key are replaced one after the other: until both fit, the last good one is kept.
+        """
+        stamps = self._look()
+        if stamps != self._stamps:
+            try:
+                self._context = self._make()
+                self._stamps = stamps
+                log.info("certificates loaded again files=%s", ",".join(self._files))
+            except OSError as error:
+                log.warning("certificates not loaded files=%s error=%s", ",".join(self._files), error)
+        return self._context
+
+    def _look(self) -> list[tuple[int, int]]:
+        """Files are replaced as a whole, so that each version has an inode of its own."""
+        found = []
+        for file in self._files:
+            try:
+                status = os.stat(file)
+                found.append((status.st_ino, status.st_mtime_ns))
+            except OSError:
+                found.append((0, 0))
+        return found
+
+
+def server_context(certificate: str, key: str, client_ca: str = "") -> ssl.SSLContext:
+    """TLS 1.2 and up; a client certificate is asked for when there is a CA to verify it against.
+
+    Each handshake takes the files as they are then. An empty `key` means that the certificate's file holds it too.
+    Raises OSError, ssl.SSLError.
+    """
+
+    def make() -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(certificate, key or None)
+        context.set_alpn_protocols(["http/1.1"])
+        if client_ca:
+            context.load_verify_locations(client_ca)
+            context.verify_mode = ssl.CERT_OPTIONAL
+        return context
+
+    followed = FollowedContext(make, (certificate, key, client_ca))
+
+    def on_hello(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        """Called for clients that name no server too."""
+        connection.context = followed.current()
+
+    listening = make()
+    listening.sni_callback = on_hello
+    return listening

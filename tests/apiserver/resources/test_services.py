@@ -100,3 +100,44 @@ async def test_headless_and_local_services(api: Server) -> None:
 async def test_the_kubernetes_service_is_there_from_the_start(api: Server) -> None:
     assert (await api.get(f"{SERVICES}/kubernetes")).tree["spec"]["clusterIP"] == "10.96.0.1"
     assert (await api.get(f"{ADDRESSES}/10.96.0.1")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "words"),
+    [
+        ({"clusterIP": "nope"}, "spec.clusterIPs[0]", "must be a valid IP address"),
+        ({"clusterIP": "10.96.3.3", "clusterIPs": ["10.96.3.4"]}, "spec.clusterIPs", "first value must match"),
+        ({"clusterIPs": ["10.96.3.4"]}, "spec.clusterIPs", "must be empty when `clusterIP` is not specified"),
+        ({"ipFamilies": ["IPv9"]}, "spec.ipFamilies[0]", 'supported values: "IPv4", "IPv6"'),
+        ({"externalTrafficPolicy": "Local"}, "spec.externalTrafficPolicy", "externally-accessible services"),
+        ({"allocateLoadBalancerNodePorts": True}, "spec.allocateLoadBalancerNodePorts", "`type` is 'LoadBalancer'"),
+        ({"clusterIP": "10.96.3.3", "ipFamilies": ["IPv6"]}, "spec.clusterIPs[0]", "expected an IPv6 value"),
+    ],
+)
+async def test_what_the_client_sent_is_judged_before_anything_is_made_of_it(
+    api: Server, spec: dict[str, Any], field: str, words: str
+) -> None:
+    refused = await make(api, "a", **spec)
+    assert refused.status == 422
+    assert [(cause["field"], words in cause["message"]) for cause in refused.tree["details"]["causes"]] == [
+        (field, True)
+    ]
+
+
+async def test_a_dry_run_shows_a_node_port_that_cannot_be_taken(api: Server) -> None:
+    shown = await make(api, "a", "?dryRun=All", type="NodePort", ports=[{"port": 80, "nodePort": 80}])
+    assert shown.tree["spec"]["ports"][0]["nodePort"] == 80
+    chosen = await make(api, "a", "?dryRun=All", type="NodePort")
+    assert chosen.tree["spec"]["ports"][0]["nodePort"] > 32767
+
+
+async def test_a_new_type_drops_what_the_client_only_repeats(api: Server) -> None:
+    made = (await make(api, "a", type="LoadBalancer", externalTrafficPolicy="Local")).tree
+    assert made["spec"]["healthCheckNodePort"]
+    made["spec"]["type"] = "ClusterIP"
+    changed = await api.call("PUT", f"{SERVICES}/a", made)
+    assert changed.status == 200, changed.message
+    left = changed.tree["spec"]
+    assert not {"externalTrafficPolicy", "healthCheckNodePort", "allocateLoadBalancerNodePorts"} & left.keys()
+    assert "nodePort" not in left["ports"][0]
+    assert left["clusterIP"] == made["spec"]["clusterIP"]

@@ -40,8 +40,7 @@ def _create(service: Tree) -> Errors:
     for index, address in enumerate(spec.get("externalIPs") or ()):
         yield from validate_endpoint_ip(address, _SPEC.child("externalIPs").index(index))
     yield from _validate_load_balancer(spec, kind)
-    yield from _validate_cluster_ips(spec, kind)
-    yield from _validate_families(spec, kind)
+    yield from validate_addresses(spec)
     yield from _validate_traffic(spec, kind)
     yield from _validate_load_balancer_status(service.get("status") or {}, kind)
 
@@ -50,6 +49,7 @@ def _validate_external_name(spec: Tree) -> Errors:
     if spec.get("clusterIP"):
         detail = "may not be set for ExternalName services"
         yield field.forbidden(_SPEC.child("clusterIPs"), detail)
+    yield from _validate_no_families(spec)
     name = spec.get("externalName", "").removesuffix(".")
     if name:
         yield from complain(_SPEC.child("externalName"), name, names.dns1123_subdomain(name))
@@ -141,40 +141,71 @@ def _validate_load_balancer(spec: Tree, kind: str) -> Errors:
         yield field.required(_SPEC.child("allocateLoadBalancerNodePorts"))
 
 
-def _validate_cluster_ips(spec: Tree, kind: str) -> Errors:
-    path, addresses = _SPEC.child("clusterIPs"), spec.get("clusterIPs") or []
-    first = spec.get("clusterIP", "")
-    if kind == "ExternalName":
+def validate_addresses(spec: Tree) -> Errors:
+    """The addresses and families of a service and how they fit one another.
+
+    This is what is looked at twice: before addresses are allocated, and with all the rest of the service.
+    """
+    if spec.get("type") == "ExternalName":
         return
+    yield from _validate_first_address(spec)
+    yield from _validate_families(spec)
+    yield from _validate_cluster_ips(spec)
+
+
+def _validate_first_address(spec: Tree) -> Errors:
+    path, first, addresses = _SPEC.child("clusterIPs"), spec.get("clusterIP", ""), spec.get("clusterIPs") or []
     if not first and addresses:
         yield field.invalid(path, addresses, "must be empty when `clusterIP` is not specified")
-    if first and addresses and addresses[0] != first:
+    elif first and not addresses:
+        yield field.required(path)
+    elif first and addresses[0] != first:
         yield field.invalid(path, addresses, "first value must match `clusterIP`")
-    if len(addresses) > 1 and "None" in addresses:
-        yield field.invalid(path, addresses, "'None' must be the first and only value")
-        return
-    for index, address in enumerate(addresses or ([first] if first else ())):
-        if address not in ("", "None"):
-            yield from validate_ip(address, path.index(index))
-    if len(addresses) > 2:
-        yield field.invalid(path, addresses, "may only hold up to 2 values")
 
 
-def _validate_families(spec: Tree, kind: str) -> Errors:
+def _validate_families(spec: Tree) -> Errors:
     path, families = _SPEC.child("ipFamilies"), spec.get("ipFamilies") or []
     for index, family in enumerate(families):
         if family not in _FAMILIES:
             yield field.not_supported(path.index(index), family, _FAMILIES)
-        elif family in families[:index]:
+        if family in families[:index]:
             yield field.duplicate(path.index(index), family)
     policy = spec.get("ipFamilyPolicy")
     if policy is not None:
         yield from one_of(policy, _SPEC.child("ipFamilyPolicy"), _FAMILY_POLICIES)
-    if kind == "ExternalName":
-        if families:
-            yield field.forbidden(path, "may not be set for ExternalName services")
-        if policy is not None:
-            yield field.forbidden(_SPEC.child("ipFamilyPolicy"), "may not be set for ExternalName services")
+
+
+def _validate_cluster_ips(spec: Tree) -> Errors:
+    path, addresses = _SPEC.child("clusterIPs"), spec.get("clusterIPs") or []
+    wrong: list[field.FieldError] = []
+    for index, address in enumerate(addresses):
+        if index == 0 and address == "None":
+            if len(addresses) > 1:
+                wrong.append(field.invalid(path, addresses, "'None' must be the first and only value"))
+        else:
+            wrong += validate_ip(address, path.index(index))
+    yield from wrong
+    if len(addresses) > 2:
+        yield field.invalid(path, addresses, "may only hold up to 2 values")
+    if wrong or "None" in addresses:
+        return  # what is no address has no family
+    called = [_family(address) for address in addresses]
+    if len(called) > 1 and (len(set(called)) < 2 or len(called) > 2):
+        yield field.invalid(path, addresses, "may specify no more than one IP for each IP family")
+    for index, (address, family) in enumerate(zip(addresses, spec.get("ipFamilies") or (), strict=False)):
+        if family in _FAMILIES and family != called[index]:
+            detail = f"expected an {family} value as indicated by `ipFamilies[{index}]`"
+            yield field.invalid(path.index(index), address, detail)
+
+
+def _family(address: str) -> str:
+    return "IPv6" if ":" in address else "IPv4"
+
+
+def _validate_no_families(spec: Tree) -> Errors:
+    for name in ("ipFamilies", "ipFamilyPolicy"):
+        if spec.get(name):
+            yield field.forbidden(_SPEC.child(name), "may not be set for ExternalName services")
 
 
 def _validate_traffic(spec: Tree, kind: str) -> Errors:

@@ -54,9 +54,7 @@ class Addresses:
             raise AllocationError(f"failed to allocate IP {address}: {error}") from error
         network, numbers = self._ranges.get(f"IPv{parsed.version}", (None, None))
         if network is None or numbers is None or int(parsed) not in numbers:
-            raise AllocationError(
-                f"failed to allocate IP {address}: the provided network does not match the current range"
-            )
+            raise AllocationError(f"failed to allocate IP {address}: {self._out_of_range(address, network, dry_run)}")
         if not await self._create(str(parsed), owner, dry_run=dry_run):
             raise AllocationError(f"failed to allocate IP {address}: provided IP is already allocated")
 
@@ -78,6 +76,12 @@ class Addresses:
         except StatusError as error:
             if not is_not_found(error):
                 log.warning("address not released address=%s err=%s", address, error)
+
+    def _out_of_range(self, address: str, network: Network | None, dry_run: bool) -> str:
+        """Of the network that is meant in a dry run; in earnest no network is found for the address at all."""
+        if dry_run and network is not None:
+            return f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {network}"
+        return "the provided network does not match the current range"
 
     async def _create(self, address: str, owner: Owner, *, dry_run: bool) -> bool:
         """Whether the address was free, and now is the owner's."""

@@ -52,8 +52,12 @@ class NodePorts:
         """The reservations are over: the ports are a stored service's now, or nobody's."""
         self._reserved -= ports
 
+    def is_held(self, port: int) -> bool:
+        """Whether a service has the port, or is about to."""
+        return port in self._held or port in self._reserved
+
     def _is_free(self, port: int) -> bool:
-        return port not in self._held and port not in self._reserved
+        return not self.is_held(port)
 
 
 def ports_of(service: Tree | None) -> set[int]:

@@ -18,10 +18,13 @@ from pybernetes.apiserver.resources.service_types import (
     keep_allocated,
     needs_address,
     needs_health_port,
+    sync_addresses,
 )
 from pybernetes.apiserver.resources.strategy import Undo
 
 SPEC = Path("spec")
+DRY_RUN_PORT = 32768
+"""The node ports that dry runs show begin behind it, out of the range of the real ones (upstream's number)."""
 
 
 @dataclass(slots=True)
@@ -30,12 +33,13 @@ class ServiceStrategy(KindStrategy):
 
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         KindStrategy.prepare_for_create(self, ctx, new)
-        drop_unused(new["spec"], None)
+        sync_addresses(new["spec"], None)
 
     def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
         KindStrategy.prepare_for_update(self, ctx, new, old)
         drop_unused(new["spec"], old["spec"])
         keep_allocated(new["spec"], old["spec"])
+        sync_addresses(new["spec"], old["spec"])
 
     def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:
         if new["spec"].get("externalIPs"):
@@ -81,6 +85,26 @@ class _Taken:
         self.dry_run = dry_run
         self.addresses: list[str] = []
         self.ports: set[int] = set()
+        self.shown_port = DRY_RUN_PORT
+
+    def take_port(self, port: int) -> None:
+        """Raises AllocationError. A dry run only asks whether somebody has the port."""
+        ports = self.allocators.node_ports
+        if self.dry_run:
+            if ports.is_held(port):
+                raise AllocationError("provided port is already allocated")
+        else:
+            ports.reserve(port)
+            self.ports.add(port)
+
+    def take_next_port(self) -> int:
+        """Raises AllocationError. A dry run gets a number that nobody could have."""
+        if self.dry_run:
+            self.shown_port += 1
+            return self.shown_port
+        port = self.allocators.node_ports.reserve_next()
+        self.ports.add(port)
+        return port
 
     async def give_back(self) -> None:
         self.allocators.node_ports.release(self.ports)
@@ -121,7 +145,6 @@ async def _take_addresses(taken: _Taken, service: Tree, held: list[str]) -> None
 
 def _take_ports(taken: _Taken, service: Tree, held: set[int]) -> None:
     spec = service["spec"]
-    ports = taken.allocators.node_ports
     here: dict[int, set[str]] = {}  # a port may stand for two protocols of one service
     if has_node_ports(spec):
         for index, entry in enumerate(spec.get("ports") or ()):
@@ -131,11 +154,9 @@ def _take_ports(taken: _Taken, service: Tree, held: set[int]) -> None:
                 if wanted and wanted in here and protocol in here[wanted]:
                     raise AllocationError("provided port is already allocated")
                 if wanted and wanted not in here and wanted not in held:
-                    ports.reserve(wanted)
-                    taken.ports.add(wanted)
+                    taken.take_port(wanted)
                 if not wanted:
-                    wanted = entry["nodePort"] = ports.reserve_next()
-                    taken.ports.add(wanted)
+                    wanted = entry["nodePort"] = taken.take_next_port()
             except AllocationError as error:
                 raise _invalid(service, field.invalid(where, wanted, str(error))) from error
             here.setdefault(wanted, set()).add(protocol)
@@ -144,20 +165,19 @@ def _take_ports(taken: _Taken, service: Tree, held: set[int]) -> None:
 
 
 def _take_health_port(taken: _Taken, service: Tree, held: set[int]) -> None:
-    spec, ports = service["spec"], taken.allocators.node_ports
+    spec = service["spec"]
     wanted = spec.get("healthCheckNodePort", 0)
     if wanted and wanted in held:
         return
     try:
         if wanted:
-            ports.reserve(wanted)
+            taken.take_port(wanted)
         else:
-            wanted = spec["healthCheckNodePort"] = ports.reserve_next()
+            wanted = spec["healthCheckNodePort"] = taken.take_next_port()
     except AllocationError as error:
         where = SPEC.child("healthCheckNodePort")
         message = f"failed to allocate requested HealthCheck NodePort {wanted}: {error}"
         raise _invalid(service, field.invalid(where, wanted, message)) from error
-    taken.ports.add(wanted)
 
 
 def _invalid(service: Tree, wrong: FieldError) -> errors.StatusError:

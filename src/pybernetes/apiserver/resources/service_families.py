@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pybernetes.api import errors, field
 from pybernetes.api.field import Path
+from pybernetes.api.validation.service import validate_addresses
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.resources.service_types import is_headless, needs_address
 
@@ -13,14 +14,12 @@ BOTH = ("IPv4", "IPv6")
 
 
 def set_families(service: Tree, cluster: Sequence[str]) -> None:
-    """Fill in clusterIPs, ipFamilyPolicy and ipFamilies. Raises StatusError for what the cluster does not have."""
+    """Fill in ipFamilyPolicy and ipFamilies. Raises StatusError for what is wrong, or the cluster does not have."""
     spec = service["spec"]
     if not needs_address(spec):
         return
-    if spec.get("clusterIP") and not spec.get("clusterIPs"):
-        spec["clusterIPs"] = [spec["clusterIP"]]
-    if spec.get("clusterIPs") and not spec.get("clusterIP"):
-        spec["clusterIP"] = spec["clusterIPs"][0]
+    if wrong := list(validate_addresses(spec)):
+        raise _refused(service, wrong)
     families = list(spec.get("ipFamilies") or _families_of(spec.get("clusterIPs") or ()))
     headless = is_headless(spec)
     any_family = headless and not spec.get("selector") and not families
@@ -69,4 +68,8 @@ def _check_configured(service: Tree, families: list[str], cluster: Sequence[str]
 
 
 def _invalid(service: Tree, wrong: field.FieldError) -> errors.StatusError:
-    return errors.invalid("", "Service", service["metadata"].get("name", ""), [wrong])
+    return _refused(service, [wrong])
+
+
+def _refused(service: Tree, wrong: list[field.FieldError]) -> errors.StatusError:
+    return errors.invalid("", "Service", service["metadata"].get("name", ""), wrong)

@@ -24,24 +24,48 @@ def needs_health_port(spec: Tree) -> bool:
     return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
-def drop_unused(spec: Tree, old: Tree | None) -> None:
-    """Drop what the new type has no use for, where the client only repeats what the old type had."""
+def needs_external_policy(spec: Tree) -> bool:
+    """Whether the service is reached from outside, so that it matters where its traffic goes then."""
+    return spec.get("type") in WITH_NODE_PORTS or (spec.get("type") == "ClusterIP" and bool(spec.get("externalIPs")))
+
+
+def sync_addresses(spec: Tree, old: Tree | None) -> None:
+    """A client that only knows `clusterIP` sets `clusterIPs` by it."""
     before = old or {}
-    if spec.get("type") == "ExternalName":
-        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if old is not None and spec.get(name) == before.get(name):
-                spec.pop(name, None)
-        spec.pop("internalTrafficPolicy", None)
-    if spec.get("type") not in WITH_NODE_PORTS and before.get("type") in WITH_NODE_PORTS:
-        _drop_node_ports(spec, before)
-    if spec.get("type") != "LoadBalancer":
-        spec.pop("allocateLoadBalancerNodePorts", None)
-        if old is not None and spec.get("loadBalancerClass") == before.get("loadBalancerClass"):
-            spec.pop("loadBalancerClass", None)
-    if not needs_health_port(spec) and spec.get("healthCheckNodePort") == before.get("healthCheckNodePort"):
-        spec.pop("healthCheckNodePort", None)
-    if spec.get("type") not in WITH_NODE_PORTS and not spec.get("externalIPs"):
-        spec.pop("externalTrafficPolicy", None)
+    first, was = spec.get("clusterIP", ""), before.get("clusterIP", "")
+    repeated = spec.get("clusterIPs") == before.get("clusterIPs")
+    if not spec.get("clusterIPs") and first:
+        spec["clusterIPs"] = [first]
+    elif old is not None and repeated and first != was:
+        if first:
+            spec["clusterIPs"] = [first]
+        else:
+            spec.pop("clusterIPs", None)
+
+
+_OF_LOAD_BALANCERS = ("allocateLoadBalancerNodePorts", "loadBalancerClass")
+
+
+def drop_unused(spec: Tree, old: Tree) -> None:
+    """Drop what the type of before had and the new one has no use for, where the client only repeats it."""
+    if needs_address(old) and not needs_address(spec):
+        if spec.get("clusterIP", "") == old.get("clusterIP", ""):
+            _drop_repeated(spec, old, ("clusterIP", "clusterIPs"))
+        _drop_repeated(spec, old, ("ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"))
+    if has_node_ports(old) and not has_node_ports(spec):
+        _drop_node_ports(spec, old)
+    if needs_health_port(old) and not needs_health_port(spec):
+        _drop_repeated(spec, old, ("healthCheckNodePort",))
+    if old.get("type") == "LoadBalancer" != spec.get("type"):
+        _drop_repeated(spec, old, _OF_LOAD_BALANCERS)
+    if needs_external_policy(old) and not needs_external_policy(spec):
+        _drop_repeated(spec, old, ("externalTrafficPolicy",))
+
+
+def _drop_repeated(spec: Tree, old: Tree, names: tuple[str, ...]) -> None:
+    for name in names:
+        if spec.get(name) == old.get(name):
+            spec.pop(name, None)
 
 
 def _drop_node_ports(spec: Tree, before: Tree) -> None:

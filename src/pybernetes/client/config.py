@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
-import yaml
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -105,8 +104,8 @@ class Config:
         """
         file = Path(path) if path else _default_kubeconfig()
         try:
-            loaded = msgspec.convert(yaml.safe_load(file.read_bytes()) or {}, type=_Kubeconfig)
-        except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+            loaded = msgspec.convert(_parse(file.read_bytes()) or {}, type=_Kubeconfig)
+        except (OSError, ValueError) as error:
             raise ConfigError(f"kubeconfig {file}: {error}") from error
         return _from_kubeconfig(loaded, context or loaded.current_context, file)
 
@@ -165,6 +164,18 @@ def _default_kubeconfig() -> Path:
         if candidate.exists():
             return candidate
     return named[0] if named else Path.home() / ".kube" / "config"
+
+
+def _parse(data: bytes) -> object:
+    """YAML, or JSON, as the cluster's own files are: its components start without a YAML parser. Raises ValueError."""
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        import yaml
+    try:
+        return yaml.safe_load(data)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
 
 
 def _from_kubeconfig(loaded: _Kubeconfig, context_name: str, file: Path) -> Config:

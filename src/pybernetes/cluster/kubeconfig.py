@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pybernetes.cluster.certificates import write_private
 from pybernetes.cluster.profile import Profile
 
@@ -89,10 +87,13 @@ def _config(profile: Profile, authority: dict[str, str], user: dict[str, str]) -
 
 
 def write_components(profile: Profile) -> None:
-    """The credentials files that the components are started with, and one for the administrator to copy."""
+    """The credentials files that the components are started with, and one for the administrator to copy.
+
+    They are JSON, which is YAML too: a start has no time to load a YAML parser into every process.
+    """
     for component in COMPONENTS:
-        write_private(profile.kubeconfig(component), _dump(by_file(profile, component)))
-    write_private(profile.kubeconfig("admin"), _dump(entry(profile, "admin")))
+        write_private(profile.kubeconfig(component), _as_json(by_file(profile, component)))
+    write_private(profile.kubeconfig("admin"), _as_json(entry(profile, "admin")))
 
 
 def add_to_user(profile: Profile, owner: Owner) -> Path:
@@ -184,6 +185,8 @@ def _acting_as(owner: Owner) -> Iterator[None]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import yaml
+
     try:
         stored = yaml.safe_load(path.read_text())
     except FileNotFoundError:
@@ -205,6 +208,12 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         raise KubeconfigError(f"{path}: {error.strerror}") from error
 
 
+def _as_json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, indent=2).encode() + b"\n"
+
+
 def _dump(content: dict[str, Any]) -> bytes:
+    import yaml
+
     text: str = yaml.safe_dump(content, sort_keys=False)
     return text.encode()

@@ -54,13 +54,14 @@ def start(profile: Profile, report: Report, *, wait_seconds: float = 60.0) -> St
     report("certificates")
     launched = time.time()
     launch.go()
+    path = kubeconfig.add_to_user(profile, kubeconfig.caller())
     try:
         readiness.wait_ready(profile, report, wait_seconds, since=launched)
     except readiness.NotReadyError:
         if is_new:
             halt(profile)
+            kubeconfig.remove_from_users(profile, kubeconfig.caller())
         raise
-    path = kubeconfig.add_to_user(profile, kubeconfig.caller())
     report("kubeconfig")
     return Started(False, path, time.monotonic() - began)
 

@@ -1,15 +1,19 @@
 """Waits for a cluster that is coming up, as a client without dependencies: it runs in the `p8s` process itself."""
 
-import http.client
+from __future__ import annotations
+
 import json
-import ssl
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pybernetes.cluster import control
 from pybernetes.cluster.profile import Profile
+
+if TYPE_CHECKING:
+    import http.client
+    import ssl
 
 T = TypeVar("T")
 PAUSE = 0.01
@@ -20,14 +24,20 @@ class NotReadyError(Exception):
 
 
 class Probe:
-    """A keep-alive connection to the API server with the administrator's certificate."""
+    """A keep-alive connection to the API server with the administrator's certificate.
+
+    What it needs of the library is loaded with the first question: a start has forked its daemon by then.
+    """
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._connection: http.client.HTTPSConnection | None = None
+        self._tls: ssl.SSLContext | None = None
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body; status 0 while nobody answers."""
+        import http.client
+
         try:
             connection = self._connection or self._connect()
             connection.request("GET", path, headers={"Accept": "application/json"})
@@ -38,12 +48,20 @@ class Probe:
             return 0, b""
 
     def _connect(self) -> http.client.HTTPSConnection:
+        import http.client
+
+        self._tls = self._tls or self._context()
+        port = self._profile.settings.api_port
+        self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=self._tls, timeout=5)
+        return self._connection
+
+    def _context(self) -> ssl.SSLContext:
+        import ssl
+
         pki = self._profile.certificates
         context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
         context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-        port = self._profile.settings.api_port
-        self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=5)
-        return self._connection
+        return context
 
     def renewed(self, node: str) -> float:
         """When the node's agent last said that it lives (its Lease), in Unix seconds; 0 if it never has."""

@@ -177,10 +177,13 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         """Import what the component needs, then fork: the first components come up while the next are imported."""
+        gc.disable()
         if child.component.module:
             importlib.import_module(child.component.module)
+        # What is there now is never looked through again, by any of the processes: their pages stay shared.
         gc.freeze()
         pid = os.fork()
+        gc.enable()
         if pid == 0:
             self._become(child.component.name, lambda: self._run_component(child.component))
         child.pid = pid

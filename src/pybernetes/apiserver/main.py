@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from ipaddress import ip_address
-
-import uvloop
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.aio.tls import server_context
 from pybernetes.api.scheme import Resource
+from pybernetes.apiserver import serving_certificate
 from pybernetes.apiserver.admission import AdmitAll
 from pybernetes.apiserver.allocators.allocators import make_allocators
 from pybernetes.apiserver.bootstrap.bootstrap import bootstrap
@@ -48,9 +46,13 @@ from pybernetes.apiserver.stages.authenticate.openid import OpenID
 from pybernetes.apiserver.stages.order import stages
 from pybernetes.apiserver.stages.security import make_security
 from pybernetes.apiserver.storage import open_backend
+from pybernetes.apiserver.upkeep.api_services import APIServices
+from pybernetes.apiserver.upkeep.flow_schemas import FlowSchemas
+from pybernetes.apiserver.upkeep.keeper import Upkeep
+from pybernetes.apiserver.upkeep.service_cidrs import ServiceCIDRs
 from pybernetes.apiserver.version import version_page
-from pybernetes.store.backend import Backend
-from pybernetes.telemetry.log import configure
+from pybernetes.process import run_alone
+from pybernetes.store.backend import Backend, StoreError
 from pybernetes.telemetry.metrics import Registry as Metrics
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ async def run(options: Options, *, ready: Callable[[], None] = lambda: None) -> 
     try:
         async with open_scope("apiserver") as scope, started(options, backend, scope, SystemClock()) as handler:
             server = HTTPServer(handler, scope, max_body=MAX_BODY_BYTES)
-            tls = _tls(options)
+            tls = _tls(options, SystemClock())
             async with serving(server):
                 for address in listening_addresses(options):
                     port = await server.listen(address, options.secure_port, tls)
@@ -84,10 +86,14 @@ def listening_addresses(options: Options) -> list[str]:
     return list(dict.fromkeys((options.bind_address, options.advertise_address)))
 
 
-def _tls(options: Options) -> ssl.SSLContext | None:
+def _tls(options: Options, clock: Clock) -> ssl.SSLContext | None:
+    """None, and so plain HTTP, only if neither a certificate is given nor a place to keep one."""
+    files = options.tls_cert_file, options.tls_private_key_file
     if not options.tls_cert_file:
-        return None
-    return server_context(options.tls_cert_file, options.tls_private_key_file, options.client_ca_file)
+        if not options.cert_dir:
+            return None
+        files = serving_certificate.ensure(options, clock.now())
+    return server_context(*files, options.client_ca_file)
 
 
 @asynccontextmanager
@@ -113,7 +119,15 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     registry.services = services
     await bootstrap(services)
     pages, changed = _pages(options, registry, services)
-    scope.spawn(DefinitionController(services, registry, changed).run(), "definitions")
+    api_services = APIServices(services, registry)
+
+    def served_changed() -> None:
+        changed()
+        api_services.changed()
+
+    scope.spawn(DefinitionController(services, registry, served_changed).run(), "definitions")
+    kept = (FlowSchemas(services, registry), ServiceCIDRs(services, registry), api_services)
+    scope.spawn(Upkeep(services, kept).run(), "upkeep")
     handle = link(stages(services), Dispatcher(registry, pages))
     yield APIServer(services, handle)
 
@@ -149,18 +163,8 @@ def _pages(options: Options, registry: ServedRegistry, services: Services) -> tu
     return pages, changed
 
 
-async def _run_until_terminated(options: Options) -> None:
-    """SIGTERM ends it as SIGINT does: requests in hand are finished."""
-    task = asyncio.current_task()
-    assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await run(options)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """`p8s apiserver`: runs until interrupted."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`p8s apiserver`: serve until SIGTERM or SIGINT; requests in hand are finished. Returns the exit code."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    configure("apiserver", verbosity=options.v)
     sys.setswitchinterval(SWITCH_SECONDS)
-    uvloop.run(_run_until_terminated(options))
+    return run_alone("apiserver", lambda: run(options), StoreError, ValueError, verbosity=options.v)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.resources import event
+from pybernetes.apiserver.resources.api_service import APIServiceStrategy
 from pybernetes.apiserver.resources.certificate_request import Approval, CertificateRequestStrategy, CertificateStatus
 from pybernetes.apiserver.resources.endpoint_slice import EndpointSliceStrategy
 from pybernetes.apiserver.resources.event import EventStrategy
@@ -154,6 +155,7 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "rolebindings.rbac.authorization.k8s.io": BindingStrategy,
     "clusterrolebindings.rbac.authorization.k8s.io": BindingStrategy,
     "certificatesigningrequests.certificates.k8s.io": CertificateRequestStrategy,
+    "apiservices.apiregistration.k8s.io": APIServiceStrategy,
 }
 PARTS: Mapping[str, Mapping[str, Part]] = {
     "pods": {

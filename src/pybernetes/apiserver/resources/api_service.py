@@ -1,0 +1,22 @@
+"""APIServices: what is served by this server is available from the start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.resources.kind import KindStrategy
+from pybernetes.apiserver.resources.timestamps import now
+
+
+@dataclass(slots=True)
+class APIServiceStrategy(KindStrategy):
+    """See the module."""
+
+    def first_status(self, ctx: RequestContext, new: Tree) -> Tree:
+        status = KindStrategy.first_status(self, ctx, new)
+        if not new["spec"].get("service"):
+            local = "Local APIServices are always available"
+            condition = {"type": "Available", "status": "True", "reason": "Local", "message": local}
+            status["conditions"] = [condition | {"lastTransitionTime": now(ctx)}]
+        return status

@@ -1,0 +1,154 @@
+"""APIServices: one for each group and version that is served here, and the state of those that are served elsewhere.
+
+Requests are not passed on to the servers of aggregated APIs; their condition says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from pybernetes.api import scheme
+from pybernetes.api.scheme import Resource
+from pybernetes.api.time import format_time
+from pybernetes.apiserver.bootstrap.objects import complete
+from pybernetes.apiserver.builtin import builtin
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.registry.served_registry import ServedRegistry
+from pybernetes.apiserver.resources.conditions import set_condition
+from pybernetes.apiserver.services import Services
+from pybernetes.apiserver.upkeep.keeper import Wake, says
+
+API_SERVICES = builtin("apiregistration.k8s.io", "v1", "apiservices")
+SERVICES = builtin("", "v1", "services")
+SLICES = builtin("discovery.k8s.io", "v1", "endpointslices")
+AUTOMANAGED: Final = "kube-aggregator.kubernetes.io/automanaged"
+AT_START, ALWAYS = "onstart", "true"
+CUSTOM_PRIORITIES: Final = (1000, 100)
+"""groupPriorityMinimum and versionPriority of groups that definitions make."""
+_FIRST_GROUP: Final = 18000
+_STEP: Final = 100
+
+
+class APIServices:
+    """A `Kept` kind."""
+
+    def __init__(self, services: Services, registry: ServedRegistry) -> None:
+        self._services = services
+        self._registry = registry
+        self._wake: Wake | None = None
+
+    def subscribe(self, wake: Wake) -> None:
+        self._wake = wake
+
+        def on_api_service(old: Item | None, new: Item | None) -> None:
+            if (item := new or old) is not None:
+                wake(item.name)
+
+        def on_backend(old: Item | None, new: Item | None) -> None:
+            item = new or old
+            if item is None:
+                return
+            name = item.labels.get("kubernetes.io/service-name", item.name)
+            namespace = item.tree["metadata"].get("namespace", "")
+            for one in self._registry.list(API_SERVICES):
+                backend = one.tree["spec"].get("service") or {}
+                if (backend.get("name"), backend.get("namespace")) == (name, namespace):
+                    wake(one.name)
+
+        self._registry.subscribe(API_SERVICES, on_api_service)
+        self._registry.subscribe(SERVICES, on_backend)
+        self._registry.subscribe(SLICES, on_backend)
+        for name in wanted(self._registry.resources()):
+            wake(name)
+
+    def changed(self) -> None:
+        """What is served is something else now."""
+        if self._wake is None:
+            return  # it will all be looked at in a moment
+        names = set(wanted(self._registry.resources()))
+        names |= {item.name for item in self._registry.list(API_SERVICES) if item.labels.get(AUTOMANAGED) == ALWAYS}
+        for name in sorted(names):
+            self._wake(name)
+
+    async def keep(self, name: str) -> None:
+        item, local = self._registry.get(API_SERVICES, name), wanted(self._registry.resources()).get(name)
+        if local is not None:
+            if item is None:
+                await self._registry.create(API_SERVICES, complete(API_SERVICES, local))
+        elif item is not None and item.tree["spec"].get("service"):
+            await self._tell(item)
+        elif item is not None and item.labels.get(AUTOMANAGED) == ALWAYS:
+            await self._registry.delete(API_SERVICES, name)
+
+    async def _tell(self, item: Item) -> None:
+        condition = self._availability(item.tree["spec"]["service"])
+        if says(item.tree, condition):
+            return
+        new = item.decode()
+        status = dict(new.get("status") or {})
+        set_condition(status, condition | {"lastTransitionTime": format_time(self._services.clock.now())})
+        await self._registry.update(API_SERVICES, new | {"status": status}, subresource="status")
+
+    def _availability(self, backend: Tree) -> Tree:
+        name, namespace, port = backend["name"], backend["namespace"], backend.get("port", 443)
+        found = self._registry.get(SERVICES, name, namespace)
+        if found is None:
+            return unavailable("ServiceNotFound", f'service/{name} in "{namespace}" is not present')
+        spec = found.tree["spec"]
+        if spec.get("type") != "ExternalName":
+            entry = next((one for one in spec.get("ports") or () if one["port"] == port), None)
+            if entry is None:
+                words = f'service/{name} in "{namespace}" is not listening on port {port}'
+                return unavailable("ServicePortError", words)
+            if not self._has_endpoints(name, namespace, entry.get("name", "")):
+                words = f'endpoints for service/{name} in "{namespace}" have no addresses with port name '
+                return unavailable("MissingEndpoints", f'{words}"{entry.get("name", "")}"')
+        return unavailable("FailedDiscoveryCheck", "this API server passes no requests on to other API servers")
+
+    def _has_endpoints(self, name: str, namespace: str, port: str) -> bool:
+        for item in self._registry.list(SLICES, namespace):
+            if item.labels.get("kubernetes.io/service-name") != name:
+                continue
+            ports = {one.get("name") or "" for one in item.tree.get("ports") or ()}
+            ready = any((one.get("conditions") or {}).get("ready", True) for one in item.tree.get("endpoints") or ())
+            if ready and port in ports:
+                return True
+        return False
+
+
+def unavailable(reason: str, message: str) -> Tree:
+    """The condition of an API that cannot be reached, without its time."""
+    return {"type": "Available", "status": "False", "reason": reason, "message": message}
+
+
+def wanted(resources: Iterable[Resource]) -> dict[str, Tree]:
+    """An APIService by its name for each group and version that is served here, but for that of APIServices."""
+    made: dict[str, Tree] = {}
+    for resource in resources:
+        name = f"{resource.version}.{resource.group}"
+        if name not in made and resource.group != API_SERVICES.group:
+            made[name] = _local(name, resource.group, resource.version)
+    return made
+
+
+def _local(name: str, group: str, version: str) -> Tree:
+    is_builtin = group in scheme.groups()
+    group_priority, version_priority = _builtin_priorities(group, version) if is_builtin else CUSTOM_PRIORITIES
+    spec: Tree = {"version": version, "groupPriorityMinimum": group_priority, "versionPriority": version_priority}
+    if group:
+        spec["group"] = group
+    return {
+        "metadata": {"name": name, "labels": {AUTOMANAGED: AT_START if is_builtin else ALWAYS}},
+        "spec": spec,
+    }
+
+
+def _builtin_priorities(group: str, version: str) -> tuple[int, int]:
+    """Groups in the order of discovery, each version above the ones behind it."""
+    groups = [one for one in scheme.groups() if one]
+    place = groups.index(group) + 1 if group else 0
+    versions = scheme.group_versions(group)
+    behind = len(versions) - 1 - versions.index(version)
+    return _FIRST_GROUP - place * _STEP, 1 if not group else 15 + behind

@@ -28,7 +28,7 @@ class APIServer:
         self.url = f"http://127.0.0.1:{port}"
         self._command = [
             sys.executable, "-m", "pybernetes.apiserver", "--bind-address=127.0.0.1", f"--secure-port={port}",
-            f"--storage=sqlite:{folder / 'store.db'}", "--advertise-address=10.244.0.1", *flags,
+            f"--storage=sqlite:{folder / 'store.db'}", "--advertise-address=10.244.0.1", "--cert-dir=", *flags,
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -12,9 +12,21 @@ T = TypeVar("T")
 UNITS = {"ms": 0.001, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
-def option(default: Any, help: str = "", *, flag: str = "", duration: bool = False) -> Any:
-    """A field with more to say than its default: a help text, a flag that is not its name, a Go duration."""
-    return dataclasses.field(default=default, metadata={"help": help, "flag": flag, "duration": duration})
+def option(
+    default: Any,
+    help: str = "",
+    *,
+    flag: str = "",
+    duration: bool = True,
+    choices: Sequence[str] = (),
+    required: bool = False,
+) -> Any:
+    """A field with more to say than its default: a help text, a flag that is not its name, what it may be.
+
+    Floats are Go durations, in seconds, unless `duration` is false.
+    """
+    said = {"help": help, "flag": flag, "duration": duration, "choices": choices, "required": required}
+    return dataclasses.field(default=default, metadata=said)
 
 
 def duration(text: str) -> float:
@@ -34,34 +46,59 @@ def duration(text: str) -> float:
     return total
 
 
+TRUTH = {"1": True, "t": True, "true": True, "0": False, "f": False, "false": False}
+
+
 def boolean(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
+    """What Go's flags take for one; raises ValueError."""
+    if text.lower() not in TRUTH:
         raise ValueError(f"invalid boolean {text!r}")
-    return text.lower() == "true"
+    return TRUTH[text.lower()]
+
+
+def words(text: str) -> list[str]:
+    """`a,b` as a list; empty parts do not count."""
+    return [part for part in text.split(",") if part]
 
 
 def key_values(text: str) -> tuple[tuple[str, str], ...]:
     """`a=b,c=d` as pairs."""
-    pairs = [part.partition("=") for part in text.split(",") if part]
+    pairs = [part.partition("=") for part in words(text)]
     return tuple((key, value) for key, _, value in pairs)
 
 
 def parser(kind: type[Any], prog: str, description: str = "") -> argparse.ArgumentParser:
-    """Booleans may stand alone; lists are separated by commas and may be repeated."""
+    """Booleans may stand alone; lists are separated by commas and may be repeated; `v` is also `-v`."""
     made = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
     for field in dataclasses.fields(kind):
         flag = field.metadata.get("flag") or "--" + field.name.replace("_", "-")
-        help = field.metadata.get("help") or None
-        default = field.default
-        if isinstance(default, bool):
-            made.add_argument(flag, dest=field.name, type=boolean, nargs="?", const=True, default=default, help=help)
-        elif isinstance(default, tuple):
-            made.add_argument(flag, dest=field.name, action="append", default=None, help=help)
-        elif field.metadata.get("duration"):
-            made.add_argument(flag, dest=field.name, type=duration, default=default, help=help)
-        else:
-            made.add_argument(flag, dest=field.name, type=type(default), default=default, help=help)
+        names = ["-v", flag] if flag == "--v" else [flag]
+        given: dict[str, Any] = {"help": _help(field), "required": field.metadata.get("required", False)}
+        made.add_argument(*names, dest=field.name, **given, **_reading(field))
     return made
+
+
+def _help(field: dataclasses.Field[Any]) -> str:
+    """Its text, and the default where there is one."""
+    text = str(field.metadata.get("help", ""))
+    if field.default in ("", (), None):
+        return text.replace("%", "%%")
+    default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    return f"{text} (default: {default})".strip().replace("%", "%%")
+
+
+def _reading(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    """How argparse reads a flag whose default is of this type."""
+    default = field.default
+    if isinstance(default, bool):
+        return {"type": boolean, "nargs": "?", "const": True, "default": default, "metavar": "BOOL"}
+    if isinstance(default, tuple):
+        return {"action": "append", "metavar": "LIST"}
+    if isinstance(default, float) and field.metadata.get("duration", True):
+        return {"type": duration, "default": default, "metavar": "DURATION"}
+    choices = field.metadata.get("choices") or None
+    metavar = None if choices else {int: "N", float: "NUMBER"}.get(type(default), "TEXT")
+    return {"type": type(default), "default": default, "choices": choices, "metavar": metavar}
 
 
 def parse(kind: type[T], prog: str, arguments: Sequence[str], description: str = "") -> T:
@@ -75,6 +112,6 @@ def from_namespace(kind: type[T], values: Mapping[str, Any]) -> T:
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         value = values[field.name]
         if isinstance(field.default, tuple):
-            value = field.default if value is None else tuple(p for text in value for p in text.split(",") if p)
+            value = field.default if value is None else tuple(part for text in value for part in words(text))
         read[field.name] = value
     return kind(**read)

@@ -8,11 +8,12 @@ from pybernetes.api.errors import StatusError
 from pybernetes.apiserver.discovery import version_priority
 from pybernetes.apiserver.handlers.continuation import Position, decode_continue, encode_continue
 from pybernetes.apiserver.negotiate import PROTOBUF, YAML, Format, negotiate
-from pybernetes.apiserver.options import duration, parse
+from pybernetes.apiserver.options import parse
 from pybernetes.apiserver.request_info import parse as request_info
 from pybernetes.apiserver.table.cells import human_duration, selector_text
 from pybernetes.apiserver.table.pods import pod
 from pybernetes.apiserver.yaml import from_yaml
+from pybernetes.flags import duration
 
 
 @pytest.mark.parametrize(

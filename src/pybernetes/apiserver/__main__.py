@@ -1,3 +1,7 @@
+"""`python -m pybernetes.apiserver`."""
+
+import sys
+
 from pybernetes.apiserver.main import main
 
-main()
+sys.exit(main())

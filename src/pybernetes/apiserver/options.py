@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
-DURATION_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+from pybernetes import flags
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """Every value has upstream's default where upstream has one; an empty path switches its feature off."""
 
-    bind_address: str = "127.0.0.1"
-    advertise_address: str = ""
+    bind_address: str = flags.option("127.0.0.1", "the address to listen on")
+    advertise_address: str = flags.option("", "the address that pods are told; listened on too")
     secure_port: int = 6443
-    storage: str = "sqlite::memory:"
-    tls_cert_file: str = ""
+    storage: str = flags.option("sqlite::memory:", "sqlite:FILE, sqlite::memory: or etcd://HOST:PORT[,HOST:PORT...]")
+    etcd_servers: tuple[str, ...] = flags.option((), "URLs of etcd; the same as --storage=etcd://...")
+    tls_cert_file: str = flags.option(
+        "", "the serving certificate; without one a self-signed one is made under --cert-dir"
+    )
+    cert_dir: str = flags.option(
+        "/var/run/kubernetes", "where a self-signed certificate is kept; empty for plain HTTP instead"
+    )
     tls_private_key_file: str = ""
-    client_ca_file: str = ""
-    token_auth_file: str = ""
+    client_ca_file: str = flags.option("", "signs the certificates of clients")
+    token_auth_file: str = flags.option("", 'CSV of token,user,uid,"group,group"')
     service_account_key_file: tuple[str, ...] = ()
     service_account_signing_key_file: str = ""
     service_account_issuer: tuple[str, ...] = ()
@@ -56,55 +61,10 @@ class Options:
     v: int = 0
 
 
-def duration(text: str) -> float:
-    """Seconds of a Go duration: "1h30m" -> 5400.0; raises ValueError."""
-    if not text:
-        raise ValueError("empty duration")
-    rest, total = text, 0.0
-    while rest:
-        digits = rest[: len(rest) - len(rest.lstrip("0123456789."))]
-        unit = next((u for u in ("ms", "h", "m", "s") if rest[len(digits) :].startswith(u)), None)
-        if not digits or unit is None:
-            raise ValueError(f"invalid duration {text!r}")
-        total += float(digits) * DURATION_UNITS[unit]
-        rest = rest[len(digits) + len(unit) :]
-    return total
-
-
-def _boolean(text: str) -> bool:
-    lowered = text.lower()
-    if lowered not in ("true", "false"):
-        raise ValueError(f"invalid boolean {text!r}")
-    return lowered == "true"
-
-
-_DURATIONS = frozenset(("request_timeout", "shutdown_delay_duration", "event_ttl"))
-
-
-def parser() -> argparse.ArgumentParser:
-    """One flag per field of Options; lists are comma-separated and may be repeated; booleans may stand alone."""
-    made = argparse.ArgumentParser(prog="p8s apiserver", allow_abbrev=False)
-    for option in fields(Options):
-        flag = "--" + option.name.replace("_", "-")
-        default = option.default
-        if isinstance(default, bool):
-            made.add_argument(flag, type=_boolean, nargs="?", const=True, default=default)
-        elif isinstance(default, tuple):
-            made.add_argument(flag, action="append", default=None)
-        elif option.name in _DURATIONS:
-            made.add_argument(flag, type=duration, default=default)
-        else:
-            made.add_argument(flag, type=type(default), default=default)
-    made.add_argument("--etcd-servers", dest="storage", default=argparse.SUPPRESS)
-    return made
-
-
 def parse(arguments: Sequence[str]) -> Options:
     """Options of a command line; exits with a usage message on an unknown flag or a malformed value."""
-    values = vars(parser().parse_args(arguments))
-    for option in fields(Options):
-        if isinstance(option.default, tuple):
-            given = values[option.name]
-            joined = () if given is None else tuple(part for text in given for part in text.split(",") if part)
-            values[option.name] = option.default if given is None else joined
-    return Options(**values)
+    options = flags.parse(Options, "p8s apiserver", arguments, "Serves the Kubernetes API.")
+    if not options.etcd_servers:
+        return options
+    hosts = ",".join(server.rpartition("://")[2].rstrip("/") for server in options.etcd_servers)
+    return replace(options, storage=f"etcd://{hosts}")

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+from pybernetes import flags
 
 
 @dataclass(frozen=True)
 class Options:
     """Durations are seconds. An empty file name switches off what would need the file."""
 
-    kubeconfig: str = ""
-    context: str = ""
-    controllers: tuple[str, ...] = ("*",)
+    kubeconfig: str = flags.option("", "credentials for the API server")
+    context: str = flags.option("", "the context of the kubeconfig; its current one if empty")
+    controllers: tuple[str, ...] = flags.option(("*",), "which run; -NAME leaves one out")
     leader_elect: bool = False
     leader_elect_identity: str = ""
     leader_elect_resource_name: str = "kube-controller-manager"
@@ -40,7 +36,7 @@ class Options:
     node_startup_grace_period: float = 60.0
     terminated_pod_gc_threshold: int = 12500
     horizontal_pod_autoscaler_sync_period: float = 15.0
-    horizontal_pod_autoscaler_tolerance: float = 0.1
+    horizontal_pod_autoscaler_tolerance: float = flags.option(0.1, duration=False)
     horizontal_pod_autoscaler_downscale_stabilization: float = 300.0
     horizontal_pod_autoscaler_cpu_initialization_period: float = 300.0
     horizontal_pod_autoscaler_initial_readiness_delay: float = 30.0
@@ -62,37 +58,4 @@ class Options:
 
 def parse(arguments: Sequence[str]) -> Options:
     """Read the flags; exits with a message about a wrong one, as command lines do."""
-    parser = argparse.ArgumentParser(prog="p8s controller-manager", description=__doc__)
-    for field in fields(Options):
-        parser.add_argument(f"--{field.name.replace('_', '-')}", default=field.default, **_reading(field.default))
-    return Options(**vars(parser.parse_args(arguments)))
-
-
-def _reading(default: object) -> dict[str, Any]:
-    """How argparse reads a flag whose default is of this type."""
-    if isinstance(default, bool):
-        return {"type": _boolean, "nargs": "?", "const": True}
-    if isinstance(default, float):
-        return {"type": duration, "metavar": "DURATION"}
-    if isinstance(default, tuple):
-        return {"type": lambda text: tuple(part for part in text.split(",") if part), "metavar": "NAMES"}
-    return {"type": type(default)}
-
-
-def _boolean(text: str) -> bool:
-    lowered = text.lower()
-    if lowered in ("true", "1", "t"):
-        return True
-    if lowered in ("false", "0", "f"):
-        return False
-    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-
-
-def duration(text: str) -> float:
-    """Seconds of a duration as Go writes it ("1m30s", "500ms"), or of a plain number."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    parts = _DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration")
-    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+    return flags.parse(Options, "p8s controller-manager", arguments, "Brings about what objects ask for.")

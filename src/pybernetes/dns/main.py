@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvloop
-
-from pybernetes import flags
+from pybernetes import flags, process
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
-from pybernetes.client.config import Config
+from pybernetes.client.config import Config, ConfigError
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
 from pybernetes.dns.cache import Cache
@@ -23,7 +21,6 @@ from pybernetes.dns.records import records_of
 from pybernetes.dns.resolver import Resolver
 from pybernetes.dns.server import serving
 from pybernetes.dns.zone import Zone
-from pybernetes.telemetry.log import configure
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +105,4 @@ async def run_alone(options: Options) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     options = flags.parse(Options, "p8s dns", arguments, "Answers questions about services and pods.")
-    configure("dns", verbosity=options.v)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_alone(options))
-    return 0
+    return process.run_alone("dns", lambda: run_alone(options), ConfigError, verbosity=options.v)

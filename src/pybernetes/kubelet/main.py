@@ -1,30 +1,24 @@
 """`p8s kubelet`, `python -m pybernetes.kubelet`: a node alone, with upstream's flags."""
 
-import asyncio
-import contextlib
-import signal
+from __future__ import annotations
+
+import sys
 from collections.abc import Sequence
 
-import uvloop
+import msgspec
+import yaml
 
-from pybernetes.kubelet.options import Options, parse
+from pybernetes.client.config import ConfigError
+from pybernetes.cri.errors import CRIError
+from pybernetes.kubelet.options import parse
 from pybernetes.kubelet.run import run
-from pybernetes.telemetry import log
+from pybernetes.process import report, run_alone
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; containers go on running. Returns the exit code."""
-    options = parse(arguments)
-    log.configure("kubelet", verbosity=options.verbosity)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_signalled(options))
-    return 0
-
-
-async def _until_signalled(options: Options) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await run(options)
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+    except (OSError, ValueError, msgspec.ValidationError, yaml.YAMLError) as error:
+        return report(error)
+    return run_alone("kubelet", lambda: run(options), ConfigError, CRIError, verbosity=options.verbosity)

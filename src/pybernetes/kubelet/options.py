@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.flags import boolean, key_values, words
 
 
 class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -106,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--container-runtime-endpoint", help="unix:///path of the runtime's socket")
     add("--node-labels", type=_map, help="a=b,c=d: labels of the node when it registers")
     add("--register-with-taints", type=_taints, help="key=value:Effect,...: taints of the node when it registers")
-    add("--register-node", type=_boolean, help="whether to register the node")
+    add("--register-node", type=boolean, nargs="?", const=True, help="whether to register the node")
     add("--address", help="where the kubelet's server listens")
     add("--port", type=int, help="port of the kubelet's server")
     add("--healthz-bind-address")
@@ -114,9 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--tls-cert-file")
     add("--tls-private-key-file")
     add("--client-ca-file", help="signs the client certificates that may speak to the server")
-    add("--anonymous-auth", type=_boolean)
+    add("--anonymous-auth", type=boolean, nargs="?", const=True)
     add("--pod-cidr", help="the node's pod range, if the API server does not give one")
-    add("--cluster-dns", type=_list)
+    add("--cluster-dns", type=words)
     add("--cluster-domain")
     add("--resolv-conf")
     add("--pod-manifest-path", dest="static_pod_path", help="directory of static pods")
@@ -137,26 +138,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _list(text: str) -> list[str]:
-    return [part for part in text.split(",") if part]
-
-
 def _map(text: str) -> dict[str, str]:
-    return {name: value for name, _, value in (part.partition("=") for part in _list(text))}
+    return dict(key_values(text))
 
 
 def _thresholds(text: str) -> dict[str, str]:
-    return {name: value for name, _, value in (part.partition("<") for part in _list(text))}
-
-
-def _boolean(text: str) -> bool:
-    return text.lower() in ("true", "1", "t", "yes")
+    return {name: value for name, _, value in (part.partition("<") for part in words(text))}
 
 
 def _taints(text: str) -> list[dict[str, str]]:
     """`key=value:Effect`; `key:Effect` has no value."""
     taints = []
-    for part in _list(text):
+    for part in words(text):
         pair, _, effect = part.rpartition(":")
         key, _, value = pair.partition("=")
         taints.append({"key": key, "effect": effect} | ({"value": value} if value else {}))

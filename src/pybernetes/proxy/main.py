@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-import uvloop
-
-from pybernetes import flags
+from pybernetes import flags, process
 from pybernetes.aio.clock import Clock, SystemClock
-from pybernetes.client.config import Config
+from pybernetes.client.config import Config, ConfigError
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
 from pybernetes.proxy.backends.nftables.backend import NftablesBackend
 from pybernetes.proxy.backends.nftables.pieces import Masquerade
 from pybernetes.proxy.health import Health, serving
 from pybernetes.proxy.proxier import Proxier
-from pybernetes.telemetry.log import configure
 
 TABLE = "pybernetes-proxy"
 
@@ -35,8 +31,8 @@ class Options:
     cluster_cidr: str = flags.option("", "the range of pods; what comes from elsewhere is masqueraded")
     masquerade_all: bool = flags.option(False, "masquerade everything that is sent to a cluster address")
     iptables_masquerade_bit: int = flags.option(14, "the bit of the packet mark that asks for masquerading")
-    sync_period: float = flags.option(30.0, "how often to check that the table is still there", duration=True)
-    min_sync_period: float = flags.option(0.0, "the least time between two syncs", duration=True)
+    sync_period: float = flags.option(30.0, "how often to check that the table is still there")
+    min_sync_period: float = flags.option(0.0, "the least time between two syncs")
     healthz_bind_address: str = flags.option("", "host:port of /healthz and /livez; none if empty")
     metrics_bind_address: str = flags.option("", "host:port of /metrics; none if empty")
     cleanup: bool = flags.option(False, "remove the table and exit")
@@ -93,10 +89,10 @@ def cleanup(options: Options) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     options = flags.parse(Options, "p8s proxy", arguments, "Leads packets for services to their endpoints.")
-    configure("proxy", verbosity=options.v)
     if options.cleanup:
-        cleanup(options)
+        try:
+            cleanup(options)
+        except (OSError, ValueError) as error:
+            return process.report(error)
         return 0
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_alone(options))
-    return 0
+    return process.run_alone("proxy", lambda: run_alone(options), ConfigError, ValueError, verbosity=options.v)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import uvloop
-
-from pybernetes import flags
+from pybernetes import flags, process
 from pybernetes.aio.clock import Clock, SystemClock
-from pybernetes.client.config import Config
-from pybernetes.client.election import run_leader_election
+from pybernetes.client.config import Config, ConfigError
+from pybernetes.client.election import LeadershipLostError, run_leader_election
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import Client, connect
 from pybernetes.scheduler.bind import Binder
 from pybernetes.scheduler.scheduler import Scheduler
-from pybernetes.telemetry.log import configure
 
 COMPONENT = "default-scheduler"
 
@@ -65,7 +61,6 @@ async def _schedule(client: Client) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     options = flags.parse(Options, "p8s scheduler", arguments, "Finds a node for each pod.")
-    configure("scheduler", verbosity=options.v)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_alone(options))
-    return 0
+    return process.run_alone(
+        "scheduler", lambda: run_alone(options), ConfigError, LeadershipLostError, verbosity=options.v
+    )

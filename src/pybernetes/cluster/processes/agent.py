@@ -9,12 +9,12 @@ from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
 from pybernetes.cluster.processes import runtime
-from pybernetes.cluster.processes.running import run_until_terminated
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.supervisor import END_PODS
 from pybernetes.dns import main as dns
 from pybernetes.kubelet import run as kubelet
 from pybernetes.kubelet.options import parse
+from pybernetes.process import run_until_terminated
 from pybernetes.proxy import main as proxy
 
 

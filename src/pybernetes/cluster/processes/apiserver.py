@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pybernetes.apiserver.main import run
 from pybernetes.apiserver.options import parse
-from pybernetes.cluster.processes.running import run_until_terminated
 from pybernetes.cluster.profile import Profile
+from pybernetes.process import run_until_terminated
 
 
 def arguments(profile: Profile) -> list[str]:

@@ -10,10 +10,10 @@ from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
 from pybernetes.cluster import dns_service
-from pybernetes.cluster.processes.running import run_until_terminated
 from pybernetes.cluster.profile import Profile
 from pybernetes.controllers import manager as controllers
 from pybernetes.controllers.options import parse
+from pybernetes.process import run_until_terminated
 from pybernetes.scheduler import main as scheduler
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pybernetes.cluster.processes.running import run_until_terminated
 from pybernetes.cluster.profile import Profile
+from pybernetes.process import run_until_terminated
 from pybernetes.runtime.images.service import Images
 from pybernetes.runtime.main import parse, run
 from pybernetes.runtime.service.runtime import open_runtime

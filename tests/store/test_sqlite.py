@@ -94,7 +94,7 @@ async def test_flipped_byte_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(CorruptError, match="checksum mismatch"):
         await store.get(A)
     with pytest.raises(CorruptError):
-        await store.update(A, b"new", created.revision)
+        await store.range(THINGS)
     await store.close()
 
 

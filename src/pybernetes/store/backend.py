@@ -50,13 +50,12 @@ class KeyValue:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A committed write. `value` is None for a delete; `previous` is what stood before (None for a create)."""
+    """A committed write. `value` is None for a delete, whose `create_revision` is 0."""
 
     key: bytes
     value: bytes | None
     revision: int
     create_revision: int
-    previous: KeyValue | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Outcome of a conditional write: it happened at `revision`, or it did not and `current` stands in its way."""
+    """Outcome of a conditional write: it happened at `revision`, or it did not and `current` stands in its way (None: nothing does)."""
 
     succeeded: bool
     revision: int
@@ -114,7 +113,7 @@ class Backend(Protocol):
         ...
 
     async def delete(self, key: bytes, expected: int = 0) -> Written:
-        """Delete the key if its revision is still `expected` (0: whatever it is); `current` is what was deleted."""
+        """Delete the key if its revision is still `expected` (0: whatever it is)."""
         ...
 
     def watch(self, prefix: bytes, after: int) -> AbstractAsyncContextManager[Watcher]:

@@ -73,12 +73,9 @@ class Contract:
         assert not written.succeeded
         assert written.current is None
 
-    async def test_delete_returns_what_was_deleted(self, backend: Backend) -> None:
+    async def test_deleted_key_is_gone(self, backend: Backend) -> None:
         await backend.create(A, b"1")
-        gone = await backend.delete(A)
-        assert gone.succeeded
-        assert gone.current is not None
-        assert gone.current.value == b"1"
+        assert (await backend.delete(A)).succeeded
         assert (await backend.get(A))[0] is None
         assert not (await backend.delete(A)).succeeded
 
@@ -137,12 +134,21 @@ class Contract:
         revisions = [event.revision for event in events]
         assert revisions == sorted(set(revisions))
         created, updated, _, deleted = events
-        assert created.previous is None
-        assert updated.previous is not None
-        assert updated.previous.value == b"1"
-        assert updated.create_revision == first.revision
-        assert deleted.previous is not None
-        assert (deleted.previous.value, deleted.previous.revision) == (b"2", second.revision)
+        assert (created.revision, updated.revision) == (first.revision, second.revision)
+        assert (created.create_revision, updated.create_revision) == (first.revision, first.revision)
+        assert deleted.create_revision == 0
+
+    async def test_refused_write_stands_in_nobodys_way(self, backend: Backend) -> None:
+        """Of many writes at once, some of which are refused, each is told its own outcome."""
+        first = await backend.create(A, b"1")
+        outcomes = await asyncio.gather(
+            backend.create(A, b"2"), backend.update(A, b"3", first.revision), backend.create(B, b"1"),
+            backend.update(A, b"4", first.revision), backend.delete(C),
+        )  # fmt: skip
+        assert [outcome.succeeded for outcome in outcomes] == [False, True, True, False, False]
+        assert outcomes[3].current is not None
+        assert outcomes[3].current.value == b"3"
+        assert [(item.key, item.value) for item in (await backend.range(THINGS)).items] == [(A, b"3"), (B, b"1")]
 
     async def test_watch_from_now_skips_the_past(self, backend: Backend) -> None:
         first = await backend.create(A, b"1")

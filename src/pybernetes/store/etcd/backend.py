@@ -56,8 +56,7 @@ class EtcdBackend:
         answer = done.responses[0]
         if not done.succeeded:
             return Written(False, done.header.revision, first(answer.range.kvs if answer.range else []))
-        deleted = answer.delete.prev_kvs if answer.delete else []
-        return Written(bool(deleted), done.header.revision, first(deleted))
+        return Written(bool(answer.delete and answer.delete.deleted), done.header.revision, None)
 
     async def _put(self, key: bytes, value: bytes, expected: int, ttl: int) -> Written:
         read = m.RequestOp(range=m.RangeRequest(key=key))
@@ -132,10 +131,8 @@ def check(answer: m.WatchResponse) -> None:
 
 
 def event(one: m.Event) -> Event:
-    before = key_value(one.prev_kv) if one.prev_kv else None
-    if one.type:
-        return Event(one.kv.key, None, one.kv.mod_revision, before.create_revision if before else 0, before)
-    return Event(one.kv.key, one.kv.value, one.kv.mod_revision, one.kv.create_revision, before)
+    value = None if one.type else one.kv.value
+    return Event(one.kv.key, value, one.kv.mod_revision, one.kv.create_revision)
 
 
 def key_value(kv: m.KeyValue) -> KeyValue:

@@ -119,10 +119,9 @@ class KeyValue(Message, frozen=True):
 class Event(Message, frozen=True):
     """`type` 0 is a put, 1 a delete."""
 
-    FIELDS: ClassVar = {1: ("type", int), 2: ("kv", KeyValue), 3: ("prev_kv", KeyValue)}
+    FIELDS: ClassVar = {1: ("type", int), 2: ("kv", KeyValue)}
     type: int = 0
     kv: KeyValue = KeyValue()
-    prev_kv: KeyValue | None = None
 
 
 class RangeRequest(Message, frozen=True):
@@ -151,15 +150,13 @@ class PutRequest(Message, frozen=True):
 
 
 class DeleteRangeRequest(Message, frozen=True):
-    FIELDS: ClassVar = {1: ("key", bytes), 3: ("prev_kv", bool)}
+    FIELDS: ClassVar = {1: ("key", bytes)}
     key: bytes
-    prev_kv: bool = True
 
 
 class DeleteRangeResponse(Message, frozen=True):
-    FIELDS: ClassVar = {2: ("deleted", int), 3: ("prev_kvs", [KeyValue])}
+    FIELDS: ClassVar = {2: ("deleted", int)}
     deleted: int = 0
-    prev_kvs: list[KeyValue] = []
 
 
 class RequestOp(Message, frozen=True):
@@ -224,13 +221,10 @@ class LeaseGrantResponse(Message, frozen=True):
 
 
 class WatchCreateRequest(Message, frozen=True):
-    FIELDS: ClassVar = {
-        1: ("key", bytes), 2: ("range_end", bytes), 3: ("start_revision", int), 6: ("prev_kv", bool),
-    }  # fmt: skip
+    FIELDS: ClassVar = {1: ("key", bytes), 2: ("range_end", bytes), 3: ("start_revision", int)}
     key: bytes
     range_end: bytes
     start_revision: int
-    prev_kv: bool = True
 
 
 class WatchRequest(Message, frozen=True):

@@ -27,6 +27,10 @@ from pybernetes.store.sqlite.writer import Call, Outcome, Write, Writer, transla
 
 R = TypeVar("R")
 
+HANDED_OVER = 8
+"""Writes of one turn of the loop that the writer is given together: so many that waking it costs each little, and so
+few that it commits them while the turn goes on."""
+
 
 class SQLiteBackend:
     """See `store.backend.Backend`. Made by `open_store`; belongs to the event loop that opened it."""
@@ -43,6 +47,7 @@ class SQLiteBackend:
         self._writer = Writer(self._write_db, self._deliver_from_thread, now)
         self._hub = Hub(self._writer.revision)
         self._closed = False
+        self._submitted: list[Write | Call] = []
 
     def start(self) -> None:
         self._writer.start()
@@ -67,8 +72,23 @@ class SQLiteBackend:
             else:
                 future.set_result(outcome)
 
-        self._writer.submit(make(resolve))
+        if not self._submitted:
+            self._loop.call_soon(self._flush)
+        self._submitted.append(make(resolve))
+        if len(self._submitted) >= HANDED_OVER:
+            self._flush()
         return await future
+
+    def _flush(self) -> None:
+        """Hand over the writes of the tasks that ran in one turn of the loop: they share a wake-up and a commit."""
+        if not self._submitted:
+            return
+        requests, self._submitted = self._submitted, []
+        try:
+            self._writer.submit(requests)
+        except UnavailableError as error:
+            for request in requests:
+                request.resolve(error)
 
     async def _read(self, query: Callable[[sqlite3.Connection], R]) -> R:
         try:

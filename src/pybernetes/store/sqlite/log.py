@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, number INTEGER NOT NULL)
 
 Row: TypeAlias = tuple[int, bytes, bytes | None, int, int, int, int]
 COLUMNS = "revision, key, value, create_revision, previous, expires, crc"
+MAX_ROWS = 128
+"""What `append` takes: SQLite promises no more than 999 parameters in a statement."""
 
 
 def checksum(key: bytes, value: bytes | None) -> int:
@@ -52,7 +54,9 @@ def prefix_end(prefix: bytes) -> bytes:
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection with the durability that the contract promises: WAL, and an fsync per commit."""
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    db = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=10, cached_statements=2 * MAX_ROWS
+    )
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-4000", "wal_autocheckpoint=4000"):
         db.execute(f"PRAGMA {pragma}")
     return db
@@ -136,15 +140,23 @@ def events(db: sqlite3.Connection, prefix: bytes, after: int, upto: int, limit: 
         "ORDER BY revision LIMIT ?",
         (after, upto, prefix, end, end, limit),
     ).fetchall()
-    return [event(db, row) for row in rows]
+    return [event(row) for row in rows]
 
 
-def event(db: sqlite3.Connection, row: Row) -> Event:
-    """The row as an event, with what stood before if compaction has left it."""
-    revision, key, value, create_revision, previous, _, _ = row
-    key_value(row)
-    before = row_at(db, previous) if previous else None
-    return Event(key, value, revision, create_revision, key_value(before) if before else None)
+def event(row: Row) -> Event:
+    """The row as an event; raises CorruptError."""
+    pair = key_value(row)
+    return Event(pair.key, row[2], pair.revision, 0 if row[2] is None else pair.create_revision)
+
+
+def append(db: sqlite3.Connection, rows: list[Row]) -> None:
+    """Commit rows, all or none; as many as fit into one statement (`MAX_ROWS`).
+
+    One statement is a transaction by itself. Each further one would give up the interpreter, and on a busy server a
+    thread waits long until it has it again.
+    """
+    places = ",".join(["(?,?,?,?,?,?,?)"] * len(rows))
+    db.execute(f"INSERT INTO log ({COLUMNS}) VALUES {places}", [value for row in rows for value in row])
 
 
 def compact(db: sqlite3.Connection, revision: int) -> None:

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pybernetes.store.backend import CorruptError, Event, KeyValue, StoreError, UnavailableError, Written
+from pybernetes.store.backend import CorruptError, Event, StoreError, UnavailableError, Written
 from pybernetes.store.sqlite import log
-
-MAX_BATCH = 512
 
 
 class Head(NamedTuple):
@@ -73,12 +71,12 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    def submit(self, request: Write | Call) -> None:
-        """Queue a request; its `resolve` is handed to `deliver` with the outcome."""
+    def submit(self, requests: list[Write | Call]) -> None:
+        """Queue requests; the `resolve` of each is handed to `deliver` with its outcome."""
         with self._wake:
             if self._closed:
                 raise UnavailableError("the store is closed")
-            self._waiting.append(request)
+            self._waiting.extend(requests)
             self._wake.notify()
 
     def close(self) -> None:
@@ -101,7 +99,7 @@ class Writer:
             while True:
                 self._expire()
                 if self._waiting:
-                    size = min(len(self._waiting), MAX_BATCH)
+                    size = min(len(self._waiting), log.MAX_ROWS)
                     return [self._waiting.popleft() for _ in range(size)]
                 if self._closed:
                     return []
@@ -125,14 +123,12 @@ class Writer:
     def _commit(self, writes: list[Write]) -> None:
         if not writes:
             return
-        batch = _Batch(self._db, self._heads, self._revision)
+        batch = _Batch(self._heads, self._revision)
+        verdicts = [batch.apply(write) for write in writes]
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            outcomes: list[Outcome] = [(write.resolve, batch.apply(write)) for write in writes]
-            self._db.execute("COMMIT")
-        except (sqlite3.Error, CorruptError) as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            if batch.rows:
+                log.append(self._db, batch.rows)
+        except sqlite3.Error as error:
             failure = translate(error)
             self._deliver([(write.resolve, failure) for write in writes], [], self._revision)
             return
@@ -144,48 +140,50 @@ class Writer:
                 self._heads[key] = head
         for expiry in batch.expiries:
             heapq.heappush(self._expiries, expiry)
+        outcomes = [(write.resolve, self._outcome(verdict)) for write, verdict in zip(writes, verdicts, strict=True)]
         self._deliver(outcomes, batch.events, self._revision)
+
+    def _outcome(self, verdict: Written | Head | None) -> Written | StoreError:
+        if isinstance(verdict, Written):
+            return verdict
+        if verdict is None:
+            return Written(False, self._revision, None)
+        try:
+            row = log.row_at(self._db, verdict.revision)
+            if row is None:
+                raise CorruptError(f"revision {verdict.revision} is missing")
+            return Written(False, self._revision, log.key_value(row))
+        except (sqlite3.Error, CorruptError) as error:
+            return translate(error)
 
 
 class _Batch:
-    """One transaction: changes to the heads count only after its commit."""
+    """What a list of writes comes to; nothing of it counts before its rows are committed."""
 
-    def __init__(self, db: sqlite3.Connection, base: dict[bytes, Head], revision: int) -> None:
-        self._db, self._base = db, base
+    def __init__(self, base: dict[bytes, Head], revision: int) -> None:
+        self._base = base
         self.revision = revision
-        self.heads: dict[bytes, Head | None] = {}
+        self.rows: list[log.Row] = []
         self.events: list[Event] = []
+        self.heads: dict[bytes, Head | None] = {}
         self.expiries: list[tuple[int, bytes, int]] = []
 
-    def _head(self, key: bytes) -> Head | None:
-        return self.heads[key] if key in self.heads else self._base.get(key)
-
-    def _current(self, head: Head | None) -> KeyValue | None:
-        if head is None:
-            return None
-        row = log.row_at(self._db, head.revision)
-        if row is None:
-            raise CorruptError(f"revision {head.revision} is missing")
-        return log.key_value(row)
-
-    def apply(self, write: Write) -> Written:
-        head = self._head(write.key)
-        current = self._current(head)
+    def apply(self, write: Write) -> Written | Head | None:
+        """The outcome; of a refused write, the head that stands in its way."""
+        key, value = write.key, write.value
+        head = self.heads[key] if key in self.heads else self._base.get(key)
         standing = head.revision if head else 0
-        if write.expected not in (standing, -1) or (write.value is None and head is None):
-            return Written(False, self.revision, current)
+        if write.expected not in (standing, -1) or (value is None and head is None):
+            return head
         self.revision += 1
         created = head.create_revision if head else self.revision
-        crc = log.checksum(write.key, write.value)
-        self._db.execute(
-            "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (self.revision, write.key, write.value, created, standing, write.expires, crc),
-        )
-        self.heads[write.key] = None if write.value is None else Head(self.revision, created)
-        self.events.append(Event(write.key, write.value, self.revision, created, current))
+        crc = log.checksum(key, value)
+        self.rows.append((self.revision, key, value, created, standing, write.expires, crc))
+        self.events.append(Event(key, value, self.revision, 0 if value is None else created))
+        self.heads[key] = None if value is None else Head(self.revision, created)
         if write.expires:
-            self.expiries.append((write.expires, write.key, self.revision))
-        return Written(True, self.revision, current)
+            self.expiries.append((write.expires, key, self.revision))
+        return Written(True, self.revision, None)
 
 
 def translate(error: Exception) -> StoreError:

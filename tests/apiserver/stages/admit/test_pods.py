@@ -1,5 +1,6 @@
 """What admission makes of pods, and which it refuses."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,16 @@ async def test_accounts_and_pods_may_do_without_a_token(api: Server) -> None:
         403,
         'pods "c" is forbidden: error looking up service account default/nobody: serviceaccount "nobody" not found',
     )
+
+
+async def test_a_pod_waits_for_the_default_account_of_a_new_namespace(api: Server) -> None:
+    await api.post("/api/v1/namespaces", {"metadata": {"name": "new"}})
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(api.post("/api/v1/namespaces/new/pods", pod))
+        await asyncio.sleep(0)
+        await api.post("/api/v1/namespaces/new/serviceaccounts", {"metadata": {"name": "default"}})
+    assert asked.result().tree["spec"]["serviceAccountName"] == "default"
 
 
 async def test_a_volume_of_the_pods_own_stands_in_place_of_the_token(api: Server) -> None:

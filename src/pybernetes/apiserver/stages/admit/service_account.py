@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
@@ -14,6 +15,9 @@ from pybernetes.apiserver.stages.objects import Objects
 DEFAULT = "default"
 VOLUME_PREFIX = "kube-api-access-"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+LOOKS = 30
+LOOK_SECONDS = 0.05
+"""A namespace's default account is made by a controller: a pod that comes right behind the namespace waits for it."""
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -22,9 +26,10 @@ class ServiceAccount(Plugin):
     operations = frozenset(("CREATE",))
     resources = frozenset(("pods",))
 
-    def __init__(self, objects: Objects, random: Random) -> None:
+    def __init__(self, objects: Objects, random: Random, clock: Clock | None = None) -> None:
         self._objects = objects
         self._random = random
+        self._clock = clock or SystemClock()
 
     async def mutate(self, attributes: Attributes) -> None:
         pod = attributes.object
@@ -33,6 +38,7 @@ class ServiceAccount(Plugin):
         spec = pod["spec"]
         name = spec.get("serviceAccountName") or DEFAULT
         spec["serviceAccountName"] = spec["serviceAccount"] = name
+        await self._wait_default(attributes.namespace, name)
         account = self._account(attributes, name)
         if _wants_token(spec, account):
             self._mount_token(spec)
@@ -47,6 +53,12 @@ class ServiceAccount(Plugin):
             self._refuse_references(attributes, pod["spec"])
         else:
             self._account(attributes, pod["spec"].get("serviceAccountName", ""))
+
+    async def _wait_default(self, namespace: str, name: str) -> None:
+        for _ in range(LOOKS if name == DEFAULT else 0):
+            if self._objects.get("", "serviceaccounts", namespace, name) is not None:
+                return
+            await self._clock.sleep(LOOK_SECONDS)
 
     def _account(self, attributes: Attributes, name: str) -> Tree:
         account = self._objects.get("", "serviceaccounts", attributes.namespace, name)

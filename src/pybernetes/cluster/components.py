@@ -12,8 +12,8 @@ def components(profile: Profile) -> list[Component]:
     return [
         _component("apiserver", profile),
         _component("runtime", profile),
-        _component("manager", profile),
         _component("agent", profile, ends_pods=True),
+        _component("manager", profile),
     ]
 
 

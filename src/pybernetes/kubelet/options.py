@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.flags import boolean, key_values, words
@@ -73,6 +72,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 def read_configuration(path: Path) -> dict[str, Any]:
     """The known fields of a KubeletConfiguration file, by the names of `Options`. Raises ValueError for another kind."""
+    import yaml  # most nodes are configured by flags
+
     tree = yaml.safe_load(path.read_text()) or {}
     if tree.get("kind") != "KubeletConfiguration":
         raise ValueError(f"{path}: not a KubeletConfiguration")

@@ -4,7 +4,6 @@ import hashlib
 from typing import Any
 
 import msgspec
-import yaml
 
 from pybernetes.api.defaults import apply_defaults
 from pybernetes.api.scheme import resource_for
@@ -21,6 +20,8 @@ class ManifestError(ValueError):
 
 def pod_of(text: str, node_name: str) -> v1.Pod:
     """Named after the node, with a uid that changes with the content. Raises ManifestError."""
+    import yaml  # most nodes have no manifests
+
     try:
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -1,0 +1,120 @@
+"""Documents of YAML. PyYAML does the grammar; limits against bombs are here."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import yaml
+
+MAX_DEPTH: Final = 100
+MAX_NODES: Final = 500_000
+"""Values of a document once its aliases are expanded."""
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _PlainLoader(_Loader):  # type: ignore[misc]  # the base is chosen at run time
+    """JSON's types only: dates stay strings."""
+
+
+# Go's YAML takes y and n for booleans too.
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+
+_PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:y|Y|n|N)$"), list("yYnN"))
+_PlainLoader.bool_values = {**_Loader.bool_values, "y": True, "n": False}
+
+
+def from_yaml(data: bytes) -> object:
+    """The one document as JSON values. Raises ValueError."""
+    try:
+        _refuse_depth(data)
+        value: object = yaml.load(data, Loader=_PlainLoader)  # a subclass of the safe loader
+    except yaml.MarkedYAMLError as error:
+        raise ValueError(_go_words(error)) from error
+    except (yaml.YAMLError, RecursionError, UnicodeError) as error:
+        raise ValueError(f"yaml: {error}") from error
+    return _Expanded().copy(value, 0)
+
+
+def repeated_keys(data: bytes) -> str:
+    """The complaint about keys that stand twice in a map of a document that `from_yaml` takes; "" for none."""
+    found: list[str] = []
+    _note_repeated(yaml.compose(data, Loader=_PlainLoader), found, set())
+    return "\n  ".join(["yaml: unmarshal errors:", *found]) if found else ""
+
+
+def _note_repeated(node: Any, found: list[str], visited: set[int]) -> None:
+    if id(node) in visited:
+        return  # an alias of what has been looked at
+    visited.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _note_repeated(item, found, visited)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, value in node.value:
+        if isinstance(key, yaml.ScalarNode):
+            if key.value in seen:
+                found.append(f'line {key.start_mark.line + 1}: key "{key.value}" already set in map')
+            seen.add(key.value)
+        _note_repeated(value, found, visited)
+
+
+def _refuse_depth(data: bytes) -> None:
+    """The loader recurses in C, where too deep a document would end the process; the parser does not recurse."""
+    depth = 0
+    for event in yaml.parse(data, Loader=_PlainLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ValueError("yaml: exceeded max depth")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _go_words(error: yaml.MarkedYAMLError) -> str:
+    """The parser's words; Go names the line except for scanner errors in the first one."""
+    line = error.problem_mark.line if error.problem_mark is not None else 0
+    if not isinstance(error, yaml.scanner.ScannerError):
+        line = max(line, 1)
+    elif line:
+        line += 1
+    where = f"line {line}: " if line else ""
+    return f"yaml: {where}{error.problem}"
+
+
+class _Expanded:
+    """Copies a value with its aliases expanded and its keys as strings; gives up on bombs."""
+
+    def __init__(self) -> None:
+        self._left = MAX_NODES
+
+    def copy(self, value: object, depth: int) -> object:
+        self._left -= 1
+        if depth > MAX_DEPTH or self._left < 0:
+            raise ValueError("yaml: document contains excessive aliasing or nesting")
+        if isinstance(value, dict):
+            return {_key(key): self.copy(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.copy(item, depth + 1) for item in value]
+        return value
+
+
+def _key(key: object) -> str:
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if key is None:
+        return "null"
+    return str(key)
+
+
+def to_yaml(value: object) -> bytes:
+    """The value as one YAML document, keys sorted, as upstream writes it."""
+    text: str = yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=True)
+    return text.encode()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from pybernetes.api.errors import StatusError, not_acceptable, unsupported_media_type
 
@@ -18,8 +17,7 @@ PARTIAL: Final = "PartialObjectMetadata"
 PARTIAL_LIST: Final = "PartialObjectMetadataList"
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """What to answer in: a media type, and optionally a transformation (`as=Table;v=v1;g=meta.k8s.io`)."""
 
     media_type: str = JSON

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,8 +18,7 @@ from pybernetes.apiserver.resources.strategy import Part
 from pybernetes.apiserver.yaml import to_yaml
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What a verb's handler works on. `part` is set for writes and reads of a subresource that is a view."""
 
     ctx: RequestContext

@@ -219,17 +219,19 @@ class Connection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         assert self._incoming is not None
         self._incoming.target += url
-        self._count_header(len(url))
+        self._header_bytes += len(url)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            self._refuse_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._incoming is not None
         self._incoming.headers.append((_lower(name), value.decode("latin-1")))
-        self._count_header(len(name) + len(value))
-
-    def _count_header(self, size: int) -> None:
-        self._header_bytes += size
+        self._header_bytes += len(name) + len(value)
         if self._header_bytes > MAX_HEADER_BYTES:
-            self._refuse(431, b"431 Request Header Fields Too Large")
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        self._refuse(431, b"431 Request Header Fields Too Large")
 
     def on_headers_complete(self) -> None:
         incoming = self._incoming
@@ -242,7 +244,7 @@ class Connection(asyncio.Protocol):
         request.raw_path = raw_path
         request.remote = self._remote
         request.peer_certificate = self._certificate
-        incoming.expects = any(name == "expect" and value.lower() == "100-continue" for name, value in incoming.headers)
+        incoming.expects = request.headers.get("expect", "").lower() == "100-continue"
         self._chunked = self._parser.get_http_version() != "1.0"
         self._queue.append((request, incoming))
         if self._task is None:

@@ -1,13 +1,11 @@
 """What is asked of an authorizer, and what it answers."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pybernetes.apiserver.context import MASTERS, UserInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """One question: may `user` do `verb` on this resource, or on this path if `resource` is empty?
 
     `namespace` is empty at the cluster scope, `name` for lists and creates, `group` for the core group.
@@ -31,8 +29,7 @@ class Attributes:
         return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Allowed, or not allowed by this authorizer; `reason` says why, for reviews and the audit log."""
 
     allowed: bool

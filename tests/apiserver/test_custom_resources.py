@@ -138,3 +138,40 @@ def test_lists_that_are_maps_hold_a_key_once():
     }
     errors = Shape(source).validate({"l": [{"k": "a"}, {"k": "a"}]})
     assert [str(error) for error in errors] == ['l[1]: Duplicate value: {"k":"a"}']
+
+
+def strict(size: int, **more: object) -> dict[str, object]:
+    return {"metadata": {}, "spec": {"size": size, **more}}
+
+
+def test_a_schema_that_became_stricter_holds_for_changes_only():
+    shape = Shape(SCHEMA)
+    assert shape.validate(strict(0))
+    assert not shape.validate(strict(0, replicas=2), strict(0))
+    assert [error.field for error in shape.validate(strict(-1), strict(0))] == ["spec.size"]
+    assert [error.field for error in shape.validate(strict(0, mode="odd"), strict(0))] == ["spec.mode"]
+
+
+def test_elements_are_the_same_ones_in_maps_only():
+    item = {"type": "object", "properties": {"name": {"type": "string"}, "n": {"type": "integer", "maximum": 3}}}
+    lists = {"type": "array", "items": item}
+    keyed = lists | {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+    old = {"metadata": {}, "all": [{"name": "a", "n": 9}]}
+    new = {"metadata": {}, "all": [{"name": "b", "n": 1}, {"name": "a", "n": 9}]}
+    for source, wrong in ((lists, ["all[1].n"]), (keyed, [])):
+        shape = Shape({"type": "object", "properties": {"all": source}})
+        assert [error.field for error in shape.validate(new, old)] == wrong
+
+
+async def test_a_status_has_to_fit_the_schema_too(widgets):
+    body = {"apiVersion": "shop.test/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 1}}
+    assert (await widgets.call("POST", WIDGETS, body)).status == 201
+    refused = await widgets.call("PATCH", f"{WIDGETS}/w/status", {"status": 5}, content_type=MERGE)
+    assert refused.status == 422
+    assert refused.body["details"]["causes"][0]["field"] == "status"
+
+
+async def test_a_definition_always_stores_some_version(widgets):
+    path = f"{DEFINITIONS}/widgets.shop.test/status"
+    kept = await widgets.call("PATCH", path, {"status": {"storedVersions": []}}, content_type=MERGE)
+    assert kept.body["status"]["storedVersions"] == ["v1"]

@@ -100,3 +100,22 @@ async def test_a_revision_before_the_window_is_gone(api):
     error = json.loads(writer.lines[0])
     assert (error["type"], error["object"]["code"], error["object"]["reason"]) == ("ERROR", 410, "Expired")
     assert error["object"]["message"].startswith("too old resource version: 1 (")
+
+
+async def test_a_table_tells_its_columns_once(api):
+    await make(api, "a")
+    await make(api, "b")
+    query = "watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan"
+    answer = await api.stream(f"{BASE}?{query}", accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    writer = Writer()
+    task = asyncio.ensure_future(answer.run(writer))
+    await asyncio.sleep(0)
+    await make(api, "c")
+    writer.ending.set()
+    await task
+    events = [json.loads(line) for line in writer.lines]
+    assert [event["type"] for event in events] == ["ADDED", "ADDED", "BOOKMARK", "ADDED"]
+    assert [bool(event["object"]["columnDefinitions"]) for event in events] == [True, False, False, False]
+    mark = events[2]["object"]["rows"][0]["object"]["metadata"]
+    assert mark["annotations"] == {"k8s.io/initial-events-end": "true"}
+    assert events[3]["object"]["rows"][0]["cells"][0] == "c"

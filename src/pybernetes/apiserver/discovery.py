@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from pybernetes.api import scheme
-from pybernetes.api.errors import StatusError, not_acceptable
+from pybernetes.api.errors import StatusError, method_not_allowed, not_acceptable
 from pybernetes.api.scheme import Resource, join_api_version
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer, Response
@@ -43,7 +43,7 @@ class Discovery:
         if document is None:
             return None
         aggregated = self._documents[f"{path}#aggregated"] if path in ("/api", "/apis") else None
-        return lambda ctx: _answer(ctx, document, aggregated)
+        return lambda ctx: _answer(ctx, document, aggregated, any_method=_takes_any_method(path))
 
     def groups(self) -> dict[str, dict[str, list[Resource]]]:
         """Group -> version -> resources; built-in groups first, versions with the preferred one first."""
@@ -185,7 +185,14 @@ def _response_kind(resource: Resource, name: str, own: Tree) -> Tree:
     return {"group": sub.group, "version": sub.version, "kind": sub.kind}
 
 
-def _answer(ctx: RequestContext, document: Tree, aggregated: Tree | None) -> Answer:
+def _takes_any_method(path: str) -> bool:
+    """The lists of groups and of a group's versions do not look at the method; upstream's are made so."""
+    return path.startswith("/apis") and path.count("/") < 3
+
+
+def _answer(ctx: RequestContext, document: Tree, aggregated: Tree | None, *, any_method: bool) -> Answer:
+    if ctx.request.method != "GET" and not any_method:
+        raise method_not_allowed()
     accept = ctx.request.headers.get("accept", "")
     if "as=APIGroupDiscoveryList" in accept and aggregated is not None:
         wants_v2, wants_other = _aggregated_wish(accept)

@@ -5,6 +5,7 @@ An `Encoder` is made once for each served resource and format. It never decodes 
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Final, Protocol
 
 import msgspec
@@ -14,6 +15,7 @@ from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.served import Served
 
 _encode: Final = msgspec.json.Encoder().encode
+_encoded: Final = attrgetter("encoded")
 
 ADDED: Final = b"ADDED"
 MODIFIED: Final = b"MODIFIED"
@@ -55,6 +57,10 @@ class Encoder(Protocol):
         """An ERROR event."""
         ...
 
+    def following(self) -> Encoder:
+        """What a watch goes on with after its first event: always the same encoder."""
+        ...
+
 
 class JSONEncoder:
     """As stored, with apiVersion and kind put in front."""
@@ -91,8 +97,7 @@ class JSONEncoder:
         return self._start + self.bare(item)[1:]
 
     def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
-        bare = self.bare
-        body = b",".join([bare(item) for item in items] if self._converts else [item.encoded for item in items])
+        body = b",".join(map(self.bare if self._converts else _encoded, items))
         told = _encode(metadata)
         if self._served.custom and not metadata.continue_:
             told = told[:-1] + b',"continue":""}'
@@ -107,6 +112,9 @@ class JSONEncoder:
 
     def error(self, status: Tree) -> bytes:
         return event_of(b"ERROR", status)
+
+    def following(self) -> Encoder:
+        return self
 
 
 def bookmark_event(api_version: str, kind: str, revision: int, *, initial_end: bool) -> bytes:

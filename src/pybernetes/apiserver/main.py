@@ -46,6 +46,10 @@ from pybernetes.apiserver.stages.authenticate.openid import OpenID
 from pybernetes.apiserver.stages.order import stages
 from pybernetes.apiserver.stages.security import make_security
 from pybernetes.apiserver.storage import open_backend
+from pybernetes.apiserver.upkeep.api_services import APIServices
+from pybernetes.apiserver.upkeep.flow_schemas import FlowSchemas
+from pybernetes.apiserver.upkeep.keeper import Upkeep
+from pybernetes.apiserver.upkeep.service_cidrs import ServiceCIDRs
 from pybernetes.apiserver.version import version_page
 from pybernetes.process import run_alone
 from pybernetes.store.backend import Backend, StoreError
@@ -115,7 +119,15 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     registry.services = services
     await bootstrap(services)
     pages, changed = _pages(options, registry, services)
-    scope.spawn(DefinitionController(services, registry, changed).run(), "definitions")
+    api_services = APIServices(services, registry)
+
+    def served_changed() -> None:
+        changed()
+        api_services.changed()
+
+    scope.spawn(DefinitionController(services, registry, served_changed).run(), "definitions")
+    kept = (FlowSchemas(services, registry), ServiceCIDRs(services, registry), api_services)
+    scope.spawn(Upkeep(services, kept).run(), "upkeep")
     handle = link(stages(services), Dispatcher(registry, pages))
     yield APIServer(services, handle)
 

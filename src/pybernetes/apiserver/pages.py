@@ -13,7 +13,7 @@ Finder: TypeAlias = Callable[[str], Page | None]
 
 
 class Pages:
-    """Whatever the method, as upstream's are. Pages by their path, and finders for those whose paths come and go."""
+    """Whatever the method, unless a page looks at it itself. Pages by their path, and finders for those whose paths come and go."""
 
     def __init__(self) -> None:
         self._pages: dict[str, Page] = {}

@@ -7,11 +7,13 @@ import logging
 import msgspec
 
 from pybernetes.api.errors import StatusError, internal, service_unavailable
+from pybernetes.api.protobuf import encode_object
+from pybernetes.api.scheme import group_versions
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.list_options import is_watch, selected_name
 from pybernetes.apiserver.http.message import Answer, DisconnectedError, Request, Response
-from pybernetes.apiserver.negotiate import YAML
+from pybernetes.apiserver.negotiate import JSON, PROTOBUF, YAML, negotiate
 from pybernetes.apiserver.registry.registry import Registry
 from pybernetes.apiserver.request_info import parse
 from pybernetes.apiserver.services import Services
@@ -80,14 +82,26 @@ class APIServer:
 
 
 def error_answer(error: StatusError, request: Request) -> Response:
-    """A Status, in YAML for those who take nothing else."""
+    """A Status in the format that the client wants."""
     headers: list[tuple[str, str]] = []
     if error.retry_after_seconds:
         headers.append(("retry-after", str(error.retry_after_seconds)))
-    accept = request.headers.get("accept", "").partition(";")[0].strip()
-    if accept == YAML:
+    media = _error_type(request)
+    if media == YAML:
         return Response(error.code, to_yaml(error.status), YAML, headers)
-    return Response(error.code, msgspec.json.encode(error.status) + b"\n", "application/json", headers)
+    if media == PROTOBUF:
+        return Response(error.code, encode_object(error.status), PROTOBUF, headers)
+    return Response(error.code, msgspec.json.encode(error.status) + b"\n", JSON, headers)
+
+
+def _error_type(request: Request) -> str:
+    """What the client takes; JSON where that is nothing we have. Custom resources have no protobuf."""
+    group = request.path.split("/")[2] if request.path.startswith("/apis/") else ""
+    try:
+        accept = request.headers.get("accept", "")
+        return negotiate(accept, protobuf=bool(group_versions(group)), transformable=True).media_type
+    except StatusError:
+        return JSON
 
 
 def warning(text: str) -> str:

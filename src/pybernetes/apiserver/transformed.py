@@ -54,6 +54,9 @@ class PartialEncoder:
     def error(self, status: Tree) -> bytes:
         return event_of(b"ERROR", status)
 
+    def following(self) -> Encoder:
+        return self
+
 
 class YAMLEncoder:
     """Another encoder's output as YAML; for people, so nothing is kept."""
@@ -63,6 +66,8 @@ class YAMLEncoder:
 
     def __init__(self, inner: Encoder) -> None:
         self._inner = inner
+        after = inner.following()
+        self._following: Encoder | None = None if after is inner else YAMLEncoder(after)
 
     def obj(self, item: Item) -> bytes:
         return to_yaml(_decode(self._inner.obj(item)))
@@ -79,6 +84,9 @@ class YAMLEncoder:
     def error(self, status: Tree) -> bytes:
         return self._inner.error(status)
 
+    def following(self) -> Encoder:
+        return self if self._following is None else self._following
+
 
 class ProtobufEncoder:
     """Another encoder's output as protobuf; an object's is made once."""
@@ -88,6 +96,8 @@ class ProtobufEncoder:
 
     def __init__(self, inner: Encoder) -> None:
         self._inner = inner
+        after = inner.following()
+        self._following: Encoder | None = None if after is inner else ProtobufEncoder(after)
 
     def obj(self, item: Item) -> bytes:
         return item.form(self, lambda one: encode_object(_decode(self._inner.obj(one))))
@@ -104,3 +114,6 @@ class ProtobufEncoder:
 
     def error(self, status: Tree) -> bytes:
         return encode_event("ERROR", encode_object(status))
+
+    def following(self) -> Encoder:
+        return self if self._following is None else self._following

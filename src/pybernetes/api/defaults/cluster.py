@@ -24,6 +24,11 @@ def _custom_resource_definition(definition: Tree) -> None:
         set_empty(names, "singular", kind.lower())
         set_empty(names, "listKind", f"{kind}List")
     spec.setdefault("conversion", {"strategy": "None"})
+    status = definition.get("status")
+    if status is not None and not status.get("storedVersions"):
+        stored = [version["name"] for version in spec.get("versions") or () if version.get("storage")]
+        if stored:
+            status["storedVersions"] = stored[:1]
 
 
 DEFAULTS: dict[str, Default] = {

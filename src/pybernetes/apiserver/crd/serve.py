@@ -87,17 +87,18 @@ def _strategy(resource: Resource, version: Tree) -> CustomStrategy:
     parts: dict[str, Part] = {}
     wanted = version.get("subresources") or {}
     path = "spec.replicas"
+    source = (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"}
+    shape = Shape(source)
     if "status" in resource.subresources:
-        parts["status"] = CustomStatus()
+        parts["status"] = CustomStatus(shape)
     if "scale" in resource.subresources:
         parts["scale"] = CustomScale(wanted["scale"])
         path = wanted["scale"]["specReplicasPath"].removeprefix(".")
-    source = (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"}
     return CustomStrategy(
         resource,
         parts=parts,
         unconditional_update=False,
         tracks_generation=True,
         replicas_path=path,
-        shape=Shape(source),
+        shape=shape,
     )

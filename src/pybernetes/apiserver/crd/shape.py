@@ -9,7 +9,7 @@ from pybernetes.api.decode import decode
 from pybernetes.api.field import ErrorList, Path
 from pybernetes.api.schema import schema_for
 from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.crd.values import validate_value
+from pybernetes.apiserver.crd.values import NEW, validate_value
 
 _META = schema_for("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
 _OWN = ("apiVersion", "kind", "metadata")
@@ -31,11 +31,12 @@ class Shape:
         own: Tree = {key: tree[key] for key in ("apiVersion", "kind") if key in tree}
         return {**own, "metadata": metadata.tree, **rest}, unknown
 
-    def validate(self, tree: Tree) -> ErrorList:
-        """What is wrong with the values."""
+    def validate(self, tree: Tree, old: Tree | None = None) -> ErrorList:
+        """What is wrong with the values; with `old`, with those that are other ones than there."""
         rest = {key: value for key, value in tree.items() if key not in _OWN}
+        before = NEW if old is None else {key: value for key, value in old.items() if key not in _OWN}
         required = [name for name in self.source.get("required") or [] if name not in _OWN]
-        return list(validate_value({**self.source, "required": required}, rest, Path()))
+        return list(validate_value({**self.source, "required": required}, rest, Path(), before))
 
 
 def _prune(schema: Tree, value: Any, path: str, unknown: list[str]) -> None:

@@ -17,6 +17,12 @@ CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
 class CustomStatus(Part):
     """The status alone: neither spec nor metadata can be written here."""
 
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+
+    def validate(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
+        return self._shape.validate(new, old)
+
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         merged = {key: value for key, value in old.items() if key != "status"}
         given = view["metadata"]
@@ -35,6 +41,9 @@ class CustomStrategy(Strategy):
 
     def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
         return [] if self.shape is None else self.shape.validate(new)
+
+    def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
+        return [] if self.shape is None else self.shape.validate(new, old)
 
     def bumps_generation(self, new: Tree, old: Tree) -> bool:
         ignored = {"apiVersion", "kind", "metadata"} | ({"status"} if self.has_status else set())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from pybernetes.api import field
 from pybernetes.api.field import FieldError, Path
@@ -20,8 +21,17 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def validate_value(schema: Tree, value: Any, path: Path) -> Iterator[FieldError]:
-    """Everything that is wrong with the value, its inside too."""
+NEW: Final = object()
+"""Stands for the old value of what has none."""
+
+
+def validate_value(schema: Tree, value: Any, path: Path, old: Any = NEW) -> Iterator[FieldError]:
+    """Everything that is wrong with the value, its inside too.
+
+    What is as it was in `old` is not looked at: a schema that became stricter holds for changes only (KEP-4008).
+    """
+    if old is not NEW and _same(value, old):
+        return
     if value is None and schema.get("nullable"):
         return
     if not _has_type(schema, value):
@@ -31,12 +41,12 @@ def validate_value(schema: Tree, value: Any, path: Path) -> Iterator[FieldError]
     if isinstance(value, str):
         yield from _string(schema, value, path)
     elif isinstance(value, dict):
-        yield from _object(schema, value, path)
+        yield from _object(schema, value, path, old if isinstance(old, dict) else {})
     elif isinstance(value, list):
-        yield from _array(schema, value, path)
+        yield from _array(schema, value, path, old if isinstance(old, list) else [])
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield from _number(schema, value, path)
-    yield from _junctors(schema, value, path)
+    yield from _junctors(schema, value, path, old)
 
 
 def _has_type(schema: Tree, value: Any) -> bool:
@@ -102,7 +112,7 @@ def _shown(number: float) -> str:
     return str(int(number)) if float(number).is_integer() else str(number)
 
 
-def _object(schema: Tree, value: Tree, path: Path) -> Iterator[FieldError]:
+def _object(schema: Tree, value: Tree, path: Path, old: Tree) -> Iterator[FieldError]:
     properties, others = schema.get("properties") or {}, schema.get("additionalProperties")
     for name in schema.get("required") or []:
         if name not in value:
@@ -114,21 +124,39 @@ def _object(schema: Tree, value: Tree, path: Path) -> Iterator[FieldError]:
         yield field.invalid(path, value, f"{path} in body should have at least {least} properties")
     for key, item in value.items():
         if key in properties:
-            yield from validate_value(properties[key], item, path.child(key))
+            yield from validate_value(properties[key], item, path.child(key), old.get(key, NEW))
         elif isinstance(others, dict):
-            yield from validate_value(others, item, path.child(key))
+            yield from validate_value(others, item, path.child(key), old.get(key, NEW))
 
 
-def _array(schema: Tree, value: list[Any], path: Path) -> Iterator[FieldError]:
+def _array(schema: Tree, value: list[Any], path: Path, old: list[Any]) -> Iterator[FieldError]:
     most, least = schema.get("maxItems"), schema.get("minItems")
     if most is not None and len(value) > most:
         yield field.too_many(path, len(value), most)
     if least is not None and len(value) < least:
         yield field.invalid(path, value, f"{path} in body should have at least {least} items")
     items = schema.get("items") or {}
+    before = _keyed(schema, old)
     for index, item in enumerate(value):
-        yield from validate_value(items, item, path.index(index))
+        yield from validate_value(items, item, path.index(index), before.get(_identity(schema, item), NEW))
     yield from _duplicates(schema, value, path)
+
+
+def _keyed(schema: Tree, elements: list[Any]) -> dict[str, Any]:
+    """The elements of a map by their keys; other lists have no elements that stay the same ones."""
+    if schema.get("x-kubernetes-list-type") != "map":
+        return {}
+    return {_identity(schema, element): element for element in elements}
+
+
+def _identity(schema: Tree, element: Any) -> str:
+    keys = schema.get("x-kubernetes-list-map-keys") or []
+    return json.dumps([element.get(key) if isinstance(element, dict) else None for key in keys], sort_keys=True)
+
+
+def _same(value: Any, old: Any) -> bool:
+    """Equality of JSON, in which true is not 1."""
+    return bool(value == old) and json.dumps(value, sort_keys=True) == json.dumps(old, sort_keys=True)
 
 
 def _duplicates(schema: Tree, value: list[Any], path: Path) -> Iterator[FieldError]:
@@ -145,9 +173,9 @@ def _duplicates(schema: Tree, value: list[Any], path: Path) -> Iterator[FieldErr
         seen.append(identity)
 
 
-def _junctors(schema: Tree, value: Any, path: Path) -> Iterator[FieldError]:
+def _junctors(schema: Tree, value: Any, path: Path, old: Any) -> Iterator[FieldError]:
     for one in schema.get("allOf") or []:
-        yield from validate_value(one, value, path)
+        yield from validate_value(one, value, path, old)
     alternatives = schema.get("anyOf") or []
     if alternatives and not any(_fits(one, value) for one in alternatives):
         yield field.invalid(path, value, f"{path} in body must validate at least one schema (anyOf)")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pybernetes.api import field as fields
-from pybernetes.api.decode import DecodeError, decode, duplicate_fields, strict_decoding_error
+from pybernetes.api.decode import DecodeError, decode, duplicate_fields
 from pybernetes.api.decode.errors import field_warnings
 from pybernetes.api.defaults import default_definition
 from pybernetes.api.errors import StatusError, bad_request, invalid, request_entity_too_large
@@ -21,7 +21,7 @@ from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedErr
 from pybernetes.apiserver.json_errors import JSONError, parse_json
 from pybernetes.apiserver.negotiate import JSON, PROTOBUF, YAML, content_type
 from pybernetes.apiserver.registry.options import WriteOptions
-from pybernetes.apiserver.yaml import from_yaml
+from pybernetes.apiserver.yaml import from_yaml, repeated_keys
 
 SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
 """What upstream calls its scheme in messages."""
@@ -60,7 +60,7 @@ async def decode_object(call: Call, options: WriteOptions) -> Tree:
 
 
 def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, list[str]]:
-    """The JSON object in a body, and the fields that stand twice in it. Raises StatusError 400."""
+    """The JSON object in a body, and complaints about what stands twice in it. Raises StatusError 400."""
     if media == PROTOBUF:
         try:
             return decode_object_message(body), []
@@ -76,8 +76,11 @@ def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, list[str]]:
         value = {}
     if not isinstance(value, dict):
         words = f"json: cannot unmarshal {json_type(value)} into Go value of type {_TYPE_META}"
-        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", None)
-    return value, duplicate_fields(body) if media == JSON else []
+        shown = body if media == YAML else None
+        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", shown)
+    if media == JSON:
+        return value, field_warnings((), duplicate_fields(body))
+    return value, [complaint] if (complaint := repeated_keys(body)) else []
 
 
 def _unrecognized(kind: str, why: str, body: bytes | None) -> StatusError:
@@ -182,8 +185,8 @@ def report_strictness(
     if options.field_validation == "Ignore" or not (duplicates or unknown):
         return
     if options.field_validation == "Strict":
-        raise refuse(strict_decoding_error(unknown, duplicates))
-    for text in field_warnings(unknown, duplicates):
+        raise refuse("strict decoding error: " + ", ".join([*duplicates, *field_warnings(unknown)]))
+    for text in [*duplicates, *field_warnings(unknown)]:
         ctx.warn(text)
 
 

@@ -9,6 +9,7 @@ from pybernetes.api import field as fields
 from pybernetes.api.decode import DecodeError
 from pybernetes.api.errors import StatusError, bad_request
 from pybernetes.api.field import Path, go_json
+from pybernetes.api.patch import go_text
 from pybernetes.api.patch.json_patch import json_patch
 from pybernetes.api.patch.managed_fields import keep_times
 from pybernetes.api.patch.merge import merge_patch
@@ -78,7 +79,8 @@ class BodyPatcher:
     def make(self, current: Item | None) -> Tree:
         assert current is not None
         shown = self._call.view(current.tree)
-        return typed_patched(self._call, self._patched(shown), current, self._options)
+        words = go_text.plain(self._patch) if self._media == STRATEGIC_PATCH else ""
+        return typed_patched(self._call, self._patched(shown), current, self._options, words)
 
     def _patched(self, shown: Tree) -> Tree:
         made: Json
@@ -93,24 +95,29 @@ class BodyPatcher:
         else:
             made = merge_patch(shown, self._patch)
         if not isinstance(made, dict):
-            raise invalid_patch(shown, "the patched object is no object")
+            raise invalid_patch(go_json(shown), "the patched object is no object")
         return made
 
 
-def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOptions) -> Tree:
-    """A patched object, typed, defaulted and owned like one that was sent whole."""
+def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOptions, patch: str = "") -> Tree:
+    """A patched object, typed, defaulted and owned like one that was sent whole.
+
+    Errors show the `patch` where it is given, else the patched object.
+    """
     try:
         made, unknown = as_typed(call, patched)
     except DecodeError as error:
-        raise invalid_patch(patched, str(error)) from error
-    report_strictness(call.ctx, options, [], unknown, lambda text: invalid_patch(patched, text))
+        # A patch of values is decoded by another of upstream's decoders.
+        decoder = "error decoding from json: " if patch and str(error).startswith("illegal base64") else ""
+        raise invalid_patch(patch or go_json(patched), f"{decoder}{error}") from error
+    report_strictness(call.ctx, options, [], unknown, lambda text: invalid_patch(patch or go_json(patched), text))
     patched = made
     check_identity(call, patched)
     return owned(call, patched, current, options)
 
 
-def invalid_patch(patched: Tree, why: str) -> StatusError:
-    return errors.invalid("", "", "", [fields.invalid(Path("patch"), go_json(patched), why)])
+def invalid_patch(shown: str, why: str) -> StatusError:
+    return errors.invalid("", "", "", [fields.invalid(Path("patch"), shown, why)])
 
 
 class ApplyPatcher:

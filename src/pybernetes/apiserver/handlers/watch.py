@@ -78,14 +78,14 @@ class _Watch:
             self._cache.watch(self)
             for start in range(0, len(items), INITIAL_BATCH):
                 batch = items[start : start + INITIAL_BATCH]
-                writer.write(b"".join([self._encoder.event(ADDED, item) for item in batch]))
+                writer.write(b"".join([self._next_encoder().event(ADDED, item) for item in batch]))
         else:
             missed = self._cache.since(options.revision) if options.version not in ("", "0") else []
             self._cache.watch(self)
             for change in missed:
                 self.deliver(change)
         if wants_state and options.bookmarks and self._marks_initial_end:
-            writer.write(self._encoder.bookmark(revision, initial_end=True))
+            writer.write(self._next_encoder().bookmark(revision, initial_end=True))
 
     @property
     def _marks_initial_end(self) -> bool:
@@ -114,7 +114,13 @@ class _Watch:
 
     def _bookmark(self) -> None:
         if self._writer is not None:
-            self._writer.write(self._encoder.bookmark(self._call.served.store.revision, initial_end=False))
+            self._writer.write(self._next_encoder().bookmark(self._call.served.store.revision, initial_end=False))
+
+    def _next_encoder(self) -> Encoder:
+        """The encoder of the next event: a table tells its columns in the first one only."""
+        encoder = self._encoder
+        self._encoder = encoder.following()
+        return encoder
 
     # The cache's side.
 
@@ -136,7 +142,7 @@ class _Watch:
             log.warning("slow watcher dropped resource=%s", self._call.served.resource.group_resource)
             self.stop()
             return
-        encoder = self._encoder
+        encoder = self._next_encoder()
         if kind is DELETED and not change.deleted:
             # The object left the selection: shown as it was, at the revision of its leaving.
             writer.write_framed(

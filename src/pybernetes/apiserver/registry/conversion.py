@@ -18,6 +18,8 @@ _EVENT_NAMES: Final = {
     "count": "deprecatedCount",
     "reportingComponent": "reportingController",
 }
+_REPORTING: Final = ("reportingController", "reportingInstance")
+"""Core events tell these even where they are empty."""
 _CORE_EVENT_NAMES: Final = {new: old for old, new in _EVENT_NAMES.items()}
 
 
@@ -30,10 +32,14 @@ class EventConversion:
     """events.k8s.io/v1 Events, stored as core ones: the same fields under other names."""
 
     def to_storage(self, obj: Tree) -> Tree:
-        return _renamed(obj, _CORE_EVENT_NAMES, "v1")
+        return _renamed(dict.fromkeys(_REPORTING, "") | obj, _CORE_EVENT_NAMES, "v1")
 
     def from_storage(self, obj: Tree) -> Tree:
-        return _renamed(obj, _EVENT_NAMES, "events.k8s.io/v1")
+        made = _renamed(obj, _EVENT_NAMES, "events.k8s.io/v1")
+        for name in _REPORTING:
+            if made.get(name) == "":
+                del made[name]
+        return made
 
 
 _PREFIX: Final = "autoscaling.alpha.kubernetes.io/"

@@ -18,6 +18,8 @@ async def delete(
     ctx: RequestContext, store: ObjectStore, namespace: str, name: str, options: DeleteOptions
 ) -> tuple[Tree, bool]:
     """The object as last seen, and whether it is gone (else it is marked, and goes when grace and finalizers end)."""
+    chosen = bool(options.propagation) or options.orphan_dependents is not None
+    ctx.warn(store.strategy.deletion_warning(chosen=chosen))
     current: Item | None = store.must_get(namespace, name)
     admitted = store.admission.handles("DELETE", store.resource, "")
     while current is not None:

@@ -61,7 +61,7 @@ def new_uid() -> str:
 
 def fill_for_create(metadata: Tree, now: datetime, *, generation: bool) -> None:
     """What the server alone decides about a new object."""
-    for server_set in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"):
+    for server_set in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
         metadata.pop(server_set, None)
     metadata["uid"] = new_uid()
     metadata["creationTimestamp"] = timestamp(now)

@@ -182,8 +182,11 @@ class ObjectStore:
         if (standing := self.cache.get(key)) is not None:
             raise self._taken(name, standing)
         value = self._encode(new)
+        version = _given_version(new)
         if options.dry_run:
-            return Item(key, value, 0, 0)
+            return Item(key, value, version, 0)
+        if version:
+            raise errors.unexpected("resourceVersion should not be set on objects to be created")
         ttl = self.strategy.ttl_seconds(ctx, new)
         written = await self._run(self._access.backend.create(self.store_key(key), value, ttl=ttl))
         if not written.succeeded:
@@ -221,6 +224,7 @@ class ObjectStore:
         if new["metadata"].get("uid"):
             cause = f"Precondition failed: UID in precondition: {new['metadata']['uid']}, UID in object meta: "
             raise self.conflict(update.name, cause)
+        new["metadata"].pop("resourceVersion", None)  # what has no version is none of that version either
         return await self.create(ctx, new, update.namespace, update.options), True
 
     async def _try_update(self, ctx: RequestContext, update: Update, new: Tree, current: Item) -> Item | None:
@@ -375,6 +379,12 @@ class ObjectStore:
             return await write
         except UnavailableError as error:
             raise errors.service_unavailable(f"the store cannot be written: {error}") from error
+
+
+def _given_version(new: Tree) -> int:
+    """The resourceVersion that a client gave a new object; 0 for none, or what is no version."""
+    text = str(new["metadata"].get("resourceVersion") or "")
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 async def _undone(undo: Undo | None) -> None:

@@ -9,6 +9,10 @@ from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 
 PREFIX = "batch.kubernetes.io/"
+ORPHANED = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
 UID, NAME = "controller-uid", "job-name"
 
 
@@ -23,6 +27,9 @@ class JobStrategy(KindStrategy):
         labels = new["spec"]["template"].get("metadata", {}).get("labels")
         if labels and not new["metadata"].get("labels"):
             new["metadata"]["labels"] = dict(labels)
+
+    def deletion_warning(self, *, chosen: bool) -> str:
+        return "" if chosen else ORPHANED
 
     def unknown_field(self, name: str) -> str:
         return f"field label {quote(name)} not supported for Job"

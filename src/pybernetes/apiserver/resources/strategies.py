@@ -129,7 +129,6 @@ FIELDS: Mapping[str, Mapping[str, FieldOf]] = {
     "services": _fields("spec.clusterIP", "spec.type"),
     "events": {**EVENT_FIELDS, **NEW_EVENT_FIELDS, "source": event.source},
     "replicationcontrollers": {"status.replicas": lambda obj: path("status", "replicas")(obj) or "0"},
-    "replicasets.apps": {"status.replicas": lambda obj: path("status", "replicas")(obj) or "0"},
     "jobs.batch": {"status.successful": lambda obj: path("status", "succeeded")(obj) or "0"},
     "certificatesigningrequests.certificates.k8s.io": _fields("spec.signerName"),
     "clustertrustbundles.certificates.k8s.io": _fields("spec.signerName"),

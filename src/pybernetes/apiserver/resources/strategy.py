@@ -133,6 +133,10 @@ class Strategy:
         """Texts for Warning headers; `old` is None for a creation."""
         return warnings_for(self.resource, new, old)
 
+    def deletion_warning(self, *, chosen: bool) -> str:
+        """The text for a deletion, "" for none; `chosen` says whether the client said what becomes of dependents."""
+        return ""
+
     async def begin_create(self, ctx: RequestContext, new: Tree, *, dry_run: bool) -> Undo | None:
         """Reserve what the object needs (addresses, ports), writing it into `new`."""
         return None

@@ -15,11 +15,13 @@ DEPRECATED: Final = {
 
 
 class WarnDeprecated:
-    """Every request for such a resource is answered with a warning, whatever its outcome."""
+    """Every request that such a resource takes is answered with a warning, whatever its outcome."""
 
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
         info = ctx.info
         text = DEPRECATED.get((info.api_group, info.api_version, info.resource))
         if text is not None:
-            ctx.warn(text)
+            resource = ctx.services.registry.find(info.api_group, info.api_version, info.resource)
+            if resource is not None and info.verb in resource.verbs:
+                ctx.warn(text)
         return await proceed(ctx)

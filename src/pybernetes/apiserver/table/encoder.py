@@ -12,7 +12,7 @@ import msgspec
 from pybernetes.api.errors import bad_request
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.encoding import JSONEncoder, ListMetadata, bookmark_event, event_of
+from pybernetes.apiserver.encoding import INITIAL_EVENTS_END, Encoder, JSONEncoder, ListMetadata, event_of
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.table.column import Column
 from pybernetes.apiserver.table.columns import cells_of, columns_of
@@ -28,7 +28,9 @@ class TableEncoder:
     content_type = "application/json"
     stream_type = "application/json"
 
-    def __init__(self, served: Served, version: str, include: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, served: Served, version: str, include: str, now: Callable[[], float] = time.time, *, first: bool = True
+    ) -> None:
         if include not in _INCLUDES:
             raise bad_request(
                 f'Unable to convert to Table as requested: includeObject: Invalid value: "{include}": '
@@ -44,9 +46,9 @@ class TableEncoder:
         self._api_version = f"meta.k8s.io/{version}"
         self._partial = b'{"kind":"PartialObjectMetadata","apiVersion":"%b","metadata":' % self._api_version.encode()
         self._start = b'{"kind":"Table","apiVersion":"%b","metadata":' % self._api_version.encode()
-        self._definitions = b',"columnDefinitions":%b,"rows":[' % _encode(
-            [column.definition for column in self._columns]
-        )
+        definitions = [column.definition for column in self._columns] if first else None
+        self._definitions = b',"columnDefinitions":%b,"rows":[' % _encode(definitions)
+        self._following = TableEncoder(served, version, include, now, first=False) if first else self
 
     def _row(self, item: Item) -> bytes:
         cells: list[Any] = self._cells(item.tree, datetime.fromtimestamp(self._now(), UTC))
@@ -73,7 +75,20 @@ class TableEncoder:
         return b'{"type":"%b","object":%b}\n' % (kind, self.obj(item).rstrip())
 
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
-        return bookmark_event(self._api_version, "Table", revision, initial_end=initial_end)
+        """A row of an object that has nothing but metadata: a table itself has no annotations."""
+        metadata: Tree = {"resourceVersion": str(revision), "creationTimestamp": None}
+        if initial_end:
+            metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+        row: Tree = {"cells": ["" for _ in self._columns], "object": None}
+        if self._include != "None":
+            row["object"] = {"kind": "PartialObjectMetadata", "apiVersion": self._api_version, "metadata": metadata}
+        told = _encode({"resourceVersion": str(revision)})
+        table = b"%b%b%b%b]}" % (self._start, told, self._definitions, _encode(row))
+        return b'{"type":"BOOKMARK","object":%b}\n' % table
 
     def error(self, status: Tree) -> bytes:
         return event_of(b"ERROR", status)
+
+    def following(self) -> Encoder:
+        """The same columns, which a client has seen by then."""
+        return self._following

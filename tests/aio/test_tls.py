@@ -77,6 +77,23 @@ async def test_handshakes_take_the_files_as_they_are(make: Callable[[str], Path]
         writer.close()
 
 
+async def test_clients_of_any_of_the_authorities_come_in(make: Callable[[str], Path]) -> None:
+    """Such as those of the front proxy, which has an authority of its own."""
+    ours, proxy, stranger = make("ours"), make("proxy"), make("stranger")
+    files = [str(ours / "apiserver.crt"), str(ours / "apiserver.key"), str(ours / "ca.crt"), "", str(proxy / "ca.crt")]
+    async with await asyncio.start_server(echo, "127.0.0.1", 0, ssl=server_context(*files)) as server:
+        port = server.sockets[0].getsockname()[1]
+        for pki in (ours, proxy):
+            client = ssl.create_default_context(cafile=str(ours / "ca.crt"))
+            client.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+            assert await handshake(port, client, "localhost") == serial(ours)
+        client = ssl.create_default_context(cafile=str(ours / "ca.crt"))
+        client.load_cert_chain(stranger / "admin.crt", stranger / "admin.key")
+        client.maximum_version = ssl.TLSVersion.TLSv1_2  # in which a client learns of it within the handshake
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await handshake(port, client, "localhost")
+
+
 def test_missing_file_keeps_the_last_good_context(make: Callable[[str], Path]) -> None:
     pki = make("client")
     made: list[ssl.SSLContext] = []

@@ -47,10 +47,11 @@ class FollowedContext:
         return found
 
 
-def server_context(certificate: str, key: str, client_ca: str = "") -> ssl.SSLContext:
-    """TLS 1.2 and up; a client certificate is asked for when there is a CA to verify it against.
+def server_context(certificate: str, key: str, *client_authorities: str) -> ssl.SSLContext:
+    """TLS 1.2 and up; a client certificate is asked for when there is a file of authorities to verify it against.
 
-    Each handshake takes the files as they are then. An empty `key` means that the certificate's file holds it too.
+    One of several files' authorities will do: for what each is trusted is the caller's to decide. Empty names count
+    for nothing. Each handshake takes the files as they are then. An empty `key` means that the certificate's file holds it too.
     Raises OSError, ssl.SSLError.
     """
 
@@ -59,12 +60,12 @@ def server_context(certificate: str, key: str, client_ca: str = "") -> ssl.SSLCo
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(certificate, key or None)
         context.set_alpn_protocols(["http/1.1"])
-        if client_ca:
-            context.load_verify_locations(client_ca)
+        for authorities in filter(None, client_authorities):
+            context.load_verify_locations(authorities)
             context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
-    followed = FollowedContext(make, (certificate, key, client_ca))
+    followed = FollowedContext(make, (certificate, key, *client_authorities))
 
     def on_hello(connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         """Called for clients that name no server too."""

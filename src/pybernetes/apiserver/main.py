@@ -32,6 +32,7 @@ from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import Health
 from pybernetes.apiserver.http.server import HTTPServer, serving
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
+from pybernetes.apiserver.nodemetrics.serve import serve_node_metrics
 from pybernetes.apiserver.openapi.documents import OpenAPI
 from pybernetes.apiserver.options import Options, parse
 from pybernetes.apiserver.pages import Pages, text
@@ -93,7 +94,7 @@ def _tls(options: Options, clock: Clock) -> ssl.SSLContext | None:
         if not options.cert_dir:
             return None
         files = serving_certificate.ensure(options, clock.now())
-    return server_context(*files, options.client_ca_file)
+    return server_context(*files, options.client_ca_file, options.requestheader_client_ca_file)
 
 
 @asynccontextmanager
@@ -117,6 +118,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         make_kubelets(options),
     )
     registry.services = services
+    serve_node_metrics(services, registry)
     await bootstrap(services)
     pages, changed = _pages(options, registry, services)
     api_services = APIServices(services, registry)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pybernetes.api.pod_qos import qos_class
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
-from pybernetes.apiserver.resources.pod_qos import qos_class
 
 DEFAULT_GRACE = 30
 FINISHED = frozenset(("Succeeded", "Failed"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pybernetes.api.pod_qos import qos_class
 from pybernetes.apiserver.context import RequestContext, Tree
-from pybernetes.apiserver.resources.pod_qos import qos_class
 from pybernetes.apiserver.resources.strategy import Part
 
 

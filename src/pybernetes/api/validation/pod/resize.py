@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
-from pybernetes.api.quantity import Quantity
+from pybernetes.api.pod_qos import qos_class
 from pybernetes.api.validation.kinds import Errors, Tree
 from pybernetes.api.validation.pod.spec import validate_pod_spec
 
@@ -53,26 +53,3 @@ def _fixed_resources(resources: Tree) -> Tree:
     for name in ("limits", "requests"):
         fixed[name] = {key: value for key, value in (resources.get(name) or {}).items() if key not in _MUTABLE}
     return fixed
-
-
-def qos_class(spec: Tree) -> str:
-    """Guaranteed, Burstable or BestEffort, from what the containers, or the pod itself, request and are limited to."""
-    parts = (
-        [spec["resources"]]
-        if spec.get("resources")
-        else [container.get("resources") or {} for kind in _KINDS for container in spec.get(kind) or ()]
-    )
-    requests = [_counted(part.get("requests")) for part in parts]
-    limits = [_counted(part.get("limits")) for part in parts]
-    if not any(requests) and not any(limits):
-        return "BestEffort"
-    if all(set(limit) == set(_MUTABLE) for limit in limits) and all(
-        request == limit for request, limit in zip(requests, limits, strict=True)
-    ):
-        return "Guaranteed"
-    return "Burstable"
-
-
-def _counted(amounts: Tree | None) -> dict[str, Quantity]:
-    found = {name: Quantity.parse((amounts or {}).get(name, "0")) for name in _MUTABLE}
-    return {name: amount for name, amount in found.items() if amount}

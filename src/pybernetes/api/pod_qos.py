@@ -1,8 +1,10 @@
 """The quality-of-service class that a pod's requests and limits make. Pure."""
 
+from typing import Any, TypeAlias
+
 from pybernetes.api.quantity import Quantity
-from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.stages.admit.pods import containers
+
+Tree: TypeAlias = dict[str, Any]
 
 COMPUTE = ("cpu", "memory")
 
@@ -11,7 +13,7 @@ def qos_class(spec: Tree) -> str:
     """BestEffort, Burstable or Guaranteed: by the pod's own resources where it has them, else by its containers'."""
     pod_level = spec.get("resources")
     owners = [pod_level] if _counts(pod_level or {}) else [
-        container.get("resources") or {} for container in containers(spec, "initContainers", "containers")
+        container.get("resources") or {} for kind in ("initContainers", "containers") for container in spec.get(kind) or ()
     ]  # fmt: skip
     if not any(_counts(resources or {}) for resources in owners):
         return "BestEffort"

@@ -4,6 +4,7 @@ from tests.apiserver.inprocess import server
 
 from pybernetes.apiserver.bootstrap.addresses import repair_addresses
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
+from pybernetes.apiserver.bootstrap.own_roles import OWN_ROLES
 from pybernetes.apiserver.bootstrap.policy import mend
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -14,7 +15,9 @@ async def test_a_fresh_cluster_has_what_upstreams_has(tmp_path: Path) -> None:
         names = {item["metadata"]["name"] for item in (await api.get("/api/v1/namespaces")).tree["items"]}
         assert names == {"default", "kube-system", "kube-public", "kube-node-lease"}
         for plural in ("clusterroles", "clusterrolebindings", "roles", "rolebindings"):
-            assert len((await api.get(f"{RBAC}/{plural}")).tree["items"]) == len(bootstrap_objects()[plural])
+            assert len((await api.get(f"{RBAC}/{plural}")).tree["items"]) == len(bootstrap_objects()[plural]) + len(
+                OWN_ROLES.get(plural, ())
+            )
         classes = (await api.get("/apis/scheduling.k8s.io/v1/priorityclasses")).tree["items"]
         assert {entry["metadata"]["name"]: entry["value"] for entry in classes} == {
             "system-cluster-critical": 2000000000,

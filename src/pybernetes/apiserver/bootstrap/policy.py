@@ -11,6 +11,7 @@ import asyncio
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.objects import complete
+from pybernetes.apiserver.bootstrap.own_roles import OWN_ROLES
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
@@ -28,7 +29,7 @@ async def reconcile(services: Services) -> None:
         resource = builtin(GROUP, "v1", plural)
         # All of a kind at once: their commits then share a few syncs of the store.
         async with asyncio.TaskGroup() as tasks:
-            for obj in bootstrap_objects()[plural]:
+            for obj in (*bootstrap_objects()[plural], *OWN_ROLES.get(plural, ())):
                 tasks.create_task(_reconcile_one(services, resource, obj))
 
 

@@ -47,6 +47,12 @@ def read_machine(root: Path) -> Machine:
     )
 
 
+def read_cpu_seconds() -> float:
+    """CPU time that the machine has spent on work since its start: not idle, not waiting for disks."""
+    user, nice, system, _, _, irq, softirq, steal = map(int, _read("/proc/stat").split("\n", 1)[0].split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def read_meminfo() -> dict[str, int]:
     """/proc/meminfo in bytes."""
     found: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """/stats/summary and /metrics/resource, from what the runtime counts."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pybernetes.api.time import format_time
 from pybernetes.cri import types as t
@@ -9,6 +9,14 @@ from pybernetes.kubelet import names
 
 Tree = dict[str, Any]
 NANOSECONDS = 10**9
+
+
+class NodeUse(NamedTuple):
+    """What the whole machine has used: CPU seconds since its start, bytes in use, and when that was."""
+
+    cpu_seconds: float
+    working_set: int
+    time: float
 
 
 def summary(node_name: str, pods: Iterable[t.PodSandboxStats], node: Mapping[str, int], now: float) -> Tree:
@@ -97,7 +105,7 @@ def _network(usage: t.NetworkUsage) -> Tree:
     }
 
 
-def resource_metrics(pods: Iterable[t.PodSandboxStats]) -> str:
+def resource_metrics(pods: Iterable[t.PodSandboxStats], node: NodeUse) -> str:
     """`/metrics/resource`: CPU seconds and working sets in Prometheus' text format."""
     cpu = ["# HELP container_cpu_usage_seconds_total Cumulative cpu time consumed by the container in core-seconds", "# TYPE container_cpu_usage_seconds_total counter"]  # fmt: skip
     memory = ["# HELP container_memory_working_set_bytes Current working set of the container in bytes", "# TYPE container_memory_working_set_bytes gauge"]  # fmt: skip
@@ -112,7 +120,19 @@ def resource_metrics(pods: Iterable[t.PodSandboxStats]) -> str:
             metadata = container.attributes.metadata if container.attributes else None
             own = f'container="{metadata.name if metadata else ""}",{where}'
             _append(cpu, memory, "container", own, container.cpu, container.memory)
-    return "\n".join([*cpu, *memory, *pod_cpu, *pod_memory]) + "\n"
+    return "\n".join([*cpu, *memory, *_node_lines(node), *pod_cpu, *pod_memory]) + "\n"
+
+
+def _node_lines(node: NodeUse) -> list[str]:
+    moment = round(node.time * 1000)
+    return [
+        "# HELP node_cpu_usage_seconds_total Cumulative cpu time consumed by the node in core-seconds",
+        "# TYPE node_cpu_usage_seconds_total counter",
+        f"node_cpu_usage_seconds_total {node.cpu_seconds} {moment}",
+        "# HELP node_memory_working_set_bytes Current working set of the node in bytes",
+        "# TYPE node_memory_working_set_bytes gauge",
+        f"node_memory_working_set_bytes {node.working_set} {moment}",
+    ]
 
 
 def _append(

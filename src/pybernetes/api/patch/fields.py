@@ -69,6 +69,8 @@ def _folded(node: FieldSet) -> FieldSet | None:
 
 def without(a: FieldSet, b: FieldSet) -> FieldSet:
     """The paths of `a` that are neither in `b` nor below a path of `b`."""
+    if not a or not b:
+        return a
     out: FieldSet = {}
     for element, below in a.items():
         other = b.get(element)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from pybernetes.api.field import quote
@@ -43,7 +43,9 @@ class Entry:
         return ManagerKey(self.manager, self.operation, version, self.subresource)
 
     def with_fields(self, fields: FieldSet) -> Entry:
-        return self if fields is self.fields else replace(self, fields=fields)
+        if fields is self.fields:
+            return self
+        return Entry(self.manager, self.operation, self.api_version, self.subresource, fields, self.time)
 
     def encode(self) -> dict[str, Json]:
         out: dict[str, Json] = {"manager": self.manager, "operation": self.operation, "apiVersion": self.api_version}
@@ -127,6 +129,8 @@ def is_reset(entries: Json) -> bool:
 
 def cap(managers: Managers) -> Managers:
     """At most `MAX_UPDATE_MANAGERS` entries of updates: the oldest of a version join one `ancient-changes` entry."""
+    if len(managers) <= MAX_UPDATE_MANAGERS:
+        return managers
     updates = sorted((e for e in managers.values() if e.operation == UPDATE), key=lambda e: (e.time, e.key))
     excess = len(updates) - MAX_UPDATE_MANAGERS
     if excess <= 0:

@@ -81,10 +81,10 @@ class Cache:
         """Items whose key has the prefix ("<namespace>/"), in order; only those behind the key `after`, if given."""
         keys, items = self._keys, self._items
         if not prefix and not after:
-            return [items[key] for key in keys]
+            return list(map(items.__getitem__, keys))
         start = bisect_right(keys, after) if after else bisect_left(keys, prefix)
         end = bisect_left(keys, prefix + "\U0010ffff") if prefix else len(keys)
-        return [items[key] for key in keys[start:end]]
+        return list(map(items.__getitem__, keys[start:end]))
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -33,6 +33,7 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
 MAX_HEADER_BYTES: Final = 1 << 20
 HIGH_WATER: Final = 1 << 20
 PIPELINE_LIMIT: Final = 16
+PIECE: Final = 64 << 10
 UNREAD_LIMIT: Final = 32
 """Pieces of an upgraded connection that wait to be read before the client has to."""
 
@@ -174,7 +175,8 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         if self._upgraded is not None:
             self._upgraded.put_nowait(b"")
-            return True
+            # TLS knows no half-closed connection: asyncio closes it whatever is returned, and warns.
+            return self._transport is not None and self._transport.get_extra_info("sslcontext") is None
         return False
 
     def pause_writing(self) -> None:
@@ -302,9 +304,19 @@ class Connection(asyncio.Protocol):
             start = head(answer.status, answer.content_type, headers, len(body))
             self.send(start if request.method == "HEAD" else start + body)
             return
-        start = head(answer.status, answer.content_type, headers, sum(map(len, body)))
-        if self._transport is not None:
-            self._transport.writelines([start] if request.method == "HEAD" else [start, *body])
+        self.send(head(answer.status, answer.content_type, headers, sum(map(len, body))))
+        if request.method != "HEAD":
+            for part in body:
+                self._send_pieces(part)
+
+    def _send_pieces(self, part: bytes) -> None:
+        """Send a long body so that each piece is still in the processor's cache when TLS and the kernel copy it."""
+        if len(part) <= PIECE:
+            self.send(part)
+            return
+        view = memoryview(part)
+        for start in range(0, len(part), PIECE):
+            self.send(view[start : start + PIECE])
 
     async def _run_stream(self, answer: StreamResponse, headers: list[tuple[str, str]]) -> None:
         self.send(head(answer.status, answer.content_type, headers, -1 if self._chunked else -2))
@@ -332,7 +344,7 @@ class Connection(asyncio.Protocol):
         else:
             self._idle_timer = loop.call_later(left, self._check_idle)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         if self._transport is not None:
             self._transport.write(data)
 

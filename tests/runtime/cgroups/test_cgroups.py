@@ -25,6 +25,20 @@ def cgroup() -> Iterator[Cgroup]:
     Cgroup(os.path.dirname(made.path)).remove()
 
 
+def test_those_who_are_not_root_can_read_their_limits(cgroup: Cgroup) -> None:
+    """The cluster's own umask keeps its files private; a container's cgroup is what programs size themselves by."""
+    before = os.umask(0o077)
+    try:
+        below = Cgroup(f"{cgroup.path}/below")
+        below.create()
+    finally:
+        os.umask(before)
+    directories = [each.at(below.path) for each in below.hierarchies]
+    modes = {os.stat(directory).st_mode & 0o777 for directory in directories}
+    below.remove()
+    assert modes == {0o755}
+
+
 def inside(cgroup: Cgroup, path: str, flags: int) -> bool:
     """Whether a process in the cgroup can open the device."""
     group = cgroup.open_unified()

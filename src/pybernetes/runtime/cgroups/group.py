@@ -120,9 +120,10 @@ def _create(hierarchy: Hierarchy, path: str) -> None:
         if hierarchy.unified:
             _delegate(parent, hierarchy.controllers)
         try:
-            os.mkdir(directory, 0o755)
+            os.mkdir(directory)
         except FileExistsError:
             continue
+        os.chmod(directory, 0o755)  # whatever the umask: programs that are not root read their limits here
         if "cpuset" in hierarchy.controllers and not hierarchy.unified:
             _inherit_cpuset(parent, directory)
 

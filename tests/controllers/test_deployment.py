@@ -74,6 +74,7 @@ async def test_a_deployment_rolls_out_scales_updates_and_goes_back(world_of: Wor
         await make_deployment(world, 3)
         await world.eventually(is_rolled_out(world, 3))
         found = await deployment(world)
+        assert (found.metadata.annotations[revision.REVISION], found.metadata.generation) == ("1", 1)
         assert reason(found, "Progressing") == "NewReplicaSetAvailable"
         assert reason(found, "Available") == "MinimumReplicasAvailable"
         first = (await replica_sets(world))["v1"]

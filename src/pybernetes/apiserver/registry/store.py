@@ -246,7 +246,8 @@ class ObjectStore:
         try:
             meta.drop_empty(metadata)
             ctx.warn(meta.drop_repeated_owners(metadata))
-            self._bump_generation(new, old)
+            if update.subresource != "status":
+                self._bump_generation(new, old)
             found = validate(self.resource, new, old, update.subresource)
             found += update.part.validate(ctx, new, old) if update.part else strategy.validate_update(ctx, new, old)
             self._refuse_invalid(new, found)

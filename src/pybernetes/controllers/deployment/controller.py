@@ -230,12 +230,17 @@ class DeploymentController(KeyedController):
         self.recorder.event(deployment, "Warning", "ReplicaSetCreateError", message)
 
     async def _with_revision(self, deployment: apps_v1.Deployment, revision: str) -> apps_v1.Deployment:
-        """Write the new set's revision on the Deployment; goes on with the spec that this reconcile looks at."""
+        """Write the new set's revision on the Deployment; goes on with the spec that this reconcile looks at.
+
+        Written with the status, where annotations do not count as a new generation.
+        """
         if not revision or deployment.metadata.annotations.get(revisions.REVISION) == revision:
             return deployment
         patch = {"metadata": {"uid": deployment.metadata.uid, "annotations": {revisions.REVISION: revision}}}
         name, namespace = deployment.metadata.name or "", deployment.metadata.namespace or ""
-        patched = await self.client.patch(apps_v1.Deployment, name, namespace, patch, PatchType.MERGE)
+        patched = await self.client.patch(
+            apps_v1.Deployment, name, namespace, patch, PatchType.MERGE, subresource="status"
+        )
         self.deployments.assume(patched)
         metadata = replace(patched.metadata, generation=deployment.metadata.generation)
         return replace(deployment, metadata=metadata)

@@ -1,11 +1,21 @@
-"""The API server of a profile."""
+"""The API server of a profile.
+
+Its own modules are loaded by its own process: nobody else has a use for them, and while one core loads them, another
+loads the other components' in the supervisor. What this module imports is what all of them share.
+"""
 
 from __future__ import annotations
 
-from pybernetes.apiserver.main import run
-from pybernetes.apiserver.options import parse
+import gc
+
+import httptools  # noqa: F401
+import msgspec  # noqa: F401
+
+from pybernetes.aio import threads, tls  # noqa: F401
+from pybernetes.api import defaults, names, scheme, selectors  # noqa: F401
 from pybernetes.cluster.profile import Profile
 from pybernetes.process import run_until_terminated
+from pybernetes.telemetry import metrics  # noqa: F401
 
 
 def arguments(profile: Profile) -> list[str]:
@@ -41,5 +51,12 @@ def arguments(profile: Profile) -> list[str]:
 
 def main(profile: Profile) -> None:
     """Serve until SIGTERM."""
+    gc.disable()
+    from pybernetes.apiserver.main import run
+    from pybernetes.apiserver.options import parse
+
+    # Modules stay: they are not looked through again.
+    gc.freeze()
+    gc.enable()
     options = parse(arguments(profile))
     run_until_terminated("apiserver", lambda: run(options))

@@ -92,3 +92,41 @@ async def test_errors_come_in_the_format_that_the_client_wants(api):
     assert either.content_type == PROTOBUF
     custom = await api.call("GET", "/apis/none.test/v1/things/none", accept=f"{PROTOBUF},application/json")
     assert custom.content_type != PROTOBUF
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/apis/networking.k8s.io/v1/servicecidrs", {"spec": {"cidrs": ["10.50.0.0/24"]}}),
+        (
+            "/apis/apiregistration.k8s.io/v1/apiservices",
+            {"spec": {"group": "a.test", "version": "v1", "groupPriorityMinimum": 1, "versionPriority": 1}},
+        ),
+        (
+            "/apis/resource.k8s.io/v1/namespaces/default/resourceclaims",
+            {"spec": {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "x.y"}}]}}},
+        ),
+    ],
+)
+async def test_metadata_is_not_written_through_these_statuses(api, path, body):
+    assert (await api.call("POST", path, {"metadata": {"name": "v1.a.test"}, **body})).status == 201
+    change = {"metadata": {"labels": {"a": "b"}}, "status": {"conditions": []}}
+    kept = await api.call("PATCH", f"{path}/v1.a.test/status", change, content_type="application/merge-patch+json")
+    assert kept.status == 200
+    assert "labels" not in kept.body["metadata"]
+
+
+async def test_a_node_has_one_range_of_a_family(api):
+    body = {"metadata": {"name": "n"}, "spec": {"podCIDRs": ["10.0.0.0/24", "10.0.1.0/24"]}}
+    refused = await api.call("POST", "/api/v1/nodes?dryRun=All", body)
+    assert [cause["field"] for cause in refused.body["details"]["causes"]] == ["spec.podCIDRs"]
+    body["spec"]["podCIDRs"][1] = "fd00::/64"
+    assert (await api.call("POST", "/api/v1/nodes?dryRun=All", body)).status == 201
+
+
+async def test_a_schedule_has_no_time_zone_of_its_own(api):
+    container = {"name": "c", "image": "i"}
+    job = {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}}
+    body = {"metadata": {"name": "c"}, "spec": {"schedule": "TZ=UTC * * * * *", "jobTemplate": job}}
+    refused = await api.call("POST", "/apis/batch/v1/namespaces/default/cronjobs", body)
+    assert "cannot use TZ or CRON_TZ in schedule, use timeZone field instead" in refused.body["message"]

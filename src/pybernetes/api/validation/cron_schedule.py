@@ -29,6 +29,9 @@ def schedule_complaint(schedule: str) -> str:
     """Why a schedule cannot be read, in the words of upstream's parser; empty when it can."""
     if not schedule:
         return "empty spec string"
+    if schedule.startswith(("TZ=", "CRON_TZ=")) and " " in schedule:
+        # The parser takes a time zone in front; whether a schedule may have one is not its concern.
+        schedule = schedule.partition(" ")[2].strip()
     if schedule.startswith("@"):
         known = schedule in _WORDS or _DURATION.fullmatch(schedule)
         return "" if known else f"unrecognized descriptor: {schedule}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
-from pybernetes.api.validation.addresses import validate_cidr
+from pybernetes.api.validation.addresses import parse_cidr, validate_cidr
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.pod.resources import validate_amount, validate_resource_name
 from pybernetes.api.validation.pod.scheduling import validate_taints
@@ -19,7 +19,17 @@ def _create(node: Tree) -> Errors:
         yield from validate_taints(taints, _SPEC.child("taints"))
     for index, cidr in enumerate(spec.get("podCIDRs") or ()):
         yield from validate_cidr(cidr, _SPEC.child("podCIDRs").index(index))
+    yield from _validate_families(spec.get("podCIDRs") or [])
     yield from _validate_status(node)
+
+
+def _validate_families(cidrs: list[str]) -> Errors:
+    """Each address family has one range at most."""
+    networks = [parse_cidr(cidr) for cidr in cidrs]
+    families = [network.version for network in networks if network is not None]
+    if len(families) == len(cidrs) > len(set(families)):
+        detail = "may specify no more than one CIDR for each IP family"
+        yield field.invalid(_SPEC.child("podCIDRs"), cidrs, detail)
 
 
 def _validate_status(node: Tree) -> Errors:

@@ -93,6 +93,24 @@ def test_removal_unmounts_first_and_spares_what_was_mounted(tmp_path: Path) -> N
     assert (host / "precious").read_text() == "x"
 
 
+def test_what_is_made_in_volumes_is_for_any_user_whatever_the_umask(tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    volume.chmod(0o2777)
+    target = tmp_path / "target"
+    before = os.umask(0o077)
+    try:
+        directory = v1.HostPathVolumeSource(path=str(tmp_path / "a/b"), type="DirectoryOrCreate")
+        file = v1.HostPathVolumeSource(path=str(tmp_path / "f"), type="FileOrCreate")
+        made = [hostpath.set_up(directory), tmp_path / "a", hostpath.set_up(file)]
+        bound = subpath.bind(volume, "x/y", target)
+        modes = [each.stat().st_mode & 0o7777 for each in (*made, volume / "x", bound)]
+    finally:
+        os.umask(before)
+        mounting.unmount(str(target))
+    assert modes == [0o755, 0o755, 0o644, 0o2777, 0o2777]
+
+
 def test_host_path_types(tmp_path: Path) -> None:
     made = hostpath.set_up(v1.HostPathVolumeSource(path=str(tmp_path / "d"), type="DirectoryOrCreate"))
     assert made.is_dir()

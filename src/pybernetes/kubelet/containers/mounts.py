@@ -11,7 +11,7 @@ from pybernetes.kubelet.containers.config import TERMINATION_LOG
 from pybernetes.kubelet.containers.expansion import UnknownVariableError, expand_strictly
 from pybernetes.kubelet.objects import ConfigError
 from pybernetes.kubelet.podspec import AnyContainer
-from pybernetes.kubelet.volumes import subpath
+from pybernetes.kubelet.volumes import hostpath, subpath
 from pybernetes.kubelet.volumes.files import VolumeError
 
 PROPAGATION = {
@@ -67,7 +67,7 @@ def _volume_mount(
             raise ConfigError(f"{message}: {error}") from error
     elif not path.exists():
         # A hostPath without a type: the runtime's bind mount needs something there, and a directory is what Docker made.
-        path.mkdir(parents=True, mode=0o755)
+        hostpath.make_directory(path)
     container_path = mount.mount_path if mount.mount_path.startswith("/") else f"/{mount.mount_path}"
     return t.Mount(
         container_path=container_path,

@@ -31,7 +31,7 @@ def _host_path(source: v1.HostPathVolumeSource) -> Path:
     """A bind mount needs a directory there: it is made if nothing is."""
     path = hostpath.set_up(source)
     if not source.type and not path.exists():
-        path.mkdir(mode=0o755, parents=True)
+        hostpath.make_directory(path)
     return path
 
 

@@ -20,7 +20,7 @@ def set_up(source: v1.HostPathVolumeSource) -> Path:
     """The path, existing and of the right type. Blocking. Raises VolumeError with upstream's words."""
     path, kind = Path(source.path), source.type or ""
     if kind == "DirectoryOrCreate" and not path.exists():
-        path.mkdir(mode=0o755, parents=True)
+        make_directory(path)
     if kind == "FileOrCreate" and not path.exists():
         _create_file(path)
     wanted = kind.removesuffix("OrCreate")
@@ -36,9 +36,17 @@ def set_up(source: v1.HostPathVolumeSource) -> Path:
     return path
 
 
+def make_directory(path: Path) -> None:
+    """Make it, and its parents, so that any user of a pod can enter; the kubelet's own umask is for its own files."""
+    for missing in reversed([each for each in (path, *path.parents) if not each.exists()]):
+        missing.mkdir(exist_ok=True)
+        missing.chmod(0o755)
+
+
 def _create_file(path: Path) -> None:
     """Its directory must exist."""
     try:
-        path.touch(mode=0o644)
+        path.touch()
+        path.chmod(0o644)
     except OSError as error:
         raise VolumeError(f"hostPath type check failed: {path}: {error.strerror}") from error

@@ -8,8 +8,6 @@ from pathlib import Path
 from pybernetes.kubelet.volumes import mounting
 from pybernetes.kubelet.volumes.files import VolumeError
 
-NEW_DIRECTORY_MODE = 0o750
-
 
 def bind(volume: Path, sub_path: str, target: Path) -> Path:
     """Bind `sub_path` of the volume to `target`, made if it is missing. Safe to repeat. Blocking.
@@ -40,7 +38,7 @@ def _reason(error: OSError) -> str:
 
 
 def _open(root: int, sub_path: str) -> int:
-    """Each step is resolved by the kernel below the volume; missing ones are made as directories."""
+    """Each step is resolved by the kernel below the volume; missing ones are made, as open as the volume itself."""
     parts = [part for part in sub_path.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), sub_path)
@@ -55,7 +53,12 @@ def _open_or_make(root: int, path: str) -> int:
     except FileNotFoundError:
         parent = mounting.open_beneath(root, os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY)
         try:
-            os.mkdir(os.path.basename(path), NEW_DIRECTORY_MODE, dir_fd=parent)
+            os.mkdir(os.path.basename(path), dir_fd=parent)
+            made = mounting.open_beneath(root, path, os.O_DIRECTORY)
+            try:
+                os.fchmod(made, stat.S_IMODE(os.fstat(root).st_mode))
+            finally:
+                os.close(made)
         finally:
             os.close(parent)
         return mounting.open_beneath(root, path, os.O_PATH)

@@ -175,3 +175,15 @@ async def test_a_definition_always_stores_some_version(widgets):
     path = f"{DEFINITIONS}/widgets.shop.test/status"
     kept = await widgets.call("PATCH", path, {"status": {"storedVersions": []}}, content_type=MERGE)
     assert kept.body["status"]["storedVersions"] == ["v1"]
+
+
+async def test_openapi_offers_only_the_patches_that_custom_resources_take(widgets):
+    """kubectl merges by strategy whatever the document says to take, and finds no strategy in a custom schema."""
+    paths = (await widgets.call("GET", "/openapi/v3/apis/shop.test/v1")).body["paths"]
+    item = paths["/apis/shop.test/v1/namespaces/{namespace}/widgets/{name}"]
+    assert set(item["patch"]["requestBody"]["content"]) == {
+        "application/apply-patch+yaml", "application/json-patch+json", MERGE,
+    }  # fmt: skip
+    built_in = (await widgets.call("GET", "/openapi/v3/apis/batch/v1")).body["paths"]
+    job = built_in["/apis/batch/v1/namespaces/{namespace}/jobs/{name}"]
+    assert "application/strategic-merge-patch+json" in job["patch"]["requestBody"]["content"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pybernetes.api.scheme import Resource, Subresource
+from pybernetes.api.scheme import Resource, Subresource, by_plural
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.openapi.definitions import META, definition_of
 
@@ -21,8 +21,8 @@ _PATCHES = (
     "application/apply-patch+yaml",
     "application/json-patch+json",
     "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
 )
+_STRATEGIC = "application/strategic-merge-patch+json"
 _COLLECTION = ("list", "create", "deletecollection")
 _ITEM = ("get", "update", "patch", "delete")
 
@@ -44,9 +44,9 @@ def _resource_paths(root: str, resource: Resource) -> Iterator[tuple[str, Tree]]
     if found := _operations(resource, _ITEM):
         yield item, found
     for sub in resource.subresources.values():
-        yield f"{item}/{sub.name}", _sub_operations(resource, sub)
+        yield f"{item}/{sub.name}", _sub_operations(sub, _patches(resource))
         if sub.name == "proxy":
-            yield f"{item}/proxy/{{path}}", _sub_operations(resource, sub)
+            yield f"{item}/proxy/{{path}}", _sub_operations(sub, _patches(resource))
     if "watch" in resource.verbs:
         yield from _watch_paths(root, resource)
 
@@ -61,6 +61,12 @@ def _watch_paths(root: str, resource: Resource) -> Iterator[tuple[str, Tree]]:
     yield f"{scope or f'{root}/watch/{resource.plural}'}/{{name}}", watch
 
 
+def _patches(resource: Resource) -> tuple[str, ...]:
+    """The patches that a resource takes. kubectl asks here; custom resources have no strategic merge."""
+    is_custom = by_plural(resource.group, resource.version, resource.plural) is None
+    return _PATCHES if is_custom else (*_PATCHES, _STRATEGIC)
+
+
 def _gvk(resource: Resource) -> Tree:
     return {"group": resource.group, "kind": resource.kind, "version": resource.version}
 
@@ -73,11 +79,13 @@ def _operations(resource: Resource, verbs: Iterable[str]) -> Tree:
             kind = resource.list_kind if verb == "list" else resource.kind
             answer = META + "Status" if verb.startswith("delete") else definition_of(resource.api_version, kind)
             body = definition_of(resource.api_version, resource.kind) if verb in ("create", "update") else ""
-            found[method] = _operation(action, answer, _gvk(resource), body, patch=verb == "patch")
+            found[method] = _operation(
+                action, answer, _gvk(resource), body, _patches(resource) if verb == "patch" else ()
+            )
     return found
 
 
-def _sub_operations(resource: Resource, sub: Subresource) -> Tree:
+def _sub_operations(sub: Subresource, patches: tuple[str, ...]) -> Tree:
     found: Tree = {}
     gvk = {"group": sub.group, "kind": sub.kind, "version": sub.version}
     definition = definition_of(sub.api_version, sub.kind)
@@ -85,11 +93,11 @@ def _sub_operations(resource: Resource, sub: Subresource) -> Tree:
         method, action = _METHODS[verb]
         connects = sub.kind.endswith("Options")
         body = definition if verb in ("create", "update") and not connects else ""
-        found[method] = _operation("connect" if connects else action, "" if connects else definition, gvk, body, patch=verb == "patch")  # fmt: skip
+        found[method] = _operation("connect" if connects else action, "" if connects else definition, gvk, body, patches if verb == "patch" else ())  # fmt: skip
     return found
 
 
-def _operation(action: str, answer: str, gvk: Tree, body: str = "", *, patch: bool = False) -> Tree:
+def _operation(action: str, answer: str, gvk: Tree, body: str = "", patches: tuple[str, ...] = ()) -> Tree:
     made: Tree = {"responses": {"200": {"description": "OK"}}, "x-kubernetes-action": action}
     if answer:
         made["responses"]["200"]["content"] = {"application/json": {"schema": _reference(answer)}}
@@ -97,11 +105,11 @@ def _operation(action: str, answer: str, gvk: Tree, body: str = "", *, patch: bo
         made["x-kubernetes-group-version-kind"] = gvk
     if body:
         made["requestBody"] = {"content": {"*/*": {"schema": _reference(body)}}}
-    if patch:
-        made["requestBody"] = {"content": {media: {"schema": _reference(META + "Patch")} for media in _PATCHES}}
-    if action in ("post", "put", "patch") or patch:
+    if patches:
+        made["requestBody"] = {"content": {media: {"schema": _reference(META + "Patch")} for media in patches}}
+    if action in ("post", "put", "patch") or patches:
         made["parameters"] = [_query("dryRun"), _query("fieldManager"), _query("fieldValidation")]
-    if patch:
+    if patches:
         made["parameters"].append(_query("force", "boolean"))
     return made
 

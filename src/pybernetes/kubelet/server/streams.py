@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pybernetes.aio.http_server import Connection, Head, RequestError
 from pybernetes.api.errors import StatusError
+from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, NotFoundError
 from pybernetes.cri.service import RuntimeService
@@ -58,7 +59,7 @@ class Streams:
             raise RequestError(404, "pod does not exist")
         attempt = worker.observed.latest(container)
         if attempt is None or not attempt.is_running:
-            raise RequestError(500, f'container not found ("{container}")')
+            raise RequestError(500, _no_container(verb, worker.pod, container))
         tty = _flag(head, "tty")
         stdin, stdout = _flag(head, "input") or _flag(head, "stdin"), _flag(head, "output") or _flag(head, "stdout")
         stderr = (_flag(head, "error") or _flag(head, "stderr")) and not tty
@@ -84,6 +85,13 @@ class Streams:
             raise RequestError(500, "failed to find sandbox for port forward")
         ports = [int(port) for text in head.query.get("port", []) for port in text.split(",") if port.isdigit()]
         return await self._runtime.port_forward(t.PortForwardRequest(pod_sandbox_id=sandbox.id, port=ports))
+
+
+def _no_container(verb: str, pod: v1.Pod, name: str) -> str:
+    """The words that kubectl shows; upstream's kubelet has others for either verb."""
+    if verb == "attach":
+        return f"container {name} not found in pod {pod.metadata.name}_{pod.metadata.namespace}"
+    return f'container not found ("{name}")'
 
 
 def _flag(head: Head, name: str) -> bool:

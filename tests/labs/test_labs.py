@@ -10,7 +10,7 @@ from tests import transcript
 from tests.live import LiveCluster
 
 HERE = Path(__file__).parent
-LABS = sorted(HERE.glob("L*.txt"))
+LABS = sorted([*HERE.glob("L*.txt"), *HERE.glob("E*.txt")])
 
 
 @pytest.mark.parametrize("lab", LABS, ids=[path.stem for path in LABS])

@@ -48,8 +48,10 @@ class Console:
         for row in (header, *rows):
             self.line("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
-    def failure(self, failure: Failure) -> None:
+    def failure(self, failure: Failure) -> int:
+        """Tell it; its exit code."""
         for cause, next_step in failure.causes:
             print(f"error: {cause}", file=self._err)
             if next_step:
                 print(f"  try: {next_step}", file=self._err)
+        return failure.code

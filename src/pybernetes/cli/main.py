@@ -1,12 +1,14 @@
 """The entry point: finds the command's module by its name and imports no other, so that p8s starts at once."""
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
 from pybernetes.cli.console import Console, Failure
+from pybernetes.cluster.errors import ClusterError
 
 COMMANDS = {
     "start": "start a cluster, or bring a stopped one back",
@@ -17,6 +19,7 @@ COMMANDS = {
     "logs": "show the logs of the cluster's processes",
     "version": "show versions",
 }
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 COMPONENTS = {
     "apiserver": "pybernetes.apiserver.main",
     "controller-manager": "pybernetes.controllers.main",
@@ -63,23 +66,37 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments and arguments[0] in COMPONENTS:
-        code: int = importlib.import_module(COMPONENTS[arguments[0]]).main(arguments[1:])
-        return code
-    chosen = next((argument for argument in arguments if argument in COMMANDS), None)
-    parsed = build_parser(chosen).parse_args(arguments)
     console = Console(sys.stdout, sys.stderr)
     try:
-        code = command_module(parsed.command).run(parsed, console)
-    except Failure as failure:
-        console.failure(failure)
-        return failure.code
+        return run(list(sys.argv[1:] if arguments is None else arguments), console)
+    except (Failure, ClusterError) as error:
+        return console.failure(error if isinstance(error, Failure) else failure_of(error))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        return console.failure(Failure([(said(error), "df -h; dmesg | tail" if error.errno in DISK else "")]))
+
+
+def run(arguments: list[str], console: Console) -> int:
+    """A component, with its own flags and errors, or a command."""
+    code: int
+    if arguments and arguments[0] in COMPONENTS:
+        code = importlib.import_module(COMPONENTS[arguments[0]]).main(arguments[1:])
+        return code
+    chosen = next((argument for argument in arguments if argument in COMMANDS), None)
+    parsed = build_parser(chosen).parse_args(arguments)
+    code = command_module(parsed.command).run(parsed, console)
     return code
+
+
+def failure_of(error: ClusterError) -> Failure:
+    return Failure([(problem.cause, problem.next_step) for problem in error.problems])
+
+
+def said(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error) or repr(error)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,9 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen(arguments: argparse.Namespace) -> profile.Profile:
-    """The profile named; raises Failure if the name cannot be one."""
+    """The profile named. Raises ProfileError, and Failure if it may not be read."""
     try:
         return profile.load(arguments.profile)
-    except profile.ProfileError as error:
-        raise Failure([(str(error), "")]) from error
     except PermissionError as error:
         raise Failure([(f"{error.filename}: only root may read the cluster's state", "sudo p8s ...")]) from error
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 from pathlib import Path
 
-from pybernetes.cluster import kubeconfig, lifecycle, network
+from pybernetes.cluster import kubeconfig, lifecycle, locks, network
+from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.processes import agent, runtime
 from pybernetes.cluster.profile import Profile
 from pybernetes.proxy import main as proxy
@@ -16,13 +18,22 @@ GRACE_SECONDS = 2.0
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-class DeleteError(Exception):
+class DeleteError(ClusterError):
     """Something could not be taken away; the message names it. Safe to try again."""
 
 
 def delete(profile: Profile) -> None:
-    """End and remove everything of the profile. Safe to repeat, also after a deletion that was cut off."""
-    lifecycle.stop(profile, GRACE_SECONDS)
+    """End and remove everything of the profile on this machine; what it keeps in an etcd stays there.
+
+    Safe to repeat, also after a deletion that was cut off. A kubeconfig that cannot be changed is left as it is.
+    """
+    with locks.of_profile(profile.name):
+        remove(profile)
+
+
+def remove(profile: Profile) -> None:
+    """`delete`, for who holds the profile's lock."""
+    lifecycle.end(profile, GRACE_SECONDS)
     if profile.exists():
         asyncio.run(runtime.remove_everything(profile))
     for place in (profile.state, profile.run):
@@ -30,7 +41,8 @@ def delete(profile: Profile) -> None:
     proxy.cleanup(agent.proxy_options(profile))
     network.remove(profile)
     remove_cgroups(runtime.cgroup(profile).strip("/"))
-    kubeconfig.remove_from_users(profile, kubeconfig.caller())
+    with contextlib.suppress(kubeconfig.KubeconfigError):
+        kubeconfig.remove_from_users(profile, kubeconfig.caller())
     for place in (profile.run, profile.state):
         remove_tree(place)
         remove_if_empty(place.parent)

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from pybernetes.cluster.certificates import write_private
+from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.profile import Profile
 
 COMPONENTS = ("manager", "kubelet", "proxy")
+OTHER = "mend the file, or name another one in $KUBECONFIG"
 SECTIONS = ("clusters", "contexts", "users")
 PLACES = "kubeconfigs.json"
 """Under the profile's state: whose kubeconfigs hold the cluster."""
 
 
-class KubeconfigError(Exception):
+class KubeconfigError(ClusterError):
     """The user's kubeconfig cannot be read or written; nothing was changed."""
 
 
@@ -192,11 +194,11 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, yaml.YAMLError) as error:
-        raise KubeconfigError(f"{path}: {error}") from error
+        raise KubeconfigError(f"{path}: {error}", OTHER) from error
     if stored is None:
         return {}
     if not isinstance(stored, dict):
-        raise KubeconfigError(f"{path} is not a kubeconfig")
+        raise KubeconfigError(f"{path} is not a kubeconfig", OTHER)
     return stored
 
 
@@ -205,7 +207,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, mode=0o755, exist_ok=True)
         write_private(path, _dump(content))
     except OSError as error:
-        raise KubeconfigError(f"{path}: {error.strerror}") from error
+        raise KubeconfigError(f"{path}: {error.strerror}", OTHER) from error
 
 
 def _as_json(content: dict[str, Any]) -> bytes:

@@ -1,8 +1,11 @@
 """The supervisor's birth: a daemon that imports the components while its parent still checks and signs."""
 
+import contextlib
 import gc
 import importlib
 import os
+import select
+import signal
 import sys
 import traceback
 from dataclasses import dataclass
@@ -15,49 +18,73 @@ from pybernetes.cluster.supervisor import Supervisor, redirect_output
 FIRST = "pybernetes.cluster.processes.apiserver"
 """Imported while the parent checks and signs: nothing else can begin before the API server serves."""
 
+END_SECONDS = 60.0
+
 
 @dataclass(slots=True)
 class Launch:
-    """A supervisor that has been forked and waits for `go`, or is ended by `cancel`."""
+    """A supervisor that has been forked and waits for `go`. Its parent knows it by its pidfd."""
 
     profile: Profile
     _gate: int
+    _daemon: int
 
     @classmethod
     def begin(cls, profile: Profile) -> Self:
         """Fork the daemon; it detaches from the terminal, imports the API server, and waits."""
         reader, writer = os.pipe()
+        told, tell = os.pipe()
         if (child := os.fork()) == 0:
             os.close(writer)
             os.setsid()
-            if os.fork() == 0:
+            if (daemon := os.fork()) == 0:
+                os.close(tell)
                 _supervise(profile, reader)
+            os.write(tell, str(daemon).encode())
             os._exit(0)
         os.close(reader)
+        os.close(tell)
         os.waitpid(child, 0)
-        return cls(profile, writer)
+        pid = int(os.read(told, 32))
+        os.close(told)
+        return cls(profile, writer, os.pidfd_open(pid))
 
     def go(self) -> None:
         """Everything is in place: start the components."""
         os.write(self._gate, b"g")
-        os.close(self._gate)
+        self._close_gate()
+
+    def has_ended(self) -> bool:
+        """Whether the daemon is no more."""
+        return bool(select.select([self._daemon], [], [], 0)[0])
 
     def cancel(self) -> None:
-        """The start has failed: the daemon ends without having made anything."""
-        os.close(self._gate)
+        """The start has failed: the daemon ends, with the components if there are any, and is waited for."""
+        self._close_gate()
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._daemon, signal.SIGTERM)
+        select.select([self._daemon], [], [], END_SECONDS)
+
+    def _close_gate(self) -> None:
+        if self._gate >= 0:
+            os.close(self._gate)
+            self._gate = -1
 
 
 def _supervise(profile: Profile, gate: int) -> None:
+    """The daemon's whole life. What goes wrong before there is a log is told once there is one."""
     code = 1
     try:
         # Modules leave nothing to collect: looking through all of them again and again is for nothing.
         gc.disable()
-        importlib.import_module(FIRST)
+        failed = _import_first()
         if os.read(gate, 1) == b"g":
             os.close(gate)
             os.chdir("/")
             os.umask(0o077)
             redirect_output(profile.logs / "supervisor.log")
+            if failed is not None:
+                raise failed
             run(profile)
         code = 0
     except BaseException:
@@ -65,6 +92,14 @@ def _supervise(profile: Profile, gate: int) -> None:
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _import_first() -> Exception | None:
+    try:
+        importlib.import_module(FIRST)
+    except Exception as error:
+        return error
+    return None
 
 
 def run(profile: Profile) -> None:

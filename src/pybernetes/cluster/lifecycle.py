@@ -2,22 +2,25 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pybernetes.cluster import control, kubeconfig, pidfile, preflight, readiness
+from pybernetes.cluster import control, kubeconfig, locks, pidfile, preflight, readiness
+from pybernetes.cluster.errors import ClusterError, Problem
+from pybernetes.cluster.interrupts import Interrupts, deferred
 from pybernetes.cluster.launch import Launch
-from pybernetes.cluster.profile import Profile
+from pybernetes.cluster.profile import Profile, load
 
 Report = Callable[[str], None]
 """Told of each step as it is done: "certificates", "control plane", "node", "kubeconfig"."""
 
 
-class StartError(Exception):
-    """The cluster could not be started; nothing half made is left running."""
+class StartError(ClusterError):
+    """The cluster cannot be started; nothing was made."""
 
-    def __init__(self, problems: list[preflight.Problem]) -> None:
+    def __init__(self, problems: list[Problem]) -> None:
         super().__init__("; ".join(problem.cause for problem in problems))
         self.problems = problems
 
@@ -31,39 +34,91 @@ class Started:
     seconds: float
 
 
-def start(profile: Profile, report: Report, *, wait_seconds: float = 60.0) -> Started:
-    """Bring the cluster up and wait until its node is Ready. Raises StartError, NotReadyError, KubeconfigError.
+def start(
+    name: str, changes: Mapping[str, Any], report: Report, *, wait_seconds: float = 60.0, again: bool = False
+) -> Started:
+    """Bring the cluster up and wait until its node is Ready; with `again`, end its components first.
 
-    The daemon imports its modules while this process checks the machine and signs certificates.
+    `changes` are settings to keep from now on. Raises StartError, NotReadyError, KubeconfigError. If that was the
+    cluster's first start, nothing of it is left then, nor if it was interrupted.
     """
     began = time.monotonic()
-    if control.is_running(profile):
-        readiness.wait_ready(profile, report, wait_seconds)
-        path = kubeconfig.add_to_user(profile, kubeconfig.caller())
-        return Started(True, path, time.monotonic() - began)
-    end_leftovers(profile)
-    if problems := preflight.check(profile):
+    refuse(preflight.check_rights())
+    with deferred() as interrupts, locks.of_profile(name, lambda: report("waiting"), interrupts.check):
+        if again:
+            halt(load(name))
+        profile, is_new, is_running = settle(name, changes)
+        if is_running:
+            ended = lambda: not control.is_running(profile)  # noqa: E731
+            readiness.wait_ready(profile, report, wait_seconds, readiness.Vigil(profile, ended, interrupts))
+            path = kubeconfig.add_to_user(profile, kubeconfig.caller())
+        else:
+            try:
+                path = bring_up(profile, report, wait_seconds, interrupts, keep=not is_new)
+            except BaseException as error:
+                if is_new:
+                    undo(profile, error)
+                raise
+    report("kubeconfig")
+    return Started(is_running, path, time.monotonic() - began)
+
+
+def refuse(problems: list[Problem]) -> None:
+    if problems:
         raise StartError(problems)
-    is_new = not profile.exists()
+
+
+def settle(name: str, changes: Mapping[str, Any]) -> tuple[Profile, bool, bool]:
+    """The profile as it is to be started, whether it is new, and whether it runs: then nothing is changed.
+
+    Nobody else can get the ranges of a new one once it is saved.
+    """
+    end_leftovers(load(name))
+    with locks.of_machine():
+        stored = load(name)
+        if control.is_running(stored):
+            return stored, False, True
+        is_new = not stored.exists()
+        profile = stored.changed(changes)
+        refuse(preflight.check(profile))
+        profile.save()
+    return profile, is_new, False
+
+
+def bring_up(profile: Profile, report: Report, wait_seconds: float, interrupts: Interrupts, *, keep: bool) -> Path:
+    """Launch the supervisor and wait. One that does not become ready is ended again, unless it is to be kept.
+
+    The daemon imports its modules while this process signs certificates, and serves while it writes the caller's
+    kubeconfig; returns that.
+    """
     launch = Launch.begin(profile)
+    launched = 0.0
     try:
         prepare(profile)
+        report("certificates")
+        interrupts.check()
+        launched = time.time()
+        launch.go()
+        path = kubeconfig.add_to_user(profile, kubeconfig.caller())
+        vigil = readiness.Vigil(profile, launch.has_ended, interrupts)
+        readiness.wait_ready(profile, report, wait_seconds, vigil, since=launched)
+        interrupts.check()
     except BaseException:
-        launch.cancel()
+        if not keep or not launched:
+            launch.cancel()
         raise
-    report("certificates")
-    launched = time.time()
-    launch.go()
-    path = kubeconfig.add_to_user(profile, kubeconfig.caller())
+    return path
+
+
+def undo(profile: Profile, why: BaseException) -> None:
+    """Take away what a first start has made so far. Raises NotReadyError if even that fails."""
     try:
-        readiness.wait_ready(profile, report, wait_seconds, since=launched)
-    except readiness.NotReadyError:
-        if is_new:
-            halt(profile)
-            kubeconfig.remove_from_users(profile, kubeconfig.caller())
-        raise
-    report("kubeconfig")
-    return Started(False, path, time.monotonic() - began)
+        from pybernetes.cluster.delete import remove
+
+        remove(profile)
+    except Exception as error:
+        left = f"what the start had made is still there ({error!r})"
+        raise readiness.NotReadyError(f"{why}\nand {left}", f"p8s delete --profile {profile.name}") from why
 
 
 def prepare(profile: Profile) -> None:
@@ -77,6 +132,12 @@ def prepare(profile: Profile) -> None:
 
 def stop(profile: Profile, grace: float = 30.0) -> bool:
     """End the pods gracefully, then the components. False if the cluster was not running."""
+    with locks.of_profile(profile.name):
+        return end(profile, grace)
+
+
+def end(profile: Profile, grace: float) -> bool:
+    """`stop`, for who holds the profile's lock."""
     if not control.is_running(profile):
         end_leftovers(profile)
         return False

@@ -3,29 +3,29 @@
 import os
 import socket
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+from pybernetes.cluster.errors import Problem
 from pybernetes.cluster.profile import Profile
 
 CONTROLLERS = ("cpu", "memory", "pids")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why the cluster cannot start, and the line that mends it."""
-
-    cause: str
-    next_step: str
-
-
-def check(profile: Profile) -> list[Problem]:
-    """Everything that stands in the way, empty if nothing does; changes nothing."""
+def check_rights() -> list[Problem]:
+    """What nothing can be done without."""
     if sys.platform != "linux":
         return [Problem(f"pods need Linux, this is {sys.platform}", "run it on Linux or in a Linux machine")]
     if os.geteuid() != 0:
         return [Problem("pods need root (namespaces, mounts, network)", f"sudo {Path(sys.argv[0]).name} start")]
-    found = [check_overlay(), check_cgroups(), check_port(profile), check_room(profile)]
+    return []
+
+
+def check(profile: Profile) -> list[Problem]:
+    """Everything that stands in the way, empty if nothing does; changes nothing."""
+    if problems := check_rights():
+        return problems
+    found = [check_overlay(), check_cgroups(), check_port(profile), check_writable(profile), check_room(profile)]
+    found.append(check_store(profile))
     return [problem for problem in found if problem]
 
 
@@ -65,8 +65,40 @@ def check_port(profile: Profile) -> Problem | None:
     return None
 
 
+def check_writable(profile: Profile) -> Problem | None:
+    for wanted in (profile.state, profile.run):
+        place = nearest(wanted)
+        if not os.access(place, os.W_OK):
+            return Problem(f"{place} cannot be written", f"findmnt --target {place}")
+    return None
+
+
+def check_store(profile: Profile, seconds: float = 2.0) -> Problem | None:
+    """At least one of the etcd servers that the profile names has to answer."""
+    store = profile.settings.store
+    if not store.startswith("etcd://"):
+        known = store == "sqlite"
+        return None if known else Problem(f"there is no store {store!r}", "--store sqlite, or etcd://HOST:PORT")
+    refused = ""
+    for server in store.removeprefix("etcd://").split(","):
+        host, _, port = server.strip("/").rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), seconds):
+                return None
+        except ValueError:
+            return Problem(f"{store!r} names no etcd", "--store etcd://HOST:PORT[,HOST:PORT...]")
+        except OSError as error:
+            refused = f"no etcd answers at {server} ({error.strerror or error})"
+    return Problem(refused, "start it, or name another with --store")
+
+
+def nearest(place: Path) -> Path:
+    """The place, or the first directory above it that exists."""
+    return next(path for path in (place, *place.parents) if path.exists())
+
+
 def check_room(profile: Profile, needed: int = 200 * 1024 * 1024) -> Problem | None:
-    place = next(path for path in (profile.state, *profile.state.parents) if path.exists())
+    place = nearest(profile.state)
     stats = os.statvfs(place)
     free = stats.f_bavail * stats.f_frsize
     if free >= needed:

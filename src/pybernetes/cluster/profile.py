@@ -4,8 +4,12 @@ import ipaddress
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+from pybernetes.cluster.errors import ClusterError
 
 DEFAULT = "pybernetes"
 STATE = Path("/var/lib/pybernetes")
@@ -13,7 +17,7 @@ RUN = Path("/run/pybernetes")
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
-class ProfileError(Exception):
+class ProfileError(ClusterError):
     """The profile's name or its stored settings cannot be used; the message says why."""
 
 
@@ -101,6 +105,10 @@ class Profile:
         """The credentials file of a component."""
         return self.certificates / f"{component}.kubeconfig"
 
+    def changed(self, changes: Mapping[str, Any]) -> "Profile":
+        """With other settings; what the changes do not name stays as it was."""
+        return replace(self, settings=replace(self.settings, **changes))
+
     def exists(self) -> bool:
         return (self.state / "profile.json").exists()
 
@@ -132,8 +140,16 @@ def load(name: str) -> Profile:
         free = next(index for index in range(len(taken) + 1) if index not in taken)
         return Profile(name, Settings.for_index(free), state, run)
     except ValueError as error:
-        raise ProfileError(f"{state / 'profile.json'} is damaged: {error}") from error
-    return Profile(name, Settings(**stored), state, run)
+        raise damaged(state, str(error)) from error
+    try:
+        return Profile(name, Settings(**stored), state, run)
+    except TypeError as error:
+        raise damaged(state, f"it is not what this version of pybernetes has written ({error})") from error
+
+
+def damaged(state: Path, why: str) -> ProfileError:
+    path = state / "profile.json"
+    return ProfileError(f"{path} is damaged: {why}", f"restore the file; a new cluster's has: {Settings()}")
 
 
 def list_profiles() -> list[Profile]:

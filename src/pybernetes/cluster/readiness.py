@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pybernetes.cluster import control
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.interrupts import Interrupts
+from pybernetes.cluster.logs import last_lines
 from pybernetes.cluster.profile import Profile
 
 if TYPE_CHECKING:
@@ -17,9 +21,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PAUSE = 0.01
+LOOK_SECONDS = 0.5
+RESTARTS = 3
+LOG_LINES = 8
 
 
-class NotReadyError(Exception):
+class NotReadyError(ClusterError):
     """The cluster did not come up; the message says what is missing."""
 
 
@@ -82,30 +89,66 @@ def is_ready(node: dict[str, Any]) -> bool:
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
-def wait_for(profile: Profile, what: str, ask: Callable[[], T | None], deadline: float) -> T:
-    """The first answer that is not None; gives up at `deadline` or when the supervisor has died."""
-    was_running = False
+class Vigil:
+    """Watches over the processes of a cluster that is waited for: why wait for one that cannot come?"""
+
+    def __init__(self, profile: Profile, has_ended: Callable[[], bool], interrupts: Interrupts) -> None:
+        self._profile, self._has_ended, self._interrupts = profile, has_ended, interrupts
+        self._next = time.monotonic() + LOOK_SECONDS
+
+    def look(self) -> None:
+        """Raises NotReadyError if the supervisor has ended, or a component ends again and again; KeyboardInterrupt."""
+        self._interrupts.check()
+        if self._has_ended():
+            raise self.failure("the supervisor has ended", "supervisor")
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + LOOK_SECONDS
+        try:
+            components = control.request(self._profile, "status", timeout=5)["components"]
+        except (OSError, ValueError):
+            return
+        for each in components:
+            if each["restarts"] >= RESTARTS and each["uptime"] < LOOK_SECONDS:
+                raise self.failure(f"{each['name']} ends as soon as it is started", each["name"])
+
+    def failure(self, cause: str, component: str) -> NotReadyError:
+        """With the end of a component's log."""
+        lines = last_lines(self._profile.logs / f"{component}.log", LOG_LINES)
+        said = f"; its log ends with:\n{textwrap.indent(chr(10).join(lines), '    ')}" if lines else ""
+        return NotReadyError(cause + said, f"p8s start --profile {self._profile.name}, once that is mended")
+
+
+def wait_for(what: str, ask: Callable[[], T | None], vigil: Vigil, log: str, deadline: float) -> T:
+    """The first answer that is not None. Raises NotReadyError at `deadline`, with the end of the component's `log`."""
     while (answer := ask()) is None:
-        running = control.is_running(profile)
-        if was_running and not running:
-            raise NotReadyError(f"the supervisor has ended; see {profile.logs / 'supervisor.log'}")
+        vigil.look()
         if time.monotonic() > deadline:
-            raise NotReadyError(f"{what} did not become ready in time; see the logs under {profile.logs}")
-        was_running = running
+            raise vigil.failure(f"{what} did not become ready in time", log)
         time.sleep(PAUSE)
     return answer
 
 
-def wait_ready(profile: Profile, report: Callable[[str], None], seconds: float, since: float = 0.0) -> None:
+def wait_ready(
+    profile: Profile,
+    report: Callable[[str], None],
+    seconds: float,
+    vigil: Vigil,
+    *,
+    since: float = 0.0,
+) -> None:
     """Until the API server serves and the node is Ready, by the word of an agent that lived after `since`."""
     probe = Probe(profile)
     deadline = time.monotonic() + seconds
-    wait_for(profile, "the API server", lambda: True if probe.get("/readyz")[0] == 200 else None, deadline)
-    report("control plane")
+
+    def serves() -> bool | None:
+        return True if probe.get("/readyz")[0] == 200 else None
 
     def node_ready() -> bool | None:
         is_alive = probe.renewed(profile.node_name) >= since
         return True if is_alive and probe.nodes().get(profile.node_name) else None
 
-    wait_for(profile, f"node {profile.node_name}", node_ready, deadline)
+    wait_for("the API server", serves, vigil, "apiserver", deadline)
+    report("control plane")
+    wait_for(f"node {profile.node_name}", node_ready, vigil, "agent", deadline)
     report("node")

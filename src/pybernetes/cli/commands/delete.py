@@ -2,14 +2,19 @@
 
 import argparse
 
-from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, Failure
+from pybernetes.cli.console import NOT_RUNNING, Console
 from pybernetes.cli.profiles import add_profile, existing
 from pybernetes.cluster.profile import list_profiles
 
 EXAMPLES = """examples:
   sudo p8s delete
   sudo p8s delete --profile ci
-  sudo p8s delete --all"""
+  sudo p8s delete --all
+
+Objects that a cluster keeps in an etcd (p8s start --store etcd://...) stay there, since other machines may use them:
+a start with the same --store finds them again, and
+  etcdctl --endpoints=HOST:PORT del --prefix /registry/
+removes them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,14 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     profiles = list_profiles() if arguments.all else [existing(arguments)]
-    from pybernetes.cluster.delete import DeleteError, delete
+    from pybernetes.cluster.delete import delete
 
     for profile in profiles:
-        try:
-            delete(profile)
-        except DeleteError as error:
-            raise Failure([(str(error), f"p8s delete --profile {profile.name}")], FAILED) from error
+        delete(profile)
         console.step("🧹", f"cluster {profile.name!r} deleted")
+        if profile.settings.store.startswith("etcd://"):
+            servers = profile.settings.store.removeprefix("etcd://")
+            console.line(f"its objects are still in {profile.settings.store}; where nobody else uses them:")
+            console.line(f"  etcdctl --endpoints={servers} del --prefix /registry/")
     if not profiles:
         console.line("there is no cluster")
         return NOT_RUNNING

@@ -3,11 +3,11 @@
 import argparse
 import os
 import select
-from collections import deque
 from pathlib import Path
 
 from pybernetes.cli.console import Console, Failure
 from pybernetes.cli.profiles import add_profile, existing
+from pybernetes.cluster.logs import last_lines
 
 EXAMPLES = """examples:
   sudo p8s logs                     the last lines of every process
@@ -32,16 +32,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     for path in files:
         if len(files) > 1:
             console.line(f"==> {path} <==")
-        for line in tail(path, arguments.lines):
+        for line in last_lines(path, arguments.lines):
             console.line(line)
     if arguments.follow:
         follow(files, console)
     return 0
-
-
-def tail(path: Path, lines: int) -> list[str]:
-    with path.open(errors="replace") as file:
-        return [line.rstrip("\n") for line in deque(file, maxlen=lines)]
 
 
 def follow(files: list[Path], console: Console) -> None:

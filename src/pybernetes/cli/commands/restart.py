@@ -5,7 +5,6 @@ import argparse
 from pybernetes.cli.commands import start
 from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import existing
-from pybernetes.cluster.lifecycle import halt
 
 EXAMPLES = """examples:
   sudo p8s restart        after an upgrade of pybernetes; containers go on running"""
@@ -16,5 +15,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    halt(existing(arguments))
-    return start.run(arguments, console)
+    existing(arguments)
+    return start.run(arguments, console, again=True)

@@ -1,15 +1,12 @@
 """p8s start"""
 
 import argparse
-from dataclasses import replace
+from typing import Any
 
 from pybernetes import __version__
-from pybernetes.cli.console import Console, Failure
+from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_profile, chosen
-from pybernetes.cluster.kubeconfig import KubeconfigError
-from pybernetes.cluster.lifecycle import StartError, start
-from pybernetes.cluster.profile import Profile
-from pybernetes.cluster.readiness import NotReadyError
+from pybernetes.cluster.lifecycle import start
 
 EXAMPLES = """examples:
   sudo p8s start
@@ -18,6 +15,7 @@ EXAMPLES = """examples:
   sudo p8s start --registry-mirror docker.io=http://127.0.0.1:5000"""
 
 STEPS = {
+    "waiting": ("⏳", "waiting for another p8s command on this cluster"),
     "certificates": ("🔑", "certificates"),
     "control plane": ("🧠", "control plane ready"),
     "node": ("🚀", "node Ready"),
@@ -38,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long to wait for Ready")
 
 
-def configured(profile: Profile, arguments: argparse.Namespace) -> Profile:
-    """The profile with what this call says; what it does not say stays as it was."""
+def changes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that this call names."""
     given = {
         "api_port": arguments.api_port,
         "store": arguments.store,
@@ -47,26 +45,17 @@ def configured(profile: Profile, arguments: argparse.Namespace) -> Profile:
         "registry_mirrors": arguments.registry_mirror,
         "insecure_registries": arguments.insecure_registry,
     }
-    return replace(
-        profile, settings=replace(profile.settings, **{key: value for key, value in given.items() if value is not None})
-    )
+    return {name: value for name, value in given.items() if value is not None}
 
 
-def run(arguments: argparse.Namespace, console: Console) -> int:
-    profile = configured(chosen(arguments), arguments)
-    console.step("✨", f"pybernetes {__version__}, cluster {profile.name!r}")
+def run(arguments: argparse.Namespace, console: Console, *, again: bool = False) -> int:
+    name = chosen(arguments).name
+    console.step("✨", f"pybernetes {__version__}, cluster {name!r}")
 
     def report(step: str) -> None:
         if step in STEPS:
             console.step(*STEPS[step])
 
-    try:
-        started = start(profile, report, wait_seconds=arguments.wait)
-    except StartError as error:
-        raise Failure([(problem.cause, problem.next_step) for problem in error.problems]) from error
-    except (NotReadyError, KubeconfigError) as error:
-        raise Failure([(str(error), f"p8s logs --profile {profile.name}")]) from error
-    except OSError as error:
-        raise Failure([(f"{error.filename or 'start'}: {error.strerror}", "")]) from error
-    console.step("⎈", f"kubectl uses context {profile.name!r} of {started.kubeconfig}")
+    started = start(name, changes(arguments), report, wait_seconds=arguments.wait, again=again)
+    console.step("⎈", f"kubectl uses context {name!r} of {started.kubeconfig}")
     return 0

@@ -1,0 +1,68 @@
+"""One verb at a time: locks between p8s commands that leave no file behind, and that no fork inherits."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pybernetes.cluster import profile
+
+PAUSE = 0.02
+
+
+def nothing() -> None:
+    return None
+
+
+def of_profile(
+    name: str, waiting: Callable[[], None] = nothing, check: Callable[[], None] = nothing
+) -> contextlib.AbstractContextManager[None]:
+    """Held by the verb that is at work on a cluster.
+
+    If another is, `waiting` is called once, and then `check` again and again: it raises to give up.
+    """
+    return held(profile.RUN / f"{profile.check_name(name)}.lock", waiting, check)
+
+
+def of_machine() -> contextlib.AbstractContextManager[None]:
+    """Held while ranges are given to a new profile. No profile's name begins with a dot."""
+    return held(profile.RUN / ".machine.lock")
+
+
+@contextlib.contextmanager
+def held(path: Path, waiting: Callable[[], None] = nothing, check: Callable[[], None] = nothing) -> Iterator[None]:
+    """Hold the lock of this file, which exists only as long as somebody does."""
+    told = False
+    while (descriptor := _acquire(path)) is None:
+        check()
+        if not told:
+            waiting()
+            told = True
+        time.sleep(PAUSE)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
+
+
+def _acquire(path: Path) -> int | None:
+    """None if somebody else holds it, or has just taken the file away with which they did."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = -1
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.stat(path).st_ino == os.fstat(descriptor).st_ino:
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    if descriptor >= 0:
+        os.close(descriptor)
+    return None

@@ -1,0 +1,88 @@
+"""A cluster whose objects are in an etcd (Debian's etcd-server)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.live import LiveCluster, live_cluster
+
+from pybernetes.cluster import pidfile
+
+SECONDS = 30.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def etcd(mirror: str, tmp_path: Path) -> Iterator[str]:
+    """A fresh etcd on the loopback of the test's own network; its address."""
+    binary = shutil.which("etcd")
+    assert binary, "etcd is missing: make test installs etcd-server"
+    client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    command = [
+        binary, f"--data-dir={tmp_path / 'etcd'}", "--unsafe-no-fsync", "--log-level=error",
+        f"--listen-client-urls={client}", f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",
+    ]  # fmt: skip
+    with subprocess.Popen(command) as server:
+        deadline = time.monotonic() + SECONDS
+        while not listens(client):
+            assert server.poll() is None, "etcd has ended"
+            assert time.monotonic() < deadline, "etcd does not answer"
+            time.sleep(0.02)
+        yield client.removeprefix("http://")
+        server.kill()
+
+
+def listens(url: str) -> bool:
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def test_objects_are_in_etcd_and_stay_there(etcd: str, mirror: str, tmp_path: Path) -> None:
+    """Killed or deleted, the API server finds them again; `p8s delete` says that they stay."""
+    store = f"etcd://{etcd}"
+    with live_cluster("etcd", mirror, tmp_path, "--store", store) as cluster:
+        cluster.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2")
+        cluster.kubectl("rollout", "status", "deployment", "web", "--timeout=30s")
+        before = containers(cluster)
+        kill_apiserver(cluster)
+        assert containers(cluster) == before
+        cluster.kubectl("scale", "deployment", "web", "--replicas=1")
+        assert not (cluster.profile.state / "store").exists()
+        said = cluster.p8s("delete")
+        assert f"its objects are still in {store}" in said
+        assert f"etcdctl --endpoints={etcd} del --prefix /registry/" in said
+        cluster.start("--store", store)
+        assert cluster.get("deployment", "web")["spec"]["replicas"] == 1
+
+
+def containers(cluster: LiveCluster) -> dict[str, tuple[str, int]]:
+    """Each pod's container and how often it was started again."""
+    return {
+        pod["metadata"]["name"]: (status["containerID"], status["restartCount"])
+        for pod in cluster.get("pods")["items"]
+        for status in pod["status"]["containerStatuses"]
+    }
+
+
+def kill_apiserver(cluster: LiveCluster) -> None:
+    os.kill(pidfile.read(cluster.profile.run / "apiserver.pid"), signal.SIGKILL)
+    deadline = time.monotonic() + SECONDS
+    ask = ["kubectl", "get", "--raw=/readyz"]
+    while subprocess.run(ask, env=cluster.environment, capture_output=True).returncode:
+        assert time.monotonic() < deadline, "the API server does not come back"
+        time.sleep(0.05)

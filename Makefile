@@ -10,6 +10,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 $(BIN)/p8s: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/dev: pyproject.toml $(BIN)/p8s
@@ -41,6 +42,7 @@ lint: $(VENV)/dev
 	$(BIN)/python tools/generate_types.py --check
 
 bench: tools
+	$(BIN)/python -m compileall -q src
 	$(SUDO) env PATH="$(PATH)" $(BIN)/python -m bench
 
 clean:

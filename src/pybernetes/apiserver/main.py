@@ -118,7 +118,8 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         make_kubelets(options),
     )
     registry.services = services
-    serve_node_metrics(services, registry)
+    if options.kubelet_client_certificate:  # no kubelet tells anything to a server without one
+        serve_node_metrics(services, registry)
     await bootstrap(services)
     pages, changed = _pages(options, registry, services)
     api_services = APIServices(services, registry)

@@ -11,6 +11,8 @@ from pybernetes.aio.clock import FakeClock
 from pybernetes.apiserver.nodemetrics.kubelet_samples import SECOND_LOOK, KubeletSamples
 from pybernetes.apiserver.nodemetrics.objects import pod_metrics
 from pybernetes.apiserver.nodemetrics.samples import NODE, Counters, Sample, Usage, kept, parse_sample, usages
+from pybernetes.cluster.certificates import Certificates
+from pybernetes.cluster.profile import Profile, Settings
 
 CONTAINER = ("default", "a", "c")
 TEXT = """\
@@ -109,8 +111,21 @@ async def test_kubelets_are_asked_only_when_somebody_asks() -> None:
     assert (await ask())["n"] == []
 
 
-async def test_discovery_and_what_is_not_there(tmp_path: Path) -> None:
+async def test_a_server_that_no_kubelet_knows_serves_none(tmp_path: Path) -> None:
     async with inprocess_server(tmp_path) as server:
+        groups = (await server.get("/apis")).tree["groups"]
+        assert "metrics.k8s.io" not in [group["name"] for group in groups]
+
+
+async def test_discovery_and_what_is_not_there(tmp_path: Path) -> None:
+    profile = Profile("test", Settings(), tmp_path / "state", tmp_path / "run")
+    profile.save()
+    Certificates(profile).ensure()
+    known = [
+        f"--kubelet-client-{what}={profile.certificates / f'apiserver-kubelet-client.{suffix}'}"
+        for what, suffix in (("certificate", "crt"), ("key", "key"))
+    ]
+    async with inprocess_server(tmp_path, *known) as server:
         listed = await server.get("/apis/metrics.k8s.io/v1beta1")
         assert {one["name"]: one["verbs"] for one in listed.tree["resources"]} == {
             "nodes": ["get", "list"],

@@ -21,7 +21,7 @@ from tests.live import P8S, LiveCluster, live_cluster
 from pybernetes.cli.main import main
 from pybernetes.cluster import pidfile
 
-COMPONENTS = ("apiserver", "runtime", "manager", "agent")
+COMPONENTS = ("apiserver", "runtime", "agent", "manager")
 COUNTER = """
 apiVersion: v1
 kind: Pod

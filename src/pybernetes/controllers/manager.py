@@ -31,6 +31,7 @@ from pybernetes.controllers.endpoints.endpoints_controller import EndpointsContr
 from pybernetes.controllers.endpoints.mirroring import EndpointSliceMirroringController
 from pybernetes.controllers.endpoints.slice_controller import EndpointSliceController
 from pybernetes.controllers.garbagecollector.controller import GarbageCollector
+from pybernetes.controllers.hpa.controller import HorizontalPodAutoscalerController
 from pybernetes.controllers.job.controller import JobController
 from pybernetes.controllers.namespace.controller import NamespaceController
 from pybernetes.controllers.node.eviction import TaintEvictionController
@@ -79,6 +80,7 @@ CONTROLLERS = (
     Entry("daemonset-controller", DaemonSetController),
     Entry("job-controller", JobController),
     Entry("cronjob-controller", CronJobController),
+    Entry("horizontal-pod-autoscaler-controller", HorizontalPodAutoscalerController),
     Entry("resourcequota-controller", ResourceQuotaController),
     Entry("disruption-controller", DisruptionController),
     Entry("persistentvolume-binder-controller", PersistentVolumeController),

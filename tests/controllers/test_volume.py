@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from pybernetes.api import volumes as match
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1, meta_v1
-from pybernetes.controllers.volume import match
 
 
 def claim(

@@ -31,6 +31,7 @@ class Options:
     allocate_node_cidrs: bool = False
     cluster_cidr: str = ""
     node_cidr_mask_size: int = 24
+    load_balancer_range: str = flags.option("", "addresses for LoadBalancer services; none are given if empty")
     node_monitor_period: float = 5.0
     node_monitor_grace_period: float = 50.0
     node_startup_grace_period: float = 60.0

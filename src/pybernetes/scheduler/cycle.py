@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pybernetes.scheduler.plugins import Rejection, Verdicts
+from pybernetes.scheduler.plugins import Rejection, Verdicts, volume_binding
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.profile import GLOBAL_PLUGINS
 from pybernetes.scheduler.ranking import Ranking, Rankings
@@ -38,7 +38,8 @@ class Unplaced:
         if not self.rejections:
             return NO_NODES
         counts = Counter(reason for rejection in self.rejections.values() for reason in rejection.reasons)
-        reasons = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
+        of_pod = {reason for rejection in self.rejections.values() if rejection.of_pod for reason in rejection.reasons}
+        reasons = ", ".join(sorted(r if r in of_pod else f"{count} {r}" for r, count in counts.items()))
         text = f"0/{len(self.rejections)} nodes are available: {reasons}."
         return f"{text} {preemption}" if preemption else text
 
@@ -48,6 +49,8 @@ Decision = Placed | Unplaced
 
 def decide(pod: PodInfo, snapshot: Snapshot, rankings: Rankings) -> Decision:
     """The best node by local and global plugins."""
+    if pod.claims and (blocked := volume_binding.blocked(pod, snapshot.volumes)):
+        return Unplaced({node.name: blocked for node in snapshot.present()})
     ranking = rankings.of(pod, snapshot)
     verdicts = [(found, weight) for plugin, weight in GLOBAL_PLUGINS if (found := plugin(pod, snapshot))]
     if verdicts:

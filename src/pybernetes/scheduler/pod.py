@@ -63,6 +63,16 @@ class PodInfo:
         )
 
     @cached_property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        """The claims that it mounts, as (namespace, name); those of its generic ephemeral volumes are named after it."""
+        metadata = self.pod.metadata
+        return tuple(
+            (metadata.namespace or "", source.claim_name if source else f"{metadata.name}-{volume.name}")
+            for volume in self.pod.spec.volumes
+            if (source := volume.persistent_volume_claim) or volume.ephemeral
+        )
+
+    @cached_property
     def required_terms(self) -> list[core.NodeSelectorTerm]:
         """The alternatives of required node affinity; empty if there is none."""
         affinity = self.pod.spec.affinity

@@ -13,6 +13,8 @@ from pybernetes.scheduler.plugins import (
     pod_affinity,
     spreading,
     taint_toleration,
+    volume_binding,
+    volume_restrictions,
 )
 
 FILTERS: tuple[Filter, ...] = (
@@ -34,4 +36,9 @@ SCORES: tuple[tuple[Score, float], ...] = (
     (image_locality.present, 1.0),
 )
 
-GLOBAL_PLUGINS: tuple[tuple[GlobalPlugin, float], ...] = ((spreading.stated, 2.0), (pod_affinity.verdicts, 2.0))
+GLOBAL_PLUGINS: tuple[tuple[GlobalPlugin, float], ...] = (
+    (volume_restrictions.verdicts, 0.0),
+    (volume_binding.verdicts, 0.0),
+    (spreading.stated, 2.0),
+    (pod_affinity.verdicts, 2.0),
+)

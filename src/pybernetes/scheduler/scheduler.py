@@ -11,14 +11,18 @@ from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import open_scope
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1 as core
+from pybernetes.api.types import storage_v1 as storage
 from pybernetes.client.informer import Informers
 from pybernetes.scheduler.bind import Binder
 from pybernetes.scheduler.cycle import Placed, Unplaced, decide
+from pybernetes.scheduler.plugins.volume_binding import plan_binding
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.preemption import Victims, choose
 from pybernetes.scheduler.queue import Queue
 from pybernetes.scheduler.ranking import Rankings
 from pybernetes.scheduler.snapshot import Snapshot
+from pybernetes.scheduler.volume_binder import VolumeBinder
+from pybernetes.scheduler.volumes import Plan
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +30,15 @@ BINDINGS_AT_ONCE = 64
 DECISIONS_PER_TURN = 16
 """After so many decisions in a row other tasks of the process get their turn."""
 
-FREED = frozenset({"NodeResourcesFit", "NodePorts", "PodTopologySpread", "InterPodAffinity"})
+FREED = frozenset({"NodeResourcesFit", "NodePorts", "PodTopologySpread", "InterPodAffinity", "VolumeRestrictions"})
 """Plugins whose mind a pod's end may change."""
 
 PLACED = frozenset({"PodTopologySpread", "InterPodAffinity"})
 """Plugins whose mind another pod's placement may change."""
+
+
+VOLUMES = frozenset({"VolumeBinding", "VolumeRestrictions"})
+"""Plugins whose mind a claim, a volume or a storage class may change."""
 
 
 class Scheduler:
@@ -45,21 +53,30 @@ class Scheduler:
         self._clock = clock
         self._name = name
         self._snapshot = Snapshot()
+        volumes = self._snapshot.volumes
+        self._claims = informers.of(core.PersistentVolumeClaim)
+        self._volumes = informers.of(core.PersistentVolume)
+        self._classes = informers.of(storage.StorageClass)
+        self._volume_binder = VolumeBinder(informers.client, volumes)
         self._rankings = Rankings(rng)
 
     async def run(self) -> None:
         async with open_scope("scheduler") as scope:
             self._queue = Queue(self._clock, scope)
+            self._follow_volumes()
             self._nodes.subscribe(self._on_node)
             self._pods.subscribe(self._on_pod)
             await self._nodes.synced.wait()
             await self._pods.synced.wait()
+            for informer in (self._claims, self._volumes, self._classes):
+                await informer.synced.wait()
             slots = asyncio.Semaphore(BINDINGS_AT_ONCE)
             for turn in range(1, 1 << 62):
                 await slots.acquire()
                 pod = await self._queue.pop()
                 decision = self._decide(pod)
-                scope.spawn(self._carry_out(pod, decision, slots), f"place {pod.key}")
+                plan = self._assume_volumes(pod, decision) if pod.claims else {}
+                scope.spawn(self._carry_out(pod, decision, plan, slots), f"place {pod.key}")
                 if turn % DECISIONS_PER_TURN == 0:
                     await asyncio.sleep(0)
 
@@ -78,9 +95,29 @@ class Scheduler:
     def _tried(self, pod: PodInfo) -> PodInfo:
         return replace(pod, attempts=pod.attempts + 1, added=self._clock.monotonic())
 
-    async def _carry_out(self, pod: PodInfo, decision: Placed | Unplaced, slots: asyncio.Semaphore) -> None:
+    def _assume_volumes(self, pod: PodInfo, decision: Placed | Unplaced) -> Plan:
+        """Set the volumes aside that a placed pod's claims are to get, before another decision can."""
+        if not isinstance(decision, Placed):
+            return {}
+        volumes = self._snapshot.volumes
+        plan = plan_binding(pod, self._snapshot.nodes[decision.node], volumes) or {}
+        volumes.assume(plan)
+        return plan
+
+    async def _bind_volumes(self, plan: Plan, node: str, slots: asyncio.Semaphore) -> None:
+        """Others are bound meanwhile: a provisioner may take its time."""
+        slots.release()
+        try:
+            await self._volume_binder.bind(plan, node)
+        finally:
+            self._snapshot.volumes.release(plan)
+            await slots.acquire()
+
+    async def _carry_out(self, pod: PodInfo, decision: Placed | Unplaced, plan: Plan, slots: asyncio.Semaphore) -> None:
         try:
             if isinstance(decision, Placed):
+                if plan:
+                    await self._bind_volumes(plan, decision.node, slots)
                 await self._binder.bind(pod, decision.node)
             else:
                 await self._explain(pod, decision)
@@ -112,6 +149,19 @@ class Scheduler:
             await self._binder.preempt(pod, preemption)
         else:
             await self._binder.report_unschedulable(pod, decision.message(preemption))
+
+    def _follow_volumes(self) -> None:
+        """Each change may be what a pod waits for."""
+        volumes = self._snapshot.volumes
+
+        def wake(old: object, new: object) -> None:
+            self._queue.wake(VOLUMES)
+
+        self._claims.subscribe(volumes.set_claim)
+        self._volumes.subscribe(volumes.set_volume)
+        self._classes.subscribe(volumes.set_class)
+        for informer in (self._claims, self._volumes, self._classes):
+            informer.subscribe(wake)
 
     def _on_node(self, old: core.Node | None, new: core.Node | None) -> None:
         if new is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybernetes.api.types import core_v1 as core
 from pybernetes.scheduler.node import NodeState
 from pybernetes.scheduler.pod import PodInfo
+from pybernetes.scheduler.volumes import Volumes
 
 
 class Snapshot:
@@ -12,6 +13,7 @@ class Snapshot:
 
     def __init__(self) -> None:
         self.nodes: dict[str, NodeState] = {}
+        self.volumes = Volumes()
         self.changes: list[str] = []
         self.base = 0
         self._where: dict[str, str] = {}

@@ -40,6 +40,8 @@ class ServiceStrategy(KindStrategy):
         drop_unused(new["spec"], old["spec"])
         keep_allocated(new["spec"], old["spec"])
         sync_addresses(new["spec"], old["spec"])
+        if new["spec"].get("type") != "LoadBalancer" and (new.get("status") or {}).get("loadBalancer"):
+            new["status"] = {**new["status"], "loadBalancer": {}}
 
     def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:
         if new["spec"].get("externalIPs"):

@@ -9,7 +9,7 @@ from pybernetes.aio.tasks import keep_running
 from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
-from pybernetes.cluster import dns_service
+from pybernetes.cluster import dns_service, network, storage
 from pybernetes.cluster.profile import Profile
 from pybernetes.controllers import manager as controllers
 from pybernetes.controllers.options import parse
@@ -28,6 +28,7 @@ def arguments(profile: Profile) -> list[str]:
         f"--service-account-private-key-file={pki / 'service-account.key'}",
         "--allocate-node-cidrs=true",
         f"--cluster-cidr={profile.settings.pod_cidr}",
+        f"--load-balancer-range={network.bridge_of(profile).load_balancer_range}",
     ]
 
 
@@ -41,6 +42,7 @@ async def run(profile: Profile) -> None:
         parts = {
             "controllers": lambda: controllers.run(controller_options, informers, clock),
             "scheduler": lambda: scheduler.run(informers, clock),
+            "storage": lambda: storage.run(informers, profile.state / "volumes", clock),
             "dns service": lambda: dns_service.run(informers, profile.dns_address, clock),
         }
         async with informers.running(), asyncio.TaskGroup() as group:

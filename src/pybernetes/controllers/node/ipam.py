@@ -42,7 +42,10 @@ class NodeIpamController(KeyedController):
         node = self.nodes.get(key[1])
         if node is None or node.spec.pod_cidr or node.metadata.deletion_timestamp is not None:
             return
+        options = self.context.options
         used = [ip_network(text) for other in self.nodes.list() for text in other.spec.pod_cidrs or _single(other)]
+        if options.load_balancer_range:
+            used.append(ip_network(options.load_balancer_range))
         chosen = [free_range(whole, self._mask(whole), used) for whole in self.ranges]
         if not chosen or any(found is None for found in chosen):
             reference = core_v1.ObjectReference(kind="Node", name=key[1], uid=node.metadata.uid)

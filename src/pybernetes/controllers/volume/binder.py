@@ -7,19 +7,24 @@ from typing import Any
 import msgspec
 
 from pybernetes.api import errors
+from pybernetes.api import volumes as match
 from pybernetes.api.types import core_v1, storage_v1
 from pybernetes.api.types.core_v1 import PersistentVolume as Volume
 from pybernetes.api.types.core_v1 import PersistentVolumeClaim as Claim
+from pybernetes.api.volumes import BIND_COMPLETED, BOUND_BY_CONTROLLER, SELECTED_NODE
 from pybernetes.client.cache import Key
 from pybernetes.client.workqueue import WorkQueue, run_workers
 from pybernetes.controllers.context import Context
-from pybernetes.controllers.volume import match
 
-BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
-BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
-SELECTED_NODE = "volume.kubernetes.io/selected-node"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
-NO_PROVISIONER = "kubernetes.io/no-provisioner"
+PROVISIONER_ANNOTATIONS = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
+IN_TREE = "kubernetes.io/"
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+EXTERNAL = (
+    "Waiting for a volume to be created either by the external provisioner '{}' or manually by the system "
+    "administrator. If volume creation is delayed, please verify that the provisioner is running and correctly "
+    "registered."
+)
 
 replace = msgspec.structs.replace
 
@@ -38,6 +43,7 @@ class PersistentVolumeController:
         self.recorder = context.recorder("persistentvolume-controller")
         self.claims.subscribe(self._on_claim)
         self.volumes.subscribe(self._on_volume)
+        self.classes.subscribe(self._on_class)
 
     async def run(self) -> None:
         """Returns only when cancelled."""
@@ -60,6 +66,11 @@ class PersistentVolumeController:
             if not claim.spec.volume_name or claim.spec.volume_name == volume.metadata.name:
                 self.queue.add(("claim", claim.metadata.namespace or "", claim.metadata.name or ""))
 
+    def _on_class(self, old: storage_v1.StorageClass | None, new: storage_v1.StorageClass | None) -> None:
+        for claim in self.claims.list():
+            if not claim.spec.volume_name:
+                self.queue.add(("claim", claim.metadata.namespace or "", claim.metadata.name or ""))
+
     async def _reconcile(self, key: tuple[str, str, str]) -> None:
         if key[0] == "claim":
             await self._reconcile_claim((key[1], key[2]))
@@ -74,10 +85,27 @@ class PersistentVolumeController:
             await self._keep_bound(claim)
             return
         volume = match.best(claim, self.volumes.list())
-        if volume is None or (volume.spec.claim_ref is None and self._waits_for_consumer(claim)):
+        if volume is None or (volume.spec.claim_ref is None and self._is_delayed(claim)):
+            await self._wait(await self._with_default_class(claim))
+        elif (mismatch := match.mismatch(volume, claim)) and volume.spec.claim_ref is not None:
+            message = f'Cannot bind PersistentVolume to requested PersistentVolumeClaim "{claim.metadata.name}" due to {mismatch}.'
+            self.recorder.event(volume, "Warning", "VolumeMismatch", message)
             await self._wait(claim)
-            return
-        await self._bind(claim, volume)
+        else:
+            await self._bind(claim, volume)
+
+    async def _with_default_class(self, claim: Claim) -> Claim:
+        """A claim made before there was a default class gets it as soon as there is one (KEP-3333)."""
+        if claim.spec.storage_class_name is not None or match.class_of(claim):
+            return claim
+        defaults = [one for one in self.classes.list() if one.metadata.annotations.get(DEFAULT_CLASS) == "true"]
+        if not defaults:
+            return claim
+        newest = max(defaults, key=lambda one: (one.metadata.creation_timestamp or "", one.metadata.name or ""))
+        changed = replace(claim, spec=replace(claim.spec, storage_class_name=newest.metadata.name))
+        stored = await self.client.update(changed)
+        self.claims.assume(stored)
+        return stored
 
     async def _keep_bound(self, claim: Claim) -> None:
         """A claim that names its volume is bound to that, or lost when it is gone."""
@@ -91,27 +119,39 @@ class PersistentVolumeController:
             else:
                 await self._write_claim(claim, replace(claim.status, phase="Pending"))
             return
-        if volume.spec.claim_ref is None or match.is_for(volume, claim):
+        completed = BIND_COMPLETED in claim.metadata.annotations
+        if volume.spec.claim_ref is None and not completed and (mismatch := match.mismatch(volume, claim)):
+            message = f'Cannot bind to requested volume "{volume.metadata.name}": {mismatch}'
+            self.recorder.event(claim, "Warning", "VolumeMismatch", message)
+            await self._write_claim(claim, replace(claim.status, phase="Pending"))
+        elif volume.spec.claim_ref is None or match.is_for(volume, claim):
             await self._bind(claim, volume)
+        elif not completed:
+            message = f'volume "{volume.metadata.name}" already bound to a different claim.'
+            self.recorder.event(claim, "Warning", "FailedBinding", message)
+            await self._write_claim(claim, replace(claim.status, phase="Pending"))
         elif claim.metadata.annotations.get(BIND_COMPLETED) and claim.status.phase != "Lost":
             message = "Bound claim has lost reference to PersistentVolume. Data on the volume is lost!"
             self.recorder.event(claim, "Warning", "ClaimMisbound", message)
             await self._write_claim(claim, core_v1.PersistentVolumeClaimStatus(phase="Lost"))
 
-    def _waits_for_consumer(self, claim: Claim) -> bool:
+    def _is_delayed(self, claim: Claim) -> bool:
+        """Whether the scheduler is to choose: it sets a volume aside for the claim, or names the node for a new one."""
         found = self.classes.get(match.class_of(claim))
-        delayed = found is not None and found.volume_binding_mode == "WaitForFirstConsumer"
-        return delayed and SELECTED_NODE not in claim.metadata.annotations
+        return found is not None and found.volume_binding_mode == "WaitForFirstConsumer"
 
     async def _wait(self, claim: Claim) -> None:
         """Say what the claim waits for."""
         found = self.classes.get(match.class_of(claim))
-        if self._waits_for_consumer(claim):
+        if self._is_delayed(claim) and SELECTED_NODE not in claim.metadata.annotations:
             message = "waiting for first consumer to be created before binding"
             self.recorder.event(claim, "Normal", "WaitForFirstConsumer", message)
-        elif found is not None and found.provisioner != NO_PROVISIONER:
-            message = f'Waiting for a volume to be created either by the external provisioner "{found.provisioner}" or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.'
-            self.recorder.event(claim, "Normal", "ExternalProvisioning", message)
+        elif found is not None and found.provisioner.startswith(IN_TREE):
+            message = f"no volume plugin matched name: {found.provisioner}"
+            self.recorder.event(claim, "Warning", "ProvisioningFailed", message)
+        elif found is not None:
+            claim = await self._ask(claim, found.provisioner)
+            self.recorder.event(claim, "Normal", "ExternalProvisioning", EXTERNAL.format(found.provisioner))
         elif match.class_of(claim) and found is None:
             message = f'storageclass.storage.k8s.io "{match.class_of(claim)}" not found'
             self.recorder.event(claim, "Warning", "ProvisioningFailed", message)
@@ -119,6 +159,15 @@ class PersistentVolumeController:
             message = "no persistent volumes available for this claim and no storage class is set"
             self.recorder.event(claim, "Normal", "FailedBinding", message)
         await self._write_claim(claim, replace(claim.status, phase="Pending"))
+
+    async def _ask(self, claim: Claim, provisioner: str) -> Claim:
+        """Tell the provisioner that this claim is its own."""
+        asked = {**claim.metadata.annotations, **dict.fromkeys(PROVISIONER_ANNOTATIONS, provisioner)}
+        if asked == claim.metadata.annotations:
+            return claim
+        stored = await self.client.update(replace(claim, metadata=replace(claim.metadata, annotations=asked)))
+        self.claims.assume(stored)
+        return stored
 
     async def _bind(self, claim: Claim, volume: Volume) -> None:
         """The volume names the claim first: should this stop midway, nobody else can take it."""

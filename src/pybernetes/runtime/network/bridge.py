@@ -26,6 +26,11 @@ class BridgeConfig:
         return IPv4Interface((self.node_range[1], self.node_range.prefixlen))
 
     @property
+    def load_balancer_range(self) -> IPv4Network:
+        """The end of the pod range, which no node gets: addresses that the proxies answer for, as for services."""
+        return IPv4Network((self.pod_range[-256], 24))
+
+    @property
     def ranges(self) -> tuple[IPv4Network, IPv4Network]:
         return self.pod_range, self.service_range
 
@@ -46,6 +51,7 @@ def ensure_bridge(config: BridgeConfig) -> None:
             rt.set_up(link),
             rt.add_address(link, config.address),
             rt.add_route(config.service_range, link=link),
+            rt.add_route(config.load_balancer_range, link=link),
         )
     finally:
         channel.close()

@@ -19,11 +19,15 @@ MAX_SCORE = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a node cannot take a pod, in upstream's words. `resolvable`: it could if other pods left it."""
+    """Why a node cannot take a pod, in upstream's words.
+
+    `resolvable`: it could if other pods left it. `of_pod`: the reason is the pod's own, and not told per node.
+    """
 
     plugin: str
     reasons: tuple[str, ...]
     resolvable: bool = False
+    of_pod: bool = False
 
 
 class Filter(Protocol):

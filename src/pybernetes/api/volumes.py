@@ -1,4 +1,4 @@
-"""Which volume suits a claim. Pure."""
+"""Which volume suits a claim, and what the parties to their binding write on them. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pybernetes.api.quantity import Quantity
 from pybernetes.api.selectors import labels
 from pybernetes.api.types import core_v1
 
+BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
+BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 
 
@@ -24,14 +27,24 @@ def is_for(volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClai
     return not found.uid or found.uid == claim.metadata.uid
 
 
+def mismatch(volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClaim) -> str:
+    """Why a volume that was named cannot be bound, in upstream's words; "" if it can. Labels do not matter then."""
+    if size_of(volume) < requested(claim):
+        return "requested PV is too small"
+    if class_of(volume) != class_of(claim):
+        return "storageClassName does not match"
+    if (volume.spec.volume_mode or "Filesystem") != (claim.spec.volume_mode or "Filesystem"):
+        return "incompatible volumeMode"
+    if not set(claim.spec.access_modes) <= set(volume.spec.access_modes):
+        return "incompatible accessMode"
+    return ""
+
+
 def suits(volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClaim) -> bool:
     """Whether class, mode, access modes, size and labels are what the claim asks for."""
     return (
         volume.metadata.deletion_timestamp is None
-        and class_of(volume) == class_of(claim)
-        and (volume.spec.volume_mode or "Filesystem") == (claim.spec.volume_mode or "Filesystem")
-        and set(claim.spec.access_modes) <= set(volume.spec.access_modes)
-        and size_of(volume) >= requested(claim)
+        and not mismatch(volume, claim)
         and (claim.spec.selector is None or labels.from_struct(claim.spec.selector).matches(volume.metadata.labels))
     )
 

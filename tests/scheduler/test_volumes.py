@@ -1,0 +1,91 @@
+"""Pods with claims: where their volumes let them go, and upstream's words when nowhere."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from tests.scheduler.test_cycle import World, node, pod
+
+from pybernetes.api.types import core_v1 as core
+from pybernetes.api.types import storage_v1 as storage
+from pybernetes.scheduler.plugins.volume_binding import plan_binding
+
+KEY = ("default", "data")
+
+
+def claim(storage_class: str = "later", volume: str = "", mode: str = "ReadWriteOnce") -> core.PersistentVolumeClaim:
+    bound = {"pv.kubernetes.io/bind-completed": "yes"} if volume else {}
+    tree = {
+        "metadata": {"name": "data", "namespace": "default", "uid": "u", "annotations": bound},
+        "spec": {
+            "storageClassName": storage_class, "volumeName": volume, "accessModes": [mode],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }  # fmt: skip
+    return msgspec.convert(tree, core.PersistentVolumeClaim)
+
+
+def volume(name: str, home: str, size: str = "1Gi") -> core.PersistentVolume:
+    term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [home]}]}
+    tree = {
+        "metadata": {"name": name},
+        "spec": {
+            "storageClassName": "later", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": size},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}},
+        },
+    }  # fmt: skip
+    return msgspec.convert(tree, core.PersistentVolume)
+
+
+def world(found: core.PersistentVolumeClaim | None, *volumes: core.PersistentVolume, provisioner: str = "x/y") -> World:
+    made = World(node("a"), node("b"))
+    known = made.snapshot.volumes
+    tree = {"metadata": {"name": "later"}, "provisioner": provisioner, "volumeBindingMode": "WaitForFirstConsumer"}
+    known.set_class(None, msgspec.convert(tree, storage.StorageClass))
+    known.set_claim(None, found)
+    for each in volumes:
+        known.set_volume(None, each)
+    return made
+
+
+def user(name: str = "p", **spec: Any) -> Any:
+    return pod(name, volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}], **spec)
+
+
+NONE = "kubernetes.io/no-provisioner"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (world(None), '0/2 nodes are available: persistentvolumeclaim "data" not found.'),
+        (world(claim("now")), "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims."),
+        (world(claim(volume="v"), volume("v", "b")), "b"),
+        (
+            world(claim(volume="v"), volume("v", "gone")),
+            "0/2 nodes are available: 2 node(s) didn't match PersistentVolume's node affinity.",
+        ),
+        (world(claim(), volume("v", "b"), provisioner=NONE), "b"),
+        (
+            world(claim(), volume("v", "b", "1Mi"), provisioner=NONE),
+            "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind.",
+        ),
+    ],
+)
+def test_a_pod_goes_where_its_volumes_are(given: World, expected: str) -> None:
+    assert given.place(user()) == expected
+
+
+def test_a_volume_that_was_set_aside_is_not_given_twice() -> None:
+    made = world(claim(), volume("v", "a"))
+    known, home = made.snapshot.volumes, made.snapshot.nodes["a"]
+    assert plan_binding(user(), home, known) == {KEY: "v"}
+    known.assume({("default", "other"): "v"})
+    assert plan_binding(user(), home, known) == {KEY: ""}
+
+
+def test_a_claim_of_one_pod_has_one_pod() -> None:
+    made = world(claim(volume="v", mode="ReadWriteOncePod"), volume("v", "a"))
+    assert made.place(user("first")) == "a"
+    reason = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
+    assert reason in made.place(user("second"))

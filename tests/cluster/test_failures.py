@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.live import LiveCluster
+from tests.live import LiveCluster, live_cluster
+
+from pybernetes.cluster.profile import STATE
 
 SECONDS = 2.0
 
@@ -138,3 +142,18 @@ spec:
         found["FailedMount"].splitlines()[0]
         == f'MountVolume.SetUp failed for volume "v" : {kind.lower()} "missing" not found'
     )
+
+
+def test_a_full_disk(mirror: str, tmp_path: Path) -> None:
+    """The images' disk has no room for nginx: the pod says so, and runs when there is room again."""
+    images = STATE / "full" / "runtime" / "images"
+    images.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(images)], check=True)
+    with live_cluster("full", mirror, tmp_path) as cluster:
+        cluster.kubectl("run", "large", "--image=nginx")
+        message = cause(cluster, "large", ("ErrImagePull", "ImagePullBackOff"))
+        assert "no space left on device" in message
+        assert "no space left on device" in events_of(cluster, "large")["Failed"]
+        assert not list((images / "snapshots" / "staging").iterdir())
+        subprocess.run(["mount", "-o", "remount,size=100m", str(images)], check=True)
+        cluster.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/large")

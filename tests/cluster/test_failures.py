@@ -155,5 +155,5 @@ def test_a_full_disk(mirror: str, tmp_path: Path) -> None:
         assert "no space left on device" in message
         assert "no space left on device" in events_of(cluster, "large")["Failed"]
         assert not list((images / "snapshots" / "staging").iterdir())
-        subprocess.run(["mount", "-o", "remount,size=100m", str(images)], check=True)
+        subprocess.run(["mount", "-o", "remount,size=1g", str(images)], check=True)
         cluster.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/large")

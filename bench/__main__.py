@@ -64,11 +64,13 @@ async def measure(parts: list[str], mirror: str) -> list[Figure]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=PARTS, choices=[*PARTS, []], help="all if none is named")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all if none is named")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as folder, registry_of_images(Path(folder)) as mirror:
-        figures = uvloop.run(measure(list(arguments.parts), mirror))
+        figures = uvloop.run(measure(arguments.parts or list(PARTS), mirror))
     print(table(figures))
     if arguments.json:
         arguments.json.write_text(json.dumps({figure.name: figure.value for figure in figures}, indent=2) + "\n")

@@ -29,5 +29,5 @@ def configure(component: str, *, verbosity: int = 0, stream: TextIO | None = Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbosity >= 4 else logging.INFO)
-    for noisy in ("aiohttp.access", "asyncio", "pyroute2"):
+    for noisy in ("aiohttp.access", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -16,6 +16,7 @@ COMMANDS = {
     "restart": "restart the cluster's own processes; containers go on running",
     "delete": "delete a cluster and everything it made on this machine",
     "status": "show what runs",
+    "node": "add, stop, start and delete nodes on this machine",
     "logs": "show the logs of the cluster's processes",
     "version": "show versions",
 }

@@ -11,7 +11,7 @@ from pybernetes.runtime.network.bridge import BridgeConfig, ensure_bridge, remov
 def bridge_of(profile: Profile) -> BridgeConfig:
     return BridgeConfig(
         name=profile.bridge,
-        node_range=IPv4Network(profile.node_pod_cidr),
+        node_range=IPv4Network(profile.first_node.pod_cidr),
         pod_range=IPv4Network(profile.settings.pod_cidr),
         service_range=IPv4Network(profile.settings.service_cidr),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.node import Member, Node
 
 DEFAULT = "pybernetes"
 STATE = Path("/var/lib/pybernetes")
@@ -35,6 +36,13 @@ class Settings:
     oci_runtime: str = "auto"
     registry_mirrors: list[str] = field(default_factory=list)
     insecure_registries: list[str] = field(default_factory=list)
+    nodes: list[Member] = field(default_factory=list)
+    """The nodes of this machine beside the first."""
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Settings":
+        """As they were kept. Raises TypeError if it was not this version that kept them."""
+        return cls(**{**stored, "nodes": [Member(**each) for each in stored.get("nodes", [])]})
 
     @classmethod
     def for_index(cls, index: int) -> "Settings":
@@ -72,6 +80,7 @@ class Profile:
 
     @property
     def node_name(self) -> str:
+        """The first node's."""
         return self.name
 
     @property
@@ -80,14 +89,18 @@ class Profile:
         return f"p8s{self.settings.index}"
 
     @property
-    def node_pod_cidr(self) -> str:
-        """The first node's part of the pod range."""
-        return str(next(ipaddress.IPv4Network(self.settings.pod_cidr).subnets(new_prefix=24)))
+    def node_address(self) -> str:
+        """The first node's address, where pods and the other nodes find the API server."""
+        return self.first_node.address
 
     @property
-    def node_address(self) -> str:
-        """The gateway of the node's pods, which is the node's own address."""
-        return str(ipaddress.IPv4Network(self.node_pod_cidr)[1])
+    def first_node(self) -> Node:
+        return Node(self, self.node_name)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes of this machine, the first first."""
+        return [self.first_node, *(Node(self, each.name, each.number, each.stopped) for each in self.settings.nodes)]
 
     @property
     def api_service_address(self) -> str:
@@ -142,7 +155,7 @@ def load(name: str) -> Profile:
     except ValueError as error:
         raise damaged(state, str(error)) from error
     try:
-        return Profile(name, Settings(**stored), state, run)
+        return Profile(name, Settings.of(stored), state, run)
     except TypeError as error:
         raise damaged(state, f"it is not what this version of pybernetes has written ({error})") from error
 

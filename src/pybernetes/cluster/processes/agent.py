@@ -32,7 +32,7 @@ def kubelet_arguments(profile: Profile) -> list[str]:
         f"--tls-cert-file={pki / 'kubelet-server.crt'}",
         f"--tls-private-key-file={pki / 'kubelet-server.key'}",
         f"--client-ca-file={pki / 'ca.crt'}",
-        f"--pod-cidr={profile.node_pod_cidr}",
+        f"--pod-cidr={profile.first_node.pod_cidr}",
         f"--cluster-dns={profile.dns_address}",
         f"--cluster-domain={profile.settings.cluster_domain}",
         f"--cgroup-root={runtime.cgroup(profile)}",

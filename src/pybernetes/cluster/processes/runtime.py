@@ -19,7 +19,7 @@ def arguments(profile: Profile) -> list[str]:
         f"--oci-runtime={settings.oci_runtime}",
         f"--cgroup={cgroup(profile)}",
         f"--bridge={profile.bridge}",
-        f"--node-cidr={profile.node_pod_cidr}",
+        f"--node-cidr={profile.first_node.pod_cidr}",
         f"--pod-cidr={settings.pod_cidr}",
         f"--service-cidr={settings.service_cidr}",
         *(f"--registry-mirror={mirror}" for mirror in settings.registry_mirrors),

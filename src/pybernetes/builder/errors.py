@@ -1,0 +1,15 @@
+"""The one error of a build."""
+
+
+class BuildError(Exception):
+    """The image was not built. The text is in docker's words (`failed to solve: ...`), of one line or several.
+
+    `line` is the Dockerfile's (from 1; 0 where none is to blame), `source` the instruction's own lines, `output` the
+    last lines that the failed step printed.
+    """
+
+    def __init__(self, message: str, *, line: int = 0, source: str = "", output: str = "") -> None:
+        super().__init__(message)
+        self.line = line
+        self.source = source
+        self.output = output

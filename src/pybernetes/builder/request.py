@@ -1,0 +1,36 @@
+"""What a build is asked for, and what comes of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """`docker build`, as data.
+
+    `context` is an absolute path of a directory on the runtime's machine, or empty for none. `dockerfile` is a path
+    inside the context, unless `text` has the file's content; then it is only a name for messages and for the ignore
+    file that belongs to it. `tags` are references as users write them (`hostname`); none gives an image without a
+    name. `build_args` with the value None have no value of their own and leave the Dockerfile's default.
+    `no_cache` runs every step anew, `pull` asks the registry for base images that are here already.
+    """
+
+    context: str = ""
+    dockerfile: str = "Dockerfile"
+    text: str | None = None
+    tags: Sequence[str] = ()
+    build_args: Mapping[str, str | None] = field(default_factory=dict)
+    target: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    network: str = "default"
+    no_cache: bool = False
+    pull: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltImage:
+    """The image: `id` is its config's digest, `names` are the full names that it got (`docker.io/library/hostname:latest`)."""
+
+    id: str
+    names: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from pybernetes.runtime.launcher.message import close_all
 from pybernetes.runtime.monitor.executors import read_config
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.handlers import choose_program
-from pybernetes.runtime.streaming.pipes import Collector
+from pybernetes.runtime.service.pipes import Collector
 
 _LIMIT = 16 << 20
 _DRAIN_SECONDS = 2.0

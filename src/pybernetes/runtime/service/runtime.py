@@ -32,7 +32,7 @@ from pybernetes.runtime.service import (
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.sources import ImageSource
 from pybernetes.runtime.state import Records
-from pybernetes.runtime.streaming.server import StreamingServer
+from pybernetes.streaming.server import StreamingServer
 
 _FILE_THREADS = 4
 _MONITORS = "monitors"

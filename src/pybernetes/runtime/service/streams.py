@@ -16,14 +16,15 @@ from pybernetes.cri.errors import CRIError, InvalidError
 from pybernetes.runtime.launcher.message import close_all
 from pybernetes.runtime.monitor import protocol
 from pybernetes.runtime.monitor.client import connect as connect_monitor
+from pybernetes.runtime.service import pipes
 from pybernetes.runtime.service.container_exec import Execution, start_exec
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.sandbox_files import namespace_paths
 from pybernetes.runtime.state import Container, Sandbox
-from pybernetes.runtime.streaming import pipes
-from pybernetes.runtime.streaming.channel import Channel
-from pybernetes.runtime.streaming.command import CommandStreams, Wanted
-from pybernetes.runtime.streaming.server import StreamingServer
+from pybernetes.streaming.channel import Channel
+from pybernetes.streaming.command import CommandStreams, Wanted
+from pybernetes.streaming.forward import ForwardError
+from pybernetes.streaming.server import StreamingServer
 from pybernetes.wire import channels as wire
 
 _DRAIN_SECONDS = 2.0
@@ -217,13 +218,13 @@ async def _attach_stdin(channel: Channel, send: Send) -> None:
 
 
 async def _connect(core: Core, sandbox: Sandbox, port: int) -> socket.socket:
-    """A connection to the port on the sandbox's loopback, IPv4 first. Raises CRIError."""
+    """A connection to the port on the sandbox's loopback, IPv4 first. Raises ForwardError."""
     paths = namespace_paths(core.records.sandbox_directory(sandbox.id), sandbox.record.options)
     place = paths.get("network", "/proc/self/ns/net")
     try:
         namespace = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise CRIError(f"failed to find network namespace for sandbox {sandbox.id!r}") from error
+        raise ForwardError(f"failed to find network namespace for sandbox {sandbox.id!r}") from error
     try:
         reply = core.zygote.ask({"call": "connect", "port": port, "timeout": _CONNECT_SECONDS}, [namespace])
     finally:
@@ -233,7 +234,7 @@ async def _connect(core: Core, sandbox: Sandbox, port: int) -> socket.socket:
     finally:
         reply.close()
     if "error" in said:
-        raise CRIError(
+        raise ForwardError(
             f"error forwarding port {port} to pod {sandbox.id}, uid : failed to execute portforward in network "
             f'namespace "{place}": failed to connect to localhost:{port} inside namespace "{sandbox.id}", {said["error"]}'
         )

@@ -6,17 +6,21 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from pybernetes.aio.tasks import Scope, open_scope
-from pybernetes.cri.errors import CRIError
-from pybernetes.runtime.streaming.channel import Channel
-from pybernetes.runtime.streaming.duplex import Duplex, WebSocket
-from pybernetes.runtime.streaming.spdy import SpdyChannels
-from pybernetes.runtime.streaming.websocket import WebSocketChannels
+from pybernetes.streaming.channel import Channel
+from pybernetes.streaming.duplex import Duplex, WebSocket
+from pybernetes.streaming.spdy import SpdyChannels
+from pybernetes.streaming.websocket import WebSocketChannels
 from pybernetes.wire import channels as wire
 
 _GRACE_SECONDS = 1.0
 
+
+class ForwardError(Exception):
+    """The port cannot be reached; the message is the client's to read."""
+
+
 Connect = Callable[[int], Awaitable[socket.socket]]
-"""A connection to a port inside the sandbox. Raises CRIError with the cause."""
+"""A connection to a port inside the sandbox. Raises ForwardError with the cause."""
 
 
 async def serve_spdy(duplex: Duplex, connect: Connect) -> None:
@@ -57,7 +61,7 @@ async def _forward(port: int, data: Channel, error: Channel, connect: Connect, s
     with suppress(ConnectionError):
         try:
             connection = await connect(port)
-        except CRIError as problem:
+        except ForwardError as problem:
             await error.write(str(problem).encode())
         else:
             reader, writer = await asyncio.open_connection(sock=connection)

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from pybernetes.runtime.streaming.channel import Channel
-from pybernetes.runtime.streaming.duplex import Duplex
+from pybernetes.streaming.channel import Channel
+from pybernetes.streaming.duplex import Duplex
 from pybernetes.wire import spdy
 
 Opened = Callable[[dict[str, str], Channel], Awaitable[None]]

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from functools import partial
 
-from pybernetes.runtime.streaming.channel import Channel, no_close
-from pybernetes.runtime.streaming.duplex import WebSocket
+from pybernetes.streaming.channel import Channel, no_close
+from pybernetes.streaming.duplex import WebSocket
 from pybernetes.wire import channels
 
 

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pybernetes.aio.tasks import Scope, open_scope
-from pybernetes.runtime.streaming.channel import Channel
-from pybernetes.runtime.streaming.duplex import Duplex, WebSocket
-from pybernetes.runtime.streaming.spdy import SpdyChannels
-from pybernetes.runtime.streaming.websocket import WebSocketChannels
+from pybernetes.streaming.channel import Channel
+from pybernetes.streaming.duplex import Duplex, WebSocket
+from pybernetes.streaming.spdy import SpdyChannels
+from pybernetes.streaming.websocket import WebSocketChannels
 from pybernetes.wire import channels as wire
 
 OPEN_SECONDS = 30.0

@@ -12,12 +12,12 @@ from pybernetes.api.types import meta_v1
 from pybernetes.cri import types as t
 from pybernetes.kubelet.admission import admit
 from pybernetes.kubelet.images.credentials import credentials_for
-from pybernetes.kubelet.images.reference import InvalidReferenceError, registry_of, with_default_tag
 from pybernetes.kubelet.node.health import Thresholds
 from pybernetes.kubelet.node.machine import Machine, read_machine
 from pybernetes.kubelet.node.status import Health, NodeFacts, node_status, runtime_problem
 from pybernetes.kubelet.options import parse
 from pybernetes.kubelet.static.manifest import ManifestError, mirror_of, pod_of
+from pybernetes.wire.images.reference import InvalidReferenceError, with_default_tag
 
 from .world import a_container, a_pod
 
@@ -163,12 +163,6 @@ def test_default_tags(image: str, expected: str) -> None:
 def test_names_that_are_none(image: str) -> None:
     with pytest.raises(InvalidReferenceError):
         with_default_tag(image)
-
-
-def test_registries() -> None:
-    assert registry_of("nginx:1") == ("docker.io", "library/nginx")
-    assert registry_of("user/app") == ("docker.io", "user/app")
-    assert registry_of("ghcr.io/x/y@sha256:" + "0" * 64) == ("ghcr.io", "x/y")
 
 
 def test_the_most_specific_credential_comes_first() -> None:

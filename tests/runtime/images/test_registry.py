@@ -12,11 +12,11 @@ from tests.runtime.images.fakes import FakeRegistry, serving
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import ImageNotFoundError, PullError
-from pybernetes.runtime.images.documents import DOCUMENT_LIMIT
 from pybernetes.runtime.images.registry.challenge import Challenge, parse
 from pybernetes.runtime.images.registry.credentials import Credential, CredentialsError, from_docker_config
 from pybernetes.runtime.images.registry.options import Endpoint, RegistryOptions, endpoints
 from pybernetes.runtime.images.service import Images
+from pybernetes.wire.images.documents import DOCUMENT_LIMIT
 
 IMAGE = Image([Tree().file("content", os.urandom(3 << 20)).layer()])
 

@@ -9,8 +9,8 @@ import msgspec
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
-from pybernetes.kubelet.images.reference import registry_of
 from pybernetes.kubelet.objects import secret_data
+from pybernetes.wire.images import reference
 
 DOCKER_HUB = "index.docker.io"
 
@@ -29,11 +29,11 @@ class _Config(msgspec.Struct):
 
 def credentials_for(image: str, secrets: Iterable[v1.Secret]) -> list[t.AuthConfig]:
     """Those that fit, the most specific first. Secrets that cannot be read have none."""
-    host, path = registry_of(image)
+    name = reference.parse(image)
     found: list[tuple[int, t.AuthConfig]] = []
     for secret in secrets:
         for pattern, entry in _entries(secret).items():
-            if _fits(pattern, host, path):
+            if _fits(pattern, name.domain, name.path):
                 found.append((len(pattern), _auth(entry)))
     return [auth for _, auth in sorted(found, key=lambda pair: -pair[0])]
 

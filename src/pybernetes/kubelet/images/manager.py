@@ -11,9 +11,9 @@ from pybernetes.cri.service import ImageService
 from pybernetes.kubelet.containers.security import ImageUser
 from pybernetes.kubelet.events import NORMAL, WARNING, Events
 from pybernetes.kubelet.images.credentials import credentials_for
-from pybernetes.kubelet.images.reference import InvalidReferenceError, with_default_tag
 from pybernetes.kubelet.objects import ConfigError, Objects
 from pybernetes.kubelet.podspec import AnyContainer, namespace_of, uid_of
+from pybernetes.wire.images.reference import InvalidReferenceError, parse_error, with_default_tag
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class ImageManager:
         try:
             image = with_default_tag(name)
         except InvalidReferenceError as error:
-            message = f'Failed to apply default image tag "{name}": {error}'
+            message = f'Failed to apply default image tag "{name}": {parse_error(name, error)}'
             self.events.container(pod, container.name, WARNING, "InspectFailed", message)
             raise ImageError("InvalidImageName", message, MAX_BACKOFF) from error
         present = await self._status(pod, container, image)

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from pybernetes.aio.threads import Worker
-from pybernetes.runtime.images import config, documents
+from pybernetes.runtime.images import config
 from pybernetes.runtime.images.content import Content
-from pybernetes.runtime.images.documents import Descriptor, DocumentError, Index, Manifest
 from pybernetes.runtime.images.index import Record
 from pybernetes.runtime.images.platform import select, this_machine
 from pybernetes.runtime.snapshots.layers import Layers, Staged, chain_ids
 from pybernetes.runtime.snapshots.unpack import LayerError
+from pybernetes.wire.images import documents
+from pybernetes.wire.images.documents import Descriptor, DocumentError, Index, Manifest
 
 Fetch = Callable[[Descriptor], Awaitable[None]]
 """Makes the blob of a descriptor be in the content store, verified. Called for blobs that may be there already."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from pybernetes.runtime.images.documents import DOCUMENT_LIMIT, DocumentError
-from pybernetes.runtime.images.reference import is_digest
+from pybernetes.wire.images.documents import DOCUMENT_LIMIT, DocumentError
+from pybernetes.wire.images.reference import is_digest
 
 
 @dataclass(frozen=True, slots=True)

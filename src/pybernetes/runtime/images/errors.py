@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pybernetes.cri.errors import ImageNotFoundError, InvalidError, PullError
 from pybernetes.runtime.images.assemble import ExtractError
 from pybernetes.runtime.images.content import DigestError
-from pybernetes.runtime.images.documents import DocumentError
-from pybernetes.runtime.images.reference import InvalidReferenceError, Reference, parse, parse_error
 from pybernetes.runtime.images.registry.credentials import CredentialsError
 from pybernetes.runtime.images.registry.errors import RegistryError, UnknownImageError
+from pybernetes.wire.images.documents import DocumentError
+from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse, parse_error
 
 
 class ResolveError(RegistryError):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from pybernetes.runtime.images.reference import Reference
 from pybernetes.runtime.snapshots import files
+from pybernetes.wire.images.reference import Reference
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -11,8 +11,8 @@ from pybernetes.aio.threads import Worker
 from pybernetes.runtime.images import index
 from pybernetes.runtime.images.content import UNUSED_SECONDS, Content
 from pybernetes.runtime.images.index import Images, Record
-from pybernetes.runtime.images.reference import InvalidReferenceError, Reference, parse
 from pybernetes.runtime.snapshots.service import Snapshots
+from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import platform
 
-from pybernetes.runtime.images.documents import Descriptor, Platform
+from pybernetes.wire.images.documents import Descriptor, Platform
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386", "riscv64": "riscv64"}
 _DEFAULT_VARIANT = {"arm64": "v8", "amd64": "v1", "arm": "v7"}

@@ -9,16 +9,16 @@ from pybernetes.aio.threads import Worker
 from pybernetes.cri.service import PullProgress
 from pybernetes.runtime.images.assemble import Assembler
 from pybernetes.runtime.images.content import Content, Ingest
-from pybernetes.runtime.images.documents import Descriptor
 from pybernetes.runtime.images.errors import ResolveError
 from pybernetes.runtime.images.flight import Progress
 from pybernetes.runtime.images.index import Record
-from pybernetes.runtime.images.reference import Reference
 from pybernetes.runtime.images.registry.client import Access, Repository
 from pybernetes.runtime.images.registry.credentials import Credential
 from pybernetes.runtime.images.registry.errors import NetworkError, RegistryError, UnknownImageError
 from pybernetes.runtime.images.registry.http import CONNECT_SECONDS, Http
 from pybernetes.runtime.images.registry.options import Endpoint, RegistryOptions, endpoints
+from pybernetes.wire.images.documents import Descriptor
+from pybernetes.wire.images.reference import Reference
 
 _SECOND_OPINION_SECONDS = 1.5
 _ATTEMPTS = 5

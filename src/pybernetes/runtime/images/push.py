@@ -5,16 +5,16 @@ from collections.abc import Iterable
 
 from pybernetes.aio.threads import Worker
 from pybernetes.cri.service import PullProgress
-from pybernetes.runtime.images import documents
 from pybernetes.runtime.images.content import Content
-from pybernetes.runtime.images.documents import Descriptor, Manifest
 from pybernetes.runtime.images.flight import Progress
 from pybernetes.runtime.images.index import Record
-from pybernetes.runtime.images.reference import Reference
 from pybernetes.runtime.images.registry.client import Access, Repository
 from pybernetes.runtime.images.registry.credentials import Credential
 from pybernetes.runtime.images.registry.http import Http
 from pybernetes.runtime.images.registry.options import RegistryOptions, upstream
+from pybernetes.wire.images import documents
+from pybernetes.wire.images.documents import Descriptor, Manifest
+from pybernetes.wire.images.reference import Reference
 
 _CHUNK = 8 << 20
 

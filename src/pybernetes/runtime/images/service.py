@@ -27,12 +27,12 @@ from pybernetes.runtime.images.index import Record
 from pybernetes.runtime.images.library import Library
 from pybernetes.runtime.images.pull import Puller
 from pybernetes.runtime.images.push import Pusher
-from pybernetes.runtime.images.reference import Reference
 from pybernetes.runtime.images.registry.credentials import Credential, from_auth_config, from_docker_config
 from pybernetes.runtime.images.registry.http import Http
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.snapshots.layers import Layers
 from pybernetes.runtime.snapshots.service import Snapshots
+from pybernetes.wire.images.reference import Reference
 
 log = logging.getLogger(__name__)
 

@@ -10,15 +10,15 @@ from typing import BinaryIO
 import msgspec
 
 from pybernetes.aio.threads import Worker
-from pybernetes.runtime.images import documents
 from pybernetes.runtime.images.archive.source import Source, open_source, read
 from pybernetes.runtime.images.assemble import Assembler
 from pybernetes.runtime.images.content import Content
-from pybernetes.runtime.images.documents import Descriptor, DocumentError, Index, Manifest
 from pybernetes.runtime.images.index import Record
 from pybernetes.runtime.images.platform import select, this_machine
-from pybernetes.runtime.images.reference import InvalidReferenceError, Reference, parse
 from pybernetes.runtime.snapshots import files
+from pybernetes.wire.images import documents
+from pybernetes.wire.images.documents import Descriptor, DocumentError, Index, Manifest
+from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse
 
 _CONTAINERD_NAME = "io.containerd.image.name"
 _OCI_NAME = "org.opencontainers.image.ref.name"

@@ -8,11 +8,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from pybernetes.runtime.images import documents
 from pybernetes.runtime.images.content import Content
-from pybernetes.runtime.images.documents import Descriptor, Index, Manifest
 from pybernetes.runtime.images.index import Record
-from pybernetes.runtime.images.reference import Reference
+from pybernetes.wire.images import documents
+from pybernetes.wire.images.documents import Descriptor, Index, Manifest
+from pybernetes.wire.images.reference import Reference
 
 
 @dataclass(frozen=True, slots=True)

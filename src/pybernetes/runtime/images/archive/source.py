@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from pybernetes.runtime.images.documents import DOCUMENT_LIMIT, DocumentError
 from pybernetes.runtime.snapshots import tar
 from pybernetes.runtime.snapshots.compression import CompressionError, decompressed
 from pybernetes.runtime.snapshots.openat2 import open_in_root
 from pybernetes.runtime.snapshots.tar import Stream, TarError
+from pybernetes.wire.images.documents import DOCUMENT_LIMIT, DocumentError
 
 _FILES_LIMIT = 100_000
 _LINKS = 8

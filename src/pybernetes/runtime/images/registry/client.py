@@ -11,14 +11,14 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from pybernetes.runtime.images.documents import ACCEPT, DOCUMENT_LIMIT
-from pybernetes.runtime.images.reference import is_digest
 from pybernetes.runtime.images.registry import challenge
 from pybernetes.runtime.images.registry.auth import Question, authorization, server_message
 from pybernetes.runtime.images.registry.credentials import Credential
 from pybernetes.runtime.images.registry.errors import DeniedError, RegistryError, StatusError, UnknownImageError
 from pybernetes.runtime.images.registry.http import CONNECT_SECONDS, Http
 from pybernetes.runtime.images.registry.options import Endpoint
+from pybernetes.wire.images.documents import ACCEPT, DOCUMENT_LIMIT
+from pybernetes.wire.images.reference import is_digest
 
 if TYPE_CHECKING:
     from pybernetes.runtime.images.registry.session import Answer

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pybernetes.cri.types import AuthConfig
-from pybernetes.runtime.images.reference import DOCKER_HUB
+from pybernetes.wire.images.reference import DOCKER_HUB
 
 
 class CredentialsError(ValueError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pybernetes.runtime.images.reference import DOCKER_HUB
+from pybernetes.wire.images.reference import DOCKER_HUB
 
 _DOCKER_HUB_HOST = "registry-1.docker.io"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pybernetes.runtime.images.reference import InvalidReferenceError, parse, parse_error
+from pybernetes.wire.images.reference import InvalidReferenceError, parse, parse_error
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

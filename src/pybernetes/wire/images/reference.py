@@ -72,6 +72,12 @@ def parse(name: str) -> Reference:
     return Reference(domain, path, tag=tag or "latest")
 
 
+def with_default_tag(name: str) -> str:
+    """The name as it was written, with `:latest` if it has neither tag nor digest. Raises InvalidReferenceError."""
+    reference = parse(name)
+    return name if reference.digest or name.endswith(f":{reference.tag}") else f"{name}:{reference.tag}"
+
+
 def parse_error(name: str, error: InvalidReferenceError) -> str:
     """The sentence a user reads: `couldn't parse image name "nginx@latest": invalid reference format`."""
     return f'couldn\'t parse image name "{name}": {error}'

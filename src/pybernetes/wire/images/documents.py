@@ -5,7 +5,7 @@ Unknown fields are ignored; wrong types, missing digests and sizes that are not 
 
 import msgspec
 
-from pybernetes.runtime.images.reference import is_digest
+from pybernetes.wire.images.reference import is_digest
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"

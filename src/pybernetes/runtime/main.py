@@ -10,6 +10,7 @@ from pybernetes import flags
 from pybernetes.cri import socket as cri_socket
 from pybernetes.cri.errors import CRIError
 from pybernetes.process import report, run_alone
+from pybernetes.runtime.images.door import Library
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.images.service import Images
 from pybernetes.runtime.options import Options, bridge_config
@@ -35,7 +36,7 @@ async def run(settings: Settings) -> None:
     try:
         async with (
             open_runtime(settings.options, images) as runtime,
-            cri_socket.serve(settings.socket, runtime, images),
+            cri_socket.serve(settings.socket, runtime, images, Library(images)),
         ):
             log.info("serving socket=%s", settings.socket)
             await asyncio.get_running_loop().create_future()

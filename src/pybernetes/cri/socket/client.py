@@ -11,7 +11,8 @@ import msgspec
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.cri import errors
 from pybernetes.cri import types as t
-from pybernetes.cri.socket.frames import CANCEL, EVENTS, Answer, Kind, frame, read_frame
+from pybernetes.cri.library import ImageRecord, ImageStep
+from pybernetes.cri.socket.frames import CANCEL, Answer, Kind, frame, read_frame
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ class _Connection:
 
 
 class Client:
-    """RuntimeService and ImageService of the runtime at a socket; connects on demand, and again after a loss.
+    """RuntimeService, ImageService and ImageLibrary of the runtime at a socket; connects on demand, and again after a loss.
 
     Raises UnavailableError when the runtime cannot be reached, or goes away during a call.
     """
@@ -166,12 +167,15 @@ class Client:
     async def list_pod_sandbox_stats(self, filter: t.PodSandboxStatsFilter | None = None) -> list[t.PodSandboxStats]:
         return await self._call(list[t.PodSandboxStats], "list_pod_sandbox_stats", filter)
 
-    async def get_container_events(self) -> AsyncIterator[t.ContainerEventResponse]:
-        async with aclosing(self._ask(EVENTS, ())) as answers:
+    async def _stream(self, returns: type[T], method: str, *arguments: object) -> AsyncGenerator[T, None]:
+        async with aclosing(self._ask(method, arguments)) as answers:
             async for answer in answers:
                 if answer.kind == Kind.END:
                     return
-                yield _value(answer, t.ContainerEventResponse)
+                yield _value(answer, returns)
+
+    def get_container_events(self) -> AsyncGenerator[t.ContainerEventResponse, None]:
+        return self._stream(t.ContainerEventResponse, "get_container_events")
 
     async def update_runtime_config(self, config: t.RuntimeConfig) -> None:
         await self._raw(None, "update_runtime_config", config)
@@ -193,6 +197,30 @@ class Client:
 
     async def image_fs_info(self) -> t.ImageFsInfoResponse:
         return await self._call(t.ImageFsInfoResponse, "image_fs_info")
+
+    async def image_records(self) -> list[ImageRecord]:
+        return await self._call(list[ImageRecord], "image_records")
+
+    async def image_record(self, name: str) -> ImageRecord:
+        return await self._call(ImageRecord, "image_record", name)
+
+    def fetch_image(self, name: str, auth: t.AuthConfig | None = None) -> AsyncGenerator[ImageStep, None]:
+        return self._stream(ImageStep, "fetch_image", name, auth)
+
+    def push_image(self, name: str, auth: t.AuthConfig | None = None) -> AsyncGenerator[ImageStep, None]:
+        return self._stream(ImageStep, "push_image", name, auth)
+
+    async def load_images(self, path: str) -> list[str]:
+        return await self._call(list[str], "load_images", path)
+
+    async def save_images(self, names: list[str], path: str) -> None:
+        await self._raw(None, "save_images", names, path)
+
+    async def tag_image(self, source: str, target: str) -> None:
+        await self._raw(None, "tag_image", source, target)
+
+    async def untag_image(self, name: str) -> None:
+        await self._raw(None, "untag_image", name)
 
 
 def _value(answer: Answer, returns: Any) -> Any:

@@ -1,6 +1,6 @@
 """Frames: a length (4 bytes, big-endian) and a msgpack array.
 
-To the server: `[id, method, [arguments]]`, or `[id, "cancel", []]` to end a stream of events. From it: `[id, kind,
+To the server: `[id, method, [arguments]]`, or `[id, "cancel", []]` to end a stream. From it: `[id, kind,
 value]` with the kinds of `Kind`. The methods are those of the Protocols, and so are the types of what travels.
 """
 
@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
+from pybernetes.cri.library import ImageLibrary
 from pybernetes.cri.service import ImageService, RuntimeService
 
 _LENGTH = struct.Struct("!I")
 _LIMIT = 64 << 20
 CANCEL = "cancel"
-EVENTS = "get_container_events"
 
 
 class Kind(IntEnum):
@@ -57,7 +57,7 @@ def argument_types(service: type) -> dict[str, Any]:
     return found
 
 
-ARGUMENTS = argument_types(RuntimeService) | argument_types(ImageService)
+ARGUMENTS = argument_types(RuntimeService) | argument_types(ImageService) | argument_types(ImageLibrary)
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:

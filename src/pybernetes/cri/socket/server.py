@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import msgspec
 
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.cri import errors
+from pybernetes.cri.library import ImageLibrary
 from pybernetes.cri.service import ImageService, RuntimeService
-from pybernetes.cri.socket.frames import ARGUMENTS, CANCEL, EVENTS, Kind, Request, argument_types, frame, read_frame
+from pybernetes.cri.socket.frames import ARGUMENTS, CANCEL, Kind, Request, argument_types, frame, read_frame
 
 
 class _Session:
@@ -44,7 +45,8 @@ class _Session:
                 task.cancel()
             return
         task = self._scope.spawn(self._answer(request), request.method)
-        if request.method == EVENTS:
+        method = self._methods.get(request.method)
+        if not inspect.iscoroutinefunction(method):
             self._streams[request.id] = task
             task.add_done_callback(lambda _: self._streams.pop(request.id, None))
 
@@ -58,8 +60,9 @@ class _Session:
             if inspect.isawaitable(called):
                 await self._send(request.id, Kind.RESULT, await called)
                 return
-            async for item in called:
-                await self._send(request.id, Kind.ITEM, item)
+            async with aclosing(called):
+                async for item in called:
+                    await self._send(request.id, Kind.ITEM, item)
             await self._send(request.id, Kind.END, None)
         except errors.CRIError as error:
             await self._send(request.id, Kind.ERROR, [type(error).__name__, str(error)])
@@ -77,10 +80,13 @@ class _Session:
 
 
 @asynccontextmanager
-async def serve(path: Path, runtime: RuntimeService, images: ImageService) -> AsyncIterator[None]:
-    """Serve both services at `path` (0600) while the block runs."""
+async def serve(
+    path: Path, runtime: RuntimeService, images: ImageService, library: ImageLibrary | None = None
+) -> AsyncIterator[None]:
+    """Serve the services at `path` (0600) while the block runs."""
     methods: dict[str, Callable[..., Any]] = {}
-    for service, protocol in ((runtime, RuntimeService), (images, ImageService)):
+    services = ((runtime, RuntimeService), (images, ImageService), (library, ImageLibrary))
+    for service, protocol in services[: 3 if library else 2]:
         methods |= {name: getattr(service, name) for name in argument_types(protocol)}
     async with open_scope("cri") as scope:
 

@@ -98,6 +98,8 @@ class Puller:
         if descriptor.media_type.endswith(("manifest.v1+json", "manifest.v2+json", "index.v1+json", "list.v2+json")):
             await self._worker.run(self._content.put, await repository.manifest(descriptor.digest))
             return
+        if progress:
+            progress(PullProgress(descriptor.digest, 0, descriptor.size))
         async with self._downloads:
             ingest = await self._worker.run(self._content.ingest, descriptor.digest, descriptor.size)
             try:

@@ -15,6 +15,7 @@ from pybernetes.aio.tasks import Scope
 from pybernetes.aio.threads import Worker
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import ImageNotFoundError
+from pybernetes.cri.library import ImageRecord
 from pybernetes.runtime.images import config
 from pybernetes.runtime.images.archive.load import Loader
 from pybernetes.runtime.images.archive.save import Saved, save_archive
@@ -32,6 +33,8 @@ from pybernetes.runtime.images.registry.http import Http
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.snapshots.layers import Layers
 from pybernetes.runtime.snapshots.service import Snapshots
+from pybernetes.wire.images import documents
+from pybernetes.wire.images.documents import Manifest
 from pybernetes.wire.images.reference import Reference
 
 log = logging.getLogger(__name__)
@@ -185,6 +188,14 @@ class Images:
         await self._library.add(record, reference, local=False)
         return digest
 
+    async def records(self) -> list[ImageRecord]:
+        """Every image with its config and names."""
+        return [await self._worker.run(self._describe, record) for record in self._library.records]
+
+    async def record(self, name: str) -> ImageRecord:
+        """The one that a name stands for. Raises ImageNotFoundError."""
+        return await self._worker.run(self._describe, self._find(name))
+
     async def tag(self, source: str, target: str) -> None:
         """Give an image one more name, on this machine. Raises ImageNotFoundError, InvalidError."""
         await self._library.add(self._find(source), parse_name(target), local=True)
@@ -228,6 +239,20 @@ class Images:
         if record := self._library.find(name):
             return record
         raise ImageNotFoundError(f'image "{name}": not found')
+
+    def _describe(self, record: Record) -> ImageRecord:
+        manifest = documents.parse(self._content.read(record.manifest))
+        assert isinstance(manifest, Manifest)
+        return ImageRecord(
+            id=record.id,
+            tags=list(record.tags),
+            digests=list(record.digests),
+            local=list(record.local),
+            size=record.size,
+            manifest=record.manifest,
+            layers=[layer.digest for layer in manifest.layers],
+            config=self._content.read(record.id),
+        )
 
     def _chain(self, image_id: str) -> str:
         return self._find(image_id).chain

@@ -39,6 +39,11 @@ class Console:
         else:
             self.line(f"{elapsed}  {text}")
 
+    def status(self, text: str) -> None:
+        """On a terminal, what goes on just now: one line that the next replaces; "" takes it away."""
+        if self.is_terminal:
+            print(f"\r\x1b[2K{text}", end="", file=self._out, flush=True)
+
     def json(self, value: Any) -> None:
         self.line(json.dumps(value, indent=2))
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "delete": "delete a cluster and everything it made on this machine",
     "status": "show what runs",
     "node": "add, stop, start and delete nodes on this machine",
+    "image": "build, pull, push, load, save and list images",
     "logs": "show the logs of the cluster's processes",
     "version": "show versions",
 }

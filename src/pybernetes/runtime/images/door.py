@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybernetes.aio.tasks import open_scope
-from pybernetes.cri.errors import InvalidError
+from pybernetes.cri.errors import CRIError, InvalidError
 from pybernetes.cri.library import ImageRecord, ImageStep
 from pybernetes.cri.service import PullProgress
 from pybernetes.cri.types import AuthConfig
@@ -60,7 +60,7 @@ class Library:
 
 
 async def _steps(work: Callable[[Progress], Awaitable[str]]) -> AsyncIterator[ImageStep]:
-    """What the work reports, then its result. A slow reader misses steps in between, never the last of a blob."""
+    """What the work reports, then its result or its error. A slow reader misses steps, never the last of a blob."""
     waiting: dict[str, PullProgress] = {}
     news = asyncio.Event()
 
@@ -68,9 +68,11 @@ async def _steps(work: Callable[[Progress], Awaitable[str]]) -> AsyncIterator[Im
         waiting[progress.digest] = progress
         news.set()
 
-    async def run() -> str:
+    async def run() -> str | CRIError:
         try:
             return await work(report)
+        except CRIError as error:
+            return error
         finally:
             news.set()
 
@@ -82,7 +84,10 @@ async def _steps(work: Callable[[Progress], Awaitable[str]]) -> AsyncIterator[Im
             while waiting:
                 step = waiting.pop(next(iter(waiting)))
                 yield ImageStep(step.digest, step.done, step.total)
-        yield ImageStep(result=await task)
+        result: str | CRIError = await task
+    if isinstance(result, CRIError):
+        raise result
+    yield ImageStep(result=result)
 
 
 @contextmanager

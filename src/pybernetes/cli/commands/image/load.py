@@ -1,0 +1,38 @@
+"""p8s image load"""
+
+import argparse
+import os
+import sys
+
+from pybernetes.cli.console import Console, Failure
+
+EXAMPLES = """examples:
+  docker save myapp:1 | sudo p8s image load
+  sudo p8s image load app.tar.zst other.tar
+  sudo p8s image load oci-layout/"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="archive (also gzip, zstd) or OCI layout; - or none: standard input"
+    )
+    parser.add_argument("-i", "--input", action="append", default=[], metavar="FILE", help="the same, as docker has it")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print names only")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from pybernetes.cli import images
+    from pybernetes.cluster.images import Door, familiar
+
+    paths = [*arguments.input, *arguments.files] or ["-"]
+    if "-" in paths and sys.stdin.isatty():
+        raise Failure([("standard input is a terminal, not an archive", "p8s image load FILE")])
+
+    async def use(door: Door) -> None:
+        for path in paths:
+            place = f"/proc/{os.getpid()}/fd/0" if path == "-" else os.path.abspath(path)
+            for name in await door.library.load_images(place):
+                console.line(name if arguments.quiet else f"loaded {familiar(name)}")
+
+    images.ask(arguments, use)
+    return 0

@@ -36,8 +36,23 @@ def render(indexes: Iterable[int]) -> str:
     return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs)
 
 
-def missing(completions: int, done: set[int], active: Iterable[core_v1.Pod], count: int) -> list[int]:
-    """The first `count` indexes that are neither done nor worked on."""
-    taken = done | {found for pod in active if (found := index_of(pod)) is not None}
+def missing(completions: int, taken: set[int], count: int) -> list[int]:
+    """The first `count` indexes that are not taken."""
     free = (index for index in range(completions) if index not in taken)
     return [index for index, _ in zip(free, range(count), strict=False)]
+
+
+def surplus(ranked: Iterable[core_v1.Pod], completions: int) -> list[core_v1.Pod]:
+    """The pods that have no business to run: without an index that is asked for, or the second of their index.
+
+    Of several with one index the last of `ranked` (the order in which pods are given up) stays.
+    """
+    taken: set[int] = set()
+    gone: list[core_v1.Pod] = []
+    for pod in reversed(list(ranked)):
+        index = index_of(pod)
+        if index is None or index >= completions or index in taken:
+            gone.append(pod)
+        else:
+            taken.add(index)
+    return gone

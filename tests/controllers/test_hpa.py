@@ -11,10 +11,14 @@ from pybernetes.api.types import autoscaling_v2 as v2
 LABELS = {"app": "a"}
 
 
-def autoscaler(target: str, minimum: int = 1) -> v2.HorizontalPodAutoscaler:
+def autoscaler(
+    target: str, minimum: int = 1, name: str = "h", metrics: tuple[v2.MetricSpec, ...] = ()
+) -> v2.HorizontalPodAutoscaler:
     reference = v2.CrossVersionObjectReference(api_version="apps/v1", kind="Deployment", name=target)
-    spec = v2.HorizontalPodAutoscalerSpec(scale_target_ref=reference, min_replicas=minimum, max_replicas=10)
-    return v2.HorizontalPodAutoscaler(metadata=meta_v1.ObjectMeta(name="h"), spec=spec)
+    spec = v2.HorizontalPodAutoscalerSpec(
+        scale_target_ref=reference, min_replicas=minimum, max_replicas=10, metrics=list(metrics)
+    )
+    return v2.HorizontalPodAutoscaler(metadata=meta_v1.ObjectMeta(name=name), spec=spec)
 
 
 async def made(world: Any, obj: Any) -> None:
@@ -73,5 +77,59 @@ async def test_what_is_unknown_has_a_reason(
 
         async def is_told() -> bool:
             return (await conditions(world)).get(condition) == ("False", message)
+
+        await world.eventually(is_told)
+
+
+HITS = v2.MetricIdentifier(name="hits")
+TEN = v2.MetricTarget(type="AverageValue", average_value="10")
+SERVICE = v2.CrossVersionObjectReference(api_version="v1", kind="Service", name="s")
+UNSERVED = "unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered"
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (v2.MetricSpec(type="Pods", pods=v2.PodsMetricSource(metric=HITS, target=TEN)), f"unable to get metric hits: {UNSERVED}"),
+        (
+            v2.MetricSpec(type="Object", object=v2.ObjectMetricSource(metric=HITS, target=TEN, described_object=SERVICE)),
+            f"unable to get metric hits: Service on NAMESPACE s/{UNSERVED}",
+        ),
+        (
+            v2.MetricSpec(type="External", external=v2.ExternalMetricSource(metric=HITS, target=TEN)),
+            "unable to get external metric NAMESPACE/hits/nil: unable to fetch metrics from external metrics API: 404 page not found",
+        ),
+    ],
+    ids=["pods", "object", "external"],
+)  # fmt: skip
+async def test_a_metric_that_nobody_serves_is_told(
+    world_of: Callable[..., Any], metric: v2.MetricSpec, message: str
+) -> None:
+    async with world_of("horizontal-pod-autoscaler-controller") as world:
+        await made(world, deployment(1))
+        await made(world, autoscaler("d", metrics=(metric,)))
+        message = message.replace("NAMESPACE", world.namespace)
+        await world.wait_told(f"FailedGet{metric.type}Metric", message)
+        words = f"the HPA was unable to compute the replica count: {message}"
+
+        async def is_told() -> bool:
+            return (await conditions(world)).get("ScalingActive") == ("False", words)
+
+        await world.eventually(is_told)
+
+
+async def test_two_autoscalers_of_the_same_pods_are_refused(world_of: Callable[..., Any]) -> None:
+    controllers = "horizontal-pod-autoscaler-controller,deployment-controller,replicaset-controller,kubelet"
+    async with world_of(controllers, horizontal_pod_autoscaler_sync_period=0.2) as world:
+        await made(world, deployment(1))
+        await world.eventually(world.running_pods)
+        await made(world, autoscaler("d"))
+        await made(world, autoscaler("d", name="g"))
+        namespace = world.namespace
+        words = f"pods by selector app=a are controlled by multiple HPAs: [{{g {namespace}}} {{h {namespace}}}]"
+        await world.wait_told("AmbiguousSelector", words)
+
+        async def is_told() -> bool:
+            return (await conditions(world)).get("ScalingActive") == ("False", words)
 
         await world.eventually(is_told)

@@ -10,14 +10,16 @@ from pybernetes.api import errors
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.scheme import Resource, by_kind
 from pybernetes.api.selectors import labels
-from pybernetes.api.selectors.labels import SelectorError
+from pybernetes.api.selectors.labels import LabelSelector, SelectorError
 from pybernetes.api.types import autoscaling_v2 as v2
 from pybernetes.api.types import core_v1
 from pybernetes.client.cache import Key
 from pybernetes.client.discovery import discover
 from pybernetes.controllers.context import Context, KeyedController, key_of
+from pybernetes.controllers.hpa.custom import Asker
+from pybernetes.controllers.hpa.found import Found, MetricFailedError
 from pybernetes.controllers.hpa.limits import Bounds, History, Recommendation, Verdict, limit, limit_by, stabilize
-from pybernetes.controllers.hpa.metrics import Found, MetricFailedError, combined, evaluate
+from pybernetes.controllers.hpa.metrics import combined, evaluate
 from pybernetes.controllers.hpa.replicas import Readiness, Situation, Tolerance
 from pybernetes.controllers.hpa.status import NoTargetError, Outcome, status_of
 
@@ -36,12 +38,14 @@ class HorizontalPodAutoscalerController(KeyedController):
         self.pods = context.informers.of(core_v1.Pod)
         self.recorder = context.recorder(self.name)
         self._histories: dict[str, History] = {}
+        self._selectors: dict[Key, LabelSelector] = {}
         self.autoscalers.subscribe(self._on_autoscaler)
 
     def _on_autoscaler(self, old: v2.HorizontalPodAutoscaler | None, new: v2.HorizontalPodAutoscaler | None) -> None:
         """Its own status is no reason to look again."""
         if new is None and old is not None:
             self._histories.pop(old.metadata.uid or "", None)
+            self._selectors.pop(key_of(old), None)
         elif new is not None and (old is None or old.spec != new.spec):
             self.enqueue(new)
 
@@ -91,11 +95,8 @@ class HorizontalPodAutoscalerController(KeyedController):
     async def _target(self, autoscaler: v2.HorizontalPodAutoscaler) -> tuple[Resource, dict[str, Any]]:
         target = autoscaler.spec.scale_target_ref
         api_version = target.api_version or "v1"
-        resource = by_kind(api_version, target.kind)
         try:
-            if resource is None:
-                served = await discover(self.client, preferred_only=False)
-                resource = next((r for r in served if (r.api_version, r.kind) == (api_version, target.kind)), None)
+            resource = await self._resource_of(api_version, target.kind)
             if resource is None:
                 raise NoTargetError(f'no matches for kind "{target.kind}" in version "{api_version}"')
             scale = await self.client.get(
@@ -104,6 +105,13 @@ class HorizontalPodAutoscalerController(KeyedController):
         except errors.StatusError as error:
             raise NoTargetError(error.message) from error
         return resource, scale
+
+    async def _resource_of(self, api_version: str, kind: str) -> Resource | None:
+        """Built-in or custom. Raises StatusError."""
+        if (known := by_kind(api_version, kind)) is not None:
+            return known
+        served = await discover(self.client, preferred_only=False)
+        return next((found for found in served if (found.api_version, found.kind) == (api_version, kind)), None)
 
     async def _desired(
         self, autoscaler: v2.HorizontalPodAutoscaler, scale: dict[str, Any], outcome: Outcome
@@ -132,13 +140,13 @@ class HorizontalPodAutoscalerController(KeyedController):
         selector = self._selector(autoscaler, scale, outcome)
         if selector is None:
             return None
-        namespace = autoscaler.metadata.namespace or ""
-        situation = self._situation(autoscaler, namespace, selector, outcome.current)
+        situation = self._situation(autoscaler, scale, selector, outcome.current)
+        asker = Asker(self.client, autoscaler.metadata.namespace or "", self._resource_of)
         found: list[Found] = []
         failures: list[MetricFailedError] = []
         for metric in autoscaler.spec.metrics:
             try:
-                found.append(await evaluate(self.client, metric, namespace, selector, situation))
+                found.append(await evaluate(asker, metric, str(selector), situation))
                 outcome.metrics.append(found[-1].status)
             except MetricFailedError as error:
                 failures.append(error)
@@ -156,24 +164,47 @@ class HorizontalPodAutoscalerController(KeyedController):
         outcome.set("ScalingActive", True, "ValidMetricFound", words)
         return best
 
-    def _selector(self, autoscaler: v2.HorizontalPodAutoscaler, scale: dict[str, Any], outcome: Outcome) -> str | None:
-        selector: str = (scale.get("status") or {}).get("selector") or ""
-        if not selector:
-            self._tell(autoscaler, "SelectorRequired", "selector is required")
+    def _selector(
+        self, autoscaler: v2.HorizontalPodAutoscaler, scale: dict[str, Any], outcome: Outcome
+    ) -> LabelSelector | None:
+        """The target's pods; None, told, if it names none, or pods that another autoscaler scales as well."""
+        text: str = (scale.get("status") or {}).get("selector") or ""
+        if not text:
             words = "the HPA target's scale is missing a selector"
-            outcome.set("ScalingActive", False, "InvalidSelector", words)
+            self._refuse(autoscaler, outcome, ("SelectorRequired", "selector is required"), "InvalidSelector", words)  # fmt: skip
             return None
         try:
-            labels.parse(selector)
+            selector = labels.parse(text)
         except SelectorError as error:
             words = f"couldn't convert selector into a corresponding internal selector object: {error}"
-            self._tell(autoscaler, "InvalidSelector", words)
-            outcome.set("ScalingActive", False, "InvalidSelector", words)
+            self._refuse(autoscaler, outcome, ("InvalidSelector", words), "InvalidSelector", words)
+            return None
+        self._selectors[key_of(autoscaler)] = selector
+        others = self._rivals(autoscaler.metadata.namespace or "", selector)
+        if len(others) > 1:
+            shown = " ".join(f"{{{name} {namespace}}}" for namespace, name in others)
+            words = f"pods by selector {text} are controlled by multiple HPAs: [{shown}]"
+            self._refuse(autoscaler, outcome, ("AmbiguousSelector", words), "AmbiguousSelector", words)
             return None
         return selector
 
+    def _refuse(
+        self, autoscaler: v2.HorizontalPodAutoscaler, outcome: Outcome, event: tuple[str, str], reason: str, words: str
+    ) -> None:
+        self._tell(autoscaler, *event)
+        self._tell(autoscaler, "FailedComputeMetricsReplicas", event[1])
+        outcome.set("ScalingActive", False, reason, words)
+
+    def _rivals(self, namespace: str, selector: LabelSelector) -> list[Key]:
+        """All autoscalers with a hand in the pods that this selector names."""
+        near = [(key, other) for key, other in self._selectors.items() if key[0] == namespace]
+        if len(near) < 2:
+            return []
+        pods = self.pods.list(namespace, selector)
+        return sorted(key for key, other in near if any(other.matches(pod.metadata.labels) for pod in pods))
+
     def _situation(
-        self, autoscaler: v2.HorizontalPodAutoscaler, namespace: str, selector: str, current: int
+        self, autoscaler: v2.HorizontalPodAutoscaler, scale: dict[str, Any], selector: LabelSelector, current: int
     ) -> Situation:
         options, behavior = self.context.options, autoscaler.spec.behavior
         usual = options.horizontal_pod_autoscaler_tolerance
@@ -182,12 +213,13 @@ class HorizontalPodAutoscalerController(KeyedController):
             usual if one is None or one.tolerance is None else Quantity.parse(one.tolerance).milli_value / 1000
             for one in rules
         )
-        pods = self.pods.list(namespace, labels.parse(selector))
+        pods = self.pods.list(autoscaler.metadata.namespace or "", selector)
         readiness = Readiness(
             options.horizontal_pod_autoscaler_cpu_initialization_period,
             options.horizontal_pod_autoscaler_initial_readiness_delay,
         )
-        return Situation(current, pods, {}, "", self.context.clock.now(), Tolerance(down, up), readiness)
+        running: int = (scale.get("status") or {}).get("replicas") or 0
+        return Situation(current, pods, {}, "", self.context.clock.now(), Tolerance(down, up), readiness, running)
 
     def _limited(self, autoscaler: v2.HorizontalPodAutoscaler, wanted: int, bounds: Bounds, outcome: Outcome) -> int:
         """What stabilisation, policies and bounds leave of the wish, with their conditions."""

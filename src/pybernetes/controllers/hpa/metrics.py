@@ -1,58 +1,56 @@
-"""What a metric of an autoscaler asks for: read from `metrics.k8s.io`, judged by `replicas.py`."""
+"""What a metric of an autoscaler asks for: read from the API that serves it, judged by `replicas.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
 from pybernetes.api.errors import StatusError
-from pybernetes.api.quantity import NANO, Quantity
+from pybernetes.api.quantity import Quantity
 from pybernetes.api.scheme import Resource
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import autoscaling_v2 as v2
-from pybernetes.client.rest import Client
+from pybernetes.controllers.hpa.custom import Asker
+from pybernetes.controllers.hpa.found import Found, MetricFailedError, amount
 from pybernetes.controllers.hpa.replicas import MetricError, Proposal, Reading, Situation, by_average, by_utilization
 
 POD_METRICS: Final = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", "pod", True, verbs=("get", "list"))
-_NOT_SERVED: Final = {"Pods": "custom", "Object": "custom", "External": "external"}
-"""The APIs that other metrics come from; nothing serves them here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A metric's proposal, its name as messages have it, and what the status tells of it."""
-
-    replicas: int
-    name: str
-    status: v2.MetricStatus
-
-
-class MetricFailedError(Exception):
-    """A metric that gives no number: the reason of condition and event, and their words."""
-
-    def __init__(self, reason: str, message: str, what: str) -> None:
-        super().__init__(message)
-        self.reason, self.message, self.what = reason, message, what
-
-
-async def evaluate(client: Client, metric: v2.MetricSpec, namespace: str, selector: str, situation: Situation) -> Found:
+async def evaluate(asker: Asker, metric: v2.MetricSpec, selector: str, situation: Situation) -> Found:
     """What this metric asks for. `situation` is given without readings. Raises MetricFailedError."""
-    source = metric.resource or metric.container_resource
-    if source is None:
-        raise _unsupported(metric)
+    if source := metric.resource or metric.container_resource:
+        return await _evaluate_resource(asker, source, selector, situation)
+    if metric.pods is not None:
+        return await asker.pods(metric.pods, selector, situation)
+    if metric.object is not None:
+        return await asker.object(metric.object, situation)
+    if metric.external is not None:
+        return await asker.external(metric.external, situation)
+    words = f'unknown metric source type "{metric.type}"'
+    raise MetricFailedError("InvalidMetricSourceType", words, words)
+
+
+async def _evaluate_resource(
+    asker: Asker,
+    source: v2.ResourceMetricSource | v2.ContainerResourceMetricSource,
+    selector: str,
+    situation: Situation,
+) -> Found:
     container = source.container if isinstance(source, v2.ContainerResourceMetricSource) else ""
     by_request = source.target.average_utilization is not None
     noun = "container resource" if container else "resource"
     try:
-        readings = await _readings(client, source.name, namespace, selector, container)
+        readings = await _readings(asker, source.name, selector, container)
         known = replace(situation, readings=readings, resource=source.name)
         proposal = _proposal(known, source.target, container)
     except MetricError as error:
         reason = "FailedGetContainerResourceMetric" if container else "FailedGetResourceMetric"
         words = f"failed to get {source.name} {'utilization' if by_request else 'usage'}: {error}"
-        raise MetricFailedError(reason, words, f"failed to get {source.name} {noun} metric value") from error
+        what = f"{container} container" if container else f"{source.name} resource"
+        raise MetricFailedError(reason, words, f"failed to get {what} metric value") from error
     name = f"{source.name} {noun}" + (" utilization (percentage of request)" if by_request else "")
     return Found(proposal.replicas, name, _status(source, _current(proposal)))
 
@@ -65,24 +63,9 @@ def _proposal(situation: Situation, target: v2.MetricTarget, container: str) -> 
     return by_average(situation, Quantity.parse(target.average_value).milli_value)
 
 
-def _unsupported(metric: v2.MetricSpec) -> MetricFailedError:
-    api = _NOT_SERVED.get(metric.type)
-    if api is None:
-        words = f'unknown metric source type "{metric.type}"'
-        return MetricFailedError("InvalidMetricSource", words, words)
-    source: Any = metric.pods or metric.object or metric.external
-    name = source.metric.name if source else ""
-    words = (
-        f"unable to get metric {name}: unable to fetch metrics from {api} metrics API: "
-        f"no {api} metrics API ({api}.metrics.k8s.io) registered"
-    )
-    kind = metric.type.lower()
-    return MetricFailedError(f"FailedGet{metric.type}Metric", words, f"failed to get {kind} metric value")
-
-
-async def _readings(client: Client, resource: str, namespace: str, selector: str, container: str) -> dict[str, Reading]:
+async def _readings(asker: Asker, resource: str, selector: str, container: str) -> dict[str, Reading]:
     try:
-        listed = (await client.list(POD_METRICS, namespace, label_selector=selector)).items
+        listed = (await asker.client.list(POD_METRICS, asker.namespace, label_selector=selector)).items
     except StatusError as error:
         words = f"unable to fetch metrics from resource metrics API: {error.message}"
         raise MetricError(f"unable to get metrics for resource {resource}: {words}") from error
@@ -110,8 +93,7 @@ def window_seconds(text: str) -> float:
 
 
 def _current(proposal: Proposal) -> v2.MetricValueStatus:
-    average = str(Quantity(proposal.average * NANO // 1000))
-    return v2.MetricValueStatus(average_utilization=proposal.utilization, average_value=average)
+    return v2.MetricValueStatus(average_utilization=proposal.utilization, average_value=amount(proposal.average))
 
 
 def _status(

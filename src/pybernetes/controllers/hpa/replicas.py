@@ -94,6 +94,8 @@ class Situation:
     now: datetime
     tolerance: Tolerance = field(default_factory=Tolerance)
     readiness: Readiness = field(default_factory=Readiness)
+    running: int = 0
+    """How many there are, as the target's status has it."""
 
 
 def by_utilization(situation: Situation, target: int, container: str = "") -> Proposal:
@@ -109,6 +111,29 @@ def by_average(situation: Situation, target: int) -> Proposal:
     values, groups = _usable(situation)
     fallback = dict.fromkeys(groups.missing, target)
     return _decide(situation, values, groups, fallback, lambda taken: average_ratio(taken, target))
+
+
+def by_value(situation: Situation, used: int, target: int) -> Proposal:
+    """For one number that the pods answer for together. Raises MetricError."""
+    ratio = used / target
+    if situation.current == 0:
+        return Proposal(math.ceil(ratio), None, used)
+    if situation.tolerance.holds(ratio):
+        return Proposal(situation.current, None, used)
+    if not situation.pods:
+        raise MetricError(
+            "unable to calculate ready pods: no pods returned by selector while calculating replica count"
+        )
+    ready = sum(pod.status.phase == "Running" and podstate.is_ready(pod) for pod in situation.pods)
+    return Proposal(math.ceil(ratio * ready), None, used)
+
+
+def by_total(situation: Situation, used: int, target: int) -> Proposal:
+    """For a number that is shared out over the pods, `target` for each."""
+    running = situation.running
+    off = running == 0 or not situation.tolerance.holds(used / (target * running))
+    replicas = math.ceil(used / target) if off else running
+    return Proposal(replicas, None, math.ceil(used / running) if running else 0)
 
 
 def _usable(situation: Situation) -> tuple[Values, Groups]:

@@ -3,8 +3,10 @@
 import json
 import multiprocessing
 import os
+import selectors
 import signal
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from pybernetes.cluster import pidfile
+from pybernetes.cluster.listening import Listener
 from pybernetes.cluster.supervisor import END_PODS, Component, Supervisor
 
 SECONDS = 10.0
@@ -141,6 +144,104 @@ def test_component_stuck_in_its_end_is_killed(tmp_path: Path, monkeypatch: pytes
     process.join(SECONDS)
     assert process.exitcode == 0
     assert not Path(f"/proc/{pid}").exists()
+
+
+class Echo:
+    """A supervisor over one component that is started by connections: it answers each with its pid until told `end`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "echo.sock"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
+        self._listens = (Listener(self.path), Listener(("127.0.0.1", self.port)))
+
+        def main() -> None:
+            with selectors.DefaultSelector() as selector:
+                for held in self._listens:
+                    assert held.bound is not None
+                    selector.register(held.bound, selectors.EVENT_READ, held.bound)
+                while True:
+                    for key, _ in selector.select():
+                        connection, _ = key.data.accept()
+                        with connection:
+                            word = connection.recv(16)
+                            connection.sendall(str(os.getpid()).encode())
+                        if word != b"stay":
+                            raise SystemExit(0 if word == b"end" else 3)
+
+        supervisor = Supervisor(folder, folder, [Component("echo", main, listens=self._listens)])
+        self.process = multiprocessing.get_context("fork").Process(target=supervisor.run)
+        self.process.start()
+        wait_until((folder / "supervisor.sock").exists)
+        wait_until(self.path.exists)
+
+    def say(self, word: bytes, address: Any = None) -> int:
+        with socket.socket(socket.AF_INET if address else socket.AF_UNIX) as connection:
+            connection.settimeout(SECONDS)
+            connection.connect(address or str(self.path))
+            connection.sendall(word)
+            return int(connection.recv(16))
+
+    def ended(self, pid: int) -> None:
+        wait_until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+@pytest.fixture
+def echo(tmp_path: Path) -> Iterator[Echo]:
+    echo = Echo(tmp_path)
+    yield echo
+    if echo.process.is_alive():
+        echo.process.terminate()
+    echo.process.join(SECONDS)
+
+
+def test_component_that_listens_starts_with_the_first_connection(echo: Echo) -> None:
+    assert not pidfile.read(echo.folder / "echo.pid")
+    assert stat.S_IMODE(echo.path.stat().st_mode) == 0o600
+    first = echo.say(b"stay")
+    assert echo.say(b"stay", ("127.0.0.1", echo.port)) == first
+
+
+def test_component_that_ended_idle_starts_again_with_the_next_connection(echo: Echo) -> None:
+    first = echo.say(b"end")
+    echo.ended(first)
+    assert echo.say(b"stay", ("127.0.0.1", echo.port)) != first
+
+
+def test_connection_made_while_the_component_ends_is_not_lost(echo: Echo) -> None:
+    pids = [echo.say(b"end") for _ in range(20)]
+    assert len(set(pids)) == 20
+
+
+def test_component_that_failed_serves_the_next_connection_after_a_pause(echo: Echo) -> None:
+    first = echo.say(b"fail")
+    echo.ended(first)
+    assert echo.say(b"stay") != first
+
+
+def test_halt_leaves_no_socket(echo: Echo) -> None:
+    pid = echo.say(b"stay")
+    echo.process.terminate()
+    echo.process.join(SECONDS)
+    assert echo.process.exitcode == 0
+    echo.ended(pid)
+    assert not echo.path.exists()
+    with pytest.raises(ConnectionRefusedError):
+        echo.say(b"stay", ("127.0.0.1", echo.port))
+
+
+def test_address_that_is_taken_costs_only_its_component(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        held = Listener(("127.0.0.1", int(taken.getsockname()[1])))
+        started = tmp_path / "other.ready"
+        components = [Component("echo", signal.pause, listens=(held,)), Component("other", started.touch)]
+        process = multiprocessing.get_context("fork").Process(target=Supervisor(tmp_path, tmp_path, components).run)
+        process.start()
+        wait_until(started.exists)
+        process.terminate()
+        process.join(SECONDS)
+    assert process.exitcode == 0
 
 
 def test_unknown_request_is_answered(running: Running) -> None:

@@ -8,6 +8,7 @@ import gc
 import importlib
 import json
 import logging
+import math
 import os
 import selectors
 import signal
@@ -22,6 +23,7 @@ from typing import Any, NoReturn, Protocol
 
 from pybernetes.aio.backoff import Backoff
 from pybernetes.cluster import pidfile
+from pybernetes.cluster.listening import Listener
 from pybernetes.cluster.walltimer import WallTimer
 from pybernetes.telemetry.log import configure
 
@@ -43,12 +45,15 @@ class Component:
     """A process to keep running. `main` runs in the fork and returns when told to end by SIGTERM.
 
     `module` is imported before the fork, so that components share its memory and start again at once.
+    One that `listens` is started by the first connection and may end (with code 0) when it is idle: the supervisor
+    holds its sockets, so that no connection is refused or lost whether it runs or not.
     """
 
     name: str
     main: Callable[[], None]
     module: str = ""
     ends_pods: bool = False
+    listens: tuple[Listener, ...] = ()
 
 
 class Upkeep(Protocol):
@@ -65,13 +70,18 @@ class Upkeep(Protocol):
 
 @dataclass(slots=True)
 class Child:
-    """What the supervisor knows of a component's process; pid 0 while it waits for its next start."""
+    """What the supervisor knows of a component's process; pid 0 while it waits for its next start.
+
+    `start_at` is infinite while only a connection will start it, at `rested` or later.
+    """
 
     component: Component
     pid: int = 0
     restarts: int = -1
     started: float = 0.0
     start_at: float = 0.0
+    rested: float = 0.0
+    watched: bool = False
     backoff: Backoff = field(default_factory=lambda: Backoff(initial=0.05, limit=10.0))
 
 
@@ -102,6 +112,7 @@ class Supervisor:
         listener = self._listen()
         self._selector.register(self._timer, selectors.EVENT_READ)
         try:
+            self._open_listeners()
             self._start_due()
             self._plan_upkeep()
             while not self._ending:
@@ -111,11 +122,17 @@ class Supervisor:
                         self._serve(listener)
                     elif key.fileobj is self._timer:
                         self._start_upkeep()
+                    elif isinstance(key.data, Child):
+                        self._connected(key.data)
                     else:
                         self._handle_signals(signals)
         finally:
             if self._upkeep_pid:
                 os.waitpid(self._upkeep_pid, 0)
+            for child in self._children:
+                self._watch(child, False)
+                for held in child.component.listens:
+                    held.close()
             (self._run / "supervisor.sock").unlink(missing_ok=True)
             pidfile.remove(self._run / "supervisor.pid")
 
@@ -139,6 +156,40 @@ class Supervisor:
         listener.listen()
         self._selector.register(listener, selectors.EVENT_READ)
         return listener
+
+    def _open_listeners(self) -> None:
+        """An address that is taken costs its component, and nobody else."""
+        for child in self._children:
+            for held in child.component.listens:
+                try:
+                    held.open()
+                except OSError as error:
+                    log.error("cannot listen component=%s address=%s error=%s", child.component.name, held, error)
+            if child.component.listens:
+                self._rest(child, 0.0)
+
+    def _watch(self, child: Child, watch: bool) -> None:
+        """Whether connections to the component's addresses wake the supervisor."""
+        if child.watched == watch:
+            return
+        child.watched = watch
+        for held in child.component.listens:
+            if held.bound is None:
+                continue
+            if watch:
+                self._selector.register(held.bound, selectors.EVENT_READ, child)
+            else:
+                self._selector.unregister(held.bound)
+
+    def _rest(self, child: Child, until: float) -> None:
+        """From now on the component waits for a connection; after a failure it does not start before `until`."""
+        child.start_at, child.rested = math.inf, until
+        self._watch(child, True)
+
+    def _connected(self, child: Child) -> None:
+        """Somebody wants the component, which will accept the connection."""
+        self._watch(child, False)
+        child.start_at = child.rested
 
     def _handle_signals(self, reader: socket.socket) -> None:
         numbers = set(reader.recv(4096))
@@ -167,7 +218,7 @@ class Supervisor:
         self._upkeep_pid = pid
 
     def _until_next_start(self) -> float | None:
-        waiting = [child.start_at for child in self._children if not child.pid]
+        waiting = [child.start_at for child in self._children if not child.pid and not math.isinf(child.start_at)]
         return max(0.0, min(waiting) - time.monotonic()) if waiting else None
 
     def _start_due(self) -> None:
@@ -185,13 +236,14 @@ class Supervisor:
         pid = os.fork()
         gc.enable()
         if pid == 0:
-            self._become(child.component.name, lambda: self._run_component(child.component))
+            component = child.component
+            self._become(component.name, lambda: self._run_component(component), component.listens)
         child.pid = pid
         child.restarts += 1
         child.started = time.monotonic()
         log.info("started component=%s pid=%d restarts=%d", child.component.name, pid, child.restarts)
 
-    def _become(self, name: str, main: Callable[[], None]) -> NoReturn:
+    def _become(self, name: str, main: Callable[[], None], listens: tuple[Listener, ...] = ()) -> NoReturn:
         """The forked child's whole life."""
         code = 1
         try:
@@ -200,6 +252,9 @@ class Supervisor:
                 signal.signal(number, signal.SIG_DFL)
             for key in list(self._selector.get_map().values()):
                 key.fileobj.close()  # type: ignore[union-attr]
+            for held in (held for child in self._children for held in child.component.listens):
+                if held not in listens and held.bound is not None:
+                    held.bound.close()
             self._wakeup.close()
             self._selector.close()
             Path("/proc/self/comm").write_text(f"p8s-{name}"[:15])
@@ -231,9 +286,18 @@ class Supervisor:
         lived = time.monotonic() - child.started
         if lived > STEADY_SECONDS:
             child.backoff.reset()
-        delay = child.backoff.next()
-        child.pid, child.start_at = 0, time.monotonic() + delay
         name = child.component.name
+        child.pid = 0
+        if child.component.listens and code == 0:
+            log.info("component is idle component=%s lived=%.1fs", name, lived)
+            child.backoff.reset()
+            self._rest(child, 0.0)
+            return
+        delay = child.backoff.next()
+        if child.component.listens:
+            self._rest(child, time.monotonic() + delay)
+        else:
+            child.start_at = time.monotonic() + delay
         log.warning("component ended component=%s code=%d lived=%.1fs restart_in=%.2fs", name, code, lived, delay)
 
     def _serve(self, listener: socket.socket) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.schema_rules import validate_schema_rules
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _JUNCTORS = ("allOf", "anyOf", "oneOf")
-_REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
     "array": list, "boolean": bool, "integer": int, "number": (int, float), "object": dict, "string": str,
 }  # fmt: skip
@@ -33,7 +33,9 @@ def validate_structural(schema: Tree, path: Path) -> Errors:
     if kind != "object":
         yield field.invalid(path.child("type"), kind, "must be object at the root")
     yield from _validate_metadata(schema, path)
-    yield from _validate_node(schema, path, root=True)
+    found = list(_validate_node(schema, path, root=True))
+    yield from found
+    yield from validate_schema_rules(schema, path, is_structural=not found)
 
 
 def _validate_metadata(schema: Tree, path: Path) -> Errors:
@@ -63,8 +65,6 @@ def _validate_node(schema: Tree, path: Path, *, root: bool = False) -> Errors:
     yield from _validate_list(schema, path)
     if "default" in schema:
         yield from _validate_default(schema, schema["default"], path.child("default"))
-    for index, rule in enumerate(schema.get("x-kubernetes-validations") or ()):
-        yield from _validate_rule(rule, schema, path.child("x-kubernetes-validations").index(index))
     for junctor in _JUNCTORS:
         for index, value in enumerate(schema.get(junctor) or ()):
             yield from _validate_value_validation(value, schema, path.child(junctor).index(index))
@@ -176,40 +176,6 @@ def _type_name(value: Any) -> str:
         return "boolean"
     found = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
     return found.get(type(value), "null")
-
-
-def _validate_rule(rule: Tree, schema: Tree, path: Path) -> Errors:
-    """A CEL rule apart from its expressions."""
-    if not rule.get("rule", "").strip():
-        yield field.required(path.child("rule"), "rule is not specified")
-    message = rule.get("message", "")
-    if message and not message.strip():
-        yield field.invalid(path.child("message"), message, "message must be non-empty if specified")
-    elif "\n" in message.strip():
-        yield field.invalid(path.child("message"), message, "must not contain line breaks")
-    reason = rule.get("reason")
-    if reason is not None and reason not in _REASONS:
-        yield field.not_supported(path.child("reason"), reason, _REASONS)
-    target = rule.get("fieldPath", "")
-    if target and not _leads_to_field(target, schema):
-        yield field.invalid(path.child("fieldPath"), target, "must be a valid path")
-
-
-_FIELD_PATH = re.compile(r"(?:\.[a-zA-Z_][a-zA-Z0-9_-]*|\['[^']+'\])+")
-_PATH_PART = re.compile(r"\.([a-zA-Z_][a-zA-Z0-9_-]*)|\['([^']+)'\]")
-
-
-def _leads_to_field(target: str, schema: Tree) -> bool:
-    """Whether a path such as `.spec.names['a.b']` names a field below a schema."""
-    if not _FIELD_PATH.fullmatch(target):
-        return False
-    node: Any = schema
-    for dotted, bracketed in _PATH_PART.findall(target):
-        below = (node.get("properties") or {}).get(dotted or bracketed)
-        node = below if below is not None else node.get("additionalProperties")
-        if not isinstance(node, dict):
-            return False
-    return True
 
 
 def _validate_value_validation(schema: Tree, structure: Tree, path: Path) -> Errors:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
+from pybernetes.api import field
 from pybernetes.api.decode import decode
-from pybernetes.api.field import ErrorList, Path
+from pybernetes.api.field import ErrorList, Kind, Path
 from pybernetes.api.schema import schema_for
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.crd.values import NEW, validate_value
 
+if TYPE_CHECKING:
+    from pybernetes.api.cel.rules import RuleNode
+
 _META = schema_for("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
 _OWN = ("apiVersion", "kind", "metadata")
+_BLOCKING: Final = frozenset({Kind.NOT_SUPPORTED, Kind.REQUIRED, Kind.TOO_LONG, Kind.TOO_MANY, Kind.TYPE_INVALID})
+"""What makes an object one that rules cannot be asked about."""
+_UNCHECKED: Final = (
+    "some validation rules were not checked because the object was invalid; correct the existing errors to complete "
+    "validation"
+)
 
 
 class Shape:
@@ -20,6 +30,8 @@ class Shape:
 
     def __init__(self, source: Tree) -> None:
         self.source = source
+        self._rules: RuleNode | None = None
+        self._has_rules = has_rules(source)
 
     def prepare(self, tree: Tree) -> tuple[Tree, list[str]]:
         """The object as it is stored, and the paths of fields that were dropped. Raises DecodeError."""
@@ -36,7 +48,28 @@ class Shape:
         rest = {key: value for key, value in tree.items() if key not in _OWN}
         before = NEW if old is None else {key: value for key, value in old.items() if key not in _OWN}
         required = [name for name in self.source.get("required") or [] if name not in _OWN]
-        return list(validate_value({**self.source, "required": required}, rest, Path(), before))
+        found = list(validate_value({**self.source, "required": required}, rest, Path(), before))
+        if self._has_rules:
+            found += self._ask_rules(tree, old, found)
+        return found
+
+    def _ask_rules(self, tree: Tree, old: Tree | None, found: ErrorList) -> ErrorList:
+        """What the schema's CEL rules say; they are compiled when they are first asked."""
+        if any(error.kind in _BLOCKING for error in found):
+            return [field.invalid(Path(), None, _UNCHECKED)]
+        from pybernetes.api.cel.rules import rule_tree
+        from pybernetes.apiserver.crd.rules import validate_rules
+
+        self._rules = self._rules or rule_tree(self.source)
+        return [] if self._rules is None else list(validate_rules(self._rules, tree, NEW if old is None else old))
+
+
+def has_rules(schema: Tree) -> bool:
+    """Whether a rule stands anywhere in a schema."""
+    if schema.get("x-kubernetes-validations"):
+        return True
+    below = [*(schema.get("properties") or {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    return any(has_rules(each) for each in below if isinstance(each, dict))
 
 
 def _prune(schema: Tree, value: Any, path: str, unknown: list[str]) -> None:

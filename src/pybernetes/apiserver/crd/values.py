@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pybernetes.api import field
@@ -30,7 +30,7 @@ def validate_value(schema: Tree, value: Any, path: Path, old: Any = NEW) -> Iter
 
     What is as it was in `old` is not looked at: a schema that became stricter holds for changes only (KEP-4008).
     """
-    if old is not NEW and _same(value, old):
+    if old is not NEW and same(value, old):
         return
     if value is None and schema.get("nullable"):
         return
@@ -136,25 +136,25 @@ def _array(schema: Tree, value: list[Any], path: Path, old: list[Any]) -> Iterat
     if least is not None and len(value) < least:
         yield field.invalid(path, value, f"{path} in body should have at least {least} items")
     items = schema.get("items") or {}
-    before = _keyed(schema, old)
+    before = keyed(schema, old)
     for index, item in enumerate(value):
-        yield from validate_value(items, item, path.index(index), before.get(_identity(schema, item), NEW))
+        yield from validate_value(items, item, path.index(index), before.get(identity(schema, item), NEW))
     yield from _duplicates(schema, value, path)
 
 
-def _keyed(schema: Tree, elements: list[Any]) -> dict[str, Any]:
+def keyed(schema: Mapping[str, Any], elements: list[Any]) -> dict[str, Any]:
     """The elements of a map by their keys; other lists have no elements that stay the same ones."""
     if schema.get("x-kubernetes-list-type") != "map":
         return {}
-    return {_identity(schema, element): element for element in elements}
+    return {identity(schema, element): element for element in elements}
 
 
-def _identity(schema: Tree, element: Any) -> str:
+def identity(schema: Mapping[str, Any], element: Any) -> str:
     keys = schema.get("x-kubernetes-list-map-keys") or []
     return json.dumps([element.get(key) if isinstance(element, dict) else None for key in keys], sort_keys=True)
 
 
-def _same(value: Any, old: Any) -> bool:
+def same(value: Any, old: Any) -> bool:
     """Equality of JSON, in which true is not 1."""
     return bool(value == old) and json.dumps(value, sort_keys=True) == json.dumps(old, sort_keys=True)
 

@@ -1,0 +1,349 @@
+"""Types of every part of an expression, and what cannot work whatever the values are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pybernetes.api.cel.ast import (  # fmt: skip
+    Call,
+    Identifier,
+    ListLiteral,
+    Literal,
+    Macro,
+    MapLiteral,
+    Node,
+    ObjectLiteral,
+    Select,
+)
+from pybernetes.api.cel.errors import EvaluationError, Issue
+from pybernetes.api.cel.functions import Functions, Overload
+from pybernetes.api.cel.types import (
+    BOOL,
+    DOUBLE,
+    DYN,
+    ERROR,
+    INT,
+    NULL,
+    UINT,
+    Type,
+    assign,
+    list_of,
+    map_of,
+    optional_of,
+    substitute,
+    type_of,
+)
+from pybernetes.api.cel.values import Uint
+
+_TYPE_NAMES = ("bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type")
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was found out: the type of each node, the overloads that a call may mean, the global name of a call."""
+
+    types: dict[Node, Type] = field(default_factory=dict)
+    overloads: dict[Call, Sequence[Overload]] = field(default_factory=dict)
+    globals: dict[Call, str] = field(default_factory=dict)
+    constants: dict[Node, Type] = field(default_factory=dict)
+    """Nodes that name a type."""
+
+    def parts(self, call: Call) -> tuple[Node, ...]:
+        """What a call is applied to: a target that is only part of the function's name is not."""
+        return call.arguments if call in self.globals else call.operands
+
+
+def check(node: Node, variables: Mapping[str, Type], functions: Functions) -> tuple[Checked, list[Issue]]:
+    """`variables` and `functions` are what may be named; the issues are in the order of the text."""
+    checker = _Checker(functions)
+    checker.type_of(node, variables)
+    return checker.checked, sorted(checker.issues, key=lambda issue: issue.offset)
+
+
+class _Checker:
+    def __init__(self, functions: Functions) -> None:
+        self.checked = Checked()
+        self.issues: list[Issue] = []
+        self._functions = functions
+
+    def type_of(self, node: Node, scope: Mapping[str, Type]) -> Type:
+        found = self._find(node, scope)
+        self.checked.types[node] = found
+        return found
+
+    def _find(self, node: Node, scope: Mapping[str, Type]) -> Type:
+        if isinstance(node, Literal):
+            return _literal(node.value)
+        if isinstance(node, Identifier):
+            return self._identifier(node, scope)
+        if isinstance(node, Select):
+            return self._select(node, scope)
+        if isinstance(node, Call):
+            return self._call(node, scope)
+        if isinstance(node, ListLiteral):
+            return self._list(node, scope)
+        if isinstance(node, MapLiteral):
+            return self._map(node, scope)
+        if isinstance(node, ObjectLiteral):
+            return self._object(node, scope)
+        return self._macro(node, scope)
+
+    def _fail(self, offset: int, message: str) -> Type:
+        self.issues.append(Issue(offset, message))
+        return ERROR
+
+    def _undeclared(self, offset: int, name: str) -> Type:
+        return self._fail(offset, f"undeclared reference to '{name}' (in container '')")
+
+    def _identifier(self, node: Identifier, scope: Mapping[str, Type]) -> Type:
+        if (found := scope.get(node.name)) is not None:
+            return found
+        if node.name in _TYPE_NAMES:
+            self.checked.constants[node] = NULL if node.name == "null_type" else Type(node.name)
+            return type_of(self.checked.constants[node])
+        return self._undeclared(node.offset, node.name)
+
+    def _select(self, node: Select, scope: Mapping[str, Type]) -> Type:
+        name = _dotted(node)
+        if name in ("google.protobuf.Timestamp", "google.protobuf.Duration") and name.split(".")[0] not in scope:
+            self.checked.constants[node] = Type(name.rpartition(".")[2].lower())
+            return type_of(self.checked.constants[node])
+        operand = self.type_of(node.operand, scope)
+        inside, was_optional = operand, False
+        if operand.kind == "optional_type":
+            inside, was_optional = operand.parameters[0], True
+        found = self._field(node, inside)
+        if node.test:
+            return BOOL
+        if node.optional or was_optional:
+            return optional_of(found) if found.kind != "optional_type" else found
+        return found
+
+    def _field(self, node: Select, operand: Type) -> Type:
+        if operand.kind in ("dyn", "error", "param"):
+            return DYN if operand.kind != "error" else ERROR
+        if operand.kind == "map":
+            return operand.parameters[1]
+        if operand.kind != "object":
+            return self._fail(node.offset, f"type '{operand}' does not support field selection")
+        found = (operand.fields or {}).get(node.field)
+        return self._fail(node.offset, f"undefined field '{node.field}'") if found is None else found
+
+    def _call(self, node: Call, scope: Mapping[str, Type]) -> Type:
+        if node.function in ("_&&_", "_||_"):
+            return self._logic(node, scope)
+        if node.function == "_?_:_":
+            return self._conditional(node, scope)
+        if node.target is None:
+            overloads = [each for each in self._functions.get(node.function, ()) if not each.is_method]
+            known = bool(self._functions.get(node.function))
+            return self._resolve(node, overloads, known, [self.type_of(each, scope) for each in node.arguments])
+        path = _dotted(node.target)
+        name = f"{path}.{node.function}"
+        if path and path.split(".")[0] not in scope and name in self._functions:
+            self.checked.globals[node] = name
+            given = [self.type_of(each, scope) for each in node.arguments]
+            return self._resolve(node, self._functions[name], True, given)
+        overloads = [each for each in self._functions.get(node.function, ()) if each.is_method]
+        given = [self._operand(node.function, each, scope) for each in node.operands]
+        return self._resolve(node, overloads, node.function in self._functions, given)
+
+    def _operand(self, function: str, node: Node, scope: Mapping[str, Type]) -> Type:
+        """`format` is the one function that takes a list of whatever there is."""
+        if function != "format" or not isinstance(node, ListLiteral):
+            return self.type_of(node, scope)
+        self.checked.types[node] = self._list(node, scope, mixed=True)
+        return self.checked.types[node]
+
+    def _resolve(self, node: Call, overloads: Sequence[Overload], known: bool, given: Sequence[Type]) -> Type:
+        if not known:
+            return self._undeclared(node.offset, node.function)
+        fitting, results = [], []
+        for overload in overloads:
+            bound: dict[str, Type] = {}
+            if len(overload.parameters) == len(given) and all(
+                assign(wanted, type_, bound) for wanted, type_ in zip(overload.parameters, given, strict=True)
+            ):
+                fitting.append(overload)
+                results.append(substitute(overload.result, bound))
+        if not fitting:
+            return self._no_overload(node, given)
+        self.checked.overloads[node] = fitting
+        self._try_literals(node, fitting)
+        return results[0] if all(result == results[0] for result in results) else DYN
+
+    def _try_literals(self, node: Call, overloads: Sequence[Overload]) -> None:
+        """A duration, a timestamp or a regular expression that is written down is looked at once for all."""
+        if node.function not in ("duration", "timestamp", "matches") or not isinstance(node.arguments[-1], Literal):
+            return
+        text = node.arguments[-1].value
+        if not isinstance(text, str):
+            return
+        try:
+            overloads[0].apply("", text) if node.function == "matches" else overloads[0].apply(text)
+        except EvaluationError:
+            self._fail(node.arguments[-1].offset, f"invalid {node.function} argument")
+
+    def _no_overload(self, node: Call, given: Sequence[Type]) -> Type:
+        if any(type_.kind == "error" for type_ in given):
+            return ERROR
+        if node.target is not None and node not in self.checked.globals:
+            shown = f"{given[0]}.({', '.join(map(str, given[1:]))})"
+        else:
+            shown = f"({', '.join(map(str, given))})"
+        name = self.checked.globals.get(node, node.function)
+        return self._fail(node.offset, f"found no matching overload for '{name}' applied to '{shown}'")
+
+    def _logic(self, node: Call, scope: Mapping[str, Type]) -> Type:
+        given = [self.type_of(each, scope) for each in node.arguments]
+        if any(type_.kind not in ("bool", "dyn", "error") for type_ in given):
+            return self._no_overload(node, given)
+        return BOOL
+
+    def _conditional(self, node: Call, scope: Mapping[str, Type]) -> Type:
+        given = [self.type_of(each, scope) for each in node.arguments]
+        bound: dict[str, Type] = {}
+        fits = assign(BOOL, given[0], bound)
+        joined = _joined(given[1], given[2])
+        if not fits or joined is None:
+            return self._no_overload(node, given)
+        return joined
+
+    def _list(self, node: ListLiteral, scope: Mapping[str, Type], *, mixed: bool = False) -> Type:
+        types = []
+        for index, element in enumerate(node.elements):
+            found = self.type_of(element, scope)
+            types.append(self._opened(element, found) if index in node.optional else found)
+        return list_of(DYN if mixed else self._common(node.elements, types), size=len(types))
+
+    def _map(self, node: MapLiteral, scope: Mapping[str, Type]) -> Type:
+        keys = [self.type_of(entry.key, scope) for entry in node.entries]
+        values = []
+        for entry in node.entries:
+            found = self.type_of(entry.value, scope)
+            values.append(self._opened(entry.value, found) if entry.optional else found)
+        key = self._common([entry.key for entry in node.entries], keys)
+        return map_of(key, self._common([entry.value for entry in node.entries], values), size=len(keys))
+
+    def _opened(self, node: Node, type_: Type) -> Type:
+        if type_.kind == "optional_type":
+            return type_.parameters[0]
+        if type_.kind in ("dyn", "error"):
+            return DYN
+        return self._fail(node.offset, f"expected type 'optional_type(A)' but found '{type_}'")
+
+    def _common(self, nodes: Sequence[Node], types: Sequence[Type]) -> Type:
+        """The one type of all parts of a literal."""
+        if not types:
+            return DYN
+        joined = types[0]
+        for node, type_ in zip(nodes[1:], types[1:], strict=True):
+            found = _joined(joined, type_)
+            if found is None:
+                return self._fail(node.offset, f"expected type '{joined}' but found '{type_}'")
+            joined = found
+        return joined
+
+    def _object(self, node: ObjectLiteral, scope: Mapping[str, Type]) -> Type:
+        type_ = scope.get(f"{node.name}{{}}")
+        if type_ is None:
+            for _, value, _, _ in node.fields:
+                self.type_of(value, scope)
+            return self._undeclared(node.offset, node.name)
+        for name, value, optional, offset in node.fields:
+            given = self.type_of(value, scope)
+            given = self._opened(value, given) if optional else given
+            wanted = DYN if type_.kind == "dyn" else (type_.fields or {}).get(name)
+            if wanted is None:
+                self._fail(offset, f"undefined field '{name}'")
+            elif not assign(wanted, given, {}):
+                self._fail(offset, f"expected type of field '{name}' is '{wanted}' but provided type is '{given}'")
+        return type_
+
+    def _macro(self, node: Macro, scope: Mapping[str, Type]) -> Type:
+        ranged = self.type_of(node.range, scope)
+        if node.name == "bind":
+            return self.type_of(node.body[0], {**scope, node.variables[0]: ranged})
+        if node.name in ("optMap", "optFlatMap"):
+            return self._opt_map(node, ranged, scope)
+        variables = self._loop_variables(node, ranged)
+        inner = {**scope, **dict(zip(node.variables, variables, strict=True))}
+        types = [self.type_of(each, inner) for each in node.body]
+        conditions = node.body if node.name in ("all", "exists", "exists_one", "filter") else node.body[:-1]
+        for part, type_ in zip(conditions, types, strict=False):
+            if type_.kind not in ("bool", "dyn", "error"):
+                self._wrong_condition(node, part, type_)
+        return _macro_result(node, ranged, types, variables)
+
+    def _wrong_condition(self, node: Macro, part: Node, type_: Type) -> None:
+        operator = {"all": ("_&&_", f"(bool, {type_})"), "exists": ("_||_", f"(bool, {type_})")}
+        name, shown = operator.get(node.name, ("_?_:_", f"({type_}, dyn, dyn)"))
+        self._fail(node.offset, f"found no matching overload for '{name}' applied to '{shown}'")
+
+    def _loop_variables(self, node: Macro, ranged: Type) -> list[Type]:
+        pair = len(node.variables) == 2
+        if ranged.kind == "list":
+            return [INT, ranged.parameters[0]] if pair else [ranged.parameters[0]]
+        if ranged.kind == "map":
+            return [ranged.parameters[0], ranged.parameters[1]] if pair else [ranged.parameters[0]]
+        if ranged.kind not in ("dyn", "error", "param"):
+            self._fail(
+                node.range.offset,
+                f"expression of type '{ranged}' cannot be range of a comprehension (must be list, map, or dynamic)",
+            )
+            return [ERROR] * len(node.variables)
+        return [DYN] * len(node.variables)
+
+    def _opt_map(self, node: Macro, ranged: Type, scope: Mapping[str, Type]) -> Type:
+        inside = ranged.parameters[0] if ranged.kind == "optional_type" else DYN
+        if ranged.kind not in ("optional_type", "dyn", "error"):
+            self._fail(node.offset, f"found no matching overload for 'hasValue' applied to '{ranged}.()'")
+        result = self.type_of(node.body[0], {**scope, node.variables[0]: inside})
+        if node.name == "optMap":
+            return optional_of(result)
+        return result if result.kind == "optional_type" else DYN
+
+
+def _macro_result(node: Macro, ranged: Type, types: Sequence[Type], variables: Sequence[Type]) -> Type:
+    name = node.name
+    if name in ("all", "exists", "exists_one"):
+        return BOOL
+    if name == "filter":
+        return ranged if ranged.kind == "list" else list_of(variables[0], size=ranged.size)
+    if name in ("map", "transformList"):
+        return list_of(types[-1], size=ranged.size)
+    if name == "transformMap":
+        return map_of(variables[0], types[-1], size=ranged.size)
+    return types[-1] if types[-1].kind == "map" else map_of(DYN, DYN)
+
+
+def _joined(one: Type, other: Type) -> Type | None:
+    """The type of a value that is of the one or of the other type; None if there is none."""
+    bound: dict[str, Type] = {}
+    if not assign(one, other, bound):
+        return None
+    if one.kind in ("dyn", "error") or other.kind in ("dyn", "error"):
+        return DYN
+    return other if one.kind == "null_type" or _is_vague(one) else one
+
+
+def _is_vague(type_: Type) -> bool:
+    return any(each.kind in ("dyn", "param") or _is_vague(each) for each in type_.parameters)
+
+
+def _literal(value: object) -> Type:
+    kinds: dict[type, Type] = {bool: BOOL, int: INT, Uint: UINT, float: DOUBLE, type(None): NULL}
+    if isinstance(value, str | bytes):
+        return Type("string" if isinstance(value, str) else "bytes", size=len(value))
+    return kinds[type(value)]
+
+
+def _dotted(node: Node) -> str:
+    """`a.b.c` if the node is nothing but names."""
+    if isinstance(node, Identifier):
+        return node.name
+    if isinstance(node, Select) and not node.test and not node.optional:
+        operand = _dotted(node.operand)
+        return f"{operand}.{node.field}" if operand else ""
+    return ""

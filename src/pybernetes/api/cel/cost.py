@@ -1,0 +1,164 @@
+"""What an expression can cost at most, from the bounds that the schema gives: the model is cel-go's.
+
+A cost and a size are each a pair of least and most; everything is cut off at UNBOUNDED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from pybernetes.api.cel.ast import (  # fmt: skip
+    Call,
+    Identifier,
+    ListLiteral,
+    Literal,
+    Macro,
+    MapLiteral,
+    Node,
+    ObjectLiteral,
+    Select,
+)
+from pybernetes.api.cel.checker import Checked
+from pybernetes.api.cel.functions import Measure, size_of
+from pybernetes.api.cel.program import LIST_COST, MAP_COST, OBJECT_COST
+from pybernetes.api.cel.types import SCALARS, UNBOUNDED, Type
+
+
+class Range(NamedTuple):
+    """From `least` to `most`."""
+
+    least: int
+    most: int
+
+    def plus(self, other: Range) -> Range:
+        return Range(min(self.least + other.least, UNBOUNDED), min(self.most + other.most, UNBOUNDED))
+
+    def times(self, other: Range) -> Range:
+        return Range(min(self.least * other.least, UNBOUNDED), min(self.most * other.most, UNBOUNDED))
+
+    def either(self, other: Range) -> Range:
+        return Range(min(self.least, other.least), max(self.most, other.most))
+
+
+_FREE: Final = Range(0, 0)
+_ONE: Final = Range(1, 1)
+_ANY: Final = Range(0, UNBOUNDED)
+_PAIR_APPEND: Final = Range(LIST_COST + 2, LIST_COST + 2)
+"""`accumulator + [element]` but for the element."""
+
+
+def estimate(node: Node, checked: Checked) -> Range:
+    """The cost of an evaluation."""
+    return _Estimator(checked).cost(node, {})
+
+
+class _Estimator:
+    def __init__(self, checked: Checked) -> None:
+        self._checked = checked
+        self._sizes: dict[Node, Range] = {}
+
+    def cost(self, node: Node, sizes: Mapping[str, Range]) -> Range:
+        """`sizes` are those of variables that an expression itself has bound."""
+        if node in self._checked.constants or isinstance(node, Literal):
+            return _FREE
+        if isinstance(node, Identifier):
+            if node.name in sizes:
+                self._sizes[node] = sizes[node.name]
+            return _ONE
+        if isinstance(node, Select):
+            return self.cost(node.operand, sizes).plus(_ONE)
+        if isinstance(node, Call):
+            return self._call(node, sizes)
+        if isinstance(node, ListLiteral):
+            return self._sum(node.elements, sizes, LIST_COST)
+        if isinstance(node, MapLiteral):
+            return self._sum([part for entry in node.entries for part in (entry.key, entry.value)], sizes, MAP_COST)
+        if isinstance(node, ObjectLiteral):
+            return self._sum([value for _, value, _, _ in node.fields], sizes, OBJECT_COST)
+        return self._macro(node, sizes)
+
+    def _sum(self, nodes: list[Node] | tuple[Node, ...], sizes: Mapping[str, Range], base: int) -> Range:
+        total = Range(base, base)
+        for each in nodes:
+            total = total.plus(self.cost(each, sizes))
+        return total
+
+    def size(self, node: Node) -> Range:
+        """The size of a node's value; its cost has been asked for before."""
+        if isinstance(node, Literal):
+            return Range(size_of(node.value), size_of(node.value))
+        if (known := self._sizes.get(node)) is not None:
+            return known
+        return size_of_type(self._checked.types[node])
+
+    def _call(self, node: Call, sizes: Mapping[str, Range]) -> Range:
+        parts = self._checked.parts(node)
+        costs = [self.cost(each, sizes) for each in parts]
+        if node.function in ("_&&_", "_||_"):
+            return Range(costs[0].least, costs[0].plus(costs[1]).most)
+        if node.function == "_?_:_":
+            self._sizes[node] = self.size(parts[1]).either(self.size(parts[2]))
+            return costs[0].plus(costs[1].either(costs[2]))
+        own = [self.size(each) for each in parts]
+        total = self._own_cost(node, own)
+        for each in costs:
+            total = total.plus(each)
+        return total
+
+    def _own_cost(self, node: Call, own: list[Range]) -> Range:
+        found: Range | None = None
+        for overload in self._checked.overloads.get(node, ()):
+            cost = _measured(overload.cost, own) if overload.cost else _ONE
+            found = cost if found is None else found.either(cost)
+            if overload.size is not None:
+                size = _measured(overload.size, own)
+                known = self._sizes.get(node)
+                self._sizes[node] = size if known is None else known.either(size)
+        return found or _ONE
+
+    def _macro(self, node: Macro, sizes: Mapping[str, Range]) -> Range:
+        ranged = self.cost(node.range, sizes)
+        count = self.size(node.range)
+        if node.name in ("bind", "optMap", "optFlatMap"):
+            inner = {**sizes, node.variables[0]: count} if node.name == "bind" else dict(sizes)
+            return ranged.plus(self.cost(node.body[0], inner)).plus(_ONE)
+        inner = {name: size for name, size in sizes.items() if name not in node.variables}
+        body = [self.cost(each, inner) for each in node.body]
+        each = _turn(node.name, body)
+        self._sizes[node] = Range(0, count.most)
+        return ranged.plus(count.times(each)).plus(_result(node.name))
+
+
+def _turn(name: str, body: list[Range]) -> Range:
+    """One turn of a loop: the condition under which it goes on, and its step."""
+    if name == "all":
+        return body[0].plus(Range(3, 3))
+    if name == "exists":
+        return body[0].plus(Range(4, 4))
+    if name == "exists_one":
+        return body[0].plus(Range(1, 2))
+    if name == "filter":
+        return body[0].plus(Range(1, _PAIR_APPEND.most + 1))
+    append = body[-1].plus(_PAIR_APPEND)
+    return append if len(body) == 1 else body[0].plus(append.either(_ONE))
+
+
+def _result(name: str) -> Range:
+    """What comes before and after a loop."""
+    if name in ("all", "exists"):
+        return _ONE
+    if name == "exists_one":
+        return Range(2, 2)
+    return Range(LIST_COST + 1, LIST_COST + 1)
+
+
+def _measured(measure: Measure, sizes: list[Range]) -> Range:
+    least = measure([size.least for size in sizes])
+    return Range(min(least, UNBOUNDED), min(measure([size.most for size in sizes]), UNBOUNDED))
+
+
+def size_of_type(type_: Type) -> Range:
+    if type_.kind in SCALARS:
+        return _ONE
+    return Range(0, type_.size)

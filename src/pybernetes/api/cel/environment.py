@@ -1,0 +1,102 @@
+"""What an expression may name, and expressions that are ready to be evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from pybernetes.api.cel.ast import Node, uses
+from pybernetes.api.cel.checker import check
+from pybernetes.api.cel.cost import Range, estimate
+from pybernetes.api.cel.errors import CompileError, EvaluationError, Issue
+from pybernetes.api.cel.functions import Functions, Overload, merged
+from pybernetes.api.cel.parser import MAX_DEPTH, parse
+from pybernetes.api.cel.program import Frame, Step, compile_node
+from pybernetes.api.cel.types import Type
+
+CALL_LIMIT: Final = 10_000_000
+"""What one evaluation may cost (upstream's PerCallLimit is 1,000,000 for admission; its rules of resources share this)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A compiled expression. `type` is that of its value, `cost` what an evaluation costs at least and at most."""
+
+    source: str
+    type: Type
+    cost: Range
+    _node: Node
+    _step: Step
+
+    def uses(self, variable: str) -> bool:
+        return uses(self._node, variable)
+
+    def evaluate(self, variables: Mapping[str, object], limit: int = CALL_LIMIT) -> object:
+        """The value. Raises EvaluationError, also for too much work."""
+        return self.run(variables, limit)[0]
+
+    def run(self, variables: Mapping[str, object], limit: int = CALL_LIMIT) -> tuple[object, int]:
+        """The value, and what is left of the limit."""
+        frame = Frame(variables, limit)
+        try:
+            return self._step(frame), frame.left
+        except RecursionError as error:
+            raise EvaluationError("expression recursion limit exceeded") from error
+        except (TypeError, AttributeError) as error:
+            # A dynamic value was of another type inside than its signature tells.
+            raise EvaluationError("no such overload") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Declared variables with their types; functions are Kubernetes' libraries and `more`."""
+
+    variables: Mapping[str, Type]
+    more: tuple[Functions, ...] = ()
+
+    def compile(self, source: str) -> Program:
+        """Raises CompileError."""
+        try:
+            node = parse(source)
+            checked, issues = check(node, self.variables, self._functions())
+            if issues:
+                raise CompileError(source, issues)
+            return Program(source, checked.types[node], estimate(node, checked), node, compile_node(node, checked))
+        except RecursionError as error:
+            raise CompileError(source, [Issue(0, f"expression recursion limit exceeded: {MAX_DEPTH}")]) from error
+
+    def _functions(self) -> Functions:
+        return merged([standard_functions(), *self.more]) if self.more else standard_functions()
+
+
+@cache
+def standard_functions() -> Mapping[str, Sequence[Overload]]:
+    """The libraries of Kubernetes' base environment."""
+    from pybernetes.api.cel.library import (
+        addresses,
+        conversions,
+        kubernetes,
+        lists,
+        optionals,
+        regex,
+        standard,
+        strings,
+    )
+
+    return merged(
+        [
+            standard.FUNCTIONS,
+            conversions.FUNCTIONS,
+            strings.FUNCTIONS,
+            regex.FUNCTIONS,
+            lists.FUNCTIONS,
+            optionals.FUNCTIONS,
+            kubernetes.URLS,
+            kubernetes.QUANTITIES,
+            kubernetes.VERSIONS,
+            kubernetes.FORMATS,
+            addresses.FUNCTIONS,
+        ]
+    )

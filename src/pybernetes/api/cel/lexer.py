@@ -1,0 +1,99 @@
+"""Tokens of an expression (CEL specification, "Syntax")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pybernetes.api.cel.errors import Issue
+
+_PATTERN: Final = re.compile(
+    r"""
+    (?P<space>[ \t\n\f\r]+|//[^\n]*)
+  | (?P<float>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)
+  | (?P<uint>0x[0-9a-fA-F]+[uU]|\d+[uU])
+  | (?P<int>0x[0-9a-fA-F]+|\d+)
+  | (?P<bytes>[bB](?:[rR])?(?:\"{3}.*?(?<!\\)\"{3}|'{3}.*?(?<!\\)'{3}|\"(?:\\.|[^\"\\\n\r])*\"|'(?:\\.|[^'\\\n\r])*'))
+  | (?P<raw>[rR](?:\"{3}.*?\"{3}|'{3}.*?'{3}|\"[^\"\n\r]*\"|'[^'\n\r]*'))
+  | (?P<string>\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|\"(?:\\.|[^\"\\\n\r])*\"|'(?:\\.|[^'\\\n\r])*')
+  | (?P<name>[_a-zA-Z][_a-zA-Z0-9]*)
+  | (?P<quoted>`[-_./a-zA-Z0-9 ]+`)
+  | (?P<sign>&&|\|\||==|!=|<=|>=|[-+*/%<>!?:.,()\[\]{}])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+_SIMPLE: Final = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
+    "\\": "\\", "'": "'", '"': '"', "`": "`", "?": "?",
+}  # fmt: skip
+_ESCAPE: Final = re.compile(
+    r"\\(?:x([0-9a-fA-F]{2})|X([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.))", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`kind` is `end`, `name`, `quoted`, a kind of literal, or the sign itself."""
+
+    kind: str
+    text: str
+    offset: int
+
+
+def tokens(source: str, issues: list[Issue]) -> Iterator[Token]:
+    """All tokens, then the end; characters that begin none are noted and passed over."""
+    position = 0
+    while position < len(source):
+        found = _PATTERN.match(source, position)
+        if found is None:
+            stop = position + 1
+            issues.append(Issue(position, f"Syntax error: token recognition error at: '{source[position:stop]}'"))
+            position = stop
+            continue
+        kind = found.lastgroup or ""
+        if kind != "space":
+            yield Token(found.group() if kind == "sign" else kind, found.group(), position)
+        position = found.end()
+    yield Token("end", "<EOF>", len(source))
+
+
+def string_value(text: str, kind: str) -> str:
+    """The value of a string literal. Raises ValueError for an escape that there is not."""
+    if kind == "raw":
+        return _inside(text[1:])
+    return _ESCAPE.sub(_unescaped, _inside(text))
+
+
+def bytes_value(text: str) -> bytes:
+    """The value of a bytes literal: escapes of two digits and octal ones are bytes, not characters."""
+    text = text[1:]
+    if text[0] in "rR":
+        return _inside(text[1:]).encode()
+    parts, position, body = [], 0, _inside(text)
+    for found in _ESCAPE.finditer(body):
+        parts.append(body[position : found.start()].encode())
+        number = found.group(1) or found.group(2)
+        if number or found.group(5):
+            parts.append(bytes([int(number, 16) if number else int(found.group(5), 8)]))
+        else:
+            parts.append(_unescaped(found).encode())
+        position = found.end()
+    return b"".join([*parts, body[position:].encode()])
+
+
+def _inside(text: str) -> str:
+    width = 3 if text[:3] in ('"""', "'''") and len(text) >= 6 else 1
+    return text[width:-width].replace("\r\n", "\n")
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    for group, base in ((1, 16), (2, 16), (3, 16), (4, 16), (5, 8)):
+        if (digits := found.group(group)) is not None:
+            return chr(int(digits, base))
+    simple = _SIMPLE.get(found.group(6))
+    if simple is None:
+        raise ValueError(f"unable to unescape string: {found.group()}")
+    return simple

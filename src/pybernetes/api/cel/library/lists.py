@@ -1,0 +1,133 @@
+"""Lists (Kubernetes' lists library, cel-go's lists extension) and sets (cel-go's sets extension)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cmp_to_key
+from itertools import pairwise
+from typing import Any, Final
+
+from pybernetes.api.cel.errors import EvaluationError
+from pybernetes.api.cel.functions import Functions, Overload, Sizes, elements, function, method
+from pybernetes.api.cel.types import BOOL, BYTES, DOUBLE, DURATION, INT, STRING, TIMESTAMP, UINT, A, list_of
+from pybernetes.api.cel.values import Duration, Uint, checked_duration, checked_int, checked_uint, equals
+
+_ORDERED: Final = (INT, UINT, DOUBLE, BOOL, DURATION, TIMESTAMP, STRING, BYTES)
+
+
+def _is_sorted(values: list[Any]) -> bool:
+    return all(one <= other for one, other in pairwise(values))
+
+
+def _sum(values: list[Any]) -> object:
+    if not values:
+        return 0
+    if isinstance(values[0], Duration):
+        return checked_duration(sum(value.nanoseconds for value in values))
+    if isinstance(values[0], Uint):
+        return checked_uint(sum(values))
+    total = sum(values)
+    return total if isinstance(total, float) else checked_int(total)
+
+
+def _extreme(choose: Callable[[list[Any]], Any], name: str) -> Callable[[list[Any]], Any]:
+    def chosen(values: list[Any]) -> Any:
+        if not values:
+            raise EvaluationError(f"{name} called on empty list")
+        return choose(values)
+
+    return chosen
+
+
+def _index_of(values: list[object], wanted: object) -> int:
+    return next((index for index, value in enumerate(values) if equals(value, wanted)), -1)
+
+
+def _last_index_of(values: list[object], wanted: object) -> int:
+    return max((index for index, value in enumerate(values) if equals(value, wanted)), default=-1)
+
+
+def _slice(values: list[object], start: int, end: int) -> list[object]:
+    if start < 0 or end < 0:
+        raise EvaluationError("cannot slice with negative indexes")
+    if start > end:
+        raise EvaluationError(f"cannot slice with start index {start} being after end index {end}")
+    if end > len(values):
+        raise EvaluationError(f"cannot slice({start}, {end}), list is length {len(values)}")
+    return values[start:end]
+
+
+def _flatten(values: list[object], depth: int = 1) -> list[object]:
+    if depth < 0:
+        raise EvaluationError("flatten() depth must be non-negative")
+    flat: list[object] = []
+    for value in values:
+        flat.extend(_flatten(value, depth - 1) if isinstance(value, list) and depth else [value])
+    return flat
+
+
+def _distinct(values: list[object]) -> list[object]:
+    found: list[object] = []
+    for value in values:
+        if not any(equals(value, known) for known in found):
+            found.append(value)
+    return found
+
+
+def _sorted(values: list[Any]) -> list[Any]:
+    if len({type(value) for value in values}) > 1:
+        raise EvaluationError("list elements must have the same type")
+    return sorted(values, key=cmp_to_key(_compare))
+
+
+def _compare(one: Any, other: Any) -> int:
+    return int(one > other) - int(one < other)
+
+
+def _contains(values: list[object], wanted: list[object]) -> bool:
+    return all(any(equals(value, each) for value in values) for each in wanted)
+
+
+def _intersects(one: list[object], other: list[object]) -> bool:
+    return any(equals(a, b) for a in one for b in other)
+
+
+def _product(sizes: Sizes) -> int:
+    return max(1, sizes[0] * sizes[1])
+
+
+def _square(sizes: Sizes) -> int:
+    return max(1, sizes[0] * sizes[0])
+
+
+def _same_size(sizes: Sizes) -> int:
+    return sizes[0]
+
+
+def _ordered(apply: Callable[[list[Any]], Any]) -> list[Overload]:
+    return [method(list_of(each), to=each, do=apply, cost=elements) for each in _ORDERED]
+
+
+def _set(apply: Callable[[list[object], list[object]], bool]) -> list[Overload]:
+    return [function(list_of(A), list_of(A), to=BOOL, do=apply, cost=_product)]
+
+
+FUNCTIONS: Final[Functions] = {
+    "isSorted": [method(list_of(each), to=BOOL, do=_is_sorted, cost=elements) for each in _ORDERED],
+    "sum": [method(list_of(each), to=each, do=_sum, cost=elements) for each in (INT, UINT, DOUBLE, DURATION)],
+    "min": _ordered(_extreme(min, "min")),
+    "max": _ordered(_extreme(max, "max")),
+    "indexOf": [method(list_of(A), A, to=INT, do=_index_of, cost=elements)],
+    "lastIndexOf": [method(list_of(A), A, to=INT, do=_last_index_of, cost=elements)],
+    "slice": [method(list_of(A), INT, INT, to=list_of(A), do=_slice, cost=elements, size=_same_size)],
+    "flatten": [
+        method(list_of(list_of(A)), to=list_of(A), do=_flatten, cost=elements),
+        method(list_of(A), INT, to=list_of(A), do=_flatten, cost=elements),
+    ],
+    "distinct": [method(list_of(A), to=list_of(A), do=_distinct, cost=_square, size=_same_size)],
+    "reverse": [method(list_of(A), to=list_of(A), do=lambda values: values[::-1], cost=elements, size=_same_size)],
+    "sort": [method(list_of(A), to=list_of(A), do=_sorted, cost=_square, size=_same_size)],
+    "sets.contains": _set(_contains),
+    "sets.equivalent": _set(lambda one, other: _contains(one, other) and _contains(other, one)),
+    "sets.intersects": _set(_intersects),
+}

@@ -1,0 +1,202 @@
+"""Values of expressions.
+
+bool, int, float, str, bytes, None, list and dict stand for themselves (dict also for objects); what JSON does not have
+is here. Equality and order are CEL's: numbers compare by value, whatever their types; nothing else does across types.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Final
+
+from pybernetes.api.cel.errors import EvaluationError
+
+INT_MIN: Final = -(1 << 63)
+INT_MAX: Final = (1 << 63) - 1
+UINT_MAX: Final = (1 << 64) - 1
+SECOND: Final = 1_000_000_000
+_YEAR_1: Final = -62_135_596_800
+_YEAR_10000: Final = 253_402_300_800
+
+
+class Uint(int):
+    """An unsigned integer of 64 bits."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Duration:
+    """Nanoseconds."""
+
+    nanoseconds: int
+
+    def __str__(self) -> str:
+        sign = "-" if self.nanoseconds < 0 else ""
+        whole, rest = divmod(abs(self.nanoseconds), SECOND)
+        return f"{sign}{whole}{_fraction(rest)}s"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Timestamp:
+    """Nanoseconds since 1970, UTC."""
+
+    nanoseconds: int
+
+    def __str__(self) -> str:
+        whole, rest = divmod(self.nanoseconds, SECOND)
+        shown = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{shown.rjust(19, '0')}{_fraction(rest)}Z"
+
+    def at(self, zone: tzinfo = UTC) -> datetime:
+        """To the second; a fraction is not part of it."""
+        return datetime.fromtimestamp(self.nanoseconds // SECOND, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Optional:
+    """`optional.of(value)`, or none."""
+
+    value: object = None
+    is_set: bool = False
+
+
+NONE: Final = Optional()
+
+
+class Set(list[object]):
+    """A list whose order does not count (`x-kubernetes-list-type: set` and `map`)."""
+
+    __slots__ = ()
+
+
+def _fraction(nanoseconds: int) -> str:
+    return f".{nanoseconds:09d}".rstrip("0") if nanoseconds else ""
+
+
+def checked_int(value: int) -> int:
+    if INT_MIN <= value <= INT_MAX:
+        return value
+    raise EvaluationError("integer overflow")
+
+
+def checked_uint(value: int) -> Uint:
+    if 0 <= value <= UINT_MAX:
+        return Uint(value)
+    raise EvaluationError("unsigned integer overflow")
+
+
+def checked_duration(nanoseconds: int) -> Duration:
+    if INT_MIN <= nanoseconds <= INT_MAX:
+        return Duration(nanoseconds)
+    raise EvaluationError("integer overflow")
+
+
+def checked_timestamp(nanoseconds: int) -> Timestamp:
+    if _YEAR_1 <= nanoseconds // SECOND < _YEAR_10000:
+        return Timestamp(nanoseconds)
+    raise EvaluationError("timestamp overflow")
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def equals(one: object, other: object) -> bool:
+    """`==` of CEL."""
+    kind = type(one)
+    if kind is type(other):
+        if kind is list:
+            return _equal_lists(one, other)  # type: ignore[arg-type]
+        if kind is dict:
+            return _equal_maps(one, other)  # type: ignore[arg-type]
+        if kind is Set:
+            return _equal_sets(one, other)  # type: ignore[arg-type]
+        if kind is Optional:
+            return _equal_optionals(one, other)  # type: ignore[arg-type]
+        return one == other
+    if is_number(one) and is_number(other):
+        return one == other
+    if isinstance(one, list) and isinstance(other, list):
+        return _equal_sets(one, other)
+    return False
+
+
+def _equal_lists(one: list[object], other: list[object]) -> bool:
+    return len(one) == len(other) and all(equals(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _equal_sets(one: list[object], other: list[object]) -> bool:
+    if len(one) != len(other):
+        return False
+    return all(any(equals(a, b) for b in other) for a in one) and all(any(equals(a, b) for b in one) for a in other)
+
+
+def _equal_maps(one: dict[object, object], other: dict[object, object]) -> bool:
+    return len(one) == len(other) and all(key in other and equals(value, other[key]) for key, value in one.items())
+
+
+def _equal_optionals(one: Optional, other: Optional) -> bool:
+    return one.is_set == other.is_set and equals(one.value, other.value)
+
+
+_UNITS: Final = {
+    "ns": 1, "us": 1_000, "µs": 1_000, "μs": 1_000, "ms": 1_000_000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND,
+}  # fmt: skip
+_PART: Final = re.compile(r"(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)")
+
+
+def parse_duration(text: str) -> Duration | None:
+    """As Go's time.ParseDuration: `1h30m`, `-1.5s`, `0`. None if it is not one."""
+    body = text[1:] if text[:1] in ("-", "+") else text
+    if body == "0":
+        return Duration(0)
+    total, at = 0, 0
+    while at < len(body):
+        found = _PART.match(body, at)
+        if found is None or not (found[1] or found[2]):
+            return None
+        unit = _UNITS[found[3]]
+        fraction = found[2] or ""
+        total += int(found[1] or 0) * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
+        at = found.end()
+    if not body or total > INT_MAX:
+        return None
+    return Duration(-total if text[:1] == "-" else total)
+
+
+_TIMESTAMP: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))")
+
+
+def parse_timestamp(text: str) -> Timestamp | None:
+    """RFC 3339. None if it is not one."""
+    found = _TIMESTAMP.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        moment = datetime(*(int(part) for part in found.groups()[:6]), tzinfo=UTC)  # type: ignore[misc,arg-type]
+    except ValueError:
+        return None
+    if found[8]:
+        offset = timedelta(hours=int(found[9]), minutes=int(found[10]))
+        moment += offset if found[8] == "-" else -offset
+    fraction = int((found[7] or "0")[:9].ljust(9, "0"))
+    return Timestamp(int((moment - _EPOCH).total_seconds()) * SECOND + fraction)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def zone_of(name: str) -> tzinfo:
+    """`Europe/Berlin`, `UTC`, `+02:00`. Raises EvaluationError."""
+    if found := re.fullmatch(r"([+-]?)(\d{1,2}):(\d{2})", name):
+        offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
+        return timezone(-offset if found[1] == "-" else offset)
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (OSError, ValueError) as error:
+        raise EvaluationError(f"unknown time zone {name}") from error

@@ -1,0 +1,167 @@
+"""CEL rules of a custom resource's schema: their form, their expressions, and what they may cost."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from typing import TYPE_CHECKING, Any, Final
+
+from pybernetes.api import field
+from pybernetes.api.field import Path
+from pybernetes.api.validation.kinds import Errors, Tree
+
+if TYPE_CHECKING:
+    from pybernetes.api.cel.rules import Rule
+
+_KEYWORD: Final = "x-kubernetes-validations"
+_REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
+_ADVICE: Final = (
+    "(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are "
+    "declared)"
+)
+_MOST_EXPENSIVE: Final = 4
+"""So many rules are named when all together cost too much."""
+
+
+@dataclass(slots=True)
+class _Costs:
+    """What the rules seen so far cost by estimate."""
+
+    total: int = 0
+    each: list[tuple[int, Path]] = attribute(default_factory=list)
+
+    def add(self, cost: int, path: Path) -> None:
+        self.total += cost
+        self.each.append((cost, path))
+
+
+def validate_schema_rules(schema: Tree, path: Path, *, is_structural: bool) -> Errors:
+    """All rules of a schema; of one that is not structural, only their form."""
+    costs = _Costs()
+    yield from _walk(schema, path, 1, None, costs if is_structural else None)
+    from pybernetes.api.cel.rules import SCHEMA_LIMIT
+
+    if costs.total > SCHEMA_LIMIT:
+        detail = "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema"
+        for _, at in sorted(costs.each, key=lambda one: -one[0])[:_MOST_EXPENSIVE]:
+            yield field.forbidden(at, detail)
+        name = f"{_KEYWORD} estimated rule cost total for entire OpenAPIv3 schema"
+        yield field.forbidden(path, _too_expensive(name, costs.total, SCHEMA_LIMIT))
+
+
+def _walk(schema: Tree, path: Path, count: int, alone: Path | None, costs: _Costs | None) -> Errors:
+    """`count` is how many such values an object can have; below `alone` none can be told from what it was before."""
+    if schema.get(_KEYWORD):
+        yield from _validate_place(schema, path, count, alone, costs)
+    for name, below in (schema.get("properties") or {}).items():
+        yield from _walk(below, path.child("properties").key(name), count, alone, costs)
+    for keyword in ("items", "additionalProperties"):
+        if not isinstance(schema.get(keyword), dict):
+            continue
+        at = path.child(keyword)
+        lone = alone or (at if keyword == "items" and schema.get("x-kubernetes-list-type") != "map" else None)
+        yield from _walk(schema[keyword], at, _times(schema, keyword, count), lone, costs)
+
+
+def _times(schema: Tree, keyword: str, count: int) -> int:
+    from pybernetes.api.cel.rules import times
+
+    return count * times(schema, keyword)
+
+
+def _validate_place(schema: Tree, path: Path, count: int, alone: Path | None, costs: _Costs | None) -> Errors:
+    from pybernetes.api.cel.rules import compile_rules
+    from pybernetes.api.cel.schema import type_of_schema, with_identity
+
+    at = path.child(_KEYWORD)
+    for index, rule in enumerate(schema[_KEYWORD]):
+        yield from _validate_form(rule, schema, at.index(index))
+    if costs is None:
+        return
+    is_root = str(path).endswith("openAPIV3Schema")
+    self_type = type_of_schema(with_identity(schema) if is_root else schema)
+    if self_type is None:
+        return
+    for index, compiled in enumerate(compile_rules(schema, self_type)):
+        if compiled.source.get("rule", "").strip():
+            yield from _validate_programs(compiled, at.index(index), alone)
+            yield from _validate_cost(compiled, at.index(index), count, costs)
+
+
+def _validate_programs(rule: Rule, path: Path, alone: Path | None) -> Errors:
+    shown = _shown(rule.source)
+    if rule.takes_optional and not rule.is_transition:
+        yield field.invalid(path.child("optionalOldSelf"), True, "may not be set if oldSelf is not used in rule")
+    if rule.error:
+        yield field.invalid(path.child("rule"), shown, rule.error)
+    if rule.message_error:
+        yield field.invalid(path.child("messageExpression"), shown, rule.message_error)
+    if rule.is_transition and alone is not None:
+        detail = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {alone}"
+        yield field.invalid(path.child("rule"), rule.source["rule"], detail)
+
+
+def _validate_cost(rule: Rule, path: Path, count: int, costs: _Costs) -> Errors:
+    from pybernetes.api.cel.rules import RULE_LIMIT
+
+    programs = (("rule", "rule", rule.program), ("messageExpression", "messageExpression", rule.message))
+    for name, called, program in programs:
+        if program is None:
+            continue
+        cost = program.cost.most * count
+        costs.add(cost, path.child(name))
+        if cost > RULE_LIMIT:
+            yield field.forbidden(path.child(name), _too_expensive(f"estimated {called} cost", cost, RULE_LIMIT))
+
+
+def _too_expensive(name: str, cost: int, limit: int) -> str:
+    factor = cost / limit
+    if factor > 100:
+        shown = "more than 100x"
+    else:
+        shown = f"{factor:.6f}x" if factor < 1.5 else f"{factor:.1f}x"
+    return f"{name} exceeds budget by factor of {shown} {_ADVICE}"
+
+
+def _shown(rule: Any) -> Tree:
+    """A rule as upstream's messages show it."""
+    return {
+        "Rule": rule.get("rule", ""), "Message": rule.get("message", ""),
+        "MessageExpression": rule.get("messageExpression", ""), "Reason": rule.get("reason"),
+        "FieldPath": rule.get("fieldPath", ""), "OptionalOldSelf": rule.get("optionalOldSelf"),
+    }  # fmt: skip
+
+
+def _validate_form(rule: Tree, schema: Tree, path: Path) -> Errors:
+    """A rule apart from its expressions."""
+    if not rule.get("rule", "").strip():
+        yield field.required(path.child("rule"), "rule is not specified")
+    message = rule.get("message", "")
+    if message and not message.strip():
+        yield field.invalid(path.child("message"), message, "message must be non-empty if specified")
+    elif "\n" in message.strip():
+        yield field.invalid(path.child("message"), message, "must not contain line breaks")
+    reason = rule.get("reason")
+    if reason is not None and reason not in _REASONS:
+        yield field.not_supported(path.child("reason"), reason, _REASONS)
+    target = rule.get("fieldPath", "")
+    if target and not _leads_to_field(target, schema):
+        yield field.invalid(path.child("fieldPath"), target, "must be a valid path")
+
+
+_FIELD_PATH = re.compile(r"(?:\.[a-zA-Z_][a-zA-Z0-9_-]*|\['[^']+'\])+")
+_PATH_PART = re.compile(r"\.([a-zA-Z_][a-zA-Z0-9_-]*)|\['([^']+)'\]")
+
+
+def _leads_to_field(target: str, schema: Tree) -> bool:
+    """Whether a path such as `.spec.names['a.b']` names a field below a schema."""
+    if not _FIELD_PATH.fullmatch(target):
+        return False
+    node: Any = schema
+    for dotted, bracketed in _PATH_PART.findall(target):
+        below = (node.get("properties") or {}).get(dotted or bracketed)
+        node = below if below is not None else node.get("additionalProperties")
+        if not isinstance(node, dict):
+            return False
+    return True

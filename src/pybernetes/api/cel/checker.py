@@ -66,6 +66,8 @@ class _Checker:
         self.checked = Checked()
         self.issues: list[Issue] = []
         self._functions = functions
+        self._mixed = False
+        """Whether literals may have parts of different types: in the arguments of `format` alone."""
 
     def type_of(self, node: Node, scope: Mapping[str, Type]) -> Type:
         found = self._find(node, scope)
@@ -150,11 +152,10 @@ class _Checker:
         return self._resolve(node, overloads, node.function in self._functions, given)
 
     def _operand(self, function: str, node: Node, scope: Mapping[str, Type]) -> Type:
-        """`format` is the one function that takes a list of whatever there is."""
-        if function != "format" or not isinstance(node, ListLiteral):
-            return self.type_of(node, scope)
-        self.checked.types[node] = self._list(node, scope, mixed=True)
-        return self.checked.types[node]
+        before, self._mixed = self._mixed, self._mixed or function == "format"
+        found = self.type_of(node, scope)
+        self._mixed = before
+        return found
 
     def _resolve(self, node: Call, overloads: Sequence[Overload], known: bool, given: Sequence[Type]) -> Type:
         if not known:
@@ -210,12 +211,12 @@ class _Checker:
             return self._no_overload(node, given)
         return joined
 
-    def _list(self, node: ListLiteral, scope: Mapping[str, Type], *, mixed: bool = False) -> Type:
+    def _list(self, node: ListLiteral, scope: Mapping[str, Type]) -> Type:
         types = []
         for index, element in enumerate(node.elements):
             found = self.type_of(element, scope)
             types.append(self._opened(element, found) if index in node.optional else found)
-        return list_of(DYN if mixed else self._common(node.elements, types), size=len(types))
+        return list_of(self._common(node.elements, types), size=len(types))
 
     def _map(self, node: MapLiteral, scope: Mapping[str, Type]) -> Type:
         keys = [self.type_of(entry.key, scope) for entry in node.entries]
@@ -240,9 +241,9 @@ class _Checker:
         joined = types[0]
         for node, type_ in zip(nodes[1:], types[1:], strict=True):
             found = _joined(joined, type_)
-            if found is None:
+            if found is None and not self._mixed:
                 return self._fail(node.offset, f"expected type '{joined}' but found '{type_}'")
-            joined = found
+            joined = found or DYN
         return joined
 
     def _object(self, node: ObjectLiteral, scope: Mapping[str, Type]) -> Type:

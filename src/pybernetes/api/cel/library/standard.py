@@ -214,6 +214,8 @@ FUNCTIONS: Final[Functions] = {
     "_[_]": [
         function(list_of(A), INT, to=A, do=_index_list),
         function(map_of(A, B), A, to=B, do=entry),
+        function(optional_of(list_of(A)), INT, to=optional_of(A), do=_through(_optional_list)),
+        function(optional_of(map_of(A, B)), A, to=optional_of(B), do=_through(_optional_map)),
     ],
     "_[?_]": [
         function(list_of(A), INT, to=optional_of(A), do=_optional_list),

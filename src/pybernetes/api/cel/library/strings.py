@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.functions import Functions, Sizes, function, method, walks
 from pybernetes.api.cel.library.conversions import text_of_double
-from pybernetes.api.cel.types import DYN, INT, STRING, list_of
+from pybernetes.api.cel.types import DYN, INT, STRING, Type, list_of
 from pybernetes.api.cel.values import Duration, Timestamp, Uint
 
 _SPACE: Final = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -103,6 +104,8 @@ def _format(pattern: str, values: list[object]) -> str:
 
 def _clause(verb: str, precision: str, value: Any) -> str:
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and verb in "sdfe" and not math.isfinite(value):
+        return _unfinite(value)
     if verb == "s":
         return shown(value)
     if verb == "d" and number:
@@ -121,12 +124,18 @@ def _clause(verb: str, precision: str, value: Any) -> str:
     raise EvaluationError(f"error during formatting: {verb!r} clause does not take this type")
 
 
+def _unfinite(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
 def shown(value: Any) -> str:
     """A value in a text."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, float):
-        return text_of_double(value)
+        return text_of_double(value) if math.isfinite(value) else _unfinite(value)
     if isinstance(value, Uint):
         return str(int(value))
     if isinstance(value, bytes):
@@ -134,8 +143,14 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(shown, value)) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{shown(key)}: {shown(each)}" for key, each in sorted(value.items())) + "}"
-    if isinstance(value, str | int | Duration | Timestamp):
+        return (
+            "{"
+            + ", ".join(
+                f"{shown(key)}: {shown(each)}" for key, each in sorted(value.items(), key=lambda entry: shown(entry[0]))
+            )
+            + "}"
+        )
+    if isinstance(value, str | int | Type | Duration | Timestamp):
         return str(value)
     raise EvaluationError("error during formatting: string clause can only be used on simple values")
 

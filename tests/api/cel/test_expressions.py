@@ -1,0 +1,183 @@
+"""Values of expressions, and what is wrong with others, in cel-go's words."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pybernetes.api.cel.environment import Environment
+from pybernetes.api.cel.errors import CompileError, CostError, EvaluationError
+from pybernetes.api.cel.types import DYN, INT, STRING, list_of, map_of
+from pybernetes.api.cel.values import Uint
+
+ENVIRONMENT = Environment({"self": DYN, "n": INT, "names": list_of(STRING), "labels": map_of(STRING, STRING)})
+VARIABLES = {
+    "self": {"spec": {"replicas": 3, "max": 10}, "items": [{"name": "n-0"}, {"name": "n-1"}], "f": 1.5},
+    "n": 4,
+    "names": ["a", "b"],
+    "labels": {"app": "web"},
+}
+
+VALUES: list[tuple[str, object]] = [
+    # Operators
+    ("1 + 2 * 3 == 7 && !(2 > 3)", True),
+    ("-7 / 2", -3),
+    ("-7 % 2", -1),
+    ("7u / 2u", Uint(3)),
+    ("1 < 1.5 && 2u > 1", True),
+    ("'a' + 'b'", "ab"),
+    ("[1] + [2]", [1, 2]),
+    ("'x' in ['x', 'y'] && 'app' in labels", True),
+    ("n > 3 ? 'many' : 'few'", "many"),
+    # An error counts only where the other side does not decide.
+    ("self.nosuch == 1 || n == 4", True),
+    ("n != 4 && self.nosuch == 1", False),
+    # Literals
+    ("-9223372036854775808", -(1 << 63)),
+    ("0xff", 255),
+    ("r'a\\d' + \"\"\"b\nc\"\"\"", "a\\db\nc"),
+    ("b'\\xff' == b'\\377'", True),
+    ("'\\u00e9\\x41\\101'", "éAA"),
+    # Fields
+    ("has(self.spec) && !has(self.status)", True),
+    ("self.spec.replicas <= self.spec.max", True),
+    ("self.?status.phase.orValue('none')", "none"),
+    ("self.items[?5].?name.hasValue()", False),
+    ("{'content-type': 'x'}.`content-type`", "x"),
+    # Loops
+    ("self.items.all(i, i.name.startsWith('n-'))", True),
+    ("names.exists_one(x, x == 'a') && names.exists(x, x == 'b')", True),
+    ("names.map(x, x + '!')", ["a!", "b!"]),
+    ("[1, 2, 3].filter(x, x > 1).map(x, x > 2, x * 10)", [30]),
+    ("labels.all(k, labels[k] != '')", True),
+    ("{'a': 1, 'b': 2}.transformMap(k, v, v > 1, v * 2)", {"b": 4}),
+    ("names.transformList(i, v, string(i) + v)", ["0a", "1b"]),
+    ("cel.bind(x, n * n, x + x)", 32),
+    ("optional.of(3).optMap(v, v + 1).value()", 4),
+    # Conversions, times
+    ("int('42') + int(3.9) + int(2u)", 47),
+    ("string(1.0) + string(1e30) + string(true)", "11e+30true"),
+    ("string(timestamp('2000-01-01T00:00:00Z') + duration('1h30m'))", "2000-01-01T01:30:00Z"),
+    ("timestamp('2020-02-03T04:05:06Z').getDayOfYear()", 33),
+    ("timestamp('2020-01-01T00:30:00Z').getHours('+02:00')", 2),
+    ("duration('90m').getHours()", 1),
+    ("type(1) == int && type('x') != int", True),
+    # Strings
+    ("'hello'.substring(1, 3) + 'x,y'.split(',')[1].upperAscii()", "elY"),
+    ("'a-b-c'.replace('-', '', 1).lastIndexOf('c')", 3),
+    ("'%s has %d of %.1f'.format(['x', 3, 2.5])", "x has 3 of 2.5"),
+    ("['a', 'b'].join('/')", "a/b"),
+    ("'abc123'.matches('^[a-z]+[0-9]+$') && 'a1b2'.findAll('[0-9]') == ['1', '2']", True),
+    # Kubernetes' libraries
+    ("[3, 1, 2].max() == 3 && [1, 2].sum() == 3 && [1, 2].isSorted() && ['a'].indexOf('a') == 0", True),
+    ("sets.contains([1, 2, 3], [2]) && sets.intersects([1], [1, 2]) && sets.equivalent([1, 2], [2, 1, 1])", True),
+    ("quantity('1.5Gi').isGreaterThan(quantity('1Gi')) && quantity('50k').add(20).asInteger() == 50020", True),
+    ("isQuantity('1Mi') && !isQuantity('many')", True),
+    ("url('https://example.com:80/a?q=1').getHost() + url('https://[::1]:80/').getHostname()", "example.com:80::1"),
+    ("isURL('/path') && !isURL('../path')", True),
+    ("ip('::1').isLoopback() && ip('10.0.0.1').family() == 4 && !isIP('10.0.0')", True),
+    ("cidr('10.0.0.0/8').containsIP('10.1.2.3') && cidr('10.0.0.0/8').containsCIDR(cidr('10.1.0.0/16'))", True),
+    ("string(cidr('10.1.2.3/8').masked())", "10.0.0.0/8"),
+    ("semver('1.2.3').isLessThan(semver('1.10.0')) && isSemver('1.0.0-rc.1') && !isSemver('1.0')", True),
+    ("!format.dns1123Label().validate('web').hasValue() && format.named('uuid').value().validate('x').hasValue()", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "value"), VALUES)
+def test_value(source: str, value: object) -> None:
+    found = ENVIRONMENT.compile(source).evaluate(VARIABLES)
+    assert found == value
+    assert type(found) is type(value)
+
+
+EVALUATION_ERRORS = [
+    ("1 / (n - 4)", "division by zero"),
+    ("n % (n - 4)", "modulus by zero"),
+    ("9223372036854775807 + n", "integer overflow"),
+    ("self.nosuch", "no such key: nosuch"),
+    ("names[5]", "index out of bounds: 5"),
+    ("int(names[0])", "type conversion error from 'string' to 'int'"),
+    ("self.f + self.items", "no such overload"),
+    ("optional.none().value()", "optional.none() dereference"),
+]
+
+
+@pytest.mark.parametrize(("source", "message"), EVALUATION_ERRORS)
+def test_evaluation_fails(source: str, message: str) -> None:
+    with pytest.raises(EvaluationError) as raised:
+        ENVIRONMENT.compile(source).evaluate(VARIABLES)
+    assert str(raised.value) == message
+
+
+COMPILE_ERRORS = [
+    ("n +", "1:4: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"),
+    ("(n", "1:3: Syntax error: missing ')' at '<EOF>'"),
+    ("n n", "1:3: Syntax error: extraneous input 'n' expecting <EOF>"),
+    ("n $ 1", "1:3: Syntax error: token recognition error at: '$'"),
+    ("nosuch", "1:1: undeclared reference to 'nosuch' (in container '')"),
+    ("nosuch(n)", "1:7: undeclared reference to 'nosuch' (in container '')"),
+    ("n == 'x'", "1:3: found no matching overload for '_==_' applied to '(int, string)'"),
+    ("names.matches('a')", "1:14: found no matching overload for 'matches' applied to 'list(string).(string)'"),
+    ("names.all(x, x)", "1:10: found no matching overload for '_&&_' applied to '(bool, string)'"),
+    ("[1, 'a']", "1:5: expected type 'int' but found 'string'"),
+    ("n.all(x, true)", "1:1: expression of type 'int' cannot be range of a comprehension (must be list, map, or dynamic)"),
+    ("'a'.matches('(')", "1:13: invalid matches argument"),
+    ("duration('long')", "1:10: invalid duration argument"),
+    ("for", "1:1: reserved identifier: for"),
+    ("9223372036854775808", "1:1: invalid int literal"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "message"), COMPILE_ERRORS)
+def test_does_not_compile(source: str, message: str) -> None:
+    with pytest.raises(CompileError) as raised:
+        ENVIRONMENT.compile(source)
+    assert str(raised.value).split("\n")[0] == f"ERROR: <input>:{message}"
+
+
+def test_every_fault_is_told_with_its_place() -> None:
+    with pytest.raises(CompileError) as raised:
+        ENVIRONMENT.compile("n == 'x' ||\n  nosuch")
+    assert str(raised.value) == (
+        "ERROR: <input>:1:3: found no matching overload for '_==_' applied to '(int, string)'\n"
+        " | n == 'x' ||\n | ..^\n"
+        "ERROR: <input>:2:3: undeclared reference to 'nosuch' (in container '')\n"
+        " |   nosuch\n | ..^"
+    )
+
+
+def test_cost_is_bounded() -> None:
+    program = ENVIRONMENT.compile("names.all(a, names.all(b, names.all(c, a + b + c != 'x')))")
+    with pytest.raises(CostError):
+        program.evaluate({"names": ["y"] * 1000}, limit=1_000_000)
+
+
+def test_estimate_covers_the_actual_cost() -> None:
+    bounded = Environment({"names": list_of(STRING, size=10), "n": INT})
+    for source in ("names.all(x, n > 1)", "names.map(x, n + 1).size() == 10", "names.exists_one(x, n == 1)"):
+        program = bounded.compile(source)
+        _, left = program.run({"names": ["y"] * 10, "n": 4}, limit=100_000)
+        assert program.cost.least <= 100_000 - left <= program.cost.most < 100_000
+
+
+@pytest.mark.parametrize("source", ["(" * 400 + "1" + ")" * 400, "a" + ".b" * 5000, "[" * 3000, "1" + "+1" * 20_000])  # fmt: skip
+def test_depth_is_bounded(source: str) -> None:
+    with pytest.raises(CompileError):
+        ENVIRONMENT.compile(source)
+
+
+_PIECES = st.sampled_from([
+    "self", "n", "names", "labels", ".", "(", ")", "[", "]", "{", "}", "?", ":", ",", "+", "-", "*", "/", "%", "!", "&&",
+    "||", "==", "<", "in", "1", "2u", "1.5", "'a'", "b'a'", "true", "null", "x", ".all(x,", ".map(x,", ".size()", "has(",
+    ".?a", "[?0]", "optional.of(", "string(", "quantity('1')", "duration('1s')", "`a-b`", "\n",
+])  # fmt: skip
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(_PIECES, max_size=12).map(" ".join) | st.text(max_size=40))
+def test_any_text_is_an_expression_or_an_error(source: str) -> None:
+    with contextlib.suppress(CompileError, EvaluationError):
+        ENVIRONMENT.compile(source).evaluate(VARIABLES)

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from pybernetes.api.types import apps_v1, core_v1, meta_v1
 from pybernetes.controllers.history import REVISION_LABEL
+from pybernetes.controllers.statefulset import retention
 from pybernetes.controllers.statefulset.identity import claims_of, pod_of
 from pybernetes.controllers.statefulset.plan import plan_step, view_of
 
@@ -127,3 +129,73 @@ async def test_a_set_grows_updates_and_shrinks_in_order(world_of: Callable[..., 
         assert [found.metadata.name for found in world.running_pods()] == ["web-0"]
         await world.wait_told("SuccessfulCreate", "create Pod web-0 in StatefulSet web successful")
         await world.wait_told("SuccessfulDelete", "delete Pod web-1 in StatefulSet web successful")
+
+
+OWNED_BY_SET, OWNED_BY_POD, OWNED_BY_NOBODY = ["web"], ["web-1"], []
+
+
+@pytest.mark.parametrize(
+    ("deleted", "scaled", "inside", "beyond"),
+    [
+        ("Retain", "Retain", OWNED_BY_NOBODY, OWNED_BY_NOBODY),
+        ("Delete", "Retain", OWNED_BY_SET, OWNED_BY_SET),
+        ("Retain", "Delete", OWNED_BY_NOBODY, OWNED_BY_POD),
+        ("Delete", "Delete", OWNED_BY_SET, OWNED_BY_POD),
+    ],
+)
+def test_claims_belong_to_whom_they_go_with(deleted: str, scaled: str, inside: list[str], beyond: list[str]) -> None:
+    policy = apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy(when_deleted=deleted, when_scaled=scaled)
+    claim = core_v1.PersistentVolumeClaim(
+        metadata=meta_v1.ObjectMeta(name="data-web-1"), spec=core_v1.PersistentVolumeClaimSpec()
+    )
+    for size, expected in ((2, inside), (1, beyond)):
+        owner = stateful(size, persistent_volume_claim_retention_policy=policy)
+        found = retention.owners(owner, pod(1), claim)
+        assert [one.name for one in found] == expected
+        # What a claim was given before is taken back when the policy or the size changes.
+        held = msgspec.structs.replace(claim, metadata=meta_v1.ObjectMeta(name="data-web-1", owner_references=found))
+        assert [one.name for one in retention.owners(stateful(2), pod(1), held)] == []
+
+
+def test_a_claim_that_somebody_else_controls_is_left_to_them() -> None:
+    policy = apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy(when_deleted="Delete", when_scaled="Delete")
+    other = meta_v1.OwnerReference(api_version="v1", kind="Thing", name="t", uid="t", controller=True)
+    claim = core_v1.PersistentVolumeClaim(
+        metadata=meta_v1.ObjectMeta(owner_references=[other]), spec=core_v1.PersistentVolumeClaimSpec()
+    )
+    owner = stateful(2, persistent_volume_claim_retention_policy=policy)
+    assert retention.owners(owner, pod(1), claim) == [other]
+
+
+async def test_claims_go_with_the_pods_that_are_scaled_away(world_of: Callable[..., Any]) -> None:
+    controllers = (
+        "statefulset-controller,garbage-collector-controller,persistentvolumeclaim-protection-controller,kubelet"
+    )
+    async with world_of(controllers) as world:
+        policy = apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy(when_deleted="Retain", when_scaled="Delete")
+        claim = core_v1.PersistentVolumeClaim(
+            metadata=meta_v1.ObjectMeta(name="data"),
+            spec=core_v1.PersistentVolumeClaimSpec(
+                access_modes=["ReadWriteOnce"],
+                resources=core_v1.VolumeResourceRequirements(requests={"storage": "1Gi"}),
+            ),
+        )
+        made = stateful(2, persistent_volume_claim_retention_policy=policy, volume_claim_templates=[claim])
+        meta = meta_v1.ObjectMeta(name="web", namespace=world.namespace)
+        await world.client.create(msgspec.structs.replace(made, metadata=meta))
+
+        async def claims() -> list[str]:
+            found = (await world.client.list(core_v1.PersistentVolumeClaim, world.namespace)).items
+            return sorted(one.metadata.name or "" for one in found)
+
+        async def are(*names: str) -> bool:
+            return await claims() == list(names)
+
+        await world.eventually(lambda: len(world.running_pods()) == 2)
+        await world.eventually(lambda: are("data-web-0", "data-web-1"))
+        patch = {"spec": {"replicas": 1}}
+        await world.client.patch(apps_v1.StatefulSet, "web", world.namespace, patch)
+        await world.eventually(lambda: are("data-web-0"))
+        await world.client.delete(apps_v1.StatefulSet, "web", world.namespace, propagation_policy="Background")
+        await world.eventually(lambda: not world.pods.list())
+        assert await claims() == ["data-web-0"]

@@ -14,8 +14,11 @@ from pybernetes.controllers.context import Context, KeyedController
 from pybernetes.controllers.history import REVISION_LABEL, History, decode, hash_of
 from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of
 from pybernetes.controllers.podcontrol import PodControl, Words, in_parallel
-from pybernetes.controllers.statefulset.identity import claims_of, first_ordinal, pod_of
+from pybernetes.controllers.statefulset import retention
+from pybernetes.controllers.statefulset.identity import claims_of, first_ordinal, ordinal_of, pod_of
 from pybernetes.controllers.statefulset.plan import Step, partition, plan_step, status_of, view_of
+
+replace = msgspec.structs.replace
 
 WORDS = Words(
     created="create Pod {pod} in StatefulSet {owner} successful",
@@ -57,6 +60,7 @@ class StatefulSetController(KeyedController):
         update = await self.history.sync(stateful)
         current = self._current_revision(stateful, update)
         pods = self.control.present(await self.claimer.claim(stateful, labels.from_struct(stateful.spec.selector)))
+        await self._keep_owners(stateful, pods)
         step = plan_step(view_of(stateful, pods, self.context.clock.now()), hash_of(update))
         error = await self._carry_out(stateful, step, current, update)
         pods = self.control.present(self.pods.by_index(CONTROLLER_INDEX, stateful.metadata.uid or ""))
@@ -85,14 +89,32 @@ class StatefulSetController(KeyedController):
         outcomes = await in_parallel([*made, *gone])
         return next((found for found in outcomes if found is not None), None)
 
+    async def _keep_owners(self, stateful: apps_v1.StatefulSet, pods: list[core_v1.Pod]) -> None:
+        """Before a pod is scaled away its claims are given to it, if they are to go with it."""
+        for pod in pods:
+            ordinal = ordinal_of(stateful, pod)
+            for wanted in claims_of(stateful, ordinal) if ordinal is not None else ():
+                claim = self.claims.get(wanted.metadata.name or "", wanted.metadata.namespace or "")
+                if claim is None or claim.metadata.deletion_timestamp is not None:
+                    continue
+                owners = retention.owners(stateful, pod, claim)
+                if owners != claim.metadata.owner_references:
+                    meta = replace(claim.metadata, owner_references=owners)
+                    self.claims.assume(await self.client.update(replace(claim, metadata=meta)))
+
     async def _make(self, stateful: apps_v1.StatefulSet, ordinal: int, revision: apps_v1.ControllerRevision) -> None:
         """The claims first: the pod would only wait for them."""
         for claim in claims_of(stateful, ordinal):
             meta = claim.metadata
-            if self.claims.get(meta.name or "", meta.namespace or "") is not None:
+            found = self.claims.get(meta.name or "", meta.namespace or "")
+            if found is not None and found.metadata.deletion_timestamp is not None:
+                # The pod would mount what is about to go: it waits for a claim of its own.
+                raise errors.conflict("", "persistentvolumeclaims", meta.name or "")
+            if found is not None:
                 continue
+            owned = replace(meta, owner_references=retention.owners(stateful, None, claim))
             try:
-                self.claims.assume(await self.client.create(claim))
+                self.claims.assume(await self.client.create(replace(claim, metadata=owned)))
             except errors.StatusError as error:
                 if not errors.is_already_exists(error):
                     raise
@@ -104,4 +126,4 @@ class StatefulSetController(KeyedController):
 
     async def _write(self, stateful: apps_v1.StatefulSet, status: apps_v1.StatefulSetStatus) -> None:
         if status != stateful.status:
-            self.sets.assume(await self.client.update_status(msgspec.structs.replace(stateful, status=status)))
+            self.sets.assume(await self.client.update_status(replace(stateful, status=status)))

@@ -104,3 +104,32 @@ async def test_what_a_claim_waits_for_is_told(world_of: Callable[..., Any]) -> N
 
         expected = "no persistent volumes available for this claim and no storage class is set"
         await world.wait_told("FailedBinding", expected)
+
+
+async def test_a_pod_gets_the_claims_of_its_ephemeral_volumes(world_of: Callable[..., Any]) -> None:
+    async with world_of("ephemeral-volume-controller,garbage-collector-controller,kubelet") as world:
+        template = core_v1.PersistentVolumeClaimTemplate(
+            metadata=meta_v1.ObjectMeta(labels={"kept": "yes"}), spec=claim().spec
+        )
+        source = core_v1.EphemeralVolumeSource(volume_claim_template=template)
+        spec = core_v1.PodSpec(
+            containers=[core_v1.Container(name="c", image="i")],
+            volumes=[core_v1.Volume(name="scratch", ephemeral=source)],
+        )
+        meta = meta_v1.ObjectMeta(name="p", namespace=world.namespace)
+        made = await world.client.create(core_v1.Pod(metadata=meta, spec=spec))
+
+        async def claims() -> list[core_v1.PersistentVolumeClaim]:
+            return list((await world.client.list(core_v1.PersistentVolumeClaim, world.namespace)).items)
+
+        await world.eventually(claims)
+        (found,) = await claims()
+        assert (found.metadata.name, found.metadata.labels) == ("p-scratch", {"kept": "yes"})
+        assert [(one.kind, one.uid) for one in found.metadata.owner_references] == [("Pod", made.metadata.uid)]
+        assert found.spec.storage_class_name == "manual"
+        await world.client.delete(core_v1.Pod, "p", world.namespace)
+
+        async def is_going() -> bool:
+            return all(one.metadata.deletion_timestamp for one in await claims())
+
+        await world.eventually(is_going)

@@ -76,6 +76,19 @@ def test_a_pod_goes_where_its_volumes_are(given: World, expected: str) -> None:
     assert given.place(user()) == expected
 
 
+def test_a_claim_of_the_pods_own_has_to_be_made_for_it() -> None:
+    own = pod("p", volumes=[{"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": {}}}}])
+    waiting = 'waiting for ephemeral volume controller to create the persistentvolumeclaim "p-v"'
+    made = world(None)
+    assert made.place(own) == f"0/2 nodes are available: {waiting}."
+    stranger = claim()
+    made.snapshot.volumes.set_claim(
+        None, msgspec.structs.replace(stranger, metadata=msgspec.structs.replace(stranger.metadata, name="p-v"))
+    )
+    reason = "PVC default/p-v was not created for pod default/p (pod is not owner)"
+    assert made.place(own) == f"0/2 nodes are available: {reason}."
+
+
 def test_a_volume_that_was_set_aside_is_not_given_twice() -> None:
     made = world(claim(), volume("v", "a"))
     known, home = made.snapshot.volumes, made.snapshot.nodes["a"]

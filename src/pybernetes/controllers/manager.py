@@ -49,6 +49,7 @@ from pybernetes.controllers.serviceaccount_tokens import TokensController
 from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.ttl_after_finished import TTLAfterFinishedController
 from pybernetes.controllers.volume.binder import PersistentVolumeController
+from pybernetes.controllers.volume.ephemeral import EphemeralVolumeController
 from pybernetes.controllers.volume.protection import ClaimProtectionController, VolumeProtectionController
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ CONTROLLERS = (
     Entry("persistentvolume-binder-controller", PersistentVolumeController),
     Entry("persistentvolumeclaim-protection-controller", ClaimProtectionController),
     Entry("persistentvolume-protection-controller", VolumeProtectionController),
+    Entry("ephemeral-volume-controller", EphemeralVolumeController),
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),
     Entry("endpoints-controller", EndpointsController),

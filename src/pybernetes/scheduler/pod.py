@@ -73,6 +73,12 @@ class PodInfo:
         )
 
     @cached_property
+    def ephemeral_claims(self) -> frozenset[tuple[str, str]]:
+        """Those of `claims` that are made for it."""
+        own = {f"{self.pod.metadata.name}-{volume.name}" for volume in self.pod.spec.volumes if volume.ephemeral}
+        return frozenset(key for key in self.claims if key[1] in own)
+
+    @cached_property
     def required_terms(self) -> list[core.NodeSelectorTerm]:
         """The alternatives of required node affinity; empty if there is none."""
         affinity = self.pod.spec.affinity

@@ -22,12 +22,18 @@ NO_VOLUME = Rejection(NAME, ("node(s) unavailable due to one or more pvc(s) boun
 
 def blocked(pod: PodInfo, volumes: Volumes) -> Rejection | None:
     """Why no node at all can take the pod, whatever the nodes are."""
-    reason = next((reason for key in pod.claims if (reason := _blocked_by(key, volumes))), "")
+    reason = next((reason for key in pod.claims if (reason := _blocked_by(pod, key, volumes))), "")
     return Rejection(NAME, (reason,), of_pod=True) if reason else None
 
 
-def _blocked_by(key: ClaimKey, volumes: Volumes) -> str:
+def _blocked_by(pod: PodInfo, key: ClaimKey, volumes: Volumes) -> str:
     claim, name = volumes.claims.get(key), key[1]
+    if key in pod.ephemeral_claims:
+        if claim is None:
+            return f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
+        if not any(owner.controller and owner.uid == pod.uid for owner in claim.metadata.owner_references):
+            whose = pod.pod.metadata
+            return f"PVC {key[0]}/{name} was not created for pod {whose.namespace}/{whose.name} (pod is not owner)"
     if claim is None:
         return f'persistentvolumeclaim "{name}" not found'
     if claim.status.phase == "Lost":

@@ -16,6 +16,7 @@ from pybernetes.apiserver.resources.job import JobStrategy
 from pybernetes.apiserver.resources.kind import FieldOf, KindStrategy, path
 from pybernetes.apiserver.resources.lease import LeaseStrategy
 from pybernetes.apiserver.resources.namespace import Finalize, NamespaceStrategy
+from pybernetes.apiserver.resources.node import NodeStrategy
 from pybernetes.apiserver.resources.pod import PodStrategy
 from pybernetes.apiserver.resources.pod_binding import BindingAction
 from pybernetes.apiserver.resources.pod_eviction import EvictionAction
@@ -140,6 +141,7 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "pods": PodStrategy,
     "services": ServiceStrategy,
     "namespaces": NamespaceStrategy,
+    "nodes": NodeStrategy,
     "secrets": SecretStrategy,
     "events": EventStrategy,
     "persistentvolumes": VolumeStrategy,

@@ -1,0 +1,16 @@
+"""Nodes: who registers one may say at once how it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.resources.kind import KindStrategy
+
+
+@dataclass(slots=True)
+class NodeStrategy(KindStrategy):
+    """Alone of all kinds a node may be created with its status."""
+
+    def first_status(self, ctx: RequestContext, new: Tree) -> Tree:
+        return KindStrategy.first_status(self, ctx, new) | (new.get("status") or {})

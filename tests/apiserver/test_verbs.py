@@ -138,3 +138,16 @@ async def test_an_unknown_field_is_warned_of_or_refused(api):
 )
 async def test_what_is_not_there(api, method, target, status):
     assert (await api.call(method, target, {})).status == status
+
+
+async def test_only_a_node_is_created_with_a_status(api):
+    node = {"metadata": {"name": "n"}, "status": {"capacity": {"cpu": "4"}}}
+    made = await api.call("POST", "/api/v1/nodes", node)
+    assert (made.status, made.body["status"]["capacity"]) == (201, {"cpu": "4"})
+    assert made.body["status"]["daemonEndpoints"] == {"kubeletEndpoint": {"Port": 0}}
+    claim = {
+        "metadata": {"name": "c"}, "status": {"phase": "Bound"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }  # fmt: skip
+    made = await api.call("POST", "/api/v1/namespaces/default/persistentvolumeclaims", claim)
+    assert (made.status, made.body["status"]) == (201, {"phase": "Pending"})

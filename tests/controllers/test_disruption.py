@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from pybernetes.api.errors import StatusError
+from pybernetes.api.scheme import Resource, by_kind
 from pybernetes.api.types import apps_v1, core_v1, meta_v1, policy_v1
 from pybernetes.api.types.base import IntOrString
+from pybernetes.client.discovery import discover
 from pybernetes.controllers.disruption import Budget, budget_of, pending_disruptions
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,8 +36,7 @@ def test_what_may_be_disrupted(
     least: IntOrString | None, most: IntOrString | None, healthy: int, expected: tuple[int, int, int]
 ) -> None:
     spec = policy_v1.PodDisruptionBudgetSpec(min_available=least, max_unavailable=most)
-    found = budget_of(policy_v1.PodDisruptionBudget(spec=spec), pods(3), healthy, lambda pod: ("owner", 10))
-    assert found is not None
+    found = budget_of(policy_v1.PodDisruptionBudget(spec=spec), 3, healthy, [("owner", 10)] * 3)
     assert (found.expected, found.desired, found.allowed) == expected
 
 
@@ -43,9 +44,10 @@ def test_nothing_expected_is_nothing_allowed() -> None:
     assert Budget(0, 0, 5).allowed == 0
 
 
-def test_percentages_need_controllers() -> None:
+def test_pods_of_several_controllers_and_of_none() -> None:
     spec = policy_v1.PodDisruptionBudgetSpec(max_unavailable=1)
-    assert budget_of(policy_v1.PodDisruptionBudget(spec=spec), pods(1), 1, lambda pod: None) is None
+    found = budget_of(policy_v1.PodDisruptionBudget(spec=spec), 4, 4, [("a", 2), ("a", 2), ("b", 5), None])
+    assert (found.expected, found.desired) == (7, 6)
 
 
 def test_granted_evictions_are_remembered_for_two_minutes() -> None:
@@ -85,3 +87,71 @@ async def test_evictions_keep_within_the_budget(world_of: Callable[..., Any]) ->
         await world.client.patch(apps_v1.ReplicaSet, "s", world.namespace, {"spec": {"replicas": 3}})
         await world.eventually(allows(1))
         await evict()
+
+
+async def owned_pod(world: Any, owner: meta_v1.OwnerReference) -> None:
+    meta = meta_v1.ObjectMeta(name="p", namespace=world.namespace, labels=LABELS, owner_references=[owner])
+    spec = core_v1.PodSpec(containers=[core_v1.Container(name="c", image="i")])
+    await world.client.create(core_v1.Pod(metadata=meta, spec=spec))
+
+
+async def budget(world: Any, **limits: Any) -> None:
+    selector = meta_v1.LabelSelector(match_labels=LABELS)
+    spec = policy_v1.PodDisruptionBudgetSpec(selector=selector, **limits)
+    meta = meta_v1.ObjectMeta(name="s", namespace=world.namespace)
+    await world.client.create(policy_v1.PodDisruptionBudget(metadata=meta, spec=spec))
+
+
+def status_is(world: Any, check: Callable[[policy_v1.PodDisruptionBudgetStatus], bool]) -> Callable[[], Any]:
+    async def is_so() -> bool:
+        return check((await world.client.get(policy_v1.PodDisruptionBudget, "s", world.namespace)).status)
+
+    return is_so
+
+
+def reason_of(status: policy_v1.PodDisruptionBudgetStatus) -> str | None:
+    return next((one.reason for one in status.conditions), None)
+
+
+async def test_a_custom_resource_says_how_many_pods_it_wants(world_of: Callable[..., Any]) -> None:
+    async with world_of("disruption-controller,kubelet") as world:
+        group = f"{world.namespace}.example.com"
+        scale = {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        version = {
+            "name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema},
+            "subresources": {"scale": scale, "status": {}},
+        }  # fmt: skip
+        names = {"plural": "flocks", "singular": "flock", "kind": "Flock"}
+        crds = by_kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+        assert crds is not None
+        spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+        await world.client.create_tree({"metadata": {"name": f"flocks.{group}"}, "spec": spec}, crds)
+        flocks = Resource(group, "v1", "flocks", "Flock", "flock", True, verbs=("get", "create"))
+
+        async def is_served() -> bool:
+            served = await discover(world.client)
+            return any(found.kind == "Flock" and found.group == group for found in served)
+
+        await world.eventually(is_served)
+        made = await world.client.create_tree(
+            {"apiVersion": f"{group}/v1", "kind": "Flock", "metadata": {"name": "f", "namespace": world.namespace},
+             "spec": {"replicas": 3}}, flocks
+        )  # fmt: skip
+        uid = made["metadata"]["uid"]
+        owner = meta_v1.OwnerReference(api_version=f"{group}/v1", kind="Flock", name="f", uid=uid, controller=True)
+        await owned_pod(world, owner)
+        await budget(world, max_unavailable=1)
+        await world.eventually(status_is(world, lambda found: (found.expected_pods, found.desired_healthy) == (3, 2)))
+
+
+async def test_a_kind_without_a_scale_allows_nothing_and_says_so(world_of: Callable[..., Any]) -> None:
+    async with world_of("disruption-controller,kubelet") as world:
+        owner = meta_v1.OwnerReference(api_version="batch/v1", kind="Job", name="j", uid="u", controller=True)
+        await owned_pod(world, owner)
+        await budget(world, max_unavailable=1)
+        words = "Failed to calculate the number of expected pods: jobs.batch does not implement the scale subresource"
+        await world.wait_told("CalculateExpectedPodCountFailed", words)
+        await world.eventually(
+            status_is(world, lambda found: reason_of(found) == "SyncFailed" and found.disruptions_allowed == 0)
+        )

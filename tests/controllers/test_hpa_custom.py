@@ -13,7 +13,8 @@ from pybernetes.api.types import autoscaling_v2 as v2
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.client.config import Config
 from pybernetes.client.rest import connect
-from pybernetes.controllers.hpa.custom import Asker, as_go_prints
+from pybernetes.controllers.gotext import as_go_prints
+from pybernetes.controllers.hpa.custom import Asker
 from pybernetes.controllers.hpa.found import MetricFailedError
 from pybernetes.controllers.hpa.metrics import evaluate
 from pybernetes.controllers.hpa.replicas import Situation

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
 
+from pybernetes.api import errors
+from pybernetes.api.scheme import by_kind
 from pybernetes.api.selectors import labels
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import apps_v1, core_v1, meta_v1, policy_v1
 from pybernetes.api.types.base import IntOrString
 from pybernetes.client.cache import Key
+from pybernetes.client.discovery import discover
 from pybernetes.controllers import pods as podstate
 from pybernetes.controllers.context import Context, KeyedController
+from pybernetes.controllers.gotext import as_go_prints
 from pybernetes.controllers.ownership import controller_of
 
-ScaleOf: TypeAlias = Callable[[core_v1.Pod], tuple[str, int] | None]
-"""The UID of a pod's controller and how many pods that wants; None if it has none."""
+Scale: TypeAlias = tuple[str, int] | None
+"""The UID of a pod's controller and how many pods that wants; None for a pod that has no controller."""
+
+UNMANAGED = (
+    "Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. As a result, the status of the "
+    "PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set "
+    '".spec.minAvailable" field of the PDB to an integer value.'
+)
+
+
+class NoScaleError(Exception):
+    """A controller that does not say how many pods it wants, in upstream's words."""
+
 
 # An eviction that was granted, but whose pod is not seen to go, counts no longer after this.
 DISRUPTION_SECONDS = 120.0
@@ -75,34 +90,74 @@ class DisruptionController(KeyedController):
         healthy = sum(
             podstate.is_active(pod) and podstate.is_ready(pod) and pod.metadata.name not in going for pod in pods
         )
-        counts = budget_of(budget, pods, healthy, self._scale_of)
-        if counts is None:
-            self.recorder.event(budget, "Warning", "NoControllers", "found no controllers for the pods of the budget")
-            counts = Budget(len(pods), len(pods), healthy)
+        if not pods:
+            self.recorder.event(budget, "Normal", "NoPods", "No matching pods found")
+        try:
+            scales = [await self._scale_of(pod) for pod in pods] if needs_scales(budget) else []
+        except NoScaleError as error:
+            await self._fail_safe(budget, str(error))
+            raise
+        if None in scales:
+            words = UNMANAGED.format(as_go_prints(budget.spec.selector))
+            self.recorder.event(budget, "Warning", "UnmanagedPods", words)
+        counts = budget_of(budget, len(pods), healthy, scales)
         status = status_of(budget, counts, going, self.context.now())
-        if status != budget.status:
-            changed = msgspec.structs.replace(budget, status=status)
-            self.budgets.assume(await self.client.update_status(changed))
+        await self._write(budget, status)
         ages = [(now - parse_time(moment)).total_seconds() for moment in going.values()]
         return max(0.1, DISRUPTION_SECONDS - max(ages)) if ages else None
 
-    def _scale_of(self, pod: core_v1.Pod) -> tuple[str, int] | None:
+    async def _fail_safe(self, budget: policy_v1.PodDisruptionBudget, why: str) -> None:
+        """What cannot be reckoned allows nothing."""
+        words = f"Failed to calculate the number of expected pods: {why}"
+        self.recorder.event(budget, "Warning", "CalculateExpectedPodCountFailed", words)
+        condition = Condition("False", "SyncFailed", why)
+        await self._write(budget, with_condition(budget, condition, 0, self.context.now()))
+
+    async def _write(self, budget: policy_v1.PodDisruptionBudget, status: policy_v1.PodDisruptionBudgetStatus) -> None:
+        if status != budget.status:
+            changed = msgspec.structs.replace(budget, status=status)
+            self.budgets.assume(await self.client.update_status(changed))
+
+    async def _scale_of(self, pod: core_v1.Pod) -> Scale:
         """The controller at the top of a pod's owners, and how many pods it wants."""
-        owner = controller_of(pod)
-        namespace = pod.metadata.namespace or ""
+        owner, namespace = controller_of(pod), pod.metadata.namespace or ""
         if owner is None:
             return None
         if owner.kind == "ReplicaSet" and (found := self.replica_sets.get(owner.name, namespace)) is not None:
             above = controller_of(found)
-            if above is not None and (deployment := self.deployments.get(above.name, namespace)) is not None:
-                return above.uid, _replicas(deployment.spec.replicas)
-            return owner.uid, _replicas(found.spec.replicas)
-        if owner.kind == "StatefulSet" and (stateful := self.stateful_sets.get(owner.name, namespace)) is not None:
-            return owner.uid, _replicas(stateful.spec.replicas)
-        if owner.kind == "ReplicationController":
-            controller = self.replication_controllers.get(owner.name, namespace)
-            return (owner.uid, _replicas(controller.spec.replicas)) if controller is not None else None
-        return None
+            if above is None:
+                return owner.uid, _replicas(found.spec.replicas)
+            owner = above
+        wanted: apps_v1.Deployment | apps_v1.StatefulSet | core_v1.ReplicationController | None = None
+        match owner.kind:
+            case "Deployment":
+                wanted = self.deployments.get(owner.name, namespace)
+            case "StatefulSet":
+                wanted = self.stateful_sets.get(owner.name, namespace)
+            case "ReplicationController":
+                wanted = self.replication_controllers.get(owner.name, namespace)
+        if wanted is not None and wanted.metadata.uid == owner.uid:
+            return owner.uid, _replicas(wanted.spec.replicas)
+        return owner.uid, await self._asked_scale(owner, namespace)
+
+    async def _asked_scale(self, owner: meta_v1.OwnerReference, namespace: str) -> int:
+        """Of a kind of somebody's own: whatever its `scale` subresource says. Raises NoScaleError."""
+        resource = by_kind(owner.api_version, owner.kind)
+        if resource is None:
+            served = await discover(self.client, preferred_only=False)
+            kind = (owner.api_version, owner.kind)
+            resource = next((one for one in served if (one.api_version, one.kind) == kind), None)
+        if resource is None:
+            raise NoScaleError(f'no matches for kind "{owner.kind}" in version "{owner.api_version}"')
+        try:
+            scale = await self.client.get(resource, owner.name, namespace, subresource="scale")
+        except errors.StatusError as error:
+            if errors.is_not_found(error):
+                words = f"{resource.group_resource} does not implement the scale subresource"
+                raise NoScaleError(words) from error
+            raise
+        replicas: int = scale["spec"].get("replicas", 0)
+        return replicas
 
 
 def _replicas(value: int | None) -> int:
@@ -113,30 +168,20 @@ def _shape(pod: core_v1.Pod) -> tuple[object, ...]:
     return (pod.metadata.labels, podstate.is_active(pod), podstate.is_ready(pod), pod.metadata.owner_references)
 
 
-def budget_of(
-    budget: policy_v1.PodDisruptionBudget, pods: Sequence[core_v1.Pod], healthy: int, scale_of: ScaleOf
-) -> Budget | None:
-    """The counts; None if percentages are asked for and a pod has no controller to be a part of."""
+def needs_scales(budget: policy_v1.PodDisruptionBudget) -> bool:
+    """Whether the budget is a part of all pods that there should be."""
+    return budget.spec.max_unavailable is not None or not isinstance(budget.spec.min_available, int)
+
+
+def budget_of(budget: policy_v1.PodDisruptionBudget, pods: int, healthy: int, scales: Sequence[Scale]) -> Budget:
+    """The counts; `scales` is that of each pod, where `needs_scales`. Pods without a controller count for nothing."""
     spec = budget.spec
     if spec.max_unavailable is None and isinstance(spec.min_available, int):
-        return Budget(len(pods), spec.min_available, healthy)
-    expected = expected_pods(pods, scale_of)
-    if expected is None:
-        return None
+        return Budget(pods, spec.min_available, healthy)
+    expected = sum(dict(scale for scale in scales if scale is not None).values())
     if spec.max_unavailable is not None:
         return Budget(expected, max(0, expected - share(spec.max_unavailable, expected)), healthy)
     return Budget(expected, share(spec.min_available or 0, expected), healthy)
-
-
-def expected_pods(pods: Iterable[core_v1.Pod], scale_of: ScaleOf) -> int | None:
-    """The sizes of all controllers of the pods, each once."""
-    scales: dict[str, int] = {}
-    for pod in pods:
-        found = scale_of(pod)
-        if found is None:
-            return None
-        scales[found[0]] = found[1]
-    return sum(scales.values())
 
 
 def share(value: IntOrString, total: int) -> int:
@@ -154,27 +199,44 @@ def pending_disruptions(granted: Mapping[str, str], pods: Iterable[core_v1.Pod],
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What `DisruptionAllowed` says."""
+
+    status: str
+    reason: str
+    message: str = ""
+
+
 def status_of(
     budget: policy_v1.PodDisruptionBudget, counts: Budget, going: dict[str, str], now: str
 ) -> policy_v1.PodDisruptionBudgetStatus:
     """The status, with the condition that says whether any disruption is allowed."""
     enough = counts.allowed > 0
-    before = next((found for found in budget.status.conditions if found.type == "DisruptionAllowed"), None)
-    condition = meta_v1.Condition(
-        type="DisruptionAllowed",
-        status=str(enough),
-        reason="SufficientPods" if enough else "InsufficientPods",
-        message="",
-        observed_generation=budget.metadata.generation,
-        last_transition_time=before.last_transition_time if before and before.status == str(enough) else now,
-    )
-    others = [found for found in budget.status.conditions if found.type != "DisruptionAllowed"]
-    return policy_v1.PodDisruptionBudgetStatus(
+    condition = Condition(str(enough), "SufficientPods" if enough else "InsufficientPods")
+    return msgspec.structs.replace(
+        with_condition(budget, condition, counts.allowed, now),
         expected_pods=counts.expected,
         desired_healthy=counts.desired,
         current_healthy=counts.healthy,
-        disruptions_allowed=counts.allowed,
         disrupted_pods=going,
         observed_generation=budget.metadata.generation,
-        conditions=[*others, condition],
     )
+
+
+def with_condition(
+    budget: policy_v1.PodDisruptionBudget, condition: Condition, allowed: int, now: str
+) -> policy_v1.PodDisruptionBudgetStatus:
+    """The status as it is, but for what it allows and why."""
+    before = next((found for found in budget.status.conditions if found.type == "DisruptionAllowed"), None)
+    same = before is not None and before.status == condition.status
+    made = meta_v1.Condition(
+        type="DisruptionAllowed",
+        status=condition.status,
+        reason=condition.reason,
+        message=condition.message,
+        observed_generation=budget.metadata.generation,
+        last_transition_time=before.last_transition_time if before is not None and same else now,
+    )
+    others = [found for found in budget.status.conditions if found.type != "DisruptionAllowed"]
+    return msgspec.structs.replace(budget.status, conditions=[*others, made], disruptions_allowed=allowed)

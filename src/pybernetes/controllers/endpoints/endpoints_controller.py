@@ -9,7 +9,7 @@ import msgspec
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.client.cache import Key
-from pybernetes.controllers.context import Context, KeyedController, ignore_not_found
+from pybernetes.controllers.context import Context, ignore_not_found
 from pybernetes.controllers.endpoints.backends import (
     HEADLESS_LABEL,
     TRIGGER_TIME,
@@ -20,10 +20,9 @@ from pybernetes.controllers.endpoints.backends import (
     is_headless,
     is_managed,
     reference_to,
-    selects,
-    shape_of,
     trigger_time,
 )  # fmt: skip
+from pybernetes.controllers.endpoints.services import ServiceController
 
 MAX_ADDRESSES = 1000
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
@@ -31,34 +30,18 @@ MANAGED_BY_LABEL = "endpoints.kubernetes.io/managed-by"
 MANAGER = "endpoint-controller"
 
 
-class EndpointsController(KeyedController):
+class EndpointsController(ServiceController):
     """Keeps the Endpoints object of each Service with a selector equal to its pods."""
 
     name = "endpoints-controller"
-    workers = 5
 
     def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.services = context.informers.of(core_v1.Service)
-        self.pods = context.informers.of(core_v1.Pod)
+        super().__init__(context, MANAGER)
         self.endpoints = context.informers.of(core_v1.Endpoints)
-        self.recorder = context.recorder(MANAGER)
-        self.services.subscribe(self.enqueue_change)
-        self.pods.subscribe(self._on_pod)
         self.endpoints.subscribe(self.enqueue_change)
 
-    def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        if old is not None and new is not None and shape_of(old) == shape_of(new):
-            return
-        for pod in (old, new):
-            if pod is None:
-                continue
-            for service in self.services.list(pod.metadata.namespace or ""):
-                if selects(service, pod.metadata.labels):
-                    self.enqueue(service)
-
     async def reconcile(self, key: Key) -> None:
-        service = self.services.get(key[1], key[0])
+        service = self.service(key)
         current = self.endpoints.get(key[1], key[0])
         if service is None:
             # Endpoints that nobody labelled as ours may be hand-made: they stay.
@@ -69,8 +52,8 @@ class EndpointsController(KeyedController):
             return
         if not is_managed(service) or service.metadata.deletion_timestamp is not None:
             return
-        pods = [pod for pod in self.pods.list(key[0]) if selects(service, pod.metadata.labels)]
-        wanted = endpoints_of(service, backends_of(service, pods, families_of(service)[0]), current)
+        backends = backends_of(service, self.pods_of(service), families_of(service)[0])
+        wanted = endpoints_of(service, backends, current)
         if wanted is not None:
             await self._write(service, wanted, is_new=current is None)
 

@@ -14,10 +14,9 @@ from pybernetes.controllers.endpoints.backends import (
     endpoint_of,
     families_of,
     is_managed,
-    selects,
-    shape_of,
     trigger_time,
 )  # fmt: skip
+from pybernetes.controllers.endpoints.services import ServiceController
 from pybernetes.controllers.endpoints.slices import (
     MANAGED_BY_LABEL,
     MANAGER,
@@ -38,33 +37,17 @@ def service_key(found: Slice) -> list[str]:
     return [f"{found.metadata.namespace}/{name}"] if name else []
 
 
-class EndpointSliceController(KeyedController):
+class EndpointSliceController(ServiceController):
     """Keeps the slices of each Service with a selector equal to its pods."""
 
     name = "endpointslice-controller"
-    workers = 5
 
     def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.services = context.informers.of(core_v1.Service)
-        self.pods = context.informers.of(core_v1.Pod)
+        super().__init__(context, "endpoint-slice-controller")
         self.nodes = context.informers.of(core_v1.Node)
         self.slices = context.informers.of(discovery_v1.EndpointSlice)
         self.slices.add_index(SERVICE_INDEX, service_key)
-        self.recorder = context.recorder("endpoint-slice-controller")
-        self.services.subscribe(self.enqueue_change)
-        self.pods.subscribe(self._on_pod)
         self.slices.subscribe(self._on_slice)
-
-    def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        if old is not None and new is not None and shape_of(old) == shape_of(new):
-            return
-        for pod in (old, new):
-            if pod is None:
-                continue
-            for service in self.services.list(pod.metadata.namespace or ""):
-                if selects(service, pod.metadata.labels):
-                    self.enqueue(service)
 
     def _on_slice(self, old: Slice | None, new: Slice | None) -> None:
         """A slice that somebody changed or deleted is put right."""
@@ -73,7 +56,7 @@ class EndpointSliceController(KeyedController):
             self.queue.add((found.metadata.namespace or "", found.metadata.labels.get(SERVICE_LABEL, "")))
 
     async def reconcile(self, key: Key) -> None:
-        service = self.services.get(key[1], key[0])
+        service = self.service(key)
         existing = [
             found
             for found in self.slices.by_index(SERVICE_INDEX, f"{key[0]}/{key[1]}")
@@ -93,10 +76,7 @@ class EndpointSliceController(KeyedController):
         await self._write(service, SlicePlan(delete=strays))
 
     def _plan(self, service: core_v1.Service, family: str, existing: Sequence[Slice]) -> SlicePlan:
-        pods = [
-            pod for pod in self.pods.list(service.metadata.namespace or "") if selects(service, pod.metadata.labels)
-        ]
-        backends = backends_of(service, pods, family)
+        backends = backends_of(service, self.pods_of(service), family)
         nodes = {name: node for backend in backends if (name := backend.pod.spec.node_name) and (node := self.nodes.get(name))}  # fmt: skip
         groups: dict[tuple[Port, ...], list[discovery_v1.Endpoint]] = {}
         for backend in backends:

@@ -5,7 +5,7 @@ Nothing serves `custom.metrics.k8s.io` or `external.metrics.k8s.io` unless someb
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -17,8 +17,8 @@ from pybernetes.api.scheme import Resource
 from pybernetes.api.selectors import labels
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import autoscaling_v2 as v2
-from pybernetes.api.types import meta_v1
 from pybernetes.client.rest import Client
+from pybernetes.controllers.gotext import as_go_prints
 from pybernetes.controllers.hpa.found import Found, MetricFailedError, amount
 from pybernetes.controllers.hpa.replicas import (
     MetricError,
@@ -175,17 +175,3 @@ def _current(target: v2.MetricTarget, proposal: Proposal) -> v2.MetricValueStatu
     if target.average_value is not None:
         return v2.MetricValueStatus(average_value=amount(proposal.average))
     return v2.MetricValueStatus(value=amount(proposal.average))
-
-
-def as_go_prints(selector: meta_v1.LabelSelector | None) -> str:
-    """A selector as it stands in upstream's messages."""
-    if selector is None:
-        return "nil"
-
-    def parts() -> Iterator[str]:
-        for one in selector.match_expressions:
-            yield f"LabelSelectorRequirement{{Key:{one.key},Operator:{one.operator},Values:[{' '.join(one.values)}],}},"
-
-    pairs = "".join(f"{key}: {value}," for key, value in sorted(selector.match_labels.items()))
-    expressions = f"[]LabelSelectorRequirement{{{''.join(parts())}}}"
-    return f"&LabelSelector{{MatchLabels:map[string]string{{{pairs}}},MatchExpressions:{expressions},}}"

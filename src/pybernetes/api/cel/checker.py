@@ -48,6 +48,8 @@ class Checked:
     globals: dict[Call, str] = field(default_factory=dict)
     constants: dict[Node, Type] = field(default_factory=dict)
     """Nodes that name a type."""
+    qualified: dict[Node, str] = field(default_factory=dict)
+    """Selections that are the name of a variable."""
 
     def parts(self, call: Call) -> tuple[Node, ...]:
         """What a call is applied to: a target that is only part of the function's name is not."""
@@ -111,6 +113,9 @@ class _Checker:
         if name in ("google.protobuf.Timestamp", "google.protobuf.Duration") and name.split(".")[0] not in scope:
             self.checked.constants[node] = Type(name.rpartition(".")[2].lower())
             return type_of(self.checked.constants[node])
+        if name in scope and not (node.test or node.optional):
+            self.checked.qualified[node] = name
+            return scope[name]
         operand = self.type_of(node.operand, scope)
         inside, was_optional = operand, False
         if operand.kind == "optional_type":

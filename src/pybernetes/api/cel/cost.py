@@ -62,6 +62,8 @@ class _Estimator:
         """`sizes` are those of variables that an expression itself has bound."""
         if node in self._checked.constants or isinstance(node, Literal):
             return _FREE
+        if node in self._checked.qualified:
+            return _ONE
         if isinstance(node, Identifier):
             if node.name in sizes:
                 self._sizes[node] = sizes[node.name]

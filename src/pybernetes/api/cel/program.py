@@ -86,6 +86,8 @@ class _Compiler:
     def compile(self, node: Node) -> Step:
         if (constant := self._checked.constants.get(node)) is not None:
             return lambda frame: constant
+        if (qualified := self._checked.qualified.get(node)) is not None:
+            return _identifier(qualified)
         if isinstance(node, Literal):
             value = node.value
             return lambda frame: value

@@ -1,4 +1,4 @@
-"""Admission policies and their bindings. Expressions are compiled where CEL is."""
+"""Admission policies and their bindings."""
 
 from __future__ import annotations
 
@@ -33,6 +33,26 @@ def _validating(policy: Tree) -> Errors:
         yield from complain(at.child("key"), audit["key"], names.qualified_name(audit["key"]))
         if not audit.get("valueExpression", "").strip():
             yield field.required(at.child("valueExpression"), "valueExpression is not specified")
+
+    yield from _validate_expressions(spec)
+
+
+def _validate_expressions(spec: Tree) -> Errors:
+    """What does not compile is refused here; what fails with some objects only, fails with these."""
+    from pybernetes.api.cel.admission import PolicyExpressions, compile_validations
+
+    expressions = PolicyExpressions.of(spec)
+    for name, compiled in (("matchConditions", expressions.conditions), ("variables", expressions.variables)):
+        for index, expression in enumerate(compiled.values()):
+            if expression.error and expression.source.strip():
+                at = _SPEC.child(name).index(index).child("expression")
+                yield field.invalid(at, expression.source, expression.error)
+    for index, validation in enumerate(compile_validations(spec, expressions.environment)):
+        at = _SPEC.child("validations").index(index)
+        parts = {"expression": validation.condition, "messageExpression": validation.message_expression}
+        for name, part in parts.items():
+            if part is not None and part.error and part.source.strip():
+                yield field.invalid(at.child(name), part.source, part.error)
 
 
 def _validate_validation(validation: Tree, path: Path) -> Errors:

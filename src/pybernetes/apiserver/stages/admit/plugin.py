@@ -73,10 +73,15 @@ class Plugins:
         return found
 
 
+def object_name(attributes: Attributes) -> str:
+    """The object's name as refusals show it: while it has none yet, what its name is made of."""
+    if attributes.name or attributes.object is None:
+        return attributes.name
+    metadata = attributes.object.get("metadata") or {}
+    return metadata.get("name") or metadata.get("generateName") or ""
+
+
 def refuse(attributes: Attributes, cause: str) -> StatusError:
     """The 403 by which a plugin refuses a write."""
-    name = attributes.name
-    if not name and attributes.object is not None:
-        metadata = attributes.object.get("metadata") or {}
-        name = metadata.get("name") or metadata.get("generateName") or ""
-    return errors.forbidden(attributes.resource.group, attributes.resource.plural, name, cause)
+    resource = attributes.resource
+    return errors.forbidden(resource.group, resource.plural, object_name(attributes), cause)

@@ -13,6 +13,7 @@ from pybernetes.apiserver.stages.admit.certificates import (
     ClusterTrustBundleAttest,
 )
 from pybernetes.apiserver.stages.admit.defaults import DefaultIngressClass
+from pybernetes.apiserver.stages.admit.dynamic.plugins import ValidatingAdmissionPolicy
 from pybernetes.apiserver.stages.admit.limit_ranger import LimitRanger
 from pybernetes.apiserver.stages.admit.namespace_lifecycle import NamespaceLifecycle
 from pybernetes.apiserver.stages.admit.node_restriction import NodeRestriction
@@ -66,6 +67,7 @@ def make_plugins(options: Options, registry: Registry, security: Security, rando
         ClusterTrustBundleAttest(authorizer),
         CertificateSubjectRestriction(),
         DefaultIngressClass(objects),
+        ValidatingAdmissionPolicy(objects, registry, authorizer),
         ResourceQuota(objects, StoredQuotaStatus(registry)),
     ]
     return Plugins([plugin for plugin in ordered if plugin.name not in options.disable_admission_plugins])

@@ -1,0 +1,144 @@
+"""Expressions of admission: what policies and match conditions may name (KEP-3488, KEP-3716, KEP-3962)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pybernetes.api.cel.environment import Environment, Program
+from pybernetes.api.cel.errors import CompileError
+from pybernetes.api.cel.library import authorizer
+from pybernetes.api.cel.types import BOOL, DYN, STRING, Type, list_of, map_of, object_of
+
+CALL_LIMIT: Final = 1_000_000
+_GROUP_VERSION_KIND: Final = object_of(
+    "kubernetes.GroupVersionKind", {"group": STRING, "version": STRING, "kind": STRING}
+)
+_GROUP_VERSION_RESOURCE: Final = object_of(
+    "kubernetes.GroupVersionResource", {"group": STRING, "version": STRING, "resource": STRING}
+)
+_USER: Final = object_of(
+    "kubernetes.UserInfo",
+    {"username": STRING, "uid": STRING, "groups": list_of(STRING), "extra": map_of(STRING, list_of(STRING))},
+)
+REQUEST: Final = object_of(
+    "kubernetes.AdmissionRequest",
+    {
+        "kind": _GROUP_VERSION_KIND, "resource": _GROUP_VERSION_RESOURCE, "subResource": STRING,
+        "requestKind": _GROUP_VERSION_KIND, "requestResource": _GROUP_VERSION_RESOURCE, "requestSubResource": STRING,
+        "name": STRING, "namespace": STRING, "operation": STRING, "userInfo": _USER, "dryRun": BOOL, "options": DYN,
+    },
+)  # fmt: skip
+_NAMESPACE: Final = object_of(
+    "kubernetes.Namespace",
+    {
+        "metadata": object_of(
+            "kubernetes.NamespaceMetadata",
+            {
+                "name": STRING, "generateName": STRING, "namespace": STRING, "labels": map_of(STRING, STRING),
+                "annotations": map_of(STRING, STRING), "UID": STRING, "creationTimestamp": DYN,
+                "deletionGracePeriodSeconds": DYN, "deletionTimestamp": DYN, "generation": DYN, "resourceVersion": STRING,
+                "finalizers": list_of(STRING),
+            },
+        ),
+        "spec": object_of("kubernetes.NamespaceSpec", {"finalizers": list_of(STRING)}),
+        "status": object_of("kubernetes.NamespaceStatus", {"phase": STRING}),
+    },
+)  # fmt: skip
+
+CONDITION_VARIABLES: Final[Mapping[str, Type]] = {
+    "object": DYN, "oldObject": DYN, "request": REQUEST, "authorizer": authorizer.AUTHORIZER,
+    "authorizer.requestResource": authorizer.RESOURCE,
+}  # fmt: skip
+"""What the match conditions of a webhook may name."""
+
+POLICY_VARIABLES: Final[Mapping[str, Type]] = {**CONDITION_VARIABLES, "namespaceObject": _NAMESPACE}
+_LIBRARIES: Final = (authorizer.FUNCTIONS,)
+
+# What `Object{...}` and its parts are in an apply configuration: the schema decides when it is applied.
+_OBJECTS: Final[Mapping[str, Type]] = {"Object{}": DYN}
+_JSON_PATCH: Final[Mapping[str, Type]] = {
+    "JSONPatch{}": object_of("JSONPatch", {"op": STRING, "path": STRING, "from": STRING, "value": DYN})
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression, or why it is none."""
+
+    source: str
+    program: Program | None
+    error: str = ""
+
+
+def compile_expression(environment: Environment, source: str, kinds: Iterable[str], words: str) -> Expression:
+    """`kinds` are the types that its value may have, `words` what is said of another one."""
+    try:
+        program = environment.compile(source)
+    except CompileError as error:
+        return Expression(source, None, f"compilation failed: {error}")
+    return Expression(source, program) if program.type.kind in kinds else Expression(source, None, words)
+
+
+def compile_condition(environment: Environment, source: str) -> Expression:
+    return compile_expression(environment, source, ("bool", "dyn"), "must evaluate to bool")
+
+
+def conditions_environment() -> Environment:
+    return Environment(CONDITION_VARIABLES, _LIBRARIES)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyExpressions:
+    """All of a policy's expressions, of either kind of policy."""
+
+    conditions: Mapping[str, Expression]
+    variables: Mapping[str, Expression]
+    environment: Environment
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> PolicyExpressions:
+        """A variable sees those before it."""
+        names = dict(POLICY_VARIABLES)
+        if spec.get("paramKind"):
+            names["params"] = DYN
+        conditions = {
+            each["name"]: compile_condition(Environment(names, _LIBRARIES), each["expression"])
+            for each in spec.get("matchConditions") or ()
+        }
+        fields: dict[str, Type] = {}
+        found: dict[str, Expression] = {}
+        for each in spec.get("variables") or ():
+            variables = object_of("kubernetes.variables", dict(fields))
+            environment = Environment({**names, "variables": variables}, _LIBRARIES)
+            try:
+                program = environment.compile(each["expression"])
+                found[each["name"]] = Expression(each["expression"], program)
+                fields[each["name"]] = program.type
+            except CompileError as error:
+                found[each["name"]] = Expression(each["expression"], None, f"compilation failed: {error}")
+                fields[each["name"]] = DYN
+        names["variables"] = object_of("kubernetes.variables", fields)
+        return cls(conditions, found, Environment({**names, **_OBJECTS, **_JSON_PATCH}, _LIBRARIES))
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """One expression that must be true, and what is said where it is not."""
+
+    condition: Expression
+    message: str
+    message_expression: Expression | None
+    reason: str
+
+
+def compile_validations(spec: Mapping[str, Any], environment: Environment) -> Iterator[Validation]:
+    """The validations of a policy; what is wrong with an expression is part of it."""
+    for each in spec.get("validations") or ():
+        expression = each.get("messageExpression")
+        message = None
+        if expression:
+            message = compile_expression(environment, expression, ("string", "dyn"), "must evaluate to string")
+        condition = compile_condition(environment, each["expression"])
+        yield Validation(condition, each.get("message", "").strip(), message, each.get("reason") or "Invalid")

@@ -1,0 +1,56 @@
+"""The plugins of what users configure. What they need is loaded once something is configured: at a start, nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, Final
+
+from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.admission import Attributes, Operation
+from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.stages.admit.plugin import Plugin
+from pybernetes.apiserver.stages.authorize.attributes import Authorizer
+from pybernetes.apiserver.stages.objects import Objects
+
+GROUP: Final = "admissionregistration.k8s.io"
+
+
+class Configured(Plugin):
+    """A plugin that has nothing to do until there is an object of `configuration`."""
+
+    configuration: ClassVar[str]
+    subresources = frozenset()
+
+    def __init__(self, objects: Objects, registry: Registry, authorizer: Authorizer) -> None:
+        self._objects = objects
+        self._registry = registry
+        self._authorizer = authorizer
+        self._ask: Callable[[Attributes], Awaitable[None]] | None = None
+
+    def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
+        return True
+
+    def load(self) -> Callable[[Attributes], Awaitable[None]]:
+        """Import and make what does the work."""
+        raise NotImplementedError
+
+    async def ask(self, attributes: Attributes) -> None:
+        if self._objects.list(GROUP, self.configuration):
+            self._ask = self._ask or self.load()
+            await self._ask(attributes)
+
+
+class ValidatingAdmissionPolicy(Configured):
+    """Policies in CEL that refuse, warn or note (KEP-3488)."""
+
+    name = "ValidatingAdmissionPolicy"
+    configuration = "validatingadmissionpolicies"
+
+    def load(self) -> Callable[[Attributes], Awaitable[None]]:
+        from pybernetes.apiserver.stages.admit.dynamic.policies import Policies
+        from pybernetes.apiserver.stages.admit.dynamic.validating_policy import PolicyValidator
+
+        return PolicyValidator(Policies(self.configuration, self._objects, self._registry, self._authorizer))
+
+    async def validate(self, attributes: Attributes) -> None:
+        await self.ask(attributes)

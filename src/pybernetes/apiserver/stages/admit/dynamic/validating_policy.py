@@ -1,0 +1,181 @@
+"""ValidatingAdmissionPolicy: what its validations say of a request, by the actions of its bindings (KEP-3488)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pybernetes.api import errors
+from pybernetes.api.cel.admission import (
+    Expression,
+    PolicyExpressions,
+    Validation,
+    compile_expression,
+    compile_validations,
+)
+from pybernetes.api.cel.errors import EvaluationError
+from pybernetes.api.errors import StatusError
+from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.stages.admit.dynamic.policies import (  # fmt: skip
+    Binding,
+    ConfigurationError,
+    Evaluation,
+    Policies,
+    Programs,
+)
+from pybernetes.apiserver.stages.admit.plugin import object_name
+
+_CODES: Final = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413, "Invalid": 422}
+_MAX_AUDIT_VALUE: Final = 10 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A policy's expressions."""
+
+    expressions: PolicyExpressions
+    validations: tuple[Validation, ...]
+    annotations: Mapping[str, Expression]
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why a binding is against a request."""
+
+    bound: Binding
+    message: str
+    reason: str = "Invalid"
+    index: int = 0
+
+    @property
+    def words(self) -> str:
+        return (
+            f"ValidatingAdmissionPolicy '{self.bound.policy_name}' with binding '{self.bound.name}' denied request: "
+            f"{self.message}"
+        )
+
+
+def compile_policy(spec: Mapping[str, Any]) -> Compiled:
+    """Never fails: what is wrong with an expression is told when it is evaluated."""
+    expressions = PolicyExpressions.of(spec)
+    environment = expressions.environment
+    validations = tuple(compile_validations(spec, environment))
+    kinds = ("string", "null_type", "dyn")
+    annotations = {
+        each["key"]: compile_expression(environment, each["valueExpression"], kinds, "must evaluate to string or null")
+        for each in spec.get("auditAnnotations") or ()
+    }
+    return Compiled(expressions, validations, annotations)
+
+
+class PolicyValidator:
+    """Asks every policy that a binding applies to the request."""
+
+    def __init__(self, policies: Policies) -> None:
+        self._policies = policies
+        self._programs = Programs(compile_policy)
+
+    async def __call__(self, attributes: Attributes) -> None:
+        denials: list[Denial] = []
+        for bound in self._policies.bound(attributes):
+            actions = bound.binding["spec"].get("validationActions") or ()
+            found = list(self._judge(bound, attributes))
+            if "Deny" in actions:
+                denials += found
+            if "Warn" in actions:
+                for denial in found:
+                    attributes.ctx.warn(_warning(denial))
+            if "Audit" in actions and found:
+                _audit(attributes, found)
+        self._programs.keep(self._policies.all())
+        if denials:
+            raise _refusal(attributes, denials[0])
+
+    def _judge(self, bound: Binding, attributes: Attributes) -> Iterator[Denial]:
+        try:
+            parameters = self._policies.parameters(bound, attributes)
+        except ConfigurationError as error:
+            if bound.fails:
+                yield Denial(bound, str(error))
+            return
+        compiled = self._programs.of(bound.policy)
+        for parameter in parameters:
+            evaluation = self._policies.evaluation(compiled.expressions, parameter, attributes)
+            yield from _evaluate(bound, compiled, evaluation, attributes)
+
+
+def _evaluate(bound: Binding, compiled: Compiled, evaluation: Evaluation, attributes: Attributes) -> Iterator[Denial]:
+    try:
+        if not evaluation.is_meant():
+            return
+    except EvaluationError as error:
+        if bound.fails:
+            yield Denial(bound, str(error))
+        return
+    for index, validation in enumerate(compiled.validations):
+        try:
+            if evaluation.value(validation.condition) is not True:
+                yield Denial(bound, _message(validation, evaluation), validation.reason, index)
+        except EvaluationError as error:
+            if bound.fails:
+                yield Denial(bound, _failed(validation.condition, error), index=index)
+    yield from _annotate(bound, compiled, evaluation, attributes)
+
+
+def _failed(expression: Expression, error: EvaluationError) -> str:
+    return f"expression '{expression.source}' resulted in error: {error}"
+
+
+def _message(validation: Validation, evaluation: Evaluation) -> str:
+    if validation.message_expression is not None:
+        try:
+            text = evaluation.value(validation.message_expression)
+        except EvaluationError:
+            text = ""
+        if isinstance(text, str) and text.strip() and "\n" not in text.strip():
+            return text.strip()
+    return validation.message or f"failed expression: {validation.condition.source.strip()}"
+
+
+def _annotate(bound: Binding, compiled: Compiled, evaluation: Evaluation, attributes: Attributes) -> Iterator[Denial]:
+    for key, expression in compiled.annotations.items():
+        try:
+            value = evaluation.value(expression)
+        except EvaluationError as error:
+            if bound.fails:
+                yield Denial(bound, _failed(expression, error))
+            continue
+        if isinstance(value, str) and value:
+            attributes.ctx.audit[f"{bound.policy_name}/{key}"] = value[:_MAX_AUDIT_VALUE]
+
+
+def _warning(denial: Denial) -> str:
+    return (
+        f"Validation failed for ValidatingAdmissionPolicy '{denial.bound.policy_name}' with binding "
+        f"'{denial.bound.name}': {denial.message}"
+    )
+
+
+def _audit(attributes: Attributes, denials: list[Denial]) -> None:
+    failures = [
+        {
+            "message": denial.message,
+            "policy": denial.bound.policy_name,
+            "binding": denial.bound.name,
+            "expressionIndex": str(denial.index),
+            "validationActions": denial.bound.binding["spec"]["validationActions"],
+        }
+        for denial in denials
+    ]
+    attributes.ctx.audit["validation.policy.admission.k8s.io/validation_failure"] = json.dumps(failures)
+
+
+def _refusal(attributes: Attributes, denial: Denial) -> StatusError:
+    """Upstream tells the first denial only."""
+    resource = attributes.resource
+    refusal = errors.forbidden(resource.group, resource.plural, object_name(attributes), denial.words)
+    details: Tree = {**(refusal.details or {}), "causes": [{"message": denial.words}]}
+    return StatusError(_CODES[denial.reason], denial.reason, refusal.message, details)

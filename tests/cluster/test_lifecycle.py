@@ -22,6 +22,7 @@ from pybernetes.cli.main import main
 from pybernetes.cluster import pidfile
 
 COMPONENTS = ("apiserver", "runtime", "agent", "manager")
+ON_DEMAND = ("registry",)
 COUNTER = """
 apiVersion: v1
 kind: Pod
@@ -241,7 +242,7 @@ def test_status_as_json(cluster: LiveCluster) -> None:
     found = json.loads(cluster.p8s("status", "-o", "json"))
     assert found["running"] is True
     assert found["nodes"] == {"test": True}
-    assert [component["name"] for component in found["components"]] == list(COMPONENTS)
+    assert [component["name"] for component in found["components"]] == [*COMPONENTS, *ON_DEMAND]
 
 
 @pytest.mark.parametrize("follow", [[], ["-n", "1"]])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 
+from pybernetes.cluster import registry
+from pybernetes.cluster.listening import Listener
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.supervisor import Component
 
@@ -14,9 +16,16 @@ def components(profile: Profile) -> list[Component]:
         _component("runtime", profile),
         _component("agent", profile, ends_pods=True),
         _component("manager", profile),
+        _on_demand("registry", profile, registry.listeners(profile)),
     ]
 
 
 def _component(name: str, profile: Profile, *, ends_pods: bool = False) -> Component:
     module = f"{__package__}.processes.{name}"
     return Component(name, lambda: importlib.import_module(module).main(profile), module, ends_pods)
+
+
+def _on_demand(name: str, profile: Profile, listens: tuple[Listener, ...]) -> Component:
+    """One that is imported and started by its first connection."""
+    module = f"{__package__}.processes.{name}"
+    return Component(name, lambda: importlib.import_module(module).main(profile, listens), listens=listens)

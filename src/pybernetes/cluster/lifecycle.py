@@ -80,6 +80,8 @@ def settle(name: str, changes: Mapping[str, Any]) -> tuple[Profile, bool, bool]:
             return stored, False, True
         is_new = not stored.exists()
         profile = stored.changed(changes)
+        if is_new:
+            profile = profile.changed({"registry_port": preflight.free_port(profile.settings.registry_port)})
         refuse(preflight.check(profile))
         profile.save()
     return profile, is_new, False

@@ -65,6 +65,19 @@ def check_port(profile: Profile) -> Problem | None:
     return None
 
 
+def free_port(wanted: int, tries: int = 100) -> int:
+    """The port, or the next one that nobody on 127.0.0.1 has."""
+    for port in range(wanted, wanted + tries):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    return wanted
+
+
 def check_writable(profile: Profile) -> Problem | None:
     for wanted in (profile.state, profile.run):
         place = nearest(wanted)

@@ -36,6 +36,8 @@ class Settings:
     oci_runtime: str = "auto"
     registry_mirrors: list[str] = field(default_factory=list)
     insecure_registries: list[str] = field(default_factory=list)
+    registry_port: int = 5000
+    """Of the cluster's own registry, on 127.0.0.1."""
     nodes: list[Member] = field(default_factory=list)
     """The nodes of this machine beside the first."""
 
@@ -56,6 +58,7 @@ class Settings:
         return cls(
             index=index,
             api_port=6443 + index,
+            registry_port=5000 + index,
             pod_cidr=f"10.{244 - index}.0.0/16",
             service_cidr=f"10.{services[index]}.0.0/12",
         )

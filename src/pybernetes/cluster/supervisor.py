@@ -327,7 +327,14 @@ class Supervisor:
 
     def _describe(self, child: Child) -> dict[str, Any]:
         uptime = round(time.monotonic() - child.started, 1) if child.pid else 0
-        return {"name": child.component.name, "pid": child.pid, "restarts": child.restarts, "uptime": uptime}
+        listens = {"listens": [str(held) for held in child.component.listens if held.bound]}
+        return {
+            "name": child.component.name,
+            "pid": child.pid,
+            "restarts": max(0, child.restarts),
+            "uptime": uptime,
+            **(listens if child.component.listens else {}),
+        }
 
     def end_pods(self, grace: float) -> bool:
         """Have the agents end their pods; True if all did within `grace` seconds."""

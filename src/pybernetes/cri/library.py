@@ -65,6 +65,14 @@ class ImageLibrary(Protocol):
         """Load a docker or OCI archive, or an OCI layout; returns names, or ids of images without. Raises InvalidError."""
         ...
 
+    async def adopt_image(self, name: str, manifest: str, blobs: str) -> str:
+        """Make the manifest (a digest) an image of this machine under the name; returns its id.
+
+        It and all its blobs are in directory `blobs`, under their hexadecimal digests and verified; they are linked, not
+        copied, where the file system allows. Raises InvalidError for what is no image of this machine's platform.
+        """
+        ...
+
     async def save_images(self, names: list[str], path: str) -> None:
         """Write the images to an archive that every engine loads. Raises ImageNotFoundError, InvalidError."""
         ...

@@ -53,7 +53,12 @@ def show(found: dict[str, Any], console: Console) -> None:
     for name, ready in found["nodes"].items():
         console.line(f"node {name}: {'Ready' if ready else 'NotReady'}")
     rows = [
-        [component["name"], str(component["pid"] or "-"), str(component["restarts"]), f"{component['uptime']:.0f}s"]
+        [component["name"], process_of(component), str(component["restarts"]), f"{component['uptime']:.0f}s"]
         for component in found["components"]
     ]
     console.table(["COMPONENT", "PID", "RESTARTS", "UP"], rows)
+
+
+def process_of(component: dict[str, Any]) -> str:
+    """Its pid; what is started by its first connection has none while nobody uses it."""
+    return str(component["pid"] or ("on demand" if "listens" in component else "-"))

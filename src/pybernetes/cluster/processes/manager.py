@@ -9,7 +9,7 @@ from pybernetes.aio.tasks import keep_running
 from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
-from pybernetes.cluster import dns_service, network, storage
+from pybernetes.cluster import dns_service, network, registry_service, storage
 from pybernetes.cluster.profile import Profile
 from pybernetes.controllers import manager as controllers
 from pybernetes.controllers.options import parse
@@ -44,6 +44,9 @@ async def run(profile: Profile) -> None:
             "scheduler": lambda: scheduler.run(informers, clock),
             "storage": lambda: storage.run(informers, profile.state / "volumes", clock),
             "dns service": lambda: dns_service.run(informers, profile.dns_address, clock),
+            "registry service": lambda: registry_service.run(
+                informers, profile.node_address, profile.settings.registry_port
+            ),
         }
         async with informers.running(), asyncio.TaskGroup() as group:
             for name, part in parts.items():

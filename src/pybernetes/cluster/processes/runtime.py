@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from pybernetes.cluster import registry
 from pybernetes.cluster.profile import Profile
 from pybernetes.process import run_until_terminated
 from pybernetes.runtime.images.service import Images
@@ -22,13 +25,18 @@ def arguments(profile: Profile) -> list[str]:
         f"--node-cidr={profile.first_node.pod_cidr}",
         f"--pod-cidr={settings.pod_cidr}",
         f"--service-cidr={settings.service_cidr}",
-        *(f"--registry-mirror={mirror}" for mirror in settings.registry_mirrors),
+        *(f"--registry-mirror={mirror}" for mirror in (*settings.registry_mirrors, *registry.mirrors(profile))),
         *(f"--insecure-registry={registry}" for registry in settings.insecure_registries),
     ]
 
 
 def socket(profile: Profile) -> str:
     return str(profile.run / "runtime.sock")
+
+
+def blobs(profile: Profile) -> Path:
+    """The content store's directory of blobs."""
+    return profile.state / "runtime" / "images" / "blobs" / "sha256"
 
 
 def cgroup(profile: Profile) -> str:

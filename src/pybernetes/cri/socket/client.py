@@ -213,6 +213,9 @@ class Client:
     async def load_images(self, path: str) -> list[str]:
         return await self._call(list[str], "load_images", path)
 
+    async def adopt_image(self, name: str, manifest: str, blobs: str) -> str:
+        return await self._call(str, "adopt_image", name, manifest, blobs)
+
     async def save_images(self, names: list[str], path: str) -> None:
         await self._raw(None, "save_images", names, path)
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import secrets
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -69,6 +71,23 @@ class Content:
                 path.rename(self.path(found))
                 files.sync_directory(self._blobs)
         return found, size
+
+    def link(self, directory: Path, digest: str) -> None:
+        """Have the verified blob that is in `directory` under its hexadecimal digest. Raises DigestError."""
+        if self.has(digest):
+            return
+        source = directory / digest.removeprefix("sha256:")
+        try:
+            os.link(source, self.path(digest))
+        except FileExistsError:
+            return
+        except FileNotFoundError as error:
+            raise DigestError(f"there is no blob {digest}") from error
+        except OSError:  # another file system
+            copy = self._ingest / secrets.token_hex(8)
+            shutil.copyfile(source, copy)
+            self.adopt(copy, digest)
+        files.sync_directory(self._blobs)
 
     def ingest(self, digest: str, size: int) -> "Ingest":
         """A blob to be written from where the last attempt ended. One writer per digest at a time."""

@@ -42,6 +42,9 @@ class Library:
         with _opened(path):
             return await self._images.load(Path(path))
 
+    async def adopt_image(self, name: str, manifest: str, blobs: str) -> str:
+        return await self._images.adopt(name, manifest, Path(blobs))
+
     async def save_images(self, names: list[str], path: str) -> None:
         for name in names:
             self._images.resolve(name)

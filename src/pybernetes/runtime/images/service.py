@@ -14,7 +14,7 @@ from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope
 from pybernetes.aio.threads import Worker
 from pybernetes.cri import types as t
-from pybernetes.cri.errors import ImageNotFoundError
+from pybernetes.cri.errors import ImageNotFoundError, InvalidError
 from pybernetes.cri.library import ImageRecord
 from pybernetes.runtime.images import config
 from pybernetes.runtime.images.archive.load import Loader
@@ -34,8 +34,8 @@ from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.snapshots.layers import Layers
 from pybernetes.runtime.snapshots.service import Snapshots
 from pybernetes.wire.images import documents
-from pybernetes.wire.images.documents import Manifest
-from pybernetes.wire.images.reference import Reference
+from pybernetes.wire.images.documents import Descriptor, Manifest
+from pybernetes.wire.images.reference import Reference, is_digest
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +170,23 @@ class Images:
                     loaded.append(str(reference or record.id))
         self._scope.spawn(self._worker.run(self._layers.sync), "sync")
         return loaded
+
+    async def adopt(self, name: str, manifest: str, blobs: Path) -> str:
+        """Make a manifest of directory `blobs` an image of this machine; see `cri.library`. Raises InvalidError."""
+        reference = parse_name(name)
+        if not is_digest(manifest):
+            raise InvalidError(f"{manifest!r} is no digest")
+
+        async def fetch(descriptor: Descriptor) -> None:
+            await self._worker.run(self._content.link, blobs, descriptor.digest)
+
+        async with self._library.adding(self.snapshots):
+            with translated_archive("image"):
+                await self._worker.run(self._content.link, blobs, manifest)
+                record = await self._assembler.assemble(manifest, fetch)
+            record = await self._library.add(record, reference, local=True)
+        self._scope.spawn(self._worker.run(self._layers.sync), "sync")
+        return record.id
 
     async def save(self, names: list[str], target: BinaryIO) -> None:
         """Write the images to a tar that every engine can load. Raises ImageNotFoundError, OSError."""

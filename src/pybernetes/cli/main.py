@@ -30,6 +30,7 @@ COMPONENTS = {
     "proxy": "pybernetes.proxy.main",
     "dns": "pybernetes.dns.main",
     "runtime": "pybernetes.runtime.main",
+    "simulator": "pybernetes.simulator.main",
 }
 EPILOG = """components, each on its own, with upstream's flags (p8s COMPONENT --help):
   {components}

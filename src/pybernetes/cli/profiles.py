@@ -1,6 +1,7 @@
 """The --profile argument, and the profile behind it."""
 
 import argparse
+import os
 
 from pybernetes.cli.console import NOT_RUNNING, Failure
 from pybernetes.cluster import control, profile
@@ -28,10 +29,22 @@ def existing(arguments: argparse.Namespace) -> profile.Profile:
     """The profile named, which must have been started once."""
     found = chosen(arguments)
     if not found.exists():
-        names = ", ".join(other.name for other in profile.list_profiles())
-        hint = f"p8s start --profile {found.name}" + (f"; there are: {names}" if names else "")
-        raise Failure([(f"there is no cluster {found.name!r}", hint)], NOT_RUNNING)
+        raise Failure([(f"there is no cluster {found.name!r}{whose()}", hint(found.name))], NOT_RUNNING)
     return found
+
+
+def whose() -> str:
+    """Root's clusters and each user's are apart: who sees none may look at the wrong ones."""
+    return "" if os.geteuid() == 0 else " of yours"
+
+
+def hint(name: str) -> str:
+    """What to do where there is no cluster of that name."""
+    names = ", ".join(profile.profile_names())
+    others = f"; there are: {names}" if names else ""
+    if os.geteuid() == 0:
+        return f"p8s start --profile {name}{others}"
+    return f"p8s start --simulated --profile {name}; clusters started with sudo are seen with sudo only{others}"
 
 
 def running(arguments: argparse.Namespace) -> profile.Profile:

@@ -34,6 +34,7 @@ class _Pending:
     when: datetime
     labels: dict[str, str]
     action: str
+    host: str
 
 
 class EventRecorder:
@@ -56,12 +57,12 @@ class EventRecorder:
 
     def event(
         self, obj: Regarding, type: str, reason: str, message: str, *, field_path: str = "", action: str = "",
-        labels: dict[str, str] | None = None,
+        labels: dict[str, str] | None = None, host: str = "",
     ) -> None:  # fmt: skip
         """Tell that something happened. `type` is "Normal" or "Warning"; `field_path` names a part of the object.
 
         Never blocks and never fails; when more than a thousand wait to be written, the oldest are dropped.
-        With an `action` the event is written as those of events.k8s.io are: with a time in microseconds.
+        `host` is given where a recorder speaks for several. With an `action` the event is written as those of events.k8s.io are: with a time in microseconds.
         """
         reference = reference_to(obj, field_path)
         subject = (
@@ -69,7 +70,9 @@ class EventRecorder:
             reference.uid or "", reference.api_version or "", reference.field_path or "",
         )  # fmt: skip
         occurrence = Occurrence(subject, type, reason, message)
-        self._pending.append(_Pending(reference, occurrence, self._clock.now(), labels or {}, action))
+        self._pending.append(
+            _Pending(reference, occurrence, self._clock.now(), labels or {}, action, host or self._host)
+        )
         if not self._writing:
             self._writing = True
             self._scope.spawn(self._write_pending(), "write")
@@ -118,7 +121,7 @@ class EventRecorder:
 
     def _made(self, pending: _Pending, series: Series, name: str, namespace: str) -> core_v1.Event:
         timed: dict[str, Any] = {"first_timestamp": series.first, "last_timestamp": series.last, "count": series.count}
-        source: core_v1.EventSource | None = core_v1.EventSource(component=self._component, host=self._host or None)
+        source: core_v1.EventSource | None = core_v1.EventSource(component=self._component, host=pending.host or None)
         if pending.action:
             timed = {"event_time": pending.when.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "action": pending.action}
             source = None
@@ -130,7 +133,7 @@ class EventRecorder:
             message=series.message,
             source=source,
             reporting_component=self._component,
-            reporting_instance=self._host or (f"{self._component}-" if pending.action else ""),
+            reporting_instance=pending.host or (f"{self._component}-" if pending.action else ""),
             **timed,
         )
 

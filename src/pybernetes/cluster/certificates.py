@@ -47,6 +47,12 @@ class Request:
         return bool(self.hosts)
 
 
+SIMULATOR = (
+    Request("simulator", "system:node-simulator"),
+    Request("simulator-server", "system:node-simulator", hosts=("localhost", "127.0.0.1")),
+)
+
+
 def requests(profile: Profile) -> list[Request]:
     """Every certificate of a single-node cluster, with the identities that the bootstrap RBAC policy knows."""
     domain = profile.settings.cluster_domain
@@ -64,6 +70,7 @@ def requests(profile: Profile) -> list[Request]:
         Request("kubelet", f"system:node:{node}", ("system:nodes",)),
         Request("kubelet-server", f"system:node:{node}", ("system:nodes",), (node, profile.node_address)),
         Request("proxy", "system:kube-proxy"),
+        *(SIMULATOR if profile.simulates else ()),
     ]
 
 

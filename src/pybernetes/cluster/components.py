@@ -11,6 +11,8 @@ from pybernetes.cluster.supervisor import Component
 
 
 def components(profile: Profile) -> list[Component]:
+    if profile.settings.simulated:
+        return [_component(name, profile) for name in ("apiserver", "simulator", "manager")]
     return [
         _component("apiserver", profile),
         _component("runtime", profile),

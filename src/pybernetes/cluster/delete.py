@@ -8,11 +8,9 @@ import os
 import shutil
 from pathlib import Path
 
-from pybernetes.cluster import kubeconfig, lifecycle, locks, network
+from pybernetes.cluster import kubeconfig, lifecycle, locks
 from pybernetes.cluster.errors import ClusterError
-from pybernetes.cluster.processes import agent, runtime
 from pybernetes.cluster.profile import Profile
-from pybernetes.proxy import main as proxy
 
 GRACE_SECONDS = 2.0
 CGROUPS = Path("/sys/fs/cgroup")
@@ -34,6 +32,21 @@ def delete(profile: Profile) -> None:
 def remove(profile: Profile) -> None:
     """`delete`, for who holds the profile's lock."""
     lifecycle.end(profile, GRACE_SECONDS)
+    if not profile.settings.simulated:
+        remove_nodes(profile)
+    with contextlib.suppress(kubeconfig.KubeconfigError):
+        kubeconfig.remove_from_users(profile, kubeconfig.caller())
+    for place in (profile.run, profile.state):
+        remove_tree(place)
+        remove_if_empty(place.parent)
+
+
+def remove_nodes(profile: Profile) -> None:
+    """What real nodes leave in the kernel."""
+    from pybernetes.cluster import network
+    from pybernetes.cluster.processes import agent, runtime
+    from pybernetes.proxy import main as proxy
+
     if profile.exists():
         asyncio.run(runtime.remove_everything(profile))
     for place in (profile.state, profile.run):
@@ -41,11 +54,6 @@ def remove(profile: Profile) -> None:
     proxy.cleanup(agent.proxy_options(profile))
     network.remove(profile)
     remove_cgroups(runtime.cgroup(profile).strip("/"))
-    with contextlib.suppress(kubeconfig.KubeconfigError):
-        kubeconfig.remove_from_users(profile, kubeconfig.caller())
-    for place in (profile.run, profile.state):
-        remove_tree(place)
-        remove_if_empty(place.parent)
 
 
 def mounts_below(place: Path) -> list[Path]:

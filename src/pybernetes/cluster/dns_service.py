@@ -12,6 +12,7 @@ from pybernetes.api.types.base import Object
 from pybernetes.client.informer import Informers
 from pybernetes.client.patch import PatchType
 from pybernetes.client.workqueue import WorkQueue, run_workers
+from pybernetes.simulator.names import NODE_LABEL
 
 NAME, NAMESPACE = "kube-dns", "kube-system"
 MANAGER = "pybernetes-cluster"
@@ -32,9 +33,9 @@ def service(address: str) -> core.Service:
 
 
 def endpoints(nodes: list[core.Node]) -> discovery.EndpointSlice:
-    """Every node's resolver listens on the node's own address."""
+    """Every node's resolver listens on the node's own address; simulated ones have none."""
     labels = {"kubernetes.io/service-name": NAME, "endpointslice.kubernetes.io/managed-by": MANAGER}
-    found = [(node.metadata.name or "", address_of(node)) for node in nodes]
+    found = [(node.metadata.name or "", address_of(node)) for node in nodes if NODE_LABEL not in node.metadata.labels]
     return discovery.EndpointSlice(
         metadata=meta.ObjectMeta(name=f"{NAME}-nodes", namespace=NAMESPACE, labels=labels),
         address_type="IPv4",
@@ -59,6 +60,9 @@ async def run(informers: Informers, address: str, clock: Clock) -> None:
     queue: WorkQueue[str] = WorkQueue(clock)
 
     def on_change(old: core.Node | None, new: core.Node | None) -> None:
+        known = new or old
+        if known is None or NODE_LABEL in known.metadata.labels:
+            return
         if old is None or new is None or address_of(old) != address_of(new):
             queue.add("nodes")
 

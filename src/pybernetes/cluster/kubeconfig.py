@@ -36,7 +36,11 @@ class Owner:
 
 def caller() -> Owner:
     uid = int(os.environ.get("SUDO_UID", os.getuid()))
-    entry = pwd.getpwuid(uid)
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        # Users of containers often have a number and no entry.
+        return Owner(uid, os.getgid(), Path.home() if "HOME" in os.environ else Path("/"))
     home = Path(entry.pw_dir if "SUDO_UID" in os.environ else os.environ.get("HOME", entry.pw_dir))
     return Owner(uid, entry.pw_gid, home)
 
@@ -93,7 +97,7 @@ def write_components(profile: Profile) -> None:
 
     They are JSON, which is YAML too: a start has no time to load a YAML parser into every process.
     """
-    for component in COMPONENTS:
+    for component in (*COMPONENTS, *(("simulator",) if profile.simulates else ())):
         write_private(profile.kubeconfig(component), _as_json(by_file(profile, component)))
     write_private(profile.kubeconfig("admin"), _as_json(entry(profile, "admin")))
 

@@ -1,17 +1,15 @@
 """The supervisor's birth: a daemon that imports the components while its parent still checks and signs."""
 
-import contextlib
 import gc
 import importlib
 import os
-import select
-import signal
 import sys
 import traceback
 from dataclasses import dataclass
 from typing import Self
 
 from pybernetes.cluster.components import components
+from pybernetes.cluster.endings import Outsider
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.supervisor import Supervisor, redirect_output
 
@@ -23,11 +21,11 @@ END_SECONDS = 60.0
 
 @dataclass(slots=True)
 class Launch:
-    """A supervisor that has been forked and waits for `go`. Its parent knows it by its pidfd."""
+    """A supervisor that has been forked and waits for `go`."""
 
     profile: Profile
     _gate: int
-    _daemon: int
+    _daemon: Outsider
 
     @classmethod
     def begin(cls, profile: Profile) -> Self:
@@ -47,7 +45,7 @@ class Launch:
         os.waitpid(child, 0)
         pid = int(os.read(told, 32))
         os.close(told)
-        return cls(profile, writer, os.pidfd_open(pid))
+        return cls(profile, writer, Outsider(pid))
 
     def go(self) -> None:
         """Everything is in place: start the components."""
@@ -56,14 +54,12 @@ class Launch:
 
     def has_ended(self) -> bool:
         """Whether the daemon is no more."""
-        return bool(select.select([self._daemon], [], [], 0)[0])
+        return self._daemon.has_ended()
 
     def cancel(self) -> None:
         """The start has failed: the daemon ends, with the components if there are any, and is waited for."""
         self._close_gate()
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._daemon, signal.SIGTERM)
-        select.select([self._daemon], [], [], END_SECONDS)
+        self._daemon.end(END_SECONDS)
 
     def _close_gate(self) -> None:
         if self._gate >= 0:
@@ -104,8 +100,10 @@ def _import_first() -> Exception | None:
 
 def run(profile: Profile) -> None:
     """Supervise the profile's components in this process, until halted. The network's routes come first."""
-    from pybernetes.cluster import network
     from pybernetes.cluster.renewal import Renewal
 
-    network.ensure(profile)
+    if not profile.settings.simulated:
+        from pybernetes.cluster import network
+
+        network.ensure(profile)
     Supervisor(profile.run, profile.logs, components(profile), Renewal(profile)).run()

@@ -43,7 +43,7 @@ def start(
     cluster's first start, nothing of it is left then, nor if it was interrupted.
     """
     began = time.monotonic()
-    refuse(preflight.check_rights())
+    refuse(preflight.check_rights(simulated=bool(changes.get("simulated")) or load(name).settings.simulated))
     with deferred() as interrupts, locks.of_profile(name, lambda: report("waiting"), interrupts.check):
         if again:
             halt(load(name))
@@ -79,12 +79,24 @@ def settle(name: str, changes: Mapping[str, Any]) -> tuple[Profile, bool, bool]:
         if control.is_running(stored):
             return stored, False, True
         is_new = not stored.exists()
+        refuse(check_kind(stored, changes))
         profile = stored.changed(changes)
         if is_new:
             profile = profile.changed({"registry_port": preflight.free_port(profile.settings.registry_port)})
         refuse(preflight.check(profile))
         profile.save()
     return profile, is_new, False
+
+
+def check_kind(stored: Profile, changes: Mapping[str, Any]) -> list[Problem]:
+    """A cluster stays what it was made: its nodes are real, or they are simulated."""
+    if not stored.exists() or not changes.get("simulated") or stored.settings.simulated:
+        return []
+    other = f"p8s start --simulated --profile {stored.name}-sim"
+    more = f"p8s node add --simulated 3 --profile {stored.name}"
+    return [
+        Problem(f"the nodes of cluster {stored.name!r} are real", f"{other}; or simulated nodes beside them: {more}")
+    ]
 
 
 def bring_up(profile: Profile, report: Report, wait_seconds: float, interrupts: Interrupts, *, keep: bool) -> Path:

@@ -25,12 +25,12 @@ def of_profile(
 
     If another is, `waiting` is called once, and then `check` again and again: it raises to give up.
     """
-    return held(profile.RUN / f"{profile.check_name(name)}.lock", waiting, check)
+    return held(profile.run_root() / f"{profile.check_name(name)}.lock", waiting, check)
 
 
 def of_machine() -> contextlib.AbstractContextManager[None]:
     """Held while ranges are given to a new profile. No profile's name begins with a dot."""
-    return held(profile.RUN / ".machine.lock")
+    return held(profile.run_root() / ".machine.lock")
 
 
 @contextlib.contextmanager

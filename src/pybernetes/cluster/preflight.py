@@ -11,21 +11,31 @@ from pybernetes.cluster.profile import Profile
 CONTROLLERS = ("cpu", "memory", "pids")
 
 
-def check_rights() -> list[Problem]:
+SIMULATED = "or the whole control plane with simulated nodes, here and now: p8s start --simulated"
+
+
+def check_rights(*, simulated: bool = False) -> list[Problem]:
     """What nothing can be done without."""
+    if simulated:
+        return []
     if sys.platform != "linux":
-        return [Problem(f"pods need Linux, this is {sys.platform}", "run it on Linux or in a Linux machine")]
+        return [
+            Problem(f"pods need Linux, this is {sys.platform}", f"run it on Linux or in a Linux machine; {SIMULATED}")
+        ]
     if os.geteuid() != 0:
-        return [Problem("pods need root (namespaces, mounts, network)", f"sudo {Path(sys.argv[0]).name} start")]
+        return [
+            Problem("pods need root (namespaces, mounts, network)", f"sudo {Path(sys.argv[0]).name} start; {SIMULATED}")
+        ]
     return []
 
 
 def check(profile: Profile) -> list[Problem]:
     """Everything that stands in the way, empty if nothing does; changes nothing."""
-    if problems := check_rights():
+    if problems := check_rights(simulated=profile.settings.simulated):
         return problems
-    found = [check_overlay(), check_cgroups(), check_port(profile), check_writable(profile), check_room(profile)]
-    found.append(check_store(profile))
+    found = [check_port(profile), check_writable(profile), check_room(profile), check_store(profile)]
+    if not profile.settings.simulated:
+        found = [check_overlay(), check_cgroups(), *found]
     return [problem for problem in found if problem]
 
 

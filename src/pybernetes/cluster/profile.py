@@ -1,10 +1,11 @@
 """A profile: one cluster of this machine, with its name, its addresses and its places on disk."""
 
+import contextlib
 import ipaddress
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pybernetes.cluster.node import Member, Node
 DEFAULT = "pybernetes"
 STATE = Path("/var/lib/pybernetes")
 RUN = Path("/run/pybernetes")
+"""Root's. Everybody else has clusters of their own, which neither root nor others see."""
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -40,6 +42,12 @@ class Settings:
     """Of the cluster's own registry, on 127.0.0.1."""
     nodes: list[Member] = field(default_factory=list)
     """The nodes of this machine beside the first."""
+    simulated: bool = False
+    """No node is real: nothing of this machine is needed but some ports on loopback."""
+    simulated_nodes: int = 0
+    """How many there were at the first start; what there is now, the API server knows."""
+    stages: str = ""
+    """The rules for simulated pods and nodes, in YAML."""
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Settings":
@@ -102,8 +110,15 @@ class Profile:
 
     @property
     def nodes(self) -> list[Node]:
-        """The nodes of this machine, the first first."""
+        """The nodes of this machine, the first first; none in a cluster whose nodes are simulated."""
+        if self.settings.simulated:
+            return []
         return [self.first_node, *(Node(self, each.name, each.number, each.stopped) for each in self.settings.nodes)]
+
+    @property
+    def simulates(self) -> bool:
+        """Whether there is a simulator."""
+        return self.settings.simulated or self.settings.simulated_nodes > 0
 
     @property
     def api_service_address(self) -> str:
@@ -137,6 +152,22 @@ class Profile:
         temporary.replace(self.state / "profile.json")
 
 
+def state_root() -> Path:
+    """Where the caller's profiles keep their state: root's with the system's, anybody else's in their home."""
+    if os.geteuid() == 0:
+        return STATE
+    given = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(given) if os.path.isabs(given) else Path.home() / ".local" / "state") / "pybernetes"
+
+
+def run_root() -> Path:
+    """Where the caller's profiles have their sockets and pids.
+
+    Not in $XDG_RUNTIME_DIR: a shell without a session (ssh, cron) would not find the cluster that another has started.
+    """
+    return RUN if os.geteuid() == 0 else state_root() / ".run"
+
+
 def check_name(name: str) -> str:
     """Raises ProfileError unless the name can be a file, a host name and a part of a link's name."""
     if not NAME.fullmatch(name):
@@ -148,11 +179,11 @@ def check_name(name: str) -> str:
 
 def load(name: str) -> Profile:
     """The profile as stored, or a new one with ranges of its own (nothing is written until `save`)."""
-    state, run = STATE / check_name(name), RUN / name
+    state, run = state_root() / check_name(name), run_root() / name
     try:
         stored = json.loads((state / "profile.json").read_text())
     except FileNotFoundError:
-        taken = {profile.settings.index for profile in list_profiles()}
+        taken = set(taken_indexes())
         free = next(index for index in range(len(taken) + 1) if index not in taken)
         return Profile(name, Settings.for_index(free), state, run)
     except ValueError as error:
@@ -168,10 +199,23 @@ def damaged(state: Path, why: str) -> ProfileError:
     return ProfileError(f"{path} is damaged: {why}", f"restore the file; a new cluster's has: {Settings()}")
 
 
+def taken_indexes() -> Iterator[int]:
+    """Those of all profiles, also of such as this version cannot read in full."""
+    for name in profile_names():
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            yield int(json.loads((state_root() / name / "profile.json").read_text()).get("index", 0))
+
+
 def list_profiles() -> list[Profile]:
-    """Every profile of this machine, by name."""
+    """Every profile of the caller, by name. Raises ProfileError if one is damaged."""
+    return [load(name) for name in profile_names()]
+
+
+def profile_names() -> list[str]:
+    """The names of the caller's profiles."""
     try:
-        names = sorted(entry.name for entry in os.scandir(STATE) if entry.is_dir())
+        root = state_root()
+        names = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
     except (FileNotFoundError, PermissionError):
         return []
-    return [load(name) for name in names if (STATE / name / "profile.json").exists()]
+    return [name for name in names if (root / name / "profile.json").exists()]

@@ -76,6 +76,20 @@ class Probe:
         renewed = json.loads(body)["spec"].get("renewTime") if status == 200 else None
         return datetime.fromisoformat(renewed).timestamp() if renewed else 0.0
 
+    def last_renewal(self) -> float:
+        """When one of the simulated nodes last said that it lives, in Unix seconds; 0 if none ever has."""
+        status, body = self.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases?limit=1")
+        leases = json.loads(body)["items"] if status == 200 else []
+        renewed = [datetime.fromisoformat(lease["spec"]["renewTime"]) for lease in leases]
+        return max((moment.timestamp() for moment in renewed), default=0.0)
+
+    def count_nodes(self) -> int:
+        status, body = self.get("/api/v1/nodes?limit=1")
+        if status != 200:
+            return 0
+        page = json.loads(body)
+        return len(page["items"]) + int(page["metadata"].get("remainingItemCount", 0))
+
     def nodes(self) -> dict[str, bool]:
         """Each node and whether it is Ready; empty while the API does not answer."""
         status, body = self.get("/api/v1/nodes")
@@ -140,6 +154,7 @@ def wait_ready(
     """Until the API server serves and the node is Ready, by the word of an agent that lived after `since`."""
     probe = Probe(profile)
     deadline = time.monotonic() + seconds
+    count = profile.settings.simulated_nodes
 
     def serves() -> bool | None:
         return True if probe.get("/readyz")[0] == 200 else None
@@ -148,7 +163,13 @@ def wait_ready(
         is_alive = probe.renewed(profile.node_name) >= since
         return True if is_alive and probe.nodes().get(profile.node_name) else None
 
+    def nodes_alive() -> bool | None:
+        return True if probe.last_renewal() >= since and (since == 0.0 or probe.count_nodes() >= count) else None
+
     wait_for("the API server", serves, vigil, "apiserver", deadline)
     report("control plane")
-    wait_for(f"node {profile.node_name}", node_ready, vigil, "agent", deadline)
+    if profile.settings.simulated:
+        wait_for(f"{count} simulated nodes", nodes_alive, vigil, "simulator", deadline)
+    else:
+        wait_for(f"node {profile.node_name}", node_ready, vigil, "agent", deadline)
     report("node")

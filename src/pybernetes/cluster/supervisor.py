@@ -23,8 +23,9 @@ from typing import Any, NoReturn, Protocol
 
 from pybernetes.aio.backoff import Backoff
 from pybernetes.cluster import pidfile
+from pybernetes.cluster.endings import reaped
 from pybernetes.cluster.listening import Listener
-from pybernetes.cluster.walltimer import WallTimer
+from pybernetes.cluster.walltimer import Timer, wall_timer
 from pybernetes.telemetry.log import configure
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Supervisor:
         log_directory: Path,
         components: list[Component],
         upkeep: Upkeep | None = None,
-        timer: WallTimer | None = None,
+        timer: Timer | None = None,
     ) -> None:
         self._run = run_directory
         self._logs = log_directory
@@ -103,7 +104,7 @@ class Supervisor:
         self._ending = False
         self._upkeep = upkeep
         self._upkeep_pid = 0
-        self._timer = timer or WallTimer()
+        self._timer = timer or wall_timer()
 
     def run(self) -> None:
         configure("supervisor")
@@ -257,7 +258,8 @@ class Supervisor:
                     held.bound.close()
             self._wakeup.close()
             self._selector.close()
-            Path("/proc/self/comm").write_text(f"p8s-{name}"[:15])
+            if sys.platform == "linux":
+                Path("/proc/self/comm").write_text(f"p8s-{name}"[:15])
             main()
             code = 0
         except SystemExit as ended:
@@ -356,23 +358,12 @@ class Supervisor:
         self._ending = True
 
     def _wait(self, children: list[Child], seconds: float) -> bool:
-        """Until these have ended; each is waited for by its pidfd, so that nothing is polled."""
+        """Until these have ended."""
         deadline = time.monotonic() + seconds
         for child in children:
-            if not child.pid:
-                continue
-            descriptor = os.pidfd_open(child.pid)
-            try:
-                with selectors.DefaultSelector() as selector:
-                    selector.register(descriptor, selectors.EVENT_READ)
-                    while not (ready := selector.select(max(0.0, deadline - time.monotonic()))):
-                        if time.monotonic() >= deadline:
-                            return False
-                    if ready:
-                        os.waitpid(child.pid, 0)
-                        child.pid = 0
-            finally:
-                os.close(descriptor)
+            if child.pid and not reaped(child.pid, deadline - time.monotonic()):
+                return False
+            child.pid = 0
         return True
 
 

@@ -25,7 +25,7 @@ def arguments(profile: Profile) -> list[str]:
     issuer = f"https://kubernetes.default.svc.{settings.cluster_domain}"
     return [
         "--bind-address=127.0.0.1",
-        f"--advertise-address={profile.node_address}",
+        f"--advertise-address={'127.0.0.1' if settings.simulated else profile.node_address}",
         f"--secure-port={settings.api_port}",
         f"--storage={storage}",
         f"--tls-cert-file={pki / 'apiserver.crt'}",
@@ -40,7 +40,7 @@ def arguments(profile: Profile) -> list[str]:
         f"--kubelet-client-certificate={pki / 'apiserver-kubelet-client.crt'}",
         f"--kubelet-client-key={pki / 'apiserver-kubelet-client.key'}",
         f"--kubelet-certificate-authority={pki / 'ca.crt'}",
-        "--kubelet-preferred-address-types=InternalIP,Hostname",
+        "--kubelet-preferred-address-types=InternalDNS,InternalIP,Hostname",
         f"--requestheader-client-ca-file={pki / 'front-proxy-ca.crt'}",
         "--requestheader-allowed-names=front-proxy-client",
         f"--proxy-client-cert-file={pki / 'front-proxy-client.crt'}",

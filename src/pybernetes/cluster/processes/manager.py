@@ -9,27 +9,36 @@ from pybernetes.aio.tasks import keep_running
 from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
-from pybernetes.cluster import dns_service, network, registry_service, storage
+from pybernetes.cluster import dns_service, registry_service, storage
 from pybernetes.cluster.profile import Profile
 from pybernetes.controllers import manager as controllers
 from pybernetes.controllers.options import parse
 from pybernetes.process import run_until_terminated
 from pybernetes.scheduler import main as scheduler
+from pybernetes.simulator.names import LOAD_BALANCER_RANGE
 
 
 def arguments(profile: Profile) -> list[str]:
     """The controllers' flags, under upstream's names."""
-    pki = profile.certificates
+    pki, settings = profile.certificates, profile.settings
     return [
         f"--kubeconfig={profile.kubeconfig('manager')}",
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
         f"--root-ca-file={pki / 'ca.crt'}",
         f"--service-account-private-key-file={pki / 'service-account.key'}",
-        "--allocate-node-cidrs=true",
-        f"--cluster-cidr={profile.settings.pod_cidr}",
-        f"--load-balancer-range={network.bridge_of(profile).load_balancer_range}",
+        f"--allocate-node-cidrs={'false' if settings.simulated else 'true'}",
+        f"--cluster-cidr={settings.pod_cidr}",
+        f"--load-balancer-range={load_balancer_range(profile)}",
     ]
+
+
+def load_balancer_range(profile: Profile) -> str:
+    if profile.settings.simulated:
+        return LOAD_BALANCER_RANGE
+    from pybernetes.cluster import network
+
+    return str(network.bridge_of(profile).load_balancer_range)
 
 
 async def run(profile: Profile) -> None:
@@ -44,10 +53,10 @@ async def run(profile: Profile) -> None:
             "scheduler": lambda: scheduler.run(informers, clock),
             "storage": lambda: storage.run(informers, profile.state / "volumes", clock),
             "dns service": lambda: dns_service.run(informers, profile.dns_address, clock),
-            "registry service": lambda: registry_service.run(
-                informers, profile.node_address, profile.settings.registry_port
-            ),
         }
+        if not profile.settings.simulated:
+            address, port = profile.node_address, profile.settings.registry_port
+            parts["registry service"] = lambda: registry_service.run(informers, address, port)
         async with informers.running(), asyncio.TaskGroup() as group:
             for name, part in parts.items():
                 group.create_task(keep_running(part, name, clock=clock), name=name)

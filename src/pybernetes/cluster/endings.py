@@ -1,0 +1,61 @@
+"""The end of processes, waited for by their pidfds where there are such (Linux), else looked for again and again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+
+HAS_PIDFD = hasattr(os, "pidfd_open")
+PAUSE = 0.01
+
+
+class Outsider:
+    """A process that is no child of this one."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._descriptor = os.pidfd_open(pid) if HAS_PIDFD else -1
+
+    def has_ended(self) -> bool:
+        if self._descriptor >= 0:
+            return bool(select.select([self._descriptor], [], [], 0)[0])
+        try:
+            os.kill(self._pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    def end(self, seconds: float) -> None:
+        """Tell it to end (SIGTERM), and wait for that as long."""
+        if self.has_ended():
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGTERM)
+        if self._descriptor >= 0:
+            select.select([self._descriptor], [], [], seconds)
+            return
+        deadline = time.monotonic() + seconds
+        while not self.has_ended() and time.monotonic() < deadline:
+            time.sleep(PAUSE)
+
+
+def reaped(pid: int, seconds: float) -> bool:
+    """Wait for a child of this process and reap it; False if it still lives after so many seconds."""
+    if not HAS_PIDFD:
+        deadline = time.monotonic() + seconds
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(PAUSE)
+        return True
+    descriptor = os.pidfd_open(pid)
+    try:
+        if not select.select([descriptor], [], [], max(0.0, seconds))[0]:
+            return False
+    finally:
+        os.close(descriptor)
+    os.waitpid(pid, 0)
+    return True

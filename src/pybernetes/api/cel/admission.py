@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pybernetes.api.cel.environment import Environment, Program
 from pybernetes.api.cel.errors import CompileError
+from pybernetes.api.cel.functions import function, walks
 from pybernetes.api.cel.library import authorizer
 from pybernetes.api.cel.types import BOOL, DYN, STRING, Type, list_of, map_of, object_of
 
@@ -54,7 +55,14 @@ CONDITION_VARIABLES: Final[Mapping[str, Type]] = {
 """What the match conditions of a webhook may name."""
 
 POLICY_VARIABLES: Final[Mapping[str, Type]] = {**CONDITION_VARIABLES, "namespaceObject": _NAMESPACE}
-_LIBRARIES: Final = (authorizer.FUNCTIONS,)
+_LIBRARIES: Final = (
+    authorizer.FUNCTIONS,
+    {
+        "jsonpatch.escapeKey": [
+            function(STRING, to=STRING, do=lambda key: key.replace("~", "~0").replace("/", "~1"), cost=walks(0))
+        ]
+    },
+)
 
 # What `Object{...}` and its parts are in an apply configuration: the schema decides when it is applied.
 _OBJECTS: Final[Mapping[str, Type]] = {"Object{}": DYN}

@@ -252,7 +252,8 @@ class _Checker:
         return joined
 
     def _object(self, node: ObjectLiteral, scope: Mapping[str, Type]) -> Type:
-        type_ = scope.get(f"{node.name}{{}}")
+        # Parts of an object (`Object.spec{}`) are what the object is.
+        type_ = scope.get(f"{node.name}{{}}") or scope.get(f"{node.name.partition('.')[0]}{{}}")
         if type_ is None:
             for _, value, _, _ in node.fields:
                 self.type_of(value, scope)

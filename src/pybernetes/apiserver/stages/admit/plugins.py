@@ -6,6 +6,7 @@ from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.stages.admit.certificates import (
     CertificateApproval,
     CertificateSigning,
@@ -13,7 +14,12 @@ from pybernetes.apiserver.stages.admit.certificates import (
     ClusterTrustBundleAttest,
 )
 from pybernetes.apiserver.stages.admit.defaults import DefaultIngressClass
-from pybernetes.apiserver.stages.admit.dynamic.plugins import ValidatingAdmissionPolicy
+from pybernetes.apiserver.stages.admit.dynamic.plugins import (
+    MutatingAdmissionPolicy,
+    MutatingAdmissionWebhook,
+    ValidatingAdmissionPolicy,
+    ValidatingAdmissionWebhook,
+)
 from pybernetes.apiserver.stages.admit.limit_ranger import LimitRanger
 from pybernetes.apiserver.stages.admit.namespace_lifecycle import NamespaceLifecycle
 from pybernetes.apiserver.stages.admit.node_restriction import NodeRestriction
@@ -43,7 +49,9 @@ class StoredQuotaStatus:
         await self._registry.update(resource, quota, subresource="status")
 
 
-def make_plugins(options: Options, registry: Registry, security: Security, random: Random | None = None) -> Plugins:
+def make_plugins(
+    options: Options, registry: ServedRegistry, security: Security, random: Random | None = None
+) -> Plugins:
     """All plugins but those of `--disable-admission-plugins`.
 
     NodeRestriction is among them: it holds for kubelets alone, and a cluster without it is open to each of its nodes.
@@ -67,7 +75,10 @@ def make_plugins(options: Options, registry: Registry, security: Security, rando
         ClusterTrustBundleAttest(authorizer),
         CertificateSubjectRestriction(),
         DefaultIngressClass(objects),
+        MutatingAdmissionPolicy(objects, registry, authorizer),
+        MutatingAdmissionWebhook(objects, registry, authorizer),
         ValidatingAdmissionPolicy(objects, registry, authorizer),
+        ValidatingAdmissionWebhook(objects, registry, authorizer),
         ResourceQuota(objects, StoredQuotaStatus(registry)),
     ]
     return Plugins([plugin for plugin in ordered if plugin.name not in options.disable_admission_plugins])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeAlias
 
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.admission import Attributes, Operation
-from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.stages.admit.plugin import Plugin
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
 from pybernetes.apiserver.stages.objects import Objects
 
 GROUP: Final = "admissionregistration.k8s.io"
+
+Ask: TypeAlias = Callable[[Attributes], Awaitable[None]]
 
 
 class Configured(Plugin):
@@ -21,16 +23,16 @@ class Configured(Plugin):
     configuration: ClassVar[str]
     subresources = frozenset()
 
-    def __init__(self, objects: Objects, registry: Registry, authorizer: Authorizer) -> None:
+    def __init__(self, objects: Objects, registry: ServedRegistry, authorizer: Authorizer) -> None:
         self._objects = objects
         self._registry = registry
         self._authorizer = authorizer
-        self._ask: Callable[[Attributes], Awaitable[None]] | None = None
+        self._ask: Ask | None = None
 
     def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
         return True
 
-    def load(self) -> Callable[[Attributes], Awaitable[None]]:
+    def load(self) -> Ask:
         """Import and make what does the work."""
         raise NotImplementedError
 
@@ -46,11 +48,63 @@ class ValidatingAdmissionPolicy(Configured):
     name = "ValidatingAdmissionPolicy"
     configuration = "validatingadmissionpolicies"
 
-    def load(self) -> Callable[[Attributes], Awaitable[None]]:
+    def load(self) -> Ask:
         from pybernetes.apiserver.stages.admit.dynamic.policies import Policies
         from pybernetes.apiserver.stages.admit.dynamic.validating_policy import PolicyValidator
 
         return PolicyValidator(Policies(self.configuration, self._objects, self._registry, self._authorizer))
+
+    async def validate(self, attributes: Attributes) -> None:
+        await self.ask(attributes)
+
+
+class MutatingAdmissionPolicy(Configured):
+    """Policies in CEL that change objects (KEP-3962)."""
+
+    name = "MutatingAdmissionPolicy"
+    configuration = "mutatingadmissionpolicies"
+
+    def load(self) -> Ask:
+        from pybernetes.apiserver.stages.admit.dynamic.made import Maker
+        from pybernetes.apiserver.stages.admit.dynamic.mutating_policy import PolicyMutator
+        from pybernetes.apiserver.stages.admit.dynamic.policies import Policies
+
+        policies = Policies(self.configuration, self._objects, self._registry, self._authorizer)
+        return PolicyMutator(policies, Maker(self._registry))
+
+    async def mutate(self, attributes: Attributes) -> None:
+        await self.ask(attributes)
+
+
+class MutatingAdmissionWebhook(Configured):
+    """Webhooks that change objects."""
+
+    name = "MutatingAdmissionWebhook"
+    configuration = "mutatingwebhookconfigurations"
+
+    def load(self) -> Ask:
+        from pybernetes.apiserver.stages.admit.dynamic.made import Maker
+        from pybernetes.apiserver.stages.admit.dynamic.mutating_webhook import WebhookMutator
+        from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhooks
+
+        webhooks = Webhooks(self.configuration, self._objects, self._registry, self._authorizer)
+        return WebhookMutator(webhooks, Maker(self._registry))
+
+    async def mutate(self, attributes: Attributes) -> None:
+        await self.ask(attributes)
+
+
+class ValidatingAdmissionWebhook(Configured):
+    """Webhooks that refuse."""
+
+    name = "ValidatingAdmissionWebhook"
+    configuration = "validatingwebhookconfigurations"
+
+    def load(self) -> Ask:
+        from pybernetes.apiserver.stages.admit.dynamic.validating_webhook import WebhookValidator
+        from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhooks
+
+        return WebhookValidator(Webhooks(self.configuration, self._objects, self._registry, self._authorizer))
 
     async def validate(self, attributes: Attributes) -> None:
         await self.ask(attributes)

@@ -190,6 +190,10 @@ class Evaluation:
         self._left -= min(CALL_LIMIT, self._left) - left
         return value
 
+    def see(self, new: Tree | None) -> None:
+        """From now on `object` is this one."""
+        self._values["object"] = new
+
     def is_meant(self) -> bool:
         """Whether all match conditions hold: one that does not decides, whatever is wrong with others.
 

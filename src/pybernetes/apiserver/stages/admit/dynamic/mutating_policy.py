@@ -1,0 +1,105 @@
+"""MutatingAdmissionPolicy: changes that a policy makes to objects, as a merge or as a JSON patch (KEP-3962)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pybernetes.api.cel.admission import Expression, PolicyExpressions, compile_expression
+from pybernetes.api.cel.errors import EvaluationError
+from pybernetes.api.errors import StatusError
+from pybernetes.api.patch.json_patch import json_patch
+from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.stages.admit.dynamic.made import Maker
+from pybernetes.apiserver.stages.admit.dynamic.policies import (  # fmt: skip
+    Binding,
+    ConfigurationError,
+    Evaluation,
+    Policies,
+    Programs,
+)
+from pybernetes.apiserver.stages.admit.dynamic.variables import whole
+from pybernetes.apiserver.stages.admit.plugin import refuse
+
+_AGAIN: Final = "IfNeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One change; `is_patch` tells a JSON patch from an apply configuration."""
+
+    expression: Expression
+    is_patch: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A policy's expressions."""
+
+    expressions: PolicyExpressions
+    mutations: tuple[Mutation, ...]
+
+
+def compile_policy(spec: Mapping[str, Any]) -> Compiled:
+    """Never fails: what is wrong with an expression is told when it is evaluated."""
+    expressions = PolicyExpressions.of(spec)
+    mutations = []
+    for each in spec.get("mutations") or ():
+        is_patch = each["patchType"] == "JSONPatch"
+        source = (each.get("jsonPatch" if is_patch else "applyConfiguration") or {}).get("expression", "")
+        kinds = ("list", "dyn") if is_patch else ("object", "map", "dyn")
+        words = f"must evaluate to {'list of JSONPatch' if is_patch else 'Object'}"
+        mutations.append(Mutation(compile_expression(expressions.environment, source, kinds, words), is_patch))
+    return Compiled(expressions, tuple(mutations))
+
+
+class PolicyMutator:
+    """Policies that ask for it are applied once more when others have changed the object behind them."""
+
+    def __init__(self, policies: Policies, maker: Maker) -> None:
+        self._policies = policies
+        self._programs = Programs(compile_policy)
+        self._maker = maker
+
+    async def __call__(self, attributes: Attributes) -> None:
+        if attributes.object is None:
+            return
+        seen: list[tuple[Binding, Tree]] = []
+        for bound in self._policies.bound(attributes):
+            self._apply(bound, attributes)
+            seen.append((bound, copy.deepcopy(attributes.object)))
+        for bound, known in seen[:-1]:
+            if bound.policy["spec"].get("reinvocationPolicy") == _AGAIN and known != attributes.object:
+                self._apply(bound, attributes)
+        self._programs.keep(self._policies.all())
+
+    def _apply(self, bound: Binding, attributes: Attributes) -> None:
+        compiled = self._programs.of(bound.policy)
+        try:
+            for parameter in self._policies.parameters(bound, attributes):
+                evaluation = self._policies.evaluation(compiled.expressions, parameter, attributes)
+                if not evaluation.is_meant():
+                    continue
+                for mutation in compiled.mutations:
+                    self._mutate(mutation, evaluation, attributes)
+        except (ConfigurationError, EvaluationError, StatusError) as error:
+            if bound.fails:
+                words = f"policy '{bound.policy_name}' with binding '{bound.name}' denied request: {error}"
+                raise refuse(attributes, words) from error
+
+    def _mutate(self, mutation: Mutation, evaluation: Evaluation, attributes: Attributes) -> None:
+        value = evaluation.value(mutation.expression)
+        before = whole(attributes.object, attributes)
+        if mutation.is_patch:
+            if not isinstance(value, list):
+                raise EvaluationError("must evaluate to list of JSONPatch")
+            made = json_patch(before, [dict(each) for each in value])
+        else:
+            if not isinstance(value, dict):
+                raise EvaluationError("must evaluate to Object")
+            made = self._maker.merged(attributes, before or {}, value)
+        self._maker.replace(attributes, made)
+        evaluation.see(whole(attributes.object, attributes))

@@ -1,0 +1,127 @@
+"""Calls to webhooks: where they are, TLS to them, one request and its answer within its time."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import ssl
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from pybernetes.aio.http import ConnectError, HTTPClient, HTTPError, Origin, open_client
+from pybernetes.aio.tasks import Scope
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.stages.objects import Objects
+
+MAX_ANSWER_BYTES = 16 << 20
+
+
+class CallError(Exception):
+    """No usable answer; the text says why, as upstream does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a webhook listens, and how its URL reads in messages."""
+
+    origin: Origin
+    path: str
+    url: str
+
+
+class WebhookClient:
+    """One for all webhooks of the server; its connections live as long as the scope that it is first used in."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._client: HTTPClient | None = None
+
+    async def post(self, scope: Scope, config: Tree, body: Tree, seconds: float) -> Any:
+        """The answer's JSON. Raises CallError."""
+        target = self._target(config)
+        shown = f'failed to call webhook: Post "{target.url}?timeout={seconds:g}s"'
+        client = await self._connected(scope)
+        headers = [("Content-Type", "application/json"), ("Accept", "application/json")]
+        path = f"{target.path}?timeout={seconds:g}s"
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await client.send(target.origin, "POST", path, headers, json.dumps(body).encode())
+                data = await answer.read()
+        except TimeoutError as error:
+            raise CallError(f"{shown}: context deadline exceeded") from error
+        except ConnectError as error:
+            raise CallError(f"{shown}: {_connect_words(target, error)}") from error
+        except HTTPError as error:
+            raise CallError(f"{shown}: {error}") from error
+        if answer.status != 200 or len(data) > MAX_ANSWER_BYTES:
+            raise CallError("failed to call webhook: the server rejected our request for an unknown reason")
+        try:
+            return json.loads(data)
+        except ValueError as error:
+            raise CallError(f"failed to call webhook: {error}") from error
+
+    async def _connected(self, scope: Scope) -> HTTPClient:
+        if self._client is None:
+            ready: asyncio.Future[HTTPClient] = asyncio.get_running_loop().create_future()
+            scope.spawn(_hold(ready), "webhook-connections")
+            self._client = await ready
+        return self._client
+
+    def _target(self, config: Tree) -> Target:
+        tls = _context(config.get("caBundle") or "")
+        if config.get("url"):
+            parts = urlsplit(config["url"])
+            origin = Origin(parts.hostname or "", parts.port or 443, tls)
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            return Target(origin, path, config["url"])
+        reference = config["service"]
+        namespace, name, port = reference["namespace"], reference["name"], reference.get("port", 443)
+        path = "/" + (reference.get("path") or "").lstrip("/")
+        host = f"{name}.{namespace}.svc"
+        origin = Origin(self._address(namespace, name, port), port, tls, server_name=host)
+        return Target(origin, path, f"https://{host}:{port}{path}")
+
+    def _address(self, namespace: str, name: str, port: int) -> str:
+        service = self._objects.get("", "services", namespace, name)
+        if service is None:
+            raise CallError(f'failed to call webhook: service "{name}" not found')
+        spec = service.get("spec") or {}
+        if all(each["port"] != port for each in spec.get("ports") or ()):
+            raise CallError(f'failed to call webhook: no service port {port} found for service "{name}"')
+        if spec.get("type") == "ExternalName":
+            return str(spec["externalName"])
+        address = spec.get("clusterIP", "")
+        if address in ("", "None"):
+            raise CallError(f'failed to call webhook: no cluster IP for service "{name}"')
+        return str(address)
+
+
+async def _hold(ready: asyncio.Future[HTTPClient]) -> None:
+    """A client for as long as the task lives."""
+    async with open_client() as client:
+        ready.set_result(client)
+        await asyncio.get_running_loop().create_future()
+
+
+@lru_cache(maxsize=64)
+def _context(bundle: str) -> ssl.SSLContext:
+    """TLS that trusts the bundle (base64 of PEM), or without one what this machine trusts."""
+    try:
+        authorities = base64.b64decode(bundle).decode() if bundle else None
+        return ssl.create_default_context(cadata=authorities)
+    except (ValueError, ssl.SSLError) as error:
+        message = "failed to call webhook: unable to load root certificates: unable to parse bytes as PEM block"
+        raise CallError(message) from error
+
+
+def _connect_words(target: Target, error: ConnectError) -> str:
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"tls: failed to verify certificate: x509: {cause.verify_message}"
+    where = target.origin.authority
+    if isinstance(cause, ConnectionRefusedError):
+        return f"dial tcp {where}: connect: connection refused"
+    return f"dial tcp {where}: {error}"

@@ -1,0 +1,172 @@
+"""Webhooks that a request meets, and what their answers mean (AdmissionReview v1)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from pybernetes.api import errors
+from pybernetes.api.cel.admission import Expression, compile_condition, conditions_environment
+from pybernetes.api.cel.errors import EvaluationError
+from pybernetes.api.errors import StatusError
+from pybernetes.api.schema import Json
+from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.stages.admit.dynamic.matching import Matching
+from pybernetes.apiserver.stages.admit.dynamic.variables import admission_request, variables_of, whole
+from pybernetes.apiserver.stages.admit.dynamic.webhook_client import CallError, WebhookClient
+from pybernetes.apiserver.stages.admit.plugin import refuse
+from pybernetes.apiserver.stages.authorize.attributes import Authorizer
+from pybernetes.apiserver.stages.objects import Objects
+
+log = logging.getLogger(__name__)
+GROUP: Final = "admissionregistration.k8s.io"
+DEFAULT_SECONDS: Final = 10
+_NO_SIDE_EFFECTS: Final = ("None", "NoneOnDryRun")
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One webhook of a configuration."""
+
+    configuration: str
+    source: Tree
+
+    @property
+    def name(self) -> str:
+        return str(self.source["name"])
+
+    @property
+    def ignores_failure(self) -> bool:
+        return bool(self.source.get("failurePolicy") == "Ignore")
+
+
+class Webhooks:
+    """Those of one kind of configuration (`plural`)."""
+
+    def __init__(self, plural: str, objects: Objects, registry: Registry, authorizer: Authorizer) -> None:
+        self._plural = plural
+        self._objects = objects
+        self._authorizer = authorizer
+        self._matching = Matching(objects, registry)
+        self._client = WebhookClient(objects)
+
+    def met(self, attributes: Attributes) -> Iterator[Webhook]:
+        """Those whose rules and selectors fit the request, in order. Raises StatusError for a condition that fails."""
+        if self._matching.is_exempt(attributes):
+            return
+        configurations = sorted(self._objects.list(GROUP, self._plural), key=lambda one: str(one["metadata"]["name"]))
+        for configuration in configurations:
+            for source in configuration.get("webhooks") or ():
+                webhook = Webhook(configuration["metadata"]["name"], source)
+                if self._matching.matches(source, "rules", attributes) and self._meets_conditions(webhook, attributes):
+                    yield webhook
+
+    def _meets_conditions(self, webhook: Webhook, attributes: Attributes) -> bool:
+        conditions = webhook.source.get("matchConditions")
+        if not conditions:
+            return True
+        values = variables_of(attributes, self._authorizer)
+        failed: list[str] = []
+        for condition in conditions:
+            expression = compiled_condition(condition["expression"])
+            try:
+                if expression.program is None:
+                    raise EvaluationError(expression.error)
+                if expression.program.evaluate(values) is not True:
+                    return False
+            except EvaluationError as error:
+                failed.append(str(error))
+        if failed and not webhook.ignores_failure:
+            raise refuse(attributes, ", ".join(failed))
+        return not failed
+
+    async def call(self, webhook: Webhook, attributes: Attributes) -> Tree | None:
+        """The response of a webhook that allows the request; None for one that failed and whose failures are ignored.
+
+        Raises StatusError for a denial, and for a failure that counts.
+        """
+        if attributes.dry_run and webhook.source.get("sideEffects") not in _NO_SIDE_EFFECTS:
+            raise errors.bad_request(f'admission webhook "{webhook.name}" does not support dry run')
+        review = _review(attributes)
+        seconds = webhook.source.get("timeoutSeconds") or DEFAULT_SECONDS
+        scope = attributes.ctx.services.scope
+        try:
+            answer = await self._client.post(scope, webhook.source["clientConfig"], review, seconds)
+            response = _response(answer, review["request"]["uid"])
+        except CallError as error:
+            if webhook.ignores_failure:
+                log.warning("webhook failed, failing open webhook=%s error=%s", webhook.name, error)
+                return None
+            raise errors.internal(f'failed calling webhook "{webhook.name}": {error}') from error
+        for text in response.get("warnings") or ():
+            attributes.ctx.warn(str(text))
+        for key, value in (response.get("auditAnnotations") or {}).items():
+            attributes.ctx.audit[f"{webhook.name}/{key}"] = str(value)
+        if response.get("allowed") is not True:
+            raise _denial(webhook.name, response.get("status") or {})
+        return response
+
+
+@lru_cache(maxsize=256)
+def compiled_condition(source: str) -> Expression:
+    return compile_condition(conditions_environment(), source)
+
+
+def _review(attributes: Attributes) -> Tree:
+    request = {
+        "uid": str(uuid.uuid4()),
+        **admission_request(attributes),
+        "object": whole(attributes.object, attributes),
+        "oldObject": whole(attributes.old, attributes),
+    }
+    return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
+
+
+def _response(answer: Any, uid: str) -> Tree:
+    """Raises CallError for what is no answer to the request."""
+    if not isinstance(answer, dict) or answer.get("kind") != "AdmissionReview":
+        raise CallError(
+            "received invalid webhook response: expected webhook response of admission.k8s.io/v1, AdmissionReview"
+        )
+    response = answer.get("response")
+    if not isinstance(response, dict):
+        raise CallError("webhook response was absent")
+    if response.get("uid") != uid:
+        shown = response.get("uid", "")
+        raise CallError(f'received invalid webhook response: expected response.uid="{uid}", got "{shown}"')
+    return response
+
+
+def _denial(name: str, status: Tree) -> StatusError:
+    denied = f'admission webhook "{name}" denied the request'
+    if status.get("message"):
+        message = f"{denied}: {status['message']}"
+    elif status.get("reason"):
+        message = f"{denied}: {status['reason']}"
+    else:
+        message = f"{denied} without explanation"
+    code = status.get("code") or 0
+    return StatusError(code if code >= 400 else 400, status.get("reason") or "", message, status.get("details"))
+
+
+def patch_of(response: Tree) -> list[Json] | None:
+    """The operations of a mutating webhook's JSON patch. Raises CallError for what is none."""
+    if not response.get("patch"):
+        return None
+    if response.get("patchType") != "JSONPatch":
+        raise CallError(f'received invalid webhook response: invalid patch type: "{response.get("patchType", "")}"')
+    try:
+        operations: Json = json.loads(base64.b64decode(response["patch"]))
+    except ValueError as error:
+        raise CallError(f"received invalid webhook response: {error}") from error
+    if not isinstance(operations, list):
+        raise CallError("received invalid webhook response: the patch is no list of operations")
+    return operations

@@ -1,0 +1,197 @@
+"""Webhooks over real HTTPS, and policies that change objects."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.apiserver.inprocess import Server, server
+
+from pybernetes.cluster.certificates import Certificates
+from pybernetes.cluster.profile import Profile, Settings
+
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}]
+
+Decide = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Server]:
+    async with server(tmp_path) as made:
+        yield made
+
+
+class Hook:
+    """A webhook on 127.0.0.1: what it was asked, where it is."""
+
+    def __init__(self, decide: Decide) -> None:
+        self.decide = decide
+        self.asked: list[dict[str, Any]] = []
+        self.port = 0
+        self.bundle = ""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"url": f"https://127.0.0.1:{self.port}/check", "caBundle": self.bundle}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+        request = json.loads(await reader.readexactly(length))["request"]
+        self.asked.append(request)
+        response = {"uid": request["uid"], "allowed": True, **self.decide(request)}
+        body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> Path:
+    """Certificates of an API server, which are for 127.0.0.1."""
+    profile = Profile("hooks", Settings(), tmp_path / "state", tmp_path / "run")
+    profile.save()
+    Certificates(profile).ensure()
+    return profile.certificates
+
+
+@asynccontextmanager
+async def hook(pki: Path, decide: Decide) -> AsyncIterator[Hook]:
+    made = Hook(decide)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki / "apiserver.crt", pki / "apiserver.key")
+    listening = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=context)
+    made.port = listening.sockets[0].getsockname()[1]
+    made.bundle = base64.b64encode((pki / "ca.crt").read_bytes()).decode()
+    async with listening:
+        yield made
+
+
+async def configure(cluster: Server, kind: str, config: dict[str, Any], name: str = "h", **more: Any) -> None:
+    webhook = {
+        "name": f"{name}.hooks.test", "clientConfig": config, "rules": RULES, "sideEffects": "None",
+        "admissionReviewVersions": ["v1"], **more,
+    }  # fmt: skip
+    made = await cluster.post(
+        f"{ADMISSION}/{kind}webhookconfigurations", {"metadata": {"name": name}, "webhooks": [webhook]}
+    )
+    assert made.status == 201, made.message
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "data": {"k": "v", **data}}
+
+
+def patch(*operations: dict[str, Any]) -> dict[str, Any]:
+    return {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(operations).encode()).decode()}
+
+
+async def test_refusal_in_upstreams_words(cluster: Server, pki: Path) -> None:
+    def decide(request: dict[str, Any]) -> dict[str, Any]:
+        refused = {"allowed": False, "status": {"code": 403, "reason": "Forbidden", "message": "no x"}}
+        return refused if request["name"] == "x" else {"warnings": ["mind the gap"]}
+
+    async with hook(pki, decide) as made:
+        await configure(cluster, "validating", made.config)
+        refused = await cluster.post(CONFIG_MAPS, config_map("x"))
+        assert (refused.status, refused.message) == (403, 'admission webhook "h.hooks.test" denied the request: no x')
+        answer = await cluster.raw("POST", CONFIG_MAPS, config_map("y"))
+        assert ("warning", '299 - "mind the gap"') in answer.headers
+    (first, _) = made.asked
+    assert first["kind"] == {"group": "", "version": "v1", "kind": "ConfigMap"}
+    assert (first["operation"], first["namespace"], first["oldObject"]) == ("CREATE", "default", None)
+    assert first["object"]["kind"] == "ConfigMap"
+    assert first["userInfo"]["username"] == "admin"
+
+
+async def test_object_is_changed_by_one_after_the_other(cluster: Server, pki: Path) -> None:
+    def add(key: str) -> Decide:
+        return lambda request: patch(
+            {"op": "add", "path": f"/data/{key}", "value": str(len(request["object"]["data"]))}
+        )
+
+    async with hook(pki, add("a")) as one, hook(pki, add("b")) as other:
+        await configure(cluster, "mutating", one.config, "one", reinvocationPolicy="IfNeeded")
+        await configure(cluster, "mutating", other.config, "two")
+        made = await cluster.post(CONFIG_MAPS, config_map("x"))
+        assert made.tree["data"] == {"k": "v", "a": "3", "b": "2"}
+        assert (len(one.asked), len(other.asked)) == (2, 1)
+
+
+async def test_failure_policy_decides_about_webhooks_that_do_not_answer(cluster: Server, pki: Path) -> None:
+    async with hook(pki, lambda request: {}) as made:
+        gone = made.config
+    await configure(cluster, "validating", gone)
+    refused = await cluster.post(CONFIG_MAPS, config_map("x"))
+    assert refused.status == 500
+    url = f"{gone['url']}?timeout=10s"
+    assert refused.message == (
+        f'Internal error occurred: failed calling webhook "h.hooks.test": failed to call webhook: Post "{url}": '
+        f"dial tcp 127.0.0.1:{made.port}: connect: connection refused"
+    )
+    path = f"{ADMISSION}/validatingwebhookconfigurations/h"
+    configuration = (await cluster.get(path)).tree
+    configuration["webhooks"][0]["failurePolicy"] = "Ignore"
+    assert (await cluster.call("PUT", path, configuration)).status == 200
+    assert (await cluster.post(CONFIG_MAPS, config_map("x"))).status == 201
+
+
+async def test_webhook_with_another_certificate_is_not_trusted(cluster: Server, pki: Path) -> None:
+    async with hook(pki, lambda request: {}) as made:
+        await configure(cluster, "validating", {**made.config, "caBundle": ""})
+        refused = await cluster.post(CONFIG_MAPS, config_map("x"))
+    assert "x509: " in refused.message
+    assert made.asked == []
+
+
+async def test_conditions_save_the_call(cluster: Server, pki: Path) -> None:
+    condition = [{"name": "big", "expression": "object.data.size() > 1"}]
+    async with hook(pki, lambda request: {"allowed": False}) as made:
+        await configure(cluster, "validating", made.config, matchConditions=condition)
+        assert (await cluster.post(CONFIG_MAPS, config_map("x"))).status == 201
+        refused = await cluster.post(CONFIG_MAPS, config_map("y", more="data"))
+        assert refused.message == 'admission webhook "h.hooks.test" denied the request without explanation'
+
+
+async def test_side_effects_and_dry_runs(cluster: Server, pki: Path) -> None:
+    async with hook(pki, lambda request: {}) as made:
+        await configure(cluster, "validating", made.config)
+        assert (await cluster.post(f"{CONFIG_MAPS}?dryRun=All", config_map("x"))).status == 201
+        assert made.asked[0]["dryRun"] is True
+
+
+async def mutate(cluster: Server, *mutations: dict[str, Any], **spec: Any) -> None:
+    policies = f"{ADMISSION}/mutatingadmissionpolicies"
+    body = {"matchConstraints": {"resourceRules": RULES}, "mutations": list(mutations), "reinvocationPolicy": "Never", **spec}  # fmt: skip
+    made = await cluster.post(policies, {"metadata": {"name": "p"}, "spec": body})
+    assert made.status == 201, made.message
+    binding = {"metadata": {"name": "b"}, "spec": {"policyName": "p"}}
+    assert (await cluster.post(f"{ADMISSION}/mutatingadmissionpolicybindings", binding)).status == 201
+
+
+async def test_policy_applies_a_configuration(cluster: Server) -> None:
+    expression = "Object{metadata: Object.metadata{labels: {'made-by': request.userInfo.username}}}"
+    await mutate(cluster, {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}})
+    made = await cluster.post(CONFIG_MAPS, {"metadata": {"name": "x", "labels": {"a": "b"}}})
+    assert made.tree["metadata"]["labels"] == {"a": "b", "made-by": "admin"}
+
+
+async def test_policy_applies_a_json_patch(cluster: Server) -> None:
+    expression = (
+        "[JSONPatch{op: 'test', path: '/data/k', value: 'v'}, "
+        "JSONPatch{op: 'add', path: '/data/' + jsonpatch.escapeKey('a'), value: string(object.data.size())}]"
+    )
+    await mutate(cluster, {"patchType": "JSONPatch", "jsonPatch": {"expression": expression}})
+    assert (await cluster.post(CONFIG_MAPS, config_map("x"))).tree["data"] == {"k": "v", "a": "1"}
+    refused = await cluster.post(CONFIG_MAPS, {"metadata": {"name": "y"}})
+    assert refused.status == 403
+    assert "policy 'p' with binding 'b' denied request" in refused.message

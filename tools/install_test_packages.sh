@@ -2,7 +2,7 @@
 # What the tests need of the distribution: real peers (registry, etcd, runc, containerd) and the makings of images.
 # Nothing of it is needed to run a cluster. Services that the packages would start stay off.
 set -eu
-PACKAGES="bash busybox-static curl dash docker-registry etcd-server iproute2 nftables nginx procps runc skopeo"
+PACKAGES="bash busybox-static curl dash docker-registry etcd-server fish iproute2 nftables nginx procps runc skopeo zsh"
 missing=""
 for package in $PACKAGES; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing="$missing $package"

@@ -1,35 +1,79 @@
 """The command line itself: help, wrong usage, and errors as cause and next step."""
 
+from __future__ import annotations
+
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from pybernetes.cli.main import COMMANDS
+from pybernetes.cli.main import COMMANDS, GROUPS, PASSING_ON, build_parser, failure_of
+from pybernetes.cli.parser import branches
+
+PARSER = build_parser(*COMMANDS)
+VERBS = [(command, verb) for command, parser in branches(PARSER).items() for verb in branches(parser)]
 
 
-def p8s(*arguments: str) -> subprocess.CompletedProcess[str]:
+def p8s(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pybernetes.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, env={**os.environ, **environment})
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in PASSING_ON])
 def test_every_command_has_help_with_examples(command: str) -> None:
-    done = p8s(command, "--help")
+    shown = branches(PARSER)[command].format_help()
+    assert "p8s " + command in shown.split("examples:")[1]
+
+
+@pytest.mark.parametrize(("command", "verb"), VERBS)
+def test_every_verb_has_help_with_examples(command: str, verb: str) -> None:
+    shown = branches(branches(PARSER)[command])[verb].format_help()
+    assert f"p8s {command} {verb}" in shown.split("examples:")[1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["start", "--help"], ["kubectl", "--help"], ["image", "ls", "-h"]]
+)
+def test_help_is_printed(arguments: list[str]) -> None:
+    done = p8s(*arguments)
     assert done.returncode == 0
-    assert "examples:" in done.stdout
-    assert "p8s " + command in done.stdout.split("examples:")[1]
+    assert done.stdout.startswith("usage: p8s")
+    assert done.stderr == ""
 
 
-def test_wrong_usage_exits_with_2() -> None:
-    done = p8s("dance")
+def test_help_of_the_whole_shows_each_command_once_in_its_group() -> None:
+    shown = p8s("--help").stdout.partition("\ncomponents,")[0]
+    assert [shown.count(f"\n  {name} ") for name in COMMANDS] == [1] * len(COMMANDS)
+    assert shown.index("the cluster:") < shown.index("\n  start ") < shown.index("nodes and images:")
+    assert sum(len(names) for names in GROUPS.values()) == len({name for names in GROUPS.values() for name in names})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause", "step"),
+    [
+        (["dance"], "p8s has no command 'dance'", "p8s --help"),
+        (["strat"], "p8s has no command 'strat'", "p8s start"),
+        (["stop", "--garce", "3"], "p8s stop has no option --garce", "--grace"),
+        (["stop", "--gra=3"], "p8s stop has no option --gra", "--grace"),
+        (["stop", "now"], "p8s stop takes no argument 'now'", "p8s stop --help"),
+        (["stop", "--grace"], "p8s stop: argument --grace: expected one argument", "p8s stop --help"),
+        (["image", "lss"], "p8s image has no command 'lss'", "p8s image ls"),
+        (["image", "ls", "--ouput", "x"], "p8s image ls has no option --ouput", "--output"),
+        (["image"], "p8s image: the following arguments are required: VERB", "p8s image --help"),
+        (["status", "-o", "yaml"], "-o/--output cannot be 'yaml'", "one of json"),
+        (["kubectl", "--profile"], "p8s kubectl: argument -p/--profile: expected one argument", "p8s kubectl --help"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_the_nearest(arguments: list[str], cause: str, step: str) -> None:
+    done = p8s(*arguments)
     assert done.returncode == 2
-    assert "invalid choice" in done.stderr
+    assert done.stderr.splitlines() == [f"error: {cause}", f"  try: {step}"]
 
 
-@pytest.mark.parametrize("command", ["stop", "status", "logs", "restart", "delete"])
+@pytest.mark.parametrize("command", ["stop", "status", "logs", "restart", "delete", "update-context"])
 def test_cluster_that_is_not_there(command: str) -> None:
     done = p8s(command, "--profile", "nobody-made-this")
     assert done.returncode == 3
@@ -45,14 +89,41 @@ def test_malformed_profile_name() -> None:
 
 
 def test_version_as_json() -> None:
-    assert json.loads(p8s("version", "-o", "json").stdout)["kubernetes"] == "1.36"
+    said = json.loads(p8s("version", "--client", "-o", "json").stdout)
+    assert said["kubernetes"] == "1.36"
+    assert said["server"] is None
+
+
+def test_broken_pipe_is_no_message() -> None:
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{sys.executable} -m pybernetes.cli.main completion bash | true"],
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.returncode in (0, 141)
+
+
+def test_what_needs_root_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    failure = failure_of(PermissionError(13, "Permission denied", "/var/lib/x"), ["logs", "-n", "3"])
+    assert failure.causes == [("/var/lib/x: Permission denied: only root may do this", "sudo p8s logs -n 3")]
+    assert failure.code == 1
+
+
+def test_a_fault_of_ours_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("P8S_TRACEBACK", raising=False)
+    [(cause, step)] = failure_of(ZeroDivisionError("by zero"), ["status"]).causes
+    assert cause == "p8s has failed: ZeroDivisionError: by zero"
+    assert step.startswith("P8S_TRACEBACK=1 p8s status")
 
 
 def test_offline_commands_import_no_server(tmp_path: Path) -> None:
     """Start-up stays quick: nothing that speaks to a network or signs certificates is loaded."""
-    code = (
-        "import sys; from pybernetes.cli.main import main; main(['version']); "
-        "print([m for m in ('aiohttp', 'cryptography', 'msgspec', 'yaml') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
-    assert done.stdout.splitlines()[-1] == "[]"
+    heavy = ("aiohttp", "asyncio", "cryptography", "msgspec", "ssl", "yaml")
+    for command in (["version", "--client"], ["config", "view"], ["profile", "list"], ["completion", "fish"]):
+        code = (
+            f"import sys; from pybernetes.cli.main import main; main({command}); "
+            f"print([m for m in {heavy} if m in sys.modules])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+        assert done.stdout.splitlines()[-1] == "[]", command

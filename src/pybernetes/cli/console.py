@@ -5,7 +5,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-FAILED, NOT_RUNNING = 1, 3
+FAILED, WRONG_USAGE, NOT_RUNNING = 1, 2, 3
+INTERRUPTED, BROKEN_PIPE = 130, 141
 
 
 class Failure(Exception):

@@ -15,9 +15,7 @@ def add_verbs(parser: argparse.ArgumentParser, package: str, verbs: Mapping[str,
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, help in verbs.items():
         module = _module(package, name)
-        sub = subparsers.add_parser(
-            name, help=help, description=help, epilog=module.EXAMPLES, formatter_class=parser.formatter_class
-        )
+        sub = subparsers.add_parser(name, help=help, description=help, epilog=module.EXAMPLES)
         # `p8s node -p ci list` and `p8s node list -p ci` are the same.
         sub.add_argument("-p", "--profile", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         module.add_arguments(sub)

@@ -1,13 +1,16 @@
 """The entry point: finds the command's module by its name and imports no other, so that p8s starts at once."""
 
-import argparse
 import errno
 import importlib
+import os
+import shlex
 import sys
+from argparse import SUPPRESS
 from collections.abc import Sequence
 from types import ModuleType
 
-from pybernetes.cli.console import Console, Failure
+from pybernetes.cli.console import BROKEN_PIPE, FAILED, INTERRUPTED, Console, Failure
+from pybernetes.cli.parser import Parser
 from pybernetes.cluster.errors import ClusterError
 
 COMMANDS = {
@@ -16,11 +19,24 @@ COMMANDS = {
     "restart": "restart the cluster's own processes; containers go on running",
     "delete": "delete a cluster and everything it made on this machine",
     "status": "show what runs",
+    "profile": "list the clusters of this machine",
+    "config": "keep defaults for start, and which cluster is meant",
     "node": "add, stop, start and delete nodes on this machine",
     "image": "build, pull, push, load, save and list images",
+    "kubectl": "run kubectl against the cluster",
+    "ip": "print the address of a node",
+    "update-context": "put the cluster into your kubeconfig again",
     "logs": "show the logs of the cluster's processes",
     "version": "show versions",
+    "completion": "print the completion script of a shell",
 }
+GROUPS = {
+    "the cluster": ("start", "stop", "restart", "pause", "unpause", "delete", "status", "profile", "config", "addons"),
+    "nodes and images": ("node", "image", "docker-env", "df"),
+    "getting in": ("service", "tunnel", "ip", "kubectl", "update-context", "mount"),
+    "what is wrong": ("why", "doctor", "logs"),
+}
+OTHERS = "more"
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 COMPONENTS = {
     "apiserver": "pybernetes.apiserver.main",
@@ -32,10 +48,16 @@ COMPONENTS = {
     "runtime": "pybernetes.runtime.main",
     "simulator": "pybernetes.simulator.main",
 }
-EPILOG = """components, each on its own, with upstream's flags (p8s COMPONENT --help):
+PASSING_ON = ("kubectl",)
+"""Commands whose arguments are another program's."""
+
+EPILOG = """{commands}
+
+components, each on its own, with upstream's flags (p8s COMPONENT --help):
   {components}
 
-exit codes: 0 done, 1 failed (cause and next step on stderr), 2 wrong usage, 3 the cluster does not run
+exit codes: 0 done, 1 failed (cause and next step on stderr), 2 wrong usage, 3 the cluster does not run, 130 Ctrl-C
+
 examples:
   sudo p8s start                        a cluster in a second, kubectl configured
   kubectl create deployment web --image=nginx && kubectl expose deployment web --type=NodePort --port=80
@@ -47,55 +69,85 @@ def command_module(name: str) -> ModuleType:
     return importlib.import_module(f"pybernetes.cli.commands.{name.replace('-', '_')}")
 
 
-def build_parser(chosen: str | None) -> argparse.ArgumentParser:
-    """The parser; only the chosen command's own arguments are filled in."""
-    parser = argparse.ArgumentParser(
+def build_parser(*filled: str) -> Parser:
+    """The parser; only these commands' own arguments are filled in."""
+    parser = Parser(
         prog="p8s",
+        usage="p8s COMMAND ...",
         description="Kubernetes, whole, in Python: a real cluster on this machine.",
-        epilog=EPILOG.format(components=" ".join(COMPONENTS)),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG.format(commands=overview(), components=" ".join(COMPONENTS)),
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="p8s", help=SUPPRESS)
     for name, help in COMMANDS.items():
-        sub = subparsers.add_parser(
-            name, help=help, description=help, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        if name == chosen:
+        sub = subparsers.add_parser(name, description=help)
+        if name in filled:
             module = command_module(name)
             module.add_arguments(sub)
             sub.epilog = module.EXAMPLES
     return parser
 
 
+def overview() -> str:
+    """The commands by what they are for."""
+    named = {name for names in GROUPS.values() for name in names}
+    groups = {**GROUPS, OTHERS: tuple(name for name in COMMANDS if name not in named)}
+    parts = []
+    for title, names in groups.items():
+        lines = [f"  {name:<16} {COMMANDS[name]}" for name in names if name in COMMANDS]
+        parts.append("\n".join([f"{title}:", *lines]))
+    return "\n\n".join(parts)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code."""
+    """Run one command; returns its exit code. Nothing that it raises is shown as Python shows it."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     console = Console(sys.stdout, sys.stderr)
     try:
-        return run(list(sys.argv[1:] if arguments is None else arguments), console)
-    except (Failure, ClusterError) as error:
-        return console.failure(error if isinstance(error, Failure) else failure_of(error))
+        return run(given, console)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
-        return 141
-    except OSError as error:
-        return console.failure(Failure([(said(error), "df -h; dmesg | tail" if error.errno in DISK else "")]))
+        # Nobody reads any more: what is left in the buffer is not worth a message at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        return console.failure(failure_of(error, given))
 
 
 def run(arguments: list[str], console: Console) -> int:
     """A component, with its own flags and errors, or a command."""
     code: int
-    if arguments and arguments[0] in COMPONENTS:
-        code = importlib.import_module(COMPONENTS[arguments[0]]).main(arguments[1:])
+    first = arguments[0] if arguments else "--help"
+    if first in COMPONENTS:
+        code = importlib.import_module(COMPONENTS[first]).main(arguments[1:])
         return code
-    chosen = next((argument for argument in arguments if argument in COMMANDS), None)
-    parsed = build_parser(chosen).parse_args(arguments)
+    if first in PASSING_ON:
+        code = command_module(first).pass_on(arguments[1:], console)
+        return code
+    parsed = build_parser(first).read(arguments or ["--help"])
     code = command_module(parsed.command).run(parsed, console)
     return code
 
 
-def failure_of(error: ClusterError) -> Failure:
-    return Failure([(problem.cause, problem.next_step) for problem in error.problems])
+def failure_of(error: Exception, arguments: Sequence[str]) -> Failure:
+    """What went wrong, as a cause and a next step."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, ClusterError):
+        return Failure([(problem.cause, problem.next_step) for problem in error.problems])
+    if isinstance(error, PermissionError) and os.geteuid() != 0:
+        return Failure([(f"{said(error)}: only root may do this", f"sudo p8s {shlex.join(arguments)}")])
+    if isinstance(error, OSError):
+        return Failure([(said(error), "df -h; dmesg | tail" if error.errno in DISK else "")])
+    return unexpected(error, arguments)
+
+
+def unexpected(error: Exception, arguments: Sequence[str]) -> Failure:
+    """A fault of ours: where it came from is shown to whoever asks for it."""
+    if os.environ.get("P8S_TRACEBACK"):
+        raise error
+    cause = f"p8s has failed: {type(error).__name__}: {error}"
+    return Failure([(cause, f"P8S_TRACEBACK=1 p8s {shlex.join(arguments)} shows where; please report it")], FAILED)
 
 
 def said(error: OSError) -> str:

@@ -4,12 +4,15 @@ import argparse
 import os
 
 from pybernetes.cli.console import NOT_RUNNING, Failure
-from pybernetes.cluster import control, profile
+from pybernetes.cluster import control, preferences, profile
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-p", "--profile", default=profile.DEFAULT, help="which cluster of this machine (default: %(default)s)"
+        "-p",
+        "--profile",
+        default=preferences.default_profile(profile.DEFAULT),
+        help="which cluster of this machine (default: %(default)s)",
     )
 
 
@@ -18,19 +21,19 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen(arguments: argparse.Namespace) -> profile.Profile:
-    """The profile named. Raises ProfileError, and Failure if it may not be read."""
-    try:
-        return profile.load(arguments.profile)
-    except PermissionError as error:
-        raise Failure([(f"{error.filename}: only root may read the cluster's state", "sudo p8s ...")]) from error
+    """The profile named. Raises ProfileError; PermissionError if it may not be read."""
+    return profile.load(arguments.profile)
 
 
 def existing(arguments: argparse.Namespace) -> profile.Profile:
     """The profile named, which must have been started once."""
-    found = chosen(arguments)
-    if not found.exists():
-        raise Failure([(f"there is no cluster {found.name!r}{whose()}", hint(found.name))], NOT_RUNNING)
-    return found
+    if profile.check_name(arguments.profile) not in profile.profile_names():
+        raise absent(arguments.profile)
+    return chosen(arguments)
+
+
+def absent(name: str) -> Failure:
+    return Failure([(f"there is no cluster {name!r}{whose()}", hint(name))], NOT_RUNNING)
 
 
 def whose() -> str:

@@ -4,16 +4,15 @@ Keys are EC P-256: signing one takes under a millisecond, so that a start does n
 """
 
 import ipaddress
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from pybernetes.cluster.files import write_private
 from pybernetes.cluster.profile import Profile
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
@@ -175,20 +174,6 @@ def renewal_of(certificate: x509.Certificate) -> datetime:
     """When it has to be renewed."""
     ends = certificate.not_valid_after_utc
     return ends - (ends - certificate.not_valid_before_utc) / RENEWED_PART
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Replace a file as a whole; only its owner may read it. The old one stays when it cannot be written."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _subject(request: Request) -> x509.Name:

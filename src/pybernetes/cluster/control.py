@@ -8,10 +8,20 @@ from typing import Any
 from pybernetes.cluster import pidfile
 from pybernetes.cluster.profile import Profile
 
+PAUSED = "paused"
+"""A file among the sockets, which are gone after a reboot as the frozen containers are."""
+
 
 def is_running(profile: Profile) -> bool:
     """Whether the profile's supervisor lives."""
     return pidfile.read(profile.run / "supervisor.pid") != 0
+
+
+def state(profile: Profile) -> str:
+    """Running, Paused or Stopped."""
+    if is_running(profile):
+        return "Running"
+    return "Paused" if (profile.run / PAUSED).exists() else "Stopped"
 
 
 def request(profile: Profile, action: str, *, timeout: float = 120.0, **arguments: Any) -> dict[str, Any]:

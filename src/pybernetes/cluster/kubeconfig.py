@@ -2,16 +2,16 @@
 
 import base64
 import json
-import os
-import pwd
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pybernetes.cluster.certificates import write_private
 from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.files import write_private
+from pybernetes.cluster.owner import Owner as Owner
+from pybernetes.cluster.owner import acting_as
+from pybernetes.cluster.owner import caller as caller
+from pybernetes.cluster.owner import user_path as user_path
 from pybernetes.cluster.profile import Profile
 
 COMPONENTS = ("manager", "kubelet", "proxy")
@@ -26,37 +26,11 @@ class KubeconfigError(ClusterError):
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """Who called `p8s`, through sudo or not: the kubeconfig goes to their home and belongs to them."""
-
-    uid: int
-    gid: int
-    home: Path
-
-
-def caller() -> Owner:
-    uid = int(os.environ.get("SUDO_UID", os.getuid()))
-    try:
-        entry = pwd.getpwuid(uid)
-    except KeyError:
-        # Users of containers often have a number and no entry.
-        return Owner(uid, os.getgid(), Path.home() if "HOME" in os.environ else Path("/"))
-    home = Path(entry.pw_dir if "SUDO_UID" in os.environ else os.environ.get("HOME", entry.pw_dir))
-    return Owner(uid, entry.pw_gid, home)
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """A user's kubeconfig that holds a cluster."""
 
     path: Path
     owner: Owner
-
-
-def user_path(owner: Owner) -> Path:
-    """$KUBECONFIG's first file, else ~/.kube/config of the caller."""
-    first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
-    return Path(first) if first else owner.home / ".kube" / "config"
 
 
 def entry(profile: Profile, component: str) -> dict[str, Any]:
@@ -108,7 +82,7 @@ def add_to_user(profile: Profile, owner: Owner) -> Path:
     The place is remembered, for renewals and for the cluster's end.
     """
     place, added = Place(user_path(owner), owner), entry(profile, "admin")
-    with _acting_as(owner):
+    with acting_as(owner):
         stored = _read(place.path)
         for section, items in added.items():
             if isinstance(items, list):
@@ -126,7 +100,7 @@ def add_to_user(profile: Profile, owner: Owner) -> Path:
 def refresh(profile: Profile, place: Place) -> None:
     """Give the entry its certificate of today; where the user has taken the entry out, nothing is put back."""
     renewed = entry(profile, "admin")["users"][0]
-    with _acting_as(place.owner):
+    with acting_as(place.owner):
         stored = _read(place.path)
         users = stored.get("users") or []
         if any(user.get("name") == profile.name for user in users):
@@ -137,7 +111,7 @@ def refresh(profile: Profile, place: Place) -> None:
 def remove_from_users(profile: Profile, owner: Owner) -> None:
     """Take the cluster out of every kubeconfig that it was put into; other entries stay as they are."""
     for place in {*places(profile), Place(user_path(owner), owner)}:
-        with _acting_as(place.owner):
+        with acting_as(place.owner):
             _remove(profile, place.path)
 
 
@@ -167,27 +141,6 @@ def _remember(profile: Profile, known: list[Place]) -> None:
         {"path": str(p.path), "uid": p.owner.uid, "gid": p.owner.gid, "home": str(p.owner.home)} for p in known
     ]  # fmt: skip
     write_private(profile.state / PLACES, json.dumps(noted, indent=2).encode() + b"\n")
-
-
-@contextmanager
-def _acting_as(owner: Owner) -> Iterator[None]:
-    """File access as the owner: no link that they have put there leads anywhere they could not go themselves.
-
-    For processes without threads, whose identity changes as a whole.
-    """
-    if os.geteuid() != 0 or owner.uid == 0:
-        yield
-        return
-    groups = os.getgroups()
-    os.setgroups([owner.gid])
-    os.setegid(owner.gid)
-    os.seteuid(owner.uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,0 +1,181 @@
+"""The API of a cluster for a command: one connection and blocking calls, with what the caller may use as credentials.
+
+Root takes the profile's own; whoever started it through sudo has a context of the profile's name in their kubeconfig.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from pybernetes.cluster import profile
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.owner import caller, user_path
+
+SECONDS = 10.0
+
+
+class DoorError(ClusterError):
+    """The API server does not answer, or refuses; `code` is the HTTP status, 0 if nobody answers."""
+
+    def __init__(self, cause: str, next_step: str = "", code: int = 0) -> None:
+        super().__init__(cause, next_step)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the API server of a profile is, and as whom to ask. PEM throughout."""
+
+    profile: str
+    server: str
+    authority: bytes
+    certificate: bytes
+    key: bytes
+
+
+def access(name: str) -> Access:
+    """Raises DoorError if there is no way in for the caller."""
+    own = credentials(name)
+    if own is not None:
+        return _access(name, json.loads(own.read_text()), own)
+    place = user_path(caller())
+    try:
+        return _access(name, _yaml(place), place)
+    except DoorError as error:
+        raise DoorError(
+            f"there is no cluster {name!r}: {error.problems[0].cause}",
+            f"sudo p8s start --profile {name}, or if it is there: sudo p8s update-context --profile {name}",
+        ) from error
+
+
+def credentials(name: str) -> Path | None:
+    """The administrator's kubeconfig of a cluster that is the caller's own."""
+    own = profile.state_root() / profile.check_name(name) / "pki" / "admin.kubeconfig"
+    return own if own.exists() else None
+
+
+def _yaml(place: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(place.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise DoorError(f"{place} cannot be read: {error}") from error
+
+
+def _access(name: str, config: Any, place: Path) -> Access:
+    try:
+        context = _named(config["contexts"], name)["context"]
+        cluster = _named(config["clusters"], context["cluster"])["cluster"]
+        user = _named(config["users"], context["user"])["user"]
+        parts = (cluster["certificate-authority-data"], user["client-certificate-data"], user["client-key-data"])
+        return Access(name, cluster["server"], *(base64.b64decode(part) for part in parts))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DoorError(f"{place} has no context {name!r} that could be used") from error
+
+
+def _named(items: Any, name: str) -> Any:
+    found = [item for item in items if item["name"] == name]
+    if not found:
+        raise KeyError(name)
+    return found[0]
+
+
+class Door:
+    """Opened by its first question. Objects are JSON trees."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        self._connection: HTTPSConnection | None = None
+
+    def get(self, path: str, **query: str) -> Any:
+        """An object, a list, or whatever the path answers with. Raises DoorError."""
+        return json.loads(self._ask(path, query).read())
+
+    def items(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """The objects of a list."""
+        found: list[dict[str, Any]] = self.get(path, **query)["items"]
+        return found
+
+    def watch(self, path: str, seconds: float, **query: str) -> Iterator[dict[str, Any]]:
+        """Events, the present objects first as ADDED, until `seconds` are over. A slow server is not waited for."""
+        query |= {"watch": "true", "timeoutSeconds": str(max(1, int(seconds)))}
+        deadline = time.monotonic() + seconds
+        answer = self._ask(path, query)
+        connection = self._connection
+        assert connection is not None
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                if connection.sock is not None:
+                    connection.sock.settimeout(left)
+                line = answer.readline()
+                if not line:
+                    return
+                yield json.loads(line)
+        except TimeoutError:
+            return
+        finally:
+            connection.close()
+            self._connection = None
+
+    def _ask(self, path: str, query: dict[str, str]) -> HTTPResponse:
+        target = f"{path}?{urlencode(query)}" if query else path
+        try:
+            connection = self._connection or self._connect()
+            connection.request("GET", target, headers={"Accept": "application/json"})
+            answer = connection.getresponse()
+        except (OSError, HTTPException) as error:
+            self._connection = None
+            raise self._unreachable(error) from error
+        if answer.status >= 400:
+            body = answer.read().decode(errors="replace")
+            raise DoorError(_message(body), f"kubectl get --raw '{path}'", answer.status)
+        return answer
+
+    def _connect(self) -> HTTPSConnection:
+        where = urlsplit(self.access.server)
+        self._connection = HTTPSConnection(
+            where.hostname or "", where.port or 443, context=_context(self.access), timeout=SECONDS
+        )
+        return self._connection
+
+    def _unreachable(self, error: Exception) -> DoorError:
+        name = self.access.profile
+        return DoorError(
+            f"the API server of cluster {name!r} does not answer at {self.access.server} ({error})",
+            f"p8s status --profile {name}; sudo p8s start --profile {name}",
+        )
+
+
+def open_door(name: str) -> Door:
+    """For the profile of this name. Raises DoorError."""
+    return Door(access(name))
+
+
+def _message(body: str) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.strip()
+
+
+def _context(access: Access) -> ssl.SSLContext:
+    """OpenSSL takes a client's certificate from files only: this one is in memory."""
+    context = ssl.create_default_context(cadata=access.authority.decode())
+    descriptor = os.memfd_create("credentials", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, access.certificate.rstrip() + b"\n" + access.key)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+    return context

@@ -1,0 +1,171 @@
+"""What a start can be told, by flag, by file or by preference: one table, so that all three agree in name and check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.profile import Profile, check_name
+
+RUNTIMES = ("auto", "builtin", "runc", "crun")
+ENDLESS = 3600.0 * 24
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d+)?")
+
+
+class OptionError(ClusterError):
+    """An option that does not exist, cannot have that value, or cannot be changed any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`name` is its flag without dashes, `setting` the field of Settings that keeps it ("" if nothing keeps it).
+
+    `read` makes a value of what a file or a command line holds; it raises ValueError. One that is `fixed` belongs to
+    what a cluster has stored, and is decided by its first start.
+    """
+
+    name: str
+    setting: str
+    read: Callable[[Any], Any]
+    help: str
+    fixed: bool = False
+
+
+def _port(value: Any) -> int:
+    port = int(str(value))
+    if not 0 < port < 65536:
+        raise ValueError(f"{value} is no port")
+    return port
+
+
+def _runtime(value: Any) -> str:
+    if value not in RUNTIMES:
+        raise ValueError(f"{value!r} is none of {', '.join(RUNTIMES)}")
+    return str(value)
+
+
+def _store(value: Any) -> str:
+    if value != "sqlite" and not str(value).startswith("etcd://"):
+        raise ValueError(f"{value!r} is neither sqlite nor etcd://HOST:PORT")
+    return str(value)
+
+
+def _several(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def _mirrors(value: Any) -> list[str]:
+    """`REGISTRY=URL`, or a mapping of registries to URLs."""
+    mirrors = [f"{name}={url}" for name, url in value.items()] if isinstance(value, dict) else _several(value)
+    for mirror in mirrors:
+        registry, _, url = mirror.partition("=")
+        if not registry or not url.startswith(("http://", "https://")):
+            raise ValueError(f"{mirror!r} is not REGISTRY=URL")
+    return mirrors
+
+
+def _hosts(value: Any) -> list[str]:
+    hosts = _several(value)
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"{host!r} is not HOST[:PORT]")
+    return hosts
+
+
+def waiting(value: Any) -> float:
+    """`--wait`: seconds, or true and false."""
+    words = {"true": 60.0, "false": 0.0}
+    text = str(value).lower()
+    seconds = words[text] if text in words else float(text)
+    if not 0 <= seconds <= ENDLESS:
+        raise ValueError(f"{value!r} is neither seconds nor true or false")
+    return seconds
+
+
+OPTIONS = (
+    Option("profile", "", check_name, "which cluster of this machine commands are about"),
+    Option("api-port", "api_port", _port, "port of the API server on 127.0.0.1", fixed=True),
+    Option("store", "store", _store, "where objects are kept: sqlite or etcd://HOST:PORT[,HOST:PORT...]", fixed=True),
+    Option("oci-runtime", "oci_runtime", _runtime, "what executes containers: " + ", ".join(RUNTIMES)),
+    Option("registry-mirror", "registry_mirrors", _mirrors, "REGISTRY=URL: pull a registry's images from there"),
+    Option("insecure-registry", "insecure_registries", _hosts, "HOST[:PORT]: a registry without TLS"),
+    Option("wait", "", waiting, "seconds to wait for the cluster to be ready, or false"),
+)
+
+
+def option(name: str) -> Option:
+    """Raises OptionError, with the nearest that there is."""
+    for each in OPTIONS:
+        if each.name == name:
+            return each
+    import difflib
+
+    names = [each.name for each in OPTIONS]
+    near = difflib.get_close_matches(name.replace("_", "-"), names, 1)
+    raise OptionError(f"there is no option {name!r}", near[0] if near else f"one of {', '.join(names)}")
+
+
+def read(name: str, value: Any) -> Any:
+    """The value of an option as it was written somewhere. Raises OptionError."""
+    found = option(name)
+    try:
+        return found.read(value)
+    except (ValueError, TypeError, ClusterError) as error:
+        raise OptionError(f"{name} cannot be {value!r}: {error}", f"{name}: {found.help}") from error
+
+
+def from_file(path: Path) -> dict[str, Any]:
+    """Options by name, of a YAML file whose keys are the flags' names. Raises OptionError."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        said = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+        raise OptionError(f"{path}: {said}", "p8s start --help shows an example") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise OptionError(
+            f"{path} does not hold options, one `name: value` a line", "p8s start --help shows an example"
+        )
+    try:
+        return {str(name): read(str(name), value) for name, value in content.items()}
+    except OptionError as error:
+        problem = error.problems[0]
+        raise OptionError(f"{path}: {problem.cause}", problem.next_step) from error
+
+
+def settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that a profile keeps, by the name of their field."""
+    return {found.setting: value for name, value in options.items() if (found := option(name)).setting}
+
+
+def refuse_changes(profile: Profile, changes: Mapping[str, Any], *, running: bool) -> None:
+    """Raises OptionError if an existing cluster would have to become another, or run on with what it was told before."""
+    for each in OPTIONS:
+        if each.setting not in changes or changes[each.setting] == getattr(profile.settings, each.setting):
+            continue
+        now, name = getattr(profile.settings, each.setting), profile.name
+        wanted = changes[each.setting]
+        if each.fixed:
+            raise OptionError(
+                f"cluster {name!r} was made with --{each.name} {shown(now)}, which cannot be changed to {shown(wanted)}",
+                f"p8s start --profile OTHER --{each.name} {shown(wanted)}, or first p8s delete --profile {name}",
+            )
+        if running:
+            flags = " ".join(
+                f"--{each.name} {shown(one)}" for one in (wanted if isinstance(wanted, list) else [wanted])
+            )
+            raise OptionError(
+                f"cluster {name!r} runs with --{each.name} {shown(now)}",
+                f"p8s restart --profile {name} {flags} (containers go on running)",
+            )
+
+
+def shown(value: Any) -> str:
+    return (", ".join(value) or "none") if isinstance(value, list) else str(value)

@@ -1,0 +1,68 @@
+"""Completion in the shells themselves, as far as they are installed: what a user is offered at each place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pybernetes.cli.completion import SHELLS
+from pybernetes.cli.main import COMMANDS, build_parser
+
+PARSER = build_parser(*COMMANDS)
+CASES = [
+    (["sta"], {"start", "status"}),
+    (["image", "l"], {"ls", "load"}),
+    (["image", "ls", "--out"], {"--output"}),
+    (["status", "-o", ""], {"json"}),
+    (["profile", "list", "-o", ""], {"json", "name"}),
+    (["logs", "--foll"], {"--follow"}),
+    (["stop", "-p", "fir"], {"first"}),
+]
+
+
+def offered(shell: str, words: list[str], folder: Path) -> set[str]:
+    """What the shell offers for the last word. The p8s of this search path knows two profiles."""
+    script = folder / f"p8s.{shell}"
+    script.write_text(SHELLS[shell](PARSER))
+    asked = folder / "p8s"
+    asked.write_text("#!/bin/sh\nprintf 'first\\nsecond\\n'\n")
+    asked.chmod(0o755)
+    quoted = " ".join(f"'{word}'" for word in ["p8s", *words])
+    code = {
+        "bash": f"source {script}; COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _p8s; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        "fish": f'source {script}; complete -C "p8s {" ".join(words)}"',
+    }[shell]
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "HOME": str(folder)}
+    done = subprocess.run([shell, "-c", code], capture_output=True, text=True, timeout=30, env=environment)
+    assert done.stderr == ""
+    return {line.partition("\t")[0] for line in done.stdout.splitlines()}
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+@pytest.mark.parametrize(
+    ("words", "expected"), CASES, ids=lambda value: "-".join(value) if isinstance(value, list) else ""
+)
+def test_what_is_offered(shell: str, words: list[str], expected: set[str], tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    assert offered(shell, words, tmp_path) == expected
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_scripts_are_what_their_shells_can_read(shell: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    done = subprocess.run(
+        [shell, "-n"], input=SHELLS[shell](PARSER), capture_output=True, text=True, timeout=30
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_printed_by_the_command() -> None:
+    command = [sys.executable, "-m", "pybernetes.cli.main", "completion", "zsh"]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=30).stdout == SHELLS["zsh"](PARSER)

@@ -8,18 +8,19 @@ from __future__ import annotations
 import base64
 import json
 import os
-import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Any
 
 from pybernetes.cluster import profile
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.owner import caller, user_path
+
+if TYPE_CHECKING:
+    import ssl
+    from http.client import HTTPResponse, HTTPSConnection
 
 SECONDS = 10.0
 
@@ -92,7 +93,7 @@ def _named(items: Any, name: str) -> Any:
 
 
 class Door:
-    """Opened by its first question. Objects are JSON trees."""
+    """Opened by its first question, which loads what it needs of the library. Objects are JSON trees."""
 
     def __init__(self, access: Access) -> None:
         self.access = access
@@ -129,6 +130,9 @@ class Door:
             self._connection = None
 
     def _ask(self, path: str, query: dict[str, str]) -> HTTPResponse:
+        from http.client import HTTPException
+        from urllib.parse import urlencode
+
         target = f"{path}?{urlencode(query)}" if query else path
         try:
             connection = self._connection or self._connect()
@@ -143,6 +147,9 @@ class Door:
         return answer
 
     def _connect(self) -> HTTPSConnection:
+        from http.client import HTTPSConnection
+        from urllib.parse import urlsplit
+
         where = urlsplit(self.access.server)
         self._connection = HTTPSConnection(
             where.hostname or "", where.port or 443, context=_context(self.access), timeout=SECONDS
@@ -171,6 +178,8 @@ def _message(body: str) -> str:
 
 def _context(access: Access) -> ssl.SSLContext:
     """OpenSSL takes a client's certificate from files only: this one is in memory."""
+    import ssl
+
     context = ssl.create_default_context(cadata=access.authority.decode())
     descriptor = os.memfd_create("credentials", os.MFD_CLOEXEC)
     try:

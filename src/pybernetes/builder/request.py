@@ -1,7 +1,9 @@
 """What a build is asked for, and what comes of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from pybernetes.cri.types import AuthConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +14,7 @@ class BuildRequest:
     inside the context, unless `text` has the file's content; then it is only a name for messages and for the ignore
     file that belongs to it. `tags` are references as users write them (`hostname`); none gives an image without a
     name. `build_args` with the value None have no value of their own and leave the Dockerfile's default.
-    `no_cache` runs every step anew, `pull` asks the registry for base images that are here already.
+    `auth` gives the credentials for the image of a name. `no_cache` runs every step anew, `pull` asks the registry for base images that are here already.
     """
 
     context: str = ""
@@ -23,9 +25,9 @@ class BuildRequest:
     target: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, bytes] = field(default_factory=dict)
-    network: str = "default"
     no_cache: bool = False
     pull: bool = False
+    auth: Callable[[str], AuthConfig | None] = field(default=lambda name: None)
 
 
 @dataclass(frozen=True, slots=True)

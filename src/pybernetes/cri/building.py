@@ -4,10 +4,12 @@ A state of files is named by its layers (`Filesystem`); a step turns one into an
 inside a context or a root are resolved there: no link leads out. Errors are those of cri/errors.py.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 import msgspec
+
+from pybernetes.cri.types import AuthConfig
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -178,7 +180,7 @@ class NewImage(msgspec.Struct, frozen=True):
 class BuildService(Protocol):
     """Every call is safe to repeat."""
 
-    async def find_image(self, name: str, pull: bool) -> BaseImage:
+    async def find_image(self, name: str, pull: bool, auth: AuthConfig | None = None) -> BaseImage:
         """The image of that name, id or digest, pulled if it is not here, or in any case with `pull`.
 
         Raises ImageNotFoundError, PullError, InvalidError.
@@ -200,7 +202,7 @@ class BuildService(Protocol):
         """What a step with this key has come to, if it is remembered and its layers are still here."""
         ...
 
-    def run_step(self, step: Step) -> AsyncIterator[StepEvent]:
+    def run_step(self, step: Step) -> AsyncGenerator[StepEvent, None]:
         """Do it; the last event is a Result or an Exited. A reader that goes away ends it, and nothing stays."""
         ...
 

@@ -10,6 +10,7 @@ from pybernetes import flags
 from pybernetes.cri import socket as cri_socket
 from pybernetes.cri.errors import CRIError
 from pybernetes.process import report, run_alone
+from pybernetes.runtime.building.door import open_door
 from pybernetes.runtime.images.door import Library
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.images.service import Images
@@ -36,7 +37,8 @@ async def run(settings: Settings) -> None:
     try:
         async with (
             open_runtime(settings.options, images) as runtime,
-            cri_socket.serve(settings.socket, runtime, images, Library(images)),
+            open_door(runtime.core, images) as building,
+            cri_socket.serve(settings.socket, runtime, images, Library(images), building),
         ):
             log.info("serving socket=%s", settings.socket)
             await asyncio.get_running_loop().create_future()

@@ -14,6 +14,8 @@ from pybernetes.cri.errors import NotFoundError
 from pybernetes.runtime.monitor.client import Control
 
 LOST_EXIT_CODE = 255
+STEP = "pybernetes.io/build-step"
+"""The label of a sandbox that is a build step's: it is in no table, and recovery takes it away."""
 
 T = TypeVar("T")
 

@@ -4,6 +4,7 @@ Every function raises OSError. Numbers are those of amd64 and arm64, which agree
 """
 
 import ctypes
+import errno
 import os
 import platform
 import struct
@@ -39,6 +40,10 @@ _SECCOMP_MODE_FILTER = 2
 _libc = ctypes.PyDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
+# What may wait for a disk lets other threads run meanwhile.
+_waiting_syscall = ctypes.CDLL(None, use_errno=True).syscall
+_waiting_syscall.restype = ctypes.c_long
+_RETRIES = 32
 
 
 def _check(result: int, what: str, path: str = "") -> int:
@@ -76,10 +81,28 @@ def pidfd_open(pid: int) -> int:
     return _call("pidfd_open", _PIDFD_OPEN, ctypes.c_int(pid), ctypes.c_uint(0))
 
 
-def openat2(dirfd: int, path: str, flags: int, mode: int = 0, resolve: int = RESOLVE_IN_ROOT) -> int:
+def openat2(dirfd: int, path: str | bytes, flags: int, mode: int = 0, resolve: int = RESOLVE_IN_ROOT) -> int:
     """Open `path` with `dirfd` as its root: neither `..` nor a symlink leads out of it. Close-on-exec."""
     how = struct.pack("QQQ", flags | os.O_CLOEXEC, mode, resolve)
-    return _call("openat2", _OPENAT2, ctypes.c_int(dirfd), os.fsencode(path), how, ctypes.c_size_t(len(how)), path=path)
+    arguments = (ctypes.c_long(_OPENAT2), ctypes.c_int(dirfd), os.fsencode(path), how, ctypes.c_size_t(len(how)))
+    for _ in range(_RETRIES):
+        fd: int = _waiting_syscall(*arguments)
+        # EAGAIN: a rename elsewhere on the machine made the kernel unsure that `..` stayed inside; ask again.
+        if fd >= 0:
+            return fd
+        if (number := ctypes.get_errno()) not in (errno.EAGAIN, errno.EINTR):
+            break
+    raise OSError(number, os.strerror(number), os.fsdecode(path))
+
+
+def open_in_root(root: int, path: str | bytes, flags: int, mode: int = 0, *, symlinks: bool = True) -> int:
+    """A descriptor (close-on-exec) of `path`, resolved as if the directory `root` were `/`; the caller closes it.
+
+    Links in the path, absolute ones and `..` too, stay inside the root; magic links are refused; with
+    `symlinks=False` every link is. Raises OSError: ELOOP for a refused link, ENOSYS before Linux 5.6.
+    """
+    resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (0 if symlinks else RESOLVE_NO_SYMLINKS)
+    return openat2(root, path or ".", flags, mode, resolve)
 
 
 def close_others(keep: int) -> None:

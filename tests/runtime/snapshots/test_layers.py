@@ -14,9 +14,9 @@ from pybernetes.aio.threads import Worker
 from pybernetes.cri.errors import InvalidError, NotFoundError
 from pybernetes.runtime.snapshots import layers as layers_module
 from pybernetes.runtime.snapshots.layers import Layers, chain_ids
-from pybernetes.runtime.snapshots.openat2 import open_in_root
 from pybernetes.runtime.snapshots.service import Snapshots
 from pybernetes.runtime.snapshots.unpack import LayerError
+from pybernetes.runtime.syscalls import open_in_root
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pybernetes.aio.tasks import Scope, open_scope
+from pybernetes.cri import building as b
 from pybernetes.cri import errors
 from pybernetes.cri import types as t
 from pybernetes.cri.library import ImageRecord, ImageStep
@@ -45,7 +46,7 @@ class _Connection:
 
 
 class Client:
-    """RuntimeService, ImageService and ImageLibrary of the runtime at a socket; connects on demand, and again after a loss.
+    """RuntimeService, ImageService, ImageLibrary and BuildService of the runtime at a socket; connects on demand, and again after a loss.
 
     Raises UnavailableError when the runtime cannot be reached, or goes away during a call.
     """
@@ -167,7 +168,7 @@ class Client:
     async def list_pod_sandbox_stats(self, filter: t.PodSandboxStatsFilter | None = None) -> list[t.PodSandboxStats]:
         return await self._call(list[t.PodSandboxStats], "list_pod_sandbox_stats", filter)
 
-    async def _stream(self, returns: type[T], method: str, *arguments: object) -> AsyncGenerator[T, None]:
+    async def _stream(self, returns: Any, method: str, *arguments: object) -> AsyncGenerator[Any, None]:
         async with aclosing(self._ask(method, arguments)) as answers:
             async for answer in answers:
                 if answer.kind == Kind.END:
@@ -224,6 +225,26 @@ class Client:
 
     async def untag_image(self, name: str) -> None:
         await self._raw(None, "untag_image", name)
+
+    async def find_image(self, name: str, pull: bool, auth: t.AuthConfig | None = None) -> b.BaseImage:
+        return await self._call(b.BaseImage, "find_image", name, pull, auth)
+
+    async def read_context_file(self, context: str, path: str) -> bytes | None:
+        found: bytes | None = await self._raw(bytes | None, "read_context_file", context, path)
+        return found
+
+    async def digest_files(self, source: b.Source, patterns: list[str]) -> str:
+        return await self._call(str, "digest_files", source, patterns)
+
+    async def find_result(self, key: str) -> b.Result | None:
+        found: b.Result | None = await self._raw(b.Result | None, "find_result", key)
+        return found
+
+    def run_step(self, step: b.Step) -> AsyncGenerator[b.StepEvent, None]:
+        return self._stream(b.StepEvent, "run_step", step)
+
+    async def store_image(self, image: b.NewImage) -> str:
+        return await self._call(str, "store_image", image)
 
 
 def _value(answer: Answer, returns: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from pybernetes.cri.building import BuildService
 from pybernetes.cri.library import ImageLibrary
 from pybernetes.cri.service import ImageService, RuntimeService
 
@@ -57,7 +58,8 @@ def argument_types(service: type) -> dict[str, Any]:
     return found
 
 
-ARGUMENTS = argument_types(RuntimeService) | argument_types(ImageService) | argument_types(ImageLibrary)
+SERVICES = (RuntimeService, ImageService, ImageLibrary, BuildService)
+ARGUMENTS = {name: each for service in SERVICES for name, each in argument_types(service).items()}
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:

@@ -12,9 +12,10 @@ import msgspec
 
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.cri import errors
+from pybernetes.cri.building import BuildService
 from pybernetes.cri.library import ImageLibrary
 from pybernetes.cri.service import ImageService, RuntimeService
-from pybernetes.cri.socket.frames import ARGUMENTS, CANCEL, Kind, Request, argument_types, frame, read_frame
+from pybernetes.cri.socket.frames import ARGUMENTS, CANCEL, SERVICES, Kind, Request, argument_types, frame, read_frame
 
 
 class _Session:
@@ -81,13 +82,17 @@ class _Session:
 
 @asynccontextmanager
 async def serve(
-    path: Path, runtime: RuntimeService, images: ImageService, library: ImageLibrary | None = None
+    path: Path,
+    runtime: RuntimeService,
+    images: ImageService,
+    library: ImageLibrary | None = None,
+    building: BuildService | None = None,
 ) -> AsyncIterator[None]:
     """Serve the services at `path` (0600) while the block runs."""
     methods: dict[str, Callable[..., Any]] = {}
-    services = ((runtime, RuntimeService), (images, ImageService), (library, ImageLibrary))
-    for service, protocol in services[: 3 if library else 2]:
-        methods |= {name: getattr(service, name) for name in argument_types(protocol)}
+    for service, protocol in zip((runtime, images, library, building), SERVICES, strict=True):
+        if service is not None:
+            methods |= {name: getattr(service, name) for name in argument_types(protocol)}
     async with open_scope("cri") as scope:
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

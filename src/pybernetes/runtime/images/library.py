@@ -11,6 +11,7 @@ from pybernetes.aio.threads import Worker
 from pybernetes.runtime.images import index
 from pybernetes.runtime.images.content import UNUSED_SECONDS, Content
 from pybernetes.runtime.images.index import Images, Record
+from pybernetes.runtime.images.results import Results
 from pybernetes.runtime.snapshots.service import Snapshots
 from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse
 
@@ -21,9 +22,12 @@ _SHORT_ID = re.compile(r"[a-f0-9]{4,63}")
 
 
 class Library:
-    """The only writer of the index. Lookups are in memory; changes are on the disk when they return."""
+    """The only writer of the index. Lookups are in memory; changes are on the disk when they return.
 
-    def __init__(self, root: Path, content: Content, worker: Worker) -> None:
+    What `results` remembers of builds is kept as if it had a name.
+    """
+
+    def __init__(self, root: Path, content: Content, worker: Worker, results: Results) -> None:
         self._path = root / "images.json"
         self._content = content
         self._worker = worker
@@ -31,6 +35,7 @@ class Library:
         self._changing = asyncio.Lock()
         self._busy = 0
         self._garbage = False
+        self._results = results
 
     def load(self) -> None:
         """Read the index. A damaged one is set aside: what it named can be pulled again. Blocks."""
@@ -98,16 +103,19 @@ class Library:
         if not self._garbage or self._busy:
             return
         self._garbage = False
-        await self._worker.run(self._content.collect, self._blobs())
+        await self._worker.run(self._collect_blobs, 0.0)
         await self._worker.run(snapshots.collect_layers, self._chains)
 
     async def sweep(self, snapshots: Snapshots) -> None:
         """Delete what pulls that never ended have brought, once nobody seems to repeat them. Only at start."""
-        await self._worker.run(self._content.collect, self._blobs(), unused_seconds=UNUSED_SECONDS)
+        await self._worker.run(self._collect_blobs, UNUSED_SECONDS)
         await self._worker.run(snapshots.collect_layers, self._chains)
 
+    def _collect_blobs(self, unused_seconds: float) -> None:
+        self._content.collect(self._blobs(), unused_seconds=unused_seconds)
+
     def _blobs(self) -> set[str]:
-        return {digest for record in self.records for digest in record.blobs}
+        return self._results.blobs() | {digest for record in self.records for digest in record.blobs}
 
     def _chains(self) -> set[str]:
-        return {record.chain for record in self.records}
+        return self._results.chains() | {record.chain for record in self.records}

@@ -14,6 +14,7 @@ from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope
 from pybernetes.aio.threads import Worker
 from pybernetes.cri import types as t
+from pybernetes.cri.building import BaseImage, NewImage
 from pybernetes.cri.errors import ImageNotFoundError, InvalidError
 from pybernetes.cri.library import ImageRecord
 from pybernetes.runtime.images import config
@@ -31,6 +32,8 @@ from pybernetes.runtime.images.push import Pusher
 from pybernetes.runtime.images.registry.credentials import Credential, from_auth_config, from_docker_config
 from pybernetes.runtime.images.registry.http import Http
 from pybernetes.runtime.images.registry.options import RegistryOptions
+from pybernetes.runtime.images.results import Results
+from pybernetes.runtime.images.workshop import Workshop
 from pybernetes.runtime.snapshots.layers import Layers
 from pybernetes.runtime.snapshots.service import Snapshots
 from pybernetes.wire.images import documents
@@ -55,7 +58,8 @@ class Images:
         self._http = Http(options.ca_file)
         self._content = content = Content(root)
         self._layers = Layers(root / "snapshots")
-        self._library = Library(root, content, worker)
+        self._results = Results(root / "results")
+        self._library = Library(root, content, worker, self._results)
         self._assembler = assembler = Assembler(content, self._layers, worker)
         self._puller = Puller(content, assembler, worker, self._http, options, self._clock)
         self._pusher = Pusher(content, worker, self._http, options)
@@ -63,6 +67,7 @@ class Images:
         self._flights = Flights(self._scope)
         self._configs: dict[str, ImageConfig] = {}
         self.snapshots = Snapshots(root / "snapshots", self._layers, self._chain, self._mounts)
+        self.workshop = Workshop(content, self._layers, self._library, self._results, self.snapshots)
 
     async def start(self) -> None:
         """Load the index, sweep what a kill left, and unpack again what a loss of power took."""
@@ -79,6 +84,7 @@ class Images:
         await self._http.close()
         await self._worker.close()
         await self._mounts.close()
+        await self.workshop.close()
 
     # cri.service.ImageService
 
@@ -193,6 +199,27 @@ class Images:
         images = [Saved(record, _names_for(name, record)) for name in names for record in (self._find(name),)]
         await self._worker.run(save_archive, self._content, images, target)
 
+    async def base(self, name: str, auth: t.AuthConfig | None = None, *, force: bool = False) -> BaseImage:
+        """An image to build on: the one that is here, pulled if there is none; with `force` asked for in any case.
+
+        Raises as `pull` does.
+        """
+        if force or self._library.find(name) is None:
+            await self.pull(name, auth)
+        return await self.workshop.describe(self._find(name))
+
+    async def store(self, image: NewImage) -> str:
+        """Keep a built image, under its names if it has any; returns its id. Raises InvalidError."""
+        names = [parse_name(name) for name in image.names]
+        async with self._library.adding(self.snapshots):
+            with translated_archive("image"):
+                manifest = await self.workshop.write_manifest(image.config, image.filesystem)
+                record = await self._assembler.assemble(manifest, self._loader.require)
+            for reference in names or (None,):
+                await self._library.add(record, reference, local=True)
+        self._scope.spawn(self._worker.run(self._layers.sync), "sync")
+        return record.id
+
     async def push(self, name: str, auth: t.AuthConfig | None = None, *, progress: Progress | None = None) -> str:
         """Upload the image to the registry of its name; returns the digest there.
 
@@ -227,6 +254,7 @@ class Images:
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._content.start()
         self._layers.start()
+        self._results.start()
         self._library.load()
 
     async def _restore(self, record: Record) -> None:

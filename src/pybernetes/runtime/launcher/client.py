@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,11 @@ class Reply:
         if said is None:
             raise CRIError("the launcher's process ended without an answer")
         return said, fds
+
+    def end(self) -> None:
+        """Tell the child that nobody wants more; it may still answer."""
+        with suppress(OSError):
+            self._channel.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         self._channel.close()

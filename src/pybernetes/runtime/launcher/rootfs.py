@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from posixpath import basename, dirname, join, normpath
 
 from pybernetes.runtime import syscalls as sys
@@ -15,20 +16,25 @@ def resolve(root: int, path: str, flags: int = 0, resolve: int = 0) -> int:
     return sys.openat2(root, path.lstrip("/") or ".", flags, resolve=sys.RESOLVE_IN_ROOT | resolve)
 
 
-def make_directory(root: int, path: str, depth: int = 0) -> int:
-    """A descriptor of the directory `path`, made with its parents (0755) where missing."""
+def make_directory(root: int, path: str, depth: int = 0, made: Callable[[int, str], None] | None = None) -> int:
+    """A descriptor of the directory `path`, made with its parents (0755) where missing.
+
+    `made` is called with the parent and the name of each that did not exist.
+    """
     try:
         return resolve(root, path, os.O_PATH | os.O_DIRECTORY)
     except FileNotFoundError:
         if depth > _DEPTH:
             raise
     path = normpath("/" + path)
-    parent = make_directory(root, dirname(path), depth + 1)
+    parent = make_directory(root, dirname(path), depth + 1, made)
     try:
         os.mkdir(basename(path), 0o755, dir_fd=parent)
+        if made is not None:
+            made(parent, basename(path))
     except FileExistsError:
         if (target := _dangling(parent, basename(path))) is not None:
-            return make_directory(root, join(dirname(path), target), depth + 1)
+            return make_directory(root, join(dirname(path), target), depth + 1, made)
     finally:
         os.close(parent)
     return resolve(root, path, os.O_PATH | os.O_DIRECTORY)

@@ -15,13 +15,14 @@ from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.launcher import message, sandbox
 from pybernetes.runtime.launcher.mounts import v1_hierarchies
-from pybernetes.runtime.monitor import execution, monitor
+from pybernetes.runtime.monitor import execution, foreground, monitor
 
 Call = Callable[[dict[str, Any], socket.socket, list[int]], None]
 CALLS: dict[str, Call] = {
     "monitor": monitor.run_monitor,
     "adopt": monitor.adopt_container,
     "exec": execution.run_exec,
+    "foreground": foreground.run_foreground,
     "sandbox": sandbox.make_sandbox,
     "connect": sandbox.connect_inside,
 }

@@ -6,14 +6,15 @@ from ipaddress import IPv4Address
 
 import msgspec
 
+from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.monitor.protocol import EXITED, SOCKET, STARTED
 from pybernetes.runtime.monitor.records import read_record
 from pybernetes.runtime.network.pods import PodNetwork
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.following import follow
 from pybernetes.runtime.service.sandbox_files import NAMESPACES, SHM, are_pinned, namespace_paths
-from pybernetes.runtime.service.sandbox_release import release, unmount
-from pybernetes.runtime.state import Container, Sandbox, SandboxRecord
+from pybernetes.runtime.service.sandbox_release import discard, release, unmount
+from pybernetes.runtime.state import STEP, Container, Sandbox, SandboxRecord
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 async def recover(core: Core) -> None:
     """Fill the table from disk, follow what runs, and sweep up what was never finished."""
     for sandbox_record in await core.files.run(lambda: list(core.records.sandboxes())):
+        if STEP in sandbox_record.config.labels:
+            await core.files.run(Cgroup(core.cgroup_parent(sandbox_record.config)).kill)
+            await discard(core, sandbox_record)
+            continue
         sandbox = Sandbox(sandbox_record)
         core.table.sandboxes[sandbox.id] = sandbox
         if not sandbox_record.ready:

@@ -42,85 +42,85 @@ class Runtime:
     """Sandboxes and containers below `options.root`. Made by `open_runtime`; methods are those of RuntimeService."""
 
     def __init__(self, core: Core, streaming: StreamingServer) -> None:
-        self._core = core
+        self.core = core
         self._streaming = streaming
 
     async def version(self) -> t.VersionResponse:
         return node.version()
 
     async def status(self, verbose: bool = False) -> t.StatusResponse:
-        return node.status(self._core)
+        return node.status(self.core)
 
     async def update_runtime_config(self, config: t.RuntimeConfig) -> None:
-        await node.update_runtime_config(self._core, config)
+        await node.update_runtime_config(self.core, config)
 
     async def run_pod_sandbox(self, config: t.PodSandboxConfig, runtime_handler: str = "") -> str:
-        return await sandbox_run.run_pod_sandbox(self._core, config, runtime_handler)
+        return await sandbox_run.run_pod_sandbox(self.core, config, runtime_handler)
 
     async def stop_pod_sandbox(self, pod_sandbox_id: str) -> None:
-        await sandbox_stop.stop_pod_sandbox(self._core, pod_sandbox_id)
+        await sandbox_stop.stop_pod_sandbox(self.core, pod_sandbox_id)
 
     async def remove_pod_sandbox(self, pod_sandbox_id: str) -> None:
-        await sandbox_remove.remove_pod_sandbox(self._core, pod_sandbox_id)
+        await sandbox_remove.remove_pod_sandbox(self.core, pod_sandbox_id)
 
     async def pod_sandbox_status(self, pod_sandbox_id: str) -> t.PodSandboxStatus:
-        return sandbox_list.pod_sandbox_status(self._core, pod_sandbox_id)
+        return sandbox_list.pod_sandbox_status(self.core, pod_sandbox_id)
 
     async def list_pod_sandbox(self, filter: t.PodSandboxFilter | None = None) -> list[t.PodSandbox]:
-        return sandbox_list.list_pod_sandbox(self._core, filter)
+        return sandbox_list.list_pod_sandbox(self.core, filter)
 
     async def create_container(
         self, pod_sandbox_id: str, config: t.ContainerConfig, sandbox_config: t.PodSandboxConfig
     ) -> str:
-        return await container_create.create_container(self._core, pod_sandbox_id, config)
+        return await container_create.create_container(self.core, pod_sandbox_id, config)
 
     async def start_container(self, container_id: str) -> None:
-        await container_start.start_container(self._core, container_id)
+        await container_start.start_container(self.core, container_id)
 
     async def stop_container(self, container_id: str, timeout: int) -> None:
-        await container_stop.stop_container(self._core, container_id, timeout)
+        await container_stop.stop_container(self.core, container_id, timeout)
 
     async def remove_container(self, container_id: str) -> None:
-        await container_remove.remove_container(self._core, container_id)
+        await container_remove.remove_container(self.core, container_id)
 
     async def list_containers(self, filter: t.ContainerFilter | None = None) -> list[t.Container]:
-        return container_list.list_containers(self._core, filter)
+        return container_list.list_containers(self.core, filter)
 
     async def container_status(self, container_id: str) -> t.ContainerStatus:
-        return container_list.container_status(self._core, container_id)
+        return container_list.container_status(self.core, container_id)
 
     async def update_container_resources(self, container_id: str, resources: t.LinuxContainerResources) -> None:
-        await container_update.update_container_resources(self._core, container_id, resources)
+        await container_update.update_container_resources(self.core, container_id, resources)
 
     async def reopen_container_log(self, container_id: str) -> None:
-        await container_log.reopen_container_log(self._core, container_id)
+        await container_log.reopen_container_log(self.core, container_id)
 
     async def exec_sync(self, container_id: str, cmd: list[str], timeout: int) -> t.ExecSyncResponse:
-        return await container_exec.exec_sync(self._core, container_id, cmd, timeout)
+        return await container_exec.exec_sync(self.core, container_id, cmd, timeout)
 
     async def exec(self, request: t.ExecRequest) -> str:
-        return streams.exec(self._core, self._streaming, request)
+        return streams.exec(self.core, self._streaming, request)
 
     async def attach(self, request: t.AttachRequest) -> str:
-        return streams.attach(self._core, self._streaming, request)
+        return streams.attach(self.core, self._streaming, request)
 
     async def port_forward(self, request: t.PortForwardRequest) -> str:
-        return streams.port_forward(self._core, self._streaming, request)
+        return streams.port_forward(self.core, self._streaming, request)
 
     async def container_stats(self, container_id: str) -> t.ContainerStats:
-        return await container_stats.container_stats(self._core, container_id)
+        return await container_stats.container_stats(self.core, container_id)
 
     async def list_container_stats(self, filter: t.ContainerStatsFilter | None = None) -> list[t.ContainerStats]:
-        return await container_stats.list_container_stats(self._core, filter)
+        return await container_stats.list_container_stats(self.core, filter)
 
     async def pod_sandbox_stats(self, pod_sandbox_id: str) -> t.PodSandboxStats:
-        return await sandbox_stats.pod_sandbox_stats(self._core, pod_sandbox_id)
+        return await sandbox_stats.pod_sandbox_stats(self.core, pod_sandbox_id)
 
     async def list_pod_sandbox_stats(self, filter: t.PodSandboxStatsFilter | None = None) -> list[t.PodSandboxStats]:
-        return await sandbox_stats.list_pod_sandbox_stats(self._core, filter)
+        return await sandbox_stats.list_pod_sandbox_stats(self.core, filter)
 
     def get_container_events(self) -> AsyncIterator[t.ContainerEventResponse]:
-        return self._core.events.read()
+        return self.core.events.read()
 
 
 def _remove_empty_cgroups(cgroup: str) -> None:

@@ -23,21 +23,26 @@ async def run_pod_sandbox(core: Core, config: t.PodSandboxConfig, runtime_handle
     """Make the sandbox's cgroup, files, namespaces and network; on failure all of it is taken back."""
     choose_program(runtime_handler, core.options.oci_runtime)
     record = SandboxRecord(core.options.new_id(), config, runtime_handler, core.now(), core.boot_id, ready=False)
-    try:
-        await core.files.run(_prepare, core, record)
-        descriptors = await _make_namespaces(core, record)
-        address = await core.links.run(_connect, core, record, descriptors)
-    except BaseException as error:
-        await discard(core, record)
-        if isinstance(error, OSError):
-            raise CRIError(f"failed to create pod sandbox: {error}") from error
-        raise
-    record = msgspec.structs.replace(record, address=address, ready=True)
+    record = await make_sandbox(core, record)
     await core.files.run(core.records.save, record)
     core.table.sandboxes[record.id] = Sandbox(record)
     core.publish(record.id, t.ContainerEventType.CONTAINER_CREATED_EVENT, record.id)
     core.publish(record.id, t.ContainerEventType.CONTAINER_STARTED_EVENT, record.id)
     return record.id
+
+
+async def make_sandbox(core: Core, record: SandboxRecord, *, network: bool = True) -> SandboxRecord:
+    """Everything but its place in the table; the record as it is then. Without `network` it has a loopback only."""
+    try:
+        await core.files.run(_prepare, core, record)
+        descriptors = await _make_namespaces(core, record)
+        address = await core.links.run(_connect, core, record, descriptors, network)
+    except BaseException as error:
+        await discard(core, record)
+        if isinstance(error, OSError):
+            raise CRIError(f"failed to create pod sandbox: {error}") from error
+        raise
+    return msgspec.structs.replace(record, address=address, ready=True)
 
 
 def _prepare(core: Core, record: SandboxRecord) -> None:
@@ -80,12 +85,12 @@ async def _make_namespaces(core: Core, record: SandboxRecord) -> list[int]:
     return descriptors
 
 
-def _connect(core: Core, record: SandboxRecord, descriptors: list[int]) -> str:
+def _connect(core: Core, record: SandboxRecord, descriptors: list[int], network: bool) -> str:
     if not descriptors:
         return ""
     channel = channel_from(descriptors[0])
     try:
-        if core.network is None:
+        if core.network is None or not network:
             loopback_only(channel)
             return ""
         address = core.network.attach(record.id, channel, descriptors[1])

@@ -17,8 +17,9 @@ from pathlib import Path
 import msgspec
 
 from pybernetes.runtime.snapshots import files
-from pybernetes.runtime.snapshots.openat2 import open_in_root
+from pybernetes.runtime.snapshots.pack import Packed
 from pybernetes.runtime.snapshots.unpack import WHITEOUT_DEVICE, Applied, LayerError, Limits, unpack
+from pybernetes.runtime.syscalls import open_in_root
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -133,6 +134,13 @@ class Layers:
                 raise
             files.sweep_tree(staged.path)  # another image brought the same layer
         return chain
+
+    def adopt(self, upper: Path, packed: Packed, parent: str) -> str:
+        """Make a layer of a writable one that nothing is mounted on any more; returns its chain id."""
+        path = self.staging / secrets.token_hex(8)
+        path.mkdir()
+        upper.rename(path / "fs")
+        return self.commit(Staged(path, Applied(packed.diff_id, packed.size, packed.inodes)), parent)
 
     def discard(self, staged: Staged) -> None:
         files.discard(staged.path, self.staging)

@@ -15,7 +15,11 @@ _PAGE = 4096
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def mount(lower: list[Path], upper: Path, work: Path, target: Path) -> None:
+PLAIN = ",redirect_dir=nofollow,metacopy=off,index=off"
+"""Whatever the kernel's defaults, the writable layer holds whole files, so that a layer can be made of it."""
+
+
+def mount(lower: list[Path], upper: Path, work: Path, target: Path, options: str = "") -> None:
     """Mount the layers, topmost first, with a writable one above them. Raises OSError."""
     with ExitStack() as opened:
 
@@ -25,10 +29,10 @@ def mount(lower: list[Path], upper: Path, work: Path, target: Path) -> None:
             return f"/proc/self/fd/{fd}"
 
         layers = ":".join(map(name, lower))
-        options = f"lowerdir={layers},upperdir={name(upper)},workdir={name(work)}".encode()
-        if len(options) >= _PAGE:
+        data = f"lowerdir={layers},upperdir={name(upper)},workdir={name(work)}{options}".encode()
+        if len(data) >= _PAGE:
             raise OSError(7, f"image has too many layers: {len(lower)}")
-        if _libc.mount(b"overlay", os.fsencode(target), b"overlay", 0, options) != 0:
+        if _libc.mount(b"overlay", os.fsencode(target), b"overlay", 0, data) != 0:
             error = ctypes.get_errno()
             raise OSError(error, f"cannot mount overlay: {os.strerror(error)}", str(target))
 

@@ -52,6 +52,13 @@ class Snapshots:
         """
         return await self._worker.run(self._mount, image_id, self._path(container_id))
 
+    async def mount_layers(self, chain: str, name: str, stubs: Callable[[int], None] | None = None) -> Path:
+        """The same of a chain of layers instead of an image, for a build; `upper` beside it is what will be its layer.
+
+        `stubs` is given a descriptor of the root and makes there what has to exist (mount points), outside `upper`.
+        """
+        return await self._worker.run(self._mount_layers, chain, self._path(name), stubs)
+
     async def unmount(self, container_id: str) -> None:
         """Unmount the root here and keep the writable layer. Mount namespaces of containers keep their own mount."""
         await self._worker.run(overlay.unmount, self._path(container_id) / "rootfs")
@@ -85,28 +92,32 @@ class Snapshots:
         return self._root / container_id
 
     def _mount(self, image_id: str, path: Path) -> Path:
-        target = path / "rootfs"
-        if overlay.is_mounted(target):
-            return target
-        record = self._take(image_id, path)
-        lower = self._layers.stack(record.chain)
-        upper, work = path / "upper", path / "work"
-        for directory in (work, target):
-            directory.mkdir(mode=0o700, exist_ok=True)
-        if not upper.exists():
-            # The root directory of the overlay is the writable layer's, so it takes after the image's.
-            top = lower[0].stat()
-            upper.mkdir(mode=0o700)
-            os.chown(upper, top.st_uid, top.st_gid)
-            upper.chmod(top.st_mode & 0o7777)
-        overlay.mount(lower, upper, work, target)
-        return target
+        if overlay.is_mounted(path / "rootfs"):
+            return path / "rootfs"
+        record = self._take(path, lambda: _Record(image_id, self._chain_of(image_id)))
+        return _mount_over(self._layers.stack(record.chain), path)
 
-    def _take(self, image_id: str, path: Path) -> _Record:
+    def _mount_layers(self, chain: str, path: Path, stubs: Callable[[int], None] | None) -> Path:
+        self._take(path, lambda: _Record("", chain))
+        if not self._layers.has(chain):
+            raise NotFoundError(f"layer {chain} is gone")
+        lower = self._layers.stack(chain)
+        if stubs is not None:
+            root = _mount_over(lower, path, upper="stubs", options=overlay.PLAIN)
+            fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                stubs(fd)
+            finally:
+                os.close(fd)
+                overlay.unmount(root)
+            lower = [path / "stubs", *lower]
+        return _mount_over(lower, path, options=overlay.PLAIN)
+
+    def _take(self, path: Path, new: Callable[[], _Record]) -> _Record:
         with self._taking:
             record = self._record(path)
             if record is None:
-                record = _Record(image_id, self._chain_of(image_id))
+                record = new()
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
                 files.replace(path / "snapshot.json", msgspec.json.encode(record), durable=False)
             return record
@@ -133,3 +144,18 @@ class Snapshots:
             return msgspec.json.decode((path / "snapshot.json").read_bytes(), type=_Record)
         except (OSError, msgspec.DecodeError):
             return None
+
+
+def _mount_over(lower: list[Path], path: Path, upper: str = "upper", options: str = "") -> Path:
+    """Mount the layers at `rootfs` of the directory, with its `upper` as the writable one."""
+    target, writable, work = path / "rootfs", path / upper, path / "work"
+    for directory in (work, target):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    if not writable.exists():
+        # The root directory of the overlay is the writable layer's, so it takes after the image's.
+        top = lower[0].stat()
+        writable.mkdir(mode=0o700)
+        os.chown(writable, top.st_uid, top.st_gid)
+        writable.chmod(top.st_mode & 0o7777)
+    overlay.mount(lower, writable, work, target, options)
+    return target

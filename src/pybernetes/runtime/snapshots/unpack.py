@@ -16,8 +16,8 @@ from typing import TypeVar
 
 from pybernetes.runtime.snapshots import tar
 from pybernetes.runtime.snapshots.compression import CompressionError, decompressed
-from pybernetes.runtime.snapshots.openat2 import open_in_root
 from pybernetes.runtime.snapshots.tar import Entry, Stream, TarError
+from pybernetes.runtime.syscalls import open_in_root
 
 OPAQUE = "trusted.overlay.opaque"
 WHITEOUT_DEVICE = os.makedev(0, 0)
@@ -300,10 +300,14 @@ def _clean(name: bytes) -> bytes:
     return b"/".join(parts)
 
 
-def _set_xattrs(entry: Entry, path: str | bytes, *, follow: bool) -> None:
+def is_kept(name: str) -> bool:
     """Capabilities and user attributes. Others are the host's: `trusted.overlay.*` would steer the overlay itself."""
+    return name == "security.capability" or (name.startswith("user.") and not name.startswith("user.overlay."))
+
+
+def _set_xattrs(entry: Entry, path: str | bytes, *, follow: bool) -> None:
     for key, value in entry.xattrs.items():
-        if key == "security.capability" or (key.startswith("user.") and not key.startswith("user.overlay.")):
+        if is_kept(key):
             # A file system without attributes loses them, as with every runtime.
             with suppress(OSError):
                 os.setxattr(path, key, value, follow_symlinks=follow)

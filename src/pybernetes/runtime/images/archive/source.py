@@ -7,8 +7,8 @@ from typing import BinaryIO, Protocol
 
 from pybernetes.runtime.snapshots import tar
 from pybernetes.runtime.snapshots.compression import CompressionError, decompressed
-from pybernetes.runtime.snapshots.openat2 import open_in_root
 from pybernetes.runtime.snapshots.tar import Stream, TarError
+from pybernetes.runtime.syscalls import open_in_root
 from pybernetes.wire.images.documents import DOCUMENT_LIMIT, DocumentError
 
 _FILES_LIMIT = 100_000

@@ -7,6 +7,7 @@ from pybernetes.cli.groups import add_verbs, run_verb
 from pybernetes.cli.profiles import add_profile
 
 EXAMPLES = """examples:
+  sudo p8s image build -t hostname .
   sudo p8s image ls
   sudo p8s image pull nginx:1.27
   docker save myapp | sudo p8s image load
@@ -14,6 +15,7 @@ EXAMPLES = """examples:
   sudo p8s image push registry.example/team/myapp:1"""
 
 VERBS = {
+    "build": "build an image from a Dockerfile",
     "ls": "list images",
     "pull": "fetch images from their registries",
     "push": "upload images to the registries of their names",

@@ -37,7 +37,7 @@ class Running:
         self.journal = folder / "journal"
         self.journal.touch()
         components = [Component(name, self._main(name), ends_pods=name == "agent") for name in ("api", "agent")]
-        supervisor = Supervisor(folder, folder, components)
+        supervisor = Supervisor(folder, folder, lambda: components)
         self.process = multiprocessing.get_context("fork").Process(target=supervisor.run)
         self.process.start()
 
@@ -135,7 +135,7 @@ def test_component_stuck_in_its_end_is_killed(tmp_path: Path, monkeypatch: pytes
         while True:
             signal.pause()
 
-    supervisor = Supervisor(tmp_path, tmp_path, [Component("deaf", deaf)])
+    supervisor = Supervisor(tmp_path, tmp_path, lambda: [Component("deaf", deaf)])
     process = multiprocessing.get_context("fork").Process(target=supervisor.run)
     process.start()
     wait_until((tmp_path / "deaf.ready").exists)
@@ -170,7 +170,7 @@ class Echo:
                         if word != b"stay":
                             raise SystemExit(0 if word == b"end" else 3)
 
-        supervisor = Supervisor(folder, folder, [Component("echo", main, listens=self._listens)])
+        supervisor = Supervisor(folder, folder, lambda: [Component("echo", main, listens=self._listens)])
         self.process = multiprocessing.get_context("fork").Process(target=supervisor.run)
         self.process.start()
         wait_until((folder / "supervisor.sock").exists)
@@ -236,7 +236,9 @@ def test_address_that_is_taken_costs_only_its_component(tmp_path: Path) -> None:
         held = Listener(("127.0.0.1", int(taken.getsockname()[1])))
         started = tmp_path / "other.ready"
         components = [Component("echo", signal.pause, listens=(held,)), Component("other", started.touch)]
-        process = multiprocessing.get_context("fork").Process(target=Supervisor(tmp_path, tmp_path, components).run)
+        process = multiprocessing.get_context("fork").Process(
+            target=Supervisor(tmp_path, tmp_path, lambda: components).run
+        )
         process.start()
         wait_until(started.exists)
         process.terminate()

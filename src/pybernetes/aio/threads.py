@@ -12,8 +12,9 @@ R = TypeVar("R")
 class Worker:
     """Runs blocking calls, in order if `threads` is 1. Close it when done; pending calls finish first."""
 
-    def __init__(self, name: str, threads: int = 1) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+    def __init__(self, name: str, threads: int = 1, *, begin: Callable[[], object] | None = None) -> None:
+        """Each thread calls `begin` first; if that raises, so does every `run`, with BrokenThreadPool."""
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=begin)
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The call's result. Cancelling the caller does not stop a call that has begun."""

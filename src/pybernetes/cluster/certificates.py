@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pybernetes.cluster.files import write_private
+from pybernetes.cluster.node import Node
 from pybernetes.cluster.profile import Profile
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
@@ -53,12 +54,11 @@ SIMULATOR = (
 
 
 def requests(profile: Profile) -> list[Request]:
-    """Every certificate of a single-node cluster, with the identities that the bootstrap RBAC policy knows."""
+    """Every certificate of a cluster's nodes here, with the identities that the bootstrap RBAC policy knows."""
     domain = profile.settings.cluster_domain
-    node = profile.node_name
     api_hosts = (
         "kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}",
-        "localhost", "127.0.0.1", profile.api_service_address, profile.node_address, node,
+        "localhost", "127.0.0.1", profile.api_service_address, profile.node_address, profile.node_name,
     )  # fmt: skip
     return [
         Request("apiserver", "kube-apiserver", hosts=api_hosts),
@@ -66,10 +66,18 @@ def requests(profile: Profile) -> list[Request]:
         Request("front-proxy-client", "front-proxy-client", authority="front-proxy-ca"),
         Request("admin", "kubernetes-admin", ("system:masters",)),
         Request("manager", "system:kube-controller-manager", ("system:masters",)),
-        Request("kubelet", f"system:node:{node}", ("system:nodes",)),
-        Request("kubelet-server", f"system:node:{node}", ("system:nodes",), (node, profile.node_address)),
         Request("proxy", "system:kube-proxy"),
         *(SIMULATOR if profile.simulates else ()),
+        *(request for node in profile.nodes for request in requests_of(node)),
+    ]
+
+
+def requests_of(node: Node) -> list[Request]:
+    """A node's own certificates: as a client, and as the server on its address."""
+    identity, groups = f"system:node:{node.name}", ("system:nodes",)
+    return [
+        Request(node.named("kubelet"), identity, groups),
+        Request(node.named("kubelet-server"), identity, groups, (node.name, node.address)),
     ]
 
 

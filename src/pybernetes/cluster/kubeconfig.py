@@ -8,13 +8,13 @@ from typing import Any
 
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.files import write_private
+from pybernetes.cluster.node import Node
 from pybernetes.cluster.owner import Owner as Owner
 from pybernetes.cluster.owner import acting_as
 from pybernetes.cluster.owner import caller as caller
 from pybernetes.cluster.owner import user_path as user_path
 from pybernetes.cluster.profile import Profile
 
-COMPONENTS = ("manager", "kubelet", "proxy")
 OTHER = "mend the file, or name another one in $KUBECONFIG"
 SECTIONS = ("clusters", "contexts", "users")
 PLACES = "kubeconfigs.json"
@@ -43,18 +43,18 @@ def entry(profile: Profile, component: str) -> dict[str, Any]:
         "client-certificate-data": inline(f"{component}.crt"),
         "client-key-data": inline(f"{component}.key"),
     }
-    return _config(profile, {"certificate-authority-data": inline("ca.crt")}, user)
+    return _config(profile, {"certificate-authority-data": inline("ca.crt")}, user, profile.server)
 
 
-def by_file(profile: Profile, component: str) -> dict[str, Any]:
+def by_file(profile: Profile, certificate: str, server: str) -> dict[str, Any]:
     """A whole kubeconfig that names its certificates: for who reads them again when they are renewed."""
-    user = {"client-certificate": f"{component}.crt", "client-key": f"{component}.key"}
-    return _config(profile, {"certificate-authority": "ca.crt"}, user)
+    user = {"client-certificate": f"{certificate}.crt", "client-key": f"{certificate}.key"}
+    return _config(profile, {"certificate-authority": "ca.crt"}, user, server)
 
 
-def _config(profile: Profile, authority: dict[str, str], user: dict[str, str]) -> dict[str, Any]:
+def _config(profile: Profile, authority: dict[str, str], user: dict[str, str], server: str) -> dict[str, Any]:
     name = profile.name
-    cluster = {**authority, "server": profile.server}
+    cluster = {**authority, "server": server}
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -71,9 +71,19 @@ def write_components(profile: Profile) -> None:
 
     They are JSON, which is YAML too: a start has no time to load a YAML parser into every process.
     """
-    for component in (*COMPONENTS, *(("simulator",) if profile.simulates else ())):
-        write_private(profile.kubeconfig(component), _as_json(by_file(profile, component)))
+    write_private(profile.kubeconfig("manager"), _as_json(by_file(profile, "manager", profile.server)))
+    for node in profile.nodes:
+        server = profile.server if node.is_first else profile.inner_server
+        for file, certificate in credentials_of(node).items():
+            write_private(profile.kubeconfig(file), _as_json(by_file(profile, certificate, server)))
+    if profile.simulates:
+        write_private(profile.kubeconfig("simulator"), _as_json(by_file(profile, "simulator", profile.server)))
     write_private(profile.kubeconfig("admin"), _as_json(entry(profile, "admin")))
+
+
+def credentials_of(node: Node) -> dict[str, str]:
+    """The kubeconfigs of a node's components, and the certificates in them. All proxies are one user."""
+    return {node.named("kubelet"): node.named("kubelet"), node.named("proxy"): "proxy"}
 
 
 def add_to_user(profile: Profile, owner: Owner) -> Path:

@@ -106,4 +106,4 @@ def run(profile: Profile) -> None:
         from pybernetes.cluster import network
 
         network.ensure(profile)
-    Supervisor(profile.run, profile.logs, components(profile), Renewal(profile)).run()
+    Supervisor(profile.run, profile.logs, lambda: components(profile.reread()), Renewal(profile)).run()

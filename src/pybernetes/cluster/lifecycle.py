@@ -11,6 +11,7 @@ from pybernetes.cluster import control, kubeconfig, locks, pidfile, preflight, r
 from pybernetes.cluster.errors import ClusterError, Problem
 from pybernetes.cluster.interrupts import Interrupts, deferred
 from pybernetes.cluster.launch import Launch
+from pybernetes.cluster.membership import grown
 from pybernetes.cluster.profile import Profile, load
 
 Report = Callable[[str], None]
@@ -80,7 +81,7 @@ def settle(name: str, changes: Mapping[str, Any]) -> tuple[Profile, bool, bool]:
             return stored, False, True
         is_new = not stored.exists()
         refuse(check_kind(stored, changes))
-        profile = stored.changed(changes)
+        profile = with_changes(stored, changes)
         if is_new:
             profile = profile.changed({"registry_port": preflight.free_port(profile.settings.registry_port)})
         refuse(preflight.check(profile))
@@ -97,6 +98,14 @@ def check_kind(stored: Profile, changes: Mapping[str, Any]) -> list[Problem]:
     return [
         Problem(f"the nodes of cluster {stored.name!r} are real", f"{other}; or simulated nodes beside them: {more}")
     ]
+
+
+def with_changes(stored: Profile, changes: Mapping[str, Any]) -> Profile:
+    """With other settings; `nodes` is how many nodes there are to be."""
+    settings = dict(changes)
+    count = settings.pop("nodes", 0)
+    changed = stored.changed(settings)
+    return grown(changed, count) if count else changed
 
 
 def bring_up(profile: Profile, report: Report, wait_seconds: float, interrupts: Interrupts, *, keep: bool) -> Path:

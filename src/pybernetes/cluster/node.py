@@ -60,6 +60,23 @@ class Node:
         return own if self.is_first else f"{own}/nodes/{self.name}"
 
     @property
+    def bridge_link(self) -> str:
+        """The machine's end of its uplink, a port of the first node's bridge."""
+        return f"{self.profile.bridge}-n{self.number}"
+
+    @property
+    def runtime_socket(self) -> Path:
+        return self.profile.run / f"{self.named('runtime')}.sock"
+
+    @property
+    def resolv_conf(self) -> Path:
+        """What its pods and its resolver take for the machine's own.
+
+        The machine's may name a resolver on loopback, which only the first node reaches: the others ask that node.
+        """
+        return Path("/etc/resolv.conf") if self.is_first else self.state / "resolv.conf"
+
+    @property
     def namespace(self) -> Path | None:
         """Where its network namespace is pinned; None for the machine's own."""
         return None if self.is_first else self.profile.run / "netns" / self.name

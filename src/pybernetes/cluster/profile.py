@@ -132,6 +132,11 @@ class Profile:
     def server(self) -> str:
         return f"https://127.0.0.1:{self.settings.api_port}"
 
+    @property
+    def inner_server(self) -> str:
+        """The same API server, for nodes whose loopback is not the machine's."""
+        return f"https://{self.node_address}:{self.settings.api_port}"
+
     def kubeconfig(self, component: str) -> Path:
         """The credentials file of a component."""
         return self.certificates / f"{component}.kubeconfig"
@@ -139,6 +144,10 @@ class Profile:
     def changed(self, changes: Mapping[str, Any]) -> "Profile":
         """With other settings; what the changes do not name stays as it was."""
         return replace(self, settings=replace(self.settings, **changes))
+
+    def reread(self) -> "Profile":
+        """With the settings as they are kept now: nodes come and go under a running cluster."""
+        return replace(self, settings=Settings.of(json.loads((self.state / "profile.json").read_text())))
 
     def exists(self) -> bool:
         return (self.state / "profile.json").exists()

@@ -7,12 +7,14 @@ import textwrap
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pybernetes.cluster import control
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.interrupts import Interrupts
 from pybernetes.cluster.logs import last_lines
+from pybernetes.cluster.node import Node
 from pybernetes.cluster.profile import Profile
 
 if TYPE_CHECKING:
@@ -43,11 +45,16 @@ class Probe:
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body; status 0 while nobody answers."""
+        return self.send("GET", path)
+
+    def send(self, method: str, path: str, body: Any = None, content: str = "application/json") -> tuple[int, bytes]:
+        """The same with a body, given as what JSON can hold."""
         import http.client
 
+        headers = {"Accept": "application/json", "Content-Type": content}
         try:
             connection = self._connection or self._connect()
-            connection.request("GET", path, headers={"Accept": "application/json"})
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException):
@@ -95,10 +102,10 @@ class Probe:
         status, body = self.get("/api/v1/nodes")
         if status != 200:
             return {}
-        return {node["metadata"]["name"]: is_ready(node) for node in json.loads(body)["items"]}
+        return {node["metadata"]["name"]: says_ready(node) for node in json.loads(body)["items"]}
 
 
-def is_ready(node: dict[str, Any]) -> bool:
+def says_ready(node: dict[str, Any]) -> bool:
     conditions = node.get("status", {}).get("conditions", [])
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
@@ -151,17 +158,13 @@ def wait_ready(
     *,
     since: float = 0.0,
 ) -> None:
-    """Until the API server serves and the node is Ready, by the word of an agent that lived after `since`."""
+    """Until the API server serves and the nodes are Ready, by the words of agents that lived after `since`."""
     probe = Probe(profile)
     deadline = time.monotonic() + seconds
     count = profile.settings.simulated_nodes
 
     def serves() -> bool | None:
         return True if probe.get("/readyz")[0] == 200 else None
-
-    def node_ready() -> bool | None:
-        is_alive = probe.renewed(profile.node_name) >= since
-        return True if is_alive and probe.nodes().get(profile.node_name) else None
 
     def nodes_alive() -> bool | None:
         return True if probe.last_renewal() >= since and (since == 0.0 or probe.count_nodes() >= count) else None
@@ -171,5 +174,16 @@ def wait_ready(
     if profile.settings.simulated:
         wait_for(f"{count} simulated nodes", nodes_alive, vigil, "simulator", deadline)
     else:
-        wait_for(f"node {profile.node_name}", node_ready, vigil, "agent", deadline)
+        wait_nodes(probe, [node for node in profile.nodes if not node.stopped], vigil, since, deadline)
     report("node")
+
+
+def wait_nodes(probe: Probe, nodes: list[Node], vigil: Vigil, since: float, deadline: float) -> None:
+    """Until these nodes are Ready, by the words of agents that lived after `since`. Raises NotReadyError."""
+
+    def is_ready(name: str) -> bool | None:
+        is_alive = probe.renewed(name) >= since
+        return True if is_alive and probe.nodes().get(name) else None
+
+    for node in nodes:
+        wait_for(f"node {node.name}", partial(is_ready, node.name), vigil, node.named("agent"), deadline)

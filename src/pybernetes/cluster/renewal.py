@@ -23,18 +23,19 @@ class Renewal:
 
     def due(self) -> float:
         """When the next certificate has to be renewed, in Unix seconds."""
-        return Certificates(self._profile).renewal().timestamp()
+        return Certificates(self._profile.reread()).renewal().timestamp()
 
     def run(self, now: datetime | None = None) -> None:
         """Renew what has to be at `now`, and hand it to those who keep a copy: the users' kubeconfigs.
 
         For a process without threads: it takes on the identity of each kubeconfig's owner for a moment.
         """
-        made = Certificates(self._profile, now or datetime.now(UTC)).ensure()
+        profile = self._profile.reread()
+        made = Certificates(profile, now or datetime.now(UTC)).ensure()
         if not made:
             return
         log.info("certificates renewed names=%s", ",".join(made))
-        kubeconfig.write_components(self._profile)
+        kubeconfig.write_components(profile)
         if "admin" in made:
             for place in kubeconfig.places(self._profile):
                 self._refresh(place)

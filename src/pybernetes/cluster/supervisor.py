@@ -48,6 +48,7 @@ class Component:
     `module` is imported before the fork, so that components share its memory and start again at once.
     One that `listens` is started by the first connection and may end (with code 0) when it is idle: the supervisor
     holds its sockets, so that no connection is refused or lost whether it runs or not.
+    One that `reloads` takes SIGHUP for the word that components came or went.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Component:
     module: str = ""
     ends_pods: bool = False
     listens: tuple[Listener, ...] = ()
+    reloads: bool = False
 
 
 class Upkeep(Protocol):
@@ -87,19 +89,23 @@ class Child:
 
 
 class Supervisor:
-    """Keeps `components` running until told to halt. Runs in a process of its own; `run` returns at the end."""
+    """Keeps components running until told to halt. Runs in a process of its own; `run` returns at the end.
+
+    `components` says which there are to be; it is asked again when the supervisor is told that this has changed.
+    """
 
     def __init__(
         self,
         run_directory: Path,
         log_directory: Path,
-        components: list[Component],
+        components: Callable[[], list[Component]],
         upkeep: Upkeep | None = None,
         timer: Timer | None = None,
     ) -> None:
         self._run = run_directory
         self._logs = log_directory
-        self._children = [Child(component) for component in components]
+        self._components = components
+        self._children = [Child(component) for component in components()]
         self._selector = selectors.DefaultSelector()
         self._ending = False
         self._upkeep = upkeep
@@ -113,7 +119,8 @@ class Supervisor:
         listener = self._listen()
         self._selector.register(self._timer, selectors.EVENT_READ)
         try:
-            self._open_listeners()
+            for child in self._children:
+                self._listen_for(child)
             self._start_due()
             self._plan_upkeep()
             while not self._ending:
@@ -131,9 +138,7 @@ class Supervisor:
             if self._upkeep_pid:
                 os.waitpid(self._upkeep_pid, 0)
             for child in self._children:
-                self._watch(child, False)
-                for held in child.component.listens:
-                    held.close()
+                self._listen_no_more(child)
             (self._run / "supervisor.sock").unlink(missing_ok=True)
             pidfile.remove(self._run / "supervisor.pid")
 
@@ -158,16 +163,20 @@ class Supervisor:
         self._selector.register(listener, selectors.EVENT_READ)
         return listener
 
-    def _open_listeners(self) -> None:
+    def _listen_for(self, child: Child) -> None:
         """An address that is taken costs its component, and nobody else."""
-        for child in self._children:
-            for held in child.component.listens:
-                try:
-                    held.open()
-                except OSError as error:
-                    log.error("cannot listen component=%s address=%s error=%s", child.component.name, held, error)
-            if child.component.listens:
-                self._rest(child, 0.0)
+        for held in child.component.listens:
+            try:
+                held.open()
+            except OSError as error:
+                log.error("cannot listen component=%s address=%s error=%s", child.component.name, held, error)
+        if child.component.listens:
+            self._rest(child, 0.0)
+
+    def _listen_no_more(self, child: Child) -> None:
+        self._watch(child, False)
+        for held in child.component.listens:
+            held.close()
 
     def _watch(self, child: Child, watch: bool) -> None:
         """Whether connections to the component's addresses wake the supervisor."""
@@ -325,6 +334,9 @@ class Supervisor:
             ended = self.end_pods(float(request.get("grace", 30)))
             self.halt()
             return {"halted": True, "pods_ended": ended}
+        if action == "update":
+            self.update(float(request.get("grace", 0)))
+            return {"updated": True}
         return {"error": f"unknown action {action!r}"}
 
     def _describe(self, child: Child) -> dict[str, Any]:
@@ -338,9 +350,40 @@ class Supervisor:
             **(listens if child.component.listens else {}),
         }
 
+    def update(self, grace: float) -> None:
+        """End the components that there are to be no more, and start those that are new.
+
+        Agents that end may end their pods first, in `grace` seconds; with 0 the pods go on.
+        """
+        wanted = {component.name: component for component in self._components()}
+        gone = [child for child in self._children if child.component.name not in wanted]
+        if grace:
+            self._end_pods(gone, grace)
+        for child in gone:
+            self._end(child)
+            self._listen_no_more(child)
+        known = {child.component.name: child for child in self._children}
+        self._children = [self._child_of(component, known.get(name)) for name, component in wanted.items()]
+        self._plan_upkeep()
+
+    def _child_of(self, component: Component, known: Child | None) -> Child:
+        """Of a component as it is to be from now on; one that runs already is only told."""
+        if known is None:
+            child = Child(component)
+            self._listen_for(child)
+            return child
+        if not component.listens:  # else it goes on with the sockets that it has
+            known.component = component
+        if component.reloads and known.pid:
+            os.kill(known.pid, signal.SIGHUP)
+        return known
+
     def end_pods(self, grace: float) -> bool:
         """Have the agents end their pods; True if all did within `grace` seconds."""
-        agents = [child for child in self._children if child.component.ends_pods and child.pid]
+        return self._end_pods(self._children, grace)
+
+    def _end_pods(self, children: list[Child], grace: float) -> bool:
+        agents = [child for child in children if child.component.ends_pods and child.pid]
         for child in agents:
             os.kill(child.pid, END_PODS)
         return self._wait(agents, grace)
@@ -348,14 +391,17 @@ class Supervisor:
     def halt(self) -> None:
         """End the components, last started first; containers go on."""
         for child in reversed(self._children):
-            if child.pid:
-                os.kill(child.pid, signal.SIGTERM)
-                if not self._wait([child], COMPONENT_GRACE):
-                    log.error("component did not end in time component=%s", child.component.name)
-                    os.kill(child.pid, signal.SIGKILL)
-                    self._wait([child], COMPONENT_GRACE)
-            pidfile.remove(self._run / f"{child.component.name}.pid")
+            self._end(child)
         self._ending = True
+
+    def _end(self, child: Child) -> None:
+        if child.pid:
+            os.kill(child.pid, signal.SIGTERM)
+            if not self._wait([child], COMPONENT_GRACE):
+                log.error("component did not end in time component=%s", child.component.name)
+                os.kill(child.pid, signal.SIGKILL)
+                self._wait([child], COMPONENT_GRACE)
+        pidfile.remove(self._run / f"{child.component.name}.pid")
 
     def _wait(self, children: list[Child], seconds: float) -> bool:
         """Until these have ended."""

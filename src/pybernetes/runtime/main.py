@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from pybernetes.runtime.building.door import open_door
 from pybernetes.runtime.images.door import Library
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.images.service import Images
+from pybernetes.runtime.launcher.client import Zygote
+from pybernetes.runtime.network.uplink import UPLINK
 from pybernetes.runtime.options import Options, bridge_config
 from pybernetes.runtime.service.runtime import open_runtime
 
@@ -32,18 +35,34 @@ class Settings:
 
 async def run(settings: Settings) -> None:
     """Serve CRI until cancelled. Containers run on."""
+    async with open_images(settings) as images:
+        await serve(settings, images)
+
+
+@asynccontextmanager
+async def open_images(settings: Settings, others: Iterable[Path] = ()) -> AsyncIterator[Images]:
+    """The images below the root, which runtimes with `others` share; mounted roots that none of them knows are removed."""
     images = Images(settings.options.root / "images", settings.registry)
     await images.start()
     try:
-        async with (
-            open_runtime(settings.options, images) as runtime,
-            open_door(runtime.core, images) as building,
-            cri_socket.serve(settings.socket, runtime, images, Library(images), building),
-        ):
-            log.info("serving socket=%s", settings.socket)
-            await asyncio.get_running_loop().create_future()
+        known = {path.name for root in (settings.options.root, *others) for path in (root / "containers").glob("*")}
+        for name in images.snapshots.containers():
+            if name not in known:
+                await images.snapshots.remove(name)
+        yield images
     finally:
         await images.close()
+
+
+async def serve(settings: Settings, images: Images, zygote: Zygote | None = None) -> None:
+    """Serve CRI at the socket until cancelled; several may share images and zygote."""
+    async with (
+        open_runtime(settings.options, images, zygote) as runtime,
+        open_door(runtime.core, images) as building,
+        cri_socket.serve(settings.socket, runtime, images, Library(images), building),
+    ):
+        log.info("serving socket=%s", settings.socket)
+        await asyncio.get_running_loop().create_future()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +78,7 @@ class Flags:
     node_cidr: str = flags.option("10.244.0.0/24", "this node's part of the pod range")
     pod_cidr: str = flags.option("10.244.0.0/16", "the cluster's pod range")
     service_cidr: str = flags.option("10.96.0.0/12", "the cluster's service range")
+    netns: str = flags.option("", "file on which the node's network namespace is pinned, if it has its own")
     registry_mirror: tuple[str, ...] = flags.option((), "HOST=URL: ask there first")
     insecure_registry: tuple[str, ...] = flags.option((), "HOST[:PORT]: plain HTTP")
     v: int = flags.option(0, "verbosity of the log")
@@ -69,11 +89,13 @@ def parse(arguments: Sequence[str]) -> Settings:
     given = flags.parse(Flags, "p8s runtime", arguments, "A container runtime behind CRI.")
     bridge = None
     if given.bridge:
-        bridge = bridge_config(given.bridge, given.node_cidr, given.pod_cidr, given.service_cidr)
+        uplink = UPLINK if given.netns else ""
+        bridge = bridge_config(given.bridge, given.node_cidr, given.pod_cidr, given.service_cidr, uplink)
     options = Options(
         root=Path(given.root),
         oci_runtime=given.oci_runtime,
         bridge=bridge,
+        netns=Path(given.netns) if given.netns else None,
         cgroup=given.cgroup,
         streaming=given.streaming,
     )

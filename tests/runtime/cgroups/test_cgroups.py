@@ -39,6 +39,20 @@ def test_those_who_are_not_root_can_read_their_limits(cgroup: Cgroup) -> None:
     assert modes == {0o755}
 
 
+def test_one_that_somebody_has_only_just_made_is_filled(cgroup: Cgroup) -> None:
+    """Two pods begin at once: the one who finds the directory may be there before its maker has filled it."""
+    below = Cgroup(f"{cgroup.path}/below")
+    for each in below.hierarchies:
+        os.mkdir(each.at(below.path))
+    try:
+        leaf = Cgroup(f"{below.path}/leaf")
+        leaf.create()
+        assert inside(leaf, "/dev/null", os.O_RDONLY)
+        leaf.remove()
+    finally:
+        below.remove()
+
+
 def inside(cgroup: Cgroup, path: str, flags: int) -> bool:
     """Whether a process in the cgroup can open the device."""
     group = cgroup.open_unified()

@@ -11,6 +11,7 @@ from pybernetes.cluster.lifecycle import start
 
 EXAMPLES = """examples:
   sudo p8s start
+  sudo p8s start --nodes 3
   sudo p8s start --profile ci --api-port 7443
   sudo p8s start --store etcd://127.0.0.1:2379
   sudo p8s start --registry-mirror docker.io=http://127.0.0.1:5000
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--api-port", type=int, help="port of the API server on 127.0.0.1 (default: 6443, or next free)"
     )
+    parser.add_argument("--nodes", type=int, metavar="N", help="how many nodes the cluster has on this machine")
     parser.add_argument("--store", help="where objects are kept: sqlite (default) or etcd://HOST:PORT[,HOST:PORT...]")
     parser.add_argument("--oci-runtime", choices=["auto", "builtin", "runc", "crun"], help="what executes containers")
     parser.add_argument(
@@ -43,7 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_simulation(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("simulated nodes (no root, any system)")
     group.add_argument("--simulated", action="store_true", help="the whole control plane, with nodes without machines")
-    group.add_argument("--nodes", type=int, metavar="N", help="how many at the first start (default: 1)")
     group.add_argument(
         "--stages", type=Path, metavar="FILE", help="what pods and nodes are to do: see docs/simulated.md"
     )
@@ -56,6 +57,7 @@ def changes(arguments: argparse.Namespace) -> dict[str, Any]:
         "stages": read_stages(arguments.stages) if arguments.stages else None,
         "simulated_nodes": (arguments.nodes or 1) if arguments.simulated else None,
         "api_port": arguments.api_port,
+        "nodes": None if arguments.simulated else arguments.nodes,
         "store": arguments.store,
         "oci_runtime": arguments.oci_runtime,
         "registry_mirrors": arguments.registry_mirror,

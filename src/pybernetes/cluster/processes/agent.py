@@ -3,84 +3,105 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from pybernetes.aio.tasks import keep_running, open_scope
 from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
-from pybernetes.cluster.processes import runtime
-from pybernetes.cluster.profile import Profile
+from pybernetes.cluster.node import Node
 from pybernetes.cluster.supervisor import END_PODS
 from pybernetes.dns import main as dns
 from pybernetes.kubelet import run as kubelet
 from pybernetes.kubelet.options import parse
 from pybernetes.process import run_until_terminated
 from pybernetes.proxy import main as proxy
+from pybernetes.runtime.network import namespace
 
 
-def kubelet_arguments(profile: Profile) -> list[str]:
+def kubelet_arguments(node: Node) -> list[str]:
     """The kubelet's flags, under upstream's names."""
-    pki = profile.certificates
+    profile, pki = node.profile, node.profile.certificates
     return [
-        f"--kubeconfig={profile.kubeconfig('kubelet')}",
-        f"--hostname-override={profile.node_name}",
-        f"--node-ip={profile.node_address}",
-        f"--address={profile.node_address}",
-        f"--root-dir={profile.state / 'kubelet'}",
-        f"--pod-logs-dir={profile.logs / 'pods'}",
-        f"--container-runtime-endpoint=unix://{runtime.socket(profile)}",
-        f"--tls-cert-file={pki / 'kubelet-server.crt'}",
-        f"--tls-private-key-file={pki / 'kubelet-server.key'}",
+        f"--kubeconfig={profile.kubeconfig(node.named('kubelet'))}",
+        f"--hostname-override={node.name}",
+        f"--node-ip={node.address}",
+        f"--address={node.address}",
+        f"--root-dir={node.state / 'kubelet'}",
+        f"--pod-logs-dir={node.pod_logs}",
+        f"--container-runtime-endpoint=unix://{node.runtime_socket}",
+        f"--tls-cert-file={pki / node.named('kubelet-server')}.crt",
+        f"--tls-private-key-file={pki / node.named('kubelet-server')}.key",
         f"--client-ca-file={pki / 'ca.crt'}",
-        f"--pod-cidr={profile.first_node.pod_cidr}",
+        f"--pod-cidr={node.pod_cidr}",
         f"--cluster-dns={profile.dns_address}",
         f"--cluster-domain={profile.settings.cluster_domain}",
-        f"--cgroup-root={runtime.cgroup(profile)}",
+        f"--resolv-conf={node.resolv_conf}",
+        f"--cgroup-root={node.cgroup}",
         # Upstream's 10 % of the disk would be tens of gigabytes of a laptop's.
         "--eviction-hard=memory.available<100Mi,nodefs.available<1%",
     ]
 
 
-def proxy_options(profile: Profile) -> proxy.Options:
+def proxy_options(node: Node) -> proxy.Options:
     return proxy.Options(
-        hostname_override=profile.node_name,
-        cluster_cidr=profile.settings.pod_cidr,
-        table=f"{profile.bridge}-services",
+        hostname_override=node.name,
+        cluster_cidr=node.profile.settings.pod_cidr,
+        table=f"{node.profile.bridge}-services",
     )
 
 
-def dns_options(profile: Profile) -> dns.Options:
-    settings = profile.settings
+def dns_options(node: Node) -> dns.Options:
+    profile, settings = node.profile, node.profile.settings
     return dns.Options(
-        address=profile.node_address,
+        address=node.address,
         service_address=profile.dns_address,
         cluster_domain=settings.cluster_domain,
         ranges=(settings.pod_cidr, settings.service_cidr),
+        resolv_conf=str(node.resolv_conf),
     )
 
 
-async def run(profile: Profile) -> None:
+def write_resolv_conf(node: Node) -> None:
+    """The machine's, but with the first node's resolver, which every other node reaches."""
+    kept = [line for line in _machine_resolv_conf() if line.split()[:1] != ["nameserver"]]
+    node.resolv_conf.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    node.resolv_conf.write_text("\n".join([*kept, f"nameserver {node.profile.node_address}", ""]))
+
+
+def _machine_resolv_conf() -> list[str]:
+    try:
+        return Path("/etc/resolv.conf").read_text().splitlines()
+    except OSError:
+        return []
+
+
+async def run(node: Node) -> None:
     """All parts until cancelled; told to end its pods, until they have ended."""
-    options = parse(kubelet_arguments(profile))
+    options = parse(kubelet_arguments(node))
     ending = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(END_PODS, ending.set)
     async with open_scope("agent") as scope:
-        scope.spawn(keep_running(lambda: serve_services(profile), "services"), "services")
+        scope.spawn(keep_running(lambda: serve_services(node), "services"), "services")
         pods = scope.spawn(
             keep_running(lambda: kubelet.run(options, ending=ending), "kubelet", until=ending.is_set), "kubelet"
         )
         await pods
 
 
-async def serve_services(profile: Profile) -> None:
+async def serve_services(node: Node) -> None:
     """Addresses and names of services, from one set of caches."""
-    config = Config.from_kubeconfig(profile.kubeconfig("proxy"))
+    config = Config.from_kubeconfig(node.profile.kubeconfig(node.named("proxy")))
     async with connect(config, user_agent="kube-proxy") as client:
         informers = Informers(client)
         async with informers.running(), asyncio.TaskGroup() as group:
-            group.create_task(proxy.run(proxy_options(profile), informers), name="proxy")
-            group.create_task(dns.run(dns_options(profile), informers), name="dns")
+            group.create_task(proxy.run(proxy_options(node), informers), name="proxy")
+            group.create_task(dns.run(dns_options(node), informers), name="dns")
 
 
-def main(profile: Profile) -> None:
-    run_until_terminated("agent", lambda: run(profile))
+def main(node: Node) -> None:
+    """Until SIGTERM, in the node's network namespace."""
+    if node.namespace is not None:
+        write_resolv_conf(node)
+        namespace.enter(node.namespace)
+    run_until_terminated("agent", lambda: run(node))

@@ -38,7 +38,7 @@ def load_balancer_range(profile: Profile) -> str:
         return LOAD_BALANCER_RANGE
     from pybernetes.cluster import network
 
-    return str(network.bridge_of(profile).load_balancer_range)
+    return str(network.bridge_of(profile.first_node).load_balancer_range)
 
 
 async def run(profile: Profile) -> None:

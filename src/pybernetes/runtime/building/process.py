@@ -172,7 +172,7 @@ def _write_bundle(core: Core, sandbox: SandboxRecord, rootfs: Path, run: Run, mo
         user=user,
         rootfs=rootfs,
         cgroup=f"{core.cgroup_parent(sandbox.config)}/process",
-        sandbox=sandbox_paths(directory, sandbox),
+        sandbox=sandbox_paths(directory, sandbox, core.options.netns),
         seccomp=profile,
     )
     spec = build_spec(parts)

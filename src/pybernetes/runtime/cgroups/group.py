@@ -121,9 +121,9 @@ def _create(hierarchy: Hierarchy, path: str) -> None:
             _delegate(parent, hierarchy.controllers)
         try:
             os.mkdir(directory)
+            os.chmod(directory, 0o755)  # whatever the umask: programs that are not root read their limits here
         except FileExistsError:
-            continue
-        os.chmod(directory, 0o755)  # whatever the umask: programs that are not root read their limits here
+            pass
         if "cpuset" in hierarchy.controllers and not hierarchy.unified:
             _inherit_cpuset(parent, directory)
 
@@ -136,9 +136,14 @@ def _delegate(directory: str, controllers: frozenset[str]) -> None:
 
 
 def _inherit_cpuset(parent: str, directory: str) -> None:
-    """A v1 cpuset starts empty, and nothing can enter an empty one."""
+    """A v1 cpuset starts empty, and nothing can enter an empty one: neither it nor one below it.
+
+    Who made it may not have come to this yet, so whoever finds it empty fills it.
+    """
     for name in ("cpuset.cpus", "cpuset.mems"):
-        write(os.path.join(directory, name), _read(os.path.join(parent, name)))
+        path = os.path.join(directory, name)
+        if not _read(path).strip():
+            write(path, _read(os.path.join(parent, name)))
 
 
 def _tree(directory: str) -> Iterator[str]:

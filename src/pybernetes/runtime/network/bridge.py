@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
+from pybernetes.runtime.network import nftables as nft
 from pybernetes.runtime.network import rtnetlink as rt
 from pybernetes.runtime.network.nftables import PRIORITY_FILTER, PRIORITY_SNAT, Table
 from pybernetes.runtime.network.rules import leave_rules, wall_rules
@@ -13,12 +14,16 @@ _FALLBACK_METRIC = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class BridgeConfig:
-    """`name` of the bridge and of its nftables table; `node_range` is this node's part of `pod_range`."""
+    """`name` of the bridge and of its nftables table; `node_range` is this node's part of `pod_range`.
+
+    `uplink` is the link to the first node, for one that has a network namespace of its own.
+    """
 
     name: str
     node_range: IPv4Network
     pod_range: IPv4Network
     service_range: IPv4Network
+    uplink: str = ""
 
     @property
     def address(self) -> IPv4Interface:
@@ -58,8 +63,16 @@ def ensure_bridge(config: BridgeConfig) -> None:
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     Path(f"/proc/sys/net/ipv4/conf/{config.name}/route_localnet").write_text("1")
     with Table(config.name) as table:
-        table.replace_chain("wall", "postrouting", PRIORITY_FILTER, wall_rules(config.name, config.ranges))
-        table.replace_chain("leave", "postrouting", PRIORITY_SNAT, leave_rules(config.name, config.pod_range))
+        table.replace_chain("wall", "postrouting", PRIORITY_FILTER, _wall(config))
+        table.replace_chain(
+            "leave", "postrouting", PRIORITY_SNAT, leave_rules(config.name, config.uplink, config.pod_range)
+        )
+
+
+def _wall(config: BridgeConfig) -> list[nft.Rule]:
+    """Pods of other nodes are reached by the uplink; services are translated before."""
+    links = (config.name, config.uplink) if config.uplink else (config.name,)
+    return [*wall_rules(links, config.pod_range), *wall_rules((config.name,), config.service_range)]
 
 
 def remove_bridge(config: BridgeConfig) -> None:

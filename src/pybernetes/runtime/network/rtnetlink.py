@@ -21,7 +21,7 @@ _UP = 1
 _DONE_ALREADY = (errno.EEXIST, errno.ENODEV, errno.ESRCH, errno.ENOENT)
 _TABLE_MAIN, _PROTOCOL_STATIC = 254, 4
 _UNICAST, _UNREACHABLE = 1, 7
-_SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
+_SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 
 
 class Request(NamedTuple):
@@ -163,10 +163,11 @@ def add_route(
     return Request(_NEWROUTE, nl.CREATE | nl.EXCL, body, repeatable=True)
 
 
-def delete_route(destination: IPv4Network, metric: int) -> Request:
-    head = (socket.AF_INET, destination.prefixlen, 0, 0, _TABLE_MAIN, 0, _SCOPE_UNIVERSE, 0, 0)
+def delete_route(destination: IPv4Network, metric: int = 0) -> Request:
+    """Whatever its scope; without a metric, the first to that destination."""
+    head = (socket.AF_INET, destination.prefixlen, 0, 0, _TABLE_MAIN, 0, _SCOPE_NOWHERE, 0, 0)
     body = struct.pack("=BBBBBBBBI", *head) + nl.attribute(_RTA_DST, destination.network_address.packed)
-    return Request(_DELROUTE, 0, body + nl.u32(_RTA_PRIORITY, metric), repeatable=True)
+    return Request(_DELROUTE, 0, body + (nl.u32(_RTA_PRIORITY, metric) if metric else b""), repeatable=True)
 
 
 def mac_of(address: IPv4Address) -> bytes:

@@ -20,20 +20,19 @@ class HostPort:
     pod_port: int
 
 
-def leave_rules(bridge: str, pods: IPv4Network) -> list[nft.Rule]:
-    """Pods reach the world, and loopback reaches pods, under the node's address."""
-    return [
-        nft.source_in(pods) + nft.destination_in(pods, inside=False) + nft.leaves_by(bridge, equal=False) + nft.masquerade(),
-        nft.source_in(_LOOPBACK) + nft.leaves_by(bridge) + nft.masquerade(),
-    ]  # fmt: skip
+def leave_rules(bridge: str, uplink: str, pods: IPv4Network) -> list[nft.Rule]:
+    """Loopback reaches pods under the node's address, and pods the world: by an `uplink`, the first node sees to that."""
+    loopback = [nft.source_in(_LOOPBACK) + nft.leaves_by(link) + nft.masquerade() for link in (bridge, uplink) if link]
+    if uplink:
+        return loopback
+    out = nft.destination_in(pods, inside=False) + nft.leaves_by(bridge, equal=False)
+    return [nft.source_in(pods) + out + nft.masquerade(), *loopback]
 
 
-def wall_rules(bridge: str, ranges: Iterable[IPv4Network]) -> list[nft.Rule]:
-    """Nothing for the cluster's own ranges goes out by another link."""
-    return [
-        nft.destination_in(each) + nft.leaves_by(bridge, equal=False) + nft.leaves_by("lo", equal=False) + nft.drop()
-        for each in ranges
-    ]
+def wall_rules(links: Iterable[str], range: IPv4Network) -> list[nft.Rule]:
+    """Nothing for this range of the cluster's goes out by another link."""
+    elsewhere = [part for link in (*links, "lo") for part in nft.leaves_by(link, equal=False)]
+    return [nft.destination_in(range) + elsewhere + nft.drop()]
 
 
 def host_port_rules(ports: Iterable[HostPort]) -> list[nft.Rule]:

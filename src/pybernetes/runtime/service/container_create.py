@@ -26,6 +26,8 @@ async def create_container(core: Core, pod_sandbox_id: str, config: t.ContainerC
     image_id = core.images.resolve(config.image.image if config.image else "")
     container_id = core.options.new_id()
     try:
+        # The directory comes first: should this process die, its successor knows by it whose root this is.
+        await core.files.run(core.records.container_directory(container_id).mkdir, 0o700)
         rootfs = await core.images.snapshots.mount(image_id, container_id)
         record = await core.files.run(_prepare, core, sandbox, config, image_id, container_id, rootfs)
     except BaseException as error:
@@ -53,7 +55,7 @@ def _prepare(
         user=user,
         rootfs=rootfs,
         cgroup=cgroup,
-        sandbox=sandbox_paths(core.records.sandbox_directory(sandbox.id), sandbox.record),
+        sandbox=sandbox_paths(core.records.sandbox_directory(sandbox.id), sandbox.record, core.options.netns),
         pid_namespace=_pid_namespace(core, sandbox, context),
         seccomp=seccomp.profile_for(context),
     )
@@ -70,9 +72,7 @@ def _prepare(
         stop_signal=stop_signal_number(config.stop_signal, image.stop_signal),
         log_path=_log_path(sandbox_config, config),
     )
-    directory = core.records.container_directory(container_id)
-    directory.mkdir(mode=0o700)
-    write_bundle(directory, parts)
+    write_bundle(core.records.container_directory(container_id), parts)
     core.records.save(record)
     return record
 

@@ -38,10 +38,9 @@ async def recover(core: Core) -> None:
         container = Container(record)
         core.table.containers[container.id] = container
         await _recover_container(core, container)
-    await core.files.run(_sweep, core)
-    for name in core.images.snapshots.containers():
-        if name not in core.table.containers:
-            await core.images.snapshots.remove(name)
+    for container_id in await core.files.run(_sweep, core):
+        await core.images.snapshots.remove(container_id)
+        await core.files.run(shutil.rmtree, core.records.container_directory(container_id), True)
     if core.network is not None:
         await core.links.run(core.network.sweep, set(core.table.sandboxes))
         await core.links.run(_map_ports, core, core.network)
@@ -70,8 +69,8 @@ async def _recover_container(core: Core, container: Container) -> None:
     core.records.save(container.record)
 
 
-def _sweep(core: Core) -> None:
-    """Directories without a record belong to calls that never ended."""
+def _sweep(core: Core) -> list[str]:
+    """Directories without a record belong to calls that never ended; returns the containers of which one is left."""
     for directory in (core.records.root / "sandboxes").iterdir():
         if directory.name not in core.table.sandboxes:
             unmount(directory / SHM)
@@ -79,9 +78,8 @@ def _sweep(core: Core) -> None:
                 for path in (directory / NAMESPACES).iterdir():
                     unmount(path)
             shutil.rmtree(directory, ignore_errors=True)
-    for directory in (core.records.root / "containers").iterdir():
-        if directory.name not in core.table.containers:
-            shutil.rmtree(directory, ignore_errors=True)
+    directories = (core.records.root / "containers").iterdir()
+    return [directory.name for directory in directories if directory.name not in core.table.containers]
 
 
 def _map_ports(core: Core, network: PodNetwork) -> None:

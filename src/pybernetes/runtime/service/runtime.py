@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from pybernetes.aio.tasks import open_scope
@@ -9,6 +10,7 @@ from pybernetes.aio.threads import Worker
 from pybernetes.cri import types as t
 from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.launcher.client import Zygote
+from pybernetes.runtime.network import namespace
 from pybernetes.runtime.options import Options
 from pybernetes.runtime.service import (
     container_create,
@@ -36,6 +38,11 @@ from pybernetes.streaming.server import StreamingServer
 
 _FILE_THREADS = 4
 _MONITORS = "monitors"
+
+
+def monitors_of(cgroup: str) -> str:
+    """The cgroup of the monitors, and of the zygote that forks them, below a runtime's own."""
+    return f"{cgroup.rstrip('/')}/{_MONITORS}"
 
 
 class Runtime:
@@ -123,41 +130,49 @@ class Runtime:
         return self.core.events.read()
 
 
+def _enter_node(netns: Path | None) -> None:
+    """For the thread that has to do with links: it works in the node's network namespace."""
+    if netns is not None:
+        namespace.enter(netns)
+
+
 def _remove_empty_cgroups(cgroup: str) -> None:
     """Our own cgroups, unless monitors or pods are still in them."""
-    for path in (f"{cgroup.rstrip('/')}/{_MONITORS}", cgroup):
+    for path in (monitors_of(cgroup), cgroup):
         if not Cgroup(path).remove_if_empty():
             return
 
 
 @asynccontextmanager
-async def open_runtime(options: Options, images: ImageSource) -> AsyncIterator[Runtime]:
+async def open_runtime(options: Options, images: ImageSource, zygote: Zygote | None = None) -> AsyncIterator[Runtime]:
     """A runtime that has found again whatever an earlier one left below `options.root`.
 
-    Containers go on running when the block ends, and when this process dies.
+    Containers go on running when the block ends, and when this process dies. Several may share `images`, and a
+    `zygote`, which is its owner's to close.
     """
-    files, links = Worker("files", _FILE_THREADS), Worker("links")
-    zygote = Zygote(f"{options.cgroup.rstrip('/')}/{_MONITORS}")
+    files, links = Worker("files", _FILE_THREADS), Worker("links", begin=partial(_enter_node, options.netns))
+    own = zygote or Zygote(monitors_of(options.cgroup))
     async with open_scope("runtime") as scope:
         core = Core(
             options=options,
             images=images,
             records=Records(options.root),
-            zygote=zygote,
+            zygote=own,
             scope=scope,
             files=files,
             links=links,
             boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         )
         try:
-            await files.run(zygote.start)
+            await files.run(own.start)
             if options.bridge is not None:
                 await links.run(node.set_network, core, options.bridge)
             await recovery.recover(core)
             async with StreamingServer.open(options.streaming, scope) as streaming:
                 yield Runtime(core, streaming)
         finally:
-            await files.run(zygote.close)
+            if zygote is None:
+                await files.run(own.close)
             await files.run(_remove_empty_cgroups, options.cgroup)
             if core.network is not None:
                 await links.run(core.network.close)

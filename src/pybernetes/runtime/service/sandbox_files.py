@@ -60,13 +60,16 @@ def hostname_of(record: SandboxRecord) -> str:
     return record.config.hostname or socket.gethostname()
 
 
-def sandbox_paths(directory: Path, record: SandboxRecord) -> SandboxPaths:
-    """What the sandbox lends to its containers."""
+def sandbox_paths(directory: Path, record: SandboxRecord, netns: Path | None) -> SandboxPaths:
+    """What the sandbox lends to its containers. `netns` is the node's network namespace, if it is not ours."""
     options = record.options
+    namespaces = namespace_paths(directory, options)
+    if netns is not None:
+        namespaces.setdefault("network", str(netns))
     shm = directory / SHM if options.ipc == _POD else Path("/dev/shm")
     files = {
         "/etc/resolv.conf": directory / "resolv.conf",
         "/etc/hostname": directory / "hostname",
         "/dev/shm": shm,
     }
-    return SandboxPaths(hostname_of(record), namespace_paths(directory, options), files)
+    return SandboxPaths(hostname_of(record), namespaces, files)

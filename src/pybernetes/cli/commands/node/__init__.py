@@ -13,6 +13,10 @@ EXAMPLES = """examples:
   sudo p8s node delete m02"""
 
 VERBS = {
+    "add": "add nodes to a cluster",
+    "delete": "drain a node and take it away",
+    "stop": "switch a node off, as if its plug were pulled",
+    "start": "switch a stopped node on again",
     "list": "show the nodes of this machine",
 }
 

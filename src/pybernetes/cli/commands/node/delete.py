@@ -1,0 +1,42 @@
+"""p8s node delete"""
+
+import argparse
+
+from pybernetes.cli.console import Console
+from pybernetes.cli.profiles import existing
+
+EXAMPLES = """examples:
+  sudo p8s node delete m02
+  sudo p8s node delete m02 m03 --drain 10
+
+Its pods are evicted first, so that their controllers make them anew on other nodes."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "names", nargs="+", metavar="NAME", help="the node, with or without the profile's name before it"
+    )
+    parser.add_argument(
+        "--drain",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long to wait for its pods (default: %(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from pybernetes.cluster import nodes
+    from pybernetes.cluster.node import Node
+
+    profile = existing(arguments)
+
+    def report(step: str, node: Node) -> None:
+        console.step("🚚", f"node {node.name!r} drained")
+
+    for name in arguments.names:
+        left = nodes.delete(profile.name, name, report, drain_seconds=arguments.drain)
+        for pod in left:
+            console.line(f"pod {pod.namespace}/{pod.name} had not gone in time, and went with the node")
+        console.step("🧹", f"node {name!r} deleted")
+    return 0

@@ -1,0 +1,22 @@
+"""p8s node start"""
+
+import argparse
+
+from pybernetes.cli.console import Console
+from pybernetes.cli.profiles import existing
+
+EXAMPLES = """examples:
+  sudo p8s node start m02"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="the node, with or without the profile's name before it")
+    parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long to wait for Ready")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from pybernetes.cluster import nodes
+
+    node = nodes.start(existing(arguments).name, arguments.name, wait_seconds=arguments.wait)
+    console.step("🚀", f"node {node.name!r} started")
+    return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.threads import Worker
 from pybernetes.api import errors
+from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1 as core
 from pybernetes.api.types import meta_v1 as meta
 from pybernetes.api.types import storage_v1 as storage
@@ -30,6 +32,7 @@ CLASS = storage.StorageClass(
     provisioner=PROVISIONER,
     reclaim_policy="Delete",
     volume_binding_mode="WaitForFirstConsumer",
+    allow_volume_expansion=True,
 )
 
 
@@ -89,7 +92,10 @@ class HostPathProvisioner:
         """Make the directory, then the volume that names it, set aside for the claim. Safe to repeat."""
         found = self._classes.get(class_of(claim))
         name = f"pvc-{claim.metadata.uid}"
-        if claim.spec.volume_name or claim.metadata.deletion_timestamp is not None or self._volumes.get(name):
+        volume = self._volumes.get(name)
+        if volume is not None and claim.status.phase == "Bound":
+            await self._grow(claim, volume)
+        if claim.spec.volume_name or claim.metadata.deletion_timestamp is not None or volume is not None:
             return
         node = claim.metadata.annotations.get(SELECTED_NODE, "")
         if found is None or (not node and found.volume_binding_mode == "WaitForFirstConsumer"):
@@ -109,6 +115,21 @@ class HostPathProvisioner:
             if not errors.is_already_exists(error):
                 raise
         self._recorder.event(claim, "Normal", "ProvisioningSucceeded", f"Successfully provisioned volume {name}")
+
+    async def _grow(self, claim: core.PersistentVolumeClaim, volume: core.PersistentVolume) -> None:
+        """A directory has all the room there is: only what the objects say has to follow the request."""
+        wanted = storage_of(claim.spec.resources.requests if claim.spec.resources is not None else {})
+        if Quantity.parse(wanted) <= Quantity.parse(storage_of(claim.status.capacity)):
+            return
+        size = {"capacity": {"storage": wanted}}
+        name, namespace = claim.metadata.name or "", claim.metadata.namespace or ""
+        if Quantity.parse(storage_of(volume.spec.capacity)) < Quantity.parse(wanted):
+            patched = await self._client.patch(core.PersistentVolume, volume.metadata.name or "", "", {"spec": size})
+            self._volumes.assume(patched)
+        patch = {"status": {**size, "allocatedResources": {"storage": wanted}}}
+        grown = await self._client.patch(core.PersistentVolumeClaim, name, namespace, patch, subresource="status")
+        self._claims.assume(grown)
+        self._recorder.event(claim, "Normal", "VolumeResizeSuccessful", "Resize volume succeeded")
 
     async def _reclaim(self, volume: core.PersistentVolume) -> None:
         """Released data go with their volume where the policy is Delete; then nothing holds the volume back."""
@@ -131,6 +152,11 @@ class HostPathProvisioner:
                 raise
 
 
+def storage_of(resources: Mapping[str, str | int | float]) -> str:
+    """The size among resources, "0" if there is none."""
+    return str(resources.get("storage", "0"))
+
+
 def volume_for(
     claim: core.PersistentVolumeClaim, storage_class: storage.StorageClass, path: Path, node: str
 ) -> core.PersistentVolume:
@@ -145,7 +171,7 @@ def volume_for(
     return core.PersistentVolume(
         metadata=meta.ObjectMeta(name=path.name, annotations={PROVISIONED_BY: PROVISIONER}, finalizers=[FINALIZER]),
         spec=core.PersistentVolumeSpec(
-            capacity={"storage": requests.get("storage", "0")},
+            capacity={"storage": storage_of(requests)},
             access_modes=claim.spec.access_modes,
             persistent_volume_reclaim_policy=storage_class.reclaim_policy or "Delete",
             storage_class_name=storage_class.metadata.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from pybernetes.api.volumes import BIND_COMPLETED, BOUND_BY_CONTROLLER, SELECTED
 from pybernetes.client.cache import Key
 from pybernetes.client.workqueue import WorkQueue, run_workers
 from pybernetes.controllers.context import Context
+from pybernetes.controllers.volume.protection import CLAIM_INDEX, claims_of
 
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 PROVISIONER_ANNOTATIONS = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
@@ -40,6 +42,8 @@ class PersistentVolumeController:
         self.claims = context.informers.of(Claim)
         self.volumes = context.informers.of(Volume)
         self.classes = context.informers.of(storage_v1.StorageClass)
+        self.pods = context.informers.of(core_v1.Pod)
+        self.pods.add_index(CLAIM_INDEX, claims_of)
         self.recorder = context.recorder("persistentvolume-controller")
         self.claims.subscribe(self._on_claim)
         self.volumes.subscribe(self._on_volume)
@@ -144,8 +148,9 @@ class PersistentVolumeController:
         """Say what the claim waits for."""
         found = self.classes.get(match.class_of(claim))
         if self._is_delayed(claim) and SELECTED_NODE not in claim.metadata.annotations:
-            message = "waiting for first consumer to be created before binding"
-            self.recorder.event(claim, "Normal", "WaitForFirstConsumer", message)
+            place = f"{claim.metadata.namespace}/{claim.metadata.name}"
+            pods = [pod for pod in self.pods.by_index(CLAIM_INDEX, place) if not pod.spec.node_name]
+            self.recorder.event(claim, "Normal", *waiting_words([pod.metadata.name or "" for pod in pods]))
         elif found is not None and found.provisioner.startswith(IN_TREE):
             message = f"no volume plugin matched name: {found.provisioner}"
             self.recorder.event(claim, "Warning", "ProvisioningFailed", message)
@@ -272,3 +277,11 @@ class PersistentVolumeController:
         except errors.StatusError as error:
             if not errors.is_not_found(error):
                 raise
+
+
+def waiting_words(pods: Sequence[str]) -> tuple[str, str]:
+    """Reason and message for a claim whose volume is the scheduler's to choose; `pods` use it and have no node yet."""
+    if not pods:
+        return "WaitForFirstConsumer", "waiting for first consumer to be created before binding"
+    names = ",".join(sorted(pods))
+    return "WaitForPodScheduled", f"waiting for pod{'s' if len(pods) > 1 else ''} {names} to be scheduled"

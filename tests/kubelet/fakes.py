@@ -35,6 +35,9 @@ class FakeRuntime:
         """What a container leaves with when it is stopped; None: it ignores the signal until it is killed."""
         self.exec_handler: Callable[[str, list[str]], t.ExecSyncResponse] = lambda name, cmd: t.ExecSyncResponse()
         self.stops: list[tuple[str, int]] = []
+        self.updates: list[str] = []
+        """Sandboxes and containers whose resources were changed, in order."""
+        self.update_error: Exception | None = None
         self.pulls: list[tuple[str, t.AuthConfig | None]] = []
         self._ids = itertools.count(1)
         self._readers: list[asyncio.Queue[t.ContainerEventResponse]] = []
@@ -132,6 +135,7 @@ class FakeRuntime:
                 labels=config.labels,
                 annotations=config.annotations,
                 log_path=f"{sandbox_config.log_directory}/{config.log_path}",
+                resources=t.ContainerResources(linux=config.linux.resources if config.linux else None),
             ),
         )
         self._publish(container_id)
@@ -180,7 +184,17 @@ class FakeRuntime:
         return self.containers[container_id][1]
 
     async def update_container_resources(self, container_id: str, resources: t.LinuxContainerResources) -> None:
-        raise AssertionError("not used")
+        self.updates.append(container_id)
+        if self.update_error is not None:
+            raise self.update_error
+        owner, status = self.containers[container_id]
+        changed = msgspec.structs.replace(status, resources=t.ContainerResources(linux=resources))
+        self.containers[container_id] = (owner, changed)
+
+    async def update_pod_sandbox_resources(
+        self, pod_sandbox_id: str, overhead: t.LinuxContainerResources, resources: t.LinuxContainerResources
+    ) -> None:
+        self.updates.append(pod_sandbox_id)
 
     async def reopen_container_log(self, container_id: str) -> None:
         raise AssertionError("not used")
@@ -309,6 +323,9 @@ class FakeApi:
             if field == "conditions":
                 merged = {c["type"]: c for c in tree.get(field, [])}
                 for change in value:
+                    if change.get("$patch") == "delete":
+                        merged.pop(change["type"], None)
+                        continue
                     whole = merged.get(change["type"], {}) | change
                     merged[change["type"]] = {key: item for key, item in whole.items() if item is not None}
                 value = list(merged.values())

@@ -96,6 +96,7 @@ class World:
             allocatable={"cpu": "2", "memory": "1Gi"},
             services=lambda: self.services,
             runtime_handler=lambda name: name,
+            room=lambda pod: self.kubelet.room(pod),
             restart_limit=300.0,
         )
         self.kubelet = Kubelet(doors, scope, lambda: self.node)

@@ -70,6 +70,12 @@ class RuntimeService(Protocol):
 
     async def update_container_resources(self, container_id: str, resources: t.LinuxContainerResources) -> None: ...
 
+    async def update_pod_sandbox_resources(
+        self, pod_sandbox_id: str, overhead: t.LinuxContainerResources, resources: t.LinuxContainerResources
+    ) -> None:
+        """Set the pod's own limits; zero leaves one as it is."""
+        ...
+
     async def reopen_container_log(self, container_id: str) -> None: ...
 
     async def exec_sync(self, container_id: str, cmd: list[str], timeout: int) -> t.ExecSyncResponse:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.cgroups import pod_request
+from pybernetes.kubelet.resizing import DEFERRED, INFEASIBLE, Refusal
 from pybernetes.kubelet.status.context import Verdict
 
 _WORDS = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeral-storage"}
@@ -40,6 +41,25 @@ def _fits_resources(pod: v1.Pod, node: v1.Node, others: list[v1.Pod]) -> Verdict
                 f"requested: {amounts[0]}, used: {amounts[1]}, capacity: {amounts[2]}"
             )
             return Verdict(f"OutOf{_WORDS.get(name, name)}", FAILED + message)
+    return None
+
+
+def resize_refusal(pod: v1.Pod, node: v1.Node, others: Iterable[v1.Pod]) -> Refusal | None:
+    """Why a running pod cannot have the resources that it asks for now; None if it can."""
+    running = list(others)
+    for name in ("cpu", "memory"):
+        if name not in node.status.allocatable:
+            continue
+        total = Quantity.parse(node.status.allocatable[name])
+        requested = pod_request(pod, name)
+        used = sum((pod_request(other, name) for other in running), Quantity())
+        amounts = [q.milli_value if name == "cpu" else q.value for q in (requested, used, total)]
+        if requested > total:
+            words = f"Node didn't have enough capacity: {name}, requested: {amounts[0]}, capacity: {amounts[2]}"
+            return Refusal(INFEASIBLE, words)
+        if requested + used > total:
+            words = f"Node didn't have enough resource: {name}, requested: {amounts[0]}, used: {amounts[1]}, capacity: {amounts[2]}"
+            return Refusal(DEFERRED, words)
     return None
 
 

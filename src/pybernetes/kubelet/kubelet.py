@@ -12,13 +12,14 @@ from pybernetes.api.types import meta_v1
 from pybernetes.cri.errors import CRIError
 from pybernetes.cri.types import ContainerEventType
 from pybernetes.kubelet import names
-from pybernetes.kubelet.admission import admit
+from pybernetes.kubelet.admission import admit, resize_refusal
 from pybernetes.kubelet.events import WARNING
 from pybernetes.kubelet.observed import observe
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.pod.ending import Stopper
 from pybernetes.kubelet.pod.worker import PodWorker, Stage
 from pybernetes.kubelet.podspec import grace_seconds, is_mirror, is_terminal, name_of, namespace_of, uid_of
+from pybernetes.kubelet.resizing import Refusal
 from pybernetes.kubelet.status.context import Verdict
 from pybernetes.kubelet.volumes.podvolumes import remove_directory
 
@@ -61,6 +62,7 @@ class Kubelet:
         entry = self._entries.get(uid_of(pod))
         if entry is not None:
             entry.worker.update(pod, carrier)
+            self._room_changed(entry.worker)
         elif not self._stopping:
             self._begin(pod, self._admit(pod)).update(pod, carrier)
 
@@ -87,9 +89,21 @@ class Kubelet:
                 await worker.run()
             finally:
                 self._entries.pop(uid, None)
+                self._room_changed(worker)
 
         self._entries[uid] = _Entry(worker, self._scope.spawn(run(), f"pod/{namespace_of(pod)}/{name_of(pod)}"))
         return worker
+
+    def room(self, pod: v1.Pod) -> Refusal | None:
+        """Whether the node has what a running pod asks for beside the others; why not, if so."""
+        others = (worker.pod for worker in self.active() if uid_of(worker.pod) != uid_of(pod))
+        return resize_refusal(pod, self._node(), others)
+
+    def _room_changed(self, cause: PodWorker) -> None:
+        """Pods that wait for more may get it now."""
+        for worker in self.workers():
+            if worker is not cause and worker.is_refused:
+                worker.poke()
 
     # What is here
 

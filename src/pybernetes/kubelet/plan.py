@@ -7,8 +7,10 @@ from zlib import crc32
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.types import ContainerState
 from pybernetes.kubelet import names
+from pybernetes.kubelet.cgroups import container_resources
 from pybernetes.kubelet.observed import Observed, ObservedContainer
 from pybernetes.kubelet.podspec import AnyContainer, full_name, is_sidecar
+from pybernetes.kubelet.resizing import is_off, needs_restart
 from pybernetes.kubelet.restart import RestartBackoff, restarts_after_exit, should_run
 
 NANOSECONDS = 1e9
@@ -36,6 +38,14 @@ class StartContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class ResizeContainer:
+    """Give a running container the resources that its pod has been granted."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunSandbox:
     """Create the pod's sandbox, after stopping the ones before."""
 
@@ -44,7 +54,7 @@ class RunSandbox:
     """A sandbox of this pod existed before."""
 
 
-Action = StopContainer | StartContainer | RunSandbox
+Action = StopContainer | StartContainer | ResizeContainer | RunSandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,8 @@ class Facts:
     """The startup probe has succeeded, or there is none, and the postStart hook is done."""
     unhealthy: Mapping[str, StopContainer]
     """Container id -> what to do with a container that failed its liveness or startup probe or postStart hook."""
+    memory_capacity: int = 0
+    """Of the node, in bytes."""
 
 
 @dataclass(slots=True)
@@ -80,6 +92,8 @@ class Plan:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     wake_after: float | None = None
     """Seconds after which something is due even if nothing happens."""
+    resizing: set[str] = field(default_factory=set)
+    """Running containers whose resources are not yet what they should be."""
     finished: bool = False
     """No container is to run any more: what still runs (sidecars) is to end, and the sandbox with it."""
 
@@ -211,6 +225,24 @@ class _Planner:
         elif _is_changed(container, current):
             message = f"Container {container.name} definition changed, will be restarted"
             self.result.actions.append(StopContainer(current.id, container.name, message))
+        else:
+            self._resize(container, current)
+
+    def _resize(self, container: AnyContainer, current: ObservedContainer) -> None:
+        wanted = container_resources(self.pod, container, self.facts.memory_capacity)
+        off = is_off(container, wanted, current.status.resources)
+        if not off:
+            return
+        self.result.resizing.add(container.name)
+        if needs_restart(container, off):
+            message = f"Container {container.name} resize requires restart"
+            self.result.actions.append(StopContainer(current.id, container.name, message))
+            return
+        retry = self.facts.retry_at.get(resize_key(container.name), 0.0)
+        if retry > self.facts.now:
+            self.result.wake_in(retry - self.facts.now)
+        else:
+            self.result.actions.append(ResizeContainer(current.id, container.name))
 
     def _start(self, container: AnyContainer) -> None:
         latest = self.observed.latest(container.name)
@@ -243,6 +275,11 @@ class _Planner:
         )
         self.result.wake_in(seconds)
         return True
+
+
+def resize_key(name: str) -> str:
+    """Under which a failed resize of a container is remembered, apart from its failed starts."""
+    return f"resize of {name}"
 
 
 def _is_changed(container: AnyContainer, current: ObservedContainer) -> bool:

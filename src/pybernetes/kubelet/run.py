@@ -99,6 +99,7 @@ class NodeRun:
             allocatable=free,
             services=lambda: self._services.list(),
             runtime_handler=runtime_handlers(self._classes),
+            room=lambda pod: self.kubelet.room(pod),
             restart_limit=options.max_restart_period_seconds,
         )
 

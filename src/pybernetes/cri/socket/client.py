@@ -141,6 +141,11 @@ class Client:
     async def update_container_resources(self, container_id: str, resources: t.LinuxContainerResources) -> None:
         await self._raw(None, "update_container_resources", container_id, resources)
 
+    async def update_pod_sandbox_resources(
+        self, pod_sandbox_id: str, overhead: t.LinuxContainerResources, resources: t.LinuxContainerResources
+    ) -> None:
+        await self._raw(None, "update_pod_sandbox_resources", pod_sandbox_id, overhead, resources)
+
     async def reopen_container_log(self, container_id: str) -> None:
         await self._raw(None, "reopen_container_log", container_id)
 

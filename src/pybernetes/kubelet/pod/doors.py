@@ -13,6 +13,7 @@ from pybernetes.kubelet.events import Events
 from pybernetes.kubelet.images.manager import ImageManager
 from pybernetes.kubelet.objects import PodObjects
 from pybernetes.kubelet.probes.actions import Actions
+from pybernetes.kubelet.resizing import Room
 from pybernetes.kubelet.status.writer import PodWriter
 from pybernetes.kubelet.volumes.context import VolumeDoors
 
@@ -40,6 +41,8 @@ class PodDoors:
     services: Callable[[], Iterable[v1.Service]]
     runtime_handler: Callable[[str], str]
     """RuntimeClass name -> handler. Raises ConfigError for one that does not exist."""
+    room: Room
+    """Whether the node has what a running pod asks for beside the others."""
     restart_limit: float
     """The longest delay between restarts of a container, in seconds."""
 

@@ -17,12 +17,23 @@ from pybernetes.cri.errors import CRIError, UnavailableError
 from pybernetes.kubelet.containers.sandbox import log_directory
 from pybernetes.kubelet.events import NORMAL, WARNING
 from pybernetes.kubelet.observed import Observed, ObservedContainer
-from pybernetes.kubelet.plan import Action, Facts, Plan, RunSandbox, StartContainer, StopContainer, Waiting, plan
+from pybernetes.kubelet.plan import (
+    Action,
+    Facts,
+    Plan,
+    ResizeContainer,
+    RunSandbox,
+    StartContainer,
+    StopContainer,
+    Waiting,
+    plan,
+)
 from pybernetes.kubelet.pod.alarm import Alarm
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.pod.ending import Stopper
 from pybernetes.kubelet.pod.looking import Looker
 from pybernetes.kubelet.pod.memory import PodMemory, known_attempts
+from pybernetes.kubelet.pod.resizer import Resizer
 from pybernetes.kubelet.pod.starting import Starter
 from pybernetes.kubelet.pod.telling import Teller
 from pybernetes.kubelet.podspec import container_of, full_name, grace_seconds, is_static, is_terminal, uid_of
@@ -72,6 +83,7 @@ class PodWorker:
         self._volumes = PodVolumes(doors.directory(uid_of(pod)), doors.volumes)
         self._starter = Starter(doors, self._memory, self._volumes)
         self._stopper = Stopper(doors)
+        self._resizer = Resizer(doors, self._memory, pod)
         self._teller = Teller(doors)
         self._looker = Looker(doors)
         self._observed = Observed()
@@ -91,8 +103,13 @@ class PodWorker:
 
     @property
     def pod(self) -> v1.Pod:
-        """The pod as desired, with the status that this worker last made."""
-        return self._teller.with_status(self._pod)
+        """The pod as desired, with the resources that it has been granted and the status that this worker last made."""
+        return self._teller.with_status(self._resizer.granted(self._pod))
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it waits for resources that the node does not have now."""
+        return self._resizer.resizing.refusal is not None
 
     @property
     def observed(self) -> Observed:
@@ -189,7 +206,9 @@ class PodWorker:
             await self._end()
             return
         self._doors.objects.use(self._pod)
-        decided = plan(self._pod, self._observed, self._facts())
+        self._resizer.decide(self._pod, self._doors.room)
+        decided = plan(self._resizer.granted(self._pod), self._observed, self._facts())
+        self._resizer.note(self._pod, decided.resizing)
         self._tell_crash_loops(decided)
         if decided.finished:
             self.stage = Stage.ENDING
@@ -211,6 +230,7 @@ class PodWorker:
             retry_at=self._memory.retry_at,
             is_started=self._is_started,
             unhealthy=self._the_probes().verdicts.unhealthy | self._memory.hook_failed,
+            memory_capacity=self._doors.memory_capacity,
         )
 
     def _is_started(self, attempt: ObservedContainer) -> bool:
@@ -230,11 +250,13 @@ class PodWorker:
                 self.poke()
             match action:
                 case RunSandbox():
-                    await self._starter.run_sandbox(self._pod, action, self._observed)
+                    await self._starter.run_sandbox(self.pod, action, self._observed)
                 case StopContainer():
                     await self._replace(action)
                 case StartContainer():
                     await self._start(action)
+                case ResizeContainer():
+                    await self._resizer.resize(self.pod, action, self._observed)
 
     async def _start(self, action: StartContainer) -> None:
         container_id = await self._starter.start_container(self.pod, action, self._observed)
@@ -370,6 +392,7 @@ class PodWorker:
                 messages=self._looker.messages,
                 is_started=self._is_started,
                 is_ready=probes.is_ready,
+                resizing=self._resizer.resizing,
                 verdict=self.verdict if ended else None,
                 is_ending=self.stage is not Stage.LIVING,
                 is_ended=ended,

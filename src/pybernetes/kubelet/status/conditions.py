@@ -1,13 +1,15 @@
-"""The five conditions that the kubelet owns, with upstream's reasons and messages."""
+"""The conditions that the kubelet owns, with upstream's reasons and messages."""
 
 from collections.abc import Iterable
 
 from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet import resizing
 from pybernetes.kubelet.podspec import is_sidecar
+from pybernetes.kubelet.resizing import IN_PROGRESS, PENDING
 from pybernetes.kubelet.status.context import StatusContext
 
-OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", PENDING, IN_PROGRESS)
 
 
 def conditions_of(
@@ -21,6 +23,7 @@ def conditions_of(
         _ready(context, phase, containers_ready),
         containers_ready,
         _condition("PodScheduled", True),
+        *resizing.conditions(context.resizing),
     ]
     known = {condition.type: condition for condition in context.pod.status.conditions}
     return [_with_times(context, condition, known.get(condition.type)) for condition in made]

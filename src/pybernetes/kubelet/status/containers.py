@@ -52,9 +52,18 @@ def _container_status(
         last_state=last_state if last_state and last_state.terminated else v1.ContainerState(),
         user=_user(latest.status),
         volume_mounts=_volume_mounts(container),
-        resources=container.resources if latest.is_running else None,
+        resources=_resources(context, container, known) if latest.is_running else None,
         allocated_resources=(container.resources.requests if container.resources else {}) if latest.is_running else {},
     )
+
+
+def _resources(
+    context: StatusContext, container: AnyContainer, known: v1.ContainerStatus | None
+) -> v1.ResourceRequirements | None:
+    """What is in force: while that is being changed, what was told before."""
+    if container.name in context.resizing.containers and known is not None and known.resources is not None:
+        return known.resources
+    return container.resources
 
 
 def _waiting(waiting: Waiting) -> v1.ContainerStateWaiting:

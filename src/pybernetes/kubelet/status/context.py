@@ -7,6 +7,7 @@ from datetime import datetime
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.observed import Observed, ObservedContainer
 from pybernetes.kubelet.plan import Waiting
+from pybernetes.kubelet.resizing import Resizing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class StatusContext:
     """Container id -> termination message."""
     is_started: Callable[[ObservedContainer], bool] = lambda container: True
     is_ready: Callable[[ObservedContainer], bool] = lambda container: True
+    resizing: Resizing = field(default_factory=Resizing)
     verdict: Verdict | None = None
     is_ending: bool = False
     """The pod's containers are being ended or have ended for good."""

@@ -12,6 +12,7 @@ from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.resizing import IN_PROGRESS, PENDING
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +140,10 @@ _REPLACED = ("podIPs", "hostIPs")
 """Lists that a strategic patch would merge, where the whole list is meant."""
 
 
+PASSING = (PENDING, IN_PROGRESS)
+"""Conditions of ours that are there only while they hold."""
+
+
 def difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Tree:
     """The strategic merge patch from one status to the other; conditions of others are never touched."""
     patch: Tree = {}
@@ -150,6 +155,8 @@ def difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Tree:
             before = {condition["type"]: condition for condition in old or []}
             changed = [condition for condition in new or [] if before.get(condition["type"]) != condition]
             patch[name] = [_cleared(before.get(condition["type"], {}), condition) for condition in changed]
+            over = before.keys() - {condition["type"] for condition in new or []}
+            patch[name] += [{"type": type_, "$patch": "delete"} for type_ in PASSING if type_ in over]
         elif name in _REPLACED and old:
             patch[name] = [*(new or []), {"$patch": "replace"}]
         else:

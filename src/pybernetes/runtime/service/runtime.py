@@ -29,6 +29,7 @@ from pybernetes.runtime.service import (
     sandbox_run,
     sandbox_stats,
     sandbox_stop,
+    sandbox_update,
     streams,
 )
 from pybernetes.runtime.service.core import Core
@@ -98,6 +99,11 @@ class Runtime:
 
     async def update_container_resources(self, container_id: str, resources: t.LinuxContainerResources) -> None:
         await container_update.update_container_resources(self.core, container_id, resources)
+
+    async def update_pod_sandbox_resources(
+        self, pod_sandbox_id: str, overhead: t.LinuxContainerResources, resources: t.LinuxContainerResources
+    ) -> None:
+        await sandbox_update.update_pod_sandbox_resources(self._core, pod_sandbox_id, resources)
 
     async def reopen_container_log(self, container_id: str) -> None:
         await container_log.reopen_container_log(self.core, container_id)

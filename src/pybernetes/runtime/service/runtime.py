@@ -103,7 +103,7 @@ class Runtime:
     async def update_pod_sandbox_resources(
         self, pod_sandbox_id: str, overhead: t.LinuxContainerResources, resources: t.LinuxContainerResources
     ) -> None:
-        await sandbox_update.update_pod_sandbox_resources(self._core, pod_sandbox_id, resources)
+        await sandbox_update.update_pod_sandbox_resources(self.core, pod_sandbox_id, resources)
 
     async def reopen_container_log(self, container_id: str) -> None:
         await container_log.reopen_container_log(self.core, container_id)

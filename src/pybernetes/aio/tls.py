@@ -5,9 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 log = logging.getLogger(__name__)
+
+
+def organizations(certificate: Mapping[str, Any]) -> tuple[str, ...]:
+    """The groups that a verified client certificate names (as `getpeercert` gives it)."""
+    pairs = [pair for group in certificate.get("subject", ()) for pair in group]
+    return tuple(value for name, value in pairs if name == "organizationName")
 
 
 class FollowedContext:

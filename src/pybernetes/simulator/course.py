@@ -78,6 +78,8 @@ class Course:
     message: str = ""
     exit: Exit | None = None
     """How the containers ended, if they have; of those that run again, the last time."""
+    exit_before: Exit | None = None
+    """How the attempt before that one ended."""
     _ready_at: float = inf
     _exit_at: float = inf
 
@@ -94,6 +96,11 @@ class Course:
             case Step.CRASHED | Step.RUNNING:
                 return self.stage(RUN).container
         return ""
+
+    @property
+    def previous(self) -> Exit | None:
+        """The attempt before the latest, which may have ended too."""
+        return self.exit_before if self.exit is not None and self.exit.started == self.started else self.exit
 
     @property
     def is_deleted(self) -> bool:
@@ -282,6 +289,7 @@ def _exited(course: Course, rng: random.Random) -> list[Said]:
     code = run.exit if happens else 0
     reason = (run.fail or "Error") if code else "Completed"
     course.hold(RUN)
+    course.exit_before = course.exit
     course.exit = Exit(code, reason, course.started, moment, run.message if code else "")
     course.ready, course._ready_at, course._exit_at = False, inf, inf
     if not _restarts(course.pod.spec.restart_policy, code):

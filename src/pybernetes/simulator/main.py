@@ -6,6 +6,8 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from pybernetes.aio.clock import Clock, SystemClock
@@ -25,6 +27,7 @@ from pybernetes.simulator.parse import StagesError
 from pybernetes.simulator.pods import Pods
 from pybernetes.simulator.rules import Rules
 from pybernetes.simulator.rules import parse as parse_rules
+from pybernetes.simulator.server import Server
 from pybernetes.simulator.view import Node, Pod
 from pybernetes.simulator.writes import Writes
 
@@ -35,15 +38,32 @@ async def run(options: Options, rules: Rules, clock: Clock | None = None) -> Non
     """Until cancelled. Raises ConfigError, OSError for what cannot be used."""
     clock = clock or SystemClock()
     config = Config.from_kubeconfig(options.kubeconfig)
-    async with connect(config, user_agent="simulator", clock=clock) as client, open_scope("simulator") as scope:
-        await _simulate(client, options, rules, clock, scope)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(connect(config, user_agent="simulator", clock=clock))
+        scope = await stack.enter_async_context(open_scope("simulator"))
+        await _simulate(Parts(client, clock, scope, stack), options, rules)
 
 
-async def _simulate(client: Client, options: Options, rules: Rules, clock: Clock, scope: Scope) -> None:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What all that is simulated shares."""
+
+    client: Client
+    clock: Clock
+    scope: Scope
+    stack: AsyncExitStack
+
+
+async def _simulate(parts: Parts, options: Options, rules: Rules) -> None:
+    client, clock, scope, stack = parts.client, parts.clock, parts.scope, parts.stack
     rng, writes = random.Random(), Writes(client)
     events = Events(EventRecorder(client, "kubelet", clock=clock), clock)
-    fleet = Fleet(writes, clock, events, rules, (options.address, options.port), rng)
+    server, port = Server(clock, scope), options.port
+    if options.tls_cert_file:
+        port = await server.listen(options, stack)
+    fleet = Fleet(writes, clock, events, rules, (options.address, port), rng)
     pods = Pods(writes, clock, events, rules, fleet, rng)
+    server.serve(pods)
     scope.spawn(Reflector(client, nodes_selection(), fleet, clock).run(), "nodes")
     await fleet.synced.wait()
     scope.spawn(Reflector(client, pods_selection(), pods, clock).run(), "pods")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from pybernetes.api import errors
 from pybernetes.api.time import seconds
 from pybernetes.client.codec import WatchEvent
 from pybernetes.client.workqueue import WorkQueue, run_workers
+from pybernetes.simulator import usage
 from pybernetes.simulator.course import WARNING, Course, Exit, Said, Step
 from pybernetes.simulator.events import Events
 from pybernetes.simulator.fleet import Fleet, Machine
@@ -22,6 +23,7 @@ from pybernetes.simulator.parse import of_annotations
 from pybernetes.simulator.rules import Rules, Subject
 from pybernetes.simulator.stages import UNSAID, Behaviour, defaults
 from pybernetes.simulator.status import Place, Tree, status_of
+from pybernetes.simulator.usage import Counter
 from pybernetes.simulator.view import Pod
 from pybernetes.simulator.writes import Writes
 
@@ -39,6 +41,15 @@ class Entry:
     place: Place | None = None
     written: Tree | None = None
     """The status as it was last written."""
+    cpu: dict[str, Counter] = field(default_factory=dict)
+    """What each container has used until somebody asked last, or what it is to use changed."""
+
+    def settle(self, now: float) -> None:
+        """Count up to now, by what the containers use now."""
+        if self.course is not None and self.course.started:
+            for container in self.pod.spec.containers:
+                rate = usage.cores(container, self.course.behaviour)
+                self.cpu[container.name] = usage.counted(self.cpu.get(container.name), self.course.started, rate, now)
 
 
 class Pods:
@@ -67,8 +78,9 @@ class Pods:
     def of_node(self, node: str) -> list[Entry]:
         return [self._entries[key] for key in sorted(self._by_node.get(node, ()))]
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    def all(self) -> list[Entry]:
+        """Of all simulated nodes."""
+        return [entry for entry in self._entries.values() if entry.course is not None]
 
     # What the watch tells.
 
@@ -104,6 +116,7 @@ class Pods:
             entry.course.pod = pod
             if _orders(before) != _orders(pod):
                 if before.metadata.annotations != pod.metadata.annotations:
+                    entry.settle(self._clock.now().timestamp())
                     entry.course.behaviour = self._behaviour(pod)
                 self._queue.add(key)
 
@@ -150,7 +163,7 @@ class Pods:
         self._events.pod(entry.pod, said)
         if course.is_over and course.is_deleted:
             await self._writes.delete_pod(entry.pod)
-        if said:
+        if said or course.is_over:
             self._tell()
         return max(0.0, course.at - self._clock.now().timestamp()) if course.at < inf else None
 

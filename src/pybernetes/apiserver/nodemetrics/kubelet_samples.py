@@ -18,6 +18,8 @@ from pybernetes.apiserver.nodemetrics.samples import SHORTEST, Sample, kept, mis
 log = logging.getLogger(__name__)
 
 PATH: Final = "/metrics/resource"
+PATH_ANNOTATION: Final = "metrics.k8s.io/resource-metrics-path"
+"""metrics-server's, for nodes whose metrics are elsewhere."""
 FRESH: Final = 1.0
 """Seconds for which a sample answers further questions."""
 SECOND_LOOK: Final = SHORTEST + 0.1
@@ -50,7 +52,8 @@ class KubeletScrape:
     async def _read(self, node: Tree) -> str:
         endpoint = self._kubelets.endpoint(node)
         with closing(await dial(endpoint)) as connection:
-            await connection.send("GET", PATH, endpoint.authority, [("Connection", "close")])
+            path = (node["metadata"].get("annotations") or {}).get(PATH_ANNOTATION) or PATH
+            await connection.send("GET", path, endpoint.authority, [("Connection", "close")])
             head = await connection.read_head()
             body = await connection.read_text(head, LIMIT)
             if head.status != 200:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pybernetes.aio.clock import Clock
+from pybernetes.aio.tls import organizations
 from pybernetes.api.types import authentication_v1, authorization_v1
 from pybernetes.client.rest import Client
 
@@ -95,5 +96,4 @@ def user_of(certificate: Mapping[str, Any]) -> User:
     """Common name and organizations of a verified client certificate."""
     pairs = [pair for group in certificate.get("subject", ()) for pair in group]
     names = [value for name, value in pairs if name == "commonName"]
-    groups = tuple(value for name, value in pairs if name == "organizationName")
-    return User(names[0] if names else "", groups)
+    return User(names[0] if names else "", organizations(certificate))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import msgspec
 
@@ -23,12 +24,19 @@ from pybernetes.apiserver.yaml import to_yaml
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
-class Discovery:
-    """`resources` lists what is served now; `changed` is called by the registry when that is no longer true."""
+Elsewhere: TypeAlias = Callable[[], Iterator[tuple[str, str, list[Tree]]]]
 
-    def __init__(self, resources: Callable[[], Iterator[Resource]], address: str) -> None:
+
+class Discovery:
+    """`resources` lists what is served now; `changed` is called by the registry when that is no longer true.
+
+    `elsewhere` gives the groups and versions that other servers serve, with their own lists of resources.
+    """
+
+    def __init__(self, resources: Callable[[], Iterator[Resource]], address: str, elsewhere: Elsewhere) -> None:
         self._resources = resources
         self._address = address
+        self._elsewhere = elsewhere
         self._documents: dict[str, Tree] | None = None
 
     def changed(self) -> None:
@@ -57,6 +65,12 @@ class Discovery:
 
     def _make(self) -> Iterator[tuple[str, Tree]]:
         groups = self.groups()
+        others: dict[str, dict[str, list[Tree]]] = {}
+        for group, version, entries in self._elsewhere():
+            # Such a version is the other server's, whatever is served here under its name.
+            groups.get(group, {}).pop(version, None)
+            others.setdefault(group, {})[version] = entries
+        groups = {group: versions for group, versions in groups.items() if versions}
         address = [{"clientCIDR": "0.0.0.0/0", "serverAddress": self._address}]
         yield "/api", {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": address}
         listed: list[Tree] = []
@@ -65,13 +79,17 @@ class Discovery:
                 prefix = f"/apis/{group}" if group else "/api"
                 yield f"{prefix}/{version}", _resource_list(group, version, resources)
             if group:
-                described = _group(group, list(versions))
-                listed.append(described)
-                yield f"/apis/{group}", {"kind": "APIGroup", "apiVersion": "v1", **described}
+                every = sorted([*versions, *others.get(group, {})], key=version_priority)
+                listed.append(_group(group, every))
+                yield f"/apis/{group}", {"kind": "APIGroup", "apiVersion": "v1", **listed[-1]}
+        for group, found in others.items():
+            if group not in groups:
+                listed.append(_group(group, sorted(found, key=version_priority)))
+                yield f"/apis/{group}", {"kind": "APIGroup", "apiVersion": "v1", **listed[-1]}
         yield "/apis", {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
         core = groups.pop("", {})
         yield "/api#aggregated", _aggregated({"": core})
-        yield "/apis#aggregated", _aggregated(groups)
+        yield "/apis#aggregated", _aggregated(groups, others)
 
 
 def version_priority(version: str) -> tuple[int, int, int, str]:
@@ -137,8 +155,14 @@ def _subresource(resource: Resource, name: str) -> Tree:
     return entry | {"kind": sub.kind, "verbs": list(sub.verbs)}
 
 
-def _aggregated(groups: dict[str, dict[str, list[Resource]]]) -> Tree:
+def _aggregated(
+    groups: dict[str, dict[str, list[Resource]]], others: dict[str, dict[str, list[Tree]]] | None = None
+) -> Tree:
     items: list[Tree] = []
+    elsewhere = {
+        group: [_version_elsewhere(group, version, entries) for version, entries in versions.items()]
+        for group, versions in (others or {}).items()
+    }
     for group, versions in groups.items():
         described = [
             {
@@ -148,8 +172,33 @@ def _aggregated(groups: dict[str, dict[str, list[Resource]]]) -> Tree:
             }
             for version, found in versions.items()
         ]
+        described += elsewhere.pop(group, [])
         items.append({"metadata": {"name": group} if group else {}, "versions": described})
+    items += [{"metadata": {"name": group}, "versions": versions} for group, versions in elsewhere.items()]
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def _version_elsewhere(group: str, version: str, entries: list[Tree]) -> Tree:
+    """A version that another server serves, made of its list of resources."""
+    resources: dict[str, Tree] = {}
+    for entry in sorted(entries, key=lambda one: str(one["name"])):
+        plural, _, part = entry["name"].partition("/")
+        kind = {
+            "group": entry.get("group") or group, "version": entry.get("version") or version, "kind": entry.get("kind", ""),
+        }  # fmt: skip
+        if part and plural in resources:
+            made = {"subresource": part, "responseKind": kind, "verbs": entry.get("verbs") or []}
+            resources[plural].setdefault("subresources", []).append(made)
+        elif not part:
+            resources[plural] = {
+                "resource": plural,
+                "responseKind": kind,
+                "scope": "Namespaced" if entry.get("namespaced") else "Cluster",
+                "singularResource": entry.get("singularName", ""),
+                "verbs": entry.get("verbs") or [],
+                **{key: entry[key] for key in ("shortNames", "categories") if entry.get(key)},
+            }
+    return {"version": version, "resources": list(resources.values()), "freshness": "Current"}
 
 
 def _aggregated_resource(resource: Resource) -> Tree:

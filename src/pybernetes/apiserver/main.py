@@ -20,6 +20,8 @@ from pybernetes.aio.tls import server_context
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver import serving_certificate
 from pybernetes.apiserver.admission import AdmitAll
+from pybernetes.apiserver.aggregation.aggregator import Aggregator
+from pybernetes.apiserver.aggregation.backends import Backends
 from pybernetes.apiserver.allocators.allocators import make_allocators
 from pybernetes.apiserver.bootstrap.bootstrap import bootstrap
 from pybernetes.apiserver.cacher.cacher import Cacher
@@ -121,8 +123,9 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     if options.kubelet_client_certificate:  # no kubelet tells anything to a server without one
         serve_node_metrics(services, registry)
     await bootstrap(services)
-    pages, changed = _pages(options, registry, services)
-    api_services = APIServices(services, registry)
+    aggregator = Aggregator(registry, Backends(registry, options), lambda: changed())
+    pages, changed = _pages(options, registry, services, aggregator)
+    api_services = APIServices(services, registry, aggregator)
 
     def served_changed() -> None:
         changed()
@@ -131,7 +134,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     scope.spawn(DefinitionController(services, registry, served_changed).run(), "definitions")
     kept = (FlowSchemas(services, registry), ServiceCIDRs(services, registry), api_services)
     scope.spawn(Upkeep(services, kept).run(), "upkeep")
-    handle = link(stages(services), Dispatcher(registry, pages))
+    handle = link(stages(services), Dispatcher(registry, pages, aggregator))
     yield APIServer(services, handle)
 
 
@@ -143,11 +146,15 @@ def _strategy_of(resource: Resource) -> Strategy:
     )
 
 
-def _pages(options: Options, registry: ServedRegistry, services: Services) -> tuple[Pages, Callable[[], None]]:
+def _pages(
+    options: Options, registry: ServedRegistry, services: Services, aggregator: Aggregator
+) -> tuple[Pages, Callable[[], None]]:
     """The pages, and what to call when the served resources have changed."""
     pages = Pages()
     discovery = Discovery(
-        registry.resources, f"{options.advertise_address or options.bind_address}:{options.secure_port}"
+        registry.resources,
+        f"{options.advertise_address or options.bind_address}:{options.secure_port}",
+        aggregator.groups,
     )
     pages.add_finder(discovery.find)
     pages.add_finder(Health().find)

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from pybernetes.api.errors import method_not_allowed, page_not_found
 from pybernetes.api.scheme import group_versions
+from pybernetes.apiserver.aggregation.aggregator import Aggregator
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import Encoders
 from pybernetes.apiserver.handlers.call import Call
@@ -51,15 +52,19 @@ _NAMED: Final = frozenset(("get", "update", "patch", "delete"))
 class Dispatcher:
     """Resource requests go to a verb's handler, an action of the kind, or 404/405; all others to the pages."""
 
-    def __init__(self, registry: ServedRegistry, pages: Page) -> None:
+    def __init__(self, registry: ServedRegistry, pages: Page, aggregator: Aggregator) -> None:
         self._registry = registry
         self._pages = pages
+        self._aggregator = aggregator
         self.encoders = Encoders()
 
     async def __call__(self, ctx: RequestContext) -> Answer:
         info = ctx.info
         if not info.is_resource_request:
-            return await self._pages(ctx)
+            elsewhere = self._aggregator.matching(info.path)
+            return await self._pages(ctx) if elsewhere is None else await self._aggregator(ctx, *elsewhere)
+        if self._aggregator.passes_on(info.api_group, info.api_version):
+            return await self._aggregator(ctx, info.api_group, info.api_version)
         served = self._registry.served(info.api_group, info.api_version, info.resource)
         if served is None:
             if is_builtin(info.api_group) and self._registry.serves(info.api_group, info.api_version):

@@ -115,7 +115,13 @@ async def dial(endpoint: Endpoint) -> Connection:
     """Connect. Raises StatusError 500 in upstream's words."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            streams = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=endpoint.tls, limit=HEAD_LIMIT)
+            streams = await asyncio.open_connection(
+                endpoint.host,
+                endpoint.port,
+                ssl=endpoint.tls,
+                server_hostname=(endpoint.server_name or endpoint.host) if endpoint.tls else None,
+                limit=HEAD_LIMIT,
+            )
     except (OSError, TimeoutError) as error:
         cause = "i/o timeout" if isinstance(error, TimeoutError) else str(error)
         raise errors.internal(f"error dialing backend: dial tcp {endpoint.authority}: {cause}") from error

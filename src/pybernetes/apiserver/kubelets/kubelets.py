@@ -16,11 +16,12 @@ DEFAULT_PORT = 10250
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to connect to; `tls` is None for plain HTTP."""
+    """Where to connect to; `tls` is None for plain HTTP, `server_name` the name that its certificate must have."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None = None
+    server_name: str = ""
 
     @property
     def scheme(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 from pybernetes.api import errors
 from pybernetes.apiserver.http.message import Answer, Duplex, Request, Response, UpgradeResponse
@@ -14,15 +15,15 @@ from pybernetes.apiserver.kubelets.kubelets import Endpoint
 REFUSAL_LIMIT = 1 << 20
 
 
-async def upgrade(request: Request, endpoint: Endpoint, target: str) -> Answer:
+async def upgrade(request: Request, endpoint: Endpoint, target: str, more: Sequence[tuple[str, str]] = ()) -> Answer:
     """The answer for the client: 101 and the bytes of both sides, or the other side's refusal as it came.
 
-    `target` is path and query. Raises StatusError if the other side cannot be reached. After a refusal nothing is left
+    `target` is path and query, `more` are headers to add. Raises StatusError if the other side cannot be reached. After a refusal nothing is left
     of the connection that the client could use (CVE-2018-1002105).
     """
     backend = await dial(endpoint)
     try:
-        await backend.send(request.method, target, endpoint.authority, forwarded_upgrade(request.header_list))
+        await backend.send(request.method, target, endpoint.authority, [*forwarded_upgrade(request.header_list), *more])
         head = await backend.read_head()
         if head.status != 101:
             body = await backend.read_text(head, REFUSAL_LIMIT)

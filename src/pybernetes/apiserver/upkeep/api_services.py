@@ -1,18 +1,17 @@
-"""APIServices: one for each group and version that is served here, and the state of those that are served elsewhere.
-
-Requests are not passed on to the servers of aggregated APIs; their condition says so.
-"""
+"""APIServices: one for each group and version that is served here, and the state of those that are served elsewhere."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Final
 
 from pybernetes.api import scheme
 from pybernetes.api.scheme import Resource
 from pybernetes.api.time import format_time
+from pybernetes.apiserver.aggregation.aggregator import Aggregator
+from pybernetes.apiserver.aggregation.backends import API_SERVICES, SERVICES, SLICES, UnreachableError
 from pybernetes.apiserver.bootstrap.objects import complete
-from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
@@ -20,9 +19,7 @@ from pybernetes.apiserver.resources.conditions import set_condition
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.upkeep.keeper import Wake, says
 
-API_SERVICES = builtin("apiregistration.k8s.io", "v1", "apiservices")
-SERVICES = builtin("", "v1", "services")
-SLICES = builtin("discovery.k8s.io", "v1", "endpointslices")
+CHECK_PERIOD: Final = 30.0
 AUTOMANAGED: Final = "kube-aggregator.kubernetes.io/automanaged"
 AT_START, ALWAYS = "onstart", "true"
 CUSTOM_PRIORITIES: Final = (1000, 100)
@@ -34,9 +31,11 @@ _STEP: Final = 100
 class APIServices:
     """A `Kept` kind."""
 
-    def __init__(self, services: Services, registry: ServedRegistry) -> None:
+    def __init__(self, services: Services, registry: ServedRegistry, aggregator: Aggregator) -> None:
         self._services = services
         self._registry = registry
+        self._aggregator = aggregator
+        self._checks: dict[str, asyncio.Task[None]] = {}
         self._wake: Wake | None = None
 
     def subscribe(self, wake: Wake) -> None:
@@ -74,16 +73,30 @@ class APIServices:
 
     async def keep(self, name: str) -> None:
         item, local = self._registry.get(API_SERVICES, name), wanted(self._registry.resources()).get(name)
-        if local is not None:
+        if item is not None and item.tree["spec"].get("service"):
+            await self._tell(item)
+        elif local is not None:
             if item is None:
                 await self._registry.create(API_SERVICES, complete(API_SERVICES, local))
-        elif item is not None and item.tree["spec"].get("service"):
-            await self._tell(item)
         elif item is not None and item.labels.get(AUTOMANAGED) == ALWAYS:
             await self._registry.delete(API_SERVICES, name)
 
+    def _again(self, name: str) -> None:
+        """Look at a server again after a while: only it knows when it changes."""
+        pending = self._checks.pop(name, None)
+        if pending is not None:
+            pending.cancel()
+        self._checks[name] = self._services.scope.spawn(self._wake_later(name), f"check {name}")
+
+    async def _wake_later(self, name: str) -> None:
+        await self._services.clock.sleep(CHECK_PERIOD)
+        self._checks.pop(name, None)
+        if self._wake is not None:
+            self._wake(name)
+
     async def _tell(self, item: Item) -> None:
-        condition = self._availability(item.tree["spec"]["service"])
+        condition = await self._availability(item.tree["spec"])
+        self._again(item.name)
         if says(item.tree, condition):
             return
         new = item.decode()
@@ -91,31 +104,12 @@ class APIServices:
         set_condition(status, condition | {"lastTransitionTime": format_time(self._services.clock.now())})
         await self._registry.update(API_SERVICES, new | {"status": status}, subresource="status")
 
-    def _availability(self, backend: Tree) -> Tree:
-        name, namespace, port = backend["name"], backend["namespace"], backend.get("port", 443)
-        found = self._registry.get(SERVICES, name, namespace)
-        if found is None:
-            return unavailable("ServiceNotFound", f'service/{name} in "{namespace}" is not present')
-        spec = found.tree["spec"]
-        if spec.get("type") != "ExternalName":
-            entry = next((one for one in spec.get("ports") or () if one["port"] == port), None)
-            if entry is None:
-                words = f'service/{name} in "{namespace}" is not listening on port {port}'
-                return unavailable("ServicePortError", words)
-            if not self._has_endpoints(name, namespace, entry.get("name", "")):
-                words = f'endpoints for service/{name} in "{namespace}" have no addresses with port name '
-                return unavailable("MissingEndpoints", f'{words}"{entry.get("name", "")}"')
-        return unavailable("FailedDiscoveryCheck", "this API server passes no requests on to other API servers")
-
-    def _has_endpoints(self, name: str, namespace: str, port: str) -> bool:
-        for item in self._registry.list(SLICES, namespace):
-            if item.labels.get("kubernetes.io/service-name") != name:
-                continue
-            ports = {one.get("name") or "" for one in item.tree.get("ports") or ()}
-            ready = any((one.get("conditions") or {}).get("ready", True) for one in item.tree.get("endpoints") or ())
-            if ready and port in ports:
-                return True
-        return False
+    async def _availability(self, spec: Tree) -> Tree:
+        try:
+            await self._aggregator.check(spec)
+        except UnreachableError as error:
+            return unavailable(error.reason, str(error))
+        return {"type": "Available", "status": "True", "reason": "Passed", "message": "all checks passed"}
 
 
 def unavailable(reason: str, message: str) -> Tree:

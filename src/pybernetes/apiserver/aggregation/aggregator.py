@@ -1,0 +1,122 @@
+"""Which groups and versions other servers serve; requests for these are passed on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Final
+from urllib.parse import quote
+
+from pybernetes.api.errors import StatusError
+from pybernetes.apiserver.aggregation.backends import API_SERVICES, Backends, UnreachableError, identity_headers
+from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.context import LOOPBACK, RequestContext, Tree
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.kubelets.connection import BackendError, dial
+from pybernetes.apiserver.kubelets.forward import forward
+from pybernetes.apiserver.kubelets.headers import forwarded, is_upgrade
+from pybernetes.apiserver.kubelets.upgrade import upgrade
+from pybernetes.apiserver.pages import text
+from pybernetes.apiserver.registry.registry import Registry
+
+SAFE_PATH: Final = "/:@!$&'()*+,;=~-._%"
+DISCOVERY_LIMIT: Final = 4 << 20
+CHECK_SECONDS: Final = 5.0
+
+
+class Aggregator:
+    """`changed` is called when what is served elsewhere has changed."""
+
+    def __init__(self, registry: Registry, backends: Backends, changed: Callable[[], None]) -> None:
+        self._backends = backends
+        self._changed = changed
+        self._specs: dict[tuple[str, str], Tree] = {}
+        self._resources: dict[tuple[str, str], list[Tree]] = {}
+        registry.subscribe(API_SERVICES, self._on_api_service)
+
+    def _on_api_service(self, old: Item | None, new: Item | None) -> None:
+        for item, is_there in ((old, False), (new, True)):
+            if item is None:
+                continue
+            spec = item.tree["spec"]
+            key = spec.get("group", ""), spec["version"]
+            if is_there and spec.get("service"):
+                if self._specs.get(key) != spec:
+                    self._specs[key] = spec
+                    self._changed()
+            elif self._specs.pop(key, None) is not None and new is None:
+                self._resources.pop(key, None)
+                self._changed()
+
+    def passes_on(self, group: str, version: str) -> bool:
+        """Whether requests for a group and version are another server's."""
+        return (group, version) in self._specs
+
+    def groups(self) -> Iterator[tuple[str, str, list[Tree]]]:
+        """Group, version and what is known to be served there (entries of an APIResourceList)."""
+        for (group, version), spec in sorted(
+            self._specs.items(), key=lambda one: -one[1].get("groupPriorityMinimum", 0)
+        ):
+            del spec
+            yield group, version, self._resources.get((group, version), [])
+
+    def matching(self, path: str) -> tuple[str, str] | None:
+        """The group and version of a path of `/apis` that is no resource's: discovery, OpenAPI."""
+        parts = path.strip("/").split("/")
+        if len(parts) >= 3 and parts[0] == "apis" and (parts[1], parts[2]) in self._specs:
+            return parts[1], parts[2]
+        if len(parts) == 5 and parts[:3] == ["openapi", "v3", "apis"] and (parts[3], parts[4]) in self._specs:
+            return parts[3], parts[4]
+        return None
+
+    async def __call__(self, ctx: RequestContext, group: str, version: str) -> Answer:
+        """Pass a request on, and the answer back as it comes. Raises StatusError."""
+        request = ctx.request
+        try:
+            endpoint = self._backends.endpoint(self._specs[group, version])
+        except UnreachableError:
+            return text(503, "service unavailable\n")
+        target = quote(request.path, safe=SAFE_PATH) + (f"?{request.query_string}" if request.query_string else "")
+        given = [each for each in request.header_list if not each[0].lower().startswith("x-remote-")]
+        identity = [*identity_headers(ctx.user), ("X-Forwarded-For", request.remote)]
+        if is_upgrade(given):
+            return await upgrade(request, endpoint, target, identity)
+        return await forward(ctx, endpoint, target, headers=[*forwarded(given), *identity])
+
+    async def check(self, spec: Tree) -> None:
+        """Ask a server what it serves, for discovery. Raises UnreachableError if it does not tell."""
+        group, version = spec.get("group", ""), spec["version"]
+        path = f"/apis/{group}/{version}"
+        endpoint = self._backends.endpoint(spec)
+        shown = f"failing or missing response from https://{endpoint.authority}{path}"
+        try:
+            connection = await dial(endpoint)
+        except StatusError as error:
+            words = error.message.removeprefix("Internal error occurred: error dialing backend: ")
+            raise UnreachableError(
+                "FailedDiscoveryCheck", f'{shown}: Get "https://{endpoint.authority}{path}": {words}'
+            ) from error
+        try:
+            headers = [("Accept", "application/json"), ("Connection", "close"), *identity_headers(LOOPBACK)]
+            await connection.send("GET", path, endpoint.authority, headers)
+            head = await connection.read_head(CHECK_SECONDS)
+            body = await connection.read_text(head, DISCOVERY_LIMIT)
+        except BackendError as error:
+            raise UnreachableError("FailedDiscoveryCheck", f"{shown}: {error}") from error
+        finally:
+            connection.close()
+        if head.status != 200:
+            raise UnreachableError(
+                "FailedDiscoveryCheck", f"{shown}: bad status from https://{endpoint.authority}{path}: {head.status}"
+            )
+        self._learn((group, version), body)
+
+    def _learn(self, key: tuple[str, str], body: bytes) -> None:
+        try:
+            listed = json.loads(body)
+            resources = [each for each in listed["resources"] if isinstance(each["name"], str)]
+        except (ValueError, KeyError, TypeError):
+            resources = []
+        if self._resources.get(key) != resources:
+            self._resources[key] = resources
+            self._changed()

@@ -27,6 +27,7 @@ COMMANDS = {
     "ip": "print the address of a node",
     "update-context": "put the cluster into your kubeconfig again",
     "logs": "show the logs of the cluster's processes",
+    "why": "explain what is wrong with an object, down to the cause and the next step",
     "version": "show versions",
     "completion": "print the completion script of a shell",
 }

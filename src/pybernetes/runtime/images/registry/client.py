@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pybernetes.runtime.images.registry.session import Answer
 
 _ERROR_LIMIT = 64 << 10
+_NEXT = re.compile(r'<([^>]+)>;\s*rel="?next"?')
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -33,6 +35,10 @@ class _Problem(msgspec.Struct, frozen=True):
 
 class _Problems(msgspec.Struct, frozen=True):
     errors: list[_Problem] = []
+
+
+class _Tags(msgspec.Struct, frozen=True):
+    tags: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,26 @@ class Repository:
             raise RegistryError(f"manifest has digest {found}, expected {object}")
         return data
 
+    async def tags(self, pages: int = 10) -> list[str]:
+        """The repository's tags, of so many pages at most. Raises UnknownImageError."""
+        found: list[str] = []
+        target: str = "tags/list?n=1000"
+        for _ in range(pages):
+            async with await self._send("GET", target) as answer:
+                if answer.status == 404:
+                    raise UnknownImageError("not found")
+                await _expect(answer, 200)
+                data = await answer.read(DOCUMENT_LIMIT)
+                following = _NEXT.search(answer.headers.get("Link", ""))
+            try:
+                found += msgspec.json.decode(data, type=_Tags).tags or []
+            except msgspec.DecodeError as error:
+                raise RegistryError(f"no list of tags: {error}") from error
+            if following is None:
+                break
+            target = self._same_host(urljoin(answer.url, following[1]))
+        return found
+
     @asynccontextmanager
     async def blob(self, digest: str, offset: int = 0) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
         """The bytes of a blob from where the server starts, which is `offset` or 0. They are not verified here."""
@@ -119,10 +145,12 @@ class Repository:
 
     def _location(self, answer: Answer) -> str:
         """An upload goes on at the same server, whatever the answer says: our authorization is for it alone."""
-        location = urljoin(answer.url, answer.headers.get("Location", ""))
-        if urlsplit(location).hostname != urlsplit(self._access.endpoint.url).hostname:
-            raise RegistryError(f"registry sends an upload to another host: {location}")
-        return location
+        return self._same_host(urljoin(answer.url, answer.headers.get("Location", "")))
+
+    def _same_host(self, url: str) -> str:
+        if urlsplit(url).hostname != urlsplit(self._access.endpoint.url).hostname:
+            raise RegistryError(f"registry sends a request to another host: {url}")
+        return url
 
     async def _send(
         self,

@@ -1,0 +1,181 @@
+"""p8s why"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, Failure
+from pybernetes.cli.profiles import add_output
+from pybernetes.cluster import kubeconfig, profile
+from pybernetes.cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from pybernetes.api.errors import StatusError
+    from pybernetes.client.config import Config
+    from pybernetes.explain.causes import Cause, Finding
+    from pybernetes.explain.snapshot import Snapshot
+    from pybernetes.explain.targets import Target
+    from pybernetes.runtime.images.registry.options import RegistryOptions
+
+UNREACHABLE = (502, 503, 504)
+
+EXAMPLES = """exit codes: 0 explained, 1 there is no such object (or, with --exit-code, something is wrong), 3 no cluster answers
+
+examples:
+  p8s why deployment/web        why its rollout hangs: down to the cause, and what to do next
+  p8s why pod web-5d8f-x2x9z
+  p8s why svc/web               who answers for it, or why nobody does
+  p8s why pvc/data -n shop
+  p8s why                       everything that is wrong in the current namespace
+  p8s why -A                    ... in the cluster
+  p8s why -A --exit-code        for scripts: 1 if anything is wrong
+  p8s why deployment/web -o json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "object", nargs="*", metavar="OBJECT", help="KIND/NAME or KIND NAME; without it, all that is wrong"
+    )
+    parser.add_argument("-n", "--namespace", help="where the object is (default: as kubectl)")
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="everything that is wrong in the cluster")
+    parser.add_argument("-p", "--profile", help="which cluster of this machine (default: as kubectl)")
+    parser.add_argument("--exit-code", action="store_true", help="exit with 1 if something is wrong")
+    add_output(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from pybernetes.explain.targets import TargetError, parse
+
+    try:
+        target = parse(arguments.object) if arguments.object else None
+    except TargetError as error:
+        raise Failure([(str(error), error.step)]) from error
+    findings = asyncio.run(find(arguments, target))
+    if arguments.output == "json":
+        console.json([as_json(finding) for finding in findings])
+    else:
+        from pybernetes.cli.causes import show
+
+        show(findings, console, "the cluster" if arguments.all_namespaces else "this namespace")
+    broken = any(finding.is_broken for finding in findings)
+    return FAILED if arguments.exit_code and broken else 0
+
+
+async def find(arguments: argparse.Namespace, target: Target | None) -> list[Finding]:
+    """What is to say about the object, or all that is wrong. Raises Failure."""
+    from pybernetes.aio.clock import SystemClock
+    from pybernetes.api.errors import StatusError
+    from pybernetes.client.rest import connect
+    from pybernetes.explain import clues, load
+
+    config = credentials(arguments.profile or "")
+    namespace = "" if arguments.all_namespaces else arguments.namespace or config.namespace
+    try:
+        async with connect(config, user_agent="p8s") as client:
+            snapshot = await load.read(client, SystemClock(), arguments.namespace or config.namespace)
+            if target is not None:
+                scope = clues.Scope.of(target, namespace)
+            else:
+                scope = clues.Scope(namespace)
+            snapshot = await clues.follow(client, snapshot, registries(config), scope)
+    except StatusError as error:
+        raise refused(config, error) from error
+    snapshot = replace(snapshot, home=config.namespace)
+    return [explained(snapshot, target, namespace)] if target else wrong(snapshot, namespace)
+
+
+def explained(snapshot: Snapshot, target: Target, namespace: str) -> Finding:
+    """What is to say about one object. Raises Failure if it does not exist."""
+    from pybernetes.api.scheme import resource_for
+    from pybernetes.explain import nearest, rules
+    from pybernetes.explain.snapshot import GLOBAL
+
+    within = "" if target.kind in GLOBAL else namespace or snapshot.home
+    found = snapshot.get(target.kind, target.name, within)
+    if found is not None:
+        return rules.explain(snapshot, found)
+    resource = resource_for(target.kind)
+    if target.kind in snapshot.unread:
+        raise Failure([(f"you may not list {resource.group_resource}", f"kubectl auth can-i list {resource.plural}")])
+    names = nearest.nearest(target.name, snapshot.names(target.kind, within), 1)
+    elsewhere = [each.namespace for each in snapshot.places(target.kind, target.name)]
+    step = f"kubectl get {resource.plural}{' -n ' + within if within else ''}"
+    if names:
+        step = f"p8s why {resource.singular}/{names[0]}{snapshot.within(within)}"
+    elif elsewhere:
+        step = f"p8s why {resource.singular}/{target.name} -n {elsewhere[0]}"
+    where = f" in namespace {within}" if within else ""
+    raise Failure([(f"there is no {resource.singular} {target.name!r}{where}", step)])
+
+
+def wrong(snapshot: Snapshot, namespace: str) -> list[Finding]:
+    """All that is wrong in a namespace, or in the cluster."""
+    from pybernetes.explain import rules
+
+    return [each for each in rules.unhealthy(snapshot) if not namespace or each.subject.namespace in (namespace, "")]
+
+
+def credentials(profile_name: str) -> Config:
+    """Those of the user's kubeconfig, as kubectl takes them; a profile is a context of it. Raises Failure.
+
+    Root may ask about a profile that is in no kubeconfig of its own.
+    """
+    from pybernetes.client.config import Config, ConfigError
+
+    try:
+        return Config.from_kubeconfig(kubeconfig.user_path(kubeconfig.caller()), profile_name)
+    except ConfigError as error:
+        name = profile_name or profile.DEFAULT
+        with suppress(ClusterError, PermissionError, ConfigError):
+            return Config.from_kubeconfig(profile.load(name).kubeconfig("admin"))
+        raise Failure(
+            [(str(error), f"sudo p8s start{' --profile ' + profile_name if profile_name else ''}")], NOT_RUNNING
+        ) from error
+
+
+def registries(config: Config) -> RegistryOptions:
+    """How the cluster reaches registries, where its settings may be read."""
+    from pybernetes.runtime.images.registry.options import RegistryOptions
+
+    with suppress(ClusterError, PermissionError):
+        for each in profile.list_profiles():
+            if each.server == config.server:
+                mirrors = RegistryOptions.parse_mirrors(each.settings.registry_mirrors)
+                return RegistryOptions(mirrors, frozenset(each.settings.insecure_registries))
+    return RegistryOptions()
+
+
+def refused(config: Config, error: StatusError) -> Failure:
+    """The API server does not answer, or not us."""
+    if error.code in UNREACHABLE:
+        return Failure(
+            [(f"no cluster answers at {config.server}: {error.message}", "p8s status; sudo p8s start")], NOT_RUNNING
+        )
+    return Failure([(error.message, "kubectl auth whoami")])
+
+
+def as_json(finding: Finding) -> dict[str, Any]:
+    """The contract of `-o json`: state is healthy, working or broken."""
+    return {
+        "object": str(finding.subject),
+        "namespace": finding.subject.namespace,
+        "state": "broken" if finding.is_broken else "working" if finding.working else "healthy",
+        "facts": finding.facts,
+        "causes": [cause_as_json(cause) for cause in finding.causes],
+        "next": finding.steps(),
+        "notes": list(finding.notes),
+    }
+
+
+def cause_as_json(cause: Cause) -> dict[str, Any]:
+    return {
+        "object": str(cause.subject) if cause.subject else None,
+        "cause": cause.what,
+        "seen": list(cause.seen),
+        "next": list(cause.steps),
+        "because": [cause_as_json(each) for each in cause.because],
+    }

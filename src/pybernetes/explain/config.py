@@ -1,0 +1,92 @@
+"""Containers that cannot be made: what their spec refers to is not there, or their command is not in the image."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.explain.causes import Cause
+from pybernetes.explain.nearest import hint, nearest
+from pybernetes.explain.snapshot import Snapshot, ref
+
+if TYPE_CHECKING:
+    from pybernetes.explain.pod import AnyContainer
+
+REASONS = frozenset({
+    "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError",
+    "PreStartHookError", "PostStartHookError",
+})  # fmt: skip
+KINDS: dict[str, type[v1.ConfigMap] | type[v1.Secret]] = {"configmap": v1.ConfigMap, "secret": v1.Secret}
+
+_NO_OBJECT = re.compile(r'(?P<kind>configmap|secret)s? "(?P<name>[^"]+)" not found')
+_NO_KEY = re.compile(r"couldn't find key (?P<key>\S+) in (?P<kind>ConfigMap|Secret) [^/\s]*/(?P<name>\S+)")
+_NO_FILE_KEY = re.compile(r"references non-existent (?P<kind>config|secret) key: (?P<key>\S+)")
+_ROOT = re.compile(r"runAsNonRoot")
+
+
+def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v1.ContainerStateWaiting) -> Cause:
+    """Why the container could not be made."""
+    said = waiting.message or ""
+    if found := refers_to_nothing(snapshot, pod.metadata.namespace or "", said):
+        return found
+    if _ROOT.search(said):
+        return Cause(
+            "runAsNonRoot is set, and the image's user is root",
+            seen=(said,),
+            steps=("set securityContext.runAsUser to another user than 0, or take an image with a user of its own",),
+        )
+    from pybernetes.explain import crash
+
+    if found := crash.no_such_program(snapshot, pod, container, said):
+        return found
+    return Cause(
+        f"the container could not be made: {waiting.reason}",
+        seen=(said,),
+        steps=(snapshot.command("describe", ref(pod)),),
+    )
+
+
+def refers_to_nothing(snapshot: Snapshot, namespace: str, said: str) -> Cause | None:
+    """A ConfigMap or Secret, or a key of one, that does not exist; None if the words are about something else."""
+    if found := _NO_OBJECT.search(said):
+        kind, name = found["kind"], found["name"]
+        return Cause(
+            f"{kind} {name} does not exist{hint(name, snapshot.names(KINDS[kind], namespace))}",
+            seen=(said,),
+            steps=(_create(snapshot, kind, name, namespace),),
+        )
+    if found := _NO_KEY.search(said):
+        kind, name, key = found["kind"].lower(), found["name"], found["key"]
+        return _no_key(snapshot, kind, name, key, namespace, said)
+    return None
+
+
+def _no_key(snapshot: Snapshot, kind: str, name: str, key: str, namespace: str, said: str) -> Cause:
+    obj = snapshot.get(KINDS[kind], name, namespace)
+    keys = list(obj.data) if isinstance(obj, v1.ConfigMap | v1.Secret) else []
+    has = f"; it has: {', '.join(sorted(keys))}" if keys else ""
+    close = nearest(key, keys, 1)
+    step = (
+        f"name key {close[0]} instead of {key}"
+        if close
+        else f"add the key: kubectl edit {kind} {name}{snapshot.within(namespace)}"
+    )
+    return Cause(f"{kind} {name} has no key {key}{has}", seen=(said,), steps=(step,))
+
+
+def no_file_key(snapshot: Snapshot, volume: v1.Volume, namespace: str, said: str) -> Cause | None:
+    """A key that a volume names as a file, and that its ConfigMap or Secret does not have."""
+    if not (found := _NO_FILE_KEY.search(said)):
+        return None
+    source = volume.config_map or volume.secret
+    name = volume.config_map.name if volume.config_map else volume.secret.secret_name if volume.secret else None
+    if source is None or not name:
+        return None
+    kind = "configmap" if volume.config_map else "secret"
+    return _no_key(snapshot, kind, name, found["key"], namespace, said)
+
+
+def _create(snapshot: Snapshot, kind: str, name: str, namespace: str) -> str:
+    what = "configmap" if kind == "configmap" else "secret generic"
+    return f"kubectl create {what} {name}{snapshot.within(namespace)} --from-literal=KEY=VALUE"

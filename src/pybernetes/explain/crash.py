@@ -1,0 +1,110 @@
+"""Containers whose program ends, or cannot be started."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import TYPE_CHECKING
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.explain.causes import Cause
+from pybernetes.explain.snapshot import Snapshot, ref
+
+if TYPE_CHECKING:
+    from pybernetes.explain.pod import AnyContainer
+
+SIGNALLED = 128
+_NOT_IN_PATH = re.compile(r'exec: "(?P<name>[^"]+)": executable file not found in \$PATH')
+_NO_FILE = re.compile(r'exec: "(?P<name>[^"]+)": (?:stat [^:]+: )?no such file or directory')
+_FORBIDDEN = re.compile(r'exec:? "?(?P<name>[^":]+)"?: permission denied')
+_FORMAT = re.compile(r'exec:? "?(?P<name>[^":]+)"?: exec format error')
+
+
+def explain(
+    snapshot: Snapshot,
+    pod: v1.Pod,
+    container: AnyContainer,
+    status: v1.ContainerStatus,
+    ended: v1.ContainerStateTerminated,
+) -> Cause:
+    """Why a container ended, as far as its end tells, with the last it said."""
+    if found := no_such_program(snapshot, pod, container, ended.message or ""):
+        return found
+    seen = (_words(ended), *(f"log: {line}" for line in _log(snapshot, pod, container)))
+    logs = snapshot.command("logs", ref(pod), f"-c {container.name}{' --previous' if _is_over(status) else ''}")
+    if ended.reason == "OOMKilled":
+        return _out_of_memory(snapshot, pod, container, seen)
+    if ended.exit_code == 0:
+        return Cause(
+            f"its program ended at once with exit code 0, and restartPolicy is {pod.spec.restart_policy}: it has nothing to do",
+            seen=seen,
+            steps=(_something_to_run(container), logs),
+        )
+    return Cause(_meaning(ended.exit_code), seen=seen, steps=(logs,))
+
+
+def no_such_program(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, said: str) -> Cause | None:
+    """A command that the image does not have, or that cannot be executed; None if the words are about something else."""
+    step = f"correct command of container {container.name}: kubectl edit {ref(snapshot.top(pod))}{snapshot.within(pod.metadata.namespace or '')}"
+    where = "command" if container.command else "args" if container.args else "the image's own command"
+    words = (
+        (_NOT_IN_PATH, "there is no program {0} in image {1} ({2})"),
+        (_NO_FILE, "there is no file {0} in image {1} ({2})"),
+        (_FORBIDDEN, "{0} of image {1} may not be executed ({2}): its mode lacks x"),
+        (_FORMAT, "{0} of image {1} is not for this machine's processor, or a script without #! ({2})"),
+    )
+    for pattern, text in words:
+        if found := pattern.search(said):
+            return Cause(text.format(found["name"], container.image, where), seen=(said,), steps=(step,))
+    return None
+
+
+def _is_over(status: v1.ContainerStatus) -> bool:
+    """Whether another attempt than the one that is current has ended."""
+    return not (status.state and status.state.terminated)
+
+
+def _words(ended: v1.ContainerStateTerminated) -> str:
+    message = f": {ended.message.strip()}" if ended.message else ""
+    return f"{ended.reason}, exit code {ended.exit_code}{message}"
+
+
+def _log(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer) -> tuple[str, ...]:
+    key = (pod.metadata.namespace or "", pod.metadata.name or "", container.name)
+    return snapshot.clues.logs.get(key, ())
+
+
+def _out_of_memory(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, seen: tuple[str, ...]) -> Cause:
+    limit = container.resources.limits.get("memory") if container.resources else None
+    if limit is None:
+        return Cause(
+            "the node ran out of memory, and the kernel ended it",
+            seen=seen,
+            steps=("kubectl top pods -A --sort-by=memory",),
+        )
+    top = ref(snapshot.top(pod))
+    return Cause(
+        f"it used more memory than its limit of {limit}, and the kernel ended it",
+        seen=seen,
+        steps=(snapshot.command("set resources", top, f"-c {container.name} --limits=memory=MORE    # now {limit}"),),
+    )
+
+
+def _something_to_run(container: AnyContainer) -> str:
+    if container.command or container.args:
+        return "give the container a command that goes on, or make it a Job if its work has an end"
+    return f"give container {container.name} a command that goes on: image {container.image} alone runs a shell without input, or ends"
+
+
+def _meaning(code: int) -> str:
+    """What an exit code tells by convention."""
+    if code == 126:
+        return "its command was found but could not be executed (exit code 126)"
+    if code == 127:
+        return "its shell did not find a command (exit code 127)"
+    if code > SIGNALLED:
+        try:
+            return f"it was ended by {signal.Signals(code - SIGNALLED).name} (exit code {code})"
+        except ValueError:
+            pass
+    return f"its program fails with exit code {code}"

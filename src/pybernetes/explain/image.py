@@ -1,0 +1,199 @@
+"""Images that do not come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.explain.causes import Cause, Ref
+from pybernetes.explain.nearest import nearest, nearest_tags
+from pybernetes.explain.snapshot import Snapshot, Tags, ref
+from pybernetes.runtime.images.reference import InvalidReferenceError, Reference, parse
+
+if TYPE_CHECKING:
+    from pybernetes.explain.pod import AnyContainer
+
+REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"})
+OFFICIAL = (
+    "alpine", "busybox", "caddy", "debian", "docker", "elasticsearch", "golang", "haproxy", "hello-world", "httpd",
+    "influxdb", "mariadb", "memcached", "mongo", "mysql", "nginx", "node", "openjdk", "php", "postgres", "python",
+    "rabbitmq", "redis", "registry", "ruby", "tomcat", "traefik", "ubuntu", "wordpress",
+)  # fmt: skip
+"""Well-known repositories of docker.io/library, for names that are a letter off."""
+
+_DENIED = re.compile(
+    r"pull access denied|authorization failed|401 Unauthorized|403 Forbidden|no basic auth|insufficient_scope"
+)
+_UNREACHABLE = re.compile(r"failed to do request|dial tcp|connection refused|no such host|i/o timeout|timed out")
+_FULL = re.compile(r"no space left on device|disk quota exceeded")
+_CAUSE_IN_URL = re.compile(r'"(?P<url>https?://[^"/]+)[^"]*": (?P<why>.*)$')
+
+
+def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v1.ContainerStateWaiting) -> Cause:
+    """Why the image of a container that waits is not there."""
+    image, said = container.image or "", waiting.message or ""
+    if waiting.reason == "InvalidImageName":
+        return _malformed(snapshot, pod, container, said)
+    if waiting.reason == "ErrImageNeverPull":
+        return Cause(
+            f"image {image} is not on the node, and imagePullPolicy is Never",
+            seen=(said,),
+            steps=(f"p8s image load {image}    # or build it, or set imagePullPolicy: IfNotPresent",),
+        )
+    if _FULL.search(said):
+        return Cause("the node's disk is full", seen=(said,), steps=("df -h /var/lib/pybernetes",))
+    if _UNREACHABLE.search(said):
+        return _unreachable(snapshot, image, said)
+    reference = parse(image)
+    tags = snapshot.clues.tags.get(reference.repository)
+    if _DENIED.search(said) and not (tags and tags.names):
+        return _denied(snapshot, pod, container, reference, said)
+    if "not found" in said:
+        return _missing(snapshot, pod, container, reference, tags, said)
+    return Cause(f"image {image} could not be pulled", seen=(said,), steps=(snapshot.command("describe", ref(pod)),))
+
+
+def _malformed(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, said: str) -> Cause:
+    image = container.image or ""
+    name, at, rest = image.partition("@")
+    if at and rest and not rest.startswith("sha256:"):
+        better, why = f"{name}:{rest}", '"@" stands before a digest, a tag follows ":"'
+    elif re.search(r"\s", image):
+        better, why = re.sub(r"\s+", "", image), "there is white space in it"
+    elif image != image.lower():
+        better, why = image.lower(), "names of repositories are lower case"
+    else:
+        better, why = "", "it is not [REGISTRY/]NAME[:TAG][@sha256:DIGEST]"
+    return Cause(
+        f'image name "{image}" is malformed: {why}', seen=(said,), steps=_set_image(snapshot, pod, container, better)
+    )
+
+
+def _unreachable(snapshot: Snapshot, image: str, said: str) -> Cause:
+    found = _CAUSE_IN_URL.search(said)
+    where, why = (found["url"], found["why"]) if found else (image, "it does not answer")
+    host = where.partition("://")[2] or where
+    return Cause(
+        f"the registry of image {image} cannot be reached: {where}: {why}",
+        seen=(said,),
+        steps=(f"curl -sS {where}/v2/    # from the node: is {host} the right name, is the network up?",),
+    )
+
+
+def _denied(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, reference: Reference, said: str) -> Cause:
+    host, image, namespace = reference.domain, container.image or "", pod.metadata.namespace or ""
+    secrets = [each.name or "" for each in pod.spec.image_pull_secrets]
+    absent = [name for name in secrets if snapshot.is_missing(v1.Secret, name, namespace)]
+    close = _near_repositories(snapshot, reference)
+    what = f"{host} has no image {reference.path}, or does not let us have it"
+    if close:
+        what += f"; names close to it: {', '.join(close)}"
+        return Cause(
+            what,
+            seen=(said,),
+            steps=_set_image(snapshot, pod, container, _rename(container.image or "", reference, close[0])),
+        )
+    if absent:
+        return Cause(
+            f"{what}: secret {absent[0]} of imagePullSecrets does not exist",
+            seen=(said,),
+            steps=(_login(snapshot, absent[0], host, namespace),),
+        )
+    if secrets:
+        return Cause(f"{host} refuses the credentials of secret {', '.join(secrets)} for {image}", seen=(said,), steps=(
+            f"kubectl delete secret {secrets[0]}{snapshot.within(namespace)}", _login(snapshot, secrets[0], host, namespace)))  # fmt: skip
+    return Cause(
+        f"{what} without credentials: the pod has no imagePullSecrets",
+        seen=(said,),
+        steps=(
+            _login(snapshot, "regcred", host, namespace),
+            f"""kubectl patch serviceaccount default{snapshot.within(namespace)} -p '{{"imagePullSecrets":[{{"name":"regcred"}}]}}'""",
+        ),
+    )
+
+
+def _login(snapshot: Snapshot, secret: str, host: str, namespace: str) -> str:
+    server = "" if host == "docker.io" else f" --docker-server={host}"
+    return f"kubectl create secret docker-registry {secret}{snapshot.within(namespace)}{server} --docker-username=... --docker-password=..."
+
+
+def _missing(
+    snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, reference: Reference, tags: Tags | None, said: str
+) -> Cause:
+    where = "the registry" if reference.domain == "docker.io" else reference.domain
+    what = f"image {container.image} is not in {where}"
+    if tags is None or tags.exists:
+        known = set(tags.names if tags else ()) | set(local_tags(snapshot, reference))
+        close = nearest_tags(reference.tag, known) if reference.tag else []
+        if close:
+            words = f"{what}; tags close to it: {', '.join(close)}"
+            better = f"{_without_tag(container.image or '')}:{close[0]}"
+            return Cause(words, seen=(said,), steps=_set_image(snapshot, pod, container, better))
+        if known and not reference.tag:
+            what += ": no such digest"
+    close = _near_repositories(snapshot, reference)
+    if close:
+        what += f"; names close to it: {', '.join(close)}"
+    better = _rename(container.image or "", reference, close[0]) if close else ""
+    return Cause(what, seen=(said,), steps=_set_image(snapshot, pod, container, better))
+
+
+def _set_image(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, image: str) -> tuple[str, ...]:
+    """Take the image that is probably meant, where the pod's owner allows to; or go back."""
+    top = ref(snapshot.top(pod))
+    steps: list[str] = []
+    if top.kind == "job":
+        steps.append(
+            f"correct the image in the manifest, then: kubectl replace --force -f FILE{snapshot.within(top.namespace)}"
+        )
+    else:
+        steps.append(snapshot.command("set image", top, f"{container.name}={image or 'IMAGE:TAG'}"))
+    return (*steps, *undo(snapshot, top, pod))
+
+
+def undo(snapshot: Snapshot, top: Ref, pod: v1.Pod) -> tuple[str, ...]:
+    """The way back, where there is one: a Deployment that had another version before."""
+    from pybernetes.api.types import apps_v1
+
+    deployment = snapshot.get(apps_v1.Deployment, top.name, top.namespace) if top.kind == "deployment" else None
+    if deployment is None or len(snapshot.owned(apps_v1.ReplicaSet, deployment)) < 2:
+        return ()
+    return (snapshot.command("rollout undo", top),)
+
+
+def local_tags(snapshot: Snapshot, reference: Reference) -> Iterator[str]:
+    """Tags of the repository that a node has already."""
+    return (found.tag for found in _local(snapshot) if found.repository == reference.repository and found.tag)
+
+
+def _near_repositories(snapshot: Snapshot, reference: Reference) -> list[str]:
+    here = {found.path for found in _local(snapshot) if found.domain == reference.domain}
+    if reference.domain == "docker.io" and reference.path.startswith("library/"):
+        name = reference.path.removeprefix("library/")
+        return nearest(
+            name, {*OFFICIAL, *(path.removeprefix("library/") for path in here if path.startswith("library/"))}
+        )
+    return nearest(reference.path, here)
+
+
+def _local(snapshot: Snapshot) -> Iterator[Reference]:
+    for node in snapshot.all(v1.Node):
+        for image in node.status.images:
+            for name in image.names:
+                try:
+                    yield parse(name)
+                except InvalidReferenceError:
+                    continue
+
+
+def _rename(image: str, reference: Reference, name: str) -> str:
+    prefix = "" if reference.domain == "docker.io" else f"{reference.domain}/"
+    tag = f":{reference.tag}" if reference.tag and image.endswith(f":{reference.tag}") else ""
+    return f"{prefix}{name}{tag}"
+
+
+def _without_tag(image: str) -> str:
+    head, colon, tail = image.rpartition(":")
+    return head if colon and "/" not in tail else image

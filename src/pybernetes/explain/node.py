@@ -1,0 +1,62 @@
+"""Nodes that take no pods, or do not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.explain.causes import Cause, Finding, Ref
+from pybernetes.explain.snapshot import Snapshot, condition, ref
+from pybernetes.explain.terms import duration, listed
+
+PRESSURE = {
+    "MemoryPressure": ("it is short of memory", "kubectl top pods -A --sort-by=memory"),
+    "DiskPressure": ("its disk is nearly full", "df -h /var/lib/pybernetes"),
+    "PIDPressure": ("it is short of process ids", "ps -e --no-headers | wc -l"),
+    "NetworkUnavailable": ("its network is not set up", "p8s logs agent"),
+}
+
+
+def node_ref(name: str) -> Ref:
+    return Ref("node", name)
+
+
+def explain(snapshot: Snapshot, node: v1.Node) -> Finding:
+    """A node: whether it answers, what it is short of, whether it takes pods."""
+    name = node.metadata.name or ""
+    causes = [*not_ready(snapshot, name), *_pressure(node)]
+    if node.spec.unschedulable:
+        causes.append(Cause("it is cordoned: it takes no new pods", steps=(f"kubectl uncordon {name}",)))
+    if causes:
+        return Finding(ref(node), "is not as it should be", tuple(causes))
+    pods = sum(1 for pod in snapshot.all(v1.Pod) if pod.spec.node_name == name)
+    taints = [f"{taint.key}:{taint.effect}" for taint in node.spec.taints]
+    tainted = f"; only pods that tolerate {listed(taints)} go there" if taints else ""
+    return Finding(
+        ref(node), f"is Ready, runs {pods} of at most {node.status.allocatable.get('pods', '?')} pods{tainted}"
+    )
+
+
+def not_ready(snapshot: Snapshot, name: str) -> Iterator[Cause]:
+    """Why a node is not Ready; nothing if it is, or if nothing is known."""
+    node = snapshot.get(v1.Node, name)
+    if node is None:
+        if snapshot.is_missing(v1.Node, name):
+            yield Cause(f"node {name} does not exist", steps=("kubectl get nodes",))
+        return
+    ready = condition(node.status.conditions, "Ready")
+    if ready is None or ready.status == "True":
+        return
+    since = duration(snapshot.age(ready.last_transition_time))
+    if ready.status == "Unknown":
+        what = f"its kubelet has said nothing for {since}: the node or its agent is down"
+    else:
+        what = f"its kubelet says that it is not ready, since {since}"
+    yield Cause(what, node_ref(name), seen=(ready.message or "",), steps=("p8s status", "p8s logs agent"))
+
+
+def _pressure(node: v1.Node) -> Iterator[Cause]:
+    for type, (what, step) in PRESSURE.items():
+        found = condition(node.status.conditions, type)
+        if found is not None and found.status == "True":
+            yield Cause(what, seen=(f"{type}: {found.message or found.reason or ''}",), steps=(step,))

@@ -1,0 +1,70 @@
+"""Which rule explains which kind, and what there is to explain in a namespace or the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from pybernetes.api.types import apps_v1, autoscaling_v2, batch_v1, networking_v1, policy_v1
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.api.types.base import Object
+from pybernetes.explain import (
+    autoscaler,
+    claim,
+    deployment,
+    disruption,
+    ingress,
+    job,
+    namespace,
+    node,
+    pod,
+    service,
+    workload,
+)
+from pybernetes.explain.causes import Finding
+from pybernetes.explain.snapshot import Snapshot, controller_uid
+
+Rule = Callable[[Snapshot, Any], Finding]
+
+RULES: dict[type[Object], Rule] = {
+    v1.Node: node.explain,
+    v1.Namespace: namespace.explain,
+    apps_v1.Deployment: deployment.explain,
+    apps_v1.StatefulSet: workload.explain_stateful,
+    apps_v1.DaemonSet: workload.explain_daemon,
+    apps_v1.ReplicaSet: deployment.explain_set,
+    v1.ReplicationController: workload.explain_controller,
+    batch_v1.CronJob: job.explain_cron,
+    batch_v1.Job: job.explain,
+    v1.Pod: pod.explain,
+    v1.Service: service.explain,
+    networking_v1.Ingress: ingress.explain,
+    autoscaling_v2.HorizontalPodAutoscaler: autoscaler.explain,
+    policy_v1.PodDisruptionBudget: disruption.explain,
+    v1.PersistentVolumeClaim: claim.explain,
+    v1.PersistentVolume: claim.explain_volume,
+}
+"""In the order in which an overview shows them: what others rest on first."""
+
+
+def explain(snapshot: Snapshot, obj: Object) -> Finding:
+    """What is to say about an object of a kind that has a rule."""
+    return RULES[type(obj)](snapshot, obj)
+
+
+def overview(snapshot: Snapshot) -> Iterator[Finding]:
+    """Everything of the snapshot that stands by itself: a controller speaks for what it controls."""
+    for kind in RULES:
+        for obj in snapshot.all(kind):
+            if not controller_uid(obj):
+                yield explain(snapshot, obj)
+
+
+def unhealthy(snapshot: Snapshot) -> list[Finding]:
+    """What is wrong, each root cause where it shows first."""
+    return [finding for finding in overview(snapshot) if finding.is_broken]
+
+
+def with_notes(finding: Finding, notes: tuple[str, ...]) -> Finding:
+    return replace(finding, notes=(*finding.notes, *notes))

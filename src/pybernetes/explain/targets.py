@@ -1,0 +1,57 @@
+"""What a user names: `deployment/web`, `svc web`, `pvc/data`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pybernetes.api.scheme import resource_for
+from pybernetes.api.types.base import Object
+from pybernetes.explain.nearest import nearest
+from pybernetes.explain.rules import RULES
+
+
+class TargetError(ValueError):
+    """Nothing that could be explained; `step` is what to type instead."""
+
+    def __init__(self, message: str, step: str) -> None:
+        super().__init__(message)
+        self.step = step
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A kind and the name of one object of it."""
+
+    kind: type[Object]
+    name: str
+
+
+def parse(words: Sequence[str]) -> Target:
+    """`KIND/NAME` or `KIND NAME`, by plural, singular, kind or short name. Raises TargetError."""
+    if len(words) == 1 and "/" in words[0]:
+        kind, _, name = words[0].partition("/")
+    elif len(words) == 2 and "/" not in words[0]:
+        kind, name = words
+    elif len(words) == 1:
+        raise TargetError(f"{words[0]!r} is a kind or a name, not both", f"p8s why deployment/{words[0]}")
+    else:
+        raise TargetError("one object at a time: KIND/NAME", "p8s why deployment/web, or p8s why for all that is wrong")
+    known = kinds()
+    found = known.get(kind.lower().partition(".")[0])
+    if found is None or not name:
+        close = nearest(kind.lower(), known, 1)
+        raise TargetError(
+            f"there is no explanation for {kind!r}", f"p8s why {close[0] if close else 'KIND'}/{name or 'NAME'}"
+        )
+    return Target(found, name)
+
+
+def kinds() -> dict[str, type[Object]]:
+    """Every name by which a kind is known."""
+    return {
+        name: kind
+        for kind in RULES
+        for resource in [resource_for(kind)]
+        for name in (resource.plural, resource.singular, resource.kind.lower(), *resource.short_names)
+    }

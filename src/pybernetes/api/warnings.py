@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from pybernetes.api.field import Path, quote
+from pybernetes.api.mistakes import new_mistakes
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.scheme import Resource
 
@@ -30,11 +31,12 @@ _FORMATS = frozenset({
 
 
 def warnings_for(resource: Resource, new: Tree, old: Tree | None = None) -> list[str]:
-    """The warnings of a write; a change that leaves the spec alone has none."""
+    """The warnings of a write: upstream's, none for a change that leaves the spec alone, and likely mistakes."""
+    mistakes = new_mistakes(resource.kind, new, old)
     find = _WARNINGS.get((resource.group, resource.plural))
     if find is None or (old is not None and _judged(old) == _judged(new)):
-        return []
-    return list(find(new))
+        return mistakes
+    return [*find(new), *mistakes]
 
 
 def _judged(tree: Tree) -> Tree:

@@ -53,7 +53,7 @@ def lines(finding: Finding, style: Style) -> Iterator[str]:
     """One finding: its object and state, the tree of causes, the next steps, notes."""
     colour = RED if finding.is_broken else YELLOW if finding.working else GREEN
     where = f" of namespace {finding.subject.namespace}" if finding.subject.namespace not in ("", "default") else ""
-    yield f"{style(str(finding.subject), BOLD)}{style(where, DIM)} {style(finding.facts, colour)}"
+    yield f"{style(str(finding.subject), BOLD)}{style(where, DIM)}: {style(finding.facts, colour)}"
     yield from _tree(finding.causes, "", style)
     for number, step in enumerate(finding.steps()):
         yield style("next: " if not number else "      ", BOLD) + style(step, *([CYAN] if _COMMAND.match(step) else []))

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from pybernetes.api.scheme import by_kind, type_of
+from pybernetes.api.types import apps_v1
 from pybernetes.api.types import autoscaling_v2 as v2
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.api.types.base import Object
 from pybernetes.explain import terminating
 from pybernetes.explain.causes import Cause, Finding, Ref
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, condition, ref
+from pybernetes.explain.terms import listed
 
-_NO_REQUEST = re.compile(r"missing request for (?P<resource>\w+) in container (?P<container>\S+) of Pod")
+ENOUGH = {"cpu": "200m", "memory": "64Mi"}
 
 
 def explain(snapshot: Snapshot, autoscaler: v2.HorizontalPodAutoscaler) -> Finding:
     """An autoscaler: what it measures and wants, or why it cannot."""
     if autoscaler.metadata.deletion_timestamp is not None:
         return terminating.explain(snapshot, autoscaler)
-    causes = tuple(_causes(snapshot, autoscaler))
-    status, spec = autoscaler.status, autoscaler.spec
-    target = f"{spec.scale_target_ref.kind.lower()}/{spec.scale_target_ref.name}"
-    if causes:
+    status, spec, target = autoscaler.status, autoscaler.spec, target_ref(autoscaler)
+    if causes := tuple(_causes(snapshot, autoscaler)):
         return Finding(ref(autoscaler), f"does not scale {target}", causes)
     if condition(status.conditions, "ScalingActive") is None:
         return Finding(ref(autoscaler), f"has not looked at {target} yet", working=True)
@@ -32,47 +33,74 @@ def explain(snapshot: Snapshot, autoscaler: v2.HorizontalPodAutoscaler) -> Findi
     return Finding(ref(autoscaler), f"keeps {target} at {status.desired_replicas} replicas, {bounds}{bound}")
 
 
+def target_ref(autoscaler: v2.HorizontalPodAutoscaler) -> Ref:
+    target = autoscaler.spec.scale_target_ref
+    return Ref(target.kind.lower(), target.name, autoscaler.metadata.namespace or "")
+
+
 def _causes(snapshot: Snapshot, autoscaler: v2.HorizontalPodAutoscaler) -> Iterator[Cause]:
     target, namespace = autoscaler.spec.scale_target_ref, autoscaler.metadata.namespace or ""
     able = condition(autoscaler.status.conditions, "AbleToScale")
     kind = by_kind(target.api_version or "v1", target.kind)
     typed = type_of(kind) if kind is not None else None
-    said = (able.message,) if able is not None and able.status == "False" else ()
-    if typed is not None and typed in snapshot.objects and snapshot.is_missing(typed, target.name, namespace):
-        what = f"its target {target.kind.lower()} {target.name} does not exist{hint(target.name, snapshot.names(typed, namespace))}"
-        yield Cause(what, seen=said, steps=(snapshot.command("edit", ref(autoscaler)),))
+    said = (able.message or "",) if able is not None and able.status == "False" else ()
+    if typed in snapshot.objects and typed is not None and snapshot.is_missing(typed, target.name, namespace):
+        what = f"its target {target.kind.lower()} {target.name} does not exist"
+        close = hint(target.name, snapshot.names(typed, namespace))
+        yield Cause(what + close, seen=said, steps=(snapshot.command("edit", ref(autoscaler)),))
         return
     if said:
         yield Cause("its target cannot be scaled", seen=said, steps=(snapshot.command("describe", ref(autoscaler)),))
     active = condition(autoscaler.status.conditions, "ScalingActive")
+    scaled = snapshot.get(typed, target.name, namespace) if typed is not None else None
     if active is not None and active.status == "False":
-        yield _inactive(snapshot, autoscaler, active)
+        yield from _without_requests(snapshot, autoscaler, scaled, active) or [_inactive(snapshot, autoscaler, active)]
+
+
+def _without_requests(
+    snapshot: Snapshot,
+    autoscaler: v2.HorizontalPodAutoscaler,
+    scaled: Object | None,
+    active: v2.HorizontalPodAutoscalerCondition,
+) -> list[Cause]:
+    """A percentage of requests is asked for that containers do not make."""
+    if not isinstance(scaled, apps_v1.Deployment | apps_v1.StatefulSet | apps_v1.ReplicaSet):
+        return []
+    spec = scaled.spec.template.spec if scaled.spec.template else None
+    asked = [
+        metric.resource.name
+        for metric in autoscaler.spec.metrics
+        if metric.resource is not None and metric.resource.target.type == "Utilization"
+    ]
+    target = target_ref(autoscaler)
+    found = []
+    for resource in asked:
+        without = [each.name for each in (spec.containers if spec else []) if not _requests(each, resource)]
+        if without:
+            what = f"it is to hold a percentage of the {resource} request, and container {listed(without)} of {target} has none"
+            flags = f"-c {without[0]} --requests={resource}={ENOUGH.get(resource, 'AMOUNT')}"
+            step = snapshot.command("set resources", target, flags)
+            found.append(Cause(what, seen=(active.message or "",), steps=(step,)))
+    return found
+
+
+def _requests(container: v1.Container, resource: str) -> bool:
+    """A limit stands for a request that is not made."""
+    given = container.resources
+    return given is not None and (resource in given.requests or resource in given.limits)
 
 
 def _inactive(
     snapshot: Snapshot, autoscaler: v2.HorizontalPodAutoscaler, active: v2.HorizontalPodAutoscalerCondition
 ) -> Cause:
-    target, said = autoscaler.spec.scale_target_ref, active.message or ""
-    top = Ref(target.kind.lower(), target.name, autoscaler.metadata.namespace or "")
-    if found := _NO_REQUEST.search(said):
-        resource, container = found["resource"], found["container"]
-        what = f"it is to hold a percentage of the {resource} request, and container {container} of {top} has none"
-        amount = "200m" if resource == "cpu" else "64Mi"
-        return Cause(
-            what,
-            seen=(said,),
-            steps=(snapshot.command("set resources", top, f"-c {container} --requests={resource}={amount}"),),
-        )
+    target, seen = target_ref(autoscaler), (active.message or "",)
     if active.reason == "ScalingDisabled":
-        return Cause(
-            f"{top} is scaled to 0, which switches the autoscaler off",
-            seen=(said,),
-            steps=(snapshot.command("scale", top, "--replicas=1"),),
+        step = snapshot.command("scale", target, "--replicas=1")
+        return Cause(f"{target} is scaled to 0, which switches the autoscaler off", seen=seen, steps=(step,))
+    if "no metrics returned" in seen[0] or "did not receive metrics" in seen[0]:
+        steps = (
+            "kubectl top pods" + snapshot.within(target.namespace),
+            f"p8s why {target}{snapshot.within(target.namespace)}",
         )
-    if "no metrics returned" in said or "did not receive metrics" in said:
-        return Cause(
-            "there are no measurements of its pods yet",
-            seen=(said,),
-            steps=("kubectl top pods" + snapshot.within(top.namespace), snapshot.command("get", top)),
-        )
-    return Cause("it gets no measurements", seen=(said,), steps=(snapshot.command("describe", ref(autoscaler)),))
+        return Cause("there are no measurements of its pods yet", seen=seen, steps=steps)
+    return Cause("it gets no measurements", seen=seen, steps=(snapshot.command("describe", ref(autoscaler)),))

@@ -60,6 +60,10 @@ class Finding:
         """What to do next, the deepest cause's steps first, none twice."""
         return list(dict.fromkeys(step for cause in self.causes for each in cause.walk() for step in each.steps))
 
+    def roots(self) -> list[Cause]:
+        """The causes that have no cause themselves."""
+        return [each for cause in self.causes for each in cause.walk() if not each.because]
+
     def as_cause(self) -> Cause:
         """As the cause of something else's trouble."""
         return Cause(self.facts, self.subject, because=self.causes)

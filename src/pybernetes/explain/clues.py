@@ -21,8 +21,8 @@ from pybernetes.explain import image, service
 from pybernetes.explain.pod import containers
 from pybernetes.explain.snapshot import GLOBAL, Clues, Remain, Snapshot, Tags
 from pybernetes.explain.targets import Target
-from pybernetes.runtime.images.reference import InvalidReferenceError, Reference, parse
 from pybernetes.runtime.images.registry.options import RegistryOptions
+from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse
 
 SECONDS = 3.0
 CONNECT_SECONDS = 0.5

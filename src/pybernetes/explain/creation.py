@@ -15,7 +15,7 @@ from pybernetes.explain.snapshot import Snapshot, condition, meta, ref
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>\S+), requested: (?P<asked>.+?), used: (?P<used>.+?), limited: (?P<limit>.+)$"
 )
-_MUST_SPECIFY = re.compile(r"failed quota: (?P<name>[^:]+): must specify (?P<what>.+)$")
+_MUST_SPECIFY = re.compile(r"failed quota: (?P<name>[^:]+): must specify (?P<what>.+?)(?: for: (?P<who>.+))?$")
 _ACCOUNT = re.compile(r'serviceaccount "(?P<name>[^"]+)" not found')
 _SECURITY = re.compile(r'violates PodSecurity "(?P<level>[^"]+)": (?P<why>.+)$')
 _WEBHOOK = re.compile(r'failed calling webhook "(?P<name>[^"]+)": (?P<why>.+)$')
@@ -48,7 +48,9 @@ def explain(snapshot: Snapshot, owner: Object, said: str) -> Cause:
             steps=(f"kubectl edit resourcequota {found['name']}{within}", "or ask for less: " + edit),
         )
     if found := _MUST_SPECIFY.search(said):
-        what = f"quota {found['name']} wants every container to say its {found['what']}"
+        what = (
+            f"quota {found['name']} wants every container to say its {found['what']}; container {found['who']} does not"
+        )
         return Cause(
             what,
             seen=(said,),

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pybernetes.api.mistakes import meant_image
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain.causes import Cause, Ref
 from pybernetes.explain.nearest import nearest, nearest_tags
 from pybernetes.explain.snapshot import Snapshot, Tags, ref
-from pybernetes.runtime.images.reference import InvalidReferenceError, Reference, parse
+from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse
 
 if TYPE_CHECKING:
     from pybernetes.explain.pod import AnyContainer
@@ -57,18 +58,16 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
 
 def _malformed(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, said: str) -> Cause:
     image = container.image or ""
-    name, at, rest = image.partition("@")
-    if at and rest and not rest.startswith("sha256:"):
-        better, why = f"{name}:{rest}", '"@" stands before a digest, a tag follows ":"'
+    if "@" in image and "sha256:" not in image:
+        why = '"@" stands before a digest, a tag follows ":"'
     elif re.search(r"\s", image):
-        better, why = re.sub(r"\s+", "", image), "there is white space in it"
+        why = "there is white space in it"
     elif image != image.lower():
-        better, why = image.lower(), "names of repositories are lower case"
+        why = "names of repositories are lower case"
     else:
-        better, why = "", "it is not [REGISTRY/]NAME[:TAG][@sha256:DIGEST]"
-    return Cause(
-        f'image name "{image}" is malformed: {why}', seen=(said,), steps=_set_image(snapshot, pod, container, better)
-    )
+        why = "it is not [REGISTRY/]NAME[:TAG][@sha256:DIGEST]"
+    steps = _set_image(snapshot, pod, container, meant_image(image))
+    return Cause(f'image name "{image}" is malformed: {why}', seen=(said,), steps=steps)
 
 
 def _unreachable(snapshot: Snapshot, image: str, said: str) -> Cause:

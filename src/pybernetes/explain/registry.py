@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pybernetes.explain.snapshot import Tags
-from pybernetes.runtime.images.reference import Reference
 from pybernetes.runtime.images.registry.client import Access, Repository
 from pybernetes.runtime.images.registry.credentials import Credential, CredentialsError, from_docker_config
 from pybernetes.runtime.images.registry.errors import RegistryError, UnknownImageError
 from pybernetes.runtime.images.registry.http import Http
 from pybernetes.runtime.images.registry.options import RegistryOptions, endpoints
+from pybernetes.wire.images.reference import Reference
 
 CONNECT_SECONDS = 1.0
 DOCKER_CONFIG = Path(".docker/config.json")

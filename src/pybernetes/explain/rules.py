@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
+from pybernetes.api.mistakes import mistakes_in
 from pybernetes.api.types import apps_v1, autoscaling_v2, batch_v1, networking_v1, policy_v1
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
@@ -49,8 +52,9 @@ RULES: dict[type[Object], Rule] = {
 
 
 def explain(snapshot: Snapshot, obj: Object) -> Finding:
-    """What is to say about an object of a kind that has a rule."""
-    return RULES[type(obj)](snapshot, obj)
+    """What is to say about an object of a kind that has a rule, with the mistakes that can be seen on it."""
+    finding = RULES[type(obj)](snapshot, obj)
+    return replace(finding, notes=(*finding.notes, *mistakes_in(type(obj).__name__, msgspec.to_builtins(obj))))
 
 
 def overview(snapshot: Snapshot) -> Iterator[Finding]:
@@ -62,9 +66,12 @@ def overview(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def unhealthy(snapshot: Snapshot) -> list[Finding]:
-    """What is wrong, each root cause where it shows first."""
-    return [finding for finding in overview(snapshot) if finding.is_broken]
-
-
-def with_notes(finding: Finding, notes: tuple[str, ...]) -> Finding:
-    return replace(finding, notes=(*finding.notes, *notes))
+    """What is wrong, each root cause only where it shows first."""
+    found: list[Finding] = []
+    told: set[tuple[str, str]] = set()
+    for finding in overview(snapshot):
+        roots = {(finding.subject.namespace, root.what) for root in finding.roots()}
+        if roots - told:
+            found.append(finding)
+        told |= roots
+    return found

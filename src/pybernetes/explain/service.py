@@ -32,7 +32,7 @@ def explain(snapshot: Snapshot, service: v1.Service) -> Finding:
     if not selected:
         cause = _selects_nothing(snapshot, service)
         return Finding(ref(service), "has no endpoints", (cause,))
-    causes = [*_ports(snapshot, service, selected), *_silent(snapshot, service, ready)]
+    causes = [*_ports(snapshot, service, selected)] or [*_silent(snapshot, service, ready)]
     if not ready:
         causes += pods.causes(snapshot, selected)
         return Finding(

@@ -40,10 +40,8 @@ def parse(words: Sequence[str]) -> Target:
     known = kinds()
     found = known.get(kind.lower().partition(".")[0])
     if found is None or not name:
-        close = nearest(kind.lower(), known, 1)
-        raise TargetError(
-            f"there is no explanation for {kind!r}", f"p8s why {close[0] if close else 'KIND'}/{name or 'NAME'}"
-        )
+        close = [kind] if found else nearest(kind.lower(), known, 1) or ["KIND"]
+        raise TargetError(f"there is no explanation for {words[0]!r}", f"p8s why {close[0]}/{name or 'NAME'}")
     return Target(found, name)
 
 

@@ -18,6 +18,8 @@ from pybernetes.kubelet.probes.outcome import ActionError, Outcome
 log = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS = 0.05
+TELL_SECONDS = 1.0
+"""A first probe that has failed for this long is told, though its period is not over."""
 STARTUP, LIVENESS, READINESS = "Startup", "Liveness", "Readiness"
 
 
@@ -185,14 +187,19 @@ class _Watch:
     async def _first(self, period: float) -> bool:
         """The first period's probe is repeated in quick succession, so that a server just starting is ready at once.
 
-        It counts once. Not for exec, whose repetitions the container would see, nor for liveness.
+        It counts once, and is told once: as soon as it has failed for longer than a start should take. Not for exec,
+        whose repetitions the container would see, nor for liveness.
         """
-        clock, delay, waited = self.probes.clock, FIRST_RETRY_SECONDS, 0.0
+        clock, delay, waited, told = self.probes.clock, FIRST_RETRY_SECONDS, 0.0, False
         while True:
             outcome = await self.probes.attempt(self.probe, self.container, self.attempt.id)
             ok = isinstance(outcome, Outcome) and outcome.ok
-            if ok or self.probe.exec or self.kind == LIVENESS or waited + delay >= period:
-                return self._told(outcome)
+            is_last = ok or bool(self.probe.exec) or self.kind == LIVENESS or waited + delay >= period
+            if not told and (is_last or waited >= TELL_SECONDS):
+                told = True
+                self._told(outcome)
+            if is_last:
+                return ok
             await clock.sleep(delay)
             waited, delay = waited + delay, min(delay * 1.5, 1.0)
 

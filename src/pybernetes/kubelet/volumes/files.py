@@ -44,7 +44,8 @@ def select(
         if item.key in data:
             files[item.path] = File(data[item.key], default_mode if item.mode is None else item.mode)
         elif not optional:
-            raise VolumeError(f"{what} references non-existent {what_kind(what)} key: {item.key}")
+            named = "configmap references" if what == "configmap" else "references"  # upstream's own difference
+            raise VolumeError(f"{named} non-existent {what_kind(what)} key: {item.key}")
     return files
 
 

@@ -79,9 +79,12 @@ class Aggregator:
         target = quote(request.path, safe=SAFE_PATH) + (f"?{request.query_string}" if request.query_string else "")
         given = [each for each in request.header_list if not each[0].lower().startswith("x-remote-")]
         identity = [*identity_headers(ctx.user), ("X-Forwarded-For", request.remote)]
-        if is_upgrade(given):
-            return await upgrade(request, endpoint, target, identity)
-        return await forward(ctx, endpoint, target, headers=[*forwarded(given), *identity])
+        try:
+            if is_upgrade(given):
+                return await upgrade(request, endpoint, target, identity)
+            return await forward(ctx, endpoint, target, headers=[*forwarded(given), *identity])
+        except StatusError as error:
+            return text(503, f"error trying to reach service: {_cause(error)}\n")
 
     async def check(self, spec: Tree) -> None:
         """Ask a server what it serves, for discovery. Raises UnreachableError if it does not tell."""
@@ -92,9 +95,8 @@ class Aggregator:
         try:
             connection = await dial(endpoint)
         except StatusError as error:
-            words = error.message.removeprefix("Internal error occurred: error dialing backend: ")
             raise UnreachableError(
-                "FailedDiscoveryCheck", f'{shown}: Get "https://{endpoint.authority}{path}": {words}'
+                "FailedDiscoveryCheck", f'{shown}: Get "https://{endpoint.authority}{path}": {_cause(error)}'
             ) from error
         try:
             headers = [("Accept", "application/json"), ("Connection", "close"), *identity_headers(LOOPBACK)]
@@ -120,3 +122,8 @@ class Aggregator:
         if self._resources.get(key) != resources:
             self._resources[key] = resources
             self._changed()
+
+
+def _cause(error: StatusError) -> str:
+    """What kept the other server from answering."""
+    return error.message.removeprefix("Internal error occurred: ").removeprefix("error dialing backend: ")

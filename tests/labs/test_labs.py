@@ -21,4 +21,4 @@ def test_lab(lab: Path, labs: LiveCluster, tmp_path: Path) -> None:
     try:
         transcript.run(lab, {"KUBECONFIG": str(labs.kubeconfig), "TZ": "UTC"}, tmp_path)
     finally:
-        labs.kubectl("delete", "deployments,services,pods", "-l", "!provider", "--grace-period=1")
+        labs.kubectl("delete", "deployments,services,ingresses,pods", "-l", "!provider", "--grace-period=1")

@@ -12,9 +12,10 @@ from ipaddress import IPv4Network
 import pytest
 from tests.netns import Namespace, Network
 
+from pybernetes.api.endpoints import Target
 from pybernetes.proxy.backends.nftables.backend import NftablesBackend
 from pybernetes.proxy.backends.nftables.pieces import Masquerade
-from pybernetes.proxy.table import PortRules, Target
+from pybernetes.proxy.table import PortRules
 
 CLUSTER_IP = "10.96.1.1"
 GATEWAY = "10.244.0.1"

@@ -9,14 +9,15 @@ from typing import cast
 import pytest
 
 from pybernetes.aio.clock import FakeClock
+from pybernetes.api.endpoints import SERVICE_NAME_LABEL, Target
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
 from pybernetes.api.types import meta_v1 as meta
 from pybernetes.client.informer import Informer, Informers
 from pybernetes.client.rest import Client
 from pybernetes.proxy.main import Options, open_backend
-from pybernetes.proxy.proxier import SERVICE_NAME_LABEL, Proxier
-from pybernetes.proxy.table import PortRules, Target
+from pybernetes.proxy.proxier import Proxier
+from pybernetes.proxy.table import PortRules
 
 
 class FakeBackend:

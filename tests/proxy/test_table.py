@@ -2,10 +2,11 @@
 
 import pytest
 
+from pybernetes.api.endpoints import Target
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
 from pybernetes.api.types import meta_v1 as meta
-from pybernetes.proxy.table import PortRules, Target, rules_of
+from pybernetes.proxy.table import PortRules, rules_of
 
 
 def service(**spec: object) -> v1.Service:

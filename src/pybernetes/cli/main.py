@@ -46,6 +46,7 @@ COMPONENTS = {
     "kubelet": "pybernetes.kubelet.main",
     "proxy": "pybernetes.proxy.main",
     "dns": "pybernetes.dns.main",
+    "ingress": "pybernetes.ingress.main",
     "runtime": "pybernetes.runtime.main",
     "simulator": "pybernetes.simulator.main",
 }

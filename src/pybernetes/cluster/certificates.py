@@ -67,6 +67,7 @@ def requests(profile: Profile) -> list[Request]:
         Request("admin", "kubernetes-admin", ("system:masters",)),
         Request("manager", "system:kube-controller-manager", ("system:masters",)),
         Request("proxy", "system:kube-proxy"),
+        Request("ingress", "system:pybernetes:ingress"),
         *(SIMULATOR if profile.simulates else ()),
         *(request for node in profile.nodes for request in requests_of(node)),
     ]

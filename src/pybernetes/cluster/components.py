@@ -24,6 +24,7 @@ def components(profile: Profile) -> list[Component]:
         _component("manager", profile),
         *others,
         _on_demand("registry", profile, registry.listeners(profile)),
+        _on_demand("ingress", profile, (Listener(profile.ingress_socket),)),
     ]
 
 

@@ -71,7 +71,8 @@ def write_components(profile: Profile) -> None:
 
     They are JSON, which is YAML too: a start has no time to load a YAML parser into every process.
     """
-    write_private(profile.kubeconfig("manager"), _as_json(by_file(profile, "manager", profile.server)))
+    for component in ("manager", "ingress"):
+        write_private(profile.kubeconfig(component), _as_json(by_file(profile, component, profile.server)))
     for node in profile.nodes:
         server = profile.server if node.is_first else profile.inner_server
         for file, certificate in credentials_of(node).items():

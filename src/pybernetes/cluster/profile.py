@@ -86,6 +86,16 @@ class Profile:
         return self.state / "pki"
 
     @property
+    def ingress_socket(self) -> Path:
+        """Whoever is connected to it keeps the ingress process running."""
+        return self.run / "ingress.sock"
+
+    @property
+    def ingress_report(self) -> Path:
+        """Where Ingresses are served, as JSON, while there are any."""
+        return self.run / "ingress.json"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pybernetes import flags, process
 from pybernetes.aio.clock import Clock, SystemClock
+from pybernetes.api.endpoints import service_of
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
 from pybernetes.client.config import Config, ConfigError
@@ -23,8 +24,6 @@ from pybernetes.dns.server import serving
 from pybernetes.dns.zone import Zone
 
 log = logging.getLogger(__name__)
-
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class Names:
         self._resolver = resolver
         self._services = informers.of(v1.Service)
         self._slices = informers.of(discovery.EndpointSlice)
-        self._slices.add_index("service", lambda slice: [_service_of(slice)])
+        self._slices.add_index("service", lambda slice: [service_of(slice)])
 
     async def wait_known(self) -> None:
         """Until all names are in the zone, where they are kept current from now on."""
@@ -81,7 +80,7 @@ class Names:
             self._update(f"{changed.metadata.namespace}/{changed.metadata.name}")
 
     def _on_slice(self, old: discovery.EndpointSlice | None, new: discovery.EndpointSlice | None) -> None:
-        for service in {_service_of(slice) for slice in (old, new) if slice is not None}:
+        for service in {service_of(slice) for slice in (old, new) if slice is not None}:
             self._update(service)
 
     def _update(self, service: str) -> None:
@@ -89,10 +88,6 @@ class Names:
         slices = self._slices.by_index("service", service)
         self._zone.put(service, records_of(self._services.get(name, namespace), slices, self._zone.domain))
         self._resolver.forget()
-
-
-def _service_of(slice: discovery.EndpointSlice) -> str:
-    return f"{slice.metadata.namespace}/{slice.metadata.labels.get(SERVICE_NAME_LABEL, '')}"
 
 
 async def run_alone(options: Options) -> None:

@@ -9,6 +9,7 @@ from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import open_scope
 from pybernetes.aio.threads import Worker
+from pybernetes.api.endpoints import service_of
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
 from pybernetes.client.informer import Informers
@@ -16,8 +17,6 @@ from pybernetes.proxy.health import Health
 from pybernetes.proxy.table import PortRules, rules_of
 
 log = logging.getLogger(__name__)
-
-SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
 class Backend(Protocol):
@@ -44,7 +43,7 @@ class Proxier:
         self._clock = clock
         self._services = informers.of(v1.Service)
         self._slices = informers.of(discovery.EndpointSlice)
-        self._slices.add_index("service", lambda slice: [_service_of(slice)])
+        self._slices.add_index("service", lambda slice: [service_of(slice)])
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
         self._whole = True
@@ -78,7 +77,7 @@ class Proxier:
     def _on_slice(self, old: discovery.EndpointSlice | None, new: discovery.EndpointSlice | None) -> None:
         for slice in (old, new):
             if slice is not None:
-                self._mark(_service_of(slice))
+                self._mark(service_of(slice))
 
     def _mark(self, service: str) -> None:
         self._dirty.add(service)
@@ -130,7 +129,3 @@ class Proxier:
                 log.warning("rules are gone, writing them again")
                 self._whole = True
                 self._wake.set()
-
-
-def _service_of(slice: discovery.EndpointSlice) -> str:
-    return f"{slice.metadata.namespace}/{slice.metadata.labels.get(SERVICE_NAME_LABEL, '')}"

@@ -1,26 +1,19 @@
 """What must hold: for each port of each service, which addresses lead to which endpoints. Pure.
 
-Rules of choice are upstream's: ready endpoints; if there are none, those that terminate but still serve (KEP-1669);
-`Local` policies keep to this node's own (internalTrafficPolicy, externalTrafficPolicy).
+`api.endpoints` says which endpoints are used; `Local` policies keep to this node's own (internalTrafficPolicy,
+externalTrafficPolicy).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pybernetes.api.endpoints import Target, targets_of
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
 
 DEFAULT_AFFINITY_SECONDS = 10800
 PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Target:
-    """Where packets end: a pod's address and port."""
-
-    address: str
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +45,11 @@ def rules_of(
     """The rules of a service's ports by name; none for services that packets do not pass through."""
     if service is None or not _is_proxied(service):
         return {}
-    usable = [each for each in slices if each.address_type == "IPv4" and each.metadata.deletion_timestamp is None]
+    known = list(slices)
     spec, base = service.spec, f"{service.metadata.namespace}/{service.metadata.name}"
     found: dict[str, PortRules] = {}
     for port in spec.ports:
-        everywhere, here = _endpoints(port, usable, node_name)
+        everywhere, here = targets_of(port, known, node_name)
         external = _external_addresses(service)
         ingress = _ingress_addresses(service)
         name = f"{base}:{port.name or ''}/{port.protocol or 'TCP'}"
@@ -112,39 +105,3 @@ def _affinity_seconds(spec: v1.ServiceSpec) -> int:
     config = spec.session_affinity_config
     client = config.client_ip if config else None
     return (client.timeout_seconds if client else None) or DEFAULT_AFFINITY_SECONDS
-
-
-def _endpoints(
-    port: v1.ServicePort, slices: Sequence[discovery.EndpointSlice], node_name: str
-) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
-    """The targets of a service port for the cluster, and those on this node."""
-    every = [
-        (endpoint, Target(endpoint.addresses[0], number))
-        for each in slices
-        for number in [_port_number(port, each.ports)]
-        if number
-        for endpoint in each.endpoints
-        if endpoint.addresses
-    ]
-    here = [pair for pair in every if pair[0].node_name == node_name]
-    return _usable(every), _usable(here)
-
-
-def _port_number(port: v1.ServicePort, ports: Iterable[discovery.EndpointPort]) -> int:
-    wanted = (port.name or "", port.protocol or "TCP")
-    return next((each.port or 0 for each in ports if (each.name or "", each.protocol or "TCP") == wanted), 0)
-
-
-def _usable(pairs: Sequence[tuple[discovery.Endpoint, Target]]) -> tuple[Target, ...]:
-    ready = {target for endpoint, target in pairs if _is_ready(endpoint)}
-    return tuple(sorted(ready or {target for endpoint, target in pairs if _serves_while_terminating(endpoint)}))
-
-
-def _is_ready(endpoint: discovery.Endpoint) -> bool:
-    """Unknown counts as ready (EndpointConditions.ready)."""
-    return endpoint.conditions is None or endpoint.conditions.ready is not False
-
-
-def _serves_while_terminating(endpoint: discovery.Endpoint) -> bool:
-    conditions = endpoint.conditions
-    return conditions is not None and conditions.serving is True and conditions.terminating is True

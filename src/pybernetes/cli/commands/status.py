@@ -1,7 +1,8 @@
 """p8s status"""
 
 import argparse
-from typing import Any
+import json
+from typing import Any, cast
 
 from pybernetes.cli.console import NOT_RUNNING, Console
 from pybernetes.cli.profiles import add_output, add_profile, existing
@@ -32,7 +33,16 @@ def collect(profile: Profile) -> dict[str, Any]:
         "api": "ok" if status == 200 else body.decode(errors="replace").strip() or "unreachable",
         "nodes": probe.nodes() if status == 200 else {},
         "components": components,
+        "ingress": ingress_of(profile) if any(c["name"] == "ingress" and c["pid"] for c in components) else {},
     }
+
+
+def ingress_of(profile: Profile) -> dict[str, list[str]]:
+    """Where Ingresses are served (`urls`), and what is in the way of it (`taken`); empty while there are none."""
+    try:
+        return cast(dict[str, list[str]], json.loads(profile.ingress_report.read_text()))
+    except (OSError, ValueError):
+        return {}
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -52,6 +62,10 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.line(f"cluster {found['profile']!r} at {found['server']}: {found['api']}")
     for name, ready in found["nodes"].items():
         console.line(f"node {name}: {'Ready' if ready else 'NotReady'}")
+    if found["ingress"]:
+        console.line(f"ingress at {', '.join(found['ingress']['urls'])}")
+        for sentence in found["ingress"]["taken"]:
+            console.line(f"ingress: {sentence}")
     rows = [
         [component["name"], process_of(component), str(component["restarts"]), f"{component['uptime']:.0f}s"]
         for component in found["components"]

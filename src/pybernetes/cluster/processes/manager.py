@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from pybernetes.aio.clock import SystemClock
 from pybernetes.aio.tasks import keep_running
 from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
-from pybernetes.cluster import dns_service, registry_service, storage
+from pybernetes.cluster import dns_service, ingress, registry_service, storage
 from pybernetes.cluster.profile import Profile
 from pybernetes.controllers import manager as controllers
 from pybernetes.controllers.options import parse
@@ -41,6 +42,11 @@ def load_balancer_range(profile: Profile) -> str:
     return str(network.bridge_of(profile.first_node).load_balancer_range)
 
 
+def ingress_socket(profile: Profile) -> Path | None:
+    """Simulated pods serve nobody."""
+    return None if profile.settings.simulated else profile.ingress_socket
+
+
 async def run(profile: Profile) -> None:
     """All parts, each started again on its own when it fails."""
     controller_options = parse(arguments(profile))
@@ -52,6 +58,7 @@ async def run(profile: Profile) -> None:
             "controllers": lambda: controllers.run(controller_options, informers, clock),
             "scheduler": lambda: scheduler.run(informers, clock),
             "storage": lambda: storage.run(informers, profile.state / "volumes", clock),
+            "ingress": lambda: ingress.run(informers, ingress_socket(profile), clock),
             "dns service": lambda: dns_service.run(informers, profile.dns_address, clock),
         }
         if not profile.settings.simulated:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from pybernetes.proxy.table import PortRules, Target
+from pybernetes.api.endpoints import Target
+from pybernetes.proxy.table import PortRules
 from pybernetes.wire import netlink as nl
 
 _NETLINK_NETFILTER, _SUBSYSTEM, _IPV4, _UDP = 12, 1, 2, 17

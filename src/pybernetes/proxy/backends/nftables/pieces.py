@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
+from pybernetes.api.endpoints import Target
 from pybernetes.proxy.backends.nftables import expressions as e
 from pybernetes.proxy.backends.nftables import layout
 from pybernetes.proxy.backends.nftables.expressions import Rule
-from pybernetes.proxy.table import PortRules, Target
+from pybernetes.proxy.table import PortRules
 
 Element = tuple[str, bytes]
 """Name of the set, key."""

@@ -1,0 +1,103 @@
+"""What becomes of a request: where it is forwarded or redirected to, or why it is refused. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import quote, unquote
+
+from pybernetes.api.endpoints import Target, targets_of
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.api.types import discovery_v1 as discovery
+from pybernetes.ingress.annotations import Options
+from pybernetes.ingress.table import Backend, Table, rewritten
+
+SAFE = "/:@!$&'()*+,;=~-._%"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The targets of a backend, or the cause why there are none."""
+
+    targets: tuple[Target, ...] = ()
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What of a request decides: the authority as its client wrote it, and the target as it came."""
+
+    authority: str
+    target: str
+    secure: bool
+
+    @property
+    def host(self) -> str:
+        """In lower case, without port and final dot."""
+        text = self.authority.lower()
+        if text.startswith("["):
+            return text.partition("]")[0] + "]"
+        return text.partition(":")[0].rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """To one of the targets."""
+
+    target: str
+    targets: tuple[Target, ...]
+    options: Options
+    backend: Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """To another place, for good and with the same method (308)."""
+
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    status: int
+    message: str
+
+
+Decision: TypeAlias = Forward | Redirect | Refuse
+
+
+def decide(table: Table, endpoints_of: Callable[[Backend], Endpoints], question: Question) -> Decision:
+    """The whole way from a request to its targets."""
+    raw, mark, query = question.target.partition("?")
+    path = unquote(raw) if "%" in raw else raw
+    route = table.find(question.host, path)
+    if route is None:
+        return Refuse(404, f"no Ingress has a rule for host {question.host!r} and path {path!r}")
+    options = route.options
+    if not question.secure and (options.redirect_always or (options.redirect_secured and route.secured)):
+        return Redirect(f"https://{question.host}{question.target}")
+    if options.refused_protocol:
+        return Refuse(502, f"Ingress {route.ingress} asks for {options.refused_protocol}, which is not supported")
+    found = endpoints_of(route.backend)
+    if found.cause:
+        return Refuse(503, f"{found.cause} (Ingress {route.ingress})")
+    sent = quote(rewritten(route, path), safe=SAFE) if route.rewrite else raw
+    return Forward(sent + mark + query, found.targets, options, route.backend)
+
+
+def endpoints_for(backend: Backend, service: v1.Service | None, slices: Iterable[discovery.EndpointSlice]) -> Endpoints:
+    """Where a backend's requests may go."""
+    if service is None:
+        return Endpoints(cause=f"service {backend.name} not found")
+    if service.spec.type == "ExternalName":
+        return Endpoints(cause=f"service {backend.name} is of type ExternalName, which an Ingress cannot lead to")
+    ports = [port for port in service.spec.ports if (port.protocol or "TCP") == "TCP"]
+    port = next((each for each in ports if backend.port in (each.name, str(each.port))), None)
+    if port is None:
+        known = ", ".join(f"{each.port} ({each.name})" if each.name else str(each.port) for each in ports)
+        return Endpoints(cause=f"service {backend.name} has no port {backend.port}; its ports are {known or 'none'}")
+    targets, _ = targets_of(port, slices, "")
+    if not targets:
+        return Endpoints(cause=f"service {backend.name} has no endpoints that are ready")
+    return Endpoints(targets)

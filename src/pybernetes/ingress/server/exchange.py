@@ -1,0 +1,88 @@
+"""One request on its way to a backend, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pybernetes.api.endpoints import Target
+from pybernetes.ingress.decide import Forward
+from pybernetes.ingress.server.message import CHUNKED, Client, header, request_head
+
+if TYPE_CHECKING:
+    from pybernetes.ingress.server.front import Front
+    from pybernetes.ingress.server.upstream import Upstream
+
+IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+ATTEMPTS = 3
+
+
+class Exchange:
+    """Filled by the client's connection while the request arrives; at most one upstream works on it at a time."""
+
+    __slots__ = (
+        "answered", "attempts", "complete", "expects", "forward", "front", "has_body", "headers", "host", "is_chunked",
+        "keep_alive", "method", "modern", "raw", "received", "started", "target", "upgrade", "upstream", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, front: Front) -> None:
+        self.front = front
+        self.method = self.target = self.host = self.upgrade = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.keep_alive = self.modern = True
+        self.is_chunked = self.has_body = self.expects = False
+        self.received = 0
+        # The request has arrived as a whole; the first byte of an answer has gone out; all of it has.
+        self.complete = self.started = self.answered = False
+        self.forward: Forward | None = None
+        self.upstream: Upstream | None = None
+        self.attempts = 0
+        # Of the body, or of what follows an upgrade, while there is no upstream yet.
+        self.waiting: deque[bytes] = deque()
+        self.raw = b""
+
+    def begin(self) -> None:
+        """Called when all headers are there."""
+        self.host = header(self.headers, b"host")
+        self.is_chunked = bool(header(self.headers, b"transfer-encoding"))
+        length = header(self.headers, b"content-length")
+        self.has_body = self.is_chunked or length not in (b"", b"0")
+        self.expects = header(self.headers, b"expect").lower() == b"100-continue"
+
+    def length(self) -> int:
+        """As announced; 0 if it is not."""
+        text = header(self.headers, b"content-length")
+        return int(text) if text.isdigit() else 0
+
+    def head(self, client: Client) -> bytes:
+        """As the backend gets it."""
+        assert self.forward is not None
+        own = client.forwarded(self.host)
+        if self.is_chunked:
+            own += CHUNKED
+        if self.upgrade:
+            own += b"Connection: Upgrade\r\nUpgrade: " + self.upgrade + b"\r\n"
+        return request_head(self.method, self.forward.target.encode("latin-1"), self.headers, own)
+
+    def may_repeat(self) -> bool:
+        """Whether another endpoint may get the request after one has broken off without a word."""
+        return self.method in IDEMPOTENT and not self.has_body and not self.started and self.attempts < ATTEMPTS
+
+    def receive(self, data: bytes) -> None:
+        """A part of the body, to whoever is there for it; nobody wants it once the answer is out."""
+        if self.upstream is not None:
+            self.upstream.send_body(data)
+        elif not self.answered:
+            self.waiting.append(data)
+
+    def finish(self) -> None:
+        """The body is complete."""
+        self.complete = True
+        if self.upstream is not None:
+            self.upstream.end_body()
+
+
+def order(targets: tuple[Target, ...], turn: int) -> list[Target]:
+    """All targets, beginning with the one whose turn it is."""
+    start = turn % len(targets)
+    return [*targets[start:], *targets[:start]]

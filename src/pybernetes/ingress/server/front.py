@@ -1,0 +1,387 @@
+"""A client's connection: requests are read, sent where decide.py says, and answered in their order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+
+from pybernetes.aio.tasks import Scope
+from pybernetes.api.endpoints import Target
+from pybernetes.ingress.decide import Decision, Forward, Question, Redirect, Refuse
+from pybernetes.ingress.server.exchange import Exchange
+from pybernetes.ingress.server.message import Client, header, own_answer, tokens
+from pybernetes.ingress.server.pool import NoBackendError, Pool
+
+HIGH_WATER = 256 << 10
+MAX_HEAD = 64 << 10
+IDLE_SECONDS = 75.0
+"""How long a client may be silent between requests, or within one that nobody answers (as nginx' keepalive_timeout)."""
+
+
+class Gate:
+    """What all connections share."""
+
+    def __init__(self, decide: Callable[[Question], Decision], scope: Scope) -> None:
+        self.decide, self.scope = decide, scope
+        self.pool = Pool()
+        self.fronts: set[Front] = set()
+        self.draining = False
+
+    async def drain(self, seconds: float) -> None:
+        """Let what is under way end, then close everything."""
+        self.draining = True
+        for front in list(self.fronts):
+            front.close_if_idle()
+        try:
+            async with asyncio.timeout(seconds):
+                while self.fronts:
+                    await next(iter(self.fronts)).closed
+        except TimeoutError:
+            for front in list(self.fronts):
+                front.close()
+        self.pool.close()
+
+
+class Front(asyncio.Protocol):
+    """The callbacks named `on_*` are httptools'. An exchange leaves the queue when it is answered and has arrived whole."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._exchanges: deque[Exchange] = deque()
+        self._arriving: Exchange | None = None
+        self._piped: Exchange | None = None
+        self._resuming = False
+        self._head_bytes = 0
+        self._held = self._backend_slow = False
+        self._corked = False
+        self._pieces: list[bytes] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard = 0.0
+        self.client = Client("", 0, False)
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    # The transport's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        secure = transport.get_extra_info("sslcontext") is not None
+        self.client = Client(peer[0] if peer else "", own[1] if own else 0, secure)
+        self._gate.fronts.add(self)
+        self._heard = asyncio.get_running_loop().time()
+        self._check_idle()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._gate.fronts.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        for exchange in self._exchanges:
+            if exchange.upstream is not None:
+                exchange.upstream.give_up()
+        self._exchanges.clear()
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        if self._piped is not None:
+            self._pass_raw(data)
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade_asked(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse_connection(400, f"this is no HTTP request: {error}")
+        self._regulate()
+
+    def eof_received(self) -> bool:
+        """A client that says no more has left, as for nginx: a request that nobody waits for shall not go on.
+
+        After an upgrade one side may end before the other; TLS knows no half-closed connection.
+        """
+        if self._piped is None or self._piped.upstream is None:
+            return False
+        self._piped.upstream.end_raw()
+        return self._transport is not None and self._transport.can_write_eof()
+
+    def pause_writing(self) -> None:
+        self._slow_client(True)
+
+    def resume_writing(self) -> None:
+        self._slow_client(False)
+
+    def _slow_client(self, slow: bool) -> None:
+        upstream = self._exchanges[0].upstream if self._exchanges else None
+        if upstream is not None:
+            (upstream.pause_reading if slow else upstream.resume_reading)()
+
+    # The parser's side.
+
+    def on_message_begin(self) -> None:
+        if self._resuming:
+            return
+        self._arriving = Exchange(self)
+        self._exchanges.append(self._arriving)
+        self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        if self._arriving is not None and not self._resuming:
+            self._arriving.target += url
+            self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        exchange = self._arriving
+        if exchange is None or exchange.method or self._resuming:
+            return  # what follows a body
+        exchange.headers.append((name, value))
+        self._count(len(name) + len(value))
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD:
+            self._refuse_connection(431, f"the head of a request may have {MAX_HEAD} bytes")
+
+    def on_headers_complete(self) -> None:
+        exchange = self._arriving
+        if exchange is None or self._resuming:
+            self._resuming = False
+            return
+        exchange.method = self._parser.get_method()
+        exchange.modern = self._parser.get_http_version() != "1.0"
+        exchange.keep_alive = self._parser.should_keep_alive()
+        exchange.begin()
+        if self._parser.should_upgrade():
+            asked = header(exchange.headers, b"upgrade")
+            self._resuming = b"h2c" in tokens(asked)
+            exchange.upgrade = b"" if self._resuming else asked
+        if exchange is self._exchanges[0]:
+            self._start(exchange)
+
+    def on_body(self, data: bytes) -> None:
+        exchange = self._arriving
+        if exchange is None:
+            return
+        exchange.received += len(data)
+        limit = exchange.forward.options.max_body if exchange.forward is not None else 0
+        if limit and exchange.received > limit and not exchange.answered:
+            self._too_large(exchange, limit)
+        exchange.receive(data)
+
+    def on_message_complete(self) -> None:
+        exchange = self._arriving
+        if exchange is None or exchange.upgrade or self._resuming:
+            return
+        self._arriving = None
+        exchange.finish()
+        if exchange.answered:
+            self._advance()
+
+    # Where requests go.
+
+    def _start(self, exchange: Exchange) -> None:
+        """The exchange is the first in the queue and its head is there."""
+        hosts = sum(1 for name, _ in exchange.headers if name.lower() == b"host")
+        if exchange.method == b"CONNECT":
+            self._refuse(exchange, 405, "CONNECT is for proxies of another kind")
+            return
+        if hosts > 1 or (exchange.modern and not hosts):
+            exchange.keep_alive = False
+            self._refuse(exchange, 400, "a request has exactly one Host header")
+            return
+        secure, host = self.client.secure, exchange.host.decode("latin-1")
+        decision = self._gate.decide(Question(host, exchange.target.decode("latin-1"), secure))
+        if isinstance(decision, Refuse):
+            self._refuse(exchange, decision.status, decision.message)
+        elif isinstance(decision, Redirect):
+            self._refuse(exchange, 308, f"see {decision.location}", location=decision.location)
+        else:
+            self._forward(exchange, decision)
+
+    def _forward(self, exchange: Exchange, forward: Forward) -> None:
+        exchange.forward = forward
+        limit = forward.options.max_body
+        if limit and max(exchange.length(), exchange.received) > limit:
+            self._too_large(exchange, limit)
+            return
+        targets, kept = self._gate.pool.kept(exchange, forward)
+        if kept is not None:
+            kept.take(exchange)
+        else:
+            self._gate.scope.spawn(self._connect(exchange, forward, targets), "connect")
+
+    async def _connect(self, exchange: Exchange, forward: Forward, targets: list[Target]) -> None:
+        try:
+            upstream = await self._gate.pool.connect(exchange, forward, targets)
+        except NoBackendError as error:
+            self.failed(exchange, error.status, str(error))
+            return
+        if self._transport is None or exchange.answered:
+            upstream.close()
+        else:
+            upstream.take(exchange)
+            self._regulate()
+
+    def _upgrade_asked(self, rest: bytes) -> None:
+        """What follows belongs to the other protocol, if there is to be one.
+
+        h2c is not spoken here, which a server may leave unsaid: such a request is served as any other.
+        """
+        exchange = self._arriving
+        if exchange is None:
+            self.close()
+            return
+        if exchange.upgrade:
+            self._arriving = None
+            exchange.complete = True
+            exchange.raw += rest
+            return
+        self._parser = httptools.HttpRequestParser(self)
+        framing = b"Transfer-Encoding: chunked" if exchange.is_chunked else b"Content-Length: %d" % exchange.length()
+        self._parser.feed_data(b"POST / HTTP/1.1\r\nHost: -\r\n" + framing + b"\r\n\r\n" + rest)
+
+    # What upstreams tell.
+
+    def send(self, data: bytes) -> None:
+        if self._corked:
+            self._pieces.append(data)
+        elif self._transport is not None:
+            self._transport.write(data)
+
+    def cork(self) -> None:
+        """What is sent from now on goes out at once with `uncork`: head and body in one packet."""
+        self._corked = True
+
+    def uncork(self) -> None:
+        pieces, self._pieces, self._corked = self._pieces, [], False
+        if pieces and self._transport is not None:
+            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def may_go_on(self, exchange: Exchange) -> bool:
+        """Whether the connection takes another request after this one."""
+        return exchange.keep_alive and not exchange.upgrade and not self._gate.draining
+
+    def answered(self, exchange: Exchange, *, keep: bool) -> None:
+        """All of the answer is out."""
+        exchange.answered = True
+        exchange.upstream = None
+        exchange.waiting.clear()
+        if not keep or not self.may_go_on(exchange):
+            self.close()
+        elif exchange.complete:
+            self._advance()
+
+    def broken_off(self, exchange: Exchange, why: str) -> None:
+        """The backend has gone before its answer was complete."""
+        exchange.upstream = None
+        forward = exchange.forward
+        assert forward is not None
+        if exchange.may_repeat() and self._transport is not None:
+            targets = self._gate.pool.targets(forward)
+            self._gate.scope.spawn(self._connect(exchange, forward, targets), "connect again")
+        else:
+            self.failed(exchange, 502, f"service {forward.backend.name} broke off: {why}")
+
+    def failed(self, exchange: Exchange, status: int, message: str) -> None:
+        """There will be no (more of an) answer."""
+        if exchange.started:
+            self.abort()
+        else:
+            self._refuse(exchange, status, message)
+
+    def hold(self, *, backend: bool) -> None:
+        """Whether the backend is too slow for what the client sends."""
+        self._backend_slow = backend
+        self._regulate()
+
+    def pipe(self, exchange: Exchange) -> None:
+        """From now on bytes go through as they are."""
+        self._piped = exchange
+        if exchange.raw:
+            self._pass_raw(exchange.raw)
+        self._regulate()
+
+    def end_raw(self) -> None:
+        if self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self.close()
+
+    def close(self) -> None:
+        self.uncork()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close_if_idle(self) -> None:
+        if not self._exchanges:
+            self.close()
+
+    def _pass_raw(self, data: bytes) -> None:
+        if self._piped is not None and self._piped.upstream is not None:
+            self._piped.upstream.send_raw(data)
+
+    def _advance(self) -> None:
+        """The first exchange is over."""
+        if self._exchanges:
+            self._exchanges.popleft()
+        if self._exchanges:
+            following = self._exchanges[0]
+            if following.method:
+                self._start(following)
+        elif self._gate.draining:
+            self.close()
+        self._regulate()
+
+    def _refuse(self, exchange: Exchange, status: int, message: str, *, location: str = "") -> None:
+        """Our own answer. A client that waits for leave to send its body may send it or not: no request is safe then."""
+        if exchange.expects and not exchange.complete:
+            exchange.keep_alive = False
+        close, with_body = not self.may_go_on(exchange), exchange.method != b"HEAD"
+        exchange.started = True
+        self.send(own_answer(status, message, location=location, close=close, with_body=with_body))
+        self.answered(exchange, keep=True)
+
+    def _too_large(self, exchange: Exchange, limit: int) -> None:
+        upstream, exchange.upstream = exchange.upstream, None
+        if upstream is not None:
+            upstream.give_up()
+        self.failed(exchange, 413, f"bodies may have {limit} bytes here (proxy-body-size)")
+
+    def _refuse_connection(self, status: int, message: str) -> None:
+        """What cannot be read has no end either."""
+        if not any(exchange.started for exchange in self._exchanges):
+            self.send(own_answer(status, message, close=True))
+        self.close()
+
+    def _regulate(self) -> None:
+        """Read on only while somebody takes what comes."""
+        if self._transport is None:
+            return
+        first = self._exchanges[0] if self._exchanges else None
+        waits = first is not None and first.upstream is None and bool(first.waiting or first.raw)
+        hold = self._backend_slow or waits or len(self._exchanges) > 1
+        if hold != self._held:
+            self._held = hold
+            (self._transport.pause_reading if hold else self._transport.resume_reading)()
+
+    def _check_idle(self) -> None:
+        """Close a connection whose client is silent although it is its turn to speak."""
+        loop = asyncio.get_running_loop()
+        busy = self._piped is not None or any(exchange.complete for exchange in self._exchanges) or self._held
+        left = IDLE_SECONDS if busy else self._heard + IDLE_SECONDS - loop.time()
+        if left <= 0:
+            self.close()
+        else:
+            self._timer = loop.call_later(left, self._check_idle)

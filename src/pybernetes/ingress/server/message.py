@@ -1,0 +1,82 @@
+"""Heads of requests and answers as bytes: what is passed on, what is ours to say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TypeAlias
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+HOP_BY_HOP = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
+)
+"""What concerns one connection and not the next (RFC 9110, section 7.6.1)."""
+
+OURS = frozenset(
+    {b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto", b"x-real-ip", b"x-scheme"}
+)
+"""What clients say about themselves is not believed: this is the first proxy that anybody can vouch for."""
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+CLOSE = b"Connection: close\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who sent a request, and how."""
+
+    address: str
+    port: int
+    secure: bool
+
+    def forwarded(self, host: bytes) -> bytes:
+        scheme, address = ("https" if self.secure else "http"), self.address
+        said = (
+            f"X-Forwarded-For: {address}\r\nX-Real-IP: {address}\r\nX-Forwarded-Proto: {scheme}\r\n"
+            f"X-Scheme: {scheme}\r\nX-Forwarded-Port: {self.port}\r\n"
+        )
+        return said.encode("latin-1") + b"X-Forwarded-Host: " + host + b"\r\n"
+
+
+def request_head(method: bytes, target: bytes, headers: Headers, own: bytes) -> bytes:
+    """`own` are whole lines: what we say of the client, and how the body is framed."""
+    lines = [b"%b %b HTTP/1.1\r\n" % (method, target)]
+    lines += _passed_on(headers, OURS)
+    return b"".join((*lines, own, b"\r\n"))
+
+
+def answer_head(status: int, reason: bytes, headers: Headers, own: bytes) -> bytes:
+    lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
+    lines += _passed_on(headers, frozenset())
+    return b"".join((*lines, own, b"\r\n"))
+
+
+def _passed_on(headers: Headers, dropped: frozenset[bytes]) -> Iterable[bytes]:
+    named = {token for name, value in headers if name.lower() == b"connection" for token in tokens(value)}
+    kept = HOP_BY_HOP | dropped | named
+    return [b"%b: %b\r\n" % (name, value) for name, value in headers if name.lower() not in kept]
+
+
+def tokens(value: bytes) -> list[bytes]:
+    """The parts of a list in a header, in lower case."""
+    return [part.strip() for part in value.lower().split(b",")]
+
+
+def header(headers: Headers, name: bytes) -> bytes:
+    """The first value; empty if there is none."""
+    return next((value for known, value in headers if known.lower() == name), b"")
+
+
+def own_answer(status: int, message: str, *, location: str = "", close: bool = False, with_body: bool = True) -> bytes:
+    """An answer that no backend gave: it says why in plain text."""
+    phrase = HTTPStatus(status).phrase
+    body = f"{status} {phrase}: {message}\n".encode()
+    head = f"HTTP/1.1 {status} {phrase}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
+    if location:
+        head += f"Location: {location}\r\n"
+    if close:
+        head += "Connection: close\r\n"
+    return head.encode("latin-1", "replace") + b"\r\n" + (body if with_body else b"")

@@ -1,0 +1,258 @@
+"""A connection to a backend: takes one exchange at a time, passes its answer on to the client as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from pybernetes.ingress.server.message import CHUNKED, CLOSE, LAST_CHUNK, answer_head, header
+
+if TYPE_CHECKING:
+    from pybernetes.ingress.server.exchange import Exchange
+    from pybernetes.ingress.server.pool import Place, Pool
+
+HIGH_WATER = 256 << 10
+BODILESS = frozenset({204, 304})
+
+
+class Upstream(asyncio.Protocol):
+    """The callbacks named `on_*` are httptools'."""
+
+    def __init__(self, pool: Pool, place: Place) -> None:
+        self._pool, self.place = pool, place
+        self.idle_since = 0.0
+        self._transport: asyncio.Transport | None = None
+        self._exchange: Exchange | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._piped = False
+        self._new_parser()
+
+    def _new_parser(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._spent = False
+        self._reason = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._chunks = self._lasts = False
+        self._final = False
+
+    # The exchange's side.
+
+    def take(self, exchange: Exchange) -> None:
+        """Send the request, as far as it has arrived, and wait for the answer."""
+        assert exchange.forward is not None
+        self._exchange, exchange.upstream = exchange, self
+        exchange.attempts += 1
+        seconds = exchange.forward.options.answer_seconds
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._out_of_time, seconds)
+        self._write(exchange.head(exchange.front.client))
+        while exchange.waiting:
+            self.send_body(exchange.waiting.popleft())
+        if exchange.complete:
+            self.end_body()
+
+    def send_body(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is not None and exchange.is_chunked:
+            self._write(b"%x\r\n%b\r\n" % (len(data), data))
+        else:
+            self._write(data)
+
+    def end_body(self) -> None:
+        if self._exchange is not None and self._exchange.is_chunked:
+            self._write(LAST_CHUNK)
+
+    def send_raw(self, data: bytes) -> None:
+        """After an upgrade."""
+        self._write(data)
+
+    def end_raw(self) -> None:
+        if self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self.close()
+
+    def give_up(self) -> None:
+        """The client has gone, or has been answered otherwise."""
+        self._exchange = None
+        self.abort()
+
+    def pause_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # The transport's side.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._pool.open.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if self._piped:
+            if exchange is not None:
+                exchange.front.send(data)
+            return
+        if exchange is None:
+            self.abort()  # an answer that nobody asked for
+            return
+        front = exchange.front
+        front.cork()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._pipe(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            # What comes after an answer without a body that has a length (HEAD) is not looked at.
+            if not self._spent:
+                self._fail(f"the answer of service {self._backend_name()} is no HTTP: {error}")
+        finally:
+            front.uncork()
+        if self._spent:
+            self._new_parser()
+
+    def eof_received(self) -> bool:
+        if self._piped and self._exchange is not None:
+            self._exchange.front.end_raw()
+            return self._transport is not None and self._transport.can_write_eof()
+        self._pool.forget(self)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._stop_timer()
+        self._pool.forget(self)
+        exchange = self._exchange
+        if exchange is None:
+            return
+        self._exchange = None
+        if self._piped:
+            exchange.front.close()
+        elif self._final and self._lasts and exc is None:
+            if self._chunks:
+                exchange.front.send(LAST_CHUNK)
+            exchange.front.answered(exchange, keep=self._chunks)
+        else:
+            exchange.front.broken_off(exchange, str(exc or "connection closed"))
+
+    def pause_writing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.front.hold(backend=True)
+
+    def resume_writing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.front.hold(backend=False)
+
+    # The parser's side.
+
+    def on_status(self, reason: bytes) -> None:
+        self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._final:
+            self._headers.append((name, value))  # not those that follow the body
+
+    def on_headers_complete(self) -> None:
+        exchange, status = self._exchange, self._parser.get_status_code()
+        if exchange is None:
+            return
+        headers, self._headers = self._headers, []
+        reason, self._reason = self._reason, b""
+        if status == 101 and exchange.upgrade:
+            own = b"Connection: Upgrade\r\nUpgrade: " + header(headers, b"upgrade") + b"\r\n"
+            exchange.front.send(answer_head(status, reason, headers, own))
+            return
+        if status < 200:
+            if exchange.modern:
+                exchange.front.send(answer_head(status, reason, headers, b""))
+            return
+        self._stop_timer()
+        self._final = True
+        exchange.started = True
+        has_body = exchange.method != b"HEAD" and status not in BODILESS
+        length, coding = header(headers, b"content-length"), header(headers, b"transfer-encoding")
+        self._lasts = has_body and not length and not coding
+        self._chunks = has_body and exchange.modern and not length
+        if has_body and not length and not exchange.modern:
+            exchange.keep_alive = False
+        own = CHUNKED if self._chunks else b""
+        if not exchange.front.may_go_on(exchange):
+            own += CLOSE
+        exchange.front.send(answer_head(status, reason, headers, own))
+        if exchange.method == b"HEAD":
+            self._ended(keep=self._parser.should_keep_alive())
+            self._spent = True
+
+    def on_body(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.front.send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunks else data)
+
+    def on_message_complete(self) -> None:
+        exchange = self._exchange
+        if exchange is None or not self._final or self._lasts:
+            return
+        if self._chunks:
+            exchange.front.send(LAST_CHUNK)
+        self._ended(keep=self._parser.should_keep_alive())
+
+    def _ended(self, *, keep: bool) -> None:
+        """The answer is out. A backend that answered before it had the whole request is not asked again."""
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        self._final = self._chunks = self._lasts = False
+        exchange.upstream = None
+        if keep and exchange.complete and not exchange.upgrade:
+            self._pool.release(self)
+        else:
+            self.close()
+        exchange.front.answered(exchange, keep=not exchange.upgrade)
+
+    def _pipe(self, rest: bytes) -> None:
+        """After a 101 bytes go through as they are."""
+        exchange = self._exchange
+        if exchange is None or not exchange.upgrade:
+            self._fail(f"service {self._backend_name()} changed the protocol unasked")
+            return
+        self._stop_timer()
+        self._piped = True
+        exchange.front.pipe(exchange)
+        if rest:
+            exchange.front.send(rest)
+
+    def _out_of_time(self, seconds: float) -> None:
+        self._fail(f"service {self._backend_name()} has not answered within {seconds:g} s", status=504)
+
+    def _fail(self, message: str, status: int = 502) -> None:
+        exchange, self._exchange = self._exchange, None
+        self.abort()
+        if exchange is not None:
+            exchange.upstream = None
+            exchange.front.failed(exchange, status, message)
+
+    def _backend_name(self) -> str:
+        exchange = self._exchange
+        return exchange.forward.backend.name if exchange is not None and exchange.forward is not None else ""
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -22,7 +22,7 @@ from pybernetes.cli.main import main
 from pybernetes.cluster import pidfile
 
 COMPONENTS = ("apiserver", "runtime", "agent", "manager")
-ON_DEMAND = ("registry", "ingress")
+ON_DEMAND = ("registry", "ingress", "docker")
 COUNTER = """
 apiVersion: v1
 kind: Pod

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 from tests import transcript
-from tests.live import P8S, LiveCluster
+from tests.live import LiveCluster
 
 HERE = Path(__file__).parent
 LABS = sorted([*HERE.glob("L*.txt"), *HERE.glob("E*.txt")])
@@ -20,7 +19,6 @@ def test_lab(lab: Path, labs: LiveCluster, tmp_path: Path) -> None:
     for manifest in (HERE / "files").iterdir():
         shutil.copy(manifest, tmp_path)
     try:
-        path = f"{Path(P8S).parent}:{os.environ['PATH']}"
-        transcript.run(lab, {"KUBECONFIG": str(labs.kubeconfig), "TZ": "UTC", "PATH": path}, tmp_path)
+        transcript.run(lab, {"KUBECONFIG": str(labs.kubeconfig), "TZ": "UTC"}, tmp_path)
     finally:
         labs.kubectl("delete", "deployments,services,ingresses,pods", "-l", "!provider", "--grace-period=1")

@@ -10,8 +10,9 @@ from typing import TypeVar
 from pybernetes.cli.console import Console, Failure
 from pybernetes.cli.profiles import running
 from pybernetes.cluster.docker_login import auth_for
-from pybernetes.cluster.images import Door, ImageInUseError, open_door
+from pybernetes.cluster.images import open_door
 from pybernetes.cri import errors
+from pybernetes.cri.door import Door, ImageInUseError
 from pybernetes.cri.library import ImageStep
 from pybernetes.cri.types import AuthConfig
 from pybernetes.runtime.images.registry.credentials import CredentialsError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from pybernetes.cluster import registry
+from pybernetes.cluster import docker, registry
 from pybernetes.cluster.listening import Listener
 from pybernetes.cluster.node import Node
 from pybernetes.cluster.profile import Profile
@@ -25,6 +25,7 @@ def components(profile: Profile) -> list[Component]:
         *others,
         _on_demand("registry", profile, registry.listeners(profile)),
         _on_demand("ingress", profile, (Listener(profile.ingress_socket),)),
+        _on_demand("docker", profile, docker.listeners(profile)),
     ]
 
 

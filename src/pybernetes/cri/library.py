@@ -17,7 +17,7 @@ class ImageRecord(msgspec.Struct, frozen=True):
     """An image: `id` is its config's digest, `config` that document (OCI image spec, config.md).
 
     `local` are those of `tags` that were given on this machine and not by a registry; `manifest` is a digest,
-    `layers` are digests of blobs, lowest first. `size` is in bytes, as a registry would send it.
+    `layers` are digests of blobs, lowest first, with their sizes. `size` is in bytes, as a registry would send it.
     """
 
     id: str
@@ -26,7 +26,9 @@ class ImageRecord(msgspec.Struct, frozen=True):
     local: list[str]
     size: int
     manifest: str
+    manifest_size: int
     layers: list[str]
+    layer_sizes: list[int]
     config: bytes
 
 

@@ -59,10 +59,13 @@ class Content:
             files.replace(self.path(digest), data, durable=True)
         return digest
 
-    def adopt(self, path: Path, digest: str = "") -> tuple[str, int]:
-        """Take a file of this file system as a blob; returns its digest and size. Raises DigestError."""
+    def adopt(self, path: Path, digest: str = "", known: str = "") -> tuple[str, int]:
+        """Take a file of this file system as a blob; returns its digest and size. Raises DigestError.
+
+        `known` is the digest that was taken when the file was written, if it was.
+        """
         with path.open("rb") as file:
-            found = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+            found = known or f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
             if digest and found != digest:
                 raise DigestError(f"content has digest {found}, expected {digest}")
             size = os.fstat(file.fileno()).st_size

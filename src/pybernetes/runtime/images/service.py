@@ -286,7 +286,8 @@ class Images:
         raise ImageNotFoundError(f'image "{name}": not found')
 
     def _describe(self, record: Record) -> ImageRecord:
-        manifest = documents.parse(self._content.read(record.manifest))
+        data = self._content.read(record.manifest)
+        manifest = documents.parse(data)
         assert isinstance(manifest, Manifest)
         return ImageRecord(
             id=record.id,
@@ -295,7 +296,9 @@ class Images:
             local=list(record.local),
             size=record.size,
             manifest=record.manifest,
+            manifest_size=len(data),
             layers=[layer.digest for layer in manifest.layers],
+            layer_sizes=[layer.size for layer in manifest.layers],
             config=self._content.read(record.id),
         )
 

@@ -3,6 +3,9 @@
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import Any
 
 import zstandard
 
@@ -17,19 +20,22 @@ class CompressionError(ValueError):
 
 
 def decompressed(fd: int) -> Iterator[bytes]:
-    """The content of the file `fd` from its beginning, decompressed; no chunk is longer than 1 MiB."""
-    magic = os.pread(fd, 4, 0)
-    if magic.startswith(_GZIP):
-        return _gunzip(_chunks(fd))
-    if magic == _ZSTD or int.from_bytes(magic, "little") in _ZSTD_SKIPPABLE:
-        return _unzstd(fd)
-    return _chunks(fd)
+    """The content of the file `fd` from its beginning, or of the pipe `fd`; no chunk is longer than 1 MiB."""
+    chunks, head = _chunks(fd), b""
+    while len(head) < 4 and (chunk := next(chunks, b"")):
+        head += chunk
+    whole = chain((head,), chunks)
+    if head.startswith(_GZIP):
+        return _gunzip(whole)
+    if head[:4] == _ZSTD or int.from_bytes(head[:4], "little") in _ZSTD_SKIPPABLE:
+        return _unzstd(whole)
+    return whole
 
 
 def _chunks(fd: int) -> Iterator[bytes]:
-    offset = 0
-    while chunk := os.pread(fd, CHUNK, offset):
-        offset += len(chunk)
+    with suppress(OSError):  # a pipe has no beginning
+        os.lseek(fd, 0, os.SEEK_SET)
+    while chunk := os.read(fd, CHUNK):
         yield chunk
 
 
@@ -55,16 +61,29 @@ def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise CompressionError("gzip: unexpected end of data")
 
 
-def _unzstd(fd: int) -> Iterator[bytes]:
+class _Reader:
+    """Chunks as the file that zstandard reads."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._left = memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._left:
+            self._left = memoryview(next(self._chunks, b""))
+        data, self._left = self._left[:size], self._left[size:]
+        return bytes(data)
+
+
+def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_LIMIT)
-    with os.fdopen(os.dup(fd), "rb", buffering=0) as source:
-        source.seek(0)
-        reader = decompressor.stream_reader(source, read_size=CHUNK, read_across_frames=True)
-        while True:
-            try:
-                data = reader.read(CHUNK)
-            except zstandard.ZstdError as error:
-                raise CompressionError(f"zstd: {error}") from error
-            if not data:
-                return
-            yield data
+    source: Any = _Reader(chunks)  # all that it has to have is `read`
+    reader = decompressor.stream_reader(source, read_size=CHUNK, read_across_frames=True)
+    while True:
+        try:
+            data = reader.read(CHUNK)
+        except zstandard.ZstdError as error:
+            raise CompressionError(f"zstd: {error}") from error
+        if not data:
+            return
+        yield data

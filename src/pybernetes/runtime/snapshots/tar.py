@@ -40,17 +40,19 @@ class Entry:
 
 
 class Stream:
-    """Exact reads over chunks of any size; hashes all that passes."""
+    """Exact reads over chunks of any size; hashes all that passes, unless nobody will ask (`hashed`)."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[bytes], *, hashed: bool = True) -> None:
         self._chunks = chunks
+        self._hashed = hashed
         self._buffer = memoryview(b"")
         self._digest = hashlib.sha256()
         self.count = 0
 
     def _fill(self) -> bool:
         chunk = next(self._chunks, b"")
-        self._digest.update(chunk)
+        if self._hashed:
+            self._digest.update(chunk)
         self.count += len(chunk)
         self._buffer = memoryview(chunk)
         return bool(chunk)

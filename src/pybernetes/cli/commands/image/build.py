@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pybernetes.builder.errors import BuildError
     from pybernetes.builder.request import BuildRequest, BuiltImage
     from pybernetes.cli.build_progress import Progress
-    from pybernetes.cluster.images import Door
+    from pybernetes.cri.door import Door
 
 EXAMPLES = """examples:
   sudo p8s image build -t hostname .

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cli import images
-    from pybernetes.cluster.images import Door
+    from pybernetes.cri.door import Door
 
     async def use(door: Door) -> list[dict[str, Any]]:
         return [described(await door.library.image_record(name)) for name in arguments.names]

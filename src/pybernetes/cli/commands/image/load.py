@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cli import images
-    from pybernetes.cluster.images import Door, familiar
+    from pybernetes.cri.door import Door, familiar
 
     paths = [*arguments.input, *arguments.files] or ["-"]
     if "-" in paths and sys.stdin.isatty():

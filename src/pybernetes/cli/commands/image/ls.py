@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cli import images
-    from pybernetes.cluster.images import short
+    from pybernetes.cri.door import short
 
     records = images.ask(arguments, lambda door: door.library.image_records())
     rows = [row for row in rows_of(records) if fits(row, arguments.pattern)]
@@ -74,7 +74,7 @@ def rows_of(records: list[ImageRecord]) -> list[Row]:
 
 
 def _rows(record: ImageRecord) -> Iterator[Row]:
-    from pybernetes.cluster.images import familiar
+    from pybernetes.cri.door import familiar
 
     digests = dict(digest.split("@", 1) for digest in record.digests)
     created = _created(record)

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cli import images
-    from pybernetes.cluster.images import Door
+    from pybernetes.cri.door import Door
 
     wanted = [(name, images.named(name)) for name in arguments.names]
 

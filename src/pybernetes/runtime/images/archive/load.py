@@ -100,8 +100,8 @@ class Loader:
 
     def _adopt(self, archive: Source, blob: Descriptor) -> None:
         if not self._content.has(blob.digest):
-            path = archive.take(f"blobs/sha256/{blob.digest.removeprefix('sha256:')}")
-            self._content.adopt(path, blob.digest)
+            name = f"blobs/sha256/{blob.digest.removeprefix('sha256:')}"
+            self._content.adopt(archive.take(name), blob.digest, known=archive.digest(name))
 
     # docker save
 
@@ -121,7 +121,7 @@ class Loader:
             yield Found(digest, tuple(_parse(tag) for tag in image.repo_tags or ()))
 
     def _describe(self, archive: Source, name: str, media_type: str) -> Descriptor:
-        digest, size = self._content.adopt(archive.take(name))
+        digest, size = self._content.adopt(archive.take(name), known=archive.digest(name))
         return Descriptor(media_type, digest, size)
 
 

@@ -1,5 +1,6 @@
 """Where an archive's files are: in a directory, or taken out of a tar under names of our own."""
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -27,6 +28,10 @@ class Source(Protocol):
         """
         ...
 
+    def digest(self, name: str) -> str:
+        """The file's digest if it is known without reading it again, else empty."""
+        ...
+
 
 def read(source: Source, name: str) -> bytes:
     """A document of the archive. Raises DocumentError."""
@@ -43,8 +48,9 @@ class TarSource:
         self._staging = staging
         self._paths: dict[str, Path] = {}
         self._links: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
         try:
-            self._extract(Stream(decompressed(archive)))
+            self._extract(Stream(decompressed(archive), hashed=False))
         except (TarError, CompressionError) as error:
             raise DocumentError(f"archive is malformed: {error}") from error
 
@@ -57,6 +63,9 @@ class TarSource:
             raise DocumentError(f"archive has no file {name!r}")
         return path
 
+    def digest(self, name: str) -> str:
+        return self._digests.get(self._follow(name), "")
+
     def _extract(self, stream: Stream) -> None:
         for entry in tar.entries(stream):
             name = _normal(os.fsdecode(entry.name))
@@ -64,9 +73,12 @@ class TarSource:
                 if len(self._paths) >= _FILES_LIMIT:
                     raise DocumentError("archive has too many files")
                 self._paths[name] = self._staging / str(len(self._paths))
-                with self._paths[name].open("xb") as file:
+                hashed = hashlib.sha256()
+                with self._paths[name].open("xb", buffering=0) as file:
                     for piece in stream.pieces(entry.size):
+                        hashed.update(piece)
                         file.write(piece)
+                self._digests[name] = f"sha256:{hashed.hexdigest()}"
             elif entry.kind == tar.SYMBOLIC_LINK:
                 # Older `docker save` names a layer that two images share once, and links to it.
                 self._links[name] = _normal(os.path.join(os.path.dirname(name), os.fsdecode(entry.link)))
@@ -104,6 +116,9 @@ class DirectorySource:
             shutil.copyfileobj(source, copy, 1 << 20)
         return path
 
+    def digest(self, name: str) -> str:
+        return ""
+
     def _open(self, name: str) -> int:
         root = os.open(self._directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -118,7 +133,7 @@ def open_source(source: BinaryIO | Path, staging: Path) -> Source:
     """Blocks while a tar is read. Raises DocumentError, OSError."""
     if isinstance(source, Path) and source.is_dir():
         return DirectorySource(source, staging)
-    if isinstance(source, Path):
+    if isinstance(source, Path):  # a file, or a pipe
         with source.open("rb") as file:
             return TarSource(file.fileno(), staging)
     spool = staging / "archive"

@@ -454,6 +454,17 @@ NETWORK = (
         r"Readiness probe failed",
     ),
     Case(
+        "name-asked",
+        (
+            service("php-apache"),
+            pod("load", command=["sh", "-c", "trap exit TERM; while sleep 0.2; do wget -q -O- http://php-apach; done"]),
+        ),
+        "pod/load",
+        r"it asks DNS for service php-apach of namespace name-asked, which does not exist; there is php-apache",
+        r'asked DNS for "php-apach\.name-asked\.svc\.cluster\.local", which does not exist',
+        r"let it ask for php-apache",
+    ),
+    Case(
         "ingress-service",
         (
             deployment(),

@@ -21,10 +21,17 @@ PATIENCE = 25.0
 def test_is_explained(
     badcases: LiveCluster, case: Case, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(badcases.kubeconfig))
+    assert_explained(badcases, case, capsys, monkeypatch)
+
+
+def assert_explained(
+    cluster: LiveCluster, case: Case, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ask until the answer has all that it has to have."""
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
     deadline = time.monotonic() + PATIENCE
     while True:
-        finding = ask(badcases, case, capsys)
+        finding = ask(cluster, case, capsys)
         missing = unsaid(case, finding)
         if not missing:
             return

@@ -21,6 +21,7 @@ from pybernetes.dns.forward import Forwarder, Resolvers
 from pybernetes.dns.records import records_of
 from pybernetes.dns.resolver import Resolver
 from pybernetes.dns.server import serving
+from pybernetes.dns.unknown import Tell, UnknownNames
 from pybernetes.dns.zone import Zone
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,12 @@ class Options:
     v: int = flags.option(0, "verbosity of the log")
 
 
-async def run(options: Options, informers: Informers, clock: Clock | None = None) -> None:
+async def run(
+    options: Options, informers: Informers, clock: Clock | None = None, tell_unknown: Tell | None = None
+) -> None:
     """Answer with the informers given, which the caller keeps running; returns only when cancelled.
+
+    `tell_unknown` is called for services that are asked for and do not exist.
 
     Questions about names of the cluster wait until all of them are known. Raises OSError if the address cannot be
     listened on.
@@ -50,7 +55,8 @@ async def run(options: Options, informers: Informers, clock: Clock | None = None
     resolvers = Resolvers(Path(options.resolv_conf), frozenset({options.address, options.service_address} - {""}))
     resolver = Resolver(zone, Cache(clock or SystemClock()), Forwarder(resolvers))
     names = Names(informers, zone, resolver)
-    async with serving(resolver, options.address, options.port) as port:
+    unknown = UnknownNames(zone.domain, tell_unknown) if tell_unknown else None
+    async with serving(resolver, options.address, options.port, unknown) as port:
         log.info("serving address=%s port=%d domain=%s", options.address, port, zone.domain)
         await names.wait_known()
         resolver.known.set()

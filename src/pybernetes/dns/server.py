@@ -7,6 +7,7 @@ from typing import cast
 
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.dns.resolver import Resolver
+from pybernetes.dns.unknown import UnknownNames
 
 _IDLE_SECONDS = 10.0
 _CONNECTIONS = 256
@@ -16,9 +17,10 @@ _QUESTIONS = 4096
 class _Datagrams(asyncio.DatagramProtocol):
     """Answers what it can at once; the rest in tasks, of which there are only so many."""
 
-    def __init__(self, resolver: Resolver, scope: Scope) -> None:
+    def __init__(self, resolver: Resolver, scope: Scope, unknown: UnknownNames | None) -> None:
         self._resolver = resolver
         self._scope = scope
+        self._unknown = unknown
         self._open = 0
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -43,6 +45,8 @@ class _Datagrams(asyncio.DatagramProtocol):
     def _send(self, answer: bytes, addr: tuple[str, int]) -> None:
         if answer and self._transport:
             self._transport.sendto(answer, addr)
+            if self._unknown is not None:
+                self._unknown.saw(answer, addr[0])
 
 
 class _Streams:
@@ -75,15 +79,20 @@ class _Streams:
 
 
 @asynccontextmanager
-async def serving(resolver: Resolver, address: str, port: int) -> AsyncIterator[int]:
-    """Answer on the address while the block runs; yields the port, which is chosen if 0 was given. Raises OSError."""
+async def serving(
+    resolver: Resolver, address: str, port: int, unknown: UnknownNames | None = None
+) -> AsyncIterator[int]:
+    """Answer on the address while the block runs; yields the port, which is chosen if 0 was given. Raises OSError.
+
+    `unknown` is shown the answers to datagrams, as which nearly all questions of pods come.
+    """
     loop = asyncio.get_running_loop()
     async with open_scope("dns") as scope:
         server = await asyncio.start_server(_Streams(resolver).serve, address, port)
         bound: int = server.sockets[0].getsockname()[1]
         try:
             transport, _ = await loop.create_datagram_endpoint(
-                lambda: _Datagrams(resolver, scope), local_addr=(address, bound)
+                lambda: _Datagrams(resolver, scope, unknown), local_addr=(address, bound)
             )
             try:
                 yield bound

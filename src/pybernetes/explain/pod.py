@@ -32,7 +32,8 @@ def explain(snapshot: Snapshot, pod: v1.Pod) -> Finding:
     if causes := merged(_held_up(snapshot, pod)):
         return Finding(ref(pod), _state(pod), causes)
     if condition_true(pod, "Ready"):
-        return Finding(ref(pod), _running(snapshot, pod), tuple(names_asked.explain(snapshot, pod)))
+        causes, notes = names_asked.explain(snapshot, pod)
+        return Finding(ref(pod), _running(snapshot, pod), causes, notes=notes)
     return Finding(ref(pod), _progress(snapshot, pod), working=True)
 
 

@@ -16,6 +16,7 @@ from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import Client, connect
 from pybernetes.cri import socket as cri_socket
+from pybernetes.kubelet import names_asked
 from pybernetes.kubelet.api import PodApi, runtime_handlers
 from pybernetes.kubelet.containers.dns import DnsSettings, parse_resolv_conf
 from pybernetes.kubelet.containers.sandbox import NodeSettings
@@ -146,6 +147,10 @@ class NodeRun:
             await rotate_logs(running, runtime, self._threads, limit, options.container_log_max_files)
             self._objects.sweep()
 
+    def follow_names(self, asked: names_asked.Asked) -> None:
+        """Tell wrong names that pods ask for on the pods."""
+        self._scope.spawn(names_asked.follow(asked, self._pods.list, self._events), "names asked")
+
     async def run(self, stack: AsyncExitStack, ending: asyncio.Event) -> None:
         """Register, then serve pods until cancelled, or until `ending` is set: then end them gracefully and return.
 
@@ -186,10 +191,11 @@ async def run(
     *,
     clock: Clock | None = None,
     ending: asyncio.Event | None = None,
+    asked: names_asked.Asked | None = None,
 ) -> None:
     """Run the node until cancelled, or until `ending` is set and all its pods have ended.
 
-    Without a `runtime` the options' endpoint is used.
+    Without a `runtime` the options' endpoint is used. `asked` has names that pods ask DNS for in vain.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
@@ -202,4 +208,7 @@ async def run(
         machinery = await prepare(options, runtime, clock)
         scope = await stack.enter_async_context(open_scope("kubelet"))
         pods = await stack.enter_async_context(open_scope("pods"))
-        await NodeRun(machinery, client, scope, pods).run(stack, ending or asyncio.Event())
+        node = NodeRun(machinery, client, scope, pods)
+        if asked is not None:
+            node.follow_names(asked)
+        await node.run(stack, ending or asyncio.Event())

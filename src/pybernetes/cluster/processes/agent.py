@@ -13,10 +13,14 @@ from pybernetes.cluster.node import Node
 from pybernetes.cluster.supervisor import END_PODS
 from pybernetes.dns import main as dns
 from pybernetes.kubelet import run as kubelet
+from pybernetes.kubelet.names_asked import Asked
 from pybernetes.kubelet.options import parse
 from pybernetes.process import run_until_terminated
 from pybernetes.proxy import main as proxy
 from pybernetes.runtime.network import namespace
+
+ASKED = 64
+"""Wrong names that may wait for the kubelet to tell them."""
 
 
 def kubelet_arguments(node: Node) -> list[str]:
@@ -79,24 +83,30 @@ def _machine_resolv_conf() -> list[str]:
 async def run(node: Node) -> None:
     """All parts until cancelled; told to end its pods, until they have ended."""
     options = parse(kubelet_arguments(node))
-    ending = asyncio.Event()
+    ending, asked = asyncio.Event(), Asked(ASKED)
     asyncio.get_running_loop().add_signal_handler(END_PODS, ending.set)
     async with open_scope("agent") as scope:
-        scope.spawn(keep_running(lambda: serve_services(node), "services"), "services")
-        pods = scope.spawn(
-            keep_running(lambda: kubelet.run(options, ending=ending), "kubelet", until=ending.is_set), "kubelet"
+        scope.spawn(keep_running(lambda: serve_services(node, asked), "services"), "services")
+        run_pods = keep_running(
+            lambda: kubelet.run(options, ending=ending, asked=asked), "kubelet", until=ending.is_set
         )
+        pods = scope.spawn(run_pods, "kubelet")
         await pods
 
 
-async def serve_services(node: Node) -> None:
-    """Addresses and names of services, from one set of caches."""
+async def serve_services(node: Node, asked: Asked) -> None:
+    """Addresses and names of services, from one set of caches; names that are not there go to `asked`."""
+
+    def tell(address: str, name: str) -> None:
+        if not asked.full():
+            asked.put_nowait((address, name))
+
     config = Config.from_kubeconfig(node.profile.kubeconfig(node.named("proxy")))
     async with connect(config, user_agent="kube-proxy") as client:
         informers = Informers(client)
         async with informers.running(), asyncio.TaskGroup() as group:
             group.create_task(proxy.run(proxy_options(node), informers), name="proxy")
-            group.create_task(dns.run(dns_options(node), informers), name="dns")
+            group.create_task(dns.run(dns_options(node), informers, tell_unknown=tell), name="dns")
 
 
 def main(node: Node) -> None:

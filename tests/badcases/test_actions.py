@@ -1,0 +1,194 @@
+"""Bad cases that something has to be done for: deletions that hang, nodes that take nothing, others that refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests import images
+from tests.badcases.cases import Case
+from tests.badcases.manifests import deployment, plain, pod, service
+from tests.badcases.test_cases import assert_explained
+from tests.live import Failed, LiveCluster
+
+Check = Callable[[Case], None]
+
+
+@pytest.fixture
+def explained(
+    badcases: LiveCluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Check]:
+    """Makes the objects of a case in its namespace, and waits until `p8s why` says what it has to."""
+    made: list[str] = []
+
+    def check(case: Case) -> None:
+        made.append(case.name)
+        badcases.kubectl("create", "namespace", case.name)
+        create(badcases, case)
+        assert_explained(badcases, case, capsys, monkeypatch)
+
+    yield check
+    badcases.kubectl("delete", "namespace", *made, "--wait=false", "--ignore-not-found")
+
+
+def create(cluster: LiveCluster, case: Case) -> None:
+    documents = "\n".join(json.dumps(obj) for obj in case.objects)
+    cluster.kubectl("create", "-n", case.name, "-f", "-", input=documents)
+
+
+@contextmanager
+def node_that(cluster: LiveCluster, *change: str, back: tuple[str, ...]) -> Iterator[None]:
+    """The one node is changed while the block runs."""
+    cluster.kubectl(*change)
+    try:
+        yield
+    finally:
+        cluster.kubectl(*back)
+
+
+def test_tainted_node(badcases: LiveCluster, explained: Check) -> None:
+    taint, node = "dedicated=db:NoSchedule", badcases.name
+    case = Case(
+        "taint",
+        (pod(),),
+        "pod/web",
+        r"it does not tolerate the taint of the nodes: dedicated=db:NoSchedule",
+        r"1 node\(s\) had untolerated taint",
+        rf"kubectl taint nodes {node} dedicated=db:NoSchedule-",
+    )
+    with node_that(badcases, "taint", "nodes", node, taint, back=("taint", "nodes", node, f"{taint}-")):
+        explained(case)
+
+
+def test_cordoned_node(badcases: LiveCluster, explained: Check) -> None:
+    node = badcases.name
+    case = Case(
+        "cordon",
+        (pod(),),
+        "pod/web",
+        rf"node {node} is cordoned: it takes no new pods",
+        r"1 node\(s\) were unschedulable",
+        rf"kubectl uncordon {node}",
+    )
+    with node_that(badcases, "cordon", node, back=("uncordon", node)):
+        explained(case)
+
+
+def held(obj: Any) -> Any:
+    """With a finalizer that nobody takes away."""
+    return obj | {"metadata": obj["metadata"] | {"finalizers": ["example.com/hold"]}}
+
+
+@pytest.mark.parametrize(
+    ("case", "deleted"),
+    [
+        (
+            Case(
+                "finalizer",
+                (held(pod()),),
+                "pod/web",
+                r"finalizer example\.com/hold holds it",
+                next=r"""kubectl patch pod/web -n finalizer --type=merge -p '{"metadata":{"finalizers":null}}'""",
+            ),
+            ("pod/web", "-n", "finalizer"),
+        ),
+        (
+            Case(
+                "terminating",
+                (held(plain("ConfigMap", "held")),),
+                "ns/terminating",
+                r"it still holds configmaps/held, which finalizer example\.com/hold keeps",
+                r"example\.com/hold in 1 resource instances",
+                r"kubectl patch configmaps/held -n terminating",
+            ),
+            ("namespace/terminating",),
+        ),
+    ],
+    ids=["object", "namespace"],
+)
+def test_deletion_that_hangs(
+    badcases: LiveCluster,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    case: Case,
+    deleted: tuple[str, ...],
+) -> None:
+    badcases.kubectl("create", "namespace", case.name)
+    create(badcases, case)
+    badcases.kubectl("delete", "--wait=false", *deleted)
+    assert_explained(badcases, case, capsys, monkeypatch)
+    [obj] = case.objects
+    kind, name = obj["kind"].lower(), obj["metadata"]["name"]
+    badcases.kubectl(
+        "patch", f"{kind}/{name}", "-n", case.name, "--type=merge", "-p", '{"metadata":{"finalizers":null}}'
+    )
+    badcases.kubectl("wait", "--for=delete", *deleted, "--timeout=20s")
+    badcases.kubectl("delete", "namespace", case.name, "--wait=false", "--ignore-not-found")
+
+
+def test_registry_that_wants_credentials(explained: Check, tmp_path: Path) -> None:
+    accounts = tmp_path / "htpasswd"
+    accounts.write_text("user:$2y$05$abcdefghijklmnopqrstuuC1hPzq2cJ7x0yM3Z3b0wC1pYV6q3b7m\n")
+    with images.running_registry(tmp_path, htpasswd=accounts) as registry:
+        host = registry.url.removeprefix("http://")
+        explained(
+            Case(
+                "credentials",
+                (pod(image=f"{host}/private:1"),),
+                "pod/web",
+                rf"{host} has no image private, or does not let us have it without credentials",
+                r"pull access denied, repository does not exist or may require authorization",
+                rf"kubectl create secret docker-registry regcred -n credentials --docker-server={host}",
+            )
+        )
+
+
+def test_webhook_that_does_not_answer(badcases: LiveCluster, explained: Check) -> None:
+    webhook = {
+        "name": "pods.example.com",
+        "clientConfig": {"url": "https://127.0.0.1:1/check"},
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "webhook"}},
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+    }
+    api_version = "admissionregistration.k8s.io/v1"
+    configuration = plain("ValidatingWebhookConfiguration", "badcase", api_version, webhooks=[webhook])
+    try:
+        explained(
+            Case(
+                "webhook",
+                (configuration, deployment()),
+                "deployment/web",
+                r"admission webhook pods\.example\.com does not answer, and its failurePolicy is Fail",
+                r'failed calling webhook "pods\.example\.com": failed to call webhook: Post',
+            )
+        )
+    finally:
+        badcases.kubectl("delete", "validatingwebhookconfiguration", "badcase", "--ignore-not-found")
+
+
+def test_node_port_that_is_taken(badcases: LiveCluster) -> None:
+    """Refused at once, in upstream's words: there is no object to explain."""
+    documents = [json.dumps(service(n, type="NodePort", ports=[{"port": 80, "nodePort": 30999}])) for n in ("a", "b")]
+    badcases.kubectl("create", "-f", "-", input=documents[0])
+    with pytest.raises(Failed, match=r"nodePort: Invalid value: 30999: provided port is already allocated"):
+        badcases.kubectl("create", "-f", "-", input=documents[1])
+    badcases.kubectl("delete", "service", "a")
+
+
+def test_mistakes_are_told_by_kubectl(badcases: LiveCluster) -> None:
+    """As warnings at the write, beside upstream's own."""
+    document = pod("mistakes", image="nginx@latest") | {
+        "metadata": {"name": "mistakes", "labels": {"kubernets.io/a": "b"}}
+    }
+    with pytest.raises(Failed) as told:
+        badcases.kubectl("create", "--dry-run=server", "--warnings-as-errors", "-f", "-", input=json.dumps(document))
+    said = str(told.value)
+    assert 'Warning: metadata.labels[kubernets.io/a]: unknown key, did you mean "kubernetes.io/a"?' in said
+    assert 'Warning: spec.containers[0].image: "nginx@latest": invalid reference format' in said

@@ -1,0 +1,150 @@
+"""Rules over snapshots, for what a test cluster cannot show or should not be brought to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from pybernetes.api.types import apps_v1
+from pybernetes.api.types import core_v1 as v1
+from pybernetes.api.types.base import Object
+from pybernetes.explain import rules
+from pybernetes.explain.causes import Finding
+from pybernetes.explain.snapshot import Clues, Snapshot, Tags
+
+NOW = 1_800_000_000.0
+PULL = "Back-off pulling image"
+
+
+def snapshot(*objects: Object, clues: Clues | None = None) -> Snapshot:
+    kinds: dict[type[Object], list[Object]] = {}
+    for obj in objects:
+        kinds.setdefault(type(obj), []).append(obj)
+    return Snapshot(kinds, NOW, clues=clues or Clues())
+
+
+def node(name: str = "one", ready: str = "True", **condition: str) -> v1.Node:
+    conditions = [{"type": "Ready", "status": ready, "message": "kubelet is posting ready status"}]
+    conditions += [{"type": type, "status": status} for type, status in condition.items()]
+    return convert(v1.Node, {"metadata": {"name": name, "uid": name}, "status": {"conditions": conditions}})
+
+
+def pod(name: str = "web", image: str = "nginx:1", waiting: tuple[str, str] | None = None, **status: Any) -> v1.Pod:
+    state: dict[str, Any] = (
+        {"running": {}} if waiting is None else {"waiting": dict(zip(("reason", "message"), waiting, strict=True))}
+    )
+    container = {
+        "name": "app",
+        "image": image,
+        "ready": waiting is None,
+        "restartCount": 0,
+        "imageID": "",
+        "state": state,
+    }
+    ready = {"type": "Ready", "status": str(waiting is None)}
+    return convert(
+        v1.Pod,
+        {
+            "metadata": {"name": name, "namespace": "default", "uid": name, "labels": {"app": "web"}},
+            "spec": {"nodeName": "one", "containers": [{"name": "app", "image": image}]},
+            "status": {"phase": "Pending" if waiting else "Running", "conditions": [ready], "containerStatuses": [container]} | status,
+        },
+    )  # fmt: skip
+
+
+def convert(kind: type[Object], tree: Any) -> Any:
+    return msgspec.convert(tree, kind)
+
+
+def words(finding: Finding) -> list[str]:
+    return [each.what for cause in finding.causes for each in cause.walk()]
+
+
+def test_a_healthy_pod_has_facts_and_no_cause() -> None:
+    found = rules.explain(snapshot(node(), pod()), pod())
+    assert not found.is_broken
+    assert found.facts.startswith("runs and is ready")
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (f"{PULL}: write /var/lib/x: no space left on device", "the node's disk is full"),
+        (
+            'failed to do request: Head "https://example.com/v2/a/manifests/1": dial tcp: lookup example.com: no such host',
+            "the registry of image nginx:1 cannot be reached: https://example.com: dial tcp: lookup example.com: no such host",
+        ),
+        ("manifest is of an unknown kind", "image nginx:1 could not be pulled"),
+    ],
+)
+def test_images_that_do_not_come(said: str, cause: str) -> None:
+    stuck = pod(waiting=("ImagePullBackOff", said))
+    assert words(rules.explain(snapshot(node(), stuck), stuck)) == [cause]
+
+
+def test_a_tag_on_the_node_is_a_hint_where_no_registry_answers() -> None:
+    stuck = pod(image="nginx:1.18.30", waiting=("ErrImagePull", "docker.io/library/nginx:1.18.30: not found"))
+    here = convert(v1.Node, {"metadata": {"name": "one"}, "status": {"images": [{"names": ["nginx:1.18.0"]}]}})
+    assert words(rules.explain(snapshot(here, stuck), stuck)) == [
+        "image nginx:1.18.30 is not in the registry; tags close to it: 1.18.0"
+    ]
+
+
+def test_docker_hub_that_denies_a_tag_is_asked_for_its_tags() -> None:
+    """It says `denied` of what does not exist, too."""
+    said = "docker.io/library/nginx:2: not found"
+    stuck = pod(image="nginx:2", waiting=("ErrImagePull", said))
+    clues = Clues(tags={"docker.io/library/nginx": Tags(True, ("1.27", "2.0", "latest"))})
+    found = rules.explain(snapshot(node(), stuck, clues=clues), stuck)
+    assert found.steps() == ["kubectl set image pod/web app=nginx:2.0"]
+
+
+def test_a_node_that_does_not_answer_is_the_cause_of_its_pods() -> None:
+    silent = node(ready="Unknown")
+    assert words(rules.explain(snapshot(silent, pod()), pod())) == [
+        "its kubelet has said nothing for 0s: the node or its agent is down"
+    ]
+
+
+def test_a_disk_that_is_nearly_full_is_said_of_the_node() -> None:
+    full = node(DiskPressure="True")
+    assert words(rules.explain(snapshot(full), full)) == ["its disk is nearly full"]
+
+
+def test_an_evicted_pod_says_why() -> None:
+    evicted = pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
+    found = rules.explain(snapshot(node(), evicted), evicted)
+    assert (found.facts, found.causes[0].seen) == ("has failed: Evicted", ("The node was low on resource: memory.",))
+
+
+def controlled_by(kind: str, uid: str) -> list[Any]:
+    return [{"apiVersion": "apps/v1", "kind": kind, "name": uid, "uid": uid, "controller": True}]
+
+
+def test_pods_in_the_same_trouble_are_one_cause() -> None:
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": "nginx:1"}]}}
+    spec = {"replicas": 3, "selector": {"matchLabels": labels}, "template": template}
+    metadata = {"name": "web", "namespace": "default"}
+    owners = controlled_by("Deployment", "d")
+    deployment = convert(apps_v1.Deployment, {"metadata": metadata | {"uid": "d"}, "spec": spec})
+    replicas = convert(
+        apps_v1.ReplicaSet, {"metadata": metadata | {"uid": "r", "ownerReferences": owners}, "spec": spec}
+    )
+    waiting = ("ErrImageNeverPull", "not present")
+    trees = [msgspec.to_builtins(pod(f"web-{number}", waiting=waiting)) for number in range(3)]
+    for tree in trees:
+        tree["metadata"]["ownerReferences"] = controlled_by("ReplicaSet", "r")
+    whole = snapshot(node(), deployment, replicas, *(convert(v1.Pod, tree) for tree in trees))
+    [cause] = rules.explain(whole, deployment).causes
+    assert cause.what == "waits: ErrImageNeverPull (and 2 more like it)"
+    assert [finding.subject.kind for finding in rules.unhealthy(whole)] == ["deployment"]
+
+
+def test_what_may_not_be_listed_is_not_said_to_be_missing() -> None:
+    stuck = pod(waiting=("ErrImagePull", "x"))
+    blind = replace(snapshot(stuck), unread=frozenset({v1.Node}))
+    assert not any("does not exist" in what for what in words(rules.explain(blind, stuck)))

@@ -44,6 +44,12 @@ def targets_of(
     return _usable(every), _usable(here)
 
 
+def ready_on(slices: Iterable[discovery.EndpointSlice], node_name: str) -> int:
+    """How many ready endpoints a service has on a node, whatever its ports."""
+    here = (each for slice in slices for each in slice.endpoints if each.node_name == node_name and _is_ready(each))
+    return len({endpoint.addresses[0] for endpoint in here if endpoint.addresses})
+
+
 def _port_number(port: v1.ServicePort, ports: Iterable[discovery.EndpointPort]) -> int:
     wanted = (port.name or "", port.protocol or "TCP")
     return next((each.port or 0 for each in ports if (each.name or "", each.protocol or "TCP") == wanted), 0)

@@ -9,11 +9,12 @@ from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import open_scope
 from pybernetes.aio.threads import Worker
-from pybernetes.api.endpoints import service_of
+from pybernetes.api.endpoints import ready_on, service_of
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
 from pybernetes.client.informer import Informers
 from pybernetes.proxy.health import Health
+from pybernetes.proxy.health_check import HealthChecks, check_port
 from pybernetes.proxy.table import PortRules, rules_of
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Proxier:
         self, informers: Informers, backend: Backend, node_name: str, clock: Clock, health: Health | None = None
     ) -> None:
         self._health = health or Health(clock)
+        self._checks = HealthChecks(self._health)
         self._backend = backend
         self._node_name = node_name
         self._clock = clock
@@ -65,6 +67,7 @@ class Proxier:
             self._slices.subscribe(self._on_slice)
             async with open_scope("proxy") as scope:
                 scope.spawn(self._check(worker, check_seconds), "check")
+                scope.spawn(self._checks.run(), "health checks")
                 await self._sync_for_ever(worker, pause_seconds)
         finally:
             await worker.close()
@@ -111,7 +114,9 @@ class Proxier:
         for service in self._dirty:
             namespace, _, name = service.partition("/")
             slices = self._slices.by_index("service", service)
-            rules = rules_of(self._services.get(name, namespace), slices, self._node_name)
+            found = self._services.get(name, namespace)
+            rules = rules_of(found, slices, self._node_name)
+            self._checks.put(service, check_port(found), ready_on(slices, self._node_name))
             given = self._given.get(service, {})
             for port in {**given, **rules}:
                 if rules.get(port) != given.get(port):

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 Regarding: TypeAlias = "HasMetadata | core_v1.ObjectReference"
 
+BURST = 100.0
+PER_SECOND = 50.0
+"""How many events a component writes: as many as the client of upstream's scheduler and controllers lets through."""
 QUEUE_LIMIT = 1000
 MAX_TRIES = 12
 
@@ -54,6 +57,7 @@ class EventRecorder:
         self._pending: deque[_Pending] = deque(maxlen=QUEUE_LIMIT)
         self._scope = Scope(f"events/{component}")
         self._writing = False
+        self._tokens, self._filled = BURST, 0.0
 
     def event(
         self, obj: Regarding, type: str, reason: str, message: str, *, field_path: str = "", action: str = "",
@@ -88,9 +92,18 @@ class EventRecorder:
                 timestamp = pending.when.strftime("%Y-%m-%dT%H:%M:%SZ")
                 series = self._correlator.correlate(pending.occurrence, self._clock.monotonic(), timestamp)
                 if series is not None:
+                    await self._take_turn()
                     await self._write(pending, series)
         finally:
             self._writing = False
+
+    async def _take_turn(self) -> None:
+        """A burst goes out at once; what follows waits its time, so that events never crowd out what they tell of."""
+        now = self._clock.monotonic()
+        self._tokens = min(BURST, self._tokens + (now - self._filled) * PER_SECOND) - 1.0
+        self._filled = now
+        if self._tokens < 0:
+            await self._clock.sleep(-self._tokens / PER_SECOND)
 
     async def _write(self, pending: _Pending, series: Series) -> None:
         backoff = Backoff(initial=0.2, limit=10.0, jitter=0.5, rng=self._rng)

@@ -20,6 +20,9 @@ from pybernetes.client.credentials import Credentials
 MAX_RETRIES = 10
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 60.0
+CONCURRENCY = 32
+"""Requests under way at a time, streams aside: as many connections as are kept, so that a burst opens no others, whose
+handshakes would cost more than what is asked over them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,13 @@ class Transport:
         self._credentials = Credentials(config, clock)
         self._headers = [("User-Agent", user_agent), *dict(config.headers).items()]
         self._current = 0
+        self._slots = asyncio.Semaphore(CONCURRENCY)
 
     async def request(self, request: Request, seconds: float = REQUEST_SECONDS) -> Response:
         """Send and read the whole answer; a server that answers with Retry-After is asked again, up to ten times."""
         for _ in range(MAX_RETRIES):
-            answer, body = await self._ask(request, seconds)
+            async with self._slots:
+                answer, body = await self._ask(request, seconds)
             if answer.status < 400:
                 return Response(answer.status, answer.headers, body)
             wait = _retry_after(answer)

@@ -84,6 +84,9 @@ def settle(name: str, changes: Mapping[str, Any]) -> tuple[Profile, bool, bool]:
         profile = with_changes(stored, changes)
         if is_new:
             profile = profile.changed({"registry_port": preflight.free_port(profile.settings.registry_port)})
+        if is_new and profile.settings.simulated and not changes.get("api_port"):
+            # Who is not root does not see which ports others' clusters have.
+            profile = profile.changed({"api_port": preflight.free_port(profile.settings.api_port)})
         refuse(preflight.check(profile))
         profile.save()
     return profile, is_new, False

@@ -79,8 +79,8 @@ class BodyPatcher:
     def make(self, current: Item | None) -> Tree:
         assert current is not None
         shown = self._call.view(current.tree)
-        words = go_text.plain(self._patch) if self._media == STRATEGIC_PATCH else ""
-        return typed_patched(self._call, self._patched(shown), current, self._options, words)
+        patch = self._patch if self._media == STRATEGIC_PATCH else None
+        return typed_patched(self._call, self._patched(shown), current, self._options, patch)
 
     def _patched(self, shown: Tree) -> Tree:
         made: Json
@@ -99,21 +99,24 @@ class BodyPatcher:
         return made
 
 
-def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOptions, patch: str = "") -> Tree:
+def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOptions, patch: Json = None) -> Tree:
     """A patched object, typed, defaulted and owned like one that was sent whole.
 
     Errors show the `patch` where it is given, else the patched object.
     """
+
+    def shown() -> str:
+        return go_json(patched) if patch is None else go_text.plain(patch)
+
     try:
         made, unknown = as_typed(call, patched)
     except DecodeError as error:
         # A patch of values is decoded by another of upstream's decoders.
-        decoder = "error decoding from json: " if patch and str(error).startswith("illegal base64") else ""
-        raise invalid_patch(patch or go_json(patched), f"{decoder}{error}") from error
-    report_strictness(call.ctx, options, [], unknown, lambda text: invalid_patch(patch or go_json(patched), text))
-    patched = made
-    check_identity(call, patched)
-    return owned(call, patched, current, options)
+        decoder = "error decoding from json: " if patch is not None and str(error).startswith("illegal base64") else ""
+        raise invalid_patch(shown(), f"{decoder}{error}") from error
+    report_strictness(call.ctx, options, [], unknown, lambda text: invalid_patch(shown(), text))
+    check_identity(call, made)
+    return owned(call, made, current, options)
 
 
 def invalid_patch(shown: str, why: str) -> StatusError:

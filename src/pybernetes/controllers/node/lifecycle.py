@@ -47,6 +47,7 @@ class NodeLifecycleController(KeyedController):
         self.pods.add_index(NODE_INDEX, node_of)
         self.recorder = context.recorder("node-controller")
         self._pulses: dict[str, _Pulse] = {}
+        self._ready: set[str] = set()
         self.nodes.subscribe(self._on_node)
         self.leases.subscribe(self._on_lease)
 
@@ -54,6 +55,8 @@ class NodeLifecycleController(KeyedController):
         if new is None:
             if old is not None:
                 self._pulses.pop(old.metadata.name or "", None)
+                if old.metadata.name in self._ready:
+                    self._count_ready(old, False)
                 self._tell(old, "RemovingNode", f"Node {old.metadata.name} event: Removing Node {old.metadata.name} from Controller")  # fmt: skip
             return
         name, heartbeat = new.metadata.name or "", _heartbeat(new)
@@ -109,9 +112,15 @@ class NodeLifecycleController(KeyedController):
                 await self._mark_not_ready(pod)
         pulse.ready = ready
         if (ready == "True") != (before == "True"):
-            # Whether evictions make sense depends on all nodes together.
+            self._count_ready(node, ready == "True")
+
+    def _count_ready(self, node: core_v1.Node, is_ready: bool) -> None:
+        """Whether evictions make sense depends on all nodes together: when the first gets well, and when none is."""
+        before, name = bool(self._ready), node.metadata.name or ""
+        self._ready.add(name) if is_ready else self._ready.discard(name)
+        if before != bool(self._ready):
             for other in self.nodes.list():
-                if other.metadata.name != node.metadata.name:
+                if other.metadata.name != name:
                     self.enqueue(other)
 
     async def _mark_not_ready(self, pod: core_v1.Pod) -> None:
@@ -127,7 +136,7 @@ class NodeLifecycleController(KeyedController):
             self.recorder.event(pod, "Warning", "NodeNotReady", "Node is not ready")
 
     async def _write_taints(self, node: core_v1.Node) -> None:
-        evicts = any(ready_status(other) == "True" for other in self.nodes.list())
+        evicts = bool(self._ready)
         taints = taints_of(node, evicts=evicts, now=self.context.now())
         if same_taints(taints, node.spec.taints):
             return

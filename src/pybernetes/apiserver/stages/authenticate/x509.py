@@ -35,18 +35,19 @@ class CertificateCheck:
 
     authorities: Sequence[x509.Certificate]
     clock: Clock
-    _good: dict[bytes, Certificate] = field(default_factory=dict)
+    _known: dict[bytes, Certificate | None] = field(default_factory=dict)
+    """None for certificates of others, which come with every request of theirs too."""
 
     def check(self, der: bytes) -> UserInfo | None:
         """The subject; None if no authority of ours issued it. Raises InvalidCredentialError if it is out of date."""
-        known = self._good.get(der)
+        if der not in self._known:
+            found = self._read(der)
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[der] = found
+        known = self._known[der]
         if known is None:
-            known = self._read(der)
-            if known is None:
-                return None
-            if len(self._good) >= REMEMBERED:
-                self._good.clear()
-            self._good[der] = known
+            return None
         if self.clock.now() > known.not_after:
             raise InvalidCredentialError("x509: certificate has expired or is not yet valid")
         return known.user

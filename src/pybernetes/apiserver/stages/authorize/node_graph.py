@@ -21,6 +21,8 @@ class NodeGraph:
 
     def change(self, old: Tree | None, new: Tree | None) -> None:
         """Take a pod's change: None before its creation and after its deletion."""
+        if old is not None and new is not None and old["spec"] == new["spec"]:
+            return  # most changes are of the status
         for node, reference in _edges(old):
             held = self._held[node]
             held[reference] -= 1

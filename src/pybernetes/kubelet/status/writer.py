@@ -16,7 +16,7 @@ from pybernetes.kubelet.resizing import IN_PROGRESS, PENDING
 
 log = logging.getLogger(__name__)
 
-COALESCE_SECONDS = 0.25
+COALESCE_SECONDS = 1.0
 Tree = dict[str, Any]
 
 
@@ -93,6 +93,7 @@ class StatusWriter:
                     log.warning("cannot write status pod=%s error=%s", self._target, error.message)
                     await self._clock.sleep(backoff.next())
                     self._wake.set()
+                    self._urgent.set()
                     continue
                 log.debug("status refused pod=%s error=%s", self._target, error.message)
             backoff.reset()

@@ -12,6 +12,8 @@ from pybernetes.controllers.context import Context
 from pybernetes.controllers.cronjob import plan
 from pybernetes.controllers.cronjob.controller import CronJobController
 from pybernetes.controllers.options import Options
+from pybernetes.controllers.ownership import reference
+from pybernetes.wire.cron import CronError
 
 NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 
@@ -43,6 +45,21 @@ def test_the_latest_moment_is_due(cron: batch_v1.CronJob, moment: str | None, fo
     assert (found.moment.strftime("%H:%M") if found.moment else None) == moment
     assert found.following is not None
     assert (found.following.strftime("%H:%M"), found.missed) == (following, missed)
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "message"),
+    [
+        ({"schedule": "* * *"}, "UnparseableSchedule", 'unparseable schedule: "* * *" : '),
+        ({"time_zone": "Moon/Base"}, "UnknownTimeZone", 'invalid timeZone: "Moon/Base": unknown time zone Moon/Base'),
+    ],
+)
+def test_what_cannot_be_scheduled_is_told(spec: dict[str, Any], reason: str, message: str) -> None:
+    cron = cron_job(**spec)
+    with pytest.raises(CronError) as raised:
+        plan.schedule_of(cron)
+    found = plan.schedule_words(cron, raised.value)
+    assert (found[0], found[1][: len(message)]) == (reason, message)
 
 
 def job(name: str, ending: str | None) -> batch_v1.Job:
@@ -81,3 +98,16 @@ async def test_a_job_that_still_runs(world_of: Callable[..., Any], policy: str, 
         found = await world.client.get(batch_v1.CronJob, "c", world.namespace)
         assert {reference.name for reference in found.status.active} == await names()
         await world.client.delete(batch_v1.CronJob, "c", world.namespace)
+
+
+async def test_jobs_that_come_and_go_by_themselves_are_told(world_of: Callable[..., Any]) -> None:
+    async with world_of("cronjob-controller") as world:
+        cron = cron_job("0 0 1 1 *")
+        meta = meta_v1.ObjectMeta(name="c", namespace=world.namespace)
+        made = await world.client.create(batch_v1.CronJob(metadata=meta, spec=cron.spec))
+        spec = cron.spec.job_template.spec
+        owned = meta_v1.ObjectMeta(name="stray", namespace=world.namespace, owner_references=[reference(made)])
+        await world.client.create(batch_v1.Job(metadata=owned, spec=spec))
+        await world.wait_told("UnexpectedJob", "Saw a job that the controller did not create or forgot: stray")
+        await world.client.delete(batch_v1.Job, "stray", world.namespace, propagation_policy="Background")
+        await world.wait_told("MissingJob", "Active job went missing: stray")

@@ -35,7 +35,8 @@ def pod(name: str, on: str, state: str = "ready", revision: str = "new") -> core
     meta = meta_v1.ObjectMeta(
         name=name, labels={REVISION_LABEL: revision}, deletion_timestamp="2026-01-01T00:00:00Z" if state == "leaving" else None
     )  # fmt: skip
-    status = core_v1.PodStatus(phase="Failed" if state == "failed" else "Running", conditions=[condition])
+    phase = {"failed": "Failed", "succeeded": "Succeeded"}.get(state, "Running")
+    status = core_v1.PodStatus(phase=phase, conditions=[condition])
     return core_v1.Pod(metadata=meta, spec=core_v1.PodSpec(containers=[], node_name=on), status=status)
 
 
@@ -58,11 +59,14 @@ def test_which_nodes_run_a_daemon(spec: dict[str, Any], found: core_v1.Node, exp
 
 
 def test_each_node_gets_one_pod_and_keeps_one() -> None:
-    nodes = [node("a"), node("b"), node("c", "k:NoExecute"), node("d"), node("e")]
-    pods = [pod("b1", "b"), pod("b2", "b", "pending"), pod("c1", "c"), pod("d1", "d", "failed"), pod("e1", "e", "leaving")]  # fmt: skip
+    nodes = [node("a"), node("b"), node("c", "k:NoExecute"), node("d"), node("e"), node("f")]
+    pods = [
+        pod("b1", "b"), pod("b2", "b", "pending"), pod("c1", "c"), pod("d1", "d", "failed"), pod("e1", "e", "leaving"),
+        pod("f1", "f", "succeeded"),
+    ]  # fmt: skip
     step = plan.plan_presence(daemons(), nodes, plan.by_node(pods))
     assert step.create == ["a"]
-    assert [found.metadata.name for found in step.delete] == ["b2", "c1"]
+    assert [found.metadata.name for found in step.delete] == ["b2", "c1", "f1"]
     assert [found.metadata.name for found in step.failed] == ["d1"]
 
 

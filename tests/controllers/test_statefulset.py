@@ -167,6 +167,18 @@ def test_a_claim_that_somebody_else_controls_is_left_to_them() -> None:
     assert retention.owners(owner, pod(1), claim) == [other]
 
 
+async def test_a_pod_that_failed_is_made_anew_and_told(world_of: Callable[..., Any]) -> None:
+    async with world_of("statefulset-controller,kubelet") as world:
+        meta = meta_v1.ObjectMeta(name="web", namespace=world.namespace)
+        await world.client.create(msgspec.structs.replace(stateful(1), metadata=meta))
+        await world.eventually(world.running_pods)
+        (first,) = world.running_pods()
+        await world.set_pod(first, ready=False, phase="Failed")
+        await world.eventually(lambda: [one.metadata.uid != first.metadata.uid for one in world.running_pods()])
+        words = f"StatefulSet {world.namespace}/web is recreating failed Pod web-0"
+        await world.wait_told("RecreatingFailedPod", words)
+
+
 async def test_claims_go_with_the_pods_that_are_scaled_away(world_of: Callable[..., Any]) -> None:
     controllers = (
         "statefulset-controller,garbage-collector-controller,persistentvolumeclaim-protection-controller,kubelet"

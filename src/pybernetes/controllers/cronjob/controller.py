@@ -60,8 +60,13 @@ class CronJobController(KeyedController):
             if ending is not None and job.metadata.uid in before:
                 message = f"Saw completed job: {job.metadata.name}, condition: {ending}"
                 self.recorder.event(cron, "Normal", "SawCompletedJob", message)
+            if ending is None and job.metadata.uid not in before:
+                message = f"Saw a job that the controller did not create or forgot: {job.metadata.name}"
+                self.recorder.event(cron, "Warning", "UnexpectedJob", message)
             if ending == "Complete":
                 last = max(last, job.status.completion_time or "")
+        for uid in before.keys() - {job.metadata.uid for job in jobs}:
+            self.recorder.event(cron, "Normal", "MissingJob", f"Active job went missing: {before[uid].name}")
         active = [_reference(job) for job in sorted(running, key=lambda job: job.metadata.name or "")]
         return replace(cron.status, active=active, last_successful_time=last or None)
 
@@ -70,8 +75,7 @@ class CronJobController(KeyedController):
         try:
             schedule, zone = plan.schedule_of(cron)
         except CronError as error:
-            message = f"unparseable schedule: {cron.spec.schedule} : {error}"
-            self.recorder.event(cron, "Warning", "UnparseableSchedule", message)
+            self.recorder.event(cron, "Warning", *plan.schedule_words(cron, error))
             await self._write(cron)
             return None
         now = self.context.clock.now()

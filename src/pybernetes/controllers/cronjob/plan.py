@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pybernetes.api.field import quote
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import batch_v1
 from pybernetes.wire.cron import CronError, Schedule, parse
@@ -24,13 +25,24 @@ class Due:
     missed: int = 0
 
 
+class UnknownZoneError(CronError):
+    """A time zone that this machine does not know."""
+
+
 def schedule_of(cron: batch_v1.CronJob) -> tuple[Schedule, tzinfo]:
     """Raises CronError for a schedule or time zone that does not exist."""
     try:
         zone = ZoneInfo(cron.spec.time_zone or "UTC")
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise CronError(f"unknown time zone {cron.spec.time_zone}") from error
+        raise UnknownZoneError(f"unknown time zone {cron.spec.time_zone}") from error
     return parse(cron.spec.schedule), zone
+
+
+def schedule_words(cron: batch_v1.CronJob, error: CronError) -> tuple[str, str]:
+    """Reason and message for what `schedule_of` raised."""
+    if isinstance(error, UnknownZoneError):
+        return "UnknownTimeZone", f"invalid timeZone: {quote(cron.spec.time_zone or '')}: {error}"
+    return "UnparseableSchedule", f"unparseable schedule: {quote(cron.spec.schedule)} : {error}"
 
 
 def due(cron: batch_v1.CronJob, schedule: Schedule, zone: tzinfo, now: datetime) -> Due:

@@ -108,6 +108,11 @@ class DaemonSetController(KeyedController):
             functools.partial(self.control.create, daemons, replace(base, spec=plan.daemon_spec(base.spec, node)))
             for node in step.create[:BURST]
         ]
+        for pod in step.delete[:BURST]:
+            if pod.status.phase == "Succeeded":
+                name = f"{pod.metadata.namespace}/{pod.metadata.name}"
+                words = f"Found succeeded daemon pod {name} on node {plan.node_of(pod)}, will try to delete it"
+                self.recorder.event(daemons, "Normal", "SucceededDaemonPod", words)
         gone = [functools.partial(self.control.delete, daemons, pod) for pod in step.delete[:BURST]]
         outcomes = await in_parallel([*made, *gone])
         return next((found for found in outcomes if found is not None), None)

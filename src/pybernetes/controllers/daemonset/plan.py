@@ -95,9 +95,11 @@ def plan_presence(
         starts, stays = should_run(daemons, node)
         here = [pod for pod in pods.get(name, ()) if pod.metadata.deletion_timestamp is None]
         failed = [pod for pod in here if pod.status.phase == "Failed"]
-        living = sorted((pod for pod in here if pod not in failed), key=_age)
+        succeeded = [pod for pod in here if pod.status.phase == "Succeeded"]
+        living = sorted((pod for pod in here if not podstate.is_finished(pod)), key=_age)
         if stays:
             step.failed += failed
+            step.delete += succeeded
             step.delete += living[1:] if not _is_surging(daemons, living) else []
             # A pod that is leaving has to be gone before another takes its ports.
             if starts and not pods.get(name):

@@ -85,9 +85,21 @@ class StatefulSetController(KeyedController):
         """Make and delete pods; the first error."""
         kept = first_ordinal(stateful) + partition(stateful)
         made = [functools.partial(self._make, stateful, n, current if n < kept else update) for n in step.create]
+        for pod in step.delete:
+            self._tell_ended(stateful, pod)
         gone = [functools.partial(self.control.delete, stateful, pod) for pod in step.delete]
         outcomes = await in_parallel([*made, *gone])
         return next((found for found in outcomes if found is not None), None)
+
+    def _tell_ended(self, stateful: apps_v1.StatefulSet, pod: core_v1.Pod) -> None:
+        """A pod that ended by itself is made anew under its name."""
+        name = f"StatefulSet {stateful.metadata.namespace}/{stateful.metadata.name}"
+        if pod.status.phase == "Failed":
+            words = f"{name} is recreating failed Pod {pod.metadata.name}"
+            self.recorder.event(stateful, "Warning", "RecreatingFailedPod", words)
+        elif pod.status.phase == "Succeeded":
+            words = f"{name} is recreating terminated Pod {pod.metadata.name}"
+            self.recorder.event(stateful, "Normal", "RecreatingTerminatedPod", words)
 
     async def _keep_owners(self, stateful: apps_v1.StatefulSet, pods: list[core_v1.Pod]) -> None:
         """Before a pod is scaled away its claims are given to it, if they are to go with it."""

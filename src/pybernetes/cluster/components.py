@@ -22,6 +22,7 @@ def components(profile: Profile) -> list[Component]:
         _component("runtime", profile, reloads=True),
         first,
         _component("manager", profile),
+        *([_component("simulator", profile)] if profile.simulates else []),
         *others,
         _on_demand("registry", profile, registry.listeners(profile)),
         _on_demand("ingress", profile, (Listener(profile.ingress_socket),)),

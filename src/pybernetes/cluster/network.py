@@ -6,9 +6,10 @@ from ipaddress import IPv4Network
 
 from pybernetes.cluster.node import Node
 from pybernetes.cluster.profile import Profile
-from pybernetes.runtime.network.bridge import BridgeConfig, ensure_bridge, remove_bridge
+from pybernetes.runtime.network.bridge import BridgeConfig, allow_range, ensure_bridge, refuse_range, remove_bridge
 from pybernetes.runtime.network.namespace import is_pinned
 from pybernetes.runtime.network.uplink import UPLINK, ensure_node, remove_node
+from pybernetes.simulator.names import ADDRESSES
 
 
 def bridge_of(node: Node) -> BridgeConfig:
@@ -28,6 +29,8 @@ def ensure(profile: Profile) -> None:
     Nodes that are not stopped get their network namespaces and links. Safe to repeat.
     """
     ensure_bridge(bridge_of(profile.first_node))
+    if profile.simulates:
+        refuse_range(IPv4Network(ADDRESSES), profile.settings.index)
     for node in profile.nodes:
         if not node.stopped:
             attach(node)
@@ -55,3 +58,5 @@ def remove(profile: Profile) -> None:
     for node in profile.nodes:
         detach(node)
     remove_bridge(bridge_of(profile.first_node))
+    if profile.simulates:
+        allow_range(IPv4Network(ADDRESSES), profile.settings.index)

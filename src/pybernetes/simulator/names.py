@@ -12,6 +12,9 @@ TAINT: Final = f"{GROUP}/node"
 METRICS_PATH: Final = "metrics.k8s.io/resource-metrics-path"
 """metrics-server's annotation for nodes whose metrics are elsewhere than at /metrics/resource."""
 
+ADDRESSES: Final = "240.0.0.0/6"
+"""All that simulated nodes, pods and services have."""
+
 POD_RANGE: Final = "240.0.0.0/8"
 NODE_RANGE: Final = "241.0.0.0/8"
 """Reserved addresses (RFC 1112, section 4): nothing can be reached there, so that nothing is reached by mistake."""

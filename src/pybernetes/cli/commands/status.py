@@ -14,6 +14,8 @@ EXAMPLES = """examples:
   sudo p8s status
   sudo p8s status -o json"""
 
+MANY = 20
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
@@ -60,8 +62,7 @@ def show(found: dict[str, Any], console: Console) -> None:
         console.line(f"cluster {found['profile']!r} is stopped; p8s start brings it back")
         return
     console.line(f"cluster {found['profile']!r} at {found['server']}: {found['api']}")
-    for name, ready in found["nodes"].items():
-        console.line(f"node {name}: {'Ready' if ready else 'NotReady'}")
+    show_nodes(found["nodes"], console)
     if found["ingress"]:
         console.line(f"ingress at {', '.join(found['ingress']['urls'])}")
         for sentence in found["ingress"]["taken"]:
@@ -71,6 +72,16 @@ def show(found: dict[str, Any], console: Console) -> None:
         for component in found["components"]
     ]
     console.table(["COMPONENT", "PID", "RESTARTS", "UP"], rows)
+
+
+def show_nodes(nodes: dict[str, bool], console: Console) -> None:
+    """Each, or how many of each kind where they are many."""
+    if len(nodes) > MANY:
+        ready = sum(nodes.values())
+        console.line(f"{len(nodes)} nodes: {ready} Ready, {len(nodes) - ready} NotReady")
+        return
+    for name, is_ready in nodes.items():
+        console.line(f"node {name}: {'Ready' if is_ready else 'NotReady'}")
 
 
 def process_of(component: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The node's bridge: its address, the routes that keep pod and service packets here, and the way out for pods."""
 
+from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
@@ -85,3 +86,15 @@ def remove_bridge(config: BridgeConfig) -> None:
         channel.close()
     with Table(config.name) as table:
         table.delete()
+
+
+def refuse_range(network: IPv4Network, index: int) -> None:
+    """No packet to these addresses leaves the machine. `index` tells several who want this apart; safe to repeat."""
+    with closing(rt.Channel()) as channel:
+        channel.send(rt.add_route(network, unreachable=True, metric=_FALLBACK_METRIC + index))
+
+
+def allow_range(network: IPv4Network, index: int) -> None:
+    """Take it back. Safe to repeat."""
+    with closing(rt.Channel()) as channel:
+        channel.send(rt.delete_route(network, metric=_FALLBACK_METRIC + index))

@@ -8,7 +8,8 @@ from pybernetes.cli.profiles import existing
 EXAMPLES = """examples:
   sudo p8s node add
   sudo p8s node add worker
-  sudo p8s node add --count 3"""
+  sudo p8s node add --count 3
+  sudo p8s node add --simulated 100     nodes without machines, tainted simulated.pybernetes.io/node"""
 
 STEPS = {"made": ("📦", "node {} added"), "Ready": ("🚀", "node {} Ready")}
 
@@ -17,7 +18,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("name", nargs="?", default="", help="what to call it (default: PROFILE-m02, -m03 ...)")
     which.add_argument("--count", type=int, default=1, metavar="N", help="how many to add (default: %(default)s)")
+    which.add_argument("--simulated", type=int, metavar="N", help="how many simulated nodes to add")
     parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long to wait for Ready")
+
+
+def add_simulated(profile: str, arguments: argparse.Namespace, console: Console) -> int:
+    from pybernetes.cluster import simulated
+
+    count = arguments.count if arguments.simulated is None else arguments.simulated
+    names = simulated.add(profile, count, wait_seconds=arguments.wait)
+    if names:
+        shown = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        console.step("🎭", f"simulated nodes Ready: {len(names)} ({shown})")
+    return 0
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -25,6 +38,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cluster.node import Node
 
     profile = existing(arguments)
+    if arguments.simulated is not None or profile.settings.simulated:
+        return add_simulated(profile.name, arguments, console)
 
     def report(step: str, node: Node) -> None:
         emoji, text = STEPS[step]

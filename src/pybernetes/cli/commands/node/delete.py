@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from pybernetes.cluster import nodes
+    from pybernetes.cluster import nodes, simulated
     from pybernetes.cluster.node import Node
 
     profile = existing(arguments)
@@ -35,6 +35,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.step("🚚", f"node {node.name!r} drained")
 
     for name in arguments.names:
+        if simulated.is_simulated(profile, name):
+            simulated.delete(profile, name)
+            console.step("🧹", f"simulated node {name!r} deleted")
+            continue
         left = nodes.delete(profile.name, name, report, drain_seconds=arguments.drain)
         for pod in left:
             console.line(f"pod {pod.namespace}/{pod.name} had not gone in time, and went with the node")

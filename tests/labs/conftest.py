@@ -11,3 +11,10 @@ def labs(mirror: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live
     """The cluster of the labs; its one node is called as its profile."""
     with live_cluster("labs", mirror, tmp_path_factory.mktemp("labs")) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def labs_of_three(mirror: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
+    """The same with three nodes."""
+    with live_cluster("trio", mirror, tmp_path_factory.mktemp("trio"), "--nodes", "3") as cluster:
+        yield cluster

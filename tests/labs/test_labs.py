@@ -13,10 +13,12 @@ HERE = Path(__file__).parent
 LABS = sorted([*HERE.glob("L*.txt"), *HERE.glob("E*.txt")])
 
 
-ON_THREE = {"L3", "L4", "L5", "L6", "L8", "L9", "L11"}
-"""Labs that are to look the same on three nodes."""
+ON_THREE = {"L3", "L4", "L5", "L6", "L8", "L9", "L11", "N1"}
+"""Labs that are to look the same on three nodes, and those about nodes."""
 CASES = [pytest.param(lab, "labs", id=lab.stem) for lab in LABS] + [
-    pytest.param(lab, "labs_of_three", id=f"{lab.stem}-on-three") for lab in LABS if lab.stem.split("_")[0] in ON_THREE
+    pytest.param(lab, "labs_of_three", id=f"{lab.stem}-on-three")
+    for lab in [*LABS, *sorted(HERE.glob("N*.txt"))]
+    if lab.stem.split("_")[0] in ON_THREE
 ]
 
 

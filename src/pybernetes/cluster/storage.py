@@ -97,8 +97,8 @@ class HostPathProvisioner:
             await self._grow(claim, volume)
         if claim.spec.volume_name or claim.metadata.deletion_timestamp is not None or volume is not None:
             return
-        node = claim.metadata.annotations.get(SELECTED_NODE, "")
-        if found is None or (not node and found.volume_binding_mode == "WaitForFirstConsumer"):
+        is_placed = SELECTED_NODE in claim.metadata.annotations
+        if found is None or (not is_placed and found.volume_binding_mode == "WaitForFirstConsumer"):
             return
         told = (
             f'External provisioner is provisioning volume for claim "{claim.metadata.namespace}/{claim.metadata.name}"'
@@ -110,7 +110,7 @@ class HostPathProvisioner:
             return
         await self._files.run(make_directory, self._root / name)
         try:
-            self._volumes.assume(await self._client.create(volume_for(claim, found, self._root / name, node)))
+            self._volumes.assume(await self._client.create(volume_for(claim, found, self._root / name)))
         except errors.StatusError as error:
             if not errors.is_already_exists(error):
                 raise
@@ -158,12 +158,10 @@ def storage_of(resources: Mapping[str, str | int | float]) -> str:
 
 
 def volume_for(
-    claim: core.PersistentVolumeClaim, storage_class: storage.StorageClass, path: Path, node: str
+    claim: core.PersistentVolumeClaim, storage_class: storage.StorageClass, path: Path
 ) -> core.PersistentVolume:
-    """The volume made for a claim; on `node` alone, on every node if that is empty. Pure."""
+    """The volume made for a claim. Every node of the machine has it: data go with a pod that moves. Pure."""
     requests = claim.spec.resources.requests if claim.spec.resources is not None else {}
-    at_home = core.NodeSelectorRequirement(key="kubernetes.io/hostname", operator="In", values=[node])
-    required = core.NodeSelector(node_selector_terms=[core.NodeSelectorTerm(match_expressions=[at_home])])
     reference = core.ObjectReference(
         api_version="v1", kind="PersistentVolumeClaim", name=claim.metadata.name, namespace=claim.metadata.namespace,
         uid=claim.metadata.uid, resource_version=claim.metadata.resource_version,
@@ -178,7 +176,6 @@ def volume_for(
             mount_options=storage_class.mount_options,
             volume_mode="Filesystem",
             host_path=core.HostPathVolumeSource(path=str(path), type="DirectoryOrCreate"),
-            node_affinity=core.VolumeNodeAffinity(required=required) if node else None,
             claim_ref=reference,
         ),
     )

@@ -145,6 +145,22 @@ def test_registry_that_wants_credentials(explained: Check, tmp_path: Path) -> No
                 rf"kubectl create secret docker-registry regcred -n credentials --docker-server={host}",
             )
         )
+        explained(
+            Case(
+                "wrong-credentials",
+                (login(host), pod(image=f"{host}/private:1", spec={"imagePullSecrets": [{"name": "login"}]})),
+                "pod/web",
+                rf"{host} refuses the credentials of secret login for {host}/private:1",
+                r"pull access denied",
+                r"kubectl delete secret login -n wrong-credentials",
+            )
+        )
+
+
+def login(host: str) -> Any:
+    """A secret with a password that the registry does not know."""
+    config = json.dumps({"auths": {host: {"username": "user", "password": "wrong"}}})
+    return plain("Secret", "login", type="kubernetes.io/dockerconfigjson", stringData={".dockerconfigjson": config})
 
 
 def test_webhook_that_does_not_answer(badcases: LiveCluster, explained: Check) -> None:

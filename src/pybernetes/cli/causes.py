@@ -69,9 +69,9 @@ def _tree(causes: Sequence[Cause], prefix: str, style: Style) -> Iterator[str]:
         head, *rest = style.wrapped(cause.what, len(below) + (len(str(cause.subject)) + 1 if cause.subject else 0))
         root = () if cause.because else (RED,)
         yield f"{style(prefix + ('└─ ' if is_last else '├─ '), DIM)}{subject}{style(head, *root)}"
-        inner = below + ("│  " if cause.because else "   ")
         for line in rest:
-            yield f"{style(inner, DIM)}{style(line, *root)}"
+            yield f"{style(below + '│  ' if cause.because else below, DIM)}{style(line, *root)}"
+        inner = below + ("│  " if cause.because else "")
         for said in filter(None, cause.seen):
             for line in style.wrapped(" ".join(said.split()), len(inner) + 2):
                 yield style(f"{inner}  {line}", DIM)

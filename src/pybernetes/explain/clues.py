@@ -6,7 +6,8 @@ Everything here has little time and may fail: then a rule says less.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -54,7 +55,7 @@ async def follow(client: Client, snapshot: Snapshot, registries: RegistryOptions
     async with asyncio.TaskGroup() as group:
         tags = group.create_task(_tags(pods, registries))
         logs = group.create_task(_each(_crashed(pods), lambda key: _log(client, *key)))
-        doors = group.create_task(_each([d for each in services for d in service.doors(snapshot, each)], _listens))
+        doors = group.create_task(_each(_doors_here(snapshot, services), _listens))
         remains = group.create_task(_remains(client, scope.dying))
     return replace(snapshot, clues=Clues(tags.result(), logs.result(), doors.result(), remains.result()))
 
@@ -112,6 +113,26 @@ async def _log(client: Client, namespace: str, pod: str, container: str) -> tupl
             answer = await client.request("GET", path, query=query, accept="*/*", seconds=SECONDS)
             return tuple(answer.body.decode(errors="replace").splitlines())
     return None
+
+
+def _doors_here(snapshot: Snapshot, services: Iterable[v1.Service]) -> Iterator[tuple[str, int]]:
+    """Endpoints of services, where this machine is a node of the cluster: nothing is sent elsewhere."""
+    nodes = {each.address for node in snapshot.all(v1.Node) for each in node.status.addresses}
+    for each in services:
+        for address, port in service.doors(snapshot, each):
+            if _source_towards(address) in nodes:
+                yield address, port
+
+
+def _source_towards(address: str) -> str:
+    """Our own address on the way to another, of which the kernel's routes tell without a packet."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))
+            source: str = probe.getsockname()[0]
+            return source
+    except OSError:
+        return ""
 
 
 async def _listens(door: tuple[str, int]) -> bool | None:

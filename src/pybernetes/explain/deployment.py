@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api.types import apps_v1
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.explain import creation, pods, terminating
+from pybernetes.explain import creation, image, pods, terminating
 from pybernetes.explain.causes import Cause, Finding
 from pybernetes.explain.snapshot import Snapshot, condition, ref
 from pybernetes.explain.terms import count
@@ -28,7 +28,8 @@ def explain(snapshot: Snapshot, deployment: apps_v1.Deployment) -> Finding:
     late = condition(deployment.status.conditions, "Progressing")
     if causes and late is not None and late.reason == "ProgressDeadlineExceeded":
         facts += f"; no progress for {deployment.spec.progress_deadline_seconds or 600}s"
-    return Finding(ref(deployment), facts, tuple(causes), working=not done)
+    spec = deployment.spec.template.spec
+    return Finding(ref(deployment), facts, tuple(causes), not done, tuple(image.notes(spec)) if spec else ())
 
 
 def revision(each: apps_v1.ReplicaSet) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pybernetes.api.mistakes import meant_image
@@ -54,6 +55,17 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
     if "not found" in said:
         return _missing(snapshot, pod, container, reference, tags, said)
     return Cause(f"image {image} could not be pulled", seen=(said,), steps=(snapshot.command("describe", ref(pod)),))
+
+
+def notes(spec: v1.PodSpec) -> Iterator[str]:
+    """What surprises later: a name that means another image from time to time, and is asked for once only."""
+    for container in spec.containers:
+        with suppress(InvalidReferenceError):
+            if parse(container.image or "").tag == "latest" and container.image_pull_policy == "IfNotPresent":
+                yield (
+                    f"image {container.image} is taken as it is on the node, however old (imagePullPolicy IfNotPresent): "
+                    "name a version, or set Always"
+                )
 
 
 def _malformed(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, said: str) -> Cause:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TypeAlias
 
 from pybernetes.api.types import core_v1 as v1
@@ -18,6 +19,11 @@ RECENT_SECONDS = 600.0
 
 def explain(snapshot: Snapshot, pod: v1.Pod) -> Finding:
     """A pod from its scheduling to its readiness; the first thing that holds it up."""
+    finding = _explain(snapshot, pod)
+    return replace(finding, notes=(*finding.notes, *image.notes(pod.spec)))
+
+
+def _explain(snapshot: Snapshot, pod: v1.Pod) -> Finding:
     if pod.metadata.deletion_timestamp is not None:
         return terminating.explain(snapshot, pod)
     phase = pod.status.phase or "Pending"

@@ -17,6 +17,7 @@ from pybernetes.explain import (
     claim,
     deployment,
     disruption,
+    generic,
     ingress,
     job,
     namespace,
@@ -52,8 +53,8 @@ RULES: dict[type[Object], Rule] = {
 
 
 def explain(snapshot: Snapshot, obj: Object) -> Finding:
-    """What is to say about an object of a kind that has a rule, with the mistakes that can be seen on it."""
-    finding = RULES[type(obj)](snapshot, obj)
+    """What is to say about an object of the snapshot, with the mistakes that can be seen on it."""
+    finding = RULES.get(type(obj), generic.explain)(snapshot, obj)
     return replace(finding, notes=(*finding.notes, *mistakes_in(type(obj).__name__, msgspec.to_builtins(obj))))
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pybernetes.api.scheme import resource_for
+from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
 from pybernetes.explain.nearest import nearest
-from pybernetes.explain.rules import RULES
+from pybernetes.explain.snapshot import GLOBAL, NAMESPACED
 
 
 class TargetError(ValueError):
@@ -49,7 +50,8 @@ def kinds() -> dict[str, type[Object]]:
     """Every name by which a kind is known."""
     return {
         name: kind
-        for kind in RULES
+        for kind in (*NAMESPACED, *GLOBAL)
+        if kind is not v1.Event
         for resource in [resource_for(kind)]
         for name in (resource.plural, resource.singular, resource.kind.lower(), *resource.short_names)
     }

@@ -61,7 +61,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         from pybernetes.cli.causes import show
 
-        show(findings, console, "the cluster" if arguments.all_namespaces else "this namespace")
+        named = f"namespace {arguments.namespace}" if arguments.namespace else "the current namespace"
+        show(findings, console, "the cluster" if arguments.all_namespaces else named)
     broken = any(finding.is_broken for finding in findings)
     return FAILED if arguments.exit_code and broken else 0
 

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pybernetes.cli.causes import Style, lines
+from pybernetes.explain.causes import Cause, Finding, Ref
+
+FINDING = Finding(
+    Ref("deployment", "web", "shop"),
+    "0 of 2 pods ready",
+    (
+        Cause(
+            "waits",
+            Ref("pod", "web-1", "shop"),
+            seen=("it said so",),
+            because=(Cause("the root", seen=("in  its\nwords",), steps=("kubectl get x", "or pray")),),
+        ),
+        Cause("another", steps=("kubectl get x",)),
+    ),
+    notes=("a note",),
+)
+
+
+def test_a_finding_as_text() -> None:
+    assert "\n".join(lines(FINDING, Style(False))) == (
+        """\
+deployment/web of namespace shop: 0 of 2 pods ready
+├─ pod/web-1 waits
+│  │    it said so
+│  └─ the root
+│       in its words
+└─ another
+next: kubectl get x
+      or pray
+note: a note"""
+    )
+
+
+def test_colours_only_on_a_terminal() -> None:
+    assert "\x1b[" not in "".join(lines(FINDING, Style(False)))
+    assert "\x1b[31mthe root\x1b[0m" in "".join(lines(FINDING, Style(True)))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pybernetes.aio.inotify import Inotify
 from pybernetes.aio.threads import Worker
-from pybernetes.kubelet.inotify import Inotify
 from pybernetes.kubelet.logs.follow import follow_log, read_log
 from pybernetes.kubelet.logs.reader import Selection
 from pybernetes.kubelet.logs.tail import last_lines

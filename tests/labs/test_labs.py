@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 from tests import transcript
-from tests.live import LiveCluster
+from tests.live import P8S, LiveCluster
 
 HERE = Path(__file__).parent
 LABS = sorted([*HERE.glob("L*.txt"), *HERE.glob("E*.txt")])
@@ -29,6 +30,7 @@ def test_lab(lab: Path, where: str, request: pytest.FixtureRequest, tmp_path: Pa
     for manifest in (HERE / "files").iterdir():
         shutil.copy(manifest, tmp_path)
     try:
-        transcript.run(lab, {"KUBECONFIG": str(cluster.kubeconfig), "TZ": "UTC"}, tmp_path)
+        path = f"{Path(P8S).parent}:{os.environ['PATH']}"
+        transcript.run(lab, {"KUBECONFIG": str(cluster.kubeconfig), "TZ": "UTC", "PATH": path}, tmp_path)
     finally:
         cluster.kubectl("delete", "deployments,services,ingresses,pods", "-l", "!provider", "--grace-period=1")

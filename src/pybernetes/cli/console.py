@@ -54,6 +54,21 @@ class Console:
         for row in (header, *rows):
             self.line("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
+    def box(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Columns in a frame, as minikube draws them."""
+        widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+        bars = ["─" * (width + 2) for width in widths]
+        self.line(f"┌{'┬'.join(bars)}┐")
+        self.line(f"│{'│'.join(f' {cell:^{width}} ' for cell, width in zip(header, widths, strict=True))}│")
+        self.line(f"├{'┼'.join(bars)}┤")
+        for row in rows:
+            self.line(f"│{'│'.join(f' {cell:<{width}} ' for cell, width in zip(row, widths, strict=True))}│")
+        self.line(f"└{'┴'.join(bars)}┘")
+
+    def note(self, text: str) -> None:
+        """What is going on, beside the output: on standard error."""
+        print(text, file=self._err, flush=True)
+
     def failure(self, failure: Failure) -> int:
         """Tell it; its exit code."""
         for cause, next_step in failure.causes:

@@ -103,6 +103,10 @@ class Door:
         """An object, a list, or whatever the path answers with. Raises DoorError."""
         return json.loads(self._ask(path, query).read())
 
+    def text(self, path: str) -> str:
+        """What a path answers with that is no JSON, as /readyz. Raises DoorError."""
+        return self._ask(path, {}).read().decode(errors="replace")
+
     def items(self, path: str, **query: str) -> list[dict[str, Any]]:
         """The objects of a list."""
         found: list[dict[str, Any]] = self.get(path, **query)["items"]

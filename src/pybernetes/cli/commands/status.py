@@ -4,14 +4,18 @@ import argparse
 import json
 from typing import Any, cast
 
-from pybernetes.cli.console import NOT_RUNNING, Console
+from pybernetes.cli.console import FAILED, NOT_RUNNING, Console
 from pybernetes.cli.profiles import add_output, add_profile, existing
-from pybernetes.cluster import control
+from pybernetes.cluster import control, profile
+from pybernetes.cluster.door import Door, DoorError, access
 from pybernetes.cluster.profile import Profile
-from pybernetes.cluster.readiness import Probe
+from pybernetes.cluster.readiness import says_ready
 
-EXAMPLES = """examples:
+EXAMPLES = """exit codes: 0 all is well, 1 it runs, but the API or a node is not ready, 3 it is stopped or paused
+
+examples:
   sudo p8s status
+  p8s status                of a cluster that was started through sudo: what its API server says
   sudo p8s status -o json"""
 
 MANY = 20
@@ -22,20 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser)
 
 
-def collect(profile: Profile) -> dict[str, Any]:
+def collect(found: Profile) -> dict[str, Any]:
     """What is known of a cluster from outside: its supervisor, its API server, its nodes."""
-    running = control.is_running(profile)
-    components = control.request(profile, "status")["components"] if running else []
-    probe = Probe(profile)
-    status, body = probe.get("/readyz") if running else (0, b"")
+    state = control.state(found)
+    components = control.request(found, "status")["components"] if state == "Running" else []
+    asked = ask(found.name) if state == "Running" else {"api": "unreachable", "nodes": {}}
     return {
-        "profile": profile.name,
-        "running": running,
-        "server": profile.server,
-        "api": "ok" if status == 200 else body.decode(errors="replace").strip() or "unreachable",
-        "nodes": probe.nodes() if status == 200 else {},
+        "profile": found.name,
+        "status": state,
+        "running": state == "Running",
+        "server": found.server,
+        **asked,
         "components": components,
-        "ingress": ingress_of(profile) if any(c["name"] == "ingress" and c["pid"] for c in components) else {},
+        "ingress": ingress_of(found) if any(c["name"] == "ingress" and c["pid"] for c in components) else {},
     }
 
 
@@ -47,31 +50,73 @@ def ingress_of(profile: Profile) -> dict[str, list[str]]:
         return {}
 
 
+def ask(name: str) -> dict[str, Any]:
+    """What the API server says. Raises DoorError if there is no way in for the caller."""
+    door = Door(access(name))
+    try:
+        door.text("/readyz")
+        return {
+            "api": "ok",
+            "nodes": {node["metadata"]["name"]: says_ready(node) for node in door.items("/api/v1/nodes")},
+        }
+    except DoorError as error:
+        return {"api": str(error) if error.code else "unreachable", "nodes": {}}
+
+
+def from_outside(name: str) -> dict[str, Any]:
+    """Of a cluster that is somebody else's, by the caller's kubeconfig."""
+    asked, server = ask(name), access(name).server
+    running = asked["api"] != "unreachable"
+    state = "Running" if running else "Unknown"
+    return {
+        "profile": name,
+        "status": state,
+        "running": running,
+        "server": server,
+        **asked,
+        "components": [],
+        "ingress": {},
+    }
+
+
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    profile = existing(arguments)
-    found = collect(profile)
+    name = arguments.profile
+    try:
+        found = collect(existing(arguments)) if name in profile.profile_names() else from_outside(name)
+    except DoorError:
+        found = collect(existing(arguments))
     if arguments.output == "json":
         console.json(found)
     else:
         show(found, console)
-    return 0 if found["running"] else NOT_RUNNING
+    return code_of(found)
+
+
+def code_of(found: dict[str, Any]) -> int:
+    if not found["running"]:
+        return NOT_RUNNING
+    return 0 if found["api"] == "ok" and all(found["nodes"].values()) else FAILED
 
 
 def show(found: dict[str, Any], console: Console) -> None:
+    name = found["profile"]
     if not found["running"]:
-        console.line(f"cluster {found['profile']!r} is stopped; p8s start brings it back")
+        back = "p8s unpause" if found["status"] == "Paused" else "p8s start"
+        words = {"Paused": "is paused", "Stopped": "is stopped"}.get(found["status"], "does not answer")
+        console.line(f"cluster {name!r} {words}; {back} --profile {name} brings it back")
         return
-    console.line(f"cluster {found['profile']!r} at {found['server']}: {found['api']}")
+    console.line(f"cluster {name!r} at {found['server']}: {found['api']}")
     show_nodes(found["nodes"], console)
     if found["ingress"]:
         console.line(f"ingress at {', '.join(found['ingress']['urls'])}")
         for sentence in found["ingress"]["taken"]:
             console.line(f"ingress: {sentence}")
-    rows = [
-        [component["name"], process_of(component), str(component["restarts"]), f"{component['uptime']:.0f}s"]
-        for component in found["components"]
-    ]
-    console.table(["COMPONENT", "PID", "RESTARTS", "UP"], rows)
+    if found["components"]:
+        console.table(["COMPONENT", "PID", "RESTARTS", "UP"], [row_of(each) for each in found["components"]])
+
+
+def row_of(component: dict[str, Any]) -> list[str]:
+    return [component["name"], process_of(component), str(component["restarts"]), f"{component['uptime']:.0f}s"]
 
 
 def show_nodes(nodes: dict[str, bool], console: Console) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
+from pybernetes.aio.inotify import ENTRIES, MODIFY, Inotify
 from pybernetes.aio.threads import Worker
-from pybernetes.kubelet.inotify import ENTRIES, MODIFY, Inotify
 from pybernetes.kubelet.logs.reader import LogReader, Selection
 
 

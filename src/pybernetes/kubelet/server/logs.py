@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.http_server import Answer, Request, RequestError
+from pybernetes.aio.inotify import Inotify
 from pybernetes.aio.tasks import open_scope
 from pybernetes.aio.threads import Worker
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.kubelet.inotify import Inotify
 from pybernetes.kubelet.logs.follow import follow_log, read_log
 from pybernetes.kubelet.logs.reader import Selection
 from pybernetes.kubelet.observed import ObservedContainer

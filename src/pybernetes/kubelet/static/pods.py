@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pybernetes.aio.clock import Clock
+from pybernetes.aio.inotify import ENTRIES, Inotify
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.client.rest import Client
 from pybernetes.kubelet import names
-from pybernetes.kubelet.inotify import ENTRIES, Inotify
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.podspec import is_mirror, name_of, namespace_of, uid_of
 from pybernetes.kubelet.static.manifest import ManifestError, mirror_of, pod_of

@@ -38,6 +38,8 @@ class FakeRuntime:
         self.updates: list[str] = []
         """Sandboxes and containers whose resources were changed, in order."""
         self.update_error: Exception | None = None
+        self.memory: dict[str, int] = {}
+        """Pod name -> the working set of its container c."""
         self.pulls: list[tuple[str, t.AuthConfig | None]] = []
         self._ids = itertools.count(1)
         self._readers: list[asyncio.Queue[t.ContainerEventResponse]] = []
@@ -227,7 +229,7 @@ class FakeRuntime:
         raise NotFoundError(pod_sandbox_id)
 
     async def list_pod_sandbox_stats(self, filter: t.PodSandboxStatsFilter | None = None) -> list[t.PodSandboxStats]:
-        return []
+        return [_stats(sandbox, self.memory) for sandbox in self.sandboxes.values()]
 
     async def get_container_events(self) -> AsyncIterator[t.ContainerEventResponse]:
         queue: asyncio.Queue[t.ContainerEventResponse] = asyncio.Queue()
@@ -295,6 +297,16 @@ class FakeRuntime:
 
     def _now(self) -> int:
         return int(self.clock.now().timestamp() * NOW_FACTOR)
+
+
+def _stats(sandbox: t.PodSandboxStatus, memory: Mapping[str, int]) -> t.PodSandboxStats:
+    used = memory.get(sandbox.labels["io.kubernetes.pod.name"], 0)
+    container = t.ContainerStats(
+        attributes=t.ContainerAttributes(metadata=t.ContainerMetadata(name="c")),
+        memory=t.MemoryUsage(working_set_bytes=t.UInt64Value(value=used)),
+    )
+    attributes = t.PodSandboxAttributes(id=sandbox.id, labels=sandbox.labels)
+    return t.PodSandboxStats(attributes=attributes, linux=t.LinuxPodSandboxStats(containers=[container]))
 
 
 class FakeApi:

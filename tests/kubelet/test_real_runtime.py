@@ -33,7 +33,8 @@ async def node(tmp_path: Path) -> AsyncIterator[World]:
     images = Images(tmp_path / "images")
     await images.start()
     await images.load(busybox().write_archive(tmp_path / "busybox.tar", "busybox:latest"))
-    options = Options(tmp_path / "runtime", "builtin", BRIDGE, cgroup, str(tmp_path / "streaming.sock"))
+    streaming = str(tmp_path / "streaming.sock")
+    options = Options(tmp_path / "runtime", "builtin", BRIDGE, cgroup=cgroup, streaming=streaming)
     try:
         async with open_runtime(options, images) as runtime, open_scope("test") as scope:
             yield World(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.cgroups import pod_request
+from pybernetes.kubelet.eviction.decide import pressure_refusal
 from pybernetes.kubelet.resizing import DEFERRED, INFEASIBLE, Refusal
 from pybernetes.kubelet.status.context import Verdict
 
@@ -17,6 +18,8 @@ def admit(pod: v1.Pod, node: v1.Node, others: Iterable[v1.Pod]) -> Verdict | Non
     running = list(others)
     if pod.spec.os and pod.spec.os.name != "linux":
         return Verdict("PodOSNotSupported", f"{FAILED}Failed to admit pod as the OS field doesn't match node OS")
+    if words := pressure_refusal(pod, node.status.conditions):
+        return Verdict("Evicted", FAILED + words)
     return _fits_resources(pod, node, running) or _matches_node(pod, node) or _has_ports(pod, running)
 
 

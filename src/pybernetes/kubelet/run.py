@@ -21,11 +21,13 @@ from pybernetes.kubelet.api import PodApi, runtime_handlers
 from pybernetes.kubelet.containers.dns import DnsSettings, parse_resolv_conf
 from pybernetes.kubelet.containers.sandbox import NodeSettings
 from pybernetes.kubelet.events import NORMAL, Events
+from pybernetes.kubelet.eviction.evictor import Evictor
 from pybernetes.kubelet.images.collect import ImageCollector, ImageLimits
 from pybernetes.kubelet.images.manager import ImageManager
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.logs.rotate import rotate_logs
 from pybernetes.kubelet.metrics import node_metrics
+from pybernetes.kubelet.node.health import shortages
 from pybernetes.kubelet.node.lease import NodeLease
 from pybernetes.kubelet.node.machinery import Machinery, Runtime, prepare, tell_pod_range
 from pybernetes.kubelet.node.node import NodeReporter
@@ -125,7 +127,7 @@ class NodeRun:
         self._scope.spawn(keep_running(static.run, "static pods", clock=clock), "static pods")
 
     def _spawn_housekeeping(self) -> None:
-        """Image collection and log rotation."""
+        """Image collection, log rotation, eviction."""
         options, runtime, clock = self._machinery.options, self._machinery.runtime, self._machinery.clock
         limits = ImageLimits(
             options.image_gc_high_threshold_percent,
@@ -134,10 +136,19 @@ class NodeRun:
         )
         collector = ImageCollector(runtime.images, runtime.containers, self._events, clock, limits)
         self._scope.spawn(collector.run(), "image collection")
-        self._scope.spawn(self._keep_house(), "housekeeping")
+        thresholds, root = self._machinery.thresholds, options.root
+        evictor = Evictor(
+            workers=self.kubelet.active,
+            runtime=runtime.containers,
+            events=self._events,
+            threads=self._threads,
+            shortages=lambda: shortages(thresholds, root),
+            free_disk=collector.collect,
+        )
+        self._scope.spawn(keep_running(lambda: self._keep_house(evictor), "housekeeping", clock=clock), "housekeeping")
 
-    async def _keep_house(self) -> None:
-        """Rotate logs that grew too large; end the watches that nobody uses any more."""
+    async def _keep_house(self, evictor: Evictor) -> None:
+        """Rotate logs that grew too large; end watches that nobody uses any more, and pods that use too much."""
         options = self._machinery.options
         limit = Quantity.parse(options.container_log_max_size).value
         while True:
@@ -146,6 +157,7 @@ class NodeRun:
             runtime = self._machinery.runtime.containers
             await rotate_logs(running, runtime, self._threads, limit, options.container_log_max_files)
             self._objects.sweep()
+            await evictor.look()
 
     def follow_names(self, asked: names_asked.Asked) -> None:
         """Tell wrong names that pods ask for on the pods."""

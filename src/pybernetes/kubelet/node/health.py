@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.cri import types as t
-from pybernetes.kubelet.node.machine import Machine, read_meminfo
+from pybernetes.kubelet.eviction.decide import DISK, Shortage
+from pybernetes.kubelet.node.machine import Machine, read_machine, read_meminfo
 from pybernetes.kubelet.node.status import Health, runtime_problem
 
 
@@ -29,6 +30,18 @@ class Thresholds:
     def reserved(self) -> dict[str, Quantity]:
         """What allocatable must leave free."""
         return {"memory": Quantity.parse(self.memory), "ephemeral-storage": Quantity.parse(self.disk)}
+
+
+def shortages(thresholds: Thresholds, root: Path) -> list[Shortage]:
+    """What the machine has too little of now."""
+    found = []
+    memory = read_meminfo().get("MemAvailable", thresholds.memory)
+    if memory < thresholds.memory:
+        found.append(Shortage("memory", thresholds.memory, memory))
+    free = read_machine(root).disk_free_bytes
+    if free < thresholds.disk:
+        found.append(Shortage(DISK, thresholds.disk, free))
+    return found
 
 
 def _threshold(text: str, whole: int) -> int:

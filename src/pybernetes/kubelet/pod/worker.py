@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -110,6 +110,11 @@ class PodWorker:
     def is_refused(self) -> bool:
         """Whether it waits for resources that the node does not have now."""
         return self._resizer.resizing.refusal is not None
+
+    @property
+    def volume_paths(self) -> Mapping[str, Path]:
+        """Where on the node the volumes are that have been set up, by name."""
+        return self._volumes.paths
 
     @property
     def observed(self) -> Observed:

@@ -11,6 +11,9 @@ from pybernetes.kubelet.status.context import StatusContext
 
 OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", PENDING, IN_PROGRESS)
 
+DISRUPTED = "DisruptionTarget"
+"""Others set it too: it is ours only in what we say ourselves."""
+
 
 def conditions_of(
     context: StatusContext, phase: str, init: list[v1.ContainerStatus], regular: list[v1.ContainerStatus]
@@ -24,9 +27,17 @@ def conditions_of(
         containers_ready,
         _condition("PodScheduled", True),
         *resizing.conditions(context.resizing),
+        *_disruption(context),
     ]
     known = {condition.type: condition for condition in context.pod.status.conditions}
     return [_with_times(context, condition, known.get(condition.type)) for condition in made]
+
+
+def _disruption(context: StatusContext) -> list[v1.PodCondition]:
+    verdict = context.verdict
+    if verdict is None or not verdict.disrupted:
+        return []
+    return [_condition(DISRUPTED, True, "TerminationByKubelet", verdict.message)]
 
 
 def _condition(type_: str, holds: bool, reason: str = "", message: str = "") -> v1.PodCondition:

@@ -16,6 +16,8 @@ class Verdict:
 
     reason: str
     message: str
+    disrupted: bool = False
+    """The pod has to go for the node's sake, not for its own (KEP-3329)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,15 @@ def make_status(context: StatusContext) -> v1.PodStatus:
         phase = known.phase
     elif context.is_ended and phase in ("Pending", "Running"):
         phase = _ended_phase(regular)
-    foreign = [condition for condition in known.conditions if condition.type not in OWNED]
+    made = conditions_of(context, phase, init, regular)
+    own = {*OWNED, *(condition.type for condition in made)}
+    foreign = [condition for condition in known.conditions if condition.type not in own]
     pod_ips = _pod_ips(context)
     return v1.PodStatus(
         phase=phase,
         reason=context.verdict.reason if context.verdict else known.reason,
         message=context.verdict.message if context.verdict else known.message,
-        conditions=[*conditions_of(context, phase, init, regular), *foreign],
+        conditions=[*made, *foreign],
         init_container_statuses=init,
         container_statuses=regular,
         ephemeral_container_statuses=ephemeral,

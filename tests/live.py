@@ -32,7 +32,7 @@ class LiveCluster:
         self.kubeconfig = folder / f"{name}.kubeconfig"
         self.temporary = folder / f"{name}.tmp"
         self.temporary.mkdir()
-        self._mirror = mirror
+        self.mirror = mirror
         own = {"KUBECONFIG": str(self.kubeconfig), "TMPDIR": str(self.temporary), "TZ": "UTC"}
         self.environment = {**os.environ, **own}
 
@@ -41,7 +41,7 @@ class LiveCluster:
         return load(self.name)
 
     def start(self, *options: str) -> str:
-        return self.p8s("start", "--registry-mirror", f"docker.io={self._mirror}", *options)
+        return self.p8s("start", "--registry-mirror", f"docker.io={self.mirror}", *options)
 
     def p8s(self, command: str, *arguments: str) -> str:
         return self.run([P8S, command, "--profile", self.name, *arguments])

@@ -10,6 +10,7 @@ import pytest
 from tests import transcript
 from tests.live import P8S, LiveCluster
 
+DOCKER = "/usr/local/lib/pybernetes-tests"
 HERE = Path(__file__).parent
 LABS = sorted([*HERE.glob("L*.txt"), *HERE.glob("E*.txt")])
 
@@ -23,6 +24,16 @@ CASES = [pytest.param(lab, "labs", id=lab.stem) for lab in LABS] + [
 ]
 
 
+def variables(cluster: LiveCluster) -> dict[str, str]:
+    """p8s and docker's client are at hand; `mirror` is the registry that stands for docker.io."""
+    return {
+        "KUBECONFIG": str(cluster.kubeconfig),
+        "TZ": "UTC",
+        "PATH": os.pathsep.join((str(Path(P8S).parent), DOCKER, os.environ["PATH"])),
+        "mirror": cluster.mirror.removeprefix("http://"),
+    }
+
+
 @pytest.mark.parametrize(("lab", "where"), CASES)
 def test_lab(lab: Path, where: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Each lab begins with an empty default namespace and has the manifests at hand."""
@@ -30,7 +41,6 @@ def test_lab(lab: Path, where: str, request: pytest.FixtureRequest, tmp_path: Pa
     for manifest in (HERE / "files").iterdir():
         shutil.copy(manifest, tmp_path)
     try:
-        path = f"{Path(P8S).parent}:{os.environ['PATH']}"
-        transcript.run(lab, {"KUBECONFIG": str(cluster.kubeconfig), "TZ": "UTC", "PATH": path}, tmp_path)
+        transcript.run(lab, variables(cluster), tmp_path)
     finally:
         cluster.kubectl("delete", "deployments,services,ingresses,pods", "-l", "!provider", "--grace-period=1")

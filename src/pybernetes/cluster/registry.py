@@ -6,6 +6,8 @@ from pybernetes.cluster.listening import Listener
 from pybernetes.cluster.profile import Profile
 
 SERVICE, NAMESPACE, SERVICE_PORT = "registry", "kube-system", 5000
+SERVICE_HOST = f"{SERVICE}.{NAMESPACE}:{SERVICE_PORT}"
+"""What pods call it."""
 
 
 def host(profile: Profile) -> str:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from pybernetes.cli.console import FAILED, NOT_RUNNING, Console
 from pybernetes.cli.profiles import add_output, add_profile, existing
-from pybernetes.cluster import control, profile
+from pybernetes.cluster import control, profile, registry
 from pybernetes.cluster.door import Door, DoorError, access
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.readiness import says_ready
@@ -38,6 +38,7 @@ def collect(found: Profile) -> dict[str, Any]:
         "server": found.server,
         **asked,
         "components": components,
+        "registry": "" if found.settings.simulated else registry.host(found),
         "ingress": ingress_of(found) if any(c["name"] == "ingress" and c["pid"] for c in components) else {},
     }
 
@@ -75,6 +76,7 @@ def from_outside(name: str) -> dict[str, Any]:
         "server": server,
         **asked,
         "components": [],
+        "registry": "",
         "ingress": {},
     }
 
@@ -107,6 +109,8 @@ def show(found: dict[str, Any], console: Console) -> None:
         return
     console.line(f"cluster {name!r} at {found['server']}: {found['api']}")
     show_nodes(found["nodes"], console)
+    if found["registry"]:
+        console.line(f"registry at {found['registry']}, from pods {registry.SERVICE_HOST}")
     if found["ingress"]:
         console.line(f"ingress at {', '.join(found['ingress']['urls'])}")
         for sentence in found["ingress"]["taken"]:

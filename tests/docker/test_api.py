@@ -1,0 +1,82 @@
+"""The API over HTTP where no runtime is needed: versions, refusals, and a runtime that does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from pybernetes.aio.clock import SystemClock
+from pybernetes.aio.idle import Idle
+from pybernetes.aio.web import serve_until_idle
+from pybernetes.cri.door import open_door
+from pybernetes.docker.app import make_app
+from pybernetes.docker.service import Service
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with (
+            open_door([tmp_path / "nobody.sock"]) as door,
+            aiohttp.ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as session,
+        ):
+            service = Service(door, tmp_path / "scratch", tmp_path, "test", lambda: datetime.now(UTC))
+            idle = Idle(3600, SystemClock())
+            server = asyncio.create_task(serve_until_idle(make_app(service, idle), [listener], idle))
+            yield session
+            server.cancel()
+            await asyncio.wait([server])
+
+
+async def test_the_version_is_told_before_it_is_asked_for(client: aiohttp.ClientSession) -> None:
+    async with client.head("/_ping") as answer:
+        assert answer.status == 200
+        assert (answer.headers["Api-Version"], answer.headers["Builder-Version"]) == ("1.45", "1")
+    async with client.get("/v1.24/_ping") as answer:
+        assert await answer.text() == "OK"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("GET", "/v1.99/version", 400, "client version 1.99 is too new. Maximum supported API version is 1.45"),
+        ("GET", "/v1.12/version", 400, "client version 1.12 is too old. Minimum supported API version is 1.24, please"),
+        ("POST", "/v1.41/containers/create", 501, "pybernetes runs pods"),
+        ("GET", "/volumes", 501, "pybernetes serves docker's API for images only, not GET /volumes"),
+        ("POST", "/session", 501, "try: DOCKER_BUILDKIT=0 docker build"),
+        ("POST", "/build?version=2", 501, "try: DOCKER_BUILDKIT=0 docker build"),
+        ("POST", "/build?remote=https://x/y.git", 501, "fetches no context from https://x/y.git"),
+        ("POST", "/build?t=Bad", 400, 'invalid argument "Bad" for "-t, --tag" flag: invalid reference format'),
+        ("POST", "/build?buildargs=x", 400, "error reading build args"),
+        ("POST", "/images/create?fromSrc=-", 501, "does not import tarballs"),
+        ("POST", "/images/create?fromImage=Bad", 400, "invalid reference format"),
+        ("GET", "/images/json", 503, "the cluster's runtime does not answer"),
+        ("GET", "/images/json?filters=x", 400, "invalid filter"),
+        ("GET", "/images/a/b/c/json", 503, "the cluster's runtime does not answer"),
+        ("DELETE", "/images/x", 503, "the cluster's runtime does not answer"),
+    ],
+)
+async def test_refusals(client: aiohttp.ClientSession, method: str, path: str, status: int, message: str) -> None:
+    async with client.request(method, path) as answer:
+        assert (answer.status, answer.headers["Content-Type"]) == (status, "application/json")
+        assert message in (await answer.json())["message"]
+
+
+async def test_a_context_that_is_no_archive_leaves_nothing(client: aiohttp.ClientSession, tmp_path: Path) -> None:
+    async with client.post("/build", data=b"no archive at all" * 100) as answer:
+        assert "build context is no archive" in await answer.text()
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+async def test_it_ends_when_it_is_idle(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with open_door([tmp_path / "nobody.sock"]) as door:
+            service = Service(door, tmp_path, tmp_path, "test", lambda: datetime.now(UTC))
+            idle = Idle(0.05, SystemClock())
+            await asyncio.wait_for(serve_until_idle(make_app(service, idle), [listener], idle), 10)

@@ -70,7 +70,7 @@ def test_values(name: str, value: Any, read: Any) -> None:
         ("api-port", "0", "is no port"),
         ("api-port", "x", "api-port cannot be 'x'"),
         ("oci-runtime", "docker", "is none of auto"),
-        ("store", "redis", "is neither"),
+        ("store", "redis", "there is no store"),
         ("registry-mirror", "docker.io", "is not REGISTRY=URL"),
         ("insecure-registry", "http://x", "is not HOST"),
         ("wait", "long", "wait cannot be"),

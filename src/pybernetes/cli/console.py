@@ -1,6 +1,7 @@
 """What the user reads: steps with their times, tables, errors as cause and next step. Emoji only on a terminal."""
 
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from typing import Any, TextIO
@@ -24,13 +25,27 @@ class Console:
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self._out, self._err = out, err
         self._began = time.monotonic()
+        self._live = False
 
     @property
     def is_terminal(self) -> bool:
         return self._out.isatty()
 
     def line(self, text: str) -> None:
+        self._end_live()
         print(text, file=self._out, flush=True)
+
+    def live(self, text: str) -> None:
+        """What is under way, on a terminal only: the next line takes its place."""
+        if self.is_terminal:
+            width = shutil.get_terminal_size().columns - 6
+            print(f"\r\x1b[K⏳  {text[:width]}", end="", file=self._out, flush=True)
+            self._live = True
+
+    def _end_live(self) -> None:
+        if self._live:
+            print("\r\x1b[K", end="", file=self._out, flush=True)
+            self._live = False
 
     def step(self, emoji: str, text: str) -> None:
         """A step that is done, with the seconds since the command began."""
@@ -67,10 +82,12 @@ class Console:
 
     def note(self, text: str) -> None:
         """What is going on, beside the output: on standard error."""
+        self._end_live()
         print(text, file=self._err, flush=True)
 
     def failure(self, failure: Failure) -> int:
         """Tell it; its exit code."""
+        self._end_live()
         for cause, next_step in failure.causes:
             print(f"error: {cause}", file=self._err)
             if next_step:

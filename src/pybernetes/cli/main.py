@@ -17,6 +17,8 @@ COMMANDS = {
     "start": "start a cluster, or bring a stopped one back",
     "stop": "end all pods and the cluster; objects, images and volumes are kept",
     "restart": "restart the cluster's own processes; containers go on running",
+    "pause": "freeze the cluster: nothing uses a CPU, memory stays",
+    "unpause": "let a paused cluster go on",
     "delete": "delete a cluster and everything it made on this machine",
     "status": "show what runs",
     "profile": "list the clusters of this machine",

@@ -7,13 +7,15 @@ from pybernetes.cli.console import NOT_RUNNING, Failure
 from pybernetes.cluster import control, preferences, profile
 
 
-def add_profile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-p",
-        "--profile",
-        default=preferences.default_profile(profile.DEFAULT),
-        help="which cluster of this machine (default: %(default)s)",
-    )
+def add_profile(parser: argparse.ArgumentParser, *, filled: bool = True) -> None:
+    """With `filled` the argument is never None: it is the preferred profile where none is named."""
+    default = preferred()
+    text = f"which cluster of this machine (default: {default})"
+    parser.add_argument("-p", "--profile", default=default if filled else None, help=text)
+
+
+def preferred() -> str:
+    return preferences.default_profile(profile.DEFAULT)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +32,16 @@ def existing(arguments: argparse.Namespace) -> profile.Profile:
     if profile.check_name(arguments.profile) not in profile.profile_names():
         raise absent(arguments.profile)
     return chosen(arguments)
+
+
+def meant(arguments: argparse.Namespace) -> list[profile.Profile]:
+    """Every profile with --all, else the one named. Raises Failure if there is none."""
+    if not arguments.all:
+        return [existing(arguments)]
+    found = profile.list_profiles()
+    if not found:
+        raise Failure([("there is no cluster", "p8s start")], NOT_RUNNING)
+    return found
 
 
 def absent(name: str) -> Failure:

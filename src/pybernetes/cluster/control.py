@@ -10,6 +10,7 @@ from pybernetes.cluster.profile import Profile
 
 PAUSED = "paused"
 """A file among the sockets, which are gone after a reboot as the frozen containers are."""
+PAUSED_STATE = "Paused"
 
 
 def is_running(profile: Profile) -> bool:
@@ -21,7 +22,7 @@ def state(profile: Profile) -> str:
     """Running, Paused or Stopped."""
     if is_running(profile):
         return "Running"
-    return "Paused" if (profile.run / PAUSED).exists() else "Stopped"
+    return PAUSED_STATE if (profile.run / PAUSED).exists() else "Stopped"
 
 
 def request(profile: Profile, action: str, *, timeout: float = 120.0, **arguments: Any) -> dict[str, Any]:

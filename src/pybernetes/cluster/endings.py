@@ -28,18 +28,22 @@ class Outsider:
             return True
         return False
 
+    def wait(self, seconds: float) -> bool:
+        """Until it has ended; False if it lives on after so many seconds."""
+        if self._descriptor >= 0:
+            return bool(select.select([self._descriptor], [], [], seconds)[0])
+        deadline = time.monotonic() + seconds
+        while not self.has_ended() and time.monotonic() < deadline:
+            time.sleep(PAUSE)
+        return self.has_ended()
+
     def end(self, seconds: float) -> None:
         """Tell it to end (SIGTERM), and wait for that as long."""
         if self.has_ended():
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGTERM)
-        if self._descriptor >= 0:
-            select.select([self._descriptor], [], [], seconds)
-            return
-        deadline = time.monotonic() + seconds
-        while not self.has_ended() and time.monotonic() < deadline:
-            time.sleep(PAUSE)
+        self.wait(seconds)
 
 
 def reaped(pid: int, seconds: float) -> bool:

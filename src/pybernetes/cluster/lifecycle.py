@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pybernetes.cluster import control, kubeconfig, locks, pidfile, preflight, readiness
+from pybernetes.cluster import control, freezing, kubeconfig, locks, options, pidfile, preflight, readiness
 from pybernetes.cluster.errors import ClusterError, Problem
 from pybernetes.cluster.interrupts import Interrupts, deferred
 from pybernetes.cluster.launch import Launch
@@ -15,7 +15,7 @@ from pybernetes.cluster.membership import grown
 from pybernetes.cluster.profile import Profile, load
 
 Report = Callable[[str], None]
-"""Told of each step as it is done: "certificates", "control plane", "node", "kubeconfig"."""
+"""Told of each step as it is done: "certificates", "control plane", "node", "kubeconfig"; and of what takes long."""
 
 
 class StartError(ClusterError):
@@ -38,20 +38,24 @@ class Started:
 def start(
     name: str, changes: Mapping[str, Any], report: Report, *, wait_seconds: float = 60.0, again: bool = False
 ) -> Started:
-    """Bring the cluster up and wait until its node is Ready; with `again`, end its components first.
+    """Bring the cluster up and wait until its nodes are Ready; with `again`, end its components first.
 
-    `changes` are settings to keep from now on. Raises StartError, NotReadyError, KubeconfigError. If that was the
-    cluster's first start, nothing of it is left then, nor if it was interrupted.
+    `changes` are settings to keep from now on. With `wait_seconds=0` nothing is waited for. Raises StartError,
+    OptionError, NotReadyError, KubeconfigError. If that was the cluster's first start, nothing of it is left then, nor
+    if it was interrupted. One that is paused goes on.
     """
     began = time.monotonic()
     refuse(preflight.check_rights(simulated=bool(changes.get("simulated")) or load(name).settings.simulated))
     with deferred() as interrupts, locks.of_profile(name, lambda: report("waiting"), interrupts.check):
+        check_changes(load(name), changes, again=again)
         if again:
             halt(load(name))
         profile, is_new, is_running = settle(name, changes)
         if is_running:
             ended = lambda: not control.is_running(profile)  # noqa: E731
-            readiness.wait_ready(profile, report, wait_seconds, readiness.Vigil(profile, ended, interrupts))
+            if wait_seconds:
+                vigil = readiness.Vigil(profile, ended, interrupts, report)
+                readiness.wait_ready(profile, report, wait_seconds, vigil)
             path = kubeconfig.add_to_user(profile, kubeconfig.caller())
         else:
             try:
@@ -80,7 +84,6 @@ def settle(name: str, changes: Mapping[str, Any]) -> tuple[Profile, bool, bool]:
         if control.is_running(stored):
             return stored, False, True
         is_new = not stored.exists()
-        refuse(check_kind(stored, changes))
         profile = with_changes(stored, changes)
         if is_new:
             profile = profile.changed({"registry_port": preflight.free_port(profile.settings.registry_port)})
@@ -90,6 +93,13 @@ def settle(name: str, changes: Mapping[str, Any]) -> tuple[Profile, bool, bool]:
         refuse(preflight.check(profile))
         profile.save()
     return profile, is_new, False
+
+
+def check_changes(stored: Profile, changes: Mapping[str, Any], *, again: bool) -> None:
+    """Nothing that a start was told is passed over. Raises OptionError, StartError."""
+    if stored.exists():
+        refuse(check_kind(stored, changes))
+        options.refuse_changes(stored, changes, running=control.is_running(stored) and not again)
 
 
 def check_kind(stored: Profile, changes: Mapping[str, Any]) -> list[Problem]:
@@ -117,6 +127,7 @@ def bring_up(profile: Profile, report: Report, wait_seconds: float, interrupts: 
     The daemon imports its modules while this process signs certificates, and serves while it writes the caller's
     kubeconfig; returns that.
     """
+    freezing.thaw(profile)
     launch = Launch.begin(profile)
     launched = 0.0
     try:
@@ -126,8 +137,9 @@ def bring_up(profile: Profile, report: Report, wait_seconds: float, interrupts: 
         launched = time.time()
         launch.go()
         path = kubeconfig.add_to_user(profile, kubeconfig.caller())
-        vigil = readiness.Vigil(profile, launch.has_ended, interrupts)
-        readiness.wait_ready(profile, report, wait_seconds, vigil, since=launched)
+        if wait_seconds:
+            vigil = readiness.Vigil(profile, launch.has_ended, interrupts, report)
+            readiness.wait_ready(profile, report, wait_seconds, vigil, since=launched)
         interrupts.check()
     except BaseException:
         if not keep or not launched:
@@ -157,13 +169,31 @@ def prepare(profile: Profile) -> None:
 
 
 def stop(profile: Profile, grace: float = 30.0) -> bool:
-    """End the pods gracefully, then the components. False if the cluster was not running."""
-    with locks.of_profile(profile.name):
+    """End the pods gracefully, then the components. False if the cluster was not running.
+
+    The pods of one that is paused need its components to end gracefully: they come back for that.
+    """
+    with deferred() as interrupts, locks.of_profile(profile.name):
+        if control.state(profile) == control.PAUSED_STATE:
+            bring_up(profile, lambda step: None, 60.0, interrupts, keep=True)
         return end(profile, grace)
+
+
+def pause(profile: Profile) -> bool:
+    """Freeze the containers and end the components: nothing uses a CPU, memory stays. False if nothing runs.
+
+    Whoever asks the API server meanwhile is refused the connection.
+    """
+    with locks.of_profile(profile.name):
+        if not halt(profile):
+            return False
+        freezing.freeze(profile)
+        return True
 
 
 def end(profile: Profile, grace: float) -> bool:
     """`stop`, for who holds the profile's lock."""
+    freezing.thaw(profile)
     if not control.is_running(profile):
         end_leftovers(profile)
         return False
@@ -182,9 +212,7 @@ def halt(profile: Profile) -> bool:
 
 
 def wait_ended(profile: Profile, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while control.is_running(profile) and time.monotonic() < deadline:
-        time.sleep(readiness.PAUSE)
+    pidfile.wait_ended(profile.run / "supervisor.pid", seconds)
 
 
 def end_leftovers(profile: Profile) -> None:
@@ -193,7 +221,6 @@ def end_leftovers(profile: Profile) -> None:
     for path in paths:
         pidfile.end(path)
     deadline = time.monotonic() + 10
-    while control.leftovers(profile) and time.monotonic() < deadline:
-        time.sleep(readiness.PAUSE)
-    for path in control.leftovers(profile):
-        pidfile.end(path, signal.SIGKILL)
+    for path in paths:
+        if not pidfile.wait_ended(path, max(0.0, deadline - time.monotonic())):
+            pidfile.end(path, signal.SIGKILL)

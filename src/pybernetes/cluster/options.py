@@ -50,7 +50,7 @@ def _runtime(value: Any) -> str:
 
 def _store(value: Any) -> str:
     if value != "sqlite" and not str(value).startswith("etcd://"):
-        raise ValueError(f"{value!r} is neither sqlite nor etcd://HOST:PORT")
+        raise ValueError(f"there is no store {value!r}")
     return str(value)
 
 
@@ -76,6 +76,20 @@ def _hosts(value: Any) -> list[str]:
     return hosts
 
 
+def _count(value: Any) -> int:
+    count = int(str(value))
+    if count < 1:
+        raise ValueError("there is at least one node")
+    return count
+
+
+def _boolean(value: Any) -> bool:
+    words = {"true": True, "false": False}
+    if str(value).lower() not in words:
+        raise ValueError(f"{value!r} is neither true nor false")
+    return words[str(value).lower()]
+
+
 def waiting(value: Any) -> float:
     """`--wait`: seconds, or true and false."""
     words = {"true": 60.0, "false": 0.0}
@@ -93,6 +107,9 @@ OPTIONS = (
     Option("oci-runtime", "oci_runtime", _runtime, "what executes containers: " + ", ".join(RUNTIMES)),
     Option("registry-mirror", "registry_mirrors", _mirrors, "REGISTRY=URL: pull a registry's images from there"),
     Option("insecure-registry", "insecure_registries", _hosts, "HOST[:PORT]: a registry without TLS"),
+    Option("nodes", "", _count, "how many nodes the cluster has on this machine"),
+    Option("simulated", "", _boolean, "true: the whole control plane, with nodes without machines"),
+    Option("stages", "", str, "a file: what simulated pods and nodes are to do"),
     Option("wait", "", waiting, "seconds to wait for the cluster to be ready, or false"),
 )
 
@@ -141,16 +158,27 @@ def from_file(path: Path) -> dict[str, Any]:
 
 
 def settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that a profile keeps, by the name of their field."""
+    """Those that a profile keeps as they are, by the name of their field."""
     return {found.setting: value for name, value in options.items() if (found := option(name)).setting}
 
 
 def refuse_changes(profile: Profile, changes: Mapping[str, Any], *, running: bool) -> None:
     """Raises OptionError if an existing cluster would have to become another, or run on with what it was told before."""
+    count, name = changes.get("nodes"), profile.name
+    if running and count and count != len(profile.nodes):
+        more = f"p8s node add --count {count - len(profile.nodes)} --profile {name}"
+        less = f"p8s node delete {' '.join(node.name for node in profile.nodes[count:])} --profile {name}"
+        raise OptionError(
+            f"cluster {name!r} runs with {len(profile.nodes)} nodes", more if count > len(profile.nodes) else less
+        )
     for each in OPTIONS:
-        if each.setting not in changes or changes[each.setting] == getattr(profile.settings, each.setting):
+        if (
+            not each.setting
+            or each.setting not in changes
+            or changes[each.setting] == getattr(profile.settings, each.setting)
+        ):
             continue
-        now, name = getattr(profile.settings, each.setting), profile.name
+        now = getattr(profile.settings, each.setting)
         wanted = changes[each.setting]
         if each.fixed:
             raise OptionError(

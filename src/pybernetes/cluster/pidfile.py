@@ -5,6 +5,8 @@ import os
 import signal
 from pathlib import Path
 
+from pybernetes.cluster.endings import Outsider
+
 
 def write(path: Path) -> None:
     """Note this process, until it ends. Record locks are a process's own: neither forks nor threads inherit them.
@@ -34,6 +36,19 @@ def read(path: Path) -> int:
     finally:
         os.close(descriptor)
     return 0
+
+
+def wait_ended(path: Path, seconds: float) -> bool:
+    """Until the noted process has ended; False if it lives on after so many seconds."""
+    pid = read(path)
+    if not pid:
+        return True
+    try:
+        process = Outsider(pid)
+    except ProcessLookupError:
+        return True
+    # The id may have become another's before it was opened.
+    return read(path) != pid or process.wait(seconds)
 
 
 def remove(path: Path) -> None:

@@ -26,6 +26,8 @@ PAUSE = 0.01
 LOOK_SECONDS = 0.5
 RESTARTS = 3
 LOG_LINES = 8
+LONG_SECONDS = 5.0
+"""Who waits this long for one thing is told what it is."""
 
 
 class NotReadyError(ClusterError):
@@ -113,8 +115,15 @@ def says_ready(node: dict[str, Any]) -> bool:
 class Vigil:
     """Watches over the processes of a cluster that is waited for: why wait for one that cannot come?"""
 
-    def __init__(self, profile: Profile, has_ended: Callable[[], bool], interrupts: Interrupts) -> None:
-        self._profile, self._has_ended, self._interrupts = profile, has_ended, interrupts
+    def __init__(
+        self,
+        profile: Profile,
+        has_ended: Callable[[], bool],
+        interrupts: Interrupts,
+        report: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """`report` is told what takes long."""
+        self._profile, self._has_ended, self._interrupts, self._report = profile, has_ended, interrupts, report
         self._next = time.monotonic() + LOOK_SECONDS
 
     def look(self) -> None:
@@ -133,6 +142,11 @@ class Vigil:
             if each["restarts"] >= RESTARTS and each["uptime"] < LOOK_SECONDS:
                 raise self.failure(f"{each['name']} ends as soon as it is started", each["name"])
 
+    def tell(self, what: str, component: str) -> None:
+        """That it takes long, with the last line of the component's log."""
+        lines = last_lines(self._profile.logs / f"{component}.log", 1)
+        self._report(f"still waiting for {what}" + (f"; {component} says: {lines[0]}" if lines else ""))
+
     def failure(self, cause: str, component: str) -> NotReadyError:
         """With the end of a component's log."""
         lines = last_lines(self._profile.logs / f"{component}.log", LOG_LINES)
@@ -142,8 +156,12 @@ class Vigil:
 
 def wait_for(what: str, ask: Callable[[], T | None], vigil: Vigil, log: str, deadline: float) -> T:
     """The first answer that is not None. Raises NotReadyError at `deadline`, with the end of the component's `log`."""
+    long = time.monotonic() + LONG_SECONDS
     while (answer := ask()) is None:
         vigil.look()
+        if time.monotonic() > long:
+            vigil.tell(what, log)
+            long = float("inf")
         if time.monotonic() > deadline:
             raise vigil.failure(f"{what} did not become ready in time", log)
         time.sleep(PAUSE)

@@ -2,9 +2,8 @@
 
 import argparse
 
-from pybernetes.cli.console import NOT_RUNNING, Console
-from pybernetes.cli.profiles import add_profile, existing
-from pybernetes.cluster.profile import list_profiles
+from pybernetes.cli.console import Console
+from pybernetes.cli.profiles import add_profile, meant
 
 EXAMPLES = """examples:
   sudo p8s delete
@@ -23,17 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    profiles = list_profiles() if arguments.all else [existing(arguments)]
+    profiles = meant(arguments)
     from pybernetes.cluster.delete import delete
 
     for profile in profiles:
+        console.live(f"ending and removing what cluster {profile.name!r} has made")
         delete(profile)
         console.step("🧹", f"cluster {profile.name!r} deleted")
         if profile.settings.store.startswith("etcd://"):
             servers = profile.settings.store.removeprefix("etcd://")
             console.line(f"its objects are still in {profile.settings.store}; where nobody else uses them:")
             console.line(f"  etcdctl --endpoints={servers} del --prefix /registry/")
-    if not profiles:
-        console.line("there is no cluster")
-        return NOT_RUNNING
     return 0

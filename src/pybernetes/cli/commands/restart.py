@@ -7,7 +7,8 @@ from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import existing
 
 EXAMPLES = """examples:
-  sudo p8s restart        after an upgrade of pybernetes; containers go on running"""
+  sudo p8s restart                       after an upgrade of pybernetes; containers go on running
+  sudo p8s restart --oci-runtime runc    with other options from now on"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,5 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
+    arguments.profile = start.resolve(arguments)["profile"]
     existing(arguments)
     return start.run(arguments, console, again=True)

@@ -1,0 +1,28 @@
+"""p8s pause"""
+
+import argparse
+
+from pybernetes.cli.console import NOT_RUNNING, Console, Failure
+from pybernetes.cli.profiles import add_profile, existing
+from pybernetes.cluster import control
+from pybernetes.cluster.lifecycle import pause
+
+EXAMPLES = """containers stand still and keep their memory, the cluster's processes end: nothing uses a CPU.
+kubectl is refused the connection until the cluster goes on.
+
+examples:
+  sudo p8s pause
+  sudo p8s unpause"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_profile(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Safe to repeat."""
+    profile = existing(arguments)
+    if not pause(profile) and control.state(profile) != control.PAUSED_STATE:
+        raise Failure([(f"cluster {profile.name!r} does not run", f"p8s start --profile {profile.name}")], NOT_RUNNING)
+    console.step("⏸", f"cluster {profile.name!r} is paused; p8s unpause --profile {profile.name} lets it go on")
+    return 0

@@ -1,0 +1,119 @@
+"""What p8s start is told: by flag, by file, by preference; and what it would make."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pybernetes.cli.commands import start
+from pybernetes.cli.main import main
+from pybernetes.cli.parser import Parser
+from pybernetes.cluster import preferences, profile
+from pybernetes.cluster.profile import load
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home and a machine of the test's own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.setattr(profile, "STATE", tmp_path / "state")
+    monkeypatch.setattr(profile, "RUN", tmp_path / "run")
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
+    parser = Parser(prog="p8s start")
+    start.add_arguments(parser)
+    return parser.read(arguments)
+
+
+def resolved(*arguments: str) -> dict[str, Any]:
+    return start.resolve(parsed(*arguments))
+
+
+def test_nothing_said() -> None:
+    assert resolved() == {"profile": "pybernetes"}
+    assert start.changes(resolved()) == {}
+
+
+def test_flag_before_file_before_preference(tmp_path: Path) -> None:
+    preferences.save({"oci-runtime": "crun", "wait": 5.0, "store": "sqlite"})
+    file = tmp_path / "p8s.yaml"
+    file.write_text("oci-runtime: runc\nwait: 7\napi-port: 7443\nnodes: 2\n")
+    assert resolved("--config", str(file), "--wait", "9") == {
+        "profile": "pybernetes", "oci-runtime": "runc", "wait": 9.0, "api-port": 7443, "store": "sqlite", "nodes": 2,
+    }  # fmt: skip
+
+
+def test_profile_of_the_file(tmp_path: Path) -> None:
+    preferences.save({"profile": "preferred"})
+    file = tmp_path / "p8s.yaml"
+    file.write_text("profile: ci\n")
+    assert resolved()["profile"] == "preferred"
+    assert resolved("--config", str(file))["profile"] == "ci"
+    assert resolved("--config", str(file), "-p", "preferred")["profile"] == "preferred"
+
+
+def test_preferences_do_not_change_a_cluster_that_is_there() -> None:
+    preferences.save({"oci-runtime": "runc", "wait": 5.0})
+    load("ci").save()
+    assert resolved("-p", "ci") == {"profile": "ci", "wait": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes"),
+    [
+        (["--nodes", "3"], {"nodes": 3}),
+        (["--simulated", "--nodes", "3"], {"simulated": True, "simulated_nodes": 3}),
+        (["--simulated"], {"simulated": True, "simulated_nodes": 1}),
+        (
+            ["--registry-mirror", "a=http://b", "--registry-mirror", "c=http://d"],
+            {"registry_mirrors": ["a=http://b", "c=http://d"]},
+        ),
+    ],
+)
+def test_changes(arguments: list[str], changes: dict[str, Any]) -> None:
+    assert start.changes(resolved(*arguments)) == changes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (["--wait", "long"], "wait cannot be 'long'"),
+        (["--nodes", "0"], "nodes cannot be '0'"),
+        (["--api-port", "https"], "api-port cannot be 'https'"),
+        (["--config", "/no/file"], "/no/file: No such file"),
+    ],
+)
+def test_refused(arguments: list[str], cause: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["start", *arguments]) == 1
+    assert cause in capsys.readouterr().err
+
+
+def test_dry_run_makes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["start", "--dry-run", "-p", "ci", "--nodes", "2", "--api-port", "17443", "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (found["status"], found["settings"]["api_port"], found["problems"]) == ("New", 17443, [])
+    for made in (str(tmp_path / "state" / "ci"), "bridge p8s0 with 10.244.0.1/24", "127.0.0.1:17443", "node ci-m02"):
+        assert any(made in line for line in found["makes"]), made
+
+
+def test_dry_run_fails_as_the_start_would(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["start", "--dry-run", "--store", "etcd://127.0.0.1:1"]) == 1
+    assert "no etcd answers" in capsys.readouterr().err
+
+
+def test_store_of_a_cluster_that_is_there_cannot_be_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    load("ci").save()
+    for command in ("start", "restart"):
+        assert main([command, "-p", "ci", "--store", "etcd://127.0.0.1:1"]) == 1
+        error = capsys.readouterr().err
+        assert "was made with --store sqlite" in error
+        assert "p8s delete --profile ci" in error

@@ -171,11 +171,21 @@ def test_longer_expressions_come_first() -> None:
     assert [service_of(table, "h", path) for path in ("/a/1", "/a/x", "/a/12")] == ["number", "a", "exact"]
 
 
-def test_an_expression_that_is_none_is_told() -> None:
+@pytest.mark.parametrize(("path", "said"), [("/(a", "missing ): "), ("/(?!a)b", "invalid perl operator: (?!")])
+def test_an_expression_that_cannot_be_used_is_told(path: str, said: str) -> None:
     annotations = {NGINX + "use-regex": "true"}
-    table = build([ingress("i", {"": {"/(a ImplementationSpecific": "a"}}, annotations=annotations)])
-    assert table.problems["default/i"][0].reason == "InvalidPath"
-    assert table.find("h", "/(a") is None
+    table = build([ingress("i", {"": {f"{path} ImplementationSpecific": "a"}}, annotations=annotations)])
+    (problem,) = table.problems["default/i"]
+    assert problem.reason == "InvalidPath"
+    assert said in problem.message
+    assert table.find("h", path) is None
+
+
+def test_no_expression_takes_long() -> None:
+    """Backtracking would take longer than the universe is old."""
+    annotations = {NGINX + "use-regex": "true"}
+    table = build([ingress("i", {"": {"/(a+)+(a|aa)*$ ImplementationSpecific": "a"}}, annotations=annotations)])
+    assert table.find("h", "/" + "a" * 5000 + "!") is None
 
 
 def test_certificates_by_host() -> None:

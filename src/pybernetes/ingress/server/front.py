@@ -16,7 +16,7 @@ from pybernetes.ingress.server.exchange import Exchange
 from pybernetes.ingress.server.message import Client, header, own_answer, tokens
 from pybernetes.ingress.server.pool import NoBackendError, Pool
 
-HIGH_WATER = 256 << 10
+HIGH_WATER = 1 << 20
 MAX_HEAD = 64 << 10
 IDLE_SECONDS = 75.0
 """How long a client may be silent between requests, or within one that nobody answers (as nginx' keepalive_timeout)."""

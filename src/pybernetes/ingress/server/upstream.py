@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pybernetes.ingress.server.exchange import Exchange
     from pybernetes.ingress.server.pool import Place, Pool
 
-HIGH_WATER = 256 << 10
+HIGH_WATER = 1 << 20
 BODILESS = frozenset({204, 304})
 
 

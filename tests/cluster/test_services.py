@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
+import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.live import LiveCluster
@@ -120,3 +123,67 @@ def test_every_pod_of_a_service_gets_its_share(services: LiveCluster) -> None:
         inside(services, "wget", "-q", "-O/dev/null", "http://web")
     for pod in services.get("pods", "-l", "app=web")["items"]:
         assert "GET / HTTP/1.1" in services.kubectl("logs", pod["metadata"]["name"])
+
+
+def ingress_pid(cluster: LiveCluster) -> int:
+    """0 while there is no process."""
+    components = json.loads(cluster.p8s("status", "-o", "json"))["components"]
+    return next(int(each["pid"]) for each in components if each["name"] == "ingress")
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def answer(address: str, port: int = 80) -> int:
+    """The status of an answer; 0 if nobody listens."""
+    connection = http.client.HTTPConnection(address, port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
+def test_the_ingress_process_lives_as_long_as_an_ingress_and_comes_back(services: LiveCluster) -> None:
+    assert ingress_pid(services) == 0
+    services.kubectl("create", "ingress", "web", "--rule=/*=web:http")
+    eventually(lambda: answer("127.0.0.1") == 200)
+    killed = ingress_pid(services)
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: answer("127.0.0.1") == 200 and ingress_pid(services) not in (0, killed))
+    services.kubectl("delete", "ingress", "web")
+    eventually(lambda: ingress_pid(services) == 0)
+    assert answer("127.0.0.1") == 0
+
+
+def test_a_port_that_is_taken_is_told_with_the_one_that_serves_instead(services: LiveCluster) -> None:
+    with socket.create_server(("127.0.0.1", 80)):
+        services.kubectl("create", "ingress", "web", "--rule=/*=web:http")
+        eventually(lambda: answer("127.0.0.1", 8080) == 200)
+        assert answer(services.profile.node_address) == 200
+        told = "port 80 of 127.0.0.1 is taken by another program; use http://127.0.0.1:8080"
+        assert f"ingress: {told}" in services.p8s("status")
+        eventually(lambda: told in services.kubectl("events", "--for", "ingress/web"))
+    services.kubectl("delete", "ingress", "web")
+    eventually(lambda: ingress_pid(services) == 0)
+
+
+def test_an_ingress_that_changes_its_class_loses_its_address(services: LiveCluster) -> None:
+    services.kubectl("create", "ingress", "web", "--rule=/*=web:http")
+    services.kubectl("create", "ingress", "other", "--rule=other.localhost/*=web:http")
+    for name in ("web", "other"):
+        eventually(lambda name=name: addresses_of(services, name) == [services.profile.node_address])
+    services.kubectl("patch", "ingress", "web", "-p", '{"spec": {"ingressClassName": "nginx"}}')
+    eventually(lambda: addresses_of(services, "web") == [] and answer("127.0.0.1") == 404)
+    services.kubectl("delete", "ingress", "web", "other")
+
+
+def addresses_of(cluster: LiveCluster, ingress: str) -> list[str]:
+    balancer = cluster.get("ingress", ingress)["status"]["loadBalancer"]
+    return [each["ip"] for each in balancer.get("ingress", ())]

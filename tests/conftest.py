@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.live import registry_of_images
 
-LAST = ("cluster", "labs", "badcases", "golden")
+LAST = ("simulated", "cluster", "labs", "badcases", "golden")
 """Folders whose tests need a whole cluster."""
 
 

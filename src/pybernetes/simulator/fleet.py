@@ -219,8 +219,8 @@ class Fleet:
     async def _write_status(self, name: str, machine: Machine, now: float) -> None:
         before = {condition.get("type"): condition for condition in machine.node.status.conditions}
         ready = before.get("Ready", {})
-        said = machine.problem if ready.get("status") == "False" else "" if ready.get("status") == "True" else None
-        if machine.door == self._door and said == machine.problem and (not said or ready.get("message") == said):
+        said = {"True": "", "False": ready.get("message", "?")}.get(ready.get("status", ""))
+        if machine.door == self._door and said == machine.problem:
             return
         rules = self._rules.of_node(Subject(name, machine.node.metadata.labels))
         status = node_objects.status(machine.node, machine.number, self._door, _capacity(rules), machine.problem, now)

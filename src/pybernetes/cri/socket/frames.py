@@ -5,17 +5,10 @@ value]` with the kinds of `Kind`. The methods are those of the Protocols, and so
 """
 
 import asyncio
-import inspect
 import struct
-import typing
 from enum import IntEnum
-from typing import Any
 
 import msgspec
-
-from pybernetes.cri.building import BuildService
-from pybernetes.cri.library import ImageLibrary
-from pybernetes.cri.service import ImageService, RuntimeService
 
 _LENGTH = struct.Struct("!I")
 _LIMIT = 64 << 20
@@ -45,21 +38,6 @@ class Answer(msgspec.Struct, array_like=True):
     id: int
     kind: Kind
     value: msgspec.Raw
-
-
-def argument_types(service: type) -> dict[str, Any]:
-    """For each method of a Protocol, the tuple type of its arguments."""
-    found: dict[str, Any] = {}
-    for name, method in inspect.getmembers(service, inspect.isfunction):
-        if not name.startswith("_"):
-            hints = typing.get_type_hints(method)
-            hints.pop("return", None)
-            found[name] = tuple.__class_getitem__(tuple(hints.values()))
-    return found
-
-
-SERVICES = (RuntimeService, ImageService, ImageLibrary, BuildService)
-ARGUMENTS = {name: each for service in SERVICES for name, each in argument_types(service).items()}
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import typing
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,22 @@ from pybernetes.cri import errors
 from pybernetes.cri.building import BuildService
 from pybernetes.cri.library import ImageLibrary
 from pybernetes.cri.service import ImageService, RuntimeService
-from pybernetes.cri.socket.frames import ARGUMENTS, CANCEL, SERVICES, Kind, Request, argument_types, frame, read_frame
+from pybernetes.cri.socket.frames import CANCEL, Kind, Request, frame, read_frame
+
+
+def argument_types(service: type) -> dict[str, Any]:
+    """For each method of a Protocol, the tuple type of its arguments."""
+    found: dict[str, Any] = {}
+    for name, method in inspect.getmembers(service, inspect.isfunction):
+        if not name.startswith("_"):
+            hints = typing.get_type_hints(method)
+            hints.pop("return", None)
+            found[name] = tuple.__class_getitem__(tuple(hints.values()))
+    return found
+
+
+SERVICES = (RuntimeService, ImageService, ImageLibrary, BuildService)
+ARGUMENTS = {name: each for service in SERVICES for name, each in argument_types(service).items()}
 
 
 class _Session:

@@ -21,7 +21,9 @@ _MERGED = re.compile(r"^/(bin|sbin|lib|lib64)(?=/|$)")
 def flask() -> Image:
     """`nginx()` with apt, Python, its venv module and Flask: what examples/hostname is built on where nothing can be
     downloaded."""
-    return _kept("flask", lambda: _with_packages(nginx(), "apt", "coreutils", "python3", "python3-venv", "python3-flask"))
+    return _kept(
+        "flask", lambda: _with_packages(nginx(), "apt", "coreutils", "python3", "python3-venv", "python3-flask")
+    )
 
 
 def _with_packages(base: Image, *names: str) -> Image:
@@ -35,7 +37,9 @@ def packages_layer(*names: str) -> Layer:
         for path in _files(package):
             _add(tree, path, seen)
     tree.directory("var/lib/dpkg", "var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/apt", "var/lib/apt/lists")
-    tree.directory("var/lib/apt/lists/partial", "var/cache/apt", "var/cache/apt/archives", "var/cache/apt/archives/partial")
+    tree.directory(
+        "var/lib/apt/lists/partial", "var/cache/apt", "var/cache/apt/archives", "var/cache/apt/archives/partial"
+    )
     tree.file("var/lib/dpkg/status", "".join(f"{_installed()[package]}\n\n" for package in sorted(closure)))
     return tree.layer()
 

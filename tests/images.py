@@ -421,6 +421,11 @@ def running_registry(directory: Path, *, port: int = 0, htpasswd: Path | None = 
             server.wait()
 
 
+def push(image: Image, url: str, name: str) -> None:
+    """Give the image to the registry at the URL."""
+    Registry(int(url.rpartition(":")[2]), Path(os.devnull)).push(image, name)
+
+
 def fill(registry: Registry) -> None:
     """Give the registry the images of the labs, so that it can stand for docker.io."""
     registry.push(busybox(), "library/busybox:latest", "library/busybox:1")

@@ -7,7 +7,7 @@
 In the expected output runs of blanks are equal, a line `...` stands for any lines, and `{{...}}` for text that
 differs from run to run: `{{age}}`, `{{ip}}`, `{{any}}` and the others of NAMES, or a regular expression. With
 `{{name=pattern}}` the text becomes the shell variable `$name` of the commands that follow. Lines that begin with `#`
-are headings.
+and a blank are headings.
 """
 
 import os
@@ -59,7 +59,7 @@ def parse(text: str) -> list[Step]:
             steps[-1].code = int(line[1:-1])
         elif line.startswith("  > "):
             steps[-1].command += "\n" + line[4:]
-        elif steps and line.strip() and not line.startswith("#"):
+        elif steps and line.strip() and not re.match(r"#(\s|$)", line):
             steps[-1].expected.append(line)
     return steps
 

@@ -2,7 +2,7 @@
 # What the tests need of the distribution: real peers (registry, etcd, runc, containerd) and the makings of images.
 # Nothing of it is needed to run a cluster. Services that the packages would start stay off.
 set -eu
-PACKAGES="bash busybox-static curl dash docker-registry etcd-server fish iproute2 nftables nginx procps runc skopeo zsh"
+PACKAGES="bash busybox-static curl dash docker-registry etcd-server fish iproute2 nftables nginx procps python3-flask python3-venv runc skopeo zsh"
 # The client out of docker.io, without the daemon that the package is about: extracted, not installed.
 DOCKER=/usr/local/lib/pybernetes-tests/docker
 missing=""

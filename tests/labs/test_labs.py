@@ -7,12 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests import transcript
+from tests import debian, transcript
+from tests.images import push
 from tests.live import P8S, LiveCluster
 
 DOCKER = "/usr/local/lib/pybernetes-tests"
 HERE = Path(__file__).parent
 LABS = sorted([*HERE.glob("L*.txt"), *HERE.glob("E*.txt")])
+EXAMPLE = HERE.parents[1] / "examples" / "hostname"
 
 
 ON_THREE = {"L3", "L4", "L5", "L6", "L8", "L9", "L11", "N1"}
@@ -36,10 +38,13 @@ def variables(cluster: LiveCluster) -> dict[str, str]:
 
 @pytest.mark.parametrize(("lab", "where"), CASES)
 def test_lab(lab: Path, where: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """Each lab begins with an empty default namespace and has the manifests at hand."""
+    """Each lab begins with an empty default namespace and has the manifests and the example at hand."""
     cluster: LiveCluster = request.getfixturevalue(where)
     for manifest in (HERE / "files").iterdir():
         shutil.copy(manifest, tmp_path)
+    if lab.stem.startswith("L7"):
+        shutil.copytree(EXAMPLE, tmp_path / "hostname")
+        push(debian.flask(), request.getfixturevalue("mirror"), "library/flask-base:latest")
     try:
         transcript.run(lab, variables(cluster), tmp_path)
     finally:

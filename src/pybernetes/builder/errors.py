@@ -17,7 +17,7 @@ class BuildError(Exception):
 
 def excerpt(name: str, text: str, first: int, last: int, around: int = 2) -> str:
     """The lines of a Dockerfile around those that are to blame, as docker shows them."""
-    lines = text.split("\n")
+    lines = text.rstrip("\n").split("\n")
     shown = [
         f"{number:4} | {'>>>' if first <= number <= last else '   '} {lines[number - 1]}".rstrip()
         for number in range(max(1, first - around), min(len(lines), last + around) + 1)

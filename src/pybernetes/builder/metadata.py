@@ -136,7 +136,7 @@ def _healthcheck(instruction: Instruction, scope: Scope) -> str:
         scope.image.config["Healthcheck"] = {"Test": ["NONE"]}
         return "HEALTHCHECK NONE"
     if kind.upper() != "CMD":
-        raise ParseError(instruction.line, f"unknown type {kind!r} in HEALTHCHECK (try CMD)".replace("'", '"'))
+        raise ParseError(instruction.line, f'unknown type "{kind}" in HEALTHCHECK (try CMD)')
     if not command.strip():
         raise ParseError(instruction.line, "missing command after HEALTHCHECK CMD")
     words = json_form(command.strip())

@@ -28,7 +28,7 @@ class Options:
             found[_ALIASES.get(key.lower(), key.lower())] = value if equals else "true"
         self.kind = found.pop("type", "bind")
         if self.kind not in _OPTIONS:
-            raise ParseError(line, f"unsupported mount type {self.kind!r}".replace("'", '"'))
+            raise ParseError(line, f'unsupported mount type "{self.kind}"')
         if unknown := sorted(found.keys() - _OPTIONS[self.kind]):
             raise ParseError(line, f"unexpected key '{unknown[0]}' for mount type '{self.kind}'")
         self._found = found

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.runtime.service.conftest import BRIDGE, IMAGE, _isolated, cgroup, image_root, images  # noqa: F401
 
-from pybernetes.cri.building import Copy, Exited, Filesystem, Output, Result, Run, Source, Step
+from pybernetes.cri.building import Copy, Exited, Filesystem, Operation, Output, Result, Run, Source, Step
 from pybernetes.runtime.building.door import BuildDoor, open_door
 from pybernetes.runtime.images.service import Images
 from pybernetes.runtime.network.bridge import remove_bridge
@@ -30,7 +30,7 @@ class Bench:
         self.keys += 1
         return f"{self.keys:064x}"
 
-    async def do(self, operation: Copy | Run, parent: Filesystem | None = None) -> tuple[Filesystem | Exited, str]:
+    async def do(self, operation: Operation, parent: Filesystem | None = None) -> tuple[Filesystem | Exited, str]:
         """What came of one step, and what it printed."""
         printed, ended = b"", None
         step = Step(self.base if parent is None else parent, operation, self.key())
@@ -42,10 +42,14 @@ class Bench:
         assert ended is not None
         return ended, printed.decode()
 
+    @staticmethod
+    def run(*args: str, **more: object) -> Run:
+        return Run(args, ("PATH=/bin:/usr/bin",), **more)  # type: ignore[arg-type]
+
     async def sh(
         self, script: str, parent: Filesystem | None = None, **more: object
     ) -> tuple[Filesystem | Exited, str]:
-        return await self.do(Run(("/bin/sh", "-c", script), ("PATH=/bin:/usr/bin",), **more), parent)  # type: ignore[arg-type]
+        return await self.do(self.run("/bin/sh", "-c", script, **more), parent)
 
     async def copied(self, *patterns: str, target: str = "/out/", show: str = "", **more: object) -> str:
         """Copy out of the context, and print what `show` prints of the result."""

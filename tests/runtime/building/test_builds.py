@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+from pathlib import Path
 
 import pytest
 from tests.runtime.building.conftest import Bench
@@ -9,6 +12,7 @@ from pybernetes.builder.build import build
 from pybernetes.builder.errors import BuildError
 from pybernetes.builder.progress import Event, StepDone, StepOutput, StepStarted
 from pybernetes.builder.request import BuildRequest
+from pybernetes.cri.errors import CRIError
 
 
 async def built(bench: Bench, text: str, **more: object) -> tuple[dict[str, object], list[str], str]:
@@ -56,3 +60,256 @@ async def test_a_failing_step(bench: Bench) -> None:
     )
     assert ">>> RUN echo oh no" in failed.value.source
     assert failed.value.output == "oh no\n"
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("FROM busybox\nRNU a", "dockerfile parse error on line 2: unknown instruction: RNU (did you mean RUN?)"),
+        ("FROM busybox\nCOPY nope /", 'failed to compute cache key: "/nope": not found'),
+        ("FROM busybox\nRUN --mount=target=/m,source=nope true", 'failed to compute cache key: "/nope": not found'),
+        ("FROM busybox\nCOPY a b c", "dockerfile parse error on line 2: When using COPY with more than one source file, the destination must be a directory and end with a /"),
+        ("FROM busybox\nCOPY a", "dockerfile parse error on line 2: COPY requires at least two arguments, but only one was provided. Destination could not be determined"),
+        ("FROM Nope", "couldn't parse image name \"Nope\": invalid reference format: repository name (library/Nope) must be lowercase"),
+        ("FROM busybox\nRUN --security=insecure true", "dockerfile parse error on line 2: granting entitlement security.insecure is not allowed by build daemon configuration"),
+        ("FROM busybox\nRUN --network=host true", "dockerfile parse error on line 2: granting entitlement network.host is not allowed by build daemon configuration"),
+        ("FROM busybox\nRUN --mount=type=ssh true", 'dockerfile parse error on line 2: unsupported mount type "ssh"'),
+        ("FROM busybox\nRUN --mount=type=secret,id=s,required true", "dockerfile parse error on line 2: secret s: not found"),
+        ("FROM busybox\nADD https://example.com/x /", "dockerfile parse error on line 2: ADD of a remote source (https://example.com/x) is not supported: fetch it in a RUN, with curl or git"),
+        ("FROM busybox\nEXPOSE a", "dockerfile parse error on line 2: invalid containerPort: a"),
+        ("FROM busybox\nCOPY --from=1 a /", "invalid from flag value 1: there is no such stage in front of this one"),
+        ("FROM --platform=linux/s390x busybox", None),
+        ("FROM busybox\nUSER nobody-here\nRUN true", "unable to find user nobody-here: no matching entries in passwd file"),
+        ("FROM busybox\nSHELL sh", "dockerfile parse error on line 2: SHELL requires the arguments to be in JSON form: sh"),
+        ("FROM busybox\nONBUILD FROM x", "dockerfile parse error on line 2: FROM isn't allowed as an ONBUILD trigger"),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_is_said(bench: Bench, text: str, message: str | None) -> None:
+    with pytest.raises(BuildError) as failed:
+        await built(bench, text)
+    if message is None:
+        assert "platform linux/s390x is not this machine's" in str(failed.value)
+    else:
+        assert str(failed.value) == f"failed to solve: {message}"
+    assert ">>>" in failed.value.source
+
+
+async def test_a_base_that_is_nowhere(bench: Bench) -> None:
+    with pytest.raises(
+        BuildError, match=r"failed to solve: nope:1: failed to resolve source metadata for docker\.io/library/nope:1: "
+    ):
+        await built(bench, "FROM nope:1")
+    with pytest.raises(BuildError, match="failed to read dockerfile: open Dockerfile: no such file or directory"):
+        await build(BuildRequest(str(bench.context)), bench.door, lambda event: None)
+    with pytest.raises(BuildError, match='target stage "x" could not be found'):
+        await built(bench, "FROM busybox", target="x")
+
+
+# What instructions mean
+
+
+async def test_metadata(bench: Bench) -> None:
+    text = """
+ARG tag=latest
+FROM busybox:${tag}
+ENV A=1 B=$A
+ENV C $A and more
+LABEL one=1 "two three"='4 5'
+EXPOSE 80 8000-8002/udp $A
+VOLUME /data
+VOLUME ["/a b", "/c"]
+USER www-data:0
+WORKDIR /srv
+WORKDIR app
+STOPSIGNAL SIGINT
+HEALTHCHECK --interval=1m30s --retries=3 CMD wget -q localhost
+SHELL ["/bin/sh", "-ec"]
+ENTRYPOINT echo $A
+CMD ["x", "y"]
+MAINTAINER somebody
+"""
+    config, _, _ = await built(bench, text, labels={"given": "yes"})
+    assert config["author"] == "somebody"
+    assert config["config"] == {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "A=1", "B=", "C=1 and more"],
+        "Labels": {"one": "1", "two three": "4 5", "given": "yes"},
+        "ExposedPorts": {port: {} for port in ("80/tcp", "8000/udp", "8001/udp", "8002/udp", "1/tcp")},
+        "Volumes": {"/data": {}, "/a b": {}, "/c": {}},
+        "User": "www-data:0",
+        "WorkingDir": "/srv/app",
+        "StopSignal": "SIGINT",
+        "Healthcheck": {"Test": ["CMD-SHELL", "wget -q localhost"], "Interval": 90_000_000_000, "Retries": 3},
+        "Shell": ["/bin/sh", "-ec"],
+        "Entrypoint": ["/bin/sh", "-ec", "echo $A"],
+        "Cmd": ["x", "y"],
+    }
+    history = config["history"]
+    assert isinstance(history, list)
+    assert sum(not line.get("empty_layer") for line in history) == len(config["rootfs"]["diff_ids"])  # type: ignore[index]
+
+
+async def test_an_entrypoint_resets_the_command_of_its_base(bench: Bench) -> None:
+    async def command(text: str) -> object:
+        config = (await built(bench, f'FROM busybox AS base\nCMD ["old"]\nFROM base\n{text}'))[0]["config"]
+        assert isinstance(config, dict)
+        return config.get("Entrypoint"), config.get("Cmd")
+
+    assert await command('ENTRYPOINT ["e"]') == (["e"], None)
+    assert await command('CMD ["c"]\nENTRYPOINT ["e"]') == (["e"], ["c"])
+    assert await command("") == (None, ["old"])
+
+
+async def test_arguments(bench: Bench) -> None:
+    text = """
+ARG global=g
+FROM busybox
+ARG before
+RUN echo "1 $global-$before-$given-$HTTP_PROXY-"
+ARG global
+ARG given=default
+ENV shadow=env
+ARG shadow=arg
+RUN echo "2 $global-$given-$shadow-$TARGETARCH-"
+ARG TARGETARCH
+RUN echo "3 $TARGETARCH" | grep -c 64
+"""
+    config, _, printed = await built(bench, text, build_args={"given": "yes", "HTTP_PROXY": "p"})
+    assert [line for line in printed.splitlines() if line[:1].isdigit()] == ["1 ---p-", "2 g-yes-env--", "1"]
+    assert not any("given" in entry or "PROXY" in entry for entry in config["config"]["Env"])  # type: ignore[index]
+
+
+async def test_triggers_run_in_children_only(bench: Bench) -> None:
+    (bench.context / "app").write_text("the app")
+    parent, steps, _ = await built(
+        bench, "FROM busybox\nONBUILD COPY app /app\nONBUILD RUN cat /app > /seen\nONBUILD ENV done=1"
+    )
+    assert parent["config"]["OnBuild"] == ["COPY app /app", "RUN cat /app > /seen", "ENV done=1"]  # type: ignore[index]
+    child, steps, printed = await built(bench, "FROM made\nRUN cat /seen; echo $done")
+    assert printed.startswith("the app1\n")
+    assert "OnBuild" not in child["config"]  # type: ignore[operator]
+    assert [step.split("] ")[1].split()[0] for step in steps if "]" in step] == ["FROM", "COPY", "RUN", "RUN"]
+
+
+async def test_here_documents(bench: Bench) -> None:
+    text = """
+FROM busybox
+ENV who=me
+RUN <<EOF
+set -e
+echo "script $who"
+EOF
+RUN <<EOF
+#!/bin/awk -f
+BEGIN { print "awk" }
+EOF
+RUN cat <<ONE && echo after
+of $who
+ONE
+COPY <<EOF <<"RAW" /files/
+hello $who
+EOF
+hello $who
+RAW
+RUN cat /files/EOF /files/RAW
+"""
+    _, _, printed = await built(bench, text)
+    lines = [line for line in printed.splitlines() if "image" not in line and "naming" not in line]
+    assert lines == ["script me", "awk", "of me", "after", "hello me", "hello $who"]
+
+
+async def test_unused_stages_are_skipped(bench: Bench) -> None:
+    text = "FROM busybox AS a\nRUN echo a > /a\nFROM busybox AS b\nRUN exit 1\nFROM scratch\nCOPY --from=a /a /\nCOPY --from=busybox /bin/true /bin/"
+    config, steps, _ = await built(bench, text)
+    assert not any("exit 1" in step for step in steps)
+    assert len(config["rootfs"]["diff_ids"]) == 2  # type: ignore[index]
+    _, steps, _ = await built(bench, text, target="a")
+    assert [step for step in steps if "COPY" in step] == []
+
+
+# The cache
+
+
+async def test_what_a_change_does_anew(bench: Bench) -> None:
+    for name in ("a", "b"):
+        (bench.context / name).write_text(name)
+    text = "FROM busybox\nARG v=1\nCOPY a /a\nRUN echo $v > /r\nCOPY b /b\nLABEL x=1"
+
+    async def anew(**more: object) -> list[str]:
+        _, steps, _ = await built(bench, text, **more)
+        return [step[1:4] for step in steps if step.startswith("[") and "FROM" not in step]
+
+    assert await anew() == ["2/4", "3/4", "4/4"]
+    assert await anew() == []
+    os.utime(bench.context / "a", (1, 1))
+    assert await anew() == []
+    (bench.context / "b").write_text("changed")
+    assert await anew() == ["4/4"]
+    (bench.context / "b").write_text("b")
+    assert await anew() == []
+    assert await anew(build_args={"v": "2"}) == ["3/4", "4/4"]
+    assert await anew(no_cache=True) == ["2/4", "3/4", "4/4"]
+
+
+async def test_secrets_are_no_part_of_a_key_and_of_no_layer(bench: Bench) -> None:
+    text = 'FROM busybox\nRUN --mount=type=secret,id=s --mount=type=secret,id=s,env=S grep -c . /run/secrets/s && test -n "$S" && touch /x'
+    config, first, _ = await built(bench, text, secrets={"s": b"one"})
+    _, second, _ = await built(bench, text, secrets={"s": b"two"})
+    assert second[1] == f"CACHED {first[1]}"
+    assert "one" not in json.dumps(config)
+
+
+async def test_equal_files_out_of_another_stage_are_a_hit(bench: Bench) -> None:
+    """What a stage prints may differ from build to build; only what is copied counts."""
+    text = (
+        "FROM busybox AS a\nARG v\nRUN echo $v > /other; echo same > /f\nFROM busybox\nCOPY --from=a /f /f\nRUN cat /f"
+    )
+    await built(bench, text, build_args={"v": "1"})
+    _, steps, _ = await built(bench, text, build_args={"v": "2"})
+    assert [step for step in steps if "CACHED" in step] == [
+        "CACHED [stage-1 2/3] COPY --from=a /f /f",
+        "CACHED [stage-1 3/3] RUN cat /f",
+    ]
+
+
+# Interruptions
+
+
+async def test_an_interrupted_build_leaves_nothing(bench: Bench) -> None:
+    """The step's process is gone, and so is everything that it stood on (the fixture looks for leftovers)."""
+    began = asyncio.Event()
+
+    def report(event: Event) -> None:
+        if isinstance(event, StepOutput) and b"began" in event.data:
+            began.set()
+
+    text = "FROM busybox\nRUN --mount=type=cache,target=/c --mount=type=secret,id=s echo began > /file; echo began; sleep 4321"
+    request = BuildRequest(str(bench.context), text=text, tags=["interrupted"], secrets={"s": b"x"})
+    task = asyncio.ensure_future(build(request, bench.door, report))
+    await asyncio.wait_for(began.wait(), 30)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not any("4321" in (path / "cmdline").read_text() for path in processes())
+    with pytest.raises(CRIError):
+        await bench.door.find_image("interrupted", False)
+
+
+def processes() -> list[Path]:
+    return [path for path in Path("/proc").iterdir() if path.name.isdigit() and (path / "cmdline").exists()]
+
+
+async def test_builds_side_by_side(bench: Bench) -> None:
+    """The same one several times, and others: each gets its own image, and equal ones are one."""
+    text = "FROM busybox\nRUN echo $RANDOM > /r; sleep 0.2\nRUN cat /r > /s"
+
+    async def one(number: int) -> str:
+        request = BuildRequest(str(bench.context), text=f"{text}\nLABEL n={number % 2}", tags=[f"n{number}"])
+        return (await build(request, bench.door, lambda event: None)).id
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(number)) for number in range(4)]
+    for number, task in enumerate(tasks):
+        assert (await bench.door.find_image(f"n{number}", False)).id == task.result()

@@ -91,10 +91,8 @@ def pairs(instruction: Instruction, rest: str, escape: str) -> list[tuple[str, s
     for word in words:
         key, equals, value = word.partition("=")
         if not equals:
-            raise ParseError(
-                instruction.line,
-                f"Syntax error - can't find = in {word!r}. Must be of the form: name=value".replace("'", '"', 2),
-            )
+            message = f'Syntax error - can\'t find = in "{word}". Must be of the form: name=value'
+            raise ParseError(instruction.line, message)
         if not key:
             raise ParseError(instruction.line, f"{instruction.keyword} names can not be blank")
         found.append((key, value))

@@ -29,6 +29,7 @@ from pybernetes.runtime.building.archives import is_archive, unpacked
 from pybernetes.runtime.building.caches import Caches
 from pybernetes.runtime.building.copying import Copier, Look, make_directories
 from pybernetes.runtime.building.digest import Digests, digest_files
+from pybernetes.runtime.building.modes import is_mode
 from pybernetes.runtime.building.roots import Root, open_root
 from pybernetes.runtime.building.sources import Sources, open_context
 from pybernetes.runtime.building.tree import Tree
@@ -170,6 +171,10 @@ def _make_directory(root: Root, operation: MakeDirectory) -> None:
 
 
 def _copy(tree: Tree, root: Root, operation: Copy, staging: Path) -> None:
+    if operation.mode and not is_mode(operation.mode):
+        raise InvalidError(
+            f"invalid chmod parameter: '{operation.mode}'. it should be octal string and between 0 and 07777"
+        )
     look = Look(_owner(root, operation.owner), operation.mode)
     copier = Copier(tree, root.fd, look, operation.excludes)
     if operation.inline:

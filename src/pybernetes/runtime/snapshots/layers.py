@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from pybernetes.runtime.snapshots import files
+from pybernetes.runtime.snapshots.overlay import unmount_below
 from pybernetes.runtime.snapshots.pack import Packed
 from pybernetes.runtime.snapshots.unpack import WHITEOUT_DEVICE, Applied, LayerError, Limits, unpack
 from pybernetes.runtime.syscalls import open_in_root
@@ -69,6 +70,7 @@ class Layers:
         for directory in (self._layers, self.staging, self._empty):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._empty.chmod(0o755)
+        unmount_below(self.staging)
         for leftover in self.staging.iterdir():
             files.sweep_tree(leftover)
         boot = _boot_id()

@@ -52,3 +52,12 @@ def is_mounted(target: Path) -> bool:
         return target.stat().st_dev != target.parent.stat().st_dev
     except FileNotFoundError:
         return False
+
+
+def unmount_below(directory: Path) -> None:
+    """Detach whatever is mounted below the directory, the last first. Raises OSError."""
+    with open("/proc/self/mountinfo") as file:
+        points = [line.split()[4].encode().decode("unicode_escape") for line in file]
+    for point in reversed(points):
+        if point.startswith(f"{directory}/"):
+            unmount(Path(point))

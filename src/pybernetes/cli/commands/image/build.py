@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.builder.errors import BuildError
     from pybernetes.cli import images
     from pybernetes.cli.build_progress import choose
+    from pybernetes.cri.door import familiar, short
 
     check_platform(arguments.platform)
     progress = choose("quiet" if arguments.quiet or arguments.output else arguments.progress, sys.stderr)
@@ -72,8 +73,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         print(f"warning: {warning.message}{where}", file=sys.stderr)
     if arguments.output:
         console.json({"id": image.id, "names": list(image.names)})
-    elif arguments.quiet or not image.names:
+    elif arguments.quiet:
         console.line(image.id)
+    else:
+        console.line(f"built {', '.join(map(familiar, image.names)) or 'an image without a name'} ({short(image.id)})")
     return 0
 
 

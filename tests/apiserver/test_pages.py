@@ -1,5 +1,7 @@
 """Discovery, health, versions, OpenAPI."""
 
+from pybernetes.wire import protobuf
+
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
@@ -37,3 +39,30 @@ async def test_openapi_v2_refers_to_its_own_definitions(api):
     job = document["paths"]["/apis/batch/v1/namespaces/{namespace}/jobs"]["post"]
     reference = job["responses"]["200"]["schema"]["$ref"]
     assert reference.removeprefix("#/definitions/") in document["definitions"]
+
+
+async def test_openapi_v2_in_protobuf_has_every_definition(api):
+    """Read with the field numbers of OpenAPIv2.proto: definitions are 9, a name 1, a schema's properties 25."""
+    accept = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+    answer = await api.call("GET", "/openapi/v2", accept=accept)
+    assert answer.content_type == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+    names = (await api.call("GET", "/openapi/v2")).body["definitions"]
+    [definitions] = fields(answer.body)[9]
+    schemas = {fields(one)[1][0].decode(): fields(one)[2][0] for one in fields(definitions)[1]}
+    assert sorted(schemas) == sorted(names)
+    [properties] = fields(schemas["io.k8s.api.core.v1.ConfigMap"])[25]
+    assert b"binaryData" in [fields(one)[1][0] for one in fields(properties)[1]]
+
+
+def fields(message: bytes) -> dict[int, list[bytes]]:
+    """The length-delimited fields of a message by number."""
+    found: dict[int, list[bytes]] = {}
+    position = 0
+    while position < len(message):
+        tag, position = protobuf.decode_varint(message, position)
+        if tag & 7 == protobuf.LENGTH:
+            start, position = protobuf.decode_length(message, position)
+            found.setdefault(tag >> 3, []).append(message[start:position])
+        else:
+            position = protobuf.skip_field(message, position, tag)
+    return found

@@ -208,3 +208,20 @@ def test_mistakes_are_told_by_kubectl(badcases: LiveCluster) -> None:
     said = str(told.value)
     assert 'Warning: metadata.labels[kubernets.io/a]: unknown key, did you mean "kubernetes.io/a"?' in said
     assert 'Warning: spec.containers[0].image: "nginx@latest": invalid reference format' in said
+
+
+def test_a_list_is_validated_by_kubectl(badcases: LiveCluster) -> None:
+    """For which it asks for OpenAPI v2 in protobuf."""
+    items = [plain("ConfigMap", "a", data={"x": "y"}), plain("Secret", "b")]
+    badcases.kubectl(
+        "create", "--dry-run=server", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    )
+    items[0]["dataa"] = items[0].pop("data")
+    with pytest.raises(Failed, match=r'ValidationError\(ConfigMap\): unknown field "dataa" in io\.k8s\.api\.core\.v1'):
+        badcases.kubectl(
+            "create",
+            "--dry-run=server",
+            "-f",
+            "-",
+            input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}),
+        )

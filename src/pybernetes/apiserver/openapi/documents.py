@@ -12,6 +12,7 @@ from pybernetes.api.scheme import API_LEVEL, Resource, join_api_version
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.handlers.list import compressed
 from pybernetes.apiserver.http.message import Answer, Response
+from pybernetes.apiserver.openapi import gnostic
 from pybernetes.apiserver.openapi.definitions import ALWAYS, META, closure, definition_of, rendered
 from pybernetes.apiserver.openapi.paths import paths_of
 from pybernetes.apiserver.openapi.swagger import as_swagger
@@ -40,7 +41,7 @@ class OpenAPI:
     def find(self, path: str) -> Page | None:
         """The page of a path below /openapi; None for others."""
         if path == "/openapi/v2":
-            return lambda ctx: self._answer(ctx, "v2", self.version2, "application/json")
+            return self._answer_version2
         if path == "/openapi/v3":
             return lambda ctx: self._answer(ctx, "v3", self.index, "text/plain; charset=utf-8")
         key = path.removeprefix("/openapi/v3/")
@@ -48,13 +49,23 @@ class OpenAPI:
             return None
         return lambda ctx: self._answer(ctx, key, lambda: self.version3(key), "application/json")
 
+    def _answer_version2(self, ctx: RequestContext) -> Answer:
+        """JSON, or protobuf for whoever asks for that first."""
+        first = ctx.request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip()
+        if first in (gnostic.ASKED_FOR, gnostic.MEDIA_TYPE):
+            return self._made_answer(ctx, "v2 protobuf", lambda: gnostic.document(self.version2()), gnostic.MEDIA_TYPE)
+        return self._answer(ctx, "v2", self.version2, "application/json")
+
     def _answer(self, ctx: RequestContext, key: str, make: Callable[[], Tree], content_type: str) -> Answer:
         accept = ctx.request.headers.get("accept", "")
         if accept and not any(media in accept for media in ("json", "*/*", "application/*")):
             raise not_acceptable(("application/json",))
+        return self._made_answer(ctx, key, lambda: msgspec.json.encode(make()), content_type)
+
+    def _made_answer(self, ctx: RequestContext, key: str, make: Callable[[], bytes], content_type: str) -> Answer:
         found = self._made.get(key)
         if found is None:
-            body = msgspec.json.encode(make())
+            body = make()
             found = self._made[key] = (body, f'"{hashlib.sha512(body).hexdigest().upper()}"')
         body, etag = found
         headers = [("etag", etag), ("vary", "Accept-Encoding, Accept")]

@@ -171,14 +171,17 @@ def mounts(place: Path) -> list[str]:
 
 def test_delete_leaves_nothing(mirror: str, tmp_path: Path) -> None:
     before = traces.take()
-    with live_cluster("traces", mirror, tmp_path) as cluster:
+    with live_cluster("traces", mirror, tmp_path, "--nodes", "3") as cluster:
         cluster.kubectl("apply", "-f", "-", input=COUNTER)
         cluster.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2")
         cluster.kubectl("expose", "deployment", "web", "--type=NodePort", "--port=80")
         cluster.kubectl("rollout", "status", "deployment", "web", "--timeout=30s")
         ready(cluster, "counter")
         assert traces.take().beyond(before)
+        cluster.p8s("node", "stop", "m03")
+        agent = pidfile.read(cluster.profile.run / "agent-m02.pid")
         cluster.p8s("delete")
+        assert not Path(f"/proc/{agent}").exists()
         assert traces.take().beyond(before) == {}
         assert list(cluster.temporary.iterdir()) == []
 

@@ -38,6 +38,7 @@ class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     resolv_conf: str = "/etc/resolv.conf"
     static_pod_path: str = ""
     cgroup_root: str = "/"
+    shares_machine: bool = False
     max_pods: int = 110
     system_reserved: dict[str, str] = {}
     kube_reserved: dict[str, str] = {}
@@ -123,6 +124,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--resolv-conf")
     add("--pod-manifest-path", dest="static_pod_path", help="directory of static pods")
     add("--cgroup-root")
+    add(
+        "--shares-machine", type=boolean, nargs="?", const=True,
+        help="other nodes run on this machine: what the node uses is what its cgroup uses",
+    )  # fmt: skip
     add("--max-pods", type=int)
     add("--system-reserved", type=_map)
     add("--kube-reserved", type=_map)

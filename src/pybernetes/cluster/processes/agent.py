@@ -42,6 +42,7 @@ def kubelet_arguments(node: Node) -> list[str]:
         f"--cluster-domain={profile.settings.cluster_domain}",
         f"--resolv-conf={node.resolv_conf}",
         f"--cgroup-root={node.cgroup}",
+        f"--shares-machine={str(not node.is_first).lower()}",
         # Upstream's 10 % of the disk would be tens of gigabytes of a laptop's.
         "--eviction-hard=memory.available<100Mi,nodefs.available<1%",
     ]

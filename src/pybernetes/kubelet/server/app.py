@@ -18,7 +18,8 @@ from pybernetes.api.types import meta_v1
 from pybernetes.cri.errors import CRIError
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet.kubelet import Kubelet
-from pybernetes.kubelet.node.machine import read_cpu_seconds, read_meminfo
+from pybernetes.kubelet.node.machine import read_meminfo
+from pybernetes.kubelet.node.use import cgroup_use, machine_use
 from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.pod.worker import PodWorker
 from pybernetes.kubelet.server import logs, stats
@@ -125,9 +126,8 @@ class KubeletServer:
 
     async def resource_metrics(self, request: Request) -> Answer:
         found = await self.runtime.list_pod_sandbox_stats()
-        memory = read_meminfo()
-        working_set = memory.get("MemTotal", 0) - memory.get("MemAvailable", 0)
-        node = stats.NodeUse(read_cpu_seconds(), working_set, self.clock.now().timestamp())
+        use = cgroup_use(self.options.cgroup_root) if self.options.shares_machine else machine_use()
+        node = stats.NodeUse(use.cpu_seconds, use.working_set, self.clock.now().timestamp())
         return text(stats.resource_metrics(found, node))
 
     async def stats_summary(self, request: Request) -> Answer:

@@ -33,22 +33,23 @@ def add(name: str, report: Report, *, count: int = 1, called: str = "", wait_sec
     Raises NodesError, NotReadyError; of a node that does not become Ready nothing is left.
     """
     with deferred() as interrupts, locks.of_profile(name, check=interrupts.check):
-        profile = load(name)
+        profile, added = load(name), []
+        if profile.settings.simulated:
+            raise NodesError(f"the nodes of cluster {profile.name!r} are simulated", "p8s node add --simulated N")
         running = control.is_running(profile)
-        added: list[Node] = []
         for _ in range(count):
-            ranges = _ranges(profile) if running else set()
-            profile = membership.joined(profile, called, ranges)
+            profile = membership.joined(profile, called, _ranges(profile) if running else set())
             profile.save()
-            added.append(profile.nodes[-1])
-            report("made", added[-1])
+            node = profile.nodes[-1]
+            added.append(node)
+            report("made", node)
             if running:
                 try:
-                    _bring_up(added[-1], wait_seconds, interrupts)
+                    _bring_up(node, wait_seconds, interrupts)
                 except BaseException:
-                    _take_away(added[-1])
+                    _take_away(node)
                     raise
-                report("Ready", added[-1])
+                report("Ready", node)
     return added
 
 

@@ -7,8 +7,11 @@ pushed (from then on the registry has it), or when somebody pulls the name expli
 """
 
 import logging
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import BinaryIO
+
+import msgspec
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope
@@ -66,6 +69,7 @@ class Images:
         self._loader = Loader(content, assembler, worker, self._layers.staging)
         self._flights = Flights(self._scope)
         self._configs: dict[str, ImageConfig] = {}
+        self.users: list[Callable[[], Collection[str]]] = []
         self.snapshots = Snapshots(root / "snapshots", self._layers, self._chain, self._mounts)
         self.workshop = Workshop(content, self._layers, self._library, self._results, self.snapshots)
 
@@ -89,11 +93,13 @@ class Images:
     # cri.service.ImageService
 
     async def list_images(self, filter: t.ImageFilter | None = None) -> list[t.Image]:
-        """All images, or the one that the filter names."""
+        """All images, or the one that the filter names. Pinned are those in use: no node knows what others run."""
         if filter is not None and filter.image is not None and filter.image.image:
             image = await self.image_status(filter.image)
             return [image] if image else []
-        return [_image(record, self.config(record.id)) for record in self._library.records]
+        used = {image_id for used_by in self.users for image_id in used_by()}
+        images = [_image(record, self.config(record.id)) for record in self._library.records]
+        return [msgspec.structs.replace(image, pinned=image.id in used) for image in images]
 
     async def image_status(self, image: t.ImageSpec) -> t.Image | None:
         """By tag, repo digest or id. None if it is not here."""

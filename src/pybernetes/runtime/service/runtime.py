@@ -169,6 +169,8 @@ async def open_runtime(options: Options, images: ImageSource, zygote: Zygote | N
             links=links,
             boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         )
+        used_by = lambda: {each.record.image_id for each in core.table.containers.values()}  # noqa: E731
+        images.users.append(used_by)
         try:
             await files.run(own.start)
             if options.bridge is not None:
@@ -177,6 +179,7 @@ async def open_runtime(options: Options, images: ImageSource, zygote: Zygote | N
             async with StreamingServer.open(options.streaming, scope) as streaming:
                 yield Runtime(core, streaming)
         finally:
+            images.users.remove(used_by)
             if zygote is None:
                 await files.run(own.close)
             await files.run(_remove_empty_cgroups, options.cgroup)

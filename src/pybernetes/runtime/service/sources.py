@@ -1,9 +1,13 @@
 """What the service needs of images and snapshots; `images.service.Images` is it."""
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol
 
 from pybernetes.runtime.oci.process import ImageDefaults
+
+UsedBy = Callable[[], Collection[str]]
+"""The ids of the images that a runtime's containers have."""
 
 
 class Usage(Protocol):
@@ -25,7 +29,12 @@ class SnapshotSource(Protocol):
 
 
 class ImageSource(Protocol):
-    """Images that are present. `resolve` takes a name, digest or id and raises ImageNotFoundError."""
+    """Images that are present. `resolve` takes a name, digest or id and raises ImageNotFoundError.
+
+    `users` are asked which images may not be collected.
+    """
+
+    users: list[UsedBy]
 
     @property
     def snapshots(self) -> SnapshotSource: ...

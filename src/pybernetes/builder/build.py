@@ -10,6 +10,7 @@ from pybernetes.builder.errors import BuildError, excerpt
 from pybernetes.builder.image import Image
 from pybernetes.builder.progress import Report, StepDone, StepOutput, StepStarted, Warned
 from pybernetes.builder.request import BuildRequest, BuiltImage
+from pybernetes.builder.scope import PREDEFINED
 from pybernetes.builder.solve import Solver, StepError
 from pybernetes.cri.building import BuildService, NewImage, Source
 from pybernetes.cri.errors import CRIError, UnavailableError
@@ -113,8 +114,6 @@ def _platform() -> dict[str, str]:
 
 
 def _warn_unused(request: BuildRequest, dockerfile: Dockerfile, used: set[str], report: Report) -> None:
-    from pybernetes.builder.scope import PREDEFINED
-
     unused = sorted(request.build_args.keys() - used - set(dockerfile.globals) - set(PREDEFINED))
     if unused:
         report(Warned(f"One or more build-args [{' '.join(unused)}] were not consumed", 0))

@@ -4,11 +4,10 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pybernetes.aio.tasks import open_scope
 from pybernetes.cri import types as t
@@ -101,7 +100,7 @@ async def run_process(
 
 
 @asynccontextmanager
-async def _ending(reply: Reply) -> AsyncIterator[Any]:
+async def _ending(reply: Reply) -> AsyncIterator[Callable[[], Awaitable[Exited]]]:
     """Gives a function that waits for the end; without its being called to its end, the process is killed."""
     done = False
 

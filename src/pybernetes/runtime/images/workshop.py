@@ -15,7 +15,6 @@ from pybernetes.runtime.images.index import Record
 from pybernetes.runtime.images.library import Library
 from pybernetes.runtime.images.results import Results
 from pybernetes.runtime.snapshots.layers import Layers, chain_ids
-from pybernetes.runtime.snapshots.pack import pack
 from pybernetes.runtime.snapshots.service import Snapshots
 from pybernetes.wire.images import documents
 from pybernetes.wire.images.documents import Descriptor, DocumentError, Manifest
@@ -87,6 +86,8 @@ class Workshop:
         return result if all(self._content.has(layer.digest) for layer in result.filesystem.layers) else None
 
     def _make_layer(self, upper: Path, parent: Filesystem) -> Filesystem:
+        from pybernetes.runtime.snapshots.pack import pack  # the standard library's tarfile, which only builds need
+
         staged = self.staging / f"{secrets.token_hex(8)}.tar.gz"
         root = os.open(upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

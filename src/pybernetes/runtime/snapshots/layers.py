@@ -13,14 +13,17 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from pybernetes.runtime.snapshots import files
 from pybernetes.runtime.snapshots.overlay import unmount_below
-from pybernetes.runtime.snapshots.pack import Packed
 from pybernetes.runtime.snapshots.unpack import WHITEOUT_DEVICE, Applied, LayerError, Limits, unpack
 from pybernetes.runtime.syscalls import open_in_root
+
+if TYPE_CHECKING:
+    from pybernetes.runtime.snapshots.pack import Packed
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -137,7 +140,7 @@ class Layers:
             files.sweep_tree(staged.path)  # another image brought the same layer
         return chain
 
-    def adopt(self, upper: Path, packed: Packed, parent: str) -> str:
+    def adopt(self, upper: Path, packed: "Packed", parent: str) -> str:
         """Make a layer of a writable one that nothing is mounted on any more; returns its chain id."""
         path = self.staging / secrets.token_hex(8)
         path.mkdir()

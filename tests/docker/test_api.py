@@ -10,6 +10,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from tests.images import running_registry
+from tests.runtime.images.test_pull import BCRYPT_OF_SECRET
 
 from pybernetes.aio.clock import SystemClock
 from pybernetes.aio.idle import Idle
@@ -66,6 +68,30 @@ async def test_refusals(client: aiohttp.ClientSession, method: str, path: str, s
     async with client.request(method, path) as answer:
         assert (answer.status, answer.headers["Content-Type"]) == (status, "application/json")
         assert message in (await answer.json())["message"]
+
+
+@pytest.mark.parametrize(
+    ("password", "status", "message"),
+    [("secret", 200, None), ("wrong", 401, "unauthorized: authentication required")],
+)
+async def test_login_asks_the_registry(
+    client: aiohttp.ClientSession, tmp_path: Path, password: str, status: int, message: str | None
+) -> None:
+    accounts = tmp_path / "htpasswd"
+    accounts.write_text(f"user:{BCRYPT_OF_SECRET}\n")
+    with running_registry(tmp_path, htpasswd=accounts) as private:
+        given = {"username": "user", "password": password, "serveraddress": private.host}
+        async with client.post("/v1.41/auth", json=given) as answer:
+            said = await answer.json()
+            assert answer.status == status, said
+            assert said["Status"] == "Login Succeeded" if message is None else message in said["message"]
+
+
+async def test_login_to_a_registry_that_is_down(client: aiohttp.ClientSession) -> None:
+    given = {"username": "user", "password": "x", "serveraddress": "127.0.0.1:1"}
+    async with client.post("/auth", json=given) as answer:
+        assert answer.status == 500
+        assert "connection refused" in (await answer.json())["message"]
 
 
 async def test_a_context_that_is_no_archive_leaves_nothing(client: aiohttp.ClientSession, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def _routes(prefix: str) -> list[web.RouteDef]:
         web.get(f"{prefix}/_ping", system.ping),
         web.get(f"{prefix}/version", system.version),
         web.get(f"{prefix}/info", system.info),
-        web.post(f"{prefix}/auth", system.auth),
+        web.post(f"{prefix}/auth", system.log_in),
         web.post(f"{prefix}/build", build.build),
         web.post(f"{prefix}/session", refused.buildkit),
         web.post(f"{prefix}/grpc", refused.buildkit),

@@ -34,6 +34,15 @@ def decode(header: str) -> AuthConfig | None:
     return _meant(_decoded(header, "X-Registry-Auth", _Auth))
 
 
+def decode_login(body: bytes) -> tuple[str, AuthConfig]:
+    """The host and the credential of a login's body. Raises DockerError."""
+    try:
+        given = msgspec.json.decode(body, type=_Auth)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DockerError(400, f"invalid login: {error}") from error
+    return _host(given.serveraddress or DOCKER_HUB), _meant(given) or AuthConfig()
+
+
 def for_build(header: str) -> Callable[[str], AuthConfig | None]:
     """The value of X-Registry-Config (all that the client has) as the credential for an image's name."""
     given = _decoded(header, "X-Registry-Config", dict[str, _Auth]) if header else {}

@@ -27,6 +27,7 @@ class Options:
     scratch: Path
     root: Path
     cluster: str
+    insecure: Sequence[str] = ()
     idle_seconds: float = IDLE_SECONDS
 
 
@@ -37,5 +38,5 @@ async def run(options: Options, sockets: Sequence[socket.socket]) -> None:
     clock = SystemClock()
     idle = Idle(options.idle_seconds, clock)
     async with open_door(options.runtimes) as door:
-        service = Service(door, options.scratch, options.root, options.cluster, clock.now)
+        service = Service(door, options.scratch, options.root, options.cluster, clock.now, options.insecure)
         await serve_until_idle(make_app(service, idle), sockets, idle)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ API_VERSION, OLDEST_API = (1, 45), (1, 24)
 class Service:
     """`door` leads to the runtimes; `scratch` is a directory for build contexts; `root` what `docker info` shows.
 
-    `cluster` is the profile's name, for words that name commands.
+    `cluster` is the profile's name, for words that name commands; `insecure` are registries without TLS.
     """
 
     door: Door
@@ -26,6 +26,7 @@ class Service:
     root: Path
     cluster: str
     now: Callable[[], datetime]
+    insecure: Sequence[str] = ()
 
 
 SERVICE = web.AppKey("service", Service)

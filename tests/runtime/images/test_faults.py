@@ -6,19 +6,24 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.images import NGINX_VERSIONS, Registry, busybox, nginx
+from tests.images import NGINX_VERSIONS, Registry, busybox, digest_of, nginx
 from tests.runtime.images.conftest import OpenImages
 
-from pybernetes.cri.errors import PullError
+from pybernetes.cri.errors import InvalidError, PullError
+from pybernetes.runtime.images.door import Library
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.images.service import Images
 from pybernetes.runtime.snapshots.unpack import Limits
 
 PULL_ALL = """
 import asyncio, sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.images.service import Images
@@ -112,6 +117,50 @@ async def test_a_full_disk_is_named(images: Images, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(images._layers, "_limits", Limits(spare=1 << 60))
     with pytest.raises(PullError, match=r"failed to extract layer sha256:.*: no space left on device"):
         await images.pull("busybox")
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[None]:
+    """A file system of 1 MiB at the place, which is less than busybox takes."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+async def test_an_archive_for_which_there_is_no_room_leaves_nothing(open_images: OpenImages, tmp_path: Path) -> None:
+    root = tmp_path / "small"
+    root.mkdir()
+    archive = busybox().write_archive(tmp_path / "archive.tar", "busybox:1")
+    with small_disk(root):
+        async with open_images(RegistryOptions(), "small/runtime") as images:
+            with pytest.raises(InvalidError, match="no space left on device"):
+                await Library(images).load_images(str(archive))
+            assert await images.list_images() == []
+            assert os.listdir(root / "runtime/snapshots/staging") == []
+
+
+async def test_a_damaged_archive_leaves_nothing(images: Images, tmp_path: Path) -> None:
+    image = busybox()
+    layout = image.write_layout(tmp_path / "layout", "busybox:1")
+    layer = layout / "blobs/sha256" / digest_of(image.layers[0].blob).removeprefix("sha256:")
+    layer.write_bytes(layer.read_bytes()[:-1] + b"x")
+    with pytest.raises(InvalidError, match=f"content has digest sha256:.*, expected sha256:{layer.name}"):
+        await images.load(layout)
+    assert await images.list_images() == []
+
+
+async def test_pushed_manifests_are_adopted_by_link(images: Images, tmp_path: Path) -> None:
+    blobs = busybox().write_layout(tmp_path / "layout") / "blobs/sha256"
+    name = "localhost:5000/team/busybox:1"
+    assert await images.adopt(name, busybox().digest, blobs) == busybox().id
+    assert (await images.record(name)).local == [name]
+    layer = (await images.record(name)).layers[0]
+    kept = tmp_path / "runtime/blobs/sha256" / layer.removeprefix("sha256:")
+    assert kept.samefile(blobs / kept.name)
+    with pytest.raises(InvalidError, match="there is no blob"):
+        await images.adopt(name, f"sha256:{'0' * 64}", blobs)
 
 
 async def test_a_cancelled_pull_can_be_repeated(images: Images, tmp_path: Path) -> None:

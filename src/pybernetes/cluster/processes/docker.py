@@ -13,7 +13,11 @@ from pybernetes.process import run_until_terminated
 
 def options(profile: Profile) -> Options:
     return Options(
-        runtimes=sockets(profile), scratch=profile.state / "docker", root=profile.state, cluster=profile.name
+        runtimes=sockets(profile),
+        scratch=profile.state / "docker",
+        root=profile.state,
+        cluster=profile.name,
+        insecure=profile.settings.insecure_registries,
     )
 
 

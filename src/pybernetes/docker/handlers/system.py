@@ -11,6 +11,7 @@ from aiohttp import web
 
 from pybernetes import __version__
 from pybernetes.cri.types import ContainerState
+from pybernetes.docker import auth, login
 from pybernetes.docker.service import API_VERSION, OLDEST_API, service, spoken
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -89,8 +90,10 @@ async def info(request: web.Request) -> web.StreamResponse:
     return web.json_response(found)
 
 
-async def auth(request: web.Request) -> web.StreamResponse:
-    """`docker login`: the client keeps the credential; whether the registry takes it shows the first push or pull."""
+async def log_in(request: web.Request) -> web.StreamResponse:
+    """`docker login`: the registry is asked, the client keeps the credential."""
+    host, given = auth.decode_login(await request.read())
+    await login.check(host, given, service(request).insecure)
     return web.json_response({"Status": "Login Succeeded", "IdentityToken": ""})
 
 

@@ -43,7 +43,8 @@ class Library:
             return await self._images.load(Path(path))
 
     async def adopt_image(self, name: str, manifest: str, blobs: str) -> str:
-        return await self._images.adopt(name, manifest, Path(blobs))
+        with _opened(blobs):
+            return await self._images.adopt(name, manifest, Path(blobs))
 
     async def save_images(self, names: list[str], path: str) -> None:
         for name in names:

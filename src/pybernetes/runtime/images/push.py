@@ -43,15 +43,18 @@ class Pusher:
         assert isinstance(manifest, Manifest)
         sources = _repositories_at(reference.domain, record.digests)
         for blob in {blob.digest: blob for blob in (*manifest.layers, manifest.config)}.values():
-            await self._push_blob(repository, blob, next((path for path in sources if path != reference.path), ""))
-            if progress:
-                progress(PullProgress(blob.digest, blob.size, blob.size))
+            mount_from = next((path for path in sources if path != reference.path), "")
+            await self._push_blob(repository, blob, mount_from, progress or _nobody)
         await repository.put_manifest(reference.object, data, documents.media_type_of(manifest))
         return record.manifest
 
-    async def _push_blob(self, repository: Repository, blob: Descriptor, mount_from: str) -> None:
-        if await repository.has_blob(blob.digest):
-            return
+    async def _push_blob(self, repository: Repository, blob: Descriptor, mount_from: str, progress: Progress) -> None:
+        progress(PullProgress(blob.digest, 0, blob.size))
+        if not await repository.has_blob(blob.digest):
+            await self._upload(repository, blob, mount_from, progress)
+        progress(PullProgress(blob.digest, blob.size, blob.size))
+
+    async def _upload(self, repository: Repository, blob: Descriptor, mount_from: str, progress: Progress) -> None:
         location = await repository.start_upload(blob.digest, mount_from)
         if not location:
             return
@@ -61,9 +64,14 @@ class Pusher:
             while chunk := await self._worker.run(os.pread, fd, _CHUNK, offset):
                 location = await repository.upload_chunk(location, offset, chunk)
                 offset += len(chunk)
+                progress(PullProgress(blob.digest, offset, blob.size))
         finally:
             os.close(fd)
         await repository.finish_upload(location, blob.digest)
+
+
+def _nobody(progress: PullProgress) -> None:
+    """Nobody wants to know."""
 
 
 def _repositories_at(domain: str, digests: Iterable[str]) -> list[str]:

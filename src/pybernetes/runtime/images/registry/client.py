@@ -51,6 +51,11 @@ class Access:
     actions: str = "pull"
     connect_seconds: float = CONNECT_SECONDS
 
+    @property
+    def wanted(self) -> str:
+        """What is denied, if it is."""
+        return "push" if "push" in self.actions else "pull"
+
 
 class Repository:
     """Requests about one repository; remembers the authorization that the server wanted."""
@@ -182,8 +187,11 @@ class Repository:
                 break
             scope = f"repository:{access.path}:{access.actions}"
             question = Question(access.endpoint.url, scope, access.credential)
-            self._authorization = await authorization(self._http, question, challenges)
-        raise DeniedError(server_message(challenges))
+            try:
+                self._authorization = await authorization(self._http, question, challenges)
+            except DeniedError as error:
+                raise DeniedError(server_message(challenges), access.wanted) from error
+        raise DeniedError(server_message(challenges), access.wanted)
 
 
 async def _expect(answer: Answer, *statuses: int) -> None:

@@ -12,10 +12,10 @@ class UnknownImageError(RegistryError):
 class DeniedError(RegistryError):
     """The registry does not let us."""
 
-    def __init__(self, server_message: str = "") -> None:
+    def __init__(self, server_message: str = "", wanted: str = "pull") -> None:
         said = f"server message: {server_message}: " if server_message else ""
         super().__init__(
-            f"pull access denied, repository does not exist or may require authorization: {said}authorization failed"
+            f"{wanted} access denied, repository does not exist or may require authorization: {said}authorization failed"
         )
 
 

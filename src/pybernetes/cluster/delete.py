@@ -35,10 +35,11 @@ def remove(profile: Profile) -> None:
 
 def remove_nodes(profile: Profile) -> None:
     """What real nodes leave in the kernel."""
-    from pybernetes.cluster import network
+    from pybernetes.cluster import mounts, network
     from pybernetes.cluster.processes import agent, runtime
     from pybernetes.proxy import main as proxy
 
+    mounts.remove_all(profile)
     if profile.exists():
         asyncio.run(runtime.remove_everything(profile))
     for place in (profile.state, profile.run):

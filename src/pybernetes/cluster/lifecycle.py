@@ -128,6 +128,10 @@ def bring_up(profile: Profile, report: Report, wait_seconds: float, interrupts: 
     kubeconfig; returns that.
     """
     freezing.thaw(profile)
+    if (profile.state / "mounts.json").exists():
+        from pybernetes.cluster import mounts
+
+        mounts.establish(profile, report)
     launch = Launch.begin(profile)
     launched = 0.0
     try:

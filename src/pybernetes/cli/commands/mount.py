@@ -1,0 +1,79 @@
+"""p8s mount"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from pybernetes.cli.console import Console
+from pybernetes.cli.parser import wrong
+from pybernetes.cli.profiles import add_output, add_profile, existing
+from pybernetes.cluster.profile import Profile
+
+EXAMPLES = """a path of this machine is there for hostPath volumes anyway; a mount shows it at another path, for good:
+it returns at once, comes back with p8s start after a reboot, and ends with p8s mount remove or p8s delete
+
+examples:
+  sudo p8s mount ~/site:/data/site
+  sudo p8s mount /srv/models:/data/models --read-only
+  sudo p8s mount list
+  sudo p8s mount remove /data/site"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_profile(parser)
+    add_output(parser)
+    parser.add_argument("what", metavar="HOST:NODE|list|remove", help="the directory, and the path that pods name")
+    parser.add_argument("path", nargs="?", metavar="NODE", help="of remove: which")
+    parser.add_argument("--read-only", action="store_true", help="pods cannot write to it")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    profile = existing(arguments)
+    if arguments.what == "list":
+        show(profile, arguments, console)
+    elif arguments.what == "remove":
+        remove(profile, arguments, console)
+    else:
+        add(profile, arguments, console)
+    return 0
+
+
+def add(profile: Profile, arguments: argparse.Namespace, console: Console) -> None:
+    from pybernetes.cluster import locks, mounts
+
+    source, separator, target = arguments.what.partition(":")
+    if not separator or not source or not target or arguments.path:
+        raise wrong(f"{arguments.what!r} is not HOST:NODE", "p8s mount --help")
+    with locks.of_profile(profile.name):
+        mount = mounts.add(profile, source, target, read_only=arguments.read_only)
+    if arguments.output == "json":
+        console.json(asdict(mount))
+        return
+    console.step("📁", f"{mount.source} is {mount.target} for pods" + (" (read-only)" if mount.read_only else ""))
+
+
+def remove(profile: Profile, arguments: argparse.Namespace, console: Console) -> None:
+    from pybernetes.cluster import locks, mounts
+
+    if not arguments.path:
+        raise wrong("p8s mount remove needs the path", "p8s mount list")
+    with locks.of_profile(profile.name):
+        mount = mounts.remove(profile, arguments.path)
+    console.step("🧹", f"{mount.target} removed; {mount.source} is as it was")
+
+
+def show(profile: Profile, arguments: argparse.Namespace, console: Console) -> None:
+    from pybernetes.cluster import mounts
+
+    found = mounts.kept(profile)
+    if arguments.output == "json":
+        console.json([{**asdict(each), "mounted": mounts.is_mounted(each)} for each in found])
+    elif found:
+        rows = [
+            [each.source, each.target, "ro" if each.read_only else "rw", "yes" if mounts.is_mounted(each) else "no"]
+            for each in found
+        ]
+        console.table(["HOST", "NODE", "MODE", "MOUNTED"], rows)
+    else:
+        console.line("there is no mount; p8s mount HOST:NODE makes one")

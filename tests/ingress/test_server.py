@@ -219,6 +219,25 @@ async def test_websockets_go_through_both_ways(world: World) -> None:
                 assert await socket.receive_str() == f"{word}!"
 
 
+async def test_what_follows_an_upgrade_at_once_is_not_lost(world: World) -> None:
+    async def shout(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\nhello ")
+        while data := await reader.read(PIECE):
+            writer.write(data.upper())
+        writer.close()
+
+    async with await asyncio.start_server(shout, "127.0.0.1", 0) as server:
+        world.targets = [Target("127.0.0.1", server.sockets[0].getsockname()[1])]
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.http)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\none ")
+        assert (await reader.readuntil(b"ONE ")).endswith(b"\r\n\r\nhello ONE ")
+        writer.write(b"two")
+        writer.write_eof()
+        assert await reader.read() == b"TWO"
+        writer.close()
+
+
 async def test_an_upgrade_that_is_declined_is_an_answer(world: World) -> None:
     async with serving(echo) as target:
         world.targets = [target]
@@ -303,6 +322,25 @@ async def test_a_backend_without_an_answer_is_given_up(world: World) -> None:
         said = await exchange(world, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert said.startswith(b"HTTP/1.1 504 Gateway Timeout\r\n")
     assert b"service default/web has not answered within 0.05 s" in said
+
+
+async def test_the_time_for_an_answer_begins_when_the_request_is_out(world: World) -> None:
+    async with serving(echo) as target:
+        world.targets, world.options = [target], Options(answer_seconds=0.2)
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.http)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\nsl")
+        await asyncio.sleep(0.4)
+        writer.write(b"ow")
+        assert b'"body": "slow"' in await reader.read()
+        writer.close()
+
+
+async def test_a_target_may_be_a_whole_url(world: World) -> None:
+    async with serving(echo) as target:
+        world.targets = [target]
+        said = await exchange(world, b"GET http://shop.example/a?b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b'"path": "/a?b"' in said
+    assert b'"X-Forwarded-Host": "shop.example"' in said
 
 
 @pytest.mark.parametrize(

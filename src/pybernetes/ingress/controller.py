@@ -97,7 +97,10 @@ class Controller:
     def _on_service(self, old: v1.Service | None, new: v1.Service | None) -> None:
         changed = new or old
         if changed is not None and (old is None or new is None or old.spec != new.spec):
-            self._changed(f"{changed.metadata.namespace}/{changed.metadata.name}")
+            name = f"{changed.metadata.namespace}/{changed.metadata.name}"
+            self._changed(name)
+            for ingress in {route.ingress for route in self._table.routes() if route.backend.name == name}:
+                self._queue.add_after(ingress, SETTLING_SECONDS)
 
     def _on_slice(self, old: discovery.EndpointSlice | None, new: discovery.EndpointSlice | None) -> None:
         for name in {service_of(slice) for slice in (old, new) if slice is not None}:

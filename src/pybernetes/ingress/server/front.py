@@ -13,7 +13,7 @@ from pybernetes.aio.tasks import Scope
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.decide import Decision, Forward, Question, Redirect, Refuse
 from pybernetes.ingress.server.exchange import Exchange
-from pybernetes.ingress.server.message import Client, header, own_answer, tokens
+from pybernetes.ingress.server.message import Client, header, origin_form, own_answer, tokens
 from pybernetes.ingress.server.pool import NoBackendError, Pool
 
 HIGH_WATER = 1 << 20
@@ -197,8 +197,9 @@ class Front(asyncio.Protocol):
             exchange.keep_alive = False
             self._refuse(exchange, 400, "a request has exactly one Host header")
             return
-        secure, host = self.client.secure, exchange.host.decode("latin-1")
-        decision = self._gate.decide(Question(host, exchange.target.decode("latin-1"), secure))
+        exchange.host, target = origin_form(exchange.host, exchange.target)
+        question = Question(exchange.host.decode("latin-1"), target.decode("latin-1"), self.client.secure)
+        decision = self._gate.decide(question)
         if isinstance(decision, Refuse):
             self._refuse(exchange, decision.status, decision.message)
         elif isinstance(decision, Redirect):
@@ -305,8 +306,9 @@ class Front(asyncio.Protocol):
     def pipe(self, exchange: Exchange) -> None:
         """From now on bytes go through as they are."""
         self._piped = exchange
-        if exchange.raw:
-            self._pass_raw(exchange.raw)
+        raw, exchange.raw = exchange.raw, b""
+        if raw:
+            self._pass_raw(raw)
         self._regulate()
 
     def end_raw(self) -> None:

@@ -15,7 +15,15 @@ HOP_BY_HOP = frozenset(
 """What concerns one connection and not the next (RFC 9110, section 7.6.1)."""
 
 OURS = frozenset(
-    {b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto", b"x-real-ip", b"x-scheme"}
+    {
+        b"host",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-port",
+        b"x-forwarded-proto",
+        b"x-real-ip",
+        b"x-scheme",
+    }
 )
 """What clients say about themselves is not believed: this is the first proxy that anybody can vouch for."""
 
@@ -33,12 +41,13 @@ class Client:
     secure: bool
 
     def forwarded(self, host: bytes) -> bytes:
+        """What the backend is told of it, and of the host that it asked for."""
         scheme, address = ("https" if self.secure else "http"), self.address
         said = (
             f"X-Forwarded-For: {address}\r\nX-Real-IP: {address}\r\nX-Forwarded-Proto: {scheme}\r\n"
             f"X-Scheme: {scheme}\r\nX-Forwarded-Port: {self.port}\r\n"
         )
-        return said.encode("latin-1") + b"X-Forwarded-Host: " + host + b"\r\n"
+        return b"Host: %b\r\n%bX-Forwarded-Host: %b\r\n" % (host, said.encode("latin-1"), host)
 
 
 def request_head(method: bytes, target: bytes, headers: Headers, own: bytes) -> bytes:
@@ -68,6 +77,17 @@ def tokens(value: bytes) -> list[bytes]:
 def header(headers: Headers, name: bytes) -> bytes:
     """The first value; empty if there is none."""
     return next((value for known, value in headers if known.lower() == name), b"")
+
+
+def origin_form(host: bytes, target: bytes) -> tuple[bytes, bytes]:
+    """Host and target of a request; a target that is a whole URL counts for more than the header (RFC 9112, 3.2.2)."""
+    if target[:1] == b"/":
+        return host, target
+    scheme, mark, rest = target.partition(b"://")
+    if not mark or scheme.lower() not in (b"http", b"https"):
+        return host, target
+    authority, slash, path = rest.partition(b"/")
+    return authority, slash + path or b"/"
 
 
 def own_answer(status: int, message: str, *, location: str = "", close: bool = False, with_body: bool = True) -> bytes:

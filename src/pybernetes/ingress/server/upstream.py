@@ -41,11 +41,8 @@ class Upstream(asyncio.Protocol):
 
     def take(self, exchange: Exchange) -> None:
         """Send the request, as far as it has arrived, and wait for the answer."""
-        assert exchange.forward is not None
         self._exchange, exchange.upstream = exchange, self
         exchange.attempts += 1
-        seconds = exchange.forward.options.answer_seconds
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._out_of_time, seconds)
         self._write(exchange.head(exchange.front.client))
         while exchange.waiting:
             self.send_body(exchange.waiting.popleft())
@@ -60,8 +57,15 @@ class Upstream(asyncio.Protocol):
             self._write(data)
 
     def end_body(self) -> None:
-        if self._exchange is not None and self._exchange.is_chunked:
+        """The request is out, and the time for its answer begins."""
+        exchange = self._exchange
+        if exchange is None or exchange.forward is None:
+            return
+        if exchange.is_chunked:
             self._write(LAST_CHUNK)
+        if not exchange.started:
+            seconds = exchange.forward.options.answer_seconds
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._out_of_time, seconds)
 
     def send_raw(self, data: bytes) -> None:
         """After an upgrade."""

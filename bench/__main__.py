@@ -1,4 +1,4 @@
-"""python -m bench [start|idle|requests|watch|pods ...]: measure a cluster of its own and print the table."""
+"""python -m bench [start|idle|requests|watch|pods|ingress ...]: measure a cluster of its own and print the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import uvloop
 from tests.live import registry_of_images
 
-from bench import cluster, pods, requests, watchers
+from bench import cluster, ingress, pods, requests, watchers
 from bench.figures import Figure, table
 from bench.objects import NAMESPACE
 from pybernetes.api.types import authentication_v1 as authentication
@@ -20,7 +20,7 @@ from pybernetes.api.types import rbac_v1 as rbac
 from pybernetes.client.config import Config
 from pybernetes.client.rest import Client, connect
 
-PARTS = ("idle", "requests", "watch", "pods")
+PARTS = ("idle", "requests", "watch", "pods", "ingress")
 
 
 async def admin_token(client: Client) -> str:
@@ -52,6 +52,8 @@ async def measure(parts: list[str], mirror: str) -> list[Figure]:
             await client.create(core.Namespace(metadata=meta.ObjectMeta(name=NAMESPACE)))
             if "pods" in parts:
                 figures += await pods.measure(client)
+            if "ingress" in parts:
+                figures += await ingress.measure(client, profile.node_address)
             if "watch" in parts:
                 figures += await watchers.measure(client, config, 100)
                 figures += await watchers.measure(client, config, 1000)

@@ -39,6 +39,8 @@ TARGETS = {
     "30 pods at once until all Ready": Target(3.62, 1.2, "s"),
     "deployment of 3 Available": Target(0.69, 0.2, "s"),
     "scale 3 -> 30 until Ready": Target(3.87, 1.2, "s"),
+    "nginx, straight to the pod, 32 connections": Target(None, None, "/s", more=True),
+    "nginx, through the Ingress, 32 connections": Target(None, None, "/s", more=True),
     "rolling update of 30": Target(7.31, 3.0, "s"),
 }
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.kubelet.volumes import atomic, hostpath, mounting, ownership, subpath
+from pybernetes.kubelet.volumes import atomic, emptydir, hostpath, mounting, ownership, subpath
 from pybernetes.kubelet.volumes.files import File, VolumeError, select
 from pybernetes.kubelet.volumes.podvolumes import remove_directory
 
@@ -164,6 +165,16 @@ async def test_labels_that_change_reach_the_downward_volume(world: World) -> Non
     await world.refresh("p", labels={"b": "2", "a": 'x"y'})
     path = world.root / "pods/uid-p/volumes/kubernetes.io~downward-api/info/labels"
     assert path.read_text() == 'a="x\\"y"\nb="2"'
+
+
+@pytest.mark.parametrize(
+    ("own", "of_pod", "expected"),
+    [(None, None, 0), ("2Mi", None, 2 << 20), (None, "1Mi", 1 << 20), ("2Mi", "1Mi", 1 << 20), ("1Mi", "2Mi", 1 << 20)],
+)
+def test_a_volume_in_memory_holds_no_more_than_its_pod(own: str | None, of_pod: str | None, expected: int) -> None:
+    source = v1.EmptyDirVolumeSource(medium="Memory", size_limit=own)
+    limit = Quantity.parse(of_pod) if of_pod is not None else None
+    assert emptydir.memory_size(source, limit) == expected
 
 
 async def test_memory_empty_dir_is_a_tmpfs_of_its_size_and_goes_with_the_pod(world: World) -> None:

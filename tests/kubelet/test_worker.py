@@ -476,3 +476,11 @@ async def test_a_termination_message_and_the_end_of_the_log(world: World) -> Non
     world.kubelet.pod_changed(None, world.api.pods["p"])
     await world.settle()
     assert world.container("m").state.terminated.message == "because"
+
+
+async def test_the_status_says_how_deep_a_mount_is_read_only(world: World) -> None:
+    deep = v1.VolumeMount(name="v", mount_path="/deep", read_only=True, recursive_read_only="Enabled")
+    flat = v1.VolumeMount(name="v", mount_path="/flat", read_only=True)
+    volume = v1.Volume(name="v", empty_dir=v1.EmptyDirVolumeSource())
+    await world.apply(a_pod(containers=[a_container(volume_mounts=[deep, flat])], volumes=[volume]))
+    assert [mount.recursive_read_only for mount in world.container().volume_mounts] == ["Enabled", "Disabled"]

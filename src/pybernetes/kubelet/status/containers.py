@@ -217,10 +217,15 @@ def _volume_mounts(container: AnyContainer) -> list[v1.VolumeMountStatus]:
             name=mount.name,
             mount_path=mount.mount_path,
             read_only=mount.read_only or None,
-            recursive_read_only="Disabled" if mount.read_only else None,
+            recursive_read_only=_recursive(mount) if mount.read_only else None,
         )
         for mount in container.volume_mounts
     ]
+
+
+def _recursive(mount: v1.VolumeMount) -> str:
+    """Whether what is mounted below is read-only, too: who asks for it gets it, or the container does not start."""
+    return "Enabled" if mount.recursive_read_only in ("Enabled", "IfPossible") else "Disabled"
 
 
 def _time(nanoseconds: int) -> str | None:

@@ -10,15 +10,24 @@ from pybernetes.kubelet.volumes.files import VolumeError
 MODE = 0o777
 
 
-def set_up(path: Path, source: v1.EmptyDirVolumeSource) -> Path:
-    """Make it, or leave what is there; safe to repeat. Blocking. Raises VolumeError."""
+def memory_size(source: v1.EmptyDirVolumeSource, pod_limit: Quantity | None) -> int:
+    """What a volume in memory may hold: its own limit, but no more than the pod may use. 0 for no limit. Pure."""
+    given = [found.value for found in (Quantity.parse(source.size_limit or 0), pod_limit) if found]
+    return min(given, default=0)
+
+
+def set_up(path: Path, source: v1.EmptyDirVolumeSource, pod_limit: Quantity | None = None) -> Path:
+    """Make it, or leave what is there; safe to repeat. Blocking. Raises VolumeError.
+
+    `pod_limit` is the memory that the whole pod may use.
+    """
     is_new = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
     match source.medium or "":
         case "":
             pass
         case "Memory":
-            mount_memory(path, Quantity.parse(source.size_limit or 0).value)
+            mount_memory(path, memory_size(source, pod_limit))
         case medium:
             raise VolumeError(f'unknown storage medium "{medium}"')
     if is_new:

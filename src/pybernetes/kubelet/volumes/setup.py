@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.cgroups import pod_limit
 from pybernetes.kubelet.volumes import (
     atomic,
     claim,
@@ -37,7 +38,7 @@ async def set_up(context: VolumeContext, volume: v1.Volume) -> Path:
     threads = context.doors.threads
     if volume.empty_dir:
         path = context.volume_path("empty-dir", volume.name)
-        await threads.run(emptydir.set_up, path, volume.empty_dir)
+        await threads.run(emptydir.set_up, path, volume.empty_dir, pod_limit(context.pod, "memory"))
         await _own(context, path)
         return path
     if volume.host_path:

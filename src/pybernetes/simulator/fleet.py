@@ -28,7 +28,7 @@ from pybernetes.simulator.writes import Writes
 
 log = logging.getLogger(__name__)
 
-WORKERS: Final = 16
+WORKERS: Final = 12
 RENEW_SECONDS: Final = 10.0
 RENEW_SECONDS_OF_MANY: Final = 20.0
 """Half of a lease's time: thousands of nodes may be as late as that, and cost half as much."""

@@ -28,7 +28,7 @@ from pybernetes.simulator.view import Pod
 from pybernetes.simulator.writes import Writes
 
 Key = tuple[str, str]
-WORKERS: Final = 32
+WORKERS: Final = 16
 GONE: Final = (404, 409)
 
 
@@ -43,6 +43,14 @@ class Entry:
     """The status as it was last written."""
     cpu: dict[str, Counter] = field(default_factory=dict)
     """What each container has used until somebody asked last, or what it is to use changed."""
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether somebody says that the pod is not ready (the node controller, of a node that was silent), and it is."""
+        if self.written is None:
+            return False
+        said, known = (_ready(each) for each in (self.written["conditions"], self.pod.status.conditions))
+        return said == "True" and known == "False"
 
     def settle(self, now: float) -> None:
         """Count up to now, by what the containers use now."""
@@ -114,6 +122,9 @@ class Pods:
         before, entry.pod = entry.pod, pod
         if entry.course is not None:
             entry.course.pod = pod
+            if entry.is_contradicted:
+                entry.written = {**(entry.written or {}), "conditions": pod.status.conditions}
+                self._queue.add(key)
             if _orders(before) != _orders(pod):
                 if before.metadata.annotations != pod.metadata.annotations:
                     entry.settle(self._clock.now().timestamp())
@@ -217,6 +228,10 @@ class Pods:
             machine.keep_address(pod.status.pod_ip)
             return Place(pod.status.pod_ip, machine.address)
         return Place(machine.take_address(), machine.address)
+
+
+def _ready(conditions: list[Tree]) -> str:
+    return next((each.get("status", "") for each in conditions if each.get("type") == "Ready"), "")
 
 
 def _orders(pod: Pod) -> tuple[Any, ...]:

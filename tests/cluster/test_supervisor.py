@@ -36,18 +36,33 @@ class Running:
         self.folder = folder
         self.journal = folder / "journal"
         self.journal.touch()
-        components = [Component(name, self._main(name), ends_pods=name == "agent") for name in ("api", "agent")]
-        supervisor = Supervisor(folder, folder, lambda: components)
+        self.want("api", "agent")
+        supervisor = Supervisor(folder, folder, self._components)
         self.process = multiprocessing.get_context("fork").Process(target=supervisor.run)
         self.process.start()
 
+    def want(self, *names: str) -> None:
+        """Which components there are to be, from the next time that the supervisor asks."""
+        (self.folder / "wanted").write_text(" ".join(names))
+
+    def _components(self) -> list[Component]:
+        names = (self.folder / "wanted").read_text().split()
+        return [
+            Component(name, self._main(name), ends_pods=name.startswith("agent"), reloads=name == "api")
+            for name in names
+        ]
+
     def _main(self, name: str) -> Callable[[], None]:
         def main() -> None:
-            def end(number: int, frame: object) -> None:
+            def note(number: int, frame: object) -> None:
                 with self.journal.open("a") as journal:
                     journal.write(f"{name} {signal.Signals(number).name}\n")
+
+            def end(number: int, frame: object) -> None:
+                note(number, frame)
                 raise SystemExit(0)
 
+            signal.signal(signal.SIGHUP, note)
             signal.signal(signal.SIGTERM, end)
             signal.signal(END_PODS, end)
             (self.folder / f"{name}.ready").touch()
@@ -111,6 +126,22 @@ def test_halt_ends_components_last_started_first(running: Running) -> None:
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     assert not list(running.folder.glob("*.pid"))
     assert not (running.folder / "supervisor.sock").exists()
+
+
+def test_components_come_and_go_under_a_running_supervisor(running: Running) -> None:
+    api, agent = running.pid("api"), running.pid("agent")
+    running.want("api", "agent", "agent-m02")
+    assert running.ask(do="update") == {"updated": True}
+    second = running.pid("agent-m02")
+    wait_until((running.folder / "agent-m02.ready").exists)
+    wait_until(lambda: running.journal.read_text() == "api SIGHUP\n")
+    running.want("api", "agent-m02")
+    running.ask(do="update", grace=5)
+    assert not Path(f"/proc/{agent}").exists()
+    assert running.journal.read_text().splitlines()[1] == f"agent {END_PODS.name}"
+    states = {state["name"]: state["pid"] for state in running.ask(do="status")["components"]}
+    assert states == {"api": api, "agent-m02": second}
+    assert not (running.folder / "agent.pid").exists()
 
 
 def test_stop_has_the_pods_end_first(running: Running) -> None:

@@ -14,6 +14,7 @@ from pybernetes.cluster.images import open_door
 from pybernetes.cri import errors
 from pybernetes.cri.door import Door, ImageInUseError
 from pybernetes.cri.library import ImageStep
+from pybernetes.cri.socket import Client
 from pybernetes.cri.types import AuthConfig
 from pybernetes.runtime.images.registry.credentials import CredentialsError
 from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse, parse_error
@@ -68,6 +69,24 @@ def credential(reference: Reference) -> AuthConfig | None:
         return auth_for(reference)
     except CredentialsError as error:
         raise Failure([(str(error), "docker login; or mend the file")]) from error
+
+
+def transfer_all(
+    arguments: argparse.Namespace,
+    console: Console,
+    begin: Callable[[Client, str, AuthConfig | None], AsyncIterator[ImageStep]],
+    told: Callable[[Reference, str], str],
+) -> None:
+    """Pull or push each of `arguments.names` with the caller's credentials, and tell what came of it."""
+    wanted = [named(name) for name in arguments.names]
+
+    async def use(door: Door) -> None:
+        for name in wanted:
+            steps = begin(door.library, str(name), credential(name))
+            result = await transfer(steps, console, arguments.quiet)
+            console.line(result if arguments.quiet else told(name, result))
+
+    ask(arguments, use)
 
 
 async def transfer(steps: AsyncIterator[ImageStep], console: Console, quiet: bool) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -12,8 +11,6 @@ from aiohttp import web
 from pybernetes.registry import names
 from pybernetes.registry.storage import Storage
 from pybernetes.registry.uploads import Uploads
-
-log = logging.getLogger(__name__)
 
 Import = Callable[[str, str], Awaitable[None]]
 """Make the manifest of this digest an image of the cluster, under `repository:tag` of this registry."""

@@ -8,10 +8,9 @@ from aiohttp import web
 
 from pybernetes.cri import types as t
 from pybernetes.cri.door import familiar
-from pybernetes.cri.errors import InvalidError
 from pybernetes.cri.library import ImageRecord
 from pybernetes.docker import filters, objects
-from pybernetes.docker.errors import DockerError, from_cri
+from pybernetes.docker.errors import DockerError
 from pybernetes.docker.service import flag, service
 from pybernetes.wire.images.reference import InvalidReferenceError, parse
 
@@ -89,7 +88,4 @@ async def prune(request: web.Request) -> web.StreamResponse:
 
 
 async def _record(request: web.Request) -> ImageRecord:
-    try:
-        return await service(request).door.library.image_record(request.match_info["name"])
-    except InvalidError as error:
-        raise from_cri(error) from error
+    return await service(request).door.library.image_record(request.match_info["name"])

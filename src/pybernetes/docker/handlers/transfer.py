@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager, suppress
 from aiohttp import web
 
 from pybernetes.aio.tasks import open_scope
+from pybernetes.aio.threads import Worker
 from pybernetes.cri.door import familiar, short
-from pybernetes.cri.errors import CRIError, ImageNotFoundError
+from pybernetes.cri.errors import ImageNotFoundError
 from pybernetes.cri.library import ImageRecord
 from pybernetes.docker import auth
-from pybernetes.docker.errors import DockerError, from_cri
+from pybernetes.docker.errors import DockerError
 from pybernetes.docker.service import service
 from pybernetes.docker.stream import Messages, streamed
 from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse
@@ -127,20 +128,25 @@ async def save(request: web.Request) -> web.StreamResponse:
 async def _piped_in(request: web.Request) -> AsyncIterator[str]:
     """A path at which the body can be read while it arrives."""
     reader, writer = os.pipe()
+    worker = Worker("docker load")
 
     async def feed() -> None:
         try:
             async for chunk in request.content.iter_chunked(_READ):
-                await asyncio.to_thread(_write_all, writer, chunk)
+                await worker.run(_write_all, writer, chunk)
         finally:
-            os.close(writer)
+            # On the same thread: no write can be under way, and none comes after.
+            await worker.run(os.close, writer)
 
     try:
         async with open_scope("docker load") as scope:
             scope.spawn(feed(), "feed")
-            yield f"/proc/{os.getpid()}/fd/{reader}"
+            try:
+                yield f"/proc/{os.getpid()}/fd/{reader}"
+            finally:
+                os.close(reader)  # a write that waits is told that nobody reads any more
     finally:
-        os.close(reader)
+        await worker.close()
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -163,7 +169,7 @@ def _named(name: str, tag: str) -> Reference:
 async def _id_of(request: web.Request, name: str) -> str:
     try:
         return (await service(request).door.library.image_record(name)).id
-    except CRIError:
+    except ImageNotFoundError:
         return ""
 
 
@@ -174,8 +180,6 @@ async def _found(request: web.Request, full: str) -> ImageRecord:
     except ImageNotFoundError as error:
         name = familiar(full.rpartition(":")[0])
         raise DockerError(404, f"An image does not exist locally with the tag: {name}") from error
-    except CRIError as error:
-        raise from_cri(error) from error
 
 
 async def _tags_of(request: web.Request, reference: Reference) -> list[str]:

@@ -93,13 +93,16 @@ class Images:
     # cri.service.ImageService
 
     async def list_images(self, filter: t.ImageFilter | None = None) -> list[t.Image]:
-        """All images, or the one that the filter names. Pinned are those in use: no node knows what others run."""
+        """All images, or the one that the filter names. Pinned, which no kubelet collects, are those in use (no node
+        knows what others run) and those whose names were given on this machine: no registry may have them.
+        """
         if filter is not None and filter.image is not None and filter.image.image:
             image = await self.image_status(filter.image)
             return [image] if image else []
         used = {image_id for used_by in self.users for image_id in used_by()}
         images = [_image(record, self.config(record.id)) for record in self._library.records]
-        return [msgspec.structs.replace(image, pinned=image.id in used) for image in images]
+        given = {record.id for record in self._library.records if record.local}
+        return [msgspec.structs.replace(image, pinned=image.id in used | given) for image in images]
 
     async def image_status(self, image: t.ImageSpec) -> t.Image | None:
         """By tag, repo digest or id. None if it is not here."""

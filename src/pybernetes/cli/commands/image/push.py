@@ -16,15 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cli import images
-    from pybernetes.cri.door import Door
+    from pybernetes.cri.socket import Client
 
-    wanted = [(name, images.named(name)) for name in arguments.names]
-
-    async def use(door: Door) -> None:
-        for name, reference in wanted:
-            steps = door.library.push_image(name, images.credential(reference))
-            result = await images.transfer(steps, console, arguments.quiet)
-            console.line(result if arguments.quiet else f"pushed {reference} ({result})")
-
-    images.ask(arguments, use)
+    images.transfer_all(arguments, console, Client.push_image, lambda name, result: f"pushed {name} ({result})")
     return 0

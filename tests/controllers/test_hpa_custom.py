@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from pybernetes.aio.http_server import Answer, Request, Routes, serving
-from pybernetes.api.scheme import Resource, by_kind
 from pybernetes.api.types import autoscaling_v2 as v2
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.client.config import Config
@@ -63,13 +62,13 @@ class Adapter:
             f"{custom}/v1beta2/namespaces/n/pods/*/hits": values(a="15", b="25"),
             f"{custom}/v1beta2/namespaces/n/ingresses.networking.k8s.io/main/hits": values(main="40"),
             f"{custom}/v1beta2/namespaces/n/metrics/hits": values(n="9"),
+            f"{custom}/v1beta2/namespaces/n/pods/*/odd": lambda request: {"items": [{"value": "many"}]},
+            f"{custom}/v1beta2/namespaces/n/pods/*/broken": lambda request: {"items": 7},
             "/apis/external.metrics.k8s.io/v1beta1/namespaces/n/backlog": external,
+            "/apis": lambda request: {"items": []},
+            "/api": lambda request: {"items": []},
         }
         return {f"GET {path}": self.route(answer) for path, answer in routes.items()}
-
-
-async def resource_of(api_version: str, kind: str) -> Resource | None:
-    return by_kind(api_version, kind)
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ async def asker() -> AsyncIterator[Asker]:
     async with serving(Routes(Adapter().routes()), "127.0.0.1:0") as ports:
         url = f"http://127.0.0.1:{ports[0]}"
         async with connect(Config(servers=(url,)), user_agent="test") as client:
-            yield Asker(client, "n", resource_of)
+            yield Asker(client, "n")
 
 
 def target(average: str = "", value: str = "") -> v2.MetricTarget:
@@ -132,13 +131,17 @@ async def test_what_an_adapter_tells_makes_replicas(
     [
         (of_pods("20", "misses"), "FailedGetPodsMetric",
          "unable to get metric misses: unable to fetch metrics from custom metrics API: ", "failed to get pods metric value"),
+        (of_pods("20", "odd"), "FailedGetPodsMetric",
+         "unable to get metric odd: unable to fetch metrics from custom metrics API: ", "failed to get pods metric value"),
+        (of_pods("20", "broken"), "FailedGetPodsMetric",
+         "unable to get metric broken: unable to fetch metrics from custom metrics API: ", "failed to get pods metric value"),
         (of_object(target(value="1"), "example.com/v1", "Thing", "t"), "FailedGetObjectMetric",
          'unable to get metric hits: Thing on n t/no matches for kind "Thing" in version "example.com/v1"', "failed to get object metric value"),
         (outside(target(value="1"), None), "FailedGetExternalMetric",
          "unable to get external metric n/backlog/nil: no metrics returned from external metrics API",
          "failed to get backlog external metric value: failed to get external metric backlog"),
     ],
-    ids=["pods", "object", "external"],
+    ids=["pods", "no number", "no list", "object", "external"],
 )  # fmt: skip
 async def test_what_an_adapter_does_not_tell_has_a_reason(
     asker: Asker, metric: v2.MetricSpec, reason: str, message: str, what: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pybernetes.api.scheme import Resource
+from pybernetes.api.scheme import Resource, by_kind
 from pybernetes.client.rest import Client
 
 ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -46,6 +46,14 @@ class _Groups(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Groups).decode
+
+
+async def find_kind(client: Client, api_version: str, kind: str) -> Resource | None:
+    """The resource of a kind, built-in or custom; None if nothing serves it. Raises StatusError."""
+    if (known := by_kind(api_version, kind)) is not None:
+        return known
+    served = await discover(client, preferred_only=False)
+    return next((found for found in served if (found.api_version, found.kind) == (api_version, kind)), None)
 
 
 async def discover(client: Client, *, preferred_only: bool = True) -> list[Resource]:

@@ -10,13 +10,12 @@ from typing import TypeAlias
 import msgspec
 
 from pybernetes.api import errors
-from pybernetes.api.scheme import by_kind
 from pybernetes.api.selectors import labels
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import apps_v1, core_v1, meta_v1, policy_v1
 from pybernetes.api.types.base import IntOrString
 from pybernetes.client.cache import Key
-from pybernetes.client.discovery import discover
+from pybernetes.client.discovery import find_kind
 from pybernetes.controllers import pods as podstate
 from pybernetes.controllers.context import Context, KeyedController
 from pybernetes.controllers.gotext import as_go_prints
@@ -142,11 +141,7 @@ class DisruptionController(KeyedController):
 
     async def _asked_scale(self, owner: meta_v1.OwnerReference, namespace: str) -> int:
         """Of a kind of somebody's own: whatever its `scale` subresource says. Raises NoScaleError."""
-        resource = by_kind(owner.api_version, owner.kind)
-        if resource is None:
-            served = await discover(self.client, preferred_only=False)
-            kind = (owner.api_version, owner.kind)
-            resource = next((one for one in served if (one.api_version, one.kind) == kind), None)
+        resource = await find_kind(self.client, owner.api_version, owner.kind)
         if resource is None:
             raise NoScaleError(f'no matches for kind "{owner.kind}" in version "{owner.api_version}"')
         try:

@@ -8,13 +8,13 @@ import msgspec
 
 from pybernetes.api import errors
 from pybernetes.api.quantity import Quantity
-from pybernetes.api.scheme import Resource, by_kind
+from pybernetes.api.scheme import Resource
 from pybernetes.api.selectors import labels
 from pybernetes.api.selectors.labels import LabelSelector, SelectorError
 from pybernetes.api.types import autoscaling_v2 as v2
 from pybernetes.api.types import core_v1
 from pybernetes.client.cache import Key
-from pybernetes.client.discovery import discover
+from pybernetes.client.discovery import find_kind
 from pybernetes.controllers.context import Context, KeyedController, key_of
 from pybernetes.controllers.hpa.custom import Asker
 from pybernetes.controllers.hpa.found import Found, MetricFailedError
@@ -96,7 +96,7 @@ class HorizontalPodAutoscalerController(KeyedController):
         target = autoscaler.spec.scale_target_ref
         api_version = target.api_version or "v1"
         try:
-            resource = await self._resource_of(api_version, target.kind)
+            resource = await find_kind(self.client, api_version, target.kind)
             if resource is None:
                 raise NoTargetError(f'no matches for kind "{target.kind}" in version "{api_version}"')
             scale = await self.client.get(
@@ -105,13 +105,6 @@ class HorizontalPodAutoscalerController(KeyedController):
         except errors.StatusError as error:
             raise NoTargetError(error.message) from error
         return resource, scale
-
-    async def _resource_of(self, api_version: str, kind: str) -> Resource | None:
-        """Built-in or custom. Raises StatusError."""
-        if (known := by_kind(api_version, kind)) is not None:
-            return known
-        served = await discover(self.client, preferred_only=False)
-        return next((found for found in served if (found.api_version, found.kind) == (api_version, kind)), None)
 
     async def _desired(
         self, autoscaler: v2.HorizontalPodAutoscaler, scale: dict[str, Any], outcome: Outcome
@@ -141,7 +134,7 @@ class HorizontalPodAutoscalerController(KeyedController):
         if selector is None:
             return None
         situation = self._situation(autoscaler, scale, selector, outcome.current)
-        asker = Asker(self.client, autoscaler.metadata.namespace or "", self._resource_of)
+        asker = Asker(self.client, autoscaler.metadata.namespace or "")
         found: list[Found] = []
         failures: list[MetricFailedError] = []
         for metric in autoscaler.spec.metrics:

@@ -5,9 +5,8 @@ Nothing serves `custom.metrics.k8s.io` or `external.metrics.k8s.io` unless someb
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import msgspec
 
@@ -17,6 +16,7 @@ from pybernetes.api.scheme import Resource
 from pybernetes.api.selectors import labels
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import autoscaling_v2 as v2
+from pybernetes.client.discovery import find_kind
 from pybernetes.client.rest import Client
 from pybernetes.controllers.gotext import as_go_prints
 from pybernetes.controllers.hpa.found import Found, MetricFailedError, amount
@@ -38,8 +38,40 @@ CUSTOM_NOT_SERVED: Final = (
 WINDOW_SECONDS: Final = 60.0
 """Of a value that says none."""
 
-ResourceOf: TypeAlias = Callable[[str, str], Awaitable[Resource | None]]
-"""The resource of an apiVersion and a kind."""
+
+class _Described(msgspec.Struct):
+    name: str = ""
+
+
+class _Item(msgspec.Struct, rename="camel"):
+    value: str | int | float
+    timestamp: str = "1970-01-01T00:00:00Z"
+    window_seconds: float | None = None
+    described_object: _Described = msgspec.field(default_factory=_Described)
+
+
+class _Items(msgspec.Struct):
+    items: list[_Item] = []
+
+
+class _Version(msgspec.Struct):
+    version: str
+
+
+class _Group(msgspec.Struct, rename="camel"):
+    preferred_version: _Version
+
+
+_decode_items = msgspec.json.Decoder(_Items).decode
+_decode_group = msgspec.json.Decoder(_Group).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value that an adapter told, and whose it is; outside the cluster nobody's."""
+
+    name: str
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +80,6 @@ class Asker:
 
     client: Client
     namespace: str
-    resource_of: ResourceOf
 
     async def pods(self, source: v2.PodsMetricSource, selector: str, situation: Situation) -> Found:
         """Raises MetricFailedError, as the others do."""
@@ -97,17 +128,12 @@ class Asker:
         if not items:
             words = "no metrics returned from custom metrics API"
             raise MetricError(f"unable to get metric {metric.name}: {words}")
-        return {
-            item["describedObject"]["name"]: Reading(
-                _milli(item["value"]), parse_time(item["timestamp"]), item.get("windowSeconds") or WINDOW_SECONDS
-            )
-            for item in items
-        }
+        return {item.name: item.reading for item in items}
 
     async def _of_object(self, source: v2.ObjectMetricSource) -> int:
         described, metric = source.described_object, source.metric
         try:
-            resource = await self.resource_of(described.api_version or "v1", described.kind)
+            resource = await find_kind(self.client, described.api_version or "v1", described.kind)
             if resource is None:
                 raise MetricError(f'no matches for kind "{described.kind}" in version "{described.api_version}"')
             items = await self._custom(self._path_of(resource, described.name, metric.name), _of(metric))
@@ -116,7 +142,7 @@ class Asker:
         except MetricError as error:
             place = f"{described.kind} on {self.namespace} {described.name}"
             raise MetricError(f"unable to get metric {metric.name}: {place}/{error}") from error
-        return _milli(items[0]["value"])
+        return items[0].reading.value
 
     def _path_of(self, resource: Resource, name: str, metric: str) -> str:
         if resource.group_resource == "namespaces":
@@ -124,15 +150,17 @@ class Asker:
         place = f"namespaces/{self.namespace}/" if resource.namespaced else ""
         return f"{place}{resource.group_resource}/{name}/{metric}"
 
-    async def _custom(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
+    async def _custom(self, path: str, query: dict[str, str]) -> list[Sample]:
         """Of the version that the server prefers. Raises MetricError."""
         try:
-            group = msgspec.json.decode((await self.client.request("GET", CUSTOM)).body)
+            group = _decode_group((await self.client.request("GET", CUSTOM)).body)
         except StatusError as error:
             if is_not_found(error):
                 raise MetricError(CUSTOM_NOT_SERVED) from error
             raise MetricError(f"unable to fetch metrics from custom metrics API: {error.message}") from error
-        return await self._items(f"{CUSTOM}/{group['preferredVersion']['version']}/{path}", query, "custom")
+        except msgspec.DecodeError as error:
+            raise MetricError(f"unable to fetch metrics from custom metrics API: {error}") from error
+        return await self._items(f"{CUSTOM}/{group.preferred_version.version}/{path}", query, "custom")
 
     async def _outside(self, metric: v2.MetricIdentifier) -> int:
         """The sum of all series that the selector chooses. Raises MetricError."""
@@ -144,15 +172,23 @@ class Asker:
             raise MetricError(f"{place}: {error}") from error
         if not items:
             raise MetricError(f"{place}: no metrics returned from external metrics API")
-        return sum(_milli(item["value"]) for item in items)
+        return sum(item.reading.value for item in items)
 
-    async def _items(self, path: str, query: dict[str, str], api: str) -> list[dict[str, Any]]:
+    async def _items(self, path: str, query: dict[str, str], api: str) -> list[Sample]:
+        """An adapter's answer that is no such list is an answer that could not be had."""
         try:
             answer = await self.client.request("GET", path, query=query)
+            return [_sample(item) for item in _decode_items(answer.body).items]
         except StatusError as error:
             raise MetricError(f"unable to fetch metrics from {api} metrics API: {error.message}") from error
-        items: list[dict[str, Any]] = msgspec.json.decode(answer.body).get("items") or []
-        return items
+        except (msgspec.DecodeError, ValueError) as error:
+            raise MetricError(f"unable to fetch metrics from {api} metrics API: {error}") from error
+
+
+def _sample(item: _Item) -> Sample:
+    """Raises ValueError."""
+    window = item.window_seconds or WINDOW_SECONDS
+    return Sample(item.described_object.name, Reading(_milli(item.value), parse_time(item.timestamp), window))
 
 
 def _of(metric: v2.MetricIdentifier) -> dict[str, str]:

@@ -37,6 +37,8 @@ class NoScaleError(Exception):
 
 # An eviction that was granted, but whose pod is not seen to go, counts no longer after this.
 DISRUPTION_SECONDS = 120.0
+# A scale that could not be had is asked for again after this: nobody tells when its kind gets one.
+NO_SCALE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class DisruptionController(KeyedController):
             scales = [await self._scale_of(pod) for pod in pods] if needs_scales(budget) else []
         except NoScaleError as error:
             await self._fail_safe(budget, str(error))
-            raise
+            return NO_SCALE_SECONDS
         if None in scales:
             words = UNMANAGED.format(as_go_prints(budget.spec.selector))
             self.recorder.event(budget, "Warning", "UnmanagedPods", words)

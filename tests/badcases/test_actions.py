@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from tests import images
-from tests.badcases.cases import Case
+from tests.badcases.cases import CASES, Case
 from tests.badcases.manifests import deployment, plain, pod, service
 from tests.badcases.test_cases import assert_explained
 from tests.live import Failed, LiveCluster
+
+from pybernetes.cli.main import main
 
 Check = Callable[[Case], None]
 
@@ -225,3 +227,24 @@ def test_a_list_is_validated_by_kubectl(badcases: LiveCluster) -> None:
             "-",
             input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}),
         )
+
+
+def test_who_may_see_one_namespace_is_told_of_that(
+    badcases: LiveCluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A user of a team, with the role `view` in the namespace of another case."""
+    case = next(case for case in CASES if case.name == "image-name")
+    badcases.kubectl("-n", case.name, "create", "serviceaccount", "dev")
+    badcases.kubectl(
+        "-n", case.name, "create", "rolebinding", "dev", "--clusterrole=view", f"--serviceaccount={case.name}:dev"
+    )
+    config = json.loads(badcases.kubectl("config", "view", "--raw", "-o", "json"))
+    config["users"][0]["user"] = {"token": badcases.kubectl("-n", case.name, "create", "token", "dev").strip()}
+    config["contexts"][0]["context"]["namespace"] = case.name
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    assert main(["why", "--exit-code"]) == 1
+    assert "deployment/web" in capsys.readouterr().out
+    assert main(["why", "node", badcases.name]) == 1
+    assert capsys.readouterr().err.startswith("error: you may not list nodes")

@@ -15,6 +15,7 @@ from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, condition, ref
 from pybernetes.explain.terms import listed
 
+SOON_SECONDS = 60.0
 ENOUGH = {"cpu": "200m", "memory": "64Mi"}
 
 
@@ -25,7 +26,8 @@ def explain(snapshot: Snapshot, autoscaler: v2.HorizontalPodAutoscaler) -> Findi
     status, spec, target = autoscaler.status, autoscaler.spec, target_ref(autoscaler)
     if causes := tuple(_causes(snapshot, autoscaler)):
         return Finding(ref(autoscaler), f"does not scale {target}", causes)
-    if condition(status.conditions, "ScalingActive") is None:
+    active = condition(status.conditions, "ScalingActive")
+    if active is None or active.status == "False":
         return Finding(ref(autoscaler), f"has not looked at {target} yet", working=True)
     limited = condition(status.conditions, "ScalingLimited")
     bound = f"; {limited.message}" if limited is not None and limited.status == "True" else ""
@@ -53,8 +55,26 @@ def _causes(snapshot: Snapshot, autoscaler: v2.HorizontalPodAutoscaler) -> Itera
         yield Cause("its target cannot be scaled", seen=said, steps=(snapshot.command("describe", ref(autoscaler)),))
     active = condition(autoscaler.status.conditions, "ScalingActive")
     scaled = snapshot.get(typed, target.name, namespace) if typed is not None else None
-    if active is not None and active.status == "False":
+    if active is not None and active.status == "False" and not _is_early(snapshot, autoscaler, active):
         yield from _without_requests(snapshot, autoscaler, scaled, active) or [_inactive(snapshot, autoscaler, active)]
+
+
+def _is_early(
+    snapshot: Snapshot, autoscaler: v2.HorizontalPodAutoscaler, active: v2.HorizontalPodAutoscalerCondition
+) -> bool:
+    """Nobody has been measured in its first minute; what is wrong with its target's requests can be seen before."""
+    scaled = snapshot.get(
+        apps_v1.Deployment, autoscaler.spec.scale_target_ref.name, autoscaler.metadata.namespace or ""
+    )
+    return (
+        _has_no_readings(active.message or "")
+        and snapshot.age(autoscaler.metadata.creation_timestamp) < SOON_SECONDS
+        and not _without_requests(snapshot, autoscaler, scaled, active)
+    )
+
+
+def _has_no_readings(said: str) -> bool:
+    return "no metrics returned" in said or "did not receive metrics" in said
 
 
 def _without_requests(
@@ -97,7 +117,7 @@ def _inactive(
     if active.reason == "ScalingDisabled":
         step = snapshot.command("scale", target, "--replicas=1")
         return Cause(f"{target} is scaled to 0, which switches the autoscaler off", seen=seen, steps=(step,))
-    if "no metrics returned" in seen[0] or "did not receive metrics" in seen[0]:
+    if _has_no_readings(seen[0]):
         steps = (
             "kubectl top pods" + snapshot.within(target.namespace),
             f"p8s why {target}{snapshot.within(target.namespace)}",

@@ -209,3 +209,10 @@ class BuildService(Protocol):
     async def store_image(self, image: NewImage) -> str:
         """Put the image into the store under its names; returns its id. Raises InvalidError for a bad name."""
         ...
+
+    async def forget_builds(self) -> int:
+        """Forget all results, and delete the cache mounts that no step uses now; returns the bytes that came free.
+
+        What an image or a container stands on stays. Steps that run meanwhile are not disturbed.
+        """
+        ...

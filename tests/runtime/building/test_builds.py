@@ -13,6 +13,8 @@ from pybernetes.builder.errors import BuildError
 from pybernetes.builder.progress import Event, StepDone, StepOutput, StepStarted
 from pybernetes.builder.request import BuildRequest
 from pybernetes.cri.errors import CRIError
+from pybernetes.cri.types import ImageSpec
+from pybernetes.runtime.images.service import Images
 
 
 async def built(bench: Bench, text: str, **more: object) -> tuple[dict[str, object], list[str], str]:
@@ -70,6 +72,7 @@ async def test_a_failing_step(bench: Bench) -> None:
     [
         ("FROM busybox\nRNU a", "dockerfile parse error on line 2: unknown instruction: RNU (did you mean RUN?)"),
         ("FROM busybox\nCOPY nope /", 'failed to compute cache key: "/nope": not found'),
+        ("FROM busybox\nRUN --mount=type=cache,target=/bin/sh true", 'cannot mount on "/bin/sh": not a directory'),
         ("FROM busybox\nRUN --mount=target=/m,source=nope true", 'failed to compute cache key: "/nope": not found'),
         ("FROM busybox\nCOPY a b c", "dockerfile parse error on line 2: When using COPY with more than one source file, the destination must be a directory and end with a /"),
         ("FROM busybox\nCOPY a", "dockerfile parse error on line 2: COPY requires at least two arguments, but only one was provided. Destination could not be determined"),
@@ -313,3 +316,17 @@ async def test_builds_side_by_side(bench: Bench) -> None:
         tasks = [group.create_task(one(number)) for number in range(4)]
     for number, task in enumerate(tasks):
         assert (await bench.door.find_image(f"n{number}", False)).id == task.result()
+
+
+async def test_builds_are_forgotten(bench: Bench, images: Images) -> None:
+    """What only the cache has kept goes; what has a name stays, and can be built on."""
+    text = "FROM busybox\nRUN dd if=/dev/urandom of=/big bs=1M count=2\nRUN --mount=type=cache,target=/c echo x > /c/f"
+    left = await build(BuildRequest(text=text), bench.door, lambda event: None)
+    await images.remove_image(ImageSpec(image=left.id))
+    await built(bench, "FROM busybox\nRUN echo kept > /kept")
+    freed = await bench.door.forget_builds()
+    assert freed > 2 << 20
+    assert list((bench.root / "runtime/build-caches").iterdir()) == []
+    _, steps, printed = await built(bench, "FROM made\nRUN cat /kept")
+    assert printed.startswith("kept")
+    assert steps[1].startswith("[2/2]")

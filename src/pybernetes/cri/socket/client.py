@@ -251,6 +251,9 @@ class Client:
     async def store_image(self, image: b.NewImage) -> str:
         return await self._call(str, "store_image", image)
 
+    async def forget_builds(self) -> int:
+        return await self._call(int, "forget_builds")
+
 
 def _value(answer: Answer, returns: Any) -> Any:
     """The answer's value, or the error that it is."""

@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import os
-from collections import defaultdict
+import secrets
+import shutil
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +21,7 @@ class Caches:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._users: Counter[str] = Counter()
 
     @asynccontextmanager
     async def open(self, mount: CacheMount) -> AsyncIterator[int]:
@@ -28,15 +31,23 @@ class Caches:
         are in use.
         """
         name = hashlib.sha256(mount.id.encode()).hexdigest()
-        if mount.sharing == "shared":
-            with _opened(self._root / name, mount) as fd:
-                yield fd
-            return
         if mount.sharing == "private":
             name = next(each for each in self._names(name) if not self._locks[each].locked())
-        async with self._locks[name]:
-            with _opened(self._root / name, mount) as fd:
-                yield fd
+        async with nullcontext() if mount.sharing == "shared" else self._locks[name]:
+            self._users[name] += 1
+            try:
+                with _opened(self._root / name, mount) as fd:
+                    yield fd
+            finally:
+                self._users[name] -= 1
+
+    def take_unused(self) -> list[Path]:
+        """Put the directories that no step uses aside, for `sweep`."""
+        taken = []
+        for path in self._root.iterdir() if self._root.exists() else ():
+            if not self._users[path.name]:
+                taken.append(path.rename(path.with_name(f"{path.name}.{secrets.token_hex(4)}")))
+        return taken
 
     def _names(self, name: str) -> Iterator[str]:
         yield name
@@ -62,3 +73,13 @@ def _opened(path: Path, mount: CacheMount) -> Iterator[int]:
             os.close(below)
     finally:
         os.close(top)
+
+
+def sweep(paths: list[Path]) -> int:
+    """Delete the trees; the bytes that they took. Blocks."""
+    freed = 0
+    for path in paths:
+        for _, _, names, fd in os.fwalk(path):
+            freed += sum(os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks * 512 for name in names)
+        shutil.rmtree(path)
+    return freed

@@ -52,6 +52,9 @@ class BuildDoor:
     async def store_image(self, image: b.NewImage) -> str:
         return await self._service().store_image(image)
 
+    async def forget_builds(self) -> int:
+        return await self._service().forget_builds()
+
 
 @asynccontextmanager
 async def open_door(core: Core, images: Images) -> AsyncIterator[BuildDoor]:

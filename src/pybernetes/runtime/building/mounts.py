@@ -12,7 +12,7 @@ from typing import Any
 
 from pybernetes.cri import types as t
 from pybernetes.cri.building import BindMount, CacheMount, FileMount, Mount, TmpfsMount
-from pybernetes.cri.errors import NotFoundError
+from pybernetes.cri.errors import InvalidError, NotFoundError
 from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.building.caches import Caches
 from pybernetes.runtime.building.sources import Sources
@@ -42,7 +42,11 @@ class Prepared:
         mounted = {*self.directories, *self.files}
         for path in sorted(mounted):
             if not any(path.startswith(f"{other}/") for other in mounted):
-                os.close((make_directory if path in self.directories else make_file)(root, path))
+                try:
+                    os.close((make_directory if path in self.directories else make_file)(root, path))
+                except OSError as error:
+                    cause = (error.strerror or str(error)).lower()
+                    raise InvalidError(f'cannot mount on "{path}": {cause}') from error
 
 
 @asynccontextmanager

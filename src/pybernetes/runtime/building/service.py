@@ -26,7 +26,7 @@ from pybernetes.cri.building import (
 from pybernetes.cri.errors import CRIError, InvalidError
 from pybernetes.runtime.building import mounts, process
 from pybernetes.runtime.building.archives import is_archive, unpacked
-from pybernetes.runtime.building.caches import Caches
+from pybernetes.runtime.building.caches import Caches, sweep
 from pybernetes.runtime.building.copying import Copier, Look, make_directories
 from pybernetes.runtime.building.digest import Digests, digest_files
 from pybernetes.runtime.building.modes import is_mode
@@ -82,6 +82,10 @@ class Building:
 
     async def store_image(self, image: NewImage) -> str:
         return await self._images.store(image)
+
+    async def forget_builds(self) -> int:
+        self._image_digests.clear()
+        return await self._images.forget_results() + await self._worker.run(sweep, self._caches.take_unused())
 
     async def run_step(self, step: Step) -> AsyncGenerator[StepEvent, None]:
         name, operation = self._core.options.new_id(), step.operation

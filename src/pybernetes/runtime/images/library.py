@@ -106,6 +106,12 @@ class Library:
         await self._worker.run(self._collect_blobs, 0.0)
         await self._worker.run(snapshots.collect_layers, self._chains)
 
+    async def forget_results(self, snapshots: Snapshots) -> None:
+        """Builds begin anew; collect what only their results have kept."""
+        await self._worker.run(self._results.clear)
+        self._garbage = True
+        await self.collect(snapshots)
+
     async def sweep(self, snapshots: Snapshots) -> None:
         """Delete what pulls that never ended have brought, once nobody seems to repeat them. Only at start."""
         await self._worker.run(self._collect_blobs, UNUSED_SECONDS)

@@ -229,6 +229,15 @@ class Images:
         self._scope.spawn(self._worker.run(self._layers.sync), "sync")
         return record.id
 
+    async def forget_results(self) -> int:
+        """Forget what builds have come to, and collect what only that has kept; returns the bytes that came free."""
+        before = await self._worker.run(self._stored)
+        await self._library.forget_results(self.snapshots)
+        return max(0, before - await self._worker.run(self._stored))
+
+    def _stored(self) -> int:
+        return self._content.total()[0] + self._layers.total()[0]
+
     async def push(self, name: str, auth: t.AuthConfig | None = None, *, progress: Progress | None = None) -> str:
         """Upload the image to the registry of its name; returns the digest there.
 

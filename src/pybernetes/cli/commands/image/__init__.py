@@ -23,6 +23,7 @@ VERBS = {
     "save": "write images to an archive that every engine loads",
     "tag": "give an image one more name",
     "rm": "take names or images away",
+    "prune": "delete images without a name, and what builds have left",
     "inspect": "show all that is known of images",
 }
 

@@ -40,7 +40,7 @@ def drain(probe: Probe, node: str, seconds: float) -> list[Victim]:
     A disruption budget that refuses is asked again until then. A node that the API server does not know is empty.
     """
     deadline = time.monotonic() + seconds
-    probe.send("PATCH", f"/api/v1/nodes/{node}", {"spec": {"unschedulable": True}}, MERGE_PATCH)
+    cordon(probe, node)
     evicted: set[str] = set()
     while left := victims(pods_of(probe, node)):
         for victim in left:
@@ -50,6 +50,10 @@ def drain(probe: Probe, node: str, seconds: float) -> list[Victim]:
             break
         time.sleep(PAUSE)
     return left
+
+
+def cordon(probe: Probe, node: str) -> None:
+    probe.send("PATCH", f"/api/v1/nodes/{node}", {"spec": {"unschedulable": True}}, MERGE_PATCH)
 
 
 def evict(probe: Probe, victim: Victim) -> bool:
@@ -62,6 +66,19 @@ def evict(probe: Probe, victim: Victim) -> bool:
     }
     status, _ = probe.send("POST", f"/api/v1/namespaces/{victim.namespace}/pods/{victim.name}/eviction", body)
     return status != REFUSED_BY_BUDGET
+
+
+def forget(probe: Probe, node: str) -> None:
+    """Delete the node and the objects of pods that are left there: nobody is to end them any more.
+
+    The node first, so that what takes their place goes elsewhere.
+    """
+    cordon(probe, node)
+    probe.send("DELETE", f"/api/v1/nodes/{node}")
+    for pod in pods_of(probe, node):
+        meta = pod["metadata"]
+        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}
+        probe.send("DELETE", f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}", body)
 
 
 def pods_of(probe: Probe, node: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pybernetes.aio.tasks import open_scope
 from pybernetes.cluster import control, kubeconfig, lifecycle, locks, membership, network, readiness
 from pybernetes.cluster.certificates import requests_of
-from pybernetes.cluster.drain import Victim, drain
+from pybernetes.cluster.drain import Victim, drain, forget
 from pybernetes.cluster.interrupts import Interrupts, deferred
 from pybernetes.cluster.membership import NodesError
 from pybernetes.cluster.node import Node
@@ -107,7 +107,7 @@ def _take_away(node: Node) -> None:
     # The runtime knows what a stopped node has left, as long as it has a network.
     network.attach(node)
     _end(node, remove=True)
-    readiness.Probe(profile).send("DELETE", f"/api/v1/nodes/{node.name}")
+    forget(readiness.Probe(profile), node.name)
     membership.without(profile, node).save()
     control.request(profile, "update")
     unmount_below(node.state)

@@ -12,7 +12,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.cri import types as t
 from pybernetes.kubelet.admission import admit
 from pybernetes.kubelet.images.credentials import credentials_for
-from pybernetes.kubelet.node.health import Thresholds
+from pybernetes.kubelet.node.health import Pressures, Thresholds
 from pybernetes.kubelet.node.machine import Machine, read_machine
 from pybernetes.kubelet.node.status import Health, NodeFacts, node_status, runtime_problem
 from pybernetes.kubelet.options import parse
@@ -206,3 +206,10 @@ def test_a_manifest_becomes_a_pod_of_this_node_with_defaults() -> None:
 def test_manifests_that_are_no_pods(text: str) -> None:
     with pytest.raises(ManifestError):
         pod_of(text, "n1")
+
+
+def test_a_pressure_stands_for_a_while_after_it_was_seen() -> None:
+    pressures, low, fine = Pressures(300.0), Health(memory_pressure=True), Health()
+    told = [pressures.steady(health, now) for health, now in ((fine, 0.0), (low, 10.0), (fine, 200.0), (fine, 310.0))]
+    assert [one.memory_pressure for one in told] == [False, True, True, False]
+    assert not any(one.disk_pressure for one in told)

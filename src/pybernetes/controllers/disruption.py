@@ -94,7 +94,7 @@ class DisruptionController(KeyedController):
         if not pods:
             self.recorder.event(budget, "Normal", "NoPods", "No matching pods found")
         try:
-            scales = [await self._scale_of(pod) for pod in pods] if needs_scales(budget) else []
+            scales = await self._scales(pods) if needs_scales(budget) else []
         except NoScaleError as error:
             await self._fail_safe(budget, str(error))
             return NO_SCALE_SECONDS
@@ -118,6 +118,12 @@ class DisruptionController(KeyedController):
         if status != budget.status:
             changed = msgspec.structs.replace(budget, status=status)
             self.budgets.assume(await self.client.update_status(changed))
+
+    async def _scales(self, pods: Sequence[core_v1.Pod]) -> list[Scale]:
+        """Of each pod; each owner is asked once. Raises NoScaleError."""
+        owners = [owner.uid if (owner := controller_of(pod)) is not None else "" for pod in pods]
+        known = {uid: await self._scale_of(pod) for uid, pod in dict(zip(owners, pods, strict=True)).items()}
+        return [known[uid] for uid in owners]
 
     async def _scale_of(self, pod: core_v1.Pod) -> Scale:
         """The controller at the top of a pod's owners, and how many pods it wants."""

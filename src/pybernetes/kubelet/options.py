@@ -45,6 +45,7 @@ class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     eviction_hard: dict[str, str] = msgspec.field(
         default_factory=lambda: {"memory.available": "100Mi", "nodefs.available": "10%"}
     )
+    eviction_pressure_transition_period: float = 300.0
     container_log_max_size: str = "10Mi"
     container_log_max_files: int = 5
     max_restart_period_seconds: float = 300.0

@@ -1,7 +1,7 @@
 """Pressures of the machine against the eviction thresholds. Pure but for the reading of /proc."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pybernetes.api.quantity import Quantity
@@ -58,6 +58,31 @@ def health_of(machine: Machine, thresholds: Thresholds, runtime: t.StatusRespons
         disk_pressure=machine.disk_free_bytes < thresholds.disk,
         pid_pressure=_free_pids() < 1000,
     )
+
+
+@dataclass(slots=True)
+class Pressures:
+    """A pressure stands for a while after it was last seen, so that a node at its limit does not swing to and fro."""
+
+    period: float
+    """Seconds."""
+    _seen: dict[str, float] = field(default_factory=dict)
+    """What is short -> when it was so last (monotonic)."""
+
+    def steady(self, health: Health, now: float) -> Health:
+        """The health as it is told."""
+
+        def holds(name: str, seen: bool) -> bool:
+            if seen:
+                self._seen[name] = now
+            return name in self._seen and now - self._seen[name] < self.period
+
+        return replace(
+            health,
+            memory_pressure=holds("memory", health.memory_pressure),
+            disk_pressure=holds("disk", health.disk_pressure),
+            pid_pressure=holds("pid", health.pid_pressure),
+        )
 
 
 def _free_pids() -> int:

@@ -10,7 +10,7 @@ from pybernetes.api.quantity import Quantity
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError
 from pybernetes.cri.service import ImageService, RuntimeService
-from pybernetes.kubelet.node.health import Thresholds, health_of
+from pybernetes.kubelet.node.health import Pressures, Thresholds, health_of
 from pybernetes.kubelet.node.machine import Machine, read_machine
 from pybernetes.kubelet.node.status import Health, NodeFacts
 from pybernetes.kubelet.options import Options
@@ -39,6 +39,7 @@ class Machinery:
     thresholds: Thresholds
     addresses: tuple[str, ...]
     clock: Clock
+    pressures: Pressures
 
     @property
     def reserved(self) -> dict[str, Quantity]:
@@ -59,7 +60,7 @@ class Machinery:
             status, images = t.StatusResponse(), []
             health = Health(problem=f"container runtime is down: {error}")
         else:
-            health = health_of(machine, self.thresholds, status)
+            health = self.pressures.steady(health_of(machine, self.thresholds, status), self.clock.monotonic())
         facts = NodeFacts(
             name=options.node_name,
             addresses=self.addresses,
@@ -96,6 +97,7 @@ async def prepare(options: Options, runtime: Runtime, clock: Clock) -> Machinery
         thresholds=Thresholds.of(options.eviction_hard, machine),
         addresses=tuple(address for address in options.node_ip.split(",") if address) or (_own_address(),),
         clock=clock,
+        pressures=Pressures(options.eviction_pressure_transition_period),
     )
 
 

@@ -131,6 +131,8 @@ class Connection(asyncio.Protocol):
         self._upgraded: asyncio.Queue[bytes] | None = None
         self._chunked = True
         self._paused = False
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self._closed = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -345,8 +347,17 @@ class Connection(asyncio.Protocol):
             self._idle_timer = loop.call_later(left, self._check_idle)
 
     def send(self, data: bytes | memoryview) -> None:
+        self._flush()
         if self._transport is not None:
             self._transport.write(data)
+
+    def _flush(self) -> None:
+        """What is told at one turn of the loop goes out together: one record of TLS, one call of the kernel."""
+        if self._waiting:
+            data, self._waiting_bytes = b"".join(self._waiting), 0
+            self._waiting.clear()
+            if self._transport is not None:
+                self._transport.write(data)
 
     # StreamWriter and Duplex.
 
@@ -358,10 +369,13 @@ class Connection(asyncio.Protocol):
     def write_framed(self, chunks: bytes) -> None:
         if not self._chunked:
             chunks = chunks[chunks.index(b"\r\n") + 2 : -2]
-        self.send(chunks)
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting.append(chunks)
+        self._waiting_bytes += len(chunks)
 
     def buffered(self) -> int:
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return 0 if self._transport is None else self._transport.get_write_buffer_size() + self._waiting_bytes
 
     async def drain(self) -> None:
         await self._writable.wait()
@@ -381,6 +395,7 @@ class Connection(asyncio.Protocol):
         return data
 
     def close(self) -> None:
+        self._flush()
         if self._transport is not None:
             self._transport.close()
 

@@ -45,7 +45,8 @@ def validate_volumes(volumes: list[Tree], path: Path) -> Errors:
 
 
 def _validate_source(volume: Tree, path: Path) -> Errors:
-    told = [name for name in _ORDER if volume.get(name) is not None]
+    told = [name for name, source in volume.items() if source is not None and name in _SOURCES]
+    told.sort(key=_ORDER.index)
     if not told:
         yield field.required(path, "must specify a volume type")
         return

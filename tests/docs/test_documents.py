@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pybernetes.cli.main import COMMANDS, COMPONENTS
+from pybernetes.cli.main import COMMANDS, COMPONENTS, build_parser
+from pybernetes.cli.parser import branches
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "pybernetes"
@@ -27,9 +28,33 @@ def test_named_files_exist(document: Path) -> None:
     assert missing == []
 
 
-def test_shown_commands_exist() -> None:
-    shown = set(re.findall(r"\bp8s ([a-z][a-z-]+)", (ROOT / "README.md").read_text()))
-    assert shown <= set(COMMANDS) | set(COMPONENTS)
+def shown(document: str) -> set[str]:
+    """The commands of p8s that a document has."""
+    return set(re.findall(r"\bp8s ([a-z][a-z-]+)", (ROOT / document).read_text()))
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/p8s.md"])
+def test_shown_commands_exist(document: str) -> None:
+    assert shown(document) <= set(COMMANDS) | set(COMPONENTS)
+
+
+def test_the_reference_has_every_command() -> None:
+    text = (ROOT / "docs" / "p8s.md").read_text()
+    headed = {name for line in re.findall(r"(?m)^##+ (.*)$", text) for name in line.split(", ")}
+    assert set(COMMANDS) <= headed | shown("docs/p8s.md")
+
+
+def test_options_of_the_reference_exist() -> None:
+    parsers = branches(build_parser(*COMMANDS))
+    for line in re.findall(r"p8s [a-z][^`\n#)]*", (ROOT / "docs" / "p8s.md").read_text()):
+        _, command, *words = line.split()
+        if command not in parsers:
+            continue
+        below = branches(parsers[command])
+        parser = next((below[word] for word in words if word in below), parsers[command])
+        there_are = {name for action in parser._actions for name in action.option_strings}
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert given <= there_are, line
 
 
 def test_the_walk_names_many_files() -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "show what runs",
     "profile": "list the clusters of this machine",
     "config": "keep defaults for start, and which cluster is meant",
+    "addons": "show and switch what a cluster has beside Kubernetes itself",
     "node": "add, stop, start and delete nodes on this machine",
     "image": "build, pull, push, load, save and list images",
     "docker-env": "have docker build and push images of the cluster: eval $(p8s docker-env)",

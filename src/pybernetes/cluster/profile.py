@@ -40,6 +40,8 @@ class Settings:
     insecure_registries: list[str] = field(default_factory=list)
     registry_port: int = 5000
     """Of the cluster's own registry, on 127.0.0.1."""
+    disabled_addons: list[str] = field(default_factory=list)
+    """Names of `cluster/addons.py` that something else takes care of."""
     nodes: list[Member] = field(default_factory=list)
     """The nodes of this machine beside the first."""
     simulated: bool = False

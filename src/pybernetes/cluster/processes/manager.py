@@ -35,6 +35,8 @@ def arguments(profile: Profile) -> list[str]:
 
 
 def load_balancer_range(profile: Profile) -> str:
+    if "load-balancer" in profile.settings.disabled_addons:
+        return ""
     if profile.settings.simulated:
         return LOAD_BALANCER_RANGE
     from pybernetes.cluster import network
@@ -66,8 +68,10 @@ async def run(profile: Profile) -> None:
             parts["registry service"] = lambda: registry_service.run(informers, address, port)
         async with informers.running(), asyncio.TaskGroup() as group:
             for name, part in parts.items():
-                group.create_task(keep_running(part, name, clock=clock), name=name)
+                if name not in profile.settings.disabled_addons:
+                    group.create_task(keep_running(part, name, clock=clock), name=name)
 
 
 def main(profile: Profile) -> None:
-    run_until_terminated("manager", lambda: run(profile))
+    """With the settings of now: addons are switched under a running cluster."""
+    run_until_terminated("manager", lambda: run(profile.reread()))

@@ -19,10 +19,10 @@ def can_open(environment: Mapping[str, str]) -> bool:
     return has_display and shutil.which(OPENER) is not None
 
 
-def open_url(url: str, owner: Owner) -> None:
-    """Not as root: a browser is the user's own. Returns at once."""
+def open_url(url: str, owner: Owner) -> subprocess.Popen[bytes]:
+    """Not as root: a browser is the user's own. Returns at once; nobody has to wait for the process."""
     environment = {**os.environ, "HOME": str(owner.home)}
     options: dict[str, Any] = {"user": owner.uid, "group": owner.gid, "extra_groups": []} if os.geteuid() == 0 else {}
     for stream in ("stdin", "stdout", "stderr"):
         options[stream] = subprocess.DEVNULL
-    subprocess.Popen([OPENER, url], env=environment, start_new_session=True, **options)
+    return subprocess.Popen([OPENER, url], env=environment, start_new_session=True, **options)

@@ -12,13 +12,28 @@ from pybernetes.cluster.remains import remove_cgroups, remove_if_empty, remove_t
 GRACE_SECONDS = 2.0
 
 
-def delete(profile: Profile) -> None:
+def delete(profile: Profile) -> list[str]:
     """End and remove everything of the profile on this machine; what it keeps in an etcd stays there.
 
-    Safe to repeat, also after a deletion that was cut off. A kubeconfig that cannot be changed is left as it is.
+    Says what was removed. Safe to repeat, also after a deletion that was cut off. A kubeconfig that cannot be changed is left as it is.
     """
     with locks.of_profile(profile.name):
+        removed = inventory(profile)
         remove(profile)
+    return removed
+
+
+def inventory(profile: Profile) -> list[str]:
+    """What a profile has on this machine, in words."""
+    found = [str(place) for place in (profile.state, profile.run) if place.exists()]
+    found += [f"context {profile.name!r} of {place.path}" for place in kubeconfig.places(profile)]
+    if profile.settings.simulated:
+        return found
+    from pybernetes.cluster import mounts
+
+    found += [f"bridge, routes and rules of {profile.bridge}", f"cgroups below {profile.first_node.cgroup}"]
+    found += [f"network namespace of node {node.name}" for node in profile.nodes[1:]]
+    return found + [f"mount {mount.target} ({mount.source} is as it was)" for mount in mounts.kept(profile)]
 
 
 def remove(profile: Profile) -> None:

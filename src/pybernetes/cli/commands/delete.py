@@ -27,8 +27,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     for profile in profiles:
         console.live(f"ending and removing what cluster {profile.name!r} has made")
-        delete(profile)
+        removed = delete(profile)
         console.step("🧹", f"cluster {profile.name!r} deleted")
+        for what in removed:
+            console.line(f"   removed: {what}")
         if profile.settings.store.startswith("etcd://"):
             servers = profile.settings.store.removeprefix("etcd://")
             console.line(f"its objects are still in {profile.settings.store}; where nobody else uses them:")

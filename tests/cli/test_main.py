@@ -64,6 +64,9 @@ def test_help_of_the_whole_shows_each_command_once_in_its_group() -> None:
         (["image", "ls", "--ouput", "x"], "p8s image ls has no option --ouput", "--output"),
         (["image"], "p8s image: the following arguments are required: VERB", "p8s image --help"),
         (["status", "-o", "yaml"], "-o/--output cannot be 'yaml'", "one of json"),
+        (["mount", "remove", "-p", "x"], "p8s mount remove takes one path", "p8s mount --help"),
+        (["mount", "a:/b", "c"], "p8s mount a:/b takes no path", "p8s mount --help"),
+        (["logs", "agent", "-n", "1", "--folow"], "p8s logs has no option --folow", "--follow"),
         (["kubectl", "--profile"], "p8s kubectl: argument -p/--profile: expected one argument", "p8s kubectl --help"),
     ],
 )

@@ -18,8 +18,15 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**given)
 
     def read(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """`parse_args`, with the nearest option for one that is not there."""
+        """`parse_args`, with the nearest option for one that is not there.
+
+        A command whose defaults have a list `further` gets there the words that stand behind an option, which argparse
+        would not take for its arguments.
+        """
         parsed, extra = self.parse_known_args(arguments)
+        if hasattr(parsed, "further"):
+            parsed.further = [word for word in extra if not word.startswith("-")]
+            extra = [word for word in extra if word.startswith("-")]
         if not extra:
             return parsed
         reached = self._reached(parsed)

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "component", nargs="*", help="supervisor, apiserver, manager, agent, runtime ... (default: all)"
     )
+    parser.set_defaults(further=[])
     parser.add_argument("-n", "--lines", type=int, default=25, help="how many lines (default: %(default)s)")
     parser.add_argument("-f", "--follow", action="store_true", help="go on showing what is written")
     parser.add_argument("--file", type=Path, metavar="BUNDLE", help="write a report with logs and state, as tar.gz")
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         contents = write(profile, arguments.file)
         console.line(f"{arguments.file}: {len(contents)} files, secrets left out")
         return 0
-    files = chosen_files(profile, arguments.component)
+    files = chosen_files(profile, [*arguments.component, *arguments.further])
     for path in files:
         if len(files) > 1:
             console.line(f"==> {path} <==")

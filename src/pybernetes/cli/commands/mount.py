@@ -23,12 +23,18 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
     add_output(parser)
+    parser.usage = "p8s mount [-p PROFILE] [-o json] [--read-only] HOST:NODE | list | remove NODE"
     parser.add_argument("what", metavar="HOST:NODE|list|remove", help="the directory, and the path that pods name")
-    parser.add_argument("path", nargs="?", metavar="NODE", help="of remove: which")
+    parser.set_defaults(further=[])
     parser.add_argument("--read-only", action="store_true", help="pods cannot write to it")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
+    if len(arguments.further) != (arguments.what == "remove"):
+        raise wrong(
+            f"p8s mount {arguments.what} takes {'one path' if arguments.what == 'remove' else 'no path'}",
+            "p8s mount --help",
+        )
     profile = existing(arguments)
     if arguments.what == "list":
         show(profile, arguments, console)
@@ -43,7 +49,7 @@ def add(profile: Profile, arguments: argparse.Namespace, console: Console) -> No
     from pybernetes.cluster import locks, mounts
 
     source, separator, target = arguments.what.partition(":")
-    if not separator or not source or not target or arguments.path:
+    if not separator or not source or not target:
         raise wrong(f"{arguments.what!r} is not HOST:NODE", "p8s mount --help")
     with locks.of_profile(profile.name):
         mount = mounts.add(profile, source, target, read_only=arguments.read_only)
@@ -56,10 +62,8 @@ def add(profile: Profile, arguments: argparse.Namespace, console: Console) -> No
 def remove(profile: Profile, arguments: argparse.Namespace, console: Console) -> None:
     from pybernetes.cluster import locks, mounts
 
-    if not arguments.path:
-        raise wrong("p8s mount remove needs the path", "p8s mount list")
     with locks.of_profile(profile.name):
-        mount = mounts.remove(profile, arguments.path)
+        mount = mounts.remove(profile, arguments.further[0])
     console.step("🧹", f"{mount.target} removed; {mount.source} is as it was")
 
 

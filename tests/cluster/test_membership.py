@@ -48,7 +48,15 @@ def test_a_node_is_found_by_its_whole_name_and_by_its_own_part() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("lab-m02", "already"), ("Worker", "not valid"), ("a/b", "not valid"), ("-a", "not valid")]
+    ("name", "words"),
+    [
+        ("lab-m02", "already"),
+        ("m02", "already"),
+        ("lab", "already"),
+        ("Worker", "not valid"),
+        ("a/b", "not valid"),
+        ("-a", "not valid"),
+    ],
 )
 def test_names_that_cannot_be(name: str, words: str) -> None:
     with pytest.raises(NodesError, match=words):

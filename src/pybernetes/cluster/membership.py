@@ -42,7 +42,9 @@ def joined(profile: Profile, name: str = "", ranges: Collection[str] = ()) -> Pr
     member = Member(name or _next_name(profile), free)
     if not NAME.fullmatch(member.name):
         raise NodesError(f"node name {member.name!r} is not valid", "use lower-case letters, digits and '-'")
-    if any(node.name == member.name for node in profile.nodes):
+    # Sockets, certificates and logs are called after what a node has beside the profile's name.
+    suffix = Node(profile, member.name, free).named("")
+    if any(node.name == member.name or node.named("") == suffix for node in profile.nodes):
         raise NodesError(f"cluster {profile.name!r} has a node {member.name!r} already", "p8s node list")
     return profile.changed({"nodes": [*profile.settings.nodes, member]})
 

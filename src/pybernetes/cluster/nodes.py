@@ -18,11 +18,14 @@ from pybernetes.cluster.profile import Profile, load
 from pybernetes.cluster.remains import remove_cgroups, remove_if_empty, remove_tree, unmount_below
 from pybernetes.cri.errors import UnavailableError
 from pybernetes.cri.socket import Client
+from pybernetes.cri.types import PodSandbox
 
 Report = Callable[[str, Node], None]
-"""Told of each step as it is done: "made", "Ready", "drained", "ended"; with the node."""
+"""Told of each step as it is done: "made", "Ready", "drained"; with the node."""
 
 RUNTIME_SECONDS = 30.0
+"""How long to wait for a runtime that is just being started, and for containers to die."""
+
 DAEMONS_SECONDS = 5.0
 """What is left on a drained node (pods of DaemonSets) has this long to end."""
 
@@ -36,6 +39,8 @@ def add(name: str, report: Report, *, count: int = 1, called: str = "", wait_sec
         profile, added = load(name), []
         if profile.settings.simulated:
             raise NodesError(f"the nodes of cluster {profile.name!r} are simulated", "p8s node add --simulated N")
+        if count < 1:
+            raise NodesError(f"{count} nodes cannot be added", "p8s node add --count 1")
         running = control.is_running(profile)
         for _ in range(count):
             profile = membership.joined(profile, called, _ranges(profile) if running else set())
@@ -61,8 +66,10 @@ def delete(name: str, node_name: str, report: Report, *, drain_seconds: float = 
     with locks.of_profile(name):
         node = _further(load(name), node_name)
         probe = _running_probe(node.profile)
-        left = [] if node.stopped else drain(probe, node.name, drain_seconds)
-        report("drained", node)
+        left = []
+        if not node.stopped:
+            left = drain(probe, node.name, drain_seconds)
+            report("drained", node)
         _take_away(node)
     return left
 
@@ -128,27 +135,35 @@ def _end(node: Node, *, remove: bool) -> None:
     profile = membership.marked(node.profile, node, stopped=True)
     profile.save()
     is_running = control.is_running(profile)
-    if is_running and network.is_attached(node):
+    if is_running:
         control.request(profile, "update", grace=DAEMONS_SECONDS if remove else 0)
-        asyncio.run(_end_sandboxes(node, remove=remove))
+        if network.is_attached(node):
+            asyncio.run(_end_sandboxes(node, remove=remove))
     network.detach(node)
     if is_running:
         control.request(profile, "update")
 
 
 async def _end_sandboxes(node: Node, *, remove: bool) -> None:
-    """What the node's runtime runs. It may just be about to serve. Raises UnavailableError if it does not in time."""
-    async with open_scope("node") as scope, asyncio.timeout(RUNTIME_SECONDS):
-        runtime = Client(node.runtime_socket, scope)
-        while True:
-            try:
-                sandboxes = await runtime.list_pod_sandbox()
-                break
-            except UnavailableError:
-                await asyncio.sleep(readiness.PAUSE)
-        async with asyncio.TaskGroup() as group:
-            for sandbox in sandboxes:
-                group.create_task(_end_sandbox(runtime, sandbox.id, remove=remove))
+    """What the node's runtime runs. It may just be about to serve. Raises NodesError if it does not in time."""
+    try:
+        async with asyncio.timeout(RUNTIME_SECONDS), open_scope("node") as scope:
+            runtime = Client(node.runtime_socket, scope)
+            sandboxes = await _list_sandboxes(runtime)
+            async with asyncio.TaskGroup() as group:
+                for sandbox in sandboxes:
+                    group.create_task(_end_sandbox(runtime, sandbox.id, remove=remove))
+    except TimeoutError as error:
+        again = f"p8s logs runtime --profile {node.profile.name}; then the same command again"
+        raise NodesError(f"the runtime of node {node.name!r} does not answer", again) from error
+
+
+async def _list_sandboxes(runtime: Client) -> list[PodSandbox]:
+    while True:
+        try:
+            return await runtime.list_pod_sandbox()
+        except UnavailableError:
+            await asyncio.sleep(readiness.PAUSE)
 
 
 async def _end_sandbox(runtime: Client, sandbox_id: str, *, remove: bool) -> None:

@@ -270,7 +270,7 @@ CONTAINERS = (
         "pod/web",
         r"it used more memory than its limit of 16Mi, and the kernel ended it",
         r"OOMKilled, exit code 137",
-        r"set resources pod/web -n out-of-memory -c app --limits=memory=",
+        r"raise limits\.memory in the manifest of pod/web, then: kubectl replace --force -f FILE -n out-of-memory",
     ),
     Case(
         "liveness",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.snapshot import Snapshot, ref
+from pybernetes.explain.steps import change
 
 if TYPE_CHECKING:
     from pybernetes.explain.pod import AnyContainer
@@ -45,7 +46,7 @@ def explain(
 
 def no_such_program(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, said: str) -> Cause | None:
     """A command that the image does not have, or that cannot be executed; None if the words are about something else."""
-    step = f"correct command of container {container.name}: kubectl edit {ref(snapshot.top(pod))}{snapshot.within(pod.metadata.namespace or '')}"
+    step = f"correct command of container {container.name}: {change(snapshot, pod)}"
     where = "command" if container.command else "args" if container.args else "the image's own command"
     words = (
         (_NOT_IN_PATH, "there is no program {0} in image {1} ({2})"),
@@ -82,11 +83,18 @@ def _out_of_memory(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, see
             seen=seen,
             steps=("kubectl top pods -A --sort-by=memory",),
         )
-    top = ref(snapshot.top(pod))
     return Cause(
         f"it used more memory than its limit of {limit}, and the kernel ended it",
         seen=seen,
-        steps=(snapshot.command("set resources", top, f"-c {container.name} --limits=memory=MORE    # now {limit}"),),
+        steps=(
+            change(
+                snapshot,
+                pod,
+                "set resources",
+                f"-c {container.name} --limits=memory=MORE",
+                instead="raise limits.memory in",
+            ),
+        ),
     )
 
 

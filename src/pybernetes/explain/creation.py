@@ -10,7 +10,8 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.nearest import hint
-from pybernetes.explain.snapshot import Snapshot, condition, meta, ref
+from pybernetes.explain.snapshot import Snapshot, condition, meta
+from pybernetes.explain.steps import change
 
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>\S+), requested: (?P<asked>.+?), used: (?P<used>.+?), limited: (?P<limit>.+)$"
@@ -38,8 +39,8 @@ def refused(snapshot: Snapshot, owner: Object, conditions: Sequence[Any], fewer:
 def explain(snapshot: Snapshot, owner: Object, said: str) -> Cause:
     """A refusal in plain words."""
     namespace = meta(owner).namespace or ""
-    top, within = ref(snapshot.top(owner)), snapshot.within(namespace)
-    edit = snapshot.command("edit", top)
+    within = snapshot.within(namespace)
+    edit = change(snapshot, owner)
     if found := _QUOTA.search(said):
         what = f"quota {found['name']} is used up: it allows {found['limit']}, {found['used']} is used, {found['asked']} more is asked for"
         return Cause(
@@ -55,15 +56,15 @@ def explain(snapshot: Snapshot, owner: Object, said: str) -> Cause:
             what,
             seen=(said,),
             steps=(
-                snapshot.command(
-                    "set resources", top, "--requests=cpu=100m,memory=64Mi --limits=cpu=200m,memory=128Mi"
+                change(
+                    snapshot, owner, "set resources", "--requests=cpu=100m,memory=64Mi --limits=cpu=200m,memory=128Mi"
                 ),
             ),
         )
     if found := _LIMIT.search(said):
         names = snapshot.names(v1.LimitRange, namespace)
         what = f"a LimitRange of the namespace allows at {'most' if found['which'] == 'maximum' else 'least'} {found['bound']} {found['resource']} per {found['type']}; the {found['what']} is {found['given']}"
-        return Cause(what, seen=(said,), steps=(snapshot.command("set resources", top, f"--{found['what']}s={found['resource']}=..."), *(f"kubectl describe limitrange {name}{within}" for name in names[:1])))  # fmt: skip
+        return Cause(what, seen=(said,), steps=(change(snapshot, owner, "set resources", f"--{found['what']}s={found['resource']}=..."), *(f"kubectl describe limitrange {name}{within}" for name in names[:1])))  # fmt: skip
     if found := _ACCOUNT.search(said):
         name = found["name"]
         what = f"serviceaccount {name} does not exist{hint(name, snapshot.names(v1.ServiceAccount, namespace))}"

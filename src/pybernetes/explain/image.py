@@ -8,10 +8,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pybernetes.api.mistakes import meant_image
+from pybernetes.api.types import apps_v1
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain.causes import Cause, Ref
 from pybernetes.explain.nearest import nearest, nearest_tags
 from pybernetes.explain.snapshot import Snapshot, Tags, ref
+from pybernetes.explain.steps import change
 from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse
 
 if TYPE_CHECKING:
@@ -154,20 +156,15 @@ def _missing(
 def _set_image(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, image: str) -> tuple[str, ...]:
     """Take the image that is probably meant, where the pod's owner allows to; or go back."""
     top = ref(snapshot.top(pod))
-    steps: list[str] = []
-    if top.kind == "job":
-        steps.append(
-            f"correct the image in the manifest, then: kubectl replace --force -f FILE{snapshot.within(top.namespace)}"
-        )
-    else:
-        steps.append(snapshot.command("set image", top, f"{container.name}={image or 'IMAGE:TAG'}"))
-    return (*steps, *undo(snapshot, top, pod))
+    better = f"{container.name}={image or 'IMAGE:TAG'}"
+    if top.kind == "pod":
+        return (snapshot.command("set image", top, better),)
+    step = change(snapshot, pod, "set image", better, instead=f"take image {image or 'IMAGE:TAG'} in")
+    return (step, *undo(snapshot, top))
 
 
-def undo(snapshot: Snapshot, top: Ref, pod: v1.Pod) -> tuple[str, ...]:
+def undo(snapshot: Snapshot, top: Ref) -> tuple[str, ...]:
     """The way back, where there is one: a Deployment that had another version before."""
-    from pybernetes.api.types import apps_v1
-
     deployment = snapshot.get(apps_v1.Deployment, top.name, top.namespace) if top.kind == "deployment" else None
     if deployment is None or len(snapshot.owned(apps_v1.ReplicaSet, deployment)) < 2:
         return ()

@@ -43,10 +43,6 @@ def _explain(snapshot: Snapshot, pod: v1.Pod) -> Finding:
     return Finding(ref(pod), _progress(snapshot, pod), working=True)
 
 
-def is_controlled(pod: v1.Pod) -> bool:
-    return any(owner.controller for owner in pod.metadata.owner_references)
-
-
 def condition_true(pod: v1.Pod, type: str) -> bool:
     found = condition(pod.status.conditions, type)
     return found is not None and found.status == "True"
@@ -70,7 +66,9 @@ def _failed(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
     match pod.status.reason:
         case "Evicted":
             step = snapshot.command("describe", node.node_ref(pod.spec.node_name or ""))
-            yield Cause("the node was short of something and evicted it", seen=(said,), steps=(step,))
+            short = said.startswith("The node was low on resource")
+            what = "the node was short of something and evicted it" if short else "it passed a limit on the node's disk"
+            yield Cause(what, seen=(said,), steps=(step,))
         case "DeadlineExceeded":
             seconds = pod.spec.active_deadline_seconds
             yield Cause(f"it was active longer than its activeDeadlineSeconds of {seconds}", seen=(said,), steps=(

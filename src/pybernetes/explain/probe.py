@@ -8,6 +8,7 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, ref
+from pybernetes.explain.steps import change
 
 if TYPE_CHECKING:
     from pybernetes.explain.pod import AnyContainer
@@ -78,7 +79,7 @@ def _action(probe: v1.Probe) -> str:
 def _steps(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, probe: v1.Probe, said: str) -> tuple[str, ...]:
     port = probe.http_get.port if probe.http_get else probe.tcp_socket.port if probe.tcp_socket else None
     declared = {str(p.container_port): p.name or "" for p in container.ports}
-    edit = snapshot.command("edit", ref(snapshot.top(pod)))
+    edit = change(snapshot, pod)
     if isinstance(port, str) and port not in declared.values() and not port.isdigit():
         return (f"no port of container {container.name} is called {port}{hint(port, declared.values())}", edit)
     if port is not None and "refused" in said:

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain import claim
 from pybernetes.explain.causes import Cause, Finding
-from pybernetes.explain.nearest import hint, nearest
+from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, condition, ref
+from pybernetes.explain.steps import change
 from pybernetes.explain.terms import amount, listed
 from pybernetes.scheduler import resources
 
@@ -79,8 +80,7 @@ def _insufficient(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
         for node in snapshot.all(v1.Node)
     }
     largest = max(nodes.values(), default=0)
-    top = ref(snapshot.top(pod))
-    lower = snapshot.command("set resources", top, f"--requests={resource}=LESS")
+    lower = change(snapshot, pod, "set resources", f"--requests={resource}=LESS", instead="ask for less in")
     if asked > largest:
         what = (
             f"it asks for {amount(resource, asked)} {resource}; the largest node has {amount(resource, largest)} in all"
@@ -137,10 +137,10 @@ def _wrong_labels(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
             what = f"no node has label {key}={value}; nodes have {key}={' or '.join(values[:3])}"
         else:
             what = f"no node has a label {key}{hint(key, {label for node in nodes for label in node.metadata.labels})}"
-        return Cause(what, steps=(f"kubectl label node {(names or ['NODE'])[0]} {key}={value}", "or correct nodeSelector: " + snapshot.command("edit", ref(snapshot.top(pod)))))  # fmt: skip
+        return Cause(what, steps=(f"kubectl label node {(names or ['NODE'])[0]} {key}={value}", "or correct nodeSelector: " + change(snapshot, pod)))  # fmt: skip
     return Cause(
         "no node has the labels that its nodeSelector and node affinity ask for",
-        steps=("kubectl get nodes --show-labels", snapshot.command("edit", ref(snapshot.top(pod)))),
+        steps=("kubectl get nodes --show-labels", change(snapshot, pod)),
     )
 
 
@@ -167,7 +167,7 @@ def _affinity(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
         }.get(words, words),
         steps=(
             "make the rule a preferred one, or add nodes: p8s node add",
-            snapshot.command("edit", ref(snapshot.top(pod))),
+            change(snapshot, pod),
         ),
     )
 
@@ -193,14 +193,6 @@ def claim_names(pod: v1.Pod) -> Iterator[str]:
             yield f"{pod.metadata.name}-{volume.name}"
 
 
-def _node_name(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
-    names = snapshot.names(v1.Node)
-    wanted = pod.spec.node_name or ""
-    return Cause(
-        f"there is no node {wanted}; there are {listed(names)}", steps=(f"name node {nearest(wanted, names) or names}",)
-    )
-
-
 RULES: dict[str, Callable[[Snapshot, v1.Pod, str], Cause]] = {
     "Insufficient ": _insufficient,
     "Too many pods": _too_many,
@@ -210,7 +202,6 @@ RULES: dict[str, Callable[[Snapshot, v1.Pod, str], Cause]] = {
     "node(s) didn't have free ports": _ports,
     "node(s) didn't match pod": _affinity,
     "node(s) didn't satisfy existing pods": _affinity,
-    "node(s) didn't match the requested node name": _node_name,
     "pod has unbound immediate PersistentVolumeClaims": _unbound,
     "node(s) didn't find available persistent volumes to bind": _unbound,
     "node(s) unavailable due to one or more pvc(s)": _unbound,

@@ -9,6 +9,7 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain import claim, config
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.snapshot import Snapshot, ref
+from pybernetes.explain.steps import change
 
 REASONS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox")
 _NAME = re.compile(r'for volume "(?P<name>[^"]+)"')
@@ -49,9 +50,7 @@ def _mount(snapshot: Snapshot, pod: v1.Pod, name: str, said: str) -> Cause:
         found = Cause(
             f"host path {wrong['path']} is not a {wrong['kind']} on node {pod.spec.node_name}",
             seen=(said,),
-            steps=(
-                f"make it there, or take another hostPath type: {snapshot.command('edit', ref(snapshot.top(pod)))}",
-            ),
+            steps=(f"make it there, or take another hostPath type: {change(snapshot, pod)}",),
         )
     if found is None:
         found = Cause("it could not be mounted", seen=(said,), steps=(snapshot.command("describe", ref(pod)),))

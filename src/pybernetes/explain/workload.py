@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pybernetes.api.types import apps_v1
@@ -20,13 +21,12 @@ def explain_stateful(snapshot: Snapshot, stateful: apps_v1.StatefulSet) -> Findi
     if stateful.metadata.deletion_timestamp is not None:
         return terminating.explain(snapshot, stateful)
     wanted = 1 if stateful.spec.replicas is None else stateful.spec.replicas
-    found = snapshot.owned(v1.Pod, stateful)
-    ready = sum(map(pods.is_ready, found))
-    causes = _refused_or_stuck(snapshot, stateful, stateful.status.conditions, found, wanted)
-    facts = f"{ready} of {count(wanted, 'pod')} ready"
-    if causes and len(found) < wanted and stateful.spec.pod_management_policy != "Parallel":
-        facts += f"; each waits for the one before it, {wanted - len(found)} not made yet"
-    return Finding(ref(stateful), facts, causes, ready < wanted, tuple(_headless(snapshot, stateful)))
+    finding = _kept(snapshot, stateful, stateful.status.conditions, wanted)
+    missing = wanted - len(snapshot.owned(v1.Pod, stateful))
+    facts = finding.facts
+    if finding.is_broken and missing > 0 and stateful.spec.pod_management_policy != "Parallel":
+        facts += f"; each waits for the one before it, {missing} not made yet"
+    return replace(finding, facts=facts, notes=tuple(_headless(snapshot, stateful)))
 
 
 def _headless(snapshot: Snapshot, stateful: apps_v1.StatefulSet) -> Iterator[str]:
@@ -69,10 +69,15 @@ def explain_controller(snapshot: Snapshot, controller: v1.ReplicationController)
     if controller.metadata.deletion_timestamp is not None:
         return terminating.explain(snapshot, controller)
     wanted = 1 if controller.spec.replicas is None else controller.spec.replicas
-    found = snapshot.owned(v1.Pod, controller)
+    return _kept(snapshot, controller, controller.status.conditions, wanted)
+
+
+def _kept(snapshot: Snapshot, owner: Object, conditions: Sequence[Any], wanted: int) -> Finding:
+    """An owner that keeps a number of pods."""
+    found = snapshot.owned(v1.Pod, owner)
     ready = sum(map(pods.is_ready, found))
-    causes = _refused_or_stuck(snapshot, controller, controller.status.conditions, found, wanted)
-    return Finding(ref(controller), f"{ready} of {count(wanted, 'pod')} ready", causes, ready < wanted)
+    causes = _refused_or_stuck(snapshot, owner, conditions, found, wanted)
+    return Finding(ref(owner), f"{ready} of {count(wanted, 'pod')} ready", causes, ready < wanted)
 
 
 def _refused_or_stuck(

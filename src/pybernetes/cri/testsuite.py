@@ -351,6 +351,16 @@ class Contract:
         assert kept.linux is not None
         assert (kept.linux.memory_limit_in_bytes, kept.linux.cpu_quota) == (64 << 20, 20000)
 
+    async def test_the_limits_of_a_pod_change(self, lab: Lab) -> None:
+        linux = t.LinuxPodSandboxConfig(cgroup_parent=f"{lab.cgroup}/resized")
+        pod = await lab.run_pod(lab.pod(linux=linux))
+        buffer = lab.container("dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1", log_path="a.log")
+        assert (await pod.run(buffer)).exit_code == 0
+        change = t.LinuxContainerResources(memory_limit_in_bytes=16 << 20)
+        await lab.runtime.update_pod_sandbox_resources(pod.id, t.LinuxContainerResources(), change)
+        again = lab.container("dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1", log_path="b.log")
+        assert (await pod.run(again)).exit_code == 137
+
     async def test_terminal(self, lab: Lab) -> None:
         pod = await lab.run_pod()
         output = await pod.output("sh", "-c", "tty; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && ls -l /dev/console", tty=True)

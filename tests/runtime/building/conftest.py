@@ -60,10 +60,22 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(images: Images, tmp_path: Path, cgroup: str) -> AsyncIterator[Bench]:  # noqa: F811
+def oci_runtime() -> str:
+    """What executes steps; tests may choose another."""
+    return "builtin"
+
+
+@pytest.fixture
+async def bench(images: Images, tmp_path: Path, cgroup: str, oci_runtime: str) -> AsyncIterator[Bench]:  # noqa: F811
     context = tmp_path / "context"
     context.mkdir()
-    options = Options(root=tmp_path / "runtime", bridge=BRIDGE, cgroup=cgroup, streaming=str(tmp_path / "s.sock"))
+    options = Options(
+        root=tmp_path / "runtime",
+        oci_runtime=oci_runtime,
+        bridge=BRIDGE,
+        cgroup=cgroup,
+        streaming=str(tmp_path / "s.sock"),
+    )
     async with open_runtime(options, images) as runtime, open_door(runtime.core, images) as door:
         base = await door.find_image(IMAGE, False)
         yield Bench(door, runtime, context, base.filesystem, tmp_path)

@@ -251,6 +251,24 @@ async def test_memory_mounts(bench: Bench) -> None:
     assert made == bench.base
 
 
+@pytest.mark.parametrize("oci_runtime", ["runc"])
+async def test_steps_by_another_runtime(bench: Bench) -> None:
+    """All kinds of mounts, output, exit codes and layers are the same."""
+    (bench.context / "f").write_text("context\n")
+    mounts = (
+        BindMount("/c", Source(str(bench.context))),
+        CacheMount("/cache", "one"),
+        TmpfsMount("/t"),
+        FileMount("/run/secrets/s", b"secret\n"),
+    )
+    made, printed = await bench.sh("cat /c/f /run/secrets/s; touch /cache/x /t/x; echo kept > /kept", mounts=mounts)
+    assert isinstance(made, Filesystem)
+    assert printed == "context\nsecret\n"
+    assert (await bench.sh("cat /kept; ls -d /c /t /cache 2>/dev/null; exit 3", made)) == (Exited(3), "kept\n")
+    with pytest.raises(StartError, match="no such file or directory"):
+        await bench.do(bench.run("/missing"))
+
+
 # Digests
 
 

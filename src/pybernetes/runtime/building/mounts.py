@@ -1,7 +1,8 @@
 """What `RUN --mount` asks for, as mounts of the step's container.
 
-A source is handed on as a descriptor of this process (`/proc/<pid>/fd/<n>`), resolved within its own root: whatever a
-context, an image or another step swaps meanwhile, no other place of the host can be mounted.
+A source is resolved within its own root, and what the descriptor stands for is bound to a place of our own, from where
+the launcher (or runc, which does not take a descriptor's path) takes it: whatever a context, an image or another step
+swaps meanwhile, no other place of the host can be mounted.
 """
 
 import os
@@ -72,9 +73,21 @@ async def prepare(
                     fd, readonly = await stack.enter_async_context(caches.open(mount)), mount.readonly
                 else:
                     fd, readonly = await stack.enter_async_context(_bound(mount, sources)), not mount.writable
-                prepared.binds.append(t.Mount(mount.target, f"/proc/{os.getpid()}/fd/{fd}", readonly=readonly))
+                path = _bind(fd, scratch / f"bind-{number}")
+                stack.callback(unmount, path)
+                prepared.binds.append(t.Mount(mount.target, str(path), readonly=readonly))
                 (prepared.directories if is_directory(fd) else prepared.files).append(mount.target)
         yield prepared
+
+
+def _bind(fd: int, path: Path) -> Path:
+    """What `fd` stands for, at `path`."""
+    if is_directory(fd):
+        path.mkdir(mode=0o700)
+    else:
+        path.touch(mode=0o600)
+    sys.mount(f"/proc/self/fd/{fd}", str(path), flags=sys.MS_BIND)
+    return path
 
 
 @asynccontextmanager

@@ -105,23 +105,21 @@ class Building:
 
     async def _run(self, step: Step, run: Run, name: str) -> AsyncGenerator[StepEvent, None]:
         core, snapshots = self._core, self._images.workshop.snapshots
-        async with (
-            self._scratch(name) as scratch,
-            mounts.prepare(run.mounts, self._sources, self._caches, scratch) as prepared,
-        ):
-            with _translated():
-                async with (
-                    open_root(snapshots, step.parent.chain, name, prepared.make_stubs) as root,
-                    process.open_sandbox(core, run.network != "none") as sandbox,
-                ):
-                    async with aclosing(process.run_process(core, sandbox, root, run, prepared)) as output:
-                        async for event in output:
-                            if not isinstance(event, Exited):
-                                yield event
-                            elif event.code != 0:
-                                yield event
-                                return
-                    yield await self._finish(step, root)
+        with _translated():
+            async with (
+                self._scratch(name) as scratch,
+                mounts.prepare(run.mounts, self._sources, self._caches, scratch) as prepared,
+                open_root(snapshots, step.parent.chain, name, prepared.make_stubs) as root,
+                process.open_sandbox(core, run.network != "none") as sandbox,
+                aclosing(process.run_process(core, sandbox, root, run, prepared)) as output,
+            ):
+                async for event in output:
+                    if isinstance(event, Exited) and event.code == 0:
+                        break
+                    yield event
+                    if isinstance(event, Exited):
+                        return
+                yield await self._finish(step, root)
 
     @asynccontextmanager
     async def _scratch(self, name: str) -> AsyncIterator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from pybernetes.aio.tasks import Scope, keep_running, open_scope
@@ -63,8 +64,8 @@ class Served:
         for name, node in wanted.items():
             if name not in self._tasks:
                 settings = parse(arguments(node))
-                serving = keep_running(lambda settings=settings: serve(settings, self._images, self._zygote), name)  # type: ignore[misc]
-                self._tasks[name] = self._scope.spawn(serving, name)
+                serving = partial(serve, settings, self._images, self._zygote)
+                self._tasks[name] = self._scope.spawn(keep_running(serving, name), name)
 
 
 def blobs(profile: Profile) -> Path:
@@ -87,7 +88,9 @@ async def run(profile: Profile) -> None:
             await served.follow(node for node in profile.reread().nodes[1:] if network.is_attached(node))
 
     try:
-        async with open_images(settings, map(root_of, profile.nodes)) as images, open_scope("runtime") as scope:
+        # As of now: the roots of nodes that are not named here would be swept away.
+        roots = map(root_of, profile.reread().nodes)
+        async with open_images(settings, roots) as images, open_scope("runtime") as scope:
             await asyncio.to_thread(zygote.start)
             scope.spawn(follow_others(Served(images, zygote, scope)), "nodes")
             await serve(settings, images, zygote)

@@ -54,16 +54,26 @@ def _joined(path: tuple[str, ...]) -> str:
     return " ".join(("p8s", *path))
 
 
-def bash(parser: argparse.ArgumentParser) -> str:
-    every = list(places(parser))
-    steps = "|".join(f'"{_joined(place.path)}"' for place in every if place.path)
-    words = "\n".join(f'    "{_joined(place.path)}") words="{" ".join(_words(place))}";;' for place in every)
-    values = "\n".join(
-        f'    {_alternatives(place, option)}) COMPREPLY=($(compgen -W "{" ".join(option.values)}" -- "$current")); return;;'
+def _steps(every: list[Place]) -> str:
+    """The words that lead from a place to the next, as patterns of a shell's `case`."""
+    return "|".join(f'"{_joined(place.path)}"' for place in every if place.path)
+
+
+def _values(every: list[Place], offer: str) -> str:
+    """A branch of a shell's `case` for each option with known values; `offer` is the shell's way to offer them."""
+    return "\n".join(
+        f"    {_alternatives(place, option)}) {offer.format(' '.join(option.values))}; return;;"
         for place in every
         for option in place.options
         if option.values
     )
+
+
+def bash(parser: argparse.ArgumentParser) -> str:
+    every = list(places(parser))
+    steps = _steps(every)
+    words = "\n".join(f'    "{_joined(place.path)}") words="{" ".join(_words(place))}";;' for place in every)
+    values = _values(every, 'COMPREPLY=($(compgen -W "{}" -- "$current"))')
     return f"""# bash completion of p8s: source <(p8s completion bash)
 _p8s() {{
   local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}} place=p8s words="" word
@@ -91,14 +101,9 @@ def _alternatives(place: Place, option: Choice) -> str:
 
 def zsh(parser: argparse.ArgumentParser) -> str:
     every = list(places(parser))
-    steps = "|".join(f'"{_joined(place.path)}"' for place in every if place.path)
+    steps = _steps(every)
     cases = "\n".join(f'    "{_joined(place.path)}") candidates=({" ".join(_described(place))});;' for place in every)
-    values = "\n".join(
-        f"    {_alternatives(place, option)}) compadd -- {' '.join(option.values)}; return;;"
-        for place in every
-        for option in place.options
-        if option.values
-    )
+    values = _values(every, "compadd -- {}")
     return f"""#compdef p8s
 # zsh completion of p8s: source <(p8s completion zsh)
 _p8s() {{

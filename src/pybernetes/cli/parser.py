@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pybernetes.cli.console import WRONG_USAGE, Failure
+from pybernetes.cluster.errors import suggestion
 
 
 class Parser(argparse.ArgumentParser):
@@ -60,14 +61,6 @@ class Parser(argparse.ArgumentParser):
 
 def wrong(cause: str, next_step: str) -> Failure:
     return Failure([(cause, next_step)], WRONG_USAGE)
-
-
-def suggestion(given: str, there_are: Iterable[str], otherwise: str, prefix: str = "") -> str:
-    """The nearest of the words, after the prefix."""
-    import difflib
-
-    near = difflib.get_close_matches(given, list(there_are), 1, 0.6)
-    return prefix + near[0] if near else otherwise
 
 
 def branches(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pybernetes.cluster import control, locks, pidfile
-from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.errors import ClusterError, suggestion
 from pybernetes.cluster.profile import Profile, load
 from pybernetes.cluster.readiness import Probe
 
@@ -44,11 +44,8 @@ def find(name: str) -> Addon:
     for addon in ADDONS:
         if addon.name == name:
             return addon
-    import difflib
-
     names = [addon.name for addon in ADDONS]
-    near = difflib.get_close_matches(name, names, 1)
-    raise AddonError(f"there is no addon {name!r}", near[0] if near else f"one of {', '.join(names)}")
+    raise AddonError(f"there is no addon {name!r}", suggestion(name, names, f"one of {', '.join(names)}"))
 
 
 def is_enabled(profile: Profile, addon: Addon) -> bool:

@@ -1,5 +1,6 @@
 """What goes wrong with a cluster, told as people need it: the cause, and the next step."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -17,3 +18,11 @@ class ClusterError(Exception):
     def __init__(self, cause: str, next_step: str = "") -> None:
         super().__init__(cause)
         self.problems = [Problem(cause, next_step)]
+
+
+def suggestion(given: str, there_are: Iterable[str], otherwise: str, prefix: str = "") -> str:
+    """A next step for a name that does not exist: the nearest of those that do, after the prefix."""
+    import difflib
+
+    near = difflib.get_close_matches(given, list(there_are), 1, 0.6)
+    return prefix + near[0] if near else otherwise

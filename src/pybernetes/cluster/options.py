@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.errors import ClusterError, suggestion
 from pybernetes.cluster.profile import Profile, check_name
 
 RUNTIMES = ("auto", "builtin", "runc", "crun")
@@ -119,11 +119,9 @@ def option(name: str) -> Option:
     for each in OPTIONS:
         if each.name == name:
             return each
-    import difflib
-
     names = [each.name for each in OPTIONS]
-    near = difflib.get_close_matches(name.replace("_", "-"), names, 1)
-    raise OptionError(f"there is no option {name!r}", near[0] if near else f"one of {', '.join(names)}")
+    step = suggestion(name.replace("_", "-"), names, f"one of {', '.join(names)}")
+    raise OptionError(f"there is no option {name!r}", step)
 
 
 def read(name: str, value: Any) -> Any:

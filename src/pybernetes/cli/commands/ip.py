@@ -3,8 +3,8 @@
 import argparse
 
 from pybernetes.cli.console import Console, Failure
-from pybernetes.cli.parser import suggestion
 from pybernetes.cli.profiles import add_output, add_profile
+from pybernetes.cluster.errors import suggestion
 
 EXAMPLES = """examples:
   p8s ip

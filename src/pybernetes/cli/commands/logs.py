@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from pybernetes.cli.console import Console, Failure
-from pybernetes.cli.parser import suggestion
 from pybernetes.cli.profiles import add_profile, existing
 from pybernetes.cluster import logs
+from pybernetes.cluster.errors import suggestion
 from pybernetes.cluster.profile import Profile
 
 EXAMPLES = """examples:

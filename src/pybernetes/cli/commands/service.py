@@ -10,10 +10,10 @@ from dataclasses import asdict
 
 from pybernetes.cli import browser
 from pybernetes.cli.console import Console, Failure
-from pybernetes.cli.parser import suggestion
 from pybernetes.cli.profiles import add_output, add_profile
 from pybernetes.cluster import urls
 from pybernetes.cluster.door import Door, DoorError, open_door
+from pybernetes.cluster.errors import suggestion
 from pybernetes.cluster.owner import caller
 from pybernetes.cluster.urls import Entry
 

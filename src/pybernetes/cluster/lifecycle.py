@@ -14,6 +14,8 @@ from pybernetes.cluster.launch import Launch
 from pybernetes.cluster.membership import grown
 from pybernetes.cluster.profile import Profile, load
 
+RESUME_SECONDS = 60.0
+
 Report = Callable[[str], None]
 """Told of each step as it is done: "certificates", "control plane", "node", "kubeconfig"; and of what takes long."""
 
@@ -177,9 +179,10 @@ def stop(profile: Profile, grace: float = 30.0) -> bool:
 
     The pods of one that is paused need its components to end gracefully: they come back for that.
     """
-    with deferred() as interrupts, locks.of_profile(profile.name):
+    with locks.of_profile(profile.name):
         if control.state(profile) == control.PAUSED_STATE:
-            bring_up(profile, lambda step: None, 60.0, interrupts, keep=True)
+            with deferred() as interrupts:
+                bring_up(profile, lambda step: None, RESUME_SECONDS, interrupts, keep=True)
         return end(profile, grace)
 
 

@@ -37,3 +37,11 @@ note: a note"""
 def test_colours_only_on_a_terminal() -> None:
     assert "\x1b[" not in "".join(lines(FINDING, Style(False)))
     assert "\x1b[31mthe root\x1b[0m" in "".join(lines(FINDING, Style(True)))
+
+
+def test_a_log_cannot_command_the_terminal() -> None:
+    finding = Finding(Ref("pod", "web"), "x", (Cause("y\x1b[2J", seen=("log: \x1b]0;owned\x07",)),))
+    for is_terminal in (False, True):
+        text = "".join(lines(finding, Style(is_terminal)))
+        assert "\x1b[2J" not in text
+        assert "\x1b]" not in text

@@ -35,6 +35,11 @@ def show(findings: Sequence[Finding], console: Console, where: str) -> None:
             console.line(line)
 
 
+def printable(text: str) -> str:
+    """Without what a terminal would obey: logs and messages are written by whoever runs in the cluster."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
+
+
 class Style:
     """Colours and the width of lines, on a terminal; neither elsewhere."""
 
@@ -43,9 +48,11 @@ class Style:
         self._width = max(60, shutil.get_terminal_size().columns) if is_terminal else 0
 
     def __call__(self, text: str, *codes: str) -> str:
-        return f"{''.join(codes)}{text}{PLAIN}" if self._is_terminal else text
+        shown = printable(text)
+        return f"{''.join(codes)}{shown}{PLAIN}" if self._is_terminal else shown
 
     def wrapped(self, text: str, indent: int) -> list[str]:
+        text = printable(text)
         return textwrap.wrap(text, self._width - indent, break_on_hyphens=False) if self._width else [text]
 
 

@@ -152,7 +152,11 @@ async def _remains(client: Client, namespace: str) -> tuple[Remain, ...]:
     """Every object that is left in a namespace."""
     if not namespace:
         return ()
-    listable = [r for r in await discover(client) if r.namespaced and {"list", "delete"} <= set(r.verbs)]
+    try:
+        served = await discover(client)
+    except errors.StatusError:
+        return ()
+    listable = [r for r in served if r.namespaced and {"list", "delete"} <= set(r.verbs)]
 
     async def of(resource: Resource) -> list[Remain]:
         page = await client.list_with(metadata_codec(resource), namespace)

@@ -79,10 +79,7 @@ async def find(arguments: argparse.Namespace, target: Target | None) -> list[Fin
     try:
         async with connect(config, user_agent="p8s") as client:
             snapshot = await load.read(client, SystemClock(), arguments.namespace or config.namespace)
-            if target is not None:
-                scope = clues.Scope.of(target, namespace)
-            else:
-                scope = clues.Scope(namespace)
+            scope = clues.Scope.of(target, namespace) if target is not None else clues.Scope(namespace)
             snapshot = await clues.follow(client, snapshot, registries(config), scope)
     except StatusError as error:
         raise refused(config, error) from error

@@ -9,7 +9,7 @@ import stat
 from functools import cache
 from pathlib import Path
 
-from tests.images import Image, Layer, Tree, _kept, nginx
+from tests.images import Image, Layer, Tree, kept, nginx
 
 _INFO = Path("/var/lib/dpkg/info")
 _STATUS = Path("/var/lib/dpkg/status")
@@ -21,7 +21,7 @@ _MERGED = re.compile(r"^/(bin|sbin|lib|lib64)(?=/|$)")
 def flask() -> Image:
     """`nginx()` with apt, Python, its venv module and Flask: what examples/hostname is built on where nothing can be
     downloaded."""
-    return _kept(
+    return kept(
         "flask", lambda: _with_packages(nginx(), "apt", "coreutils", "python3", "python3-venv", "python3-flask")
     )
 

@@ -182,12 +182,12 @@ def describe(blob: bytes, media_type: str) -> dict[str, object]:
 
 def busybox() -> Image:
     """All applets of busybox, `sh` by default, a writable /tmp."""
-    return _kept("busybox", _busybox)
+    return kept("busybox", _busybox)
 
 
 def nginx(version: str = "") -> Image:
     """Debian's nginx on port 80, saying that it is `nginx/<version>`; without a version it says its own."""
-    return _kept(f"nginx-{version or 'own'}", lambda: _nginx(version))
+    return kept(f"nginx-{version or 'own'}", lambda: _nginx(version))
 
 
 def _busybox() -> Image:
@@ -320,7 +320,7 @@ _PAGE = """\
 """
 
 
-def _kept(name: str, build: Callable[[], Image]) -> Image:
+def kept(name: str, build: Callable[[], Image]) -> Image:
     """The image of the last run, if neither the packages nor this file have changed since."""
     sources = (Path(__file__), Path("/bin/busybox"), Path("/usr/sbin/nginx"), Path("/bin/bash"))
     stamps = "".join(f"{path.stat().st_mtime_ns} {path.stat().st_size} " for path in sources)

@@ -50,6 +50,8 @@ def held(path: Path, waiting: Callable[[], None] = nothing, check: Callable[[], 
         os.close(descriptor)
         with contextlib.suppress(OSError):
             path.parent.rmdir()
+            if path.parent.name.startswith("."):  # a user's, inside what keeps their state
+                path.parent.parent.rmdir()
 
 
 def _acquire(path: Path) -> int | None:

@@ -33,12 +33,20 @@ def reply(command: Sequence[str], configured: Mapping[str, str], pod: str) -> Re
         case ["hostname"]:
             return Reply(f"{pod}\n")
         case ["echo", *words]:
-            return Reply(" ".join(shlex.split(" ".join(words))) + "\n" if line.count('"') % 2 == 0 else "\n")
+            return Reply(f"{_unquoted(' '.join(words), line)}\n")
     if "*" in configured:
         return Reply(_ended(configured["*"]))
     return Reply(
         error=f"{line}: simulated, nothing was run (annotation simulated.pybernetes.io/exec has the answers)\n"
     )
+
+
+def _unquoted(words: str, line: str) -> str:
+    """As a shell would pass them on; what is quoted wrongly stays as it is."""
+    try:
+        return " ".join(shlex.split(line)[1:])
+    except ValueError:
+        return words
 
 
 def _ended(text: str) -> str:

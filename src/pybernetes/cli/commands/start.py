@@ -134,6 +134,8 @@ def run(arguments: argparse.Namespace, console: Console, *, again: bool = False)
     if quiet:
         console.json(as_json(name, started))
     else:
+        if started.already_running and "stages" in given:
+            console.note("it was running already, by the rules that it has; to change them: p8s restart --stages FILE")
         console.step("⎈", f"kubectl uses context {name!r} of {started.kubeconfig}")
     return 0
 

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from pybernetes.cli.console import BROKEN_PIPE, FAILED, INTERRUPTED, Console, Failure
 from pybernetes.cli.parser import Parser
+from pybernetes.cli.profiles import need_machines
 from pybernetes.cluster.errors import ClusterError
 
 COMMANDS = {
@@ -109,6 +110,10 @@ def overview() -> str:
     return "\n\n".join(parts)
 
 
+ON_MACHINES = frozenset(("image", "docker-env", "mount", "df", "ip", "tunnel", "ingress"))
+"""Commands about what simulated nodes do not have."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Nothing that it raises is shown as Python shows it."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -136,6 +141,8 @@ def run(arguments: list[str], console: Console) -> int:
         code = command_module(first).pass_on(arguments[1:], console)
         return code
     parsed = build_parser(first).read(arguments or ["--help"])
+    if first in ON_MACHINES:
+        need_machines(parsed)
     code = command_module(parsed.command).run(parsed, console)
     return code
 

@@ -34,6 +34,14 @@ def existing(arguments: argparse.Namespace) -> profile.Profile:
     return chosen(arguments)
 
 
+def need_machines(arguments: argparse.Namespace) -> None:
+    """Raises Failure if the profile named is a cluster whose nodes are all simulated."""
+    name = getattr(arguments, "profile", None)
+    if name in profile.profile_names() and profile.load(name).settings.simulated:
+        cause = f"the nodes of cluster {name!r} are simulated: they have no images, no files and no network"
+        raise Failure([(cause, "sudo p8s start makes a cluster of real ones")])
+
+
 def meant(arguments: argparse.Namespace) -> list[profile.Profile]:
     """Every profile with --all, else the one named. Raises Failure if there is none."""
     if not arguments.all:

@@ -67,6 +67,17 @@ def listed(probe: Probe) -> dict[str, dict[str, Any]]:
     return {node["metadata"]["name"]: node for node in json.loads(body)["items"]}
 
 
+def said_of(node: dict[str, Any]) -> dict[str, Any]:
+    """A node as `p8s node list` shows it."""
+    addresses = node["status"].get("addresses") or []
+    return {
+        "name": node["metadata"]["name"],
+        "status": "Ready" if says_ready(node) else "NotReady",
+        "address": next((each["address"] for each in addresses if each["type"] == "InternalIP"), ""),
+        "podCIDR": node["spec"].get("podCIDR", ""),
+    }
+
+
 def made(profile: Profile, known: dict[str, dict[str, Any]], count: int) -> Iterator[dict[str, Any]]:
     """New nodes, under the first names and numbers that are free."""
     ranges = [node["spec"].get("podCIDR", "") for node in known.values()]

@@ -20,8 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def collect(profile: Profile) -> list[dict[str, Any]]:
     """Each node of this machine, and what the API server says of it."""
-    ready = Probe(profile).nodes() if control.is_running(profile) else {}
-    return [
+    running = control.is_running(profile)
+    ready = Probe(profile).nodes() if running else {}
+    found = [
         {
             "name": node.name,
             "status": "Stopped" if node.stopped or not ready else "Ready" if ready.get(node.name) else "NotReady",
@@ -30,6 +31,13 @@ def collect(profile: Profile) -> list[dict[str, Any]]:
         }
         for node in profile.nodes
     ]
+    return [*found, *(simulated_of(profile) if running and profile.simulates else [])]
+
+
+def simulated_of(profile: Profile) -> list[dict[str, Any]]:
+    from pybernetes.cluster.simulated import listed, said_of
+
+    return [said_of(node) for node in listed(Probe(profile)).values()]
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:

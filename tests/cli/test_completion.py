@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -66,3 +70,40 @@ def test_scripts_are_what_their_shells_can_read(shell: str, tmp_path: Path) -> N
 def test_printed_by_the_command() -> None:
     command = [sys.executable, "-m", "pybernetes.cli.main", "completion", "zsh"]
     assert subprocess.run(command, capture_output=True, text=True, timeout=30).stdout == SHELLS["zsh"](PARSER)
+
+
+@pytest.mark.parametrize(
+    "load", ["source {folder}/script", "cp {folder}/script {folder}/_p8s; fpath=({folder} $fpath)"]
+)
+def test_zsh_offers_at_a_terminal(load: str, tmp_path: Path) -> None:
+    """Typed into an interactive shell, since zsh completes nowhere else; sourced, and found in $fpath."""
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    (tmp_path / "script").write_text(SHELLS["zsh"](PARSER))
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        os.execvpe("zsh", ["zsh", "-f", "-i"], {**os.environ, "TERM": "dumb", "HOME": str(tmp_path)})
+    try:
+        known = "autoload -U compinit; compinit -u"
+        order = f"{known}; {load}" if load.startswith("source") else f"{load}; {known}"
+        os.write(terminal, f"{order.format(folder=tmp_path)}; echo lo''aded\n".encode())
+        until(terminal, "loaded")
+        os.write(terminal, b"p8s sta\t")
+        until(terminal, "status  -- show what runs")
+        os.write(terminal, b"\x15p8s image l\t")
+        until(terminal, "ls    -- list images")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+def until(terminal: int, text: str) -> None:
+    """Read what the shell shows until the text is there."""
+    shown, deadline = "", time.monotonic() + 30
+    while text not in shown:
+        left = deadline - time.monotonic()
+        assert left > 0, shown
+        assert select.select([terminal], [], [], left)[0], shown
+        shown += os.read(terminal, 65536).decode(errors="replace")

@@ -123,7 +123,8 @@ _p8s() {{
   esac
   _describe p8s candidates || _files
 }}
-compdef _p8s p8s
+# Loaded from $fpath this is the function itself, else it is made known.
+if [ "$funcstack[1]" = "_p8s" ]; then _p8s; else compdef _p8s p8s; fi
 """
 
 

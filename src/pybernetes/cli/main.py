@@ -110,7 +110,7 @@ def overview() -> str:
     return "\n\n".join(parts)
 
 
-ON_MACHINES = frozenset(("image", "docker-env", "mount", "df", "ip", "tunnel", "ingress"))
+ON_MACHINES = frozenset(("image", "docker-env", "mount", "df", "ip", "service", "tunnel", "ingress"))
 """Commands about what simulated nodes do not have."""
 
 

@@ -29,6 +29,15 @@ def wait_until(reached: Callable[[], Any], seconds: float = SECONDS) -> Any:
     return value
 
 
+def ask_at(folder: Path, **request: Any) -> dict[str, Any]:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(SECONDS)
+        connection.connect(str(folder / "supervisor.sock"))
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
+        return answer
+
+
 class Running:
     """A supervisor in a process of its own, over components that note their ends in `journal`."""
 
@@ -79,12 +88,7 @@ class Running:
         return pid
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(SECONDS)
-            connection.connect(str(self.folder / "supervisor.sock"))
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
-            return answer
+        return ask_at(self.folder, **request)
 
 
 @pytest.fixture
@@ -202,10 +206,16 @@ class Echo:
                             raise SystemExit(0 if word == b"end" else 3)
 
         supervisor = Supervisor(folder, folder, lambda: [Component("echo", main, listens=self._listens)])
-        self.process = multiprocessing.get_context("fork").Process(target=supervisor.run)
+        self.process = multiprocessing.get_context("fork").Process(target=supervisor.run, daemon=True)
         self.process.start()
-        wait_until((folder / "supervisor.sock").exists)
-        wait_until(self.path.exists)
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        """It does once it listens at all addresses."""
+        try:
+            return bool(ask_at(self.folder, do="status"))
+        except OSError:
+            return False
 
     def say(self, word: bytes, address: Any = None) -> int:
         with socket.socket(socket.AF_INET if address else socket.AF_UNIX) as connection:
@@ -232,6 +242,16 @@ def test_component_that_listens_starts_with_the_first_connection(echo: Echo) -> 
     assert stat.S_IMODE(echo.path.stat().st_mode) == 0o600
     first = echo.say(b"stay")
     assert echo.say(b"stay", ("127.0.0.1", echo.port)) == first
+
+
+def test_socket_of_a_user(tmp_path: Path) -> None:
+    held = Listener(tmp_path / "user.sock", owner=65534)
+    held.open()
+    found = held.address.stat() if isinstance(held.address, Path) else None
+    assert found is not None
+    assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (65534, 0o600)
+    held.close()
+    assert not list(tmp_path.iterdir())
 
 
 def test_component_that_ended_idle_starts_again_with_the_next_connection(echo: Echo) -> None:

@@ -28,21 +28,21 @@ class Traces:
         return {name: items for name, items in found.items() if items}
 
 
-def take() -> Traces:
-    """The picture now, of this process's own namespaces."""
+def take(profile: str) -> Traces:
+    """The picture now, of this process's own namespaces, and of the cgroups of the profile: others may have theirs."""
     return Traces(
-        processes=frozenset(processes()),
+        processes=frozenset(processes(profile)),
         mounts=frozenset(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
         links=lines("ip", "-o", "link"),
         routes=lines("ip", "route", "show", "table", "all"),
         rules=lines("nft", "list", "ruleset"),
-        cgroups=frozenset(cgroups()),
+        cgroups=frozenset(cgroups(profile)),
         files=frozenset(str(path) for top in ("/var/lib", "/run", "/etc", "/dev/shm") for path in top_level(top)),
     )
 
 
-def processes() -> list[str]:
-    """Whatever shares this process's network, or is in a cgroup of ours (as containers and their monitors are)."""
+def processes(profile: str) -> list[str]:
+    """Whatever shares this process's network, or is in a cgroup of the profile's, as containers and monitors are."""
     network = os.readlink("/proc/self/ns/net")
     found = []
     for entry in os.scandir("/proc"):
@@ -51,7 +51,7 @@ def processes() -> list[str]:
         try:
             command = Path(entry.path, "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             is_ours = os.readlink(f"{entry.path}/ns/net") == network
-            is_contained = "/pybernetes/" in Path(entry.path, "cgroup").read_text()
+            is_contained = f"/pybernetes/{profile}/" in Path(entry.path, "cgroup").read_text()
         except OSError:
             continue
         if command and (is_ours or is_contained):
@@ -64,9 +64,10 @@ def lines(*command: str) -> frozenset[str]:
     return frozenset(line.strip() for line in done.stdout.splitlines())
 
 
-def cgroups() -> list[str]:
-    root = Path("/sys/fs/cgroup")
-    return [str(path) for path in root.rglob("*") if path.is_dir() and "pybernetes" in path.parts]
+def cgroups(profile: str) -> list[str]:
+    """Of every hierarchy: v1 has several mounted below the one of v2."""
+    places = [top / "pybernetes" / profile for top in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir())]
+    return [str(path) for place in places if place.exists() for path in (place, *place.rglob("*")) if path.is_dir()]
 
 
 def top_level(directory: str) -> list[Path]:

@@ -115,7 +115,7 @@ def test_stop_ends_gracefully_and_start_brings_all_back(cluster: LiveCluster) ->
     cluster.kubectl("exec", "counter", "--", "sh", "-c", "echo here > /scratch/file")
     uid = cluster.get("pod", "counter")["metadata"]["uid"]
     cluster.p8s("stop")
-    assert not [line for line in traces.processes() if "line $i" in line]
+    assert not [line for line in traces.processes(cluster.name) if "line $i" in line]
     cluster.p8s("start")
     ready(cluster, "counter")
     pod = cluster.get("pod", "counter")
@@ -170,19 +170,19 @@ def mounts(place: Path) -> list[str]:
 
 
 def test_delete_leaves_nothing(mirror: str, tmp_path: Path) -> None:
-    before = traces.take()
+    before = traces.take("traces")
     with live_cluster("traces", mirror, tmp_path, "--nodes", "3") as cluster:
         cluster.kubectl("apply", "-f", "-", input=COUNTER)
         cluster.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2")
         cluster.kubectl("expose", "deployment", "web", "--type=NodePort", "--port=80")
         cluster.kubectl("rollout", "status", "deployment", "web", "--timeout=30s")
         ready(cluster, "counter")
-        assert traces.take().beyond(before)
+        assert traces.take("traces").beyond(before)
         cluster.p8s("node", "stop", "m03")
         agent = pidfile.read(cluster.profile.run / "agent-m02.pid")
         cluster.p8s("delete")
         assert not Path(f"/proc/{agent}").exists()
-        assert traces.take().beyond(before) == {}
+        assert traces.take("traces").beyond(before) == {}
         assert list(cluster.temporary.iterdir()) == []
 
 
@@ -194,7 +194,7 @@ def test_delete_after_everything_was_killed(cluster: LiveCluster) -> None:
         os.kill(pidfile.read(cluster.profile.run / f"{component}.pid"), signal.SIGKILL)
     cluster.p8s("delete")
     assert not before_state.exists()
-    assert not [line for line in traces.processes() if "line $i" in line]
+    assert not [line for line in traces.processes(cluster.name) if "line $i" in line]
 
 
 def test_start_after_the_supervisor_was_killed(cluster: LiveCluster) -> None:

@@ -29,6 +29,7 @@ CASES = [pytest.param(lab, "labs", id=lab.stem) for lab in LABS] + [
 def variables(cluster: LiveCluster) -> dict[str, str]:
     """p8s and docker's client are at hand; `mirror` is the registry that stands for docker.io."""
     return {
+        "cluster": cluster.name,
         "KUBECONFIG": str(cluster.kubeconfig),
         "TZ": "UTC",
         "PATH": os.pathsep.join((str(Path(P8S).parent), DOCKER, os.environ["PATH"])),

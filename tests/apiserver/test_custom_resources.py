@@ -187,3 +187,16 @@ async def test_openapi_offers_only_the_patches_that_custom_resources_take(widget
     built_in = (await widgets.call("GET", "/openapi/v3/apis/batch/v1")).body["paths"]
     job = built_in["/apis/batch/v1/namespaces/{namespace}/jobs/{name}"]
     assert "application/strategic-merge-patch+json" in job["patch"]["requestBody"]["content"]
+
+
+async def test_a_pattern_takes_no_more_than_linear_time(api):
+    made = definition("evils", "Evil")
+    evil = {"type": "string", "pattern": "^(a+)+$"}
+    made["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": {"type": "object", "properties": {"spec": evil}}}
+    made["spec"]["versions"][0].pop("subresources")
+    assert (await api.call("POST", DEFINITIONS, made)).status == 201
+    path = WIDGETS.replace("widgets", "evils")
+    await until(api, path, 200)
+    body = {"apiVersion": "shop.test/v1", "kind": "Evil", "metadata": {"name": "e"}, "spec": "a" * 5000 + "b"}
+    refused = await api.call("POST", path, body)
+    assert (refused.status, refused.body["details"]["causes"][0]["field"]) == (422, "spec")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
+from pybernetes.api.regexp import RegexpError, compiled
 from pybernetes.api.validation.kinds import Errors, Tree
 from pybernetes.api.validation.schema_rules import validate_schema_rules
 
@@ -112,12 +112,9 @@ def _validate_keywords(schema: Tree, path: Path) -> Errors:
 
 def _validate_pattern(pattern: str, path: Path) -> Errors:
     try:
-        re.compile(pattern)
-    except re.error as error:
-        words = "missing closing )" if "unterminated subpattern" in str(error) else str(error)
-        shown = pattern if "closing" in words else pattern[error.pos or 0 :]
-        detail = f"must be a valid regular expression, but isn't: error parsing regexp: {words}: `{shown}`"
-        yield field.invalid(path, pattern, detail)
+        compiled(pattern)
+    except RegexpError as error:
+        yield field.invalid(path, pattern, f"must be a valid regular expression, but isn't: {error}")
 
 
 def _validate_list(schema: Tree, path: Path) -> Errors:

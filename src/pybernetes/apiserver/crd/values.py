@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pybernetes.api import field
 from pybernetes.api.field import FieldError, Path
+from pybernetes.api.regexp import compiled
 from pybernetes.apiserver.context import Tree
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -92,7 +92,7 @@ def _string(schema: Tree, value: str, path: Path) -> Iterator[FieldError]:
         yield field.too_long(path, longest)
     if shortest is not None and len(value) < shortest:
         yield field.invalid(path, value, f"{path} in body should be at least {shortest} chars long")
-    if pattern is not None and not re.search(pattern, value):
+    if pattern is not None and not compiled(pattern).search(value):
         yield field.invalid(path, value, f"{path} in body should match '{pattern}'")
 
 

@@ -1,41 +1,24 @@
-"""Regular expressions: RE2, as in Go, so that none takes more than linear time."""
+"""Regular expressions: RE2, as in Go."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.functions import Functions, matching, method
 from pybernetes.api.cel.types import INT, STRING, list_of
+from pybernetes.api.regexp import RegexpError, compiled
 
 if TYPE_CHECKING:
     import re
 
-_WORDS: Final = {
-    "missing )": "missing closing )", "missing ]": "missing closing ]", "bad repetition operator": "invalid nested repetition operator",
-    "no argument for repetition operator": "missing argument to repetition operator",
-    "invalid escape sequence": "invalid escape sequence", "trailing \\": "trailing backslash at end of expression",
-    "invalid character class range": "invalid character class range", "invalid repetition size": "invalid repeat count",
-    "invalid perl operator": "invalid or unsupported Perl syntax", "invalid UTF-8": "invalid UTF-8",
-}  # fmt: skip
-"""What RE2 says, in the words of Go's regexp."""
 
-
-@lru_cache(maxsize=256)
 def pattern_of(text: str) -> re.Pattern[str]:
     """A compiled pattern. Raises EvaluationError in Go's words."""
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
     try:
-        compiled: re.Pattern[str] = re2.compile(text, options)
-    except re2.error as error:
-        said = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error.args[0])
-        what, _, part = said.partition(": ")
-        raise EvaluationError(f"error parsing regexp: {_WORDS.get(what, what)}: `{part}`") from error
-    return compiled
+        return compiled(text)
+    except RegexpError as error:
+        raise EvaluationError(str(error)) from error
 
 
 def matches(text: str, pattern: str) -> bool:

@@ -26,12 +26,12 @@ class RegexpError(ValueError):
 
 
 @lru_cache(maxsize=512)
-def compiled(text: str) -> re.Pattern[str]:
-    """A pattern to `search` with. Raises RegexpError."""
+def compiled(text: str, *, ignore_case: bool = False) -> re.Pattern[str]:
+    """A pattern to `search` or `match` with. Raises RegexpError."""
     import re2
 
     options = re2.Options()
-    options.log_errors = False
+    options.log_errors, options.case_sensitive = False, not ignore_case
     try:
         pattern: re.Pattern[str] = re2.compile(text, options)
     except re2.error as error:

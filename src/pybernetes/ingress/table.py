@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from pybernetes.api.regexp import RegexpError, compiled
 from pybernetes.api.types import networking_v1 as networking
 from pybernetes.ingress.annotations import Options, options_of
 
@@ -206,15 +207,10 @@ class _Builder:
 
         RE2 takes a time that grows with the path's length and no more: no Ingress can hold up the others' requests.
         """
-        import re2
-
-        options = re2.Options()
-        options.case_sensitive, options.log_errors = False, False
         try:
-            pattern = re2.compile(route.path, options)
-        except re2.error as error:
-            said = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
-            self._problem("InvalidPath", f"path {route.path!r} is no regular expression that can be used: {said}")
+            pattern = compiled(route.path, ignore_case=True)
+        except RegexpError as error:
+            self._problem("InvalidPath", f"path {route.path!r} is no regular expression that can be used: {error}")
             return
         entry.patterns.append(replace(route, pattern=pattern, rewrite=parts_of(route.options.rewrite_target)))
 

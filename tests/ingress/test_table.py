@@ -171,7 +171,9 @@ def test_longer_expressions_come_first() -> None:
     assert [service_of(table, "h", path) for path in ("/a/1", "/a/x", "/a/12")] == ["number", "a", "exact"]
 
 
-@pytest.mark.parametrize(("path", "said"), [("/(a", "missing ): "), ("/(?!a)b", "invalid perl operator: (?!")])
+@pytest.mark.parametrize(
+    ("path", "said"), [("/(a", "missing closing ): `/(a`"), ("/(?!a)b", "invalid or unsupported Perl syntax: `(?!`")]
+)
 def test_an_expression_that_cannot_be_used_is_told(path: str, said: str) -> None:
     annotations = {NGINX + "use-regex": "true"}
     table = build([ingress("i", {"": {f"{path} ImplementationSpecific": "a"}}, annotations=annotations)])

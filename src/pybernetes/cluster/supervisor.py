@@ -37,6 +37,7 @@ END_PODS = signal.SIGUSR1
 """Tells an agent to end its pods gracefully and then itself."""
 
 COMPONENT_GRACE = 10.0
+_HANDLED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 UPKEEP_RETRY_SECONDS = 60.0
 LOG_LIMIT = 20 * 1024 * 1024
 
@@ -147,7 +148,7 @@ class Supervisor:
         for end in (reader, writer):
             end.setblocking(False)
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _HANDLED:
             signal.signal(number, lambda *_: None)
         self._wakeup = writer
         self._selector.register(reader, selectors.EVENT_READ)
@@ -222,7 +223,7 @@ class Supervisor:
         self._timer.acknowledge()
         if self._upkeep is None or self._upkeep_pid:
             return
-        pid = os.fork()
+        pid = _fork()
         if pid == 0:
             self._become("upkeep", self._upkeep.run)
         self._upkeep_pid = pid
@@ -243,7 +244,7 @@ class Supervisor:
             importlib.import_module(child.component.module)
         # What is there now is never looked through again, by any of the processes: their pages stay shared.
         gc.freeze()
-        pid = os.fork()
+        pid = _fork()
         gc.enable()
         if pid == 0:
             component = child.component
@@ -258,8 +259,9 @@ class Supervisor:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            for number in _HANDLED:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
             for key in list(self._selector.get_map().values()):
                 key.fileobj.close()  # type: ignore[union-attr]
             for held in (held for child in self._children for held in child.component.listens):
@@ -411,6 +413,18 @@ class Supervisor:
                 return False
             child.pid = 0
         return True
+
+
+def _fork() -> int:
+    """Fork with signals held back: one that is meant for the child must not meet the supervisor's handlers in it.
+
+    The child lets them in again once it has handlers of its own.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+    pid = os.fork()
+    if pid:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+    return pid
 
 
 def redirect_output(path: Path) -> None:

@@ -11,9 +11,10 @@ from pybernetes.api.cel.ast import Node, uses
 from pybernetes.api.cel.checker import check
 from pybernetes.api.cel.cost import Range, estimate
 from pybernetes.api.cel.errors import CompileError, EvaluationError, Issue
+from pybernetes.api.cel.frame import Frame, Step
 from pybernetes.api.cel.functions import Functions, Overload, merged
 from pybernetes.api.cel.parser import MAX_DEPTH, parse
-from pybernetes.api.cel.program import Frame, Step, compile_node
+from pybernetes.api.cel.program import compile_node
 from pybernetes.api.cel.types import Type
 
 CALL_LIMIT: Final = 10_000_000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final
 
 from pybernetes.api.cel.ast import (  # fmt: skip
     Call,
@@ -18,60 +18,14 @@ from pybernetes.api.cel.ast import (  # fmt: skip
 )
 from pybernetes.api.cel.checker import Checked
 from pybernetes.api.cel.errors import CostError, EvaluationError
+from pybernetes.api.cel.frame import Frame, Lazy, Step, hashable, truth
 from pybernetes.api.cel.functions import Overload, is_of, size_of
+from pybernetes.api.cel.loops import Loop, bind, collector, opt_map, quantifier
 from pybernetes.api.cel.values import NONE, Optional
 
 LIST_COST: Final = 10
 MAP_COST: Final = 30
 OBJECT_COST: Final = 40
-
-
-class Frame:
-    """The variables of one evaluation, and the work that it may still do."""
-
-    __slots__ = ("left", "variables")
-
-    def __init__(self, variables: Mapping[str, object], limit: int) -> None:
-        self.variables = dict(variables)
-        self.left = limit
-
-    def spend(self, cost: int) -> None:
-        self.left -= cost
-        if self.left < 0:
-            raise CostError
-
-
-Step: TypeAlias = Callable[[Frame], Any]
-
-
-class Lazy:
-    """A variable that is worked out when it is first asked for."""
-
-    __slots__ = ("_compute", "_error", "_value")
-
-    def __init__(self, compute: Callable[[], object]) -> None:
-        self._compute: Callable[[], object] | None = compute
-        self._value: object = None
-        self._error: EvaluationError | None = None
-
-    def get(self) -> object:
-        if self._compute is not None:
-            compute, self._compute = self._compute, None
-            try:
-                self._value = compute()
-            except EvaluationError as error:
-                self._error = error
-        if self._error is not None:
-            raise self._error
-        return self._value
-
-
-class LazyMap(dict[str, object]):
-    """A map of such variables."""
-
-    def get(self, key: str, default: object = None) -> object:
-        found = super().get(key, default)
-        return found.get() if isinstance(found, Lazy) else found
 
 
 def compile_node(node: Node, checked: Checked) -> Step:
@@ -151,7 +105,7 @@ class _Compiler:
             frame.spend(MAP_COST)
             found: dict[object, object] = {}
             for key_step, value_step, optional in steps:
-                key, value = _hashable(key_step(frame)), value_step(frame)
+                key, value = hashable(key_step(frame)), value_step(frame)
                 if optional and not value.is_set:
                     continue
                 if key in found:
@@ -181,19 +135,19 @@ class _Compiler:
         ranged = self.compile(node.range)
         body = [self.compile(each) for each in node.body]
         if node.name == "bind":
-            return _bind(node.variables[0], ranged, body[0])
+            return bind(node.variables[0], ranged, body[0])
         if node.name in ("optMap", "optFlatMap"):
-            return _opt_map(node.variables[0], ranged, body[0], flat=node.name == "optFlatMap")
-        loop = _Loop(ranged, node.variables)
+            return opt_map(node.variables[0], ranged, body[0], flat=node.name == "optFlatMap")
+        loop = Loop(ranged, node.variables)
         if node.name == "all":
-            return _quantifier(loop, body[0], False)
+            return quantifier(loop, body[0], False)
         if node.name == "exists":
-            return _quantifier(loop, body[0], True)
+            return quantifier(loop, body[0], True)
         if node.name == "exists_one":
-            return lambda frame: sum(_truth(body[0](frame)) for _ in loop.over(frame)) == 1
+            return lambda frame: sum(truth(body[0](frame)) for _ in loop.over(frame)) == 1
         if node.name == "filter":
-            return lambda frame: [values[-1] for values in loop.over(frame) if _truth(body[0](frame))]
-        return _collector(node.name, loop, body)
+            return lambda frame: [values[-1] for values in loop.over(frame) if truth(body[0](frame))]
+        return collector(node.name, loop, body)
 
 
 def _identifier(name: str) -> Step:
@@ -247,7 +201,7 @@ def _logic(first: Step, second: Step, decisive: bool) -> Step:
         error: EvaluationError | None = None
         for step in (first, second):
             try:
-                if _truth(step(frame)) is decisive:
+                if truth(step(frame)) is decisive:
                     return decisive
             except CostError:
                 raise
@@ -260,14 +214,8 @@ def _logic(first: Step, second: Step, decisive: bool) -> Step:
     return evaluate
 
 
-def _truth(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise EvaluationError("no such overload")
-
-
 def _conditional(condition: Step, yes: Step, no: Step) -> Step:
-    return lambda frame: yes(frame) if _truth(condition(frame)) else no(frame)
+    return lambda frame: yes(frame) if truth(condition(frame)) else no(frame)
 
 
 def _call_one(overload: Overload, steps: Sequence[Step]) -> Step:
@@ -292,125 +240,5 @@ def _call_any(overloads: Sequence[Overload], steps: Sequence[Step]) -> Step:
                 frame.spend(1 if cost is None else cost([size_of(value) for value in values]))
                 return overload.apply(*values)
         raise EvaluationError("no such overload")
-
-    return evaluate
-
-
-class _Loop:
-    """Goes over a list or a map with its variables set."""
-
-    def __init__(self, ranged: Step, variables: Sequence[str]) -> None:
-        self._ranged = ranged
-        self._variables = variables
-
-    def over(self, frame: Frame) -> Iterator[tuple[object, ...]]:
-        items = _items(self._ranged(frame), len(self._variables) == 2)
-        outer = frame.variables
-        frame.variables = inner = dict(outer)
-        try:
-            for values in items:
-                frame.spend(1)
-                inner.update(zip(self._variables, values, strict=True))
-                yield values
-        finally:
-            frame.variables = outer
-
-
-def _items(value: object, pairs: bool) -> Iterator[tuple[object, ...]]:
-    if isinstance(value, list):
-        return enumerate(value) if pairs else ((each,) for each in value)
-    if isinstance(value, dict):
-        return iter(value.items()) if pairs else ((key,) for key in value)
-    raise EvaluationError("no such overload")
-
-
-def _quantifier(loop: _Loop, condition: Step, decisive: bool) -> Step:
-    """`all` and `exists`: errors count only where nothing decides, as for `&&` and `||`."""
-
-    def evaluate(frame: Frame) -> bool:
-        error: EvaluationError | None = None
-        items = loop.over(frame)
-        try:
-            for _ in items:
-                try:
-                    if _truth(condition(frame)) is decisive:
-                        return decisive
-                except CostError:
-                    raise
-                except EvaluationError as found:
-                    error = error or found
-        finally:
-            items.close()  # type: ignore[attr-defined]  # a generator
-        if error is not None:
-            raise error
-        return not decisive
-
-    return evaluate
-
-
-def _collector(name: str, loop: _Loop, body: Sequence[Step]) -> Step:
-    """`map` and the transformations, each with an optional condition before the result."""
-    result = body[-1]
-    condition = body[0] if len(body) == 2 else None
-
-    def chosen(frame: Frame) -> Iterator[tuple[tuple[object, ...], Any]]:
-        for values in loop.over(frame):
-            if condition is None or _truth(condition(frame)):
-                yield values, result(frame)
-
-    if name in ("map", "transformList"):
-        return lambda frame: [value for _, value in chosen(frame)]
-    if name == "transformMap":
-        return lambda frame: {_hashable(values[0]): value for values, value in chosen(frame)}
-    return lambda frame: _entries(value for _, value in chosen(frame))
-
-
-def _entries(maps: Iterator[dict[object, object]]) -> dict[object, object]:
-    found: dict[object, object] = {}
-    for each in maps:
-        for key, value in each.items():
-            if key in found:
-                raise EvaluationError(f"insert failed: key {key} already exists")
-            found[key] = value
-    return found
-
-
-def _hashable(key: object) -> object:
-    if isinstance(key, str | int):
-        return key
-    if isinstance(key, float) and key.is_integer():
-        return int(key)
-    raise EvaluationError("unsupported key type")
-
-
-def _bind(name: str, value: Step, body: Step) -> Step:
-    def evaluate(frame: Frame) -> object:
-        bound = value(frame)
-        outer = frame.variables
-        frame.variables = {**outer, name: bound}
-        try:
-            return body(frame)
-        finally:
-            frame.variables = outer
-
-    return evaluate
-
-
-def _opt_map(name: str, value: Step, body: Step, *, flat: bool) -> Step:
-    bound = _bind(name, lambda frame: frame.variables["@optional"], body)
-
-    def evaluate(frame: Frame) -> object:
-        optional = value(frame)
-        if not isinstance(optional, Optional):
-            raise EvaluationError("no such overload")
-        if not optional.is_set:
-            return NONE
-        outer = frame.variables
-        frame.variables = {**outer, "@optional": optional.value}
-        try:
-            found = bound(frame)
-        finally:
-            frame.variables = outer
-        return found if flat else Optional(found, True)
 
     return evaluate

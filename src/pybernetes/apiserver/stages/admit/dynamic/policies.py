@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 from pybernetes.api.cel.admission import CALL_LIMIT, Expression, PolicyExpressions
 from pybernetes.api.cel.errors import EvaluationError
-from pybernetes.api.cel.program import Lazy, LazyMap
+from pybernetes.api.cel.frame import Lazy, LazyMap
 from pybernetes.api.scheme import Resource
 from pybernetes.api.selectors.labels import from_tree
 from pybernetes.apiserver.admission import Attributes

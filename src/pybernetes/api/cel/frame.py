@@ -1,0 +1,73 @@
+"""What an evaluation carries along: its variables, and the work that it may still do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from pybernetes.api.cel.errors import CostError, EvaluationError
+
+
+class Frame:
+    """The variables of one evaluation, and the work that it may still do."""
+
+    __slots__ = ("left", "variables")
+
+    def __init__(self, variables: Mapping[str, object], limit: int) -> None:
+        self.variables = dict(variables)
+        self.left = limit
+
+    def spend(self, cost: int) -> None:
+        self.left -= cost
+        if self.left < 0:
+            raise CostError
+
+
+Step: TypeAlias = Callable[[Frame], Any]
+"""A compiled part of an expression."""
+
+
+class Lazy:
+    """A variable that is worked out when it is first asked for."""
+
+    __slots__ = ("_compute", "_error", "_value")
+
+    def __init__(self, compute: Callable[[], object]) -> None:
+        self._compute: Callable[[], object] | None = compute
+        self._value: object = None
+        self._error: EvaluationError | None = None
+
+    def get(self) -> object:
+        if self._compute is not None:
+            compute, self._compute = self._compute, None
+            try:
+                self._value = compute()
+            except EvaluationError as error:
+                self._error = error
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class LazyMap(dict[str, object]):
+    """A map of such variables."""
+
+    def get(self, key: str, default: object = None) -> object:
+        found = super().get(key, default)
+        return found.get() if isinstance(found, Lazy) else found
+
+
+def truth(value: object) -> bool:
+    """The value of a condition. Raises EvaluationError for one that is no bool."""
+    if isinstance(value, bool):
+        return value
+    raise EvaluationError("no such overload")
+
+
+def hashable(key: object) -> object:
+    """A key of a map. Raises EvaluationError for what cannot be one."""
+    if isinstance(key, str | int):
+        return key
+    if isinstance(key, float) and key.is_integer():
+        return int(key)
+    raise EvaluationError("unsupported key type")

@@ -5,11 +5,15 @@ from collections.abc import Iterator
 import pytest
 from tests.live import LiveCluster, live_cluster
 
+HPA_EVERY_3_SECONDS = "controller-manager.horizontal-pod-autoscaler-sync-period=3s"
+"""Of the default 15, most would be waiting."""
+
 
 @pytest.fixture(scope="session")
 def labs(mirror: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveCluster]:
     """The cluster of the labs; its one node is called as its profile."""
-    with live_cluster("labs", mirror, tmp_path_factory.mktemp("labs")) as cluster:
+    folder = tmp_path_factory.mktemp("labs")
+    with live_cluster("labs", mirror, folder, "--extra-config", HPA_EVERY_3_SECONDS) as cluster:
         yield cluster
 
 

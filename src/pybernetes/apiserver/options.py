@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -68,3 +69,8 @@ def parse(arguments: Sequence[str]) -> Options:
         return options
     hosts = ",".join(server.rpartition("://")[2].rstrip("/") for server in options.etcd_servers)
     return replace(options, storage=f"etcd://{hosts}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the flags."""
+    return flags.parser(Options, "p8s apiserver")

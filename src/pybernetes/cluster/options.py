@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +79,38 @@ def _hosts(value: Any) -> list[str]:
     return hosts
 
 
+_CONFIGURED = {
+    "apiserver": "pybernetes.apiserver.options",
+    "controller-manager": "pybernetes.controllers.options",
+    "kubelet": "pybernetes.kubelet.options",
+}
+"""The components that can be given flags, and where these are listed."""
+
+
+def _check_flag(component: str, flag: str, value: str) -> None:
+    """Raises ValueError, ArgumentTypeError."""
+    parser: argparse.ArgumentParser = importlib.import_module(_CONFIGURED[component]).parser()
+    action = parser._option_string_actions.get(f"--{flag}")
+    if action is None:
+        raise ValueError(f"{component} has no flag --{flag}: p8s {component} --help shows them")
+    if callable(action.type):
+        action.type(value)
+
+
+def _flags(value: Any) -> list[str]:
+    """`COMPONENT.FLAG=VALUE`, each a flag that its component has."""
+    given = _several(value)
+    for each in given:
+        component, dot, rest = each.partition(".")
+        flag, equals, wanted = rest.partition("=")
+        if not (dot and equals):
+            raise ValueError(f"{each!r} is not COMPONENT.FLAG=VALUE")
+        if component not in _CONFIGURED:
+            raise ValueError(f"{component!r} is none of {', '.join(_CONFIGURED)}")
+        _check_flag(component, flag, wanted)
+    return given
+
+
 def _count(value: Any) -> int:
     count = int(str(value))
     if count < 1:
@@ -107,6 +142,7 @@ OPTIONS = (
     Option("oci-runtime", "oci_runtime", _runtime, "what executes containers: " + ", ".join(RUNTIMES)),
     Option("registry-mirror", "registry_mirrors", _mirrors, "REGISTRY=URL: pull a registry's images from there"),
     Option("insecure-registry", "insecure_registries", _hosts, "HOST[:PORT]: a registry without TLS"),
+    Option("extra-config", "extra_config", _flags, "COMPONENT.FLAG=VALUE: a flag for one of " + ", ".join(_CONFIGURED)),
     Option("nodes", "", _count, "how many nodes the cluster has on this machine"),
     Option("simulated", "", _boolean, "true: the whole control plane, with nodes without machines"),
     Option("stages", "", str, "a file: what simulated pods and nodes are to do"),
@@ -129,7 +165,7 @@ def read(name: str, value: Any) -> Any:
     found = option(name)
     try:
         return found.read(value)
-    except (ValueError, TypeError, ClusterError) as error:
+    except (ValueError, TypeError, ArgumentTypeError, ClusterError) as error:
         raise OptionError(f"{name} cannot be {value!r}: {error}", f"{name}: {found.help}") from error
 
 

@@ -38,6 +38,8 @@ class Settings:
     oci_runtime: str = "auto"
     registry_mirrors: list[str] = field(default_factory=list)
     insecure_registries: list[str] = field(default_factory=list)
+    extra_config: list[str] = field(default_factory=list)
+    """`COMPONENT.FLAG=VALUE`: flags of components beside those that a cluster gives them itself."""
     registry_port: int = 5000
     """Of the cluster's own registry, on 127.0.0.1."""
     disabled_addons: list[str] = field(default_factory=list)
@@ -82,6 +84,11 @@ class Profile:
     settings: Settings
     state: Path
     run: Path
+
+    def extra_flags(self, component: str) -> list[str]:
+        """The flags that the user has given a component, by its name as a command."""
+        given = (each.split(".", 1) for each in self.settings.extra_config)
+        return [f"--{flag}" for name, flag in given if name == component]
 
     @property
     def certificates(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,3 +61,8 @@ class Options:
 def parse(arguments: Sequence[str]) -> Options:
     """Read the flags; exits with a message about a wrong one, as command lines do."""
     return flags.parse(Options, "p8s controller-manager", arguments, "Brings about what objects ask for.")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the flags."""
+    return flags.parser(Options, "p8s controller-manager")

@@ -66,7 +66,7 @@ class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Options from the command line; `--config` names a KubeletConfiguration, over which flags win."""
-    given = {name: value for name, value in vars(_parser().parse_args(arguments)).items() if value is not None}
+    given = {name: value for name, value in vars(parser().parse_args(arguments)).items() if value is not None}
     config = given.pop("config", "")
     from_file = read_configuration(Path(config)) if config else {}
     return msgspec.convert(from_file | {_camel(name): value for name, value in given.items()}, Options, strict=False)
@@ -98,9 +98,10 @@ def _camel(name: str) -> str:
     return name
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="p8s kubelet", description="Runs the pods of one node.")
-    add = parser.add_argument
+def parser() -> argparse.ArgumentParser:
+    """Of the kubelet's flags, under upstream's names."""
+    made = argparse.ArgumentParser(prog="p8s kubelet", description="Runs the pods of one node.")
+    add = made.add_argument
     add("--config", help="KubeletConfiguration file; flags win over it")
     add("--kubeconfig", help="how to reach the API server")
     add("--hostname-override", help="the node's name")
@@ -142,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--image-gc-high-threshold", dest="image_gc_high_threshold_percent", type=int)
     add("--image-gc-low-threshold", dest="image_gc_low_threshold_percent", type=int)
     add("-v", "--v", dest="verbosity", type=int)
-    return parser
+    return made
 
 
 def _map(text: str) -> dict[str, str]:

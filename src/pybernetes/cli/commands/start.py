@@ -25,6 +25,7 @@ examples:
   sudo p8s start --dry-run              what would be made and changed here, without making it
   sudo p8s start --store etcd://127.0.0.1:2379
   sudo p8s start --registry-mirror docker.io=http://127.0.0.1:5000
+  sudo p8s start --extra-config controller-manager.horizontal-pod-autoscaler-sync-period=5s
   p8s start --simulated --nodes 100     no root, no containers: pods go through stages in a table
   p8s start --simulated --stages stages.yaml"""
 
@@ -58,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--registry-mirror", action="append", metavar="REGISTRY=URL", help="pull a registry's images from there"
     )
     parser.add_argument("--insecure-registry", action="append", metavar="HOST[:PORT]", help="a registry without TLS")
+    parser.add_argument(
+        "--extra-config",
+        action="append",
+        metavar="COMPONENT.FLAG=VALUE",
+        help="a flag of apiserver, controller-manager or kubelet",
+    )
     parser.add_argument("--wait", metavar="SECONDS", help=f"for Ready; false: not at all (default: {WAIT_SECONDS:.0f})")
     parser.add_argument("--dry-run", action="store_true", help="say what would be made, and make nothing")
     add_simulation(parser)

@@ -45,6 +45,7 @@ def kubelet_arguments(node: Node) -> list[str]:
         f"--shares-machine={str(not node.is_first).lower()}",
         # Upstream's 10 % of the disk would be tens of gigabytes of a laptop's.
         "--eviction-hard=memory.available<100Mi,nodefs.available<1%",
+        *profile.extra_flags("kubelet"),
     ]
 
 

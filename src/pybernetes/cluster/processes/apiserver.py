@@ -46,6 +46,7 @@ def arguments(profile: Profile) -> list[str]:
         f"--proxy-client-cert-file={pki / 'front-proxy-client.crt'}",
         f"--proxy-client-key-file={pki / 'front-proxy-client.key'}",
         "--enable-bootstrap-token-auth=true",
+        *profile.extra_flags("apiserver"),
     ]
 
 

@@ -31,6 +31,7 @@ def arguments(profile: Profile) -> list[str]:
         f"--allocate-node-cidrs={'false' if settings.simulated else 'true'}",
         f"--cluster-cidr={settings.pod_cidr}",
         f"--load-balancer-range={load_balancer_range(profile)}",
+        *profile.extra_flags("controller-manager"),
     ]
 
 

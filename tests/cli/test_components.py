@@ -20,7 +20,7 @@ from pybernetes.cli.main import COMPONENTS
 
 P8S = [sys.executable, "-m", "pybernetes.cli.main"]
 SECONDS = 30.0
-NEEDED = {"runtime": ["--root=/nowhere", "--socket=/nowhere/socket"]}
+NEEDED = {"runtime": ["--root=/nowhere", "--socket=/nowhere/socket"], "simulator": ["--kubeconfig=/no/file"]}
 NODE = '{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "made-by-hand"}}'
 ROOM = {"cpu": "4", "memory": "8Gi", "pods": "10"}
 READY = {

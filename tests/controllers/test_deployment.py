@@ -1,12 +1,14 @@
 """Deployments and ReplicaSets on a real API server."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
 from tests.controllers.conftest import World
 
+from pybernetes.api.errors import StatusError
 from pybernetes.api.types import apps_v1, core_v1, meta_v1
 from pybernetes.client.patch import PatchType
 from pybernetes.controllers.deployment import revision
@@ -149,7 +151,10 @@ async def test_recreate_lets_all_old_pods_go_first(world_of: WorldOf) -> None:
         for pod in old:
             await world.client.patch(core_v1.Pod, pod.metadata.name or "", world.namespace, {"metadata": {"finalizers": None}})  # fmt: skip
             if any(left.metadata.uid == pod.metadata.uid for left in world.pods.list()):
-                await world.client.delete(core_v1.Pod, pod.metadata.name or "", world.namespace, grace_period_seconds=0)
+                with suppress(StatusError):  # it may have gone meanwhile
+                    await world.client.delete(
+                        core_v1.Pod, pod.metadata.name or "", world.namespace, grace_period_seconds=0
+                    )
         await world.eventually(lambda: len(world.running_pods()) == 2)
         assert {pod.spec.containers[0].image for pod in world.running_pods()} == {"v2"}
 

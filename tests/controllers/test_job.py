@@ -280,8 +280,12 @@ def has(world: Any, type: str) -> Callable[[], Any]:
 
 
 async def finish(world: Any, phase: str) -> None:
-    for found in world.running_pods():
+    """All running pods end; returns when the caches know."""
+    ended = world.running_pods()
+    for found in ended:
         await world.set_pod(found, ready=False, phase=phase)
+    names = {found.metadata.name for found in ended}
+    await world.eventually(lambda: not names & {found.metadata.name for found in world.running_pods()})
 
 
 async def fail(world: Any, found: core_v1.Pod, code: int) -> None:

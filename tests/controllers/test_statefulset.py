@@ -174,7 +174,7 @@ async def test_a_pod_that_failed_is_made_anew_and_told(world_of: Callable[..., A
         await world.eventually(world.running_pods)
         (first,) = world.running_pods()
         await world.set_pod(first, ready=False, phase="Failed")
-        await world.eventually(lambda: [one.metadata.uid != first.metadata.uid for one in world.running_pods()])
+        await world.eventually(lambda: [one for one in world.running_pods() if one.metadata.uid != first.metadata.uid])
         words = f"StatefulSet {world.namespace}/web is recreating failed Pod web-0"
         await world.wait_told("RecreatingFailedPod", words)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 _decode = msgspec.json.Decoder().decode
+
+KEEP_TREES: Final = 2048
+"""So many objects are kept decoded, those that were asked for last: a tree takes ten times the memory of its bytes,
+and the garbage collector has to walk through it."""
 
 METADATA: Final = b'{"metadata":{'
 """How every stored object begins, so that its resourceVersion can be put in without decoding it."""
@@ -21,7 +26,7 @@ class Item:
     on first use by those who need them.
     """
 
-    __slots__ = ("_tree", "create_revision", "encoded", "fields", "forms", "key", "revision")
+    __slots__ = ("_labels", "_tree", "create_revision", "encoded", "fields", "forms", "key", "revision")
 
     def __init__(self, key: str, stored: bytes, revision: int, create_revision: int) -> None:
         self.key = key
@@ -31,15 +36,20 @@ class Item:
             b'{"metadata":{"resourceVersion":"%d",%b' % (revision, stored[len(METADATA) :]) if revision else stored
         )
         self._tree: dict[str, Any] | None = None
+        self._labels: dict[str, str] | None = None
         self.fields: dict[str, str] | None = None
         self.forms: dict[object, bytes] | None = None
 
     @property
     def tree(self) -> dict[str, Any]:
-        """The object decoded, with resourceVersion; kept, so never change it."""
-        if self._tree is None:
-            self._tree = _decode(self.encoded)
-        return self._tree
+        """The object decoded, with resourceVersion; kept for a while, so never change it."""
+        tree = self._tree
+        if tree is None:
+            tree = self._tree = _decode(self.encoded)
+            _decoded.append(self)
+            if len(_decoded) > KEEP_TREES:
+                _decoded.popleft()._tree = None
+        return tree
 
     def at(self, revision: int) -> Item:
         """The same object under another resourceVersion: how a deletion shows it."""
@@ -53,18 +63,17 @@ class Item:
 
     @property
     def namespace(self) -> str:
-        namespace: str = self.tree["metadata"].get("namespace", "")
-        return namespace
+        return self.key.rpartition("/")[0]
 
     @property
     def name(self) -> str:
-        name: str = self.tree["metadata"]["name"]
-        return name
+        return self.key.rpartition("/")[2]
 
     @property
     def labels(self) -> dict[str, str]:
-        labels: dict[str, str] = self.tree["metadata"].get("labels") or {}
-        return labels
+        if self._labels is None:
+            self._labels = self.tree["metadata"].get("labels") or {}
+        return self._labels
 
     def form(self, key: object, make: Callable[[Item], bytes]) -> bytes:
         """Another encoding of the object, made once: `key` says which."""
@@ -75,6 +84,9 @@ class Item:
             found = self.forms[key] = make(self)
         return found
 
+
+_decoded: deque[Item] = deque()
+"""Whose trees are kept, the oldest first."""
 
 Listener: TypeAlias = Callable[[Item | None, Item | None], None]
 """Called with what was before (None: created) and what is now (None: deleted)."""

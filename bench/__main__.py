@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import tempfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import uvloop
 from tests.live import registry_of_images
 
-from bench import cluster, ingress, pods, requests, watchers
+from bench import cluster, commands, ingress, pods, requests, watchers
 from bench.figures import Figure, table
 from bench.objects import NAMESPACE
 from pybernetes.api.types import authentication_v1 as authentication
@@ -20,7 +21,7 @@ from pybernetes.api.types import rbac_v1 as rbac
 from pybernetes.client.config import Config
 from pybernetes.client.rest import Client, connect
 
-PARTS = ("idle", "requests", "watch", "pods", "ingress")
+PARTS = ("idle", "requests", "watch", "pods", "ingress", "commands")
 
 
 async def admin_token(client: Client) -> str:
@@ -47,6 +48,9 @@ async def measure(parts: list[str], mirror: str) -> list[Figure]:
     try:
         if "idle" in parts:
             figures += await cluster.idle(profile, settle=10, seconds=20)
+        if "commands" in parts:
+            with tempfile.TemporaryDirectory() as folder:
+                figures += await asyncio.to_thread(commands.measure, mirror, Path(folder))
         config = Config.from_kubeconfig(profile.kubeconfig("admin"))
         async with connect(config, user_agent="bench") as client:
             await client.create(core.Namespace(metadata=meta.ObjectMeta(name=NAMESPACE)))

@@ -42,6 +42,9 @@ TARGETS = {
     "nginx, straight to the pod, 32 connections": Target(None, None, "/s", more=True),
     "nginx, through the Ingress, 32 connections": Target(None, None, "/s", more=True),
     "rolling update of 30": Target(7.31, 3.0, "s"),
+    "p8s version --client": Target(None, 150, "ms"),
+    "p8s image build, all cached": Target(None, 300, "ms"),
+    "p8s image load, 100 MB": Target(None, 2.0, "s"),
 }
 
 

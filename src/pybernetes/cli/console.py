@@ -26,18 +26,27 @@ class Console:
         self._out, self._err = out, err
         self._began = time.monotonic()
         self._live = False
+        self._only_json = False
 
     @property
     def is_terminal(self) -> bool:
         return self._out.isatty()
 
+    def only_json(self) -> None:
+        """From now on nothing is printed but the result: steps are for people."""
+        self._only_json = True
+
     def line(self, text: str) -> None:
+        if self._only_json:
+            return
         self._end_live()
         print(text, file=self._out, flush=True)
 
     def live(self, text: str) -> None:
-        """What is under way, on a terminal only: the next line takes its place."""
-        if self.is_terminal:
+        """What is under way, on a terminal only: the next line takes its place, and "" takes it away."""
+        if not text:
+            self._end_live()
+        elif self.is_terminal and not self._only_json:
             width = shutil.get_terminal_size().columns - 6
             print(f"\r\x1b[K⏳  {text[:width]}", end="", file=self._out, flush=True)
             self._live = True
@@ -55,13 +64,8 @@ class Console:
         else:
             self.line(f"{elapsed}  {text}")
 
-    def status(self, text: str) -> None:
-        """On a terminal, what goes on just now: one line that the next replaces; "" takes it away."""
-        if self.is_terminal:
-            print(f"\r\x1b[2K{text}", end="", file=self._out, flush=True)
-
     def json(self, value: Any) -> None:
-        self.line(json.dumps(value, indent=2))
+        print(json.dumps(value, indent=2), file=self._out, flush=True)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Columns as kubectl prints them: padded, three spaces apart."""
@@ -82,6 +86,8 @@ class Console:
 
     def note(self, text: str) -> None:
         """What is going on, beside the output: on standard error."""
+        if self._only_json:
+            return
         self._end_live()
         print(text, file=self._err, flush=True)
 

@@ -100,9 +100,9 @@ async def transfer(steps: AsyncIterator[ImageStep], console: Console, quiet: boo
             else:
                 seen[step.digest] = step
                 if not quiet:
-                    console.status(summary(seen))
+                    console.live(summary(seen))
     finally:
-        console.status("")
+        console.live("")
     return result
 
 

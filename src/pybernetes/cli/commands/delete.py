@@ -3,7 +3,7 @@
 import argparse
 
 from pybernetes.cli.console import Console
-from pybernetes.cli.profiles import add_profile, meant
+from pybernetes.cli.profiles import add_output, add_profile, meant
 
 EXAMPLES = """examples:
   sudo p8s delete
@@ -18,6 +18,7 @@ removes them."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
+    add_output(parser)
     parser.add_argument("--all", action="store_true", help="every cluster of this machine")
 
 
@@ -25,9 +26,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     profiles = meant(arguments)
     from pybernetes.cluster.delete import delete
 
+    if arguments.output:
+        console.only_json()
+    deleted = []
     for profile in profiles:
         console.live(f"ending and removing what cluster {profile.name!r} has made")
         removed = delete(profile)
+        deleted.append({"profile": profile.name, "removed": list(removed), "store": profile.settings.store})
         console.step("🧹", f"cluster {profile.name!r} deleted")
         for what in removed:
             console.line(f"   removed: {what}")
@@ -35,4 +40,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             servers = profile.settings.store.removeprefix("etcd://")
             console.line(f"its objects are still in {profile.settings.store}; where nobody else uses them:")
             console.line(f"  etcdctl --endpoints={servers} del --prefix /registry/")
+    if arguments.output:
+        console.json({"deleted": deleted})
     return 0

@@ -3,7 +3,7 @@
 import argparse
 
 from pybernetes.cli.console import NOT_RUNNING, Console, Failure
-from pybernetes.cli.profiles import add_profile, existing
+from pybernetes.cli.profiles import add_output, add_profile, existing
 from pybernetes.cluster import control
 from pybernetes.cluster.lifecycle import pause
 
@@ -17,6 +17,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -24,5 +25,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     profile = existing(arguments)
     if not pause(profile) and control.state(profile) != control.PAUSED_STATE:
         raise Failure([(f"cluster {profile.name!r} does not run", f"p8s start --profile {profile.name}")], NOT_RUNNING)
+    if arguments.output:
+        console.json({"profile": profile.name, "status": control.PAUSED_STATE})
+        return 0
     console.step("⏸", f"cluster {profile.name!r} is paused; p8s unpause --profile {profile.name} lets it go on")
     return 0

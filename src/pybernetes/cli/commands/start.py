@@ -122,14 +122,12 @@ def run(arguments: argparse.Namespace, console: Console, *, again: bool = False)
     name, wanted = given["profile"], changes(given)
     if arguments.dry_run:
         return show_plan(name, wanted, arguments.output == "json", console)
-    quiet = arguments.output == "json"
-    if not quiet:
-        console.step("✨", f"pybernetes {__version__}, cluster {name!r}")
-        console.live(UNDER_WAY[""])
+    if arguments.output == "json":
+        console.only_json()
+    console.step("✨", f"pybernetes {__version__}, cluster {name!r}")
+    console.live(UNDER_WAY[""])
 
     def report(step: str) -> None:
-        if quiet:
-            return
         if step in STEPS:
             console.step(*STEPS[step])
         elif step != "kubeconfig":
@@ -138,12 +136,11 @@ def run(arguments: argparse.Namespace, console: Console, *, again: bool = False)
             console.live(UNDER_WAY[step])
 
     started = start(name, wanted, report, wait_seconds=given.get("wait", WAIT_SECONDS), again=again)
-    if quiet:
+    if started.already_running and "stages" in given:
+        console.note("it was running already, by the rules that it has; to change them: p8s restart --stages FILE")
+    console.step("⎈", f"kubectl uses context {name!r} of {started.kubeconfig}")
+    if arguments.output == "json":
         console.json(as_json(name, started))
-    else:
-        if started.already_running and "stages" in given:
-            console.note("it was running already, by the rules that it has; to change them: p8s restart --stages FILE")
-        console.step("⎈", f"kubectl uses context {name!r} of {started.kubeconfig}")
     return 0
 
 

@@ -3,7 +3,7 @@
 import argparse
 
 from pybernetes.cli.console import NOT_RUNNING, Console, Failure
-from pybernetes.cli.profiles import add_profile, existing
+from pybernetes.cli.profiles import add_output, add_profile, existing
 from pybernetes.cluster import control
 from pybernetes.cluster.lifecycle import start
 
@@ -13,6 +13,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -22,7 +23,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise Failure(
             [(f"cluster {profile.name!r} is stopped, not paused", f"p8s start --profile {profile.name}")], NOT_RUNNING
         )
+    if arguments.output:
+        console.only_json()
     console.live("starting the control plane")
     start(profile.name, {}, lambda step: None)
     console.step("▶", f"cluster {profile.name!r} goes on")
+    if arguments.output:
+        console.json({"profile": profile.name, "status": "Running"})
     return 0

@@ -3,7 +3,7 @@
 import argparse
 
 from pybernetes.cli.console import Console
-from pybernetes.cli.profiles import add_profile, existing
+from pybernetes.cli.profiles import add_output, add_profile, existing
 
 EXAMPLES = """examples:
   sudo p8s update-context             after the kubeconfig was lost, or its entry was changed
@@ -12,6 +12,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -19,5 +20,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cluster import kubeconfig
 
     path = kubeconfig.add_to_user(profile, kubeconfig.caller())
+    if arguments.output:
+        console.json({"profile": profile.name, "context": profile.name, "kubeconfig": str(path)})
+        return 0
     console.step("⎈", f"kubectl uses context {profile.name!r} of {path}")
     return 0

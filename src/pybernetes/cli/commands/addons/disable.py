@@ -3,7 +3,7 @@
 import argparse
 
 from pybernetes.cli.console import Console
-from pybernetes.cli.profiles import existing
+from pybernetes.cli.profiles import add_output, existing
 
 EXAMPLES = """what there is of it goes on: addresses and volumes that were given stay, but nobody looks after them
 
@@ -13,6 +13,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="ADDON")
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -21,5 +22,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     addon = find(arguments.name)
     changed = switch(existing(arguments).name, addon, on=False)
+    if arguments.output:
+        console.json({"addon": addon.name, "enabled": False, "changed": changed})
+        return 0
     console.line(f"{addon.name} is disabled" + ("" if changed else ", as it was"))
     return 0

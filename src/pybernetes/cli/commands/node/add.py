@@ -1,9 +1,10 @@
 """p8s node add"""
 
 import argparse
+from collections.abc import Sequence
 
 from pybernetes.cli.console import Console
-from pybernetes.cli.profiles import existing
+from pybernetes.cli.profiles import add_output, existing
 
 EXAMPLES = """examples:
   sudo p8s node add
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--count", type=int, default=1, metavar="N", help="how many to add (default: %(default)s)")
     which.add_argument("--simulated", type=int, metavar="N", help="how many simulated nodes to add")
     parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long to wait for Ready")
+    add_output(parser)
 
 
 def add_simulated(profile: str, arguments: argparse.Namespace, console: Console) -> int:
@@ -30,6 +32,12 @@ def add_simulated(profile: str, arguments: argparse.Namespace, console: Console)
     if names:
         shown = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
         console.step("🎭", f"simulated nodes Ready: {len(names)} ({shown})")
+    return told(names, arguments, console)
+
+
+def told(names: Sequence[str], arguments: argparse.Namespace, console: Console) -> int:
+    if arguments.output:
+        console.json({"added": list(names)})
     return 0
 
 
@@ -38,12 +46,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cluster.node import Node
 
     profile = existing(arguments)
+    if arguments.output:
+        console.only_json()
     if arguments.simulated is not None or profile.settings.simulated:
         return add_simulated(profile.name, arguments, console)
 
+    added: dict[str, Node] = {}
+
     def report(step: str, node: Node) -> None:
+        added[node.name] = node
         emoji, text = STEPS[step]
         console.step(emoji, text.format(repr(node.name)))
 
     nodes.add(profile.name, report, count=arguments.count, called=arguments.name, wait_seconds=arguments.wait)
-    return 0
+    return told(list(added), arguments, console)

@@ -3,7 +3,7 @@
 import argparse
 
 from pybernetes.cli.console import Console
-from pybernetes.cli.profiles import existing
+from pybernetes.cli.profiles import add_output, existing
 
 EXAMPLES = """examples:
   sudo p8s node delete m02
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait for its pods (default: %(default)s)",
     )
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -30,6 +31,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cluster.node import Node
 
     profile = existing(arguments)
+    if arguments.output:
+        console.only_json()
 
     def report(step: str, node: Node) -> None:
         console.step("🚚", f"node {node.name!r} drained")
@@ -43,4 +46,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         for pod in left:
             console.line(f"pod {pod.namespace}/{pod.name} had not gone in time, and went with the node")
         console.step("🧹", f"node {name!r} deleted")
+    if arguments.output:
+        console.json({"deleted": arguments.names})
     return 0

@@ -3,7 +3,7 @@
 import argparse
 
 from pybernetes.cli.console import Console
-from pybernetes.cli.profiles import existing
+from pybernetes.cli.profiles import add_output, existing
 
 EXAMPLES = """examples:
   sudo p8s node stop m02
@@ -14,11 +14,15 @@ more minutes (tolerationSeconds of each pod) its pods are made anew elsewhere. p
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="the node, with or without the profile's name before it")
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cluster import nodes
 
     node = nodes.stop(existing(arguments).name, arguments.name)
+    if arguments.output:
+        console.json({"stopped": [node.name]})
+        return 0
     console.step("🛑", f"node {node.name!r} stopped")
     return 0

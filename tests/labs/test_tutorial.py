@@ -21,9 +21,8 @@ p8s() {
         # Where the tests run there is no network to install from: the base has what the Dockerfile wants to install.
         set -- "$@" --build-arg BASE=flask-base --build-arg VENV_OPTIONS=--system-site-packages
     fi
-    command "$P8S" "$@"
+    command "$P8S" "$@" --profile "$PROFILE"
 }
-p8s config set profile "$PROFILE"
 """
 
 
@@ -33,7 +32,7 @@ def test_tutorial(labs: LiveCluster, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     push(debian.flask(), labs.mirror, "library/flask-base:latest")
     own = {
-        "KUBECONFIG": str(labs.kubeconfig), "XDG_CONFIG_HOME": str(tmp_path), "P8S": P8S, "PROFILE": labs.name,
+        "KUBECONFIG": str(labs.kubeconfig), "P8S": P8S, "PROFILE": labs.name,
         "PATH": f"{Path(P8S).parent}:{os.environ['PATH']}", "TZ": "UTC",
     }  # fmt: skip
     shell = tutorial.Shell(own, tmp_path / "examples" / "labs", PRELUDE)

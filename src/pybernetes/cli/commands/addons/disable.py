@@ -2,8 +2,8 @@
 
 import argparse
 
+from pybernetes.cli.addons import add_switch, run_switch
 from pybernetes.cli.console import Console
-from pybernetes.cli.profiles import add_output, existing
 
 EXAMPLES = """what there is of it goes on: addresses and volumes that were given stay, but nobody looks after them
 
@@ -12,18 +12,8 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="ADDON")
-    add_output(parser)
+    add_switch(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Safe to repeat."""
-    from pybernetes.cluster.addons import find, switch
-
-    addon = find(arguments.name)
-    changed = switch(existing(arguments).name, addon, on=False)
-    if arguments.output:
-        console.json({"addon": addon.name, "enabled": False, "changed": changed})
-        return 0
-    console.line(f"{addon.name} is disabled" + ("" if changed else ", as it was"))
-    return 0
+    return run_switch(arguments, console, on=False, as_it_was=", as it was")

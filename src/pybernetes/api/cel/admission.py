@@ -150,3 +150,21 @@ def compile_validations(spec: Mapping[str, Any], environment: Environment) -> It
             message = compile_expression(environment, expression, ("string", "dyn"), "must evaluate to string")
         condition = compile_condition(environment, each["expression"])
         yield Validation(condition, each.get("message", "").strip(), message, each.get("reason") or "Invalid")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One change; `is_patch` tells a JSON patch from an apply configuration."""
+
+    expression: Expression
+    is_patch: bool
+
+
+def compile_mutations(spec: Mapping[str, Any], environment: Environment) -> Iterator[Mutation]:
+    """The mutations of a policy; what is wrong with an expression is part of it."""
+    for each in spec.get("mutations") or ():
+        is_patch = each.get("patchType") == "JSONPatch"
+        source = (each.get("jsonPatch" if is_patch else "applyConfiguration") or {}).get("expression", "")
+        kinds = ("list", "dyn") if is_patch else ("object", "map", "dyn")
+        words = f"must evaluate to {'list of JSONPatch' if is_patch else 'Object'}"
+        yield Mutation(compile_expression(environment, source, kinds, words), is_patch)

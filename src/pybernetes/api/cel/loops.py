@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from pybernetes.api.cel.errors import CostError, EvaluationError
@@ -17,7 +17,7 @@ class Loop:
         self._ranged = ranged
         self._variables = variables
 
-    def over(self, frame: Frame) -> Iterator[tuple[object, ...]]:
+    def over(self, frame: Frame) -> Generator[tuple[object, ...], None, None]:
         items = _items(self._ranged(frame), len(self._variables) == 2)
         outer = frame.variables
         frame.variables = inner = dict(outer)
@@ -54,7 +54,7 @@ def quantifier(loop: Loop, condition: Step, decisive: bool) -> Step:
                 except EvaluationError as found:
                     error = error or found
         finally:
-            items.close()  # type: ignore[attr-defined]  # a generator
+            items.close()
         if error is not None:
             raise error
         return not decisive

@@ -106,22 +106,18 @@ def is_number(value: object) -> bool:
 
 def equals(one: object, other: object) -> bool:
     """`==` of CEL."""
-    kind = type(one)
-    if kind is type(other):
-        if kind is list:
-            return _equal_lists(one, other)  # type: ignore[arg-type]
-        if kind is dict:
-            return _equal_maps(one, other)  # type: ignore[arg-type]
-        if kind is Set:
-            return _equal_sets(one, other)  # type: ignore[arg-type]
-        if kind is Optional:
-            return _equal_optionals(one, other)  # type: ignore[arg-type]
-        return one == other
-    if is_number(one) and is_number(other):
+    if isinstance(one, str):
         return one == other
     if isinstance(one, list) and isinstance(other, list):
-        return _equal_sets(one, other)
-    return False
+        is_set = isinstance(one, Set) or isinstance(other, Set)
+        return _equal_sets(one, other) if is_set else _equal_lists(one, other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return _equal_maps(one, other)
+    if isinstance(one, Optional) and isinstance(other, Optional):
+        return _equal_optionals(one, other)
+    if is_number(one) and is_number(other):
+        return one == other
+    return type(one) is type(other) and one == other
 
 
 def _equal_lists(one: list[object], other: list[object]) -> bool:
@@ -176,7 +172,8 @@ def parse_timestamp(text: str) -> Timestamp | None:
     if found is None:
         return None
     try:
-        moment = datetime(*(int(part) for part in found.groups()[:6]), tzinfo=UTC)  # type: ignore[misc,arg-type]
+        year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
     if found[8]:

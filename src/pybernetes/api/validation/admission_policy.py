@@ -39,7 +39,7 @@ def _validating(policy: Tree) -> Errors:
 
 def _validate_expressions(spec: Tree) -> Errors:
     """What does not compile is refused here; what fails with some objects only, fails with these."""
-    from pybernetes.api.cel.admission import PolicyExpressions, compile_validations
+    from pybernetes.api.cel.admission import PolicyExpressions, compile_mutations, compile_validations
 
     expressions = PolicyExpressions.of(spec)
     for name, compiled in (("matchConditions", expressions.conditions), ("variables", expressions.variables)):
@@ -47,6 +47,11 @@ def _validate_expressions(spec: Tree) -> Errors:
             if expression.error and expression.source.strip():
                 at = _SPEC.child(name).index(index).child("expression")
                 yield field.invalid(at, expression.source, expression.error)
+    for index, mutation in enumerate(compile_mutations(spec, expressions.environment)):
+        if mutation.expression.error and mutation.expression.source.strip():
+            form = "jsonPatch" if mutation.is_patch else "applyConfiguration"
+            at = _SPEC.child("mutations").index(index).child(form, "expression")
+            yield field.invalid(at, mutation.expression.source, mutation.expression.error)
     for index, validation in enumerate(compile_validations(spec, expressions.environment)):
         at = _SPEC.child("validations").index(index)
         parts = {"expression": validation.condition, "messageExpression": validation.message_expression}
@@ -79,6 +84,7 @@ def _mutating(policy: Tree) -> Errors:
         yield from one_of(mutation.get("patchType"), at.child("patchType"), _PATCHES)
     if spec.get("reinvocationPolicy") is not None:
         yield from one_of(spec["reinvocationPolicy"], _SPEC.child("reinvocationPolicy"), ("IfNeeded", "Never"))
+    yield from _validate_expressions(spec)
 
 
 def _validate_common(spec: Tree) -> Errors:

@@ -195,3 +195,12 @@ async def test_policy_applies_a_json_patch(cluster: Server) -> None:
     refused = await cluster.post(CONFIG_MAPS, {"metadata": {"name": "y"}})
     assert refused.status == 403
     assert "policy 'p' with binding 'b' denied request" in refused.message
+
+
+async def test_mutation_that_does_not_compile_is_refused(cluster: Server) -> None:
+    mutation = {"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{nosuch: 1}]"}}
+    body = {"matchConstraints": {"resourceRules": RULES}, "mutations": [mutation], "reinvocationPolicy": "Never"}
+    refused = await cluster.post(f"{ADMISSION}/mutatingadmissionpolicies", {"metadata": {"name": "p"}, "spec": body})
+    assert refused.status == 422
+    assert "spec.mutations[0].jsonPatch.expression" in refused.message
+    assert "undefined field 'nosuch'" in refused.message

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pybernetes.api.cel.admission import Expression, PolicyExpressions, compile_expression
+from pybernetes.api.cel.admission import Mutation, PolicyExpressions, compile_mutations
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.errors import StatusError
 from pybernetes.api.patch.json_patch import json_patch
@@ -28,14 +28,6 @@ _AGAIN: Final = "IfNeeded"
 
 
 @dataclass(frozen=True, slots=True)
-class Mutation:
-    """One change; `is_patch` tells a JSON patch from an apply configuration."""
-
-    expression: Expression
-    is_patch: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Compiled:
     """A policy's expressions."""
 
@@ -46,14 +38,7 @@ class Compiled:
 def compile_policy(spec: Mapping[str, Any]) -> Compiled:
     """Never fails: what is wrong with an expression is told when it is evaluated."""
     expressions = PolicyExpressions.of(spec)
-    mutations = []
-    for each in spec.get("mutations") or ():
-        is_patch = each["patchType"] == "JSONPatch"
-        source = (each.get("jsonPatch" if is_patch else "applyConfiguration") or {}).get("expression", "")
-        kinds = ("list", "dyn") if is_patch else ("object", "map", "dyn")
-        words = f"must evaluate to {'list of JSONPatch' if is_patch else 'Object'}"
-        mutations.append(Mutation(compile_expression(expressions.environment, source, kinds, words), is_patch))
-    return Compiled(expressions, tuple(mutations))
+    return Compiled(expressions, tuple(compile_mutations(spec, expressions.environment)))
 
 
 class PolicyMutator:

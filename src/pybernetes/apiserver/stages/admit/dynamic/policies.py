@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from pybernetes.api.cel.admission import CALL_LIMIT, Expression, PolicyExpressions
@@ -179,7 +180,7 @@ class Evaluation:
         self._conditions = expressions.conditions
         variables = LazyMap()
         for name, expression in expressions.variables.items():
-            variables[name] = Lazy(lambda expression=expression: self.value(expression))  # type: ignore[misc]
+            variables[name] = Lazy(partial(self.value, expression))
         values["variables"] = variables
 
     def value(self, expression: Expression) -> object:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from tests import traces
 from tests.live import P8S, LiveCluster, live_cluster
+from tests.processes import lives
 
 from pybernetes.cli.main import main
 from pybernetes.cluster import pidfile
@@ -181,7 +182,7 @@ def test_delete_leaves_nothing(mirror: str, tmp_path: Path) -> None:
         cluster.p8s("node", "stop", "m03")
         agent = pidfile.read(cluster.profile.run / "agent-m02.pid")
         cluster.p8s("delete")
-        assert not Path(f"/proc/{agent}").exists()
+        assert not lives(agent)
         assert traces.take("traces").beyond(before) == {}
         assert list(cluster.temporary.iterdir()) == []
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import lives
 
 from pybernetes.cluster import pidfile
 from pybernetes.cluster.listening import Listener
@@ -127,7 +128,7 @@ def test_halt_ends_components_last_started_first(running: Running) -> None:
     assert running.ask(do="halt") == {"halted": True}
     running.process.join(SECONDS)
     assert running.journal.read_text().splitlines() == ["agent SIGTERM", "api SIGTERM"]
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not any(map(lives, pids))
     assert not list(running.folder.glob("*.pid"))
     assert not (running.folder / "supervisor.sock").exists()
 
@@ -141,7 +142,7 @@ def test_components_come_and_go_under_a_running_supervisor(running: Running) -> 
     wait_until(lambda: running.journal.read_text() == "api SIGHUP\n")
     running.want("api", "agent-m02")
     running.ask(do="update", grace=5)
-    assert not Path(f"/proc/{agent}").exists()
+    assert not lives(agent)
     assert running.journal.read_text().splitlines()[1] == f"agent {END_PODS.name}"
     states = {state["name"]: state["pid"] for state in running.ask(do="status")["components"]}
     assert states == {"api": api, "agent-m02": second}
@@ -178,7 +179,7 @@ def test_component_stuck_in_its_end_is_killed(tmp_path: Path, monkeypatch: pytes
     process.terminate()
     process.join(SECONDS)
     assert process.exitcode == 0
-    assert not Path(f"/proc/{pid}").exists()
+    assert not lives(pid)
 
 
 class Echo:
@@ -225,7 +226,7 @@ class Echo:
             return int(connection.recv(16))
 
     def ended(self, pid: int) -> None:
-        wait_until(lambda: not Path(f"/proc/{pid}").exists())
+        wait_until(lambda: not lives(pid))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests import transcript
+from tests.processes import lives
 from tests.simulated.conftest import UID, Nobody
 
 HERE = Path(__file__).parent
@@ -61,7 +62,7 @@ def test_life_without_root_and_without_linux(nobody: Nobody) -> None:
     assert "nginx of pod" in nobody.run("kubectl", "logs", "deploy/web")
     nobody.run("portable", "delete")
     assert not state.exists()
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not any(map(lives, pids))
 
 
 def test_rules_that_cannot_be_used_make_nothing(nobody: Nobody) -> None:

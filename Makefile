@@ -30,9 +30,10 @@ tools: $(VENV)/dev
 	$(SUDO) tools/install_test_packages.sh
 	$(BIN)/python tools/fetch_kubectl.py .tools/bin
 
-# Pure tests first: they tell of a mistake within seconds. The others need root.
+# What needs no cluster comes first and several at a time: most of these tests wait. The others want the machine alone.
 test: tools
-	$(SUDO) env PATH="$(PATH)" $(BIN)/python -m pytest tests
+	$(SUDO) env PATH="$(PATH)" $(BIN)/python -m pytest tests -m "not live" -n 4 --dist loadfile
+	$(SUDO) env PATH="$(PATH)" $(BIN)/python -m pytest tests -m live
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check src tests tools bench

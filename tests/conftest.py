@@ -1,11 +1,13 @@
-"""What all tests share: the order (pure tests first, live clusters last) and one registry of images."""
+"""What all tests share: which need a live cluster (they come last, one by one), a network, and one registry of images."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.isolation import isolate_network
 from tests.live import registry_of_images
 
 LAST = ("simulated", "cluster", "labs", "badcases", "golden")
@@ -20,10 +22,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return LAST.index(folder) + 1 if folder in LAST else 0
 
     items.sort(key=rank)
+    for item in items:
+        if rank(item):
+            item.add_marker("live")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _network() -> None:
+    """Each process that runs tests has a network of its own from the start: nothing moves under a server's feet."""
+    if os.geteuid() == 0:
+        isolate_network()
 
 
 @pytest.fixture(scope="session")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a registry that stands for docker.io. From here on the process has a network of its own."""
+    """The URL of a registry that stands for docker.io."""
     with registry_of_images(tmp_path_factory.mktemp("registry")) as url:
         yield url

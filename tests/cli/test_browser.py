@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ def opener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program, noted = tmp_path / "xdg-open", tmp_path / "open" / "noted"
     noted.parent.mkdir(mode=0o777)
     noted.parent.chmod(0o777)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    made = tmp_path.relative_to(tempfile.gettempdir()).parts
+    for depth in range(len(made)):
+        Path(tempfile.gettempdir(), *made[: depth + 1]).chmod(0o755)
     program.write_text(f'#!/bin/sh\necho "$(id -u) $HOME $1" > {noted}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")

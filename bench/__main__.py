@@ -1,4 +1,4 @@
-"""python -m bench [start|idle|requests|watch|pods|ingress ...]: measure a cluster of its own and print the table."""
+"""python -m bench [PART ...]: measure a cluster of its own and print the table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import uvloop
 from tests.live import registry_of_images
 
-from bench import cluster, commands, ingress, pods, requests, watchers
+from bench import cluster, commands, ingress, memory, pods, requests, watchers
 from bench.figures import Figure, table
 from bench.objects import NAMESPACE
 from pybernetes.api.types import authentication_v1 as authentication
@@ -21,7 +21,7 @@ from pybernetes.api.types import rbac_v1 as rbac
 from pybernetes.client.config import Config
 from pybernetes.client.rest import Client, connect
 
-PARTS = ("idle", "requests", "watch", "pods", "ingress", "commands")
+PARTS = ("starts", "idle", "memory", "requests", "watch", "pods", "ingress", "commands")
 
 
 async def admin_token(client: Client) -> str:
@@ -43,8 +43,9 @@ async def admin_token(client: Client) -> str:
 
 
 async def measure(parts: list[str], mirror: str) -> list[Figure]:
+    figures = await cluster.starts() if "starts" in parts else []
     cluster.delete()
-    profile, figures = await cluster.start("--registry-mirror", f"docker.io={mirror}")
+    profile = await cluster.start("--registry-mirror", f"docker.io={mirror}")
     try:
         if "idle" in parts:
             figures += await cluster.idle(profile, settle=10, seconds=20)
@@ -54,6 +55,8 @@ async def measure(parts: list[str], mirror: str) -> list[Figure]:
         config = Config.from_kubeconfig(profile.kubeconfig("admin"))
         async with connect(config, user_agent="bench") as client:
             await client.create(core.Namespace(metadata=meta.ObjectMeta(name=NAMESPACE)))
+            if "memory" in parts:
+                figures += await memory.measure(client, profile)
             if "pods" in parts:
                 figures += await pods.measure(client)
             if "ingress" in parts:

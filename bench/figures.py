@@ -20,6 +20,7 @@ TARGETS = {
     "start to /readyz": Target(3.06, 0.8, "s"),
     "start to node Ready": Target(3.94, 1.0, "s"),
     "memory idle, PSS of all processes": Target(618, 150, "MiB"),
+    "memory of the API server per stored pod": Target(None, 12, "kB"),
     "idle CPU": Target(3.1, 1.0, "% of a core"),
     "GET, 1 connection": Target(1053, 4000, "/s", more=True),
     "GET, 32 connections": Target(3580, 15000, "/s", more=True),

@@ -11,10 +11,10 @@ SLEEP = ["sh", "-c", "trap 'exit 0' TERM; sleep 86400 & wait"]
 """Ends at once on SIGTERM, so that a graceful delete times the cluster and not the grace period."""
 
 
-def pod(name: str, *, scheduler: str | None = None) -> core.Pod:
+def pod(name: str, *, scheduler: str | None = None, app: str = "bench") -> core.Pod:
     container = core.Container(name="main", image=IMAGE, image_pull_policy="IfNotPresent", command=SLEEP)
     return core.Pod(
-        metadata=meta.ObjectMeta(name=name, namespace=NAMESPACE, labels={"app": "bench"}),
+        metadata=meta.ObjectMeta(name=name, namespace=NAMESPACE, labels={"app": app}),
         spec=core.PodSpec(containers=[container], scheduler_name=scheduler),
     )
 

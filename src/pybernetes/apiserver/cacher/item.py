@@ -10,7 +10,7 @@ import msgspec
 
 _decode = msgspec.json.Decoder().decode
 
-KEEP_TREES: Final = 2048
+KEEP_TREES: Final = 256
 """So many objects are kept decoded, those that were asked for last: a tree takes ten times the memory of its bytes,
 and the garbage collector has to walk through it."""
 

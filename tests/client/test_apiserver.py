@@ -1,6 +1,8 @@
 """The client against the real API server, also one that is killed under it."""
 
 import asyncio
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informers
 from pybernetes.client.patch import PatchType
 from pybernetes.client.rest import connect
+
+REVIEW = b'{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}'
 
 
 def config_map(name: str, **data: str) -> core_v1.ConfigMap:
@@ -62,6 +66,46 @@ async def _verbs(server: APIServer) -> None:
                 events = (await client.list(core_v1.Event, "default", field_selector="reason=Tested")).items
                 await asyncio.sleep(0.01)
         assert [event.message for event in events] == ["it works"]
+
+
+async def test_on_the_socket_of_the_machine_components_say_who_they_are(tmp_path: Path) -> None:
+    """Nowhere else; and a server that was killed leaves its socket to the next one."""
+    path, kubeconfig = tmp_path / "apiserver.sock", tmp_path / "kubeconfig"
+    user = {"as": "system:node:n1", "as-groups": ["system:nodes", "others"]}
+    kubeconfig.write_text(
+        json.dumps(
+            {
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [{"name": "c", "cluster": {"server": f"unix://{path}"}}],
+                "users": [{"name": "u", "user": user}],
+            }
+        )
+    )
+    config = Config.from_kubeconfig(kubeconfig)
+    with running_apiserver(tmp_path, f"--local-socket={path}", "--authorization-mode=Node,RBAC") as server:
+        for _ in range(2):
+            assert await _who(config) == ("system:node:n1", ["system:nodes", "others", "system:authenticated"])
+            assert (await _who(replace(config, servers=(server.url,))))[0] == "system:anonymous"
+            assert (await _who(replace(config, headers=())))[0] == "system:anonymous"
+            assert path.stat().st_mode & 0o777 == 0o600
+            await asyncio.to_thread(server.kill)
+            assert path.exists()
+            await asyncio.to_thread(server.start)
+
+
+async def _who(config: Config) -> tuple[str, list[str]]:
+    async with connect(config, user_agent="test") as client, asyncio.timeout(15):
+        while True:
+            try:
+                answer = await client.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=REVIEW)
+            except StatusError as error:
+                if error.reason == "ServiceUnavailable":  # it listens there last
+                    await asyncio.sleep(0.01)
+                    continue
+                return "system:anonymous" if "system:anonymous" in error.message else "", []
+            found = json.loads(answer.body)["status"]["userInfo"]
+            return found["username"], found["groups"]
 
 
 async def _survives_kills(server: APIServer) -> None:

@@ -27,7 +27,7 @@ def load(profile: Profile, name: str) -> x509.Certificate:
 
 def test_identities_are_those_of_the_bootstrap_policy(profile: Profile) -> None:
     Certificates(profile).ensure()
-    subject = load(profile, "kubelet").subject
+    subject = load(profile, "kubelet-server").subject
     assert subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == "system:node:test"
     assert subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value == "system:nodes"
     names = load(profile, "apiserver").extensions.get_extension_for_class(x509.SubjectAlternativeName).value

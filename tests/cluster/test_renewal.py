@@ -50,16 +50,18 @@ def test_due_before_the_first_one_ends(profile: Profile) -> None:
     Certificates(profile, validity=Validity(timedelta(seconds=100), timedelta(0))).ensure()
     left = Renewal(profile).due() - time.time()
     assert timedelta(days=273).total_seconds() < left < timedelta(days=275).total_seconds()
-    (profile.certificates / "proxy.crt").unlink()
+    (profile.certificates / "kubelet-server.crt").unlink()
     Certificates(profile, validity=Validity(timedelta(seconds=100), timedelta(0))).ensure()
     assert 70 < Renewal(profile).due() - time.time() < 76
-    (profile.certificates / "proxy.crt").write_text("damaged")
+    (profile.certificates / "kubelet-server.crt").write_text("damaged")
     assert Renewal(profile).due() < time.time()
 
 
 def test_renewal_that_was_cut_off_between_key_and_certificate_is_made_good(profile: Profile) -> None:
-    (profile.certificates / "manager.key").write_bytes((profile.certificates / "proxy.key").read_bytes())
-    assert Certificates(profile).ensure() == ["manager"]
+    (profile.certificates / "front-proxy-client.key").write_bytes(
+        (profile.certificates / "kubelet-server.key").read_bytes()
+    )
+    assert Certificates(profile).ensure() == ["front-proxy-client"]
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=366), timedelta(days=3000), -timedelta(days=365)])

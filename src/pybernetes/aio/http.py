@@ -43,15 +43,21 @@ class ConnectError(HTTPError):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where requests go; `tls` is the context of https, `server_name` the name that its certificate must have."""
+    """Where requests go; `tls` is the context of https, `server_name` the name that its certificate must have.
+
+    With a `socket` (a path) it is this machine's process that listens there; host and port count for nothing.
+    """
 
     host: str
     port: int
     tls: ssl.SSLContext | None = None
     server_name: str = ""
+    socket: str = ""
 
     @property
     def authority(self) -> str:
+        if self.socket:
+            return "localhost"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -263,16 +269,22 @@ class HTTPClient:
         return None
 
     async def _connect(self, origin: Origin, seconds: float) -> _Connection:
-        loop = asyncio.get_running_loop()
-        name = (origin.server_name or origin.host) if origin.tls else None
         try:
             async with asyncio.timeout(seconds):
-                _, connection = await loop.create_connection(
-                    lambda: _Connection(self, origin), origin.host, origin.port, ssl=origin.tls, server_hostname=name
-                )
+                connection = await self._open_connection(origin)
         except (OSError, TimeoutError) as error:
             raise ConnectError(str(error) or type(error).__name__) from error
         self._open.add(connection)
+        return connection
+
+    async def _open_connection(self, origin: Origin) -> _Connection:
+        loop = asyncio.get_running_loop()
+        if origin.socket:
+            return (await loop.create_unix_connection(lambda: _Connection(self, origin), origin.socket))[1]
+        name = (origin.server_name or origin.host) if origin.tls else None
+        _, connection = await loop.create_connection(
+            lambda: _Connection(self, origin), origin.host, origin.port, ssl=origin.tls, server_hostname=name
+        )
         return connection
 
     def release(self, connection: _Connection) -> None:

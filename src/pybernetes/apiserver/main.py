@@ -76,6 +76,8 @@ async def run(options: Options, *, ready: Callable[[], None] = lambda: None) -> 
                 for address in listening_addresses(options):
                     port = await server.listen(address, options.secure_port, tls)
                     log.info("serving address=%s port=%d", address, port)
+                if options.local_socket:
+                    await server.listen_locally(options.local_socket)
                 ready()
                 await asyncio.Event().wait()
     finally:

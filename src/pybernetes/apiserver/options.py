@@ -16,6 +16,9 @@ class Options:
     bind_address: str = flags.option("127.0.0.1", "the address to listen on")
     advertise_address: str = flags.option("", "the address that pods are told; listened on too")
     secure_port: int = 6443
+    local_socket: str = flags.option(
+        "", "a socket for components of this machine and user, which name themselves in --requestheader-* headers"
+    )
     storage: str = flags.option("sqlite::memory:", "sqlite:FILE, sqlite::memory: or etcd://HOST:PORT[,HOST:PORT...]")
     etcd_servers: tuple[str, ...] = flags.option((), "URLs of etcd; the same as --storage=etcd://...")
     tls_cert_file: str = flags.option(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+LOCAL = "unix"
+"""The scheme of an API server's socket on this machine: unix:///run/... Whoever may open it says who they are."""
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -31,13 +33,15 @@ class _Cluster(msgspec.Struct, rename="kebab"):
     tls_server_name: str = ""
 
 
-class _User(msgspec.Struct, rename={"token_file": "tokenFile", "client_certificate": "client-certificate", "client_certificate_data": "client-certificate-data", "client_key": "client-key", "client_key_data": "client-key-data"}):  # fmt: skip
+class _User(msgspec.Struct, rename={"token_file": "tokenFile", "as_": "as", "as_groups": "as-groups", "client_certificate": "client-certificate", "client_certificate_data": "client-certificate-data", "client_key": "client-key", "client_key_data": "client-key-data"}):  # fmt: skip
     token: str = ""
     token_file: str = ""
     client_certificate: str = ""
     client_certificate_data: str = ""
     client_key: str = ""
     client_key_data: str = ""
+    as_: str = ""
+    as_groups: list[str] | None = None
     exec: dict[str, object] | None = None
 
 
@@ -205,4 +209,13 @@ def _from_kubeconfig(loaded: _Kubeconfig, context_name: str, file: Path) -> Conf
         insecure_skip_tls_verify=cluster.insecure_skip_tls_verify,
         tls_server_name=cluster.tls_server_name,
         namespace=context.namespace or "default",
+        headers=_identity(user, local=cluster.server.startswith(f"{LOCAL}:")),
     )
+
+
+def _identity(user: _User, *, local: bool) -> tuple[tuple[str, str], ...]:
+    """Of a user who acts as another one: at a socket of this machine that is believed, elsewhere it must be allowed."""
+    if not user.as_:
+        return ()
+    name, group = ("X-Remote-User", "X-Remote-Group") if local else ("Impersonate-User", "Impersonate-Group")
+    return (name, user.as_), *((group, each) for each in user.as_groups or ())

@@ -14,7 +14,7 @@ import msgspec
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.http import Answer, ConnectError, HTTPClient, HTTPError, Origin
 from pybernetes.api import errors
-from pybernetes.client.config import Config
+from pybernetes.client.config import LOCAL, Config
 from pybernetes.client.credentials import Credentials
 
 MAX_RETRIES = 10
@@ -57,7 +57,7 @@ class Transport:
     def __init__(self, http: HTTPClient, config: Config, user_agent: str, clock: Clock) -> None:
         self._http, self._config, self._clock = http, config, clock
         self._credentials = Credentials(config, clock)
-        self._headers = [("User-Agent", user_agent), *dict(config.headers).items()]
+        self._headers = [("User-Agent", user_agent), *config.headers]
         self._current = 0
         self._slots = asyncio.Semaphore(CONCURRENCY)
 
@@ -142,8 +142,12 @@ class Transport:
         if token := self._credentials.token():
             headers.append(("Authorization", f"Bearer {token}"))
         scheme, host, port, prefix = _parts_of(server)
-        tls = self._credentials.tls() if scheme == "https" else None
-        origin = Origin(host, port, tls, self._config.tls_server_name)
+        if scheme == LOCAL:
+            origin, prefix = Origin("", 0, socket=prefix), ""
+        else:
+            origin = Origin(
+                host, port, self._credentials.tls() if scheme == "https" else None, self._config.tls_server_name
+            )
         return await self._http.send(
             origin, request.method, request.target(prefix), headers, request.body, connect_seconds=CONNECT_SECONDS
         )
@@ -151,7 +155,7 @@ class Transport:
 
 @cache
 def _parts_of(server: str) -> tuple[str, str, int, str]:
-    """Scheme, host, port and path of a server's URL."""
+    """Scheme, host, port and path of a server's URL; of a socket's the path is all there is."""
     url = urlsplit(server)
     return url.scheme, url.hostname or "", url.port or (443 if url.scheme == "https" else 80), url.path.rstrip("/")
 

@@ -47,14 +47,11 @@ class Request:
         return bool(self.hosts)
 
 
-SIMULATOR = (
-    Request("simulator", "system:node-simulator"),
-    Request("simulator-server", "system:node-simulator", hosts=("localhost", "127.0.0.1")),
-)
+SIMULATOR = Request("simulator-server", "system:node-simulator", hosts=("localhost", "127.0.0.1"))
 
 
 def requests(profile: Profile) -> list[Request]:
-    """Every certificate of a cluster's nodes here, with the identities that the bootstrap RBAC policy knows."""
+    """Every certificate of a cluster's nodes here. Its components need none as clients: they are on this machine."""
     domain = profile.settings.cluster_domain
     api_hosts = (
         "kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{domain}",
@@ -65,21 +62,15 @@ def requests(profile: Profile) -> list[Request]:
         Request("apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",)),
         Request("front-proxy-client", "front-proxy-client", authority="front-proxy-ca"),
         Request("admin", "kubernetes-admin", ("system:masters",)),
-        Request("manager", "system:kube-controller-manager", ("system:masters",)),
-        Request("proxy", "system:kube-proxy"),
-        Request("ingress", "system:pybernetes:ingress"),
-        *(SIMULATOR if profile.simulates else ()),
-        *(request for node in profile.nodes for request in requests_of(node)),
+        *((SIMULATOR,) if profile.simulates else ()),
+        *map(request_of, profile.nodes),
     ]
 
 
-def requests_of(node: Node) -> list[Request]:
-    """A node's own certificates: as a client, and as the server on its address."""
-    identity, groups = f"system:node:{node.name}", ("system:nodes",)
-    return [
-        Request(node.named("kubelet"), identity, groups),
-        Request(node.named("kubelet-server"), identity, groups, (node.name, node.address)),
-    ]
+def request_of(node: Node) -> Request:
+    """A node's certificate as the server on its address."""
+    identity, hosts = f"system:node:{node.name}", (node.name, node.address)
+    return Request(node.named("kubelet-server"), identity, ("system:nodes",), hosts)
 
 
 class Certificates:

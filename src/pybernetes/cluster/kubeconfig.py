@@ -26,6 +26,23 @@ class KubeconfigError(ClusterError):
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """A user of the bootstrap RBAC policy."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+
+ADMIN = Identity("kubernetes-admin", ("system:masters",))
+SIMULATOR = Identity("system:node-simulator")
+COMPONENTS = {
+    "manager": Identity("system:kube-controller-manager", ("system:masters",)),
+    "ingress": Identity("system:pybernetes:ingress"),
+}
+"""By the names of their kubeconfigs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """A user's kubeconfig that holds a cluster."""
 
@@ -43,18 +60,17 @@ def entry(profile: Profile, component: str) -> dict[str, Any]:
         "client-certificate-data": inline(f"{component}.crt"),
         "client-key-data": inline(f"{component}.key"),
     }
-    return _config(profile, {"certificate-authority-data": inline("ca.crt")}, user, profile.server)
+    return _config(profile, {"server": profile.server, "certificate-authority-data": inline("ca.crt")}, user)
 
 
-def by_file(profile: Profile, certificate: str, server: str) -> dict[str, Any]:
-    """A whole kubeconfig that names its certificates: for who reads them again when they are renewed."""
-    user = {"client-certificate": f"{certificate}.crt", "client-key": f"{certificate}.key"}
-    return _config(profile, {"certificate-authority": "ca.crt"}, user, server)
+def local(profile: Profile, identity: Identity) -> dict[str, Any]:
+    """A whole kubeconfig for a component of this machine: the API server's socket believes who it says it is."""
+    user = {"as": identity.name, "as-groups": list(identity.groups)}
+    return _config(profile, {"server": f"unix://{profile.api_socket}"}, user)
 
 
-def _config(profile: Profile, authority: dict[str, str], user: dict[str, str], server: str) -> dict[str, Any]:
+def _config(profile: Profile, cluster: dict[str, str], user: dict[str, Any]) -> dict[str, Any]:
     name = profile.name
-    cluster = {**authority, "server": server}
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -71,20 +87,20 @@ def write_components(profile: Profile) -> None:
 
     They are JSON, which is YAML too: a start has no time to load a YAML parser into every process.
     """
-    for component in ("manager", "ingress"):
-        write_private(profile.kubeconfig(component), _as_json(by_file(profile, component, profile.server)))
+    identities = COMPONENTS | ({"simulator": SIMULATOR} if profile.simulates else {})
     for node in profile.nodes:
-        server = profile.server if node.is_first else profile.inner_server
-        for file, certificate in credentials_of(node).items():
-            write_private(profile.kubeconfig(file), _as_json(by_file(profile, certificate, server)))
-    if profile.simulates:
-        write_private(profile.kubeconfig("simulator"), _as_json(by_file(profile, "simulator", profile.server)))
+        identities |= identities_of(node)
+    for file, identity in identities.items():
+        write_private(profile.kubeconfig(file), _as_json(local(profile, identity)))
     write_private(profile.kubeconfig("admin"), _as_json(entry(profile, "admin")))
 
 
-def credentials_of(node: Node) -> dict[str, str]:
-    """The kubeconfigs of a node's components, and the certificates in them. All proxies are one user."""
-    return {node.named("kubelet"): node.named("kubelet"), node.named("proxy"): "proxy"}
+def identities_of(node: Node) -> dict[str, Identity]:
+    """The kubeconfigs of a node's components, and who they are. All proxies are one user."""
+    return {
+        node.named("kubelet"): Identity(f"system:node:{node.name}", ("system:nodes",)),
+        node.named("proxy"): Identity("system:kube-proxy"),
+    }
 
 
 def add_to_user(profile: Profile, owner: Owner) -> Path:

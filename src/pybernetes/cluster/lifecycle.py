@@ -170,8 +170,8 @@ def prepare(profile: Profile) -> None:
     from pybernetes.cluster.certificates import Certificates
 
     profile.save()
-    if Certificates(profile).ensure() or not profile.kubeconfig("admin").exists():
-        kubeconfig.write_components(profile)
+    Certificates(profile).ensure()
+    kubeconfig.write_components(profile)
 
 
 def stop(profile: Profile, grace: float = 30.0) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from pybernetes.aio.tasks import open_scope
 from pybernetes.cluster import control, kubeconfig, lifecycle, locks, membership, network, readiness
-from pybernetes.cluster.certificates import requests_of
+from pybernetes.cluster.certificates import request_of
 from pybernetes.cluster.drain import Victim, drain, forget
 from pybernetes.cluster.interrupts import Interrupts, deferred
 from pybernetes.cluster.membership import NodesError
@@ -119,8 +119,8 @@ def _take_away(node: Node) -> None:
     control.request(profile, "update")
     unmount_below(node.state)
     remove_cgroups(node.cgroup.strip("/"))
-    files = [profile.certificates / f"{request.name}.{end}" for request in requests_of(node) for end in ("crt", "key")]
-    files += [profile.kubeconfig(file) for file in kubeconfig.credentials_of(node)]
+    files = [profile.certificates / f"{request_of(node).name}.{end}" for end in ("crt", "key")]
+    files += [profile.kubeconfig(file) for file in kubeconfig.identities_of(node)]
     for file in [*files, *profile.logs.glob(f"{node.named('agent')}.log*")]:
         file.unlink(missing_ok=True)
     remove_tree(node.state)

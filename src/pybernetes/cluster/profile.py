@@ -95,6 +95,11 @@ class Profile:
         return self.state / "pki"
 
     @property
+    def api_socket(self) -> Path:
+        """Where the components of this machine ask the API server."""
+        return self.run / "apiserver.sock"
+
+    @property
     def ingress_socket(self) -> Path:
         """Whoever is connected to it keeps the ingress process running."""
         return self.run / "ingress.sock"
@@ -150,11 +155,6 @@ class Profile:
     @property
     def server(self) -> str:
         return f"https://127.0.0.1:{self.settings.api_port}"
-
-    @property
-    def inner_server(self) -> str:
-        """The same API server, for nodes whose loopback is not the machine's."""
-        return f"https://{self.node_address}:{self.settings.api_port}"
 
     def kubeconfig(self, component: str) -> Path:
         """The credentials file of a component."""

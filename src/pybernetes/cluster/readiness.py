@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pybernetes.cluster import control
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.interrupts import Interrupts
+from pybernetes.cluster.kubeconfig import ADMIN
 from pybernetes.cluster.logs import last_lines
 from pybernetes.cluster.node import Node
 from pybernetes.cluster.profile import Profile
 
 if TYPE_CHECKING:
     import http.client
-    import ssl
 
+IDENTITY = {"X-Remote-User": ADMIN.name, "X-Remote-Group": ADMIN.groups[0]}
 T = TypeVar("T")
 PAUSE = 0.01
 LOOK_SECONDS = 0.5
@@ -35,15 +36,14 @@ class NotReadyError(ClusterError):
 
 
 class Probe:
-    """A keep-alive connection to the API server with the administrator's certificate.
+    """A keep-alive connection to the API server's socket, as the administrator.
 
     What it needs of the library is loaded with the first question: a start has forked its daemon by then.
     """
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._connection: http.client.HTTPSConnection | None = None
-        self._tls: ssl.SSLContext | None = None
+        self._connection: http.client.HTTPConnection | None = None
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body; status 0 while nobody answers."""
@@ -53,7 +53,7 @@ class Probe:
         """The same with a body, given as what JSON can hold."""
         import http.client
 
-        headers = {"Accept": "application/json", "Content-Type": content}
+        headers = {"Accept": "application/json", "Content-Type": content, **IDENTITY}
         try:
             connection = self._connection or self._connect()
             connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -63,21 +63,11 @@ class Probe:
             self._connection = None
             return 0, b""
 
-    def _connect(self) -> http.client.HTTPSConnection:
-        import http.client
+    def _connect(self) -> http.client.HTTPConnection:
+        from pybernetes.cluster.local_http import LocalConnection
 
-        self._tls = self._tls or self._context()
-        port = self._profile.settings.api_port
-        self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=self._tls, timeout=5)
+        self._connection = LocalConnection(self._profile.api_socket, timeout=5)
         return self._connection
-
-    def _context(self) -> ssl.SSLContext:
-        import ssl
-
-        pki = self._profile.certificates
-        context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
-        context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-        return context
 
     def renewed(self, node: str) -> float:
         """When the node's agent last said that it lives (its Lease), in Unix seconds; 0 if it never has."""

@@ -120,8 +120,9 @@ class _Incoming:
 class Connection(asyncio.Protocol):
     """See the module. Also the StreamWriter of a streamed answer and the Duplex of an upgraded connection."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Owner, *, is_local: bool = False) -> None:
         self._owner = owner
+        self._is_local = is_local
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._incoming: _Incoming | None = None
@@ -247,6 +248,7 @@ class Connection(asyncio.Protocol):
         request = Request(self._parser.get_method().decode("ascii"), path, query, incoming.headers, incoming)
         request.raw_path = raw_path
         request.remote = self._remote
+        request.is_local = self._is_local
         request.peer_certificate = self._certificate
         incoming.expects = request.headers.get("expect", "").lower() == "100-continue"
         self._chunked = self._parser.get_http_version() != "1.0"

@@ -28,7 +28,7 @@ class Body(Protocol):
 class Request:
     """One HTTP request. `path` is percent-decoded; header names are lower case."""
 
-    __slots__ = ("_headers", "_query", "_source", "header_list", "method", "path", "peer_certificate", "query_string", "raw_path", "remote")  # fmt: skip
+    __slots__ = ("_headers", "_query", "_source", "header_list", "is_local", "method", "path", "peer_certificate", "query_string", "raw_path", "remote")  # fmt: skip
 
     def __init__(
         self,
@@ -44,6 +44,8 @@ class Request:
         self.query_string = query_string
         self.header_list = header_list
         self.remote = ""
+        self.is_local = False
+        """It came by the server's own socket, which nobody can open who could not read the cluster's keys."""
         self.peer_certificate: bytes | None = None
         """The client's certificate (DER) of a TLS connection, verified against the client CA; None without one."""
         self._source = source

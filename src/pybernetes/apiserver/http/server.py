@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.http.connection import Connection, Handler
@@ -52,6 +53,21 @@ class HTTPServer:
         self._listeners.append(listener)
         bound: int = listener.sockets[0].getsockname()[1]
         return bound
+
+    async def listen_locally(self, path: str) -> None:
+        """Accept connections on a socket that only this process's user can open. One that was left there is replaced."""
+        Path(path).unlink(missing_ok=True)
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            made.setblocking(False)
+            made.bind(path)
+            Path(path).chmod(0o600)
+        except OSError:
+            made.close()
+            raise
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_unix_server(lambda: Connection(self, is_local=True), sock=made, backlog=1024)
+        self._listeners.append(listener)
 
     async def close(self, grace_seconds: float = 10.0) -> None:
         """Accept no more, let requests in hand end (streams are told to), then cut what is left."""

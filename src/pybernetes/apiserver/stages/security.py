@@ -93,10 +93,11 @@ def _bearer(options: Options, clock: Clock, objects: Objects, accounts: ServiceA
 
 def _authenticator(options: Options, clock: Clock, bearer: Bearer) -> Authenticator:
     authenticators: list[Authenticator] = []
-    if options.requestheader_client_ca_file:
+    if options.requestheader_client_ca_file or options.local_socket:
+        proxies = options.requestheader_client_ca_file
         authenticators.append(
             FrontProxy(
-                CertificateCheck(_authorities(options.requestheader_client_ca_file), clock),
+                CertificateCheck(_authorities(proxies), clock) if proxies else None,
                 options.requestheader_allowed_names,
                 _lower(options.requestheader_username_headers),
                 _lower(options.requestheader_group_headers),

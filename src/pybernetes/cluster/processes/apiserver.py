@@ -27,6 +27,7 @@ def arguments(profile: Profile) -> list[str]:
         "--bind-address=127.0.0.1",
         f"--advertise-address={'127.0.0.1' if settings.simulated else profile.node_address}",
         f"--secure-port={settings.api_port}",
+        f"--local-socket={profile.api_socket}",
         f"--storage={storage}",
         f"--tls-cert-file={pki / 'apiserver.crt'}",
         f"--tls-private-key-file={pki / 'apiserver.key'}",

@@ -11,25 +11,31 @@ from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck
 
 @dataclass(frozen=True, slots=True)
 class FrontProxy:
-    """Headers count only with a certificate of the front proxy's own authority; header names are in lower case."""
+    """Headers count only with a certificate of the front proxy's own authority, or on the server's own socket.
 
-    certificates: CertificateCheck
+    Header names are in lower case.
+    """
+
+    certificates: CertificateCheck | None
     allowed_names: Sequence[str]
     user_headers: Sequence[str]
     group_headers: Sequence[str]
     extra_prefixes: Sequence[str]
 
     def authenticate(self, request: Request) -> UserInfo | None:
-        if request.peer_certificate is None:
-            return None
-        proxy = self.certificates.check(request.peer_certificate)
-        if proxy is None or (self.allowed_names and proxy.name not in self.allowed_names):
+        if not request.is_local and not self._is_proxy(request):
             return None
         name = next((value for header in self.user_headers for value in request.header_values(header) if value), "")
         if not name:
             return None
         groups = tuple(value for header in self.group_headers for value in request.header_values(header) if value)
         return UserInfo(name, groups=groups, extra=self._extra(request))
+
+    def _is_proxy(self, request: Request) -> bool:
+        if request.peer_certificate is None or self.certificates is None:
+            return False
+        proxy = self.certificates.check(request.peer_certificate)
+        return proxy is not None and (not self.allowed_names or proxy.name in self.allowed_names)
 
     def _extra(self, request: Request) -> dict[str, list[str]]:
         extra: dict[str, list[str]] = {}

@@ -54,7 +54,7 @@ from pybernetes.apiserver.upkeep.flow_schemas import FlowSchemas
 from pybernetes.apiserver.upkeep.keeper import Upkeep
 from pybernetes.apiserver.upkeep.service_cidrs import ServiceCIDRs
 from pybernetes.apiserver.version import version_page
-from pybernetes.process import run_alone
+from pybernetes.process import collect_seldom, run_alone
 from pybernetes.store.backend import Backend, StoreError
 from pybernetes.telemetry.metrics import Registry as Metrics
 
@@ -67,6 +67,8 @@ MAX_BODY_BYTES = 3 << 20
 
 async def run(options: Options, *, ready: Callable[[], None] = lambda: None) -> None:
     """Serve until cancelled; then finish what is in hand."""
+    collect_seldom()
+    sys.setswitchinterval(SWITCH_SECONDS)
     backend = await open_backend(options.storage)
     try:
         async with open_scope("apiserver") as scope, started(options, backend, scope, SystemClock()) as handler:
@@ -178,5 +180,4 @@ def _pages(
 def main(arguments: Sequence[str] | None = None) -> int:
     """`p8s apiserver`: serve until SIGTERM or SIGINT; requests in hand are finished. Returns the exit code."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    sys.setswitchinterval(SWITCH_SECONDS)
     return run_alone("apiserver", lambda: run(options), StoreError, ValueError, verbosity=options.v)

@@ -14,7 +14,7 @@ from pybernetes.cluster import dns_service, ingress, registry_service, storage
 from pybernetes.cluster.profile import Profile
 from pybernetes.controllers import manager as controllers
 from pybernetes.controllers.options import parse
-from pybernetes.process import run_until_terminated
+from pybernetes.process import collect_seldom, run_until_terminated
 from pybernetes.scheduler import main as scheduler
 from pybernetes.simulator.names import LOAD_BALANCER_RANGE
 
@@ -75,4 +75,5 @@ async def run(profile: Profile) -> None:
 
 def main(profile: Profile) -> None:
     """With the settings of now: addons are switched under a running cluster."""
+    collect_seldom()
     run_until_terminated("manager", lambda: run(profile.reread()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.cluster.profile import Profile
-from pybernetes.process import run_until_terminated
+from pybernetes.process import collect_seldom, run_until_terminated
 from pybernetes.simulator.main import run
 from pybernetes.simulator.options import parse
 from pybernetes.simulator.rules import parse as parse_rules
@@ -30,4 +30,5 @@ KUBELET_PORT = 10350
 def main(profile: Profile) -> None:
     """Run until SIGTERM."""
     options, rules = parse(arguments(profile)), parse_rules(profile.settings.stages)
+    collect_seldom()
     run_until_terminated("simulator", lambda: run(options, rules))

@@ -117,7 +117,9 @@ def _split(domain: str) -> tuple[str, str, str]:
 
 
 def _container(container: Tree, path: Path) -> _Texts:
-    yield from _image(container.get("image") or "", path.child("image"))
+    if image := container.get("image"):
+        for complaint in _image(image):
+            yield f"{path.child('image')}: {complaint}"
     words: list[str] = container.get("command") or []
     if len(words) == 1 and " " in words[0].strip() and not container.get("args"):
         better = ", ".join(quote(word) for word in words[0].split())
@@ -131,14 +133,14 @@ def _container(container: Tree, path: Path) -> _Texts:
             yield f'{path.child("resources", kind).key("cpu")}: {quote(amount)} is a number of bytes, cpu is in cores ("500m", "2")'
 
 
-def _image(image: str, path: Path) -> _Texts:
-    if not image:
-        return
+@lru_cache(maxsize=1024)
+def _image(image: str) -> tuple[str, ...]:
     try:
         parse(image)
     except InvalidReferenceError as error:
         better = meant_image(image)
-        yield f"{path}: {quote(image)}: {error}" + (f", did you mean {quote(better)}?" if better else "")
+        return (f"{quote(image)}: {error}" + (f", did you mean {quote(better)}?" if better else ""),)
+    return ()
 
 
 def meant_image(image: str) -> str:

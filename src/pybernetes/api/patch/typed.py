@@ -25,6 +25,7 @@ ABSENT: Final = Absent.ABSENT
 Value: TypeAlias = "Json | Absent"
 
 _SELF: FieldSet = {".": MEMBER}
+_CONTAINERS: Final = (dict, list)
 _EMPTY: Final[list[Json]] = []
 
 
@@ -234,7 +235,7 @@ def added(schema: Schema, value: Json) -> FieldSet:
         for name, held in value.items():
             child = properties.get(name) or schema.child(name)
             if child is not None:
-                out["f:" + name] = added(child, held)
+                out["f:" + name] = added(child, held) if held.__class__ in _CONTAINERS else MEMBER
     elif isinstance(value, list):
         items = schema.items
         for element, group in grouped(schema, value).items():

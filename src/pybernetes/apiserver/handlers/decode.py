@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from pybernetes.api import field as fields
 from pybernetes.api.decode import DecodeError, decode, duplicate_fields
 from pybernetes.api.decode.errors import field_warnings
@@ -79,7 +81,8 @@ def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, list[str]]:
         shown = body if media == YAML else None
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", shown)
     if media == JSON:
-        return value, field_warnings((), duplicate_fields(body))
+        # What our own encoder writes anew byte by byte has nothing twice: that is quicker than to look for it.
+        return value, [] if msgspec.json.encode(value) == body else field_warnings((), duplicate_fields(body))
     return value, [complaint] if (complaint := repeated_keys(body)) else []
 
 
@@ -144,14 +147,17 @@ def typed_object(call: Call, tree: Tree, options: WriteOptions, duplicates: list
     return made
 
 
-def as_typed(call: Call, tree: Tree) -> tuple[Tree, list[str]]:
-    """The tree as the schema of what travels here makes it, and the fields that were dropped. Raises DecodeError."""
+def as_typed(call: Call, tree: Tree, typed: Tree | None = None) -> tuple[Tree, list[str]]:
+    """The tree as the schema of what travels here makes it, and the fields that were dropped. Raises DecodeError.
+
+    `typed` are fields of a built-in kind that need no conversion; the result takes them over.
+    """
     schema = call.schema
     if call.served.shape is not None and not call.own_view:
         made, unknown = call.served.shape.prepare(tree)
     elif schema is not None:
-        decoded = decode(schema, tree)
-        made, unknown = decoded.tree, decoded.unknown
+        decoded = decode(schema, {name: tree[name] for name in tree if name not in typed} if typed else tree)
+        made, unknown = decoded.tree | (typed or {}), decoded.unknown
         default_definition(schema, made)
     else:
         return tree, []

@@ -109,7 +109,7 @@ def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOption
         return go_json(patched) if patch is None else go_text.plain(patch)
 
     try:
-        made, unknown = as_typed(call, patched)
+        made, unknown = as_typed(call, patched, _untouched(call, patched, current))
     except DecodeError as error:
         # A patch of values is decoded by another of upstream's decoders.
         decoder = "error decoding from json: " if patch is not None and str(error).startswith("illegal base64") else ""
@@ -117,6 +117,16 @@ def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOption
     report_strictness(call.ctx, options, [], unknown, lambda text: invalid_patch(shown(), text))
     check_identity(call, made)
     return owned(call, made, current, options)
+
+
+def _untouched(call: Call, patched: Tree, current: Item) -> Tree:
+    """A copy of what the patch has left as it is stored: that is typed, and need not be looked through again."""
+    if call.served.custom:
+        return {}
+    stored = current.tree
+    names = [name for name, value in patched.items() if value.__class__ is dict and value is stored.get(name)]
+    own = current.decode() if names else {}
+    return {name: own[name] for name in names}
 
 
 def invalid_patch(shown: str, why: str) -> StatusError:

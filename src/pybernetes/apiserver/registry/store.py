@@ -191,8 +191,15 @@ class ObjectStore:
         written = await self._run(self._access.backend.create(self.store_key(key), value, ttl=ttl))
         if not written.succeeded:
             raise self._taken(name, None)
-        await self._access.cacher.wait(written.revision)
-        return Item(key, value, written.revision, written.revision)
+        return await self._written(key, value, written.revision, written.revision)
+
+    async def _written(self, key: str, value: bytes, revision: int, create_revision: int) -> Item:
+        """What was written, once the cache has it: the cache's own item, unless somebody wrote again meanwhile."""
+        await self._access.cacher.wait(revision)
+        found = self.cache.get(key)
+        return (
+            found if found is not None and found.revision == revision else Item(key, value, revision, create_revision)
+        )
 
     def _taken(self, name: str, standing: Item | None) -> StatusError:
         error = errors.already_exists(self.resource.group, self.resource.plural, name)
@@ -251,8 +258,9 @@ class ObjectStore:
             found = validate(self.resource, new, old, update.subresource)
             found += update.part.validate(ctx, new, old) if update.part else strategy.validate_update(ctx, new, old)
             self._refuse_invalid(new, found)
-            for text in strategy.warnings(ctx, new, old):
-                ctx.warn(text)
+            if update.part is None:  # upstream has no warnings for parts
+                for text in strategy.warnings(ctx, new, old):
+                    ctx.warn(text)
             if admitted:
                 attributes.object = new
                 await self._access.admission.validate(attributes)
@@ -315,8 +323,7 @@ class ObjectStore:
         )
         if not written.succeeded:
             return None
-        await self._access.cacher.wait(written.revision)
-        return Item(current.key, value, written.revision, current.create_revision)
+        return await self._written(current.key, value, written.revision, current.create_revision)
 
     async def _remove_updated(self, ctx: RequestContext, new: Tree, value: bytes, current: Item) -> Item | None:
         """The last finalizer of a deleted object is gone: so is the object."""
@@ -345,8 +352,7 @@ class ObjectStore:
         written = await self._run(self._access.backend.update(key, value, current.revision))
         if not written.succeeded:
             return None
-        await self._access.cacher.wait(written.revision)
-        return Item(current.key, value, written.revision, current.create_revision)
+        return await self._written(current.key, value, written.revision, current.create_revision)
 
     async def refresh(self, key: str) -> Item | None:
         """The object as the store has it now."""

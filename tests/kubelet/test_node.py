@@ -124,6 +124,7 @@ def test_flags_win_over_the_configuration_file(tmp_path: Path) -> None:
     config.write_text(
         "kind: KubeletConfiguration\nmaxPods: 20\nclusterDNS: [10.96.0.10]\nstaticPodPath: /manifests\n"
         "authentication: {x509: {clientCAFile: /ca.crt}}\ncrashLoopBackOff: {maxContainerRestartPeriod: 60s}\n"
+        "imageGCHighThresholdPercent: 70\nevictionPressureTransitionPeriod: 1m30s\nevictionHard: {memory.available: 1Gi}\n"
     )
     options = parse(
         [
@@ -135,12 +136,13 @@ def test_flags_win_over_the_configuration_file(tmp_path: Path) -> None:
         ]
     )
     assert options.max_pods == 30
-    assert options.cluster_dns == ["10.96.0.10"]
+    assert options.cluster_dns == ("10.96.0.10",)
     assert options.static_pod_path == "/manifests"
     assert options.client_ca_file == "/ca.crt"
     assert options.max_restart_period_seconds == 60
-    assert options.node_labels == {"a": "b", "c": ""}
-    assert Thresholds.of(options.eviction_hard, MACHINE) == Thresholds(64 * 2**20, 2**40 // 100)
+    assert options.node_labels == (("a", "b"), ("c", ""))
+    assert (options.image_gc_high_threshold_percent, options.eviction_pressure_transition_period) == (70, 90.0)
+    assert Thresholds.of(dict(options.eviction_hard), MACHINE) == Thresholds(64 * 2**20, 2**40 // 100)
     assert [(taint.key, taint.value, taint.effect) for taint in options.register_with_taints] == [
         ("k", "v", "NoSchedule"), ("x", None, "NoExecute"),
     ]  # fmt: skip

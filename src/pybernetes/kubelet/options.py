@@ -3,56 +3,82 @@
 import argparse
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from pybernetes import flags
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.flags import boolean, key_values, words
 
 
-class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Settings by their KubeletConfiguration names; those that are flags only have upstream's flag names."""
+def _thresholds(text: str) -> flags.Pairs:
+    """`memory.available<100Mi,...`"""
+    return tuple((name, value) for name, _, value in (part.partition("<") for part in flags.words(text)))
 
-    kubeconfig: str = ""
-    hostname_override: str = ""
-    node_ip: str = ""
-    root_dir: str = "/var/lib/kubelet"
-    pod_logs_dir: str = "/var/log/pods"
-    container_runtime_endpoint: str = ""
-    node_labels: dict[str, str] = {}
-    register_with_taints: list[v1.Taint] = []
-    register_node: bool = True
-    address: str = "0.0.0.0"
-    port: int = 10250
+
+def _taints(text: str) -> list[v1.Taint]:
+    """`key=value:Effect`; `key:Effect` has no value."""
+    taints = []
+    for part in flags.words(text):
+        pair, _, effect = part.rpartition(":")
+        key, _, value = pair.partition("=")
+        taints.append(v1.Taint(key=key, effect=effect, value=value or None))
+    return taints
+
+
+@dataclass(frozen=True)
+class Options:
+    """Fields are called as in a KubeletConfiguration; durations are seconds."""
+
+    kubeconfig: str = flags.option("", "how to reach the API server")
+    hostname_override: str = flags.option("", "the node's name")
+    node_ip: str = flags.option("", "the node's address")
+    root_dir: str = flags.option("/var/lib/kubelet", "where pods and volumes live")
+    pod_logs_dir: str = flags.option("/var/log/pods", "where container logs live")
+    container_runtime_endpoint: str = flags.option("", "unix:///path of the runtime's socket")
+    node_labels: flags.Pairs = flags.option(
+        (), "a=b,c=d: labels of the node when it registers", read=flags.key_values
+    )  # fmt: skip
+    register_with_taints: tuple[v1.Taint, ...] = flags.option(
+        (), "key=value:Effect,...: taints of the node when it registers", read=_taints
+    )
+    register_node: bool = flags.option(True, "whether to register the node")
+    address: str = flags.option("0.0.0.0", "where the kubelet's server listens")
+    port: int = flags.option(10250, "port of the kubelet's server")
     healthz_bind_address: str = "127.0.0.1"
-    healthz_port: int = 0
+    healthz_port: int = flags.option(0, "0 for none")
     tls_cert_file: str = ""
     tls_private_key_file: str = ""
-    client_ca_file: str = ""
+    client_ca_file: str = flags.option("", "signs the client certificates that may speak to the server")
     anonymous_auth: bool = False
-    pod_cidr: str = ""
-    cluster_dns: list[str] = msgspec.field(name="clusterDNS", default_factory=list)
+    pod_cidr: str = flags.option("", "the node's pod range, if the API server does not give one")
+    cluster_dns: tuple[str, ...] = ()
     cluster_domain: str = "cluster.local"
     resolv_conf: str = "/etc/resolv.conf"
-    static_pod_path: str = ""
+    static_pod_path: str = flags.option("", "directory of static pods", flag="--pod-manifest-path")
     cgroup_root: str = "/"
-    shares_machine: bool = False
-    max_pods: int = 110
-    system_reserved: dict[str, str] = {}
-    kube_reserved: dict[str, str] = {}
-    eviction_hard: dict[str, str] = msgspec.field(
-        default_factory=lambda: {"memory.available": "100Mi", "nodefs.available": "10%"}
+    shares_machine: bool = flags.option(
+        False, "other nodes run on this machine: what the node uses is what its cgroup uses"
     )
-    eviction_pressure_transition_period: float = 300.0
+    max_pods: int = 110
+    system_reserved: flags.Pairs = flags.option((), read=flags.key_values)
+    kube_reserved: flags.Pairs = flags.option((), read=flags.key_values)
+    eviction_hard: flags.Pairs = flags.option(
+        (("memory.available", "100Mi"), ("nodefs.available", "10%")),
+        "memory.available<100Mi,nodefs.available<10%: what counts as pressure",
+        read=_thresholds,
+    )
+    eviction_pressure_transition_period: float = flags.option(300.0, "how long a pressure stands after it was seen")
+    node_lease_duration_seconds: int = flags.option(40, "a quarter of it lies between two heartbeats")
     container_log_max_size: str = "10Mi"
     container_log_max_files: int = 5
-    max_restart_period_seconds: float = 300.0
-    image_gc_high_threshold_percent: int = 85
-    image_gc_low_threshold_percent: int = 80
-    image_minimum_gc_age_seconds: float = 120.0
-    verbosity: int = 0
+    max_restart_period_seconds: float = flags.option(300.0, "between two starts of a container that fails")
+    image_gc_high_threshold_percent: int = flags.option(85, flag="--image-gc-high-threshold")
+    image_gc_low_threshold_percent: int = flags.option(80, flag="--image-gc-low-threshold")
+    image_minimum_gc_age: float = flags.option(120.0, flag="--minimum-image-ttl-duration")
+    verbosity: int = flags.option(0, flag="--v")
 
     @property
     def node_name(self) -> str:
@@ -64,101 +90,44 @@ class Options(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
         return Path(self.root_dir)
 
 
-def parse(arguments: Sequence[str] | None = None) -> Options:
+def parse(arguments: Sequence[str]) -> Options:
     """Options from the command line; `--config` names a KubeletConfiguration, over which flags win."""
-    given = {name: value for name, value in vars(parser().parse_args(arguments)).items() if value is not None}
-    config = given.pop("config", "")
-    from_file = read_configuration(Path(config)) if config else {}
-    return msgspec.convert(from_file | {_camel(name): value for name, value in given.items()}, Options, strict=False)
+    file = vars(parser().parse_args(arguments))["config"]
+    base = read_configuration(Path(file)) if file else Options()
+    return flags.from_namespace(Options, vars(parser(base).parse_args(arguments)), base)
 
 
-def read_configuration(path: Path) -> dict[str, Any]:
-    """The known fields of a KubeletConfiguration file, by the names of `Options`. Raises ValueError for another kind."""
+def parser(base: Options | None = None) -> argparse.ArgumentParser:
+    """Of the kubelet's flags, under upstream's names."""
+    config = "KubeletConfiguration file; flags win over it"
+    return flags.parser(Options, "p8s kubelet", "Runs the pods of one node.", base, config=config)
+
+
+def read_configuration(path: Path) -> Options:
+    """The known fields of a KubeletConfiguration file. Raises ValueError for another kind, and for a wrong value."""
     import yaml  # most nodes are configured by flags
 
     tree = yaml.safe_load(path.read_text()) or {}
     if tree.get("kind") != "KubeletConfiguration":
         raise ValueError(f"{path}: not a KubeletConfiguration")
-    known = {field.encode_name for field in msgspec.structs.fields(Options)}
-    found = {name: value for name, value in tree.items() if name in known}
-    authentication = tree.get("authentication", {})
-    if ca := authentication.get("x509", {}).get("clientCAFile"):
-        found["clientCaFile"] = ca
-    if "enabled" in authentication.get("anonymous", {}):
-        found["anonymousAuth"] = authentication["anonymous"]["enabled"]
-    if limit := tree.get("crashLoopBackOff", {}).get("maxContainerRestartPeriod"):
-        found["maxRestartPeriodSeconds"] = float(str(limit).removesuffix("s"))
-    return found
+    authentication = tree.get("authentication") or {}
+    tree["clientCAFile"] = (authentication.get("x509") or {}).get("clientCAFile")
+    tree["anonymousAuth"] = (authentication.get("anonymous") or {}).get("enabled")
+    tree["maxRestartPeriodSeconds"] = (tree.get("crashLoopBackOff") or {}).get("maxContainerRestartPeriod")
+    found = {field.name: tree.get(_in_file(field.name)) for field in fields(Options)}
+    given = {name: _plain(name, value) for name, value in found.items() if value is not None}
+    return msgspec.convert(given, Options, strict=False)
 
 
-def _camel(name: str) -> str:
-    for field in msgspec.structs.fields(Options):
-        if field.name == name:
-            return field.encode_name
-    return name
+def _in_file(name: str) -> str:
+    """A field's name in a file: `image_gc_high_threshold_percent` is `imageGCHighThresholdPercent`."""
+    first, *rest = name.split("_")
+    return first + "".join(word.upper() if word in ("ca", "dns", "gc") else word.capitalize() for word in rest)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Of the kubelet's flags, under upstream's names."""
-    made = argparse.ArgumentParser(prog="p8s kubelet", description="Runs the pods of one node.")
-    add = made.add_argument
-    add("--config", help="KubeletConfiguration file; flags win over it")
-    add("--kubeconfig", help="how to reach the API server")
-    add("--hostname-override", help="the node's name")
-    add("--node-ip", help="the node's address")
-    add("--root-dir", help="where pods and volumes live")
-    add("--pod-logs-dir", help="where container logs live")
-    add("--container-runtime-endpoint", help="unix:///path of the runtime's socket")
-    add("--node-labels", type=_map, help="a=b,c=d: labels of the node when it registers")
-    add("--register-with-taints", type=_taints, help="key=value:Effect,...: taints of the node when it registers")
-    add("--register-node", type=boolean, nargs="?", const=True, help="whether to register the node")
-    add("--address", help="where the kubelet's server listens")
-    add("--port", type=int, help="port of the kubelet's server")
-    add("--healthz-bind-address")
-    add("--healthz-port", type=int, help="0 for none")
-    add("--tls-cert-file")
-    add("--tls-private-key-file")
-    add("--client-ca-file", help="signs the client certificates that may speak to the server")
-    add("--anonymous-auth", type=boolean, nargs="?", const=True)
-    add("--pod-cidr", help="the node's pod range, if the API server does not give one")
-    add("--cluster-dns", type=words)
-    add("--cluster-domain")
-    add("--resolv-conf")
-    add("--pod-manifest-path", dest="static_pod_path", help="directory of static pods")
-    add("--cgroup-root")
-    add(
-        "--shares-machine", type=boolean, nargs="?", const=True,
-        help="other nodes run on this machine: what the node uses is what its cgroup uses",
-    )  # fmt: skip
-    add("--max-pods", type=int)
-    add("--system-reserved", type=_map)
-    add("--kube-reserved", type=_map)
-    add(
-        "--eviction-hard",
-        type=_thresholds,
-        help="memory.available<100Mi,nodefs.available<10%%: what counts as pressure",
-    )
-    add("--container-log-max-size")
-    add("--container-log-max-files", type=int)
-    add("--image-gc-high-threshold", dest="image_gc_high_threshold_percent", type=int)
-    add("--image-gc-low-threshold", dest="image_gc_low_threshold_percent", type=int)
-    add("-v", "--v", dest="verbosity", type=int)
-    return made
-
-
-def _map(text: str) -> dict[str, str]:
-    return dict(key_values(text))
-
-
-def _thresholds(text: str) -> dict[str, str]:
-    return {name: value for name, _, value in (part.partition("<") for part in words(text))}
-
-
-def _taints(text: str) -> list[dict[str, str]]:
-    """`key=value:Effect`; `key:Effect` has no value."""
-    taints = []
-    for part in words(text):
-        pair, _, effect = part.rpartition(":")
-        key, _, value = pair.partition("=")
-        taints.append({"key": key, "effect": effect} | ({"value": value} if value else {}))
-    return taints
+def _plain(name: str, value: Any) -> Any:
+    """Maps as pairs, durations as seconds."""
+    if isinstance(value, dict):
+        return tuple(value.items())
+    is_duration = isinstance(getattr(Options, name), float) and isinstance(value, str)
+    return flags.duration(value) if is_duration else value

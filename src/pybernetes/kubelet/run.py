@@ -65,7 +65,7 @@ class NodeRun:
         self._events = Events(self._recorder, options.node_name)
         self._reporter = NodeReporter(
             client, clock, self._events, machinery.gather,
-            options.node_labels, options.register_with_taints, options.pod_cidr,
+            dict(options.node_labels), list(options.register_with_taints), options.pod_cidr,
         )  # fmt: skip
         self._objects = WatchedObjects(client, self._informers, clock, lambda uid: self.kubelet.objects_changed(uid))
         self.kubelet = Kubelet(self._doors(), pods, self._node)
@@ -132,7 +132,7 @@ class NodeRun:
         limits = ImageLimits(
             options.image_gc_high_threshold_percent,
             options.image_gc_low_threshold_percent,
-            options.image_minimum_gc_age_seconds,
+            options.image_minimum_gc_age,
         )
         collector = ImageCollector(runtime.images, runtime.containers, self._events, clock, limits)
         self._scope.spawn(collector.run(), "image collection")
@@ -144,6 +144,7 @@ class NodeRun:
             threads=self._threads,
             shortages=lambda: shortages(thresholds, root),
             free_disk=collector.collect,
+            report=self._reporter.check_now,
         )
         self._scope.spawn(keep_running(lambda: self._keep_house(evictor), "housekeeping", clock=clock), "housekeeping")
 

@@ -1,4 +1,4 @@
-"""The node's heartbeat: a Lease in kube-node-lease, renewed every ten seconds (KEP-589)."""
+"""The node's heartbeat: a Lease in kube-node-lease, renewed four times within what it lasts (KEP-589)."""
 
 import logging
 
@@ -14,17 +14,15 @@ from pybernetes.client.rest import Client
 log = logging.getLogger(__name__)
 
 NAMESPACE = "kube-node-lease"
-DURATION_SECONDS = 40
-RENEW_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 
 
 class NodeLease:
     """Keeps one Lease renewed."""
 
-    def __init__(self, client: Client, clock: Clock, node: v1.Node) -> None:
-        """`node` owns the lease: it goes with it."""
-        self._client, self._clock, self._node = client, clock, node
+    def __init__(self, client: Client, clock: Clock, node: v1.Node, duration: int) -> None:
+        """`node` owns the lease: it goes with it. It lasts `duration` seconds."""
+        self._client, self._clock, self._node, self._duration = client, clock, node, duration
         self._lease: coordination_v1.Lease | None = None
 
     async def run(self) -> None:
@@ -32,7 +30,7 @@ class NodeLease:
         while True:
             try:
                 await self._renew()
-                await self._clock.sleep(RENEW_SECONDS)
+                await self._clock.sleep(self._duration / 4)
             except StatusError as error:
                 log.warning("cannot renew lease node=%s error=%s", self._node.metadata.name, error.message)
                 self._lease = None
@@ -51,7 +49,7 @@ class NodeLease:
         spec = msgspec.structs.replace(
             self._lease.spec,
             holder_identity=name,
-            lease_duration_seconds=DURATION_SECONDS,
+            lease_duration_seconds=self._duration,
             renew_time=format_micro_time(self._clock.now()),
         )
         self._lease = await self._client.update(msgspec.structs.replace(self._lease, spec=spec))
@@ -62,7 +60,7 @@ class NodeLease:
             metadata=meta_v1.ObjectMeta(name=name, namespace=NAMESPACE, owner_references=[owner]),
             spec=coordination_v1.LeaseSpec(
                 holder_identity=name,
-                lease_duration_seconds=DURATION_SECONDS,
+                lease_duration_seconds=self._duration,
                 renew_time=format_micro_time(self._clock.now()),
             ),
         )

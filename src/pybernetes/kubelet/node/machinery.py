@@ -46,7 +46,7 @@ class Machinery:
         """System, kube and eviction reserves together."""
         total = dict(self.thresholds.reserved)
         for given in (self.options.system_reserved, self.options.kube_reserved):
-            for name, amount in given.items():
+            for name, amount in given:
                 total[name] = total.get(name, Quantity()) + Quantity.parse(amount)
         return total
 
@@ -94,7 +94,7 @@ async def prepare(options: Options, runtime: Runtime, clock: Clock) -> Machinery
         runtime=runtime,
         version=version,
         machine=machine,
-        thresholds=Thresholds.of(options.eviction_hard, machine),
+        thresholds=Thresholds.of(dict(options.eviction_hard), machine),
         addresses=tuple(address for address in options.node_ip.split(",") if address) or (_own_address(),),
         clock=clock,
         pressures=Pressures(options.eviction_pressure_transition_period),

@@ -392,7 +392,7 @@ CONTROLLERS = (
         (deployment(), autoscaler()),
         "hpa/web",
         r"percentage of the cpu request, and container app of deployment/web has none",
-        r"the HPA was unable to compute the replica count: failed to get cpu utilization: ",
+        r"the HPA was unable to compute the replica count: failed to get cpu utilization: missing request for cpu in container app of Pod web-",
         r"set resources deployment/web -n hpa-requests -c app --requests=cpu=",
     ),
     Case(

@@ -81,6 +81,39 @@ async def test_what_is_unknown_has_a_reason(
         await world.eventually(is_told)
 
 
+UTILIZATION = v2.MetricTarget(type="Utilization", average_utilization=50)
+UNREAD = "unable to fetch metrics from resource metrics API: 404 page not found"
+CPU = v2.MetricSpec(type="Resource", resource=v2.ResourceMetricSource(name="cpu", target=UTILIZATION))
+
+
+@pytest.mark.parametrize("pod_comes", ["before", "after"])
+async def test_pods_without_requests_are_told_at_once(world_of: Callable[..., Any], pod_comes: str) -> None:
+    """The next regular look would be an hour later; the first pod of a target that had none is looked at."""
+    pod = core_v1.Pod(metadata=meta_v1.ObjectMeta(name="p", labels=LABELS), spec=deployment(1).spec.template.spec)
+    words = "failed to get cpu utilization: missing request for cpu in container c of Pod p"
+
+    async def says(message: str) -> bool:
+        active = (await conditions(world)).get("ScalingActive")
+        return active == ("False", f"the HPA was unable to compute the replica count: {message}")
+
+    async def has_looked() -> bool:
+        return await says(f"failed to get cpu utilization: unable to get metrics for resource cpu: {UNREAD}")
+
+    async def is_told() -> bool:
+        return await says(words)
+
+    async with world_of("horizontal-pod-autoscaler-controller", horizontal_pod_autoscaler_sync_period=3600.0) as world:
+        await made(world, deployment(1))
+        if pod_comes == "before":
+            await made(world, pod)
+        await made(world, autoscaler("d", metrics=(CPU,)))
+        if pod_comes == "after":
+            await world.eventually(has_looked)
+            await made(world, pod)
+        await world.wait_told("FailedGetResourceMetric", words)
+        await world.eventually(is_told)
+
+
 HITS = v2.MetricIdentifier(name="hits")
 TEN = v2.MetricTarget(type="AverageValue", average_value="10")
 SERVICE = v2.CrossVersionObjectReference(api_version="v1", kind="Service", name="s")

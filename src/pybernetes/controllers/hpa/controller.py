@@ -39,15 +39,28 @@ class HorizontalPodAutoscalerController(KeyedController):
         self.recorder = context.recorder(self.name)
         self._histories: dict[str, History] = {}
         self._selectors: dict[Key, LabelSelector] = {}
+        self._podless: set[Key] = set()
         self.autoscalers.subscribe(self._on_autoscaler)
+        self.pods.subscribe(self._on_pod)
 
     def _on_autoscaler(self, old: v2.HorizontalPodAutoscaler | None, new: v2.HorizontalPodAutoscaler | None) -> None:
         """Its own status is no reason to look again."""
         if new is None and old is not None:
             self._histories.pop(old.metadata.uid or "", None)
             self._selectors.pop(key_of(old), None)
+            self._podless.discard(key_of(old))
         elif new is not None and (old is None or old.spec != new.spec):
             self.enqueue(new)
+
+    def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
+        """The first pod of a target that had none: what is wrong with it is told now, and not a period later."""
+        if old is not None or new is None or not self._podless:
+            return
+        for key in [key for key in self._podless if key[0] == new.metadata.namespace]:
+            selector = self._selectors.get(key)
+            if selector is not None and selector.matches(new.metadata.labels):
+                self._podless.discard(key)
+                self.queue.add(key)
 
     async def reconcile(self, key: Key) -> float | None:
         autoscaler = self.autoscalers.get(key[1], key[0])
@@ -207,6 +220,8 @@ class HorizontalPodAutoscalerController(KeyedController):
             for one in rules
         )
         pods = self.pods.list(autoscaler.metadata.namespace or "", selector)
+        if not pods:
+            self._podless.add(key_of(autoscaler))
         readiness = Readiness(
             options.horizontal_pod_autoscaler_cpu_initialization_period,
             options.horizontal_pod_autoscaler_initial_readiness_delay,

@@ -14,7 +14,15 @@ from pybernetes.api.time import parse_time
 from pybernetes.api.types import autoscaling_v2 as v2
 from pybernetes.controllers.hpa.custom import Asker
 from pybernetes.controllers.hpa.found import Found, MetricFailedError, amount
-from pybernetes.controllers.hpa.replicas import MetricError, Proposal, Reading, Situation, by_average, by_utilization
+from pybernetes.controllers.hpa.replicas import (
+    MetricError,
+    Proposal,
+    Reading,
+    Situation,
+    by_average,
+    by_utilization,
+    requests_of,
+)
 
 POD_METRICS: Final = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", "pod", True, verbs=("get", "list"))
 
@@ -43,6 +51,9 @@ async def _evaluate_resource(
     by_request = source.target.average_utilization is not None
     noun = "container resource" if container else "resource"
     try:
+        if by_request:
+            # No reading could help pods without requests: said before any has been made.
+            requests_of(situation.pods, source.name, container)
         readings = await _readings(asker, source.name, selector, container)
         known = replace(situation, readings=readings, resource=source.name)
         proposal = _proposal(known, source.target, container)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
 from pybernetes.proxy.backends.nftables.backend import NftablesBackend
 from pybernetes.proxy.backends.nftables.pieces import Masquerade
+from pybernetes.proxy.backends.nftables.policies import PolicyBackend
 from pybernetes.proxy.health import Health, serving
+from pybernetes.proxy.policies.enforcer import Enforcer
 from pybernetes.proxy.proxier import Proxier
 
 TABLE = "pybernetes-proxy"
@@ -37,6 +40,7 @@ class Options:
     metrics_bind_address: str = flags.option("", "host:port of /metrics; none if empty")
     cleanup: bool = flags.option(False, "remove the table and exit")
     table: str = flags.option(TABLE, "the nftables table: one per proxy of a machine")
+    network_policies: str = flags.option("", "the nftables table for NetworkPolicies; they are not enforced if empty")
     v: int = flags.option(0, "verbosity of the log")
 
     @property
@@ -52,10 +56,24 @@ async def run(options: Options, informers: Informers, clock: Clock | None = None
     clock = clock or SystemClock()
     backend, health = open_backend(options), Health(clock)
     try:
-        async with serving(health, options.healthz_bind_address, options.metrics_bind_address):
+        async with (
+            serving(health, options.healthz_bind_address, options.metrics_bind_address),
+            asyncio.TaskGroup() as group,
+        ):
+            if options.network_policies:
+                group.create_task(enforce_policies(options, informers, clock), name="policies")
             await Proxier(informers, backend, options.node_name, clock, health).run(
                 check_seconds=options.sync_period, pause_seconds=options.min_sync_period
             )
+    finally:
+        backend.close()
+
+
+async def enforce_policies(options: Options, informers: Informers, clock: Clock) -> None:
+    """Returns only when cancelled; what is refused stays so, as last known."""
+    backend = PolicyBackend(options.network_policies)
+    try:
+        await Enforcer(informers, backend, options.node_name, clock).run(options.sync_period)
     finally:
         backend.close()
 
@@ -82,9 +100,12 @@ async def run_alone(options: Options) -> None:
 
 def cleanup(options: Options) -> None:
     """Take away what a proxy with these options has left. Safe to repeat."""
-    backend = open_backend(options)
-    backend.remove()
-    backend.close()
+    backends: list[NftablesBackend | PolicyBackend] = [open_backend(options)]
+    if options.network_policies:
+        backends.append(PolicyBackend(options.network_policies))
+    for backend in backends:
+        backend.remove()
+        backend.close()
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -54,6 +54,7 @@ def proxy_options(node: Node) -> proxy.Options:
         hostname_override=node.name,
         cluster_cidr=node.profile.settings.pod_cidr,
         table=f"{node.profile.bridge}-services",
+        network_policies=f"{node.profile.bridge}-policies",
     )
 
 

@@ -10,7 +10,7 @@ from pybernetes.aio.tasks import keep_running
 from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
-from pybernetes.cluster import dns_service, ingress, registry_service, storage
+from pybernetes.cluster import dns_service, ingress, policy_access, registry_service, storage
 from pybernetes.cluster.profile import Profile
 from pybernetes.controllers import manager as controllers
 from pybernetes.controllers.options import parse
@@ -66,6 +66,7 @@ async def run(profile: Profile) -> None:
         }
         if not profile.settings.simulated:
             address, port = profile.node_address, profile.settings.registry_port
+            parts["network policies"] = lambda: policy_access.run(informers)
             parts["registry service"] = lambda: registry_service.run(informers, address, port)
         async with informers.running(), asyncio.TaskGroup() as group:
             for name, part in parts.items():

@@ -4,6 +4,7 @@ Registers are numbered by 32-bit words: R(0) to R(15). What is loaded into words
 """
 
 import struct
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 
 from pybernetes.wire import netlink as nl
@@ -16,8 +17,9 @@ _VERDICT_REGISTER = 0
 _NETWORK, _TRANSPORT = 1, 2
 _META_MARK, _META_L4PROTO = 3, 16
 _FIB_ADDRTYPE, _FIB_SADDR, _FIB_DADDR, _LOCAL = 3, 1, 2, 2
-_CT_STATE, _CT_NEW = 0, 8
-_DROP, _JUMP, _GOTO = 0, -3, -4
+_CT_STATE, _CT_ESTABLISHED, _CT_RELATED, _CT_NEW = 0, 2, 4, 8
+_DROP, _ACCEPT, _JUMP, _GOTO = 0, 1, -3, -4
+_EQUAL, _UNEQUAL, _AT_MOST, _AT_LEAST = 0, 1, 3, 5
 _IPV4, _DNAT = 2, 1
 _ICMP, _TCP_RESET, _PORT_UNREACHABLE = 0, 1, 3
 _RANDOM = 1
@@ -92,6 +94,11 @@ def _is_local(flag: int) -> Rule:
 
 
 def comes_from(network: IPv4Network, inside: bool = True) -> Rule:
+    return is_within(load_source, network, inside)
+
+
+def is_within(load: Callable[[int], bytes], network: IPv4Network, inside: bool = True) -> Rule:
+    """The address that `load` (`load_source`, `load_destination`) loads is one of the network."""
     masked = _expression(
         "bitwise",
         nl.be32(1, R(0)),
@@ -100,13 +107,32 @@ def comes_from(network: IPv4Network, inside: bool = True) -> Rule:
         _data(4, network.netmask.packed),
         _data(5, bytes(4)),
     )
-    return [load_source(0), masked, _compare(0, network.network_address.packed, equal=inside)]
+    return [load(0), masked, _compare(0, network.network_address.packed, equal=inside)]
 
 
 def is_new() -> Rule:
     """The first packet of a connection."""
+    return _is_state(_CT_NEW)
+
+
+def is_known() -> Rule:
+    """A packet of a connection that has been answered, or an error about one."""
+    return _is_state(_CT_ESTABLISHED | _CT_RELATED)
+
+
+def _is_state(bits: int) -> Rule:
     state = _expression("ct", nl.be32(1, R(0)), nl.be32(2, _CT_STATE))
-    return [state, _masked(struct.pack("=I", _CT_NEW), bytes(4)), _compare(0, bytes(4), equal=False)]
+    return [state, _masked(struct.pack("=I", bits), bytes(4)), _compare(0, bytes(4), equal=False)]
+
+
+def is_protocol(protocol: str) -> Rule:
+    return [load_protocol(0), _compare(0, bytes((PROTOCOLS[protocol],)))]
+
+
+def is_port_between(first: int, last: int) -> Rule:
+    """The destination port, both ends included."""
+    bounds = ((_EQUAL, first),) if first == last else ((_AT_LEAST, first), (_AT_MOST, last))
+    return [load_destination_port(0), *(_compares(0, operator, struct.pack("!H", port)) for operator, port in bounds)]
 
 
 def is_marked(mark: int) -> Rule:
@@ -115,7 +141,11 @@ def is_marked(mark: int) -> Rule:
 
 
 def _compare(word: int, value: bytes, equal: bool = True) -> bytes:
-    return _expression("cmp", nl.be32(1, R(word)), nl.be32(2, 0 if equal else 1), _data(3, value))
+    return _compares(word, _EQUAL if equal else _UNEQUAL, value)
+
+
+def _compares(word: int, operator: int, value: bytes) -> bytes:
+    return _expression("cmp", nl.be32(1, R(word)), nl.be32(2, operator), _data(3, value))
 
 
 def _masked(mask: bytes, xor: bytes) -> bytes:
@@ -179,12 +209,16 @@ def refuse() -> list[Rule]:
     """Answer that nobody listens: a reset to TCP, since the kernel sends few ICMP messages a second to one address."""
     reset = _expression("reject", nl.be32(1, _TCP_RESET), nl.u8(2, 0))
     unreachable = _expression("reject", nl.be32(1, _ICMP), nl.u8(2, _PORT_UNREACHABLE))
-    is_tcp = [load_protocol(0), _compare(0, bytes((PROTOCOLS["tcp"],)))]
-    return [[*is_tcp, reset], [unreachable]]
+    return [[*is_protocol("tcp"), reset], [unreachable]]
 
 
 def drop() -> bytes:
     return _immediate_verdict(verdict_drop())
+
+
+def accept() -> bytes:
+    """No further rule of this hook's chain is asked."""
+    return _immediate_verdict(nl.nested(2, nl.be32(1, _ACCEPT)))
 
 
 def jump(chain: str) -> bytes:

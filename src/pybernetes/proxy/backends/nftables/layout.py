@@ -78,6 +78,23 @@ def client_set(name: str) -> Set:
     return Set(name, _ADDRESS, 1, flags=_TIMEOUT | _DYNAMIC, size=_CLIENTS)
 
 
+def address_set(name: str) -> Set:
+    return Set(name, _ADDRESS, 1)
+
+
+def address_pair_set(name: str) -> Set:
+    return Set(name, _joined(_ADDRESS, _ADDRESS), 2)
+
+
+def address_port_set(name: str) -> Set:
+    return Set(name, _joined(_ADDRESS, _PORT), 2)
+
+
+def address_map(name: str) -> Set:
+    """An address to a verdict."""
+    return Set(name, _ADDRESS, 1, VERDICT, 0, _MAP)
+
+
 HOOKS = {
     "early-prerouting": Hook(0, -110, "filter"),
     "early-output": Hook(3, -110, "filter"),

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.live import LiveCluster, live_cluster
+
+from pybernetes.cluster.profile import load
 
 HPA_EVERY_3_SECONDS = "controller-manager.horizontal-pod-autoscaler-sync-period=3s"
 """Of the default 15, most would be waiting."""
@@ -15,6 +19,28 @@ def labs(mirror: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live
     folder = tmp_path_factory.mktemp("labs")
     with live_cluster("labs", mirror, folder, "--extra-config", HPA_EVERY_3_SECONDS) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def labs_that_die(mirror: str, tmp_path: Path) -> Iterator[LiveCluster]:
+    """Two nodes, of which one is missed after 4 s, in place of 50."""
+    patience = "--extra-config=controller-manager.node-monitor-grace-period=4s"
+    heartbeat = "--extra-config=kubelet.node-lease-duration-seconds=4"
+    with live_cluster("mortal", mirror, tmp_path, "--nodes", "2", patience, heartbeat) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def labs_that_fill(mirror: str, tmp_path: Path) -> Iterator[LiveCluster]:
+    """The kubelet's directory is a file system of 128 MiB; `p8s delete` unmounts what is below its state."""
+    kubelet = load("full").state / "kubelet"
+    kubelet.mkdir(parents=True, mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128M,mode=700", "full", kubelet], check=True)
+    with live_cluster(
+        "full", mirror, tmp_path, "--extra-config=kubelet.eviction-pressure-transition-period=1s"
+    ) as cluster:
+        yield cluster
+    assert not kubelet.exists()
 
 
 @pytest.fixture(scope="session")

@@ -17,12 +17,16 @@ LABS = sorted([*HERE.glob("L*.txt"), *HERE.glob("E*.txt")])
 EXAMPLE = HERE.parents[1] / "examples" / "hostname"
 
 
-ON_THREE = {"L3", "L4", "L5", "L6", "L8", "L9", "L11", "N1"}
+ON_THREE = {"L3", "L4", "L5", "L6", "L8", "L9", "L11", "E5", "N1"}
 """Labs that are to look the same on three nodes, and those about nodes."""
 CASES = [pytest.param(lab, "labs", id=lab.stem) for lab in LABS] + [
     pytest.param(lab, "labs_of_three", id=f"{lab.stem}-on-three")
-    for lab in [*LABS, *sorted(HERE.glob("N*.txt"))]
+    for lab in [*LABS, HERE / "N1_nodes.txt"]
     if lab.stem.split("_")[0] in ON_THREE
+]
+CASES += [
+    pytest.param(HERE / "N2_dead_node.txt", "labs_that_die", id="N2_dead_node"),
+    pytest.param(HERE / "N3_full_disk.txt", "labs_that_fill", id="N3_full_disk"),
 ]
 
 
@@ -49,4 +53,6 @@ def test_lab(lab: Path, where: str, request: pytest.FixtureRequest, tmp_path: Pa
     try:
         transcript.run(lab, variables(cluster), tmp_path)
     finally:
-        cluster.kubectl("delete", "deployments,services,ingresses,pods", "-l", "!provider", "--grace-period=1")
+        cluster.kubectl(
+            "delete", "deployments,services,ingresses,pods", "-l", "!provider", "--grace-period=1", "--timeout=30s"
+        )

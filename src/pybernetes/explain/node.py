@@ -17,6 +17,13 @@ PRESSURE = {
 }
 
 
+OWN_TAINTS = frozenset(
+    f"node.kubernetes.io/{what}"
+    for what in ("not-ready", "unreachable", "memory-pressure", "disk-pressure", "pid-pressure", "network-unavailable")
+)
+"""They follow from conditions: who takes them away gets them again."""
+
+
 def node_ref(name: str) -> Ref:
     return Ref("node", name)
 
@@ -24,7 +31,7 @@ def node_ref(name: str) -> Ref:
 def explain(snapshot: Snapshot, node: v1.Node) -> Finding:
     """A node: whether it answers, what it is short of, whether it takes pods."""
     name = node.metadata.name or ""
-    causes = [*not_ready(snapshot, name), *_pressure(node)]
+    causes = troubles(snapshot, node)
     if node.spec.unschedulable:
         causes.append(Cause("it is cordoned: it takes no new pods", steps=(f"kubectl uncordon {name}",)))
     if causes:
@@ -35,6 +42,11 @@ def explain(snapshot: Snapshot, node: v1.Node) -> Finding:
     return Finding(
         ref(node), f"is Ready, runs {pods} of at most {node.status.allocatable.get('pods', '?')} pods{tainted}"
     )
+
+
+def troubles(snapshot: Snapshot, node: v1.Node) -> list[Cause]:
+    """Why a node is tainted by the cluster itself."""
+    return [*not_ready(snapshot, node.metadata.name or ""), *pressure(node)]
 
 
 def not_ready(snapshot: Snapshot, name: str) -> Iterator[Cause]:
@@ -55,8 +67,9 @@ def not_ready(snapshot: Snapshot, name: str) -> Iterator[Cause]:
     yield Cause(what, node_ref(name), seen=(ready.message or "",), steps=("p8s status", "p8s logs agent"))
 
 
-def _pressure(node: v1.Node) -> Iterator[Cause]:
+def pressure(node: v1.Node) -> Iterator[Cause]:
+    """What a node is short of."""
     for type, (what, step) in PRESSURE.items():
         found = condition(node.status.conditions, type)
         if found is not None and found.status == "True":
-            yield Cause(what, seen=(f"{type}: {found.message or found.reason or ''}",), steps=(step,))
+            yield Cause(what, ref(node), seen=(f"{type}: {found.message or found.reason or ''}",), steps=(step,))

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain import claim
-from pybernetes.explain.causes import Cause, Finding
+from pybernetes.explain import node as nodes
+from pybernetes.explain.causes import Cause, Finding, merged
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, condition, ref
 from pybernetes.explain.steps import change
@@ -111,10 +112,12 @@ def _tainted(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
     }
     if not taints:
         return Cause("nodes have taints that it does not tolerate", steps=("kubectl describe nodes | grep Taints",))
-    taint, name = next(iter(taints.items()))
+    given = [(taint, name) for taint, name in taints.items() if taint.rpartition(":")[0] not in nodes.OWN_TAINTS]
+    steps = [f"kubectl taint nodes {name} {taint}-    # takes the taint away" for taint, name in given[:1]]
     return Cause(
         f"it does not tolerate the taint of the nodes: {listed(list(taints))}",
-        steps=(f"kubectl taint nodes {name} {taint}-    # takes the taint away", "or give the pod a toleration for it"),
+        steps=(*steps, "or give the pod a toleration for it") if steps else (),
+        because=merged(cause for found in snapshot.all(v1.Node) for cause in nodes.troubles(snapshot, found)),
     )
 
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
+from pybernetes.explain import node as nodes
 from pybernetes.explain.causes import Cause, Finding
 from pybernetes.explain.snapshot import Snapshot, meta, ref
 from pybernetes.explain.terms import duration, listed
 
 SLACK_SECONDS = 5.0
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 KNOWN = {
     "kubernetes.io/pvc-protection": "pods still use the claim",
     "kubernetes.io/pv-protection": "a claim is still bound to the volume",
@@ -61,10 +63,13 @@ def _used_claim(snapshot: Snapshot, claim: Object) -> Cause:
 
 
 def _slow_pod(snapshot: Snapshot, pod: v1.Pod) -> Cause:
-    """A pod past its grace period."""
-    node = snapshot.get(v1.Node, pod.spec.node_name or "")
-    if node is None and snapshot.is_missing(v1.Node, pod.spec.node_name or ""):
-        what = f"its node {pod.spec.node_name} is gone"
-    else:
-        what = f"node {pod.spec.node_name} has not said that its containers ended"
+    """A pod past its grace period. What runs on a silent node nobody knows: only its end may be taken for the pod's."""
+    name = pod.spec.node_name or ""
+    node, what = snapshot.get(v1.Node, name), f"node {name} has not said that its containers ended"
+    silence = tuple(nodes.not_ready(snapshot, name)) if node is not None else ()
+    if silence:
+        step = f"if it is off for good: kubectl taint nodes {name} {OUT_OF_SERVICE}=nodeshutdown:NoExecute"
+        return Cause(what, steps=(step,), because=silence)
+    if node is None and snapshot.is_missing(v1.Node, name):
+        what = f"its node {name} is gone"
     return Cause(what, steps=(snapshot.command("delete", ref(pod), "--force --grace-period=0"),))

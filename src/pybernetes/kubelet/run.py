@@ -177,7 +177,9 @@ class NodeRun:
             if not self._machinery.options.pod_cidr and node.spec.pod_cidr:
                 await tell_pod_range(self._machinery.runtime, node.spec.pod_cidr)
             spawn, clock = self._scope.spawn, self._machinery.clock
-            spawn(NodeLease(self._client, clock, node).run(), "lease")
+            spawn(
+                NodeLease(self._client, clock, node, self._machinery.options.node_lease_duration_seconds).run(), "lease"
+            )
             spawn(keep_running(self._reporter.run, "node status", clock=clock), "node")
             await self._informers.wait_synced()
             spawn(self.kubelet.follow_runtime(), "runtime events")
@@ -195,7 +197,7 @@ def _dns_settings(options: Options) -> DnsSettings:
         host = parse_resolv_conf(Path(options.resolv_conf).read_text())
     except OSError:
         host = parse_resolv_conf("")
-    return DnsSettings(options.cluster_dns, options.cluster_domain, host)
+    return DnsSettings(list(options.cluster_dns), options.cluster_domain, host)
 
 
 async def run(

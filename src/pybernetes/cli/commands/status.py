@@ -37,6 +37,7 @@ def collect(found: Profile) -> dict[str, Any]:
         "running": state == "Running",
         "server": found.server,
         **asked,
+        "stopped": [node.name for node in found.nodes if node.stopped],
         "components": components,
         "registry": "" if found.settings.simulated else registry.host(found),
         "ingress": ingress_of(found) if any(c["name"] == "ingress" and c["pid"] for c in components) else {},
@@ -75,6 +76,7 @@ def from_outside(name: str) -> dict[str, Any]:
         "running": running,
         "server": server,
         **asked,
+        "stopped": [],
         "components": [],
         "registry": "",
         "ingress": {},
@@ -109,6 +111,8 @@ def show(found: dict[str, Any], console: Console) -> None:
         return
     console.line(f"cluster {name!r} at {found['server']}: {found['api']}")
     show_nodes(found["nodes"], console)
+    for node in found["stopped"]:
+        console.line(f"node {node} is stopped; p8s node start {node} brings it back")
     if found["registry"]:
         console.line(f"registry at {found['registry']}, from pods {registry.SERVICE_HOST}")
     if found["ingress"]:

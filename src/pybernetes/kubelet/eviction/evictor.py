@@ -45,13 +45,18 @@ class Evictor:
     """What there is too little of now."""
     free_disk: Callable[[], Awaitable[object]]
     """Gives back what nobody needs, before any pod has to go."""
+    report: Callable[[], None]
+    """Has the node's conditions written, so that nothing new comes in place of what goes."""
 
     async def look(self) -> None:
         """End who has passed a limit; of each resource that is short, end one pod."""
         for worker in list(self.workers()):
             if is_limited(worker.pod) and (words := over_limit(worker.pod, await self._disk_use(worker))):
                 self._evict(worker, words, disrupted=False)
-        for shortage in self.shortages():
+        short = self.shortages()
+        if short:
+            self.report()
+        for shortage in short:
             await self._relieve(shortage)
 
     async def _relieve(self, shortage: Shortage) -> None:

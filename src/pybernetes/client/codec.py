@@ -9,9 +9,11 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 import msgspec
 
 from pybernetes.api import errors
+from pybernetes.api.schema import Kind, Schema, schema_for, schema_of
 from pybernetes.api.scheme import Resource, resource_for
 from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
+from pybernetes.client.completed import completed
 
 Tree: TypeAlias = dict[str, Any]
 """An object of a kind without a type, as the JSON tree that it is. Never changed in place."""
@@ -145,7 +147,7 @@ class TypedCodec(Codec[ObjectT]):
             return _trimmed(self._decoder.decode(body))
         except msgspec.ValidationError:
             # Servers written in Go send null for empty lists and maps.
-            return _trimmed(msgspec.convert(_without_nulls(msgspec.json.decode(body)), self.kind))
+            return _trimmed(msgspec.convert(completed(_schema(self.resource), msgspec.json.decode(body)), self.kind))
 
     def page(self, body: bytes) -> Page[ObjectT]:
         try:
@@ -170,7 +172,18 @@ class TreeCodec(Codec[Tree]):
         return tree
 
     def metadata(self, obj: Tree) -> meta_v1.ObjectMeta:
-        return msgspec.convert(_without_nulls(obj.get("metadata", {})), meta_v1.ObjectMeta)
+        return msgspec.convert(completed(_metadata(), obj.get("metadata") or {}), meta_v1.ObjectMeta)
+
+
+def _schema(resource: Resource) -> Schema:
+    try:
+        return schema_of(resource.api_version, resource.kind)
+    except KeyError:  # a custom resource, of which only the metadata are read
+        return Schema(Kind.OBJECT, properties={"metadata": _metadata()})
+
+
+def _metadata() -> Schema:
+    return schema_for("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
 
 
 def _trimmed(obj: ObjectT) -> ObjectT:
@@ -178,14 +191,6 @@ def _trimmed(obj: ObjectT) -> ObjectT:
     if isinstance(meta, meta_v1.ObjectMeta) and meta.managed_fields:
         return msgspec.structs.replace(obj, metadata=msgspec.structs.replace(meta, managed_fields=[]))
     return obj
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [_without_nulls(inner) for inner in value]
-    return value
 
 
 @cache

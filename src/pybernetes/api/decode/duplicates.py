@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from pybernetes.api.json_text import well_formed
+
 _Pairs = list[tuple[str, object]]
 
 
@@ -17,7 +19,7 @@ def duplicate_fields(raw: bytes | str) -> list[str]:
 
     The text must be valid JSON. Texts without duplicates, nearly all, take one pass of the C parser.
     """
-    text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+    text = raw if isinstance(raw, str) else well_formed(raw).decode()
     try:
         _CHECK(text)
     except _Doubled:

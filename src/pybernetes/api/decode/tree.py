@@ -9,6 +9,8 @@ from typing import Any
 from pybernetes.api.decode.errors import DecodeError, Mismatch, found_type, go_type
 from pybernetes.api.decode.go_names import named_types, with_name
 from pybernetes.api.decode.scalars import Convert, scalar, zero
+from pybernetes.api.decode.unions import DEFINITION as JSON_SCHEMA
+from pybernetes.api.decode.unions import union_fields
 from pybernetes.api.schema import Kind, Schema, presence, schema_for
 
 
@@ -83,6 +85,8 @@ def _lazy(node: Schema) -> Convert:
 def _struct(node: Schema) -> Convert:
     pointers = presence()[node.definition].pointers if node.definition in presence() else frozenset()
     fields = {name: (_lazy(child), name in pointers) for name, child in node.properties.items()}
+    if node.definition == JSON_SCHEMA:
+        fields |= {name: (convert, True) for name, convert in union_fields(_lazy(node)).items()}
     zeros = [(name, _zero_maker(node.properties[name], value)) for name, value in node.zeros.items()]
     struct, named = node.definition.rpartition(".")[2], named_types(node.definition)
     wanted = go_type(node)
@@ -105,7 +109,7 @@ def _struct(node: Schema) -> Convert:
                     mismatch.wanted = with_name(mismatch.wanted, named[name])
                 mismatch.passes(struct, name)
                 raise
-            if field[1] or item:
+            if item or (field[1] and item is not None):
                 out[name] = item
         for name, make in zeros:
             if name not in out:

@@ -25,8 +25,10 @@ def _create(config_map: Tree) -> Errors:
         yield field.too_long(ROOT, MAX_SIZE)
 
 
-def decoded_size(encoded: str) -> int:
-    """The bytes that canonical base64 stands for."""
+def decoded_size(encoded: str | None) -> int:
+    """The bytes that canonical base64 stands for; Go also has None for no bytes."""
+    if encoded is None:
+        return 0
     return len(encoded) // 4 * 3 - encoded[-2:].count("=")
 
 

@@ -96,6 +96,8 @@ def _validate_keywords(schema: Tree, path: Path) -> Errors:
     if schema.get("uniqueItems"):
         detail = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
         yield field.forbidden(path.child("uniqueItems"), detail)
+    if isinstance(schema.get("items"), list):
+        yield field.forbidden(path.child("items"), "items must be a schema object and not an array")
     if schema.get("properties") and schema.get("additionalProperties"):
         yield field.forbidden(
             path.child("additionalProperties"), "additionalProperties and properties are mutual exclusive"
@@ -132,7 +134,7 @@ def _validate_list(schema: Tree, path: Path) -> Errors:
         )
     if kind != "map":
         return
-    items = schema.get("items") or {}
+    items = schema["items"] if isinstance(schema.get("items"), dict) else {}
     if not keys:
         detail = "must not be empty if x-kubernetes-list-type is map"
         yield field.required(path.child("x-kubernetes-list-map-keys"), detail)

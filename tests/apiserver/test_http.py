@@ -132,6 +132,17 @@ async def test_a_refused_upgrade_closes_the_connection():
         assert await reader.read() == b""
 
 
+async def test_a_handler_that_fails_ends_its_connection(caplog):
+    async def fail(request):
+        raise RuntimeError("a mistake")
+
+    async with served(fail) as (reader, writer, server):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert await asyncio.wait_for(reader.read(), 1) == b""
+        await asyncio.wait_for(server.close(), 1)
+    assert "a mistake" in caplog.text
+
+
 async def test_an_idle_connection_is_closed():
     async with served(echo, idle_seconds=0.05) as (reader, _, _server):
         assert await asyncio.wait_for(reader.read(), 1) == b""

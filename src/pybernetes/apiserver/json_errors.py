@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-import msgspec
+from pybernetes.api.json_text import read_json, refuse_depth, well_formed
 
 _SYNTAX = "invalid character {} looking for beginning of {}"
 
@@ -17,19 +17,17 @@ class JSONError(ValueError):
 def parse_json(data: bytes) -> object:
     """The value. Raises JSONError."""
     try:
-        value: object = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _again(data, error)
-    return value
+        return read_json(data)
+    except ValueError:
+        return _again(data)
 
 
-def _again(data: bytes, error: Exception) -> object:
-    """Find Go's words for it. What the second parser takes and the first does not is taken (lone surrogates)."""
-    text = data.decode("utf-8", "replace")
-    if isinstance(error, RecursionError):
-        raise JSONError("exceeded max depth") from None
+def _again(data: bytes) -> object:
+    """Find Go's words for it. What the second parser takes and the first does not is taken (long numbers)."""
+    text = well_formed(data).decode()
     try:
         value: object = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        refuse_depth(value)
     except RecursionError:
         raise JSONError("exceeded max depth") from None
     except json.JSONDecodeError as again:

@@ -92,7 +92,10 @@ def _inside(text: str) -> str:
 def _unescaped(found: re.Match[str]) -> str:
     for group, base in ((1, 16), (2, 16), (3, 16), (4, 16), (5, 8)):
         if (digits := found.group(group)) is not None:
-            return chr(int(digits, base))
+            code = int(digits, base)
+            if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+                raise ValueError(f"unable to unescape string: {found.group()}")
+            return chr(code)
     simple = _SIMPLE.get(found.group(6))
     if simple is None:
         raise ValueError(f"unable to unescape string: {found.group()}")

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from pybernetes.api import errors
+from pybernetes.api.json_text import refuse_depth
 from pybernetes.api.patch.depth import refuses_depth
 from pybernetes.api.schema import Json
 
@@ -43,6 +44,10 @@ def json_patch(document: Json, operations: Json) -> Json:
         raise errors.StatusError(
             422, "Invalid", "the server rejected our request due to an error in our request", {}
         ) from error
+    try:
+        refuse_depth(work.document)  # operations can nest what is there in itself
+    except ValueError as error:
+        raise errors.bad_request(str(error)) from error
     return work.document
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final, TypeAlias
 
-import msgspec
-
+from pybernetes.api.json_text import read_json
 from pybernetes.api.patch import check
 from pybernetes.api.patch.fields import FieldSet, difference
 from pybernetes.api.patch.typed import compare, field_set
@@ -27,8 +26,8 @@ def owned(schema: Schema, live: Tree, api_version: str) -> FieldSet:
     if not isinstance(text, str) or not text:
         return {}
     try:
-        applied: Json = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        applied = read_json(text)
+    except ValueError:
         return {}
     if not isinstance(applied, dict) or applied.get("apiVersion") != api_version or check.errors(schema, applied):
         return {}

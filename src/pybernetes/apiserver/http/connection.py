@@ -272,21 +272,23 @@ class Connection(asyncio.Protocol):
     # Handling.
 
     async def _serve(self) -> None:
-        """Handle one request after the other for as long as the connection lives."""
+        """Handle one request after the other for as long as the connection lives; it ends with a handler that fails."""
         loop = asyncio.get_running_loop()
-        while self._transport is not None:
-            if not self._queue:
-                self._idle = loop.create_future()
-                self._idle_since = loop.time()
-                await self._idle
-                self._idle = None
-                continue
-            request, incoming = self._queue.pop(0)
-            answer = await self._owner.handler(request)
-            again = await self._answer(request, incoming, answer)
-            if not again or self._owner.draining:
-                self.close()
-                return
+        try:
+            while self._transport is not None:
+                if not self._queue:
+                    self._idle = loop.create_future()
+                    self._idle_since = loop.time()
+                    await self._idle
+                    self._idle = None
+                    continue
+                request, incoming = self._queue.pop(0)
+                answer = await self._owner.handler(request)
+                again = await self._answer(request, incoming, answer)
+                if not again or self._owner.draining:
+                    return
+        finally:
+            self.close()
 
     async def _answer(self, request: Request, incoming: _Incoming, answer: Answer) -> bool:
         """Send the answer; whether the connection can take another request."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from pybernetes.api.errors import StatusError
+from pybernetes.api.json_text import read_json
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, BodyTooLargeError, DisconnectedError, Response
@@ -144,8 +145,8 @@ def _object(answer: Answer) -> Any:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body) if body else None
-    except msgspec.DecodeError:
+        return read_json(body) if body else None
+    except ValueError:
         return None
 
 

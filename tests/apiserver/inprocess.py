@@ -57,10 +57,16 @@ class Server:
     async def raw(
         self, method: str, path: str, body: Any = None, *, token: str = "admin", headers: dict[str, str] | None = None
     ) -> Answer:
+        data = b"" if body is None else json.dumps(body).encode()
+        return await self.bytes(method, path, data, token=token, headers=headers)
+
+    async def bytes(
+        self, method: str, path: str, data: bytes, *, token: str = "admin", headers: dict[str, str] | None = None
+    ) -> Answer:
+        """As `raw`, with a body that may be no JSON."""
         url, _, query = path.partition("?")
         given = {"authorization": f"Bearer {token}"} if token else {}
         given |= headers or {}
-        data = b"" if body is None else json.dumps(body).encode()
         return await self._handler(Request(method, unquote(url), query, list(given.items()), _Body(data)))
 
     async def call(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:

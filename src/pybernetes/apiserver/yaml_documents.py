@@ -25,8 +25,16 @@ _PlainLoader.yaml_implicit_resolvers = {
     for first, resolvers in _Loader.yaml_implicit_resolvers.items()
 }
 
-_PlainLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:y|Y|n|N)$"), list("yYnN"))
+_SHORT_BOOLEAN = ("tag:yaml.org,2002:bool", re.compile("^(?:y|Y|n|N)$"), list("yYnN"))
+_PlainLoader.add_implicit_resolver(*_SHORT_BOOLEAN)
 _PlainLoader.bool_values = {**_Loader.bool_values, "y": True, "n": False}
+
+
+class _PlainDumper(_Dumper):  # type: ignore[misc]  # the base is chosen at run time
+    """Quotes what the loader would take for something else than the string that it is."""
+
+
+_PlainDumper.add_implicit_resolver(*_SHORT_BOOLEAN)
 
 
 def from_yaml(data: bytes) -> object:
@@ -116,5 +124,5 @@ def _key(key: object) -> str:
 
 def to_yaml(value: object) -> bytes:
     """The value as one YAML document, keys sorted, as upstream writes it."""
-    text: str = yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=True)
+    text: str = yaml.dump(value, Dumper=_PlainDumper, default_flow_style=False, allow_unicode=True, sort_keys=True)
     return text.encode()

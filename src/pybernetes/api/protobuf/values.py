@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from pybernetes.api.json_text import read_json
 from pybernetes.api.time import format_micro_time, format_time
 from pybernetes.wire.protobuf import (
     FIXED64,
@@ -96,28 +96,37 @@ SCALARS: Final = {
 # -- messages with a JSON form of their own
 
 
-def _parts(data: bytes, position: int) -> tuple[dict[int, Any], int]:
-    """The fields of a small message by number: integers as they are, strings and messages as bytes; lists of them."""
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The fields of a small message by number; of an integer that stands twice the last counts."""
+
+    integers: dict[int, int]
+    payloads: dict[int, list[bytes]]
+
+    def integer(self, number: int) -> int:
+        return self.integers.get(number, 0)
+
+    def payload(self, number: int) -> bytes:
+        """The last of a string or message."""
+        found = self.payloads.get(number)
+        return found[-1] if found else b""
+
+
+def _parts(data: bytes, position: int) -> tuple[_Parts, int]:
     position, end = decode_length(data, position)
-    found: dict[int, Any] = {}
+    found = _Parts({}, {})
     while position < end:
-        tag = data[position]
-        position += 1
+        tag, position = decode_varint(data, position)
         if tag & 7 == VARINT:
-            found[tag >> 3], position = decode_signed(data, position)
+            found.integers[tag >> 3], position = decode_signed(data, position)
         elif tag & 7 == LENGTH:
             start, position = decode_length(data, position)
-            found.setdefault(tag >> 3, []).append(data[start:position])
+            found.payloads.setdefault(tag >> 3, []).append(data[start:position])
         else:
             position = skip_field(data, position, tag)
     if position != end:
         raise ProtobufError("a message is cut off")
     return found, end
-
-
-def _last(found: dict[int, Any], number: int) -> bytes:
-    values = found.get(number)
-    return values[-1] if isinstance(values, list) else b""
 
 
 def _moment(text: str) -> datetime:
@@ -143,15 +152,15 @@ def _write_micro_time(value: Any) -> bytes:
 
 def _read_time(data: bytes, position: int) -> tuple[Any, int]:
     found, end = _parts(data, position)
-    return (format_time(_in_range(found.get(1, 0))) if found else None), end
+    return (format_time(_in_range(found.integer(1))) if found.integers else None), end
 
 
 def _read_micro_time(data: bytes, position: int) -> tuple[Any, int]:
     found, end = _parts(data, position)
-    if not found:
+    if not found.integers:
         return None, end
-    base = format_micro_time(_in_range(found.get(1, 0)))
-    return f"{base[:-7]}{found.get(2, 0) // 1000 % 1_000_000:06}Z", end
+    base = format_micro_time(_in_range(found.integer(1)))
+    return f"{base[:-7]}{found.integer(2) // 1000 % 1_000_000:06}Z", end
 
 
 def _in_range(seconds: int) -> int:
@@ -167,7 +176,7 @@ def _write_quantity(value: Any) -> bytes:
 
 def _read_quantity(data: bytes, position: int) -> tuple[Any, int]:
     found, end = _parts(data, position)
-    return _last(found, 1).decode("utf-8", "replace") or "0", end
+    return found.payload(1).decode("utf-8", "replace") or "0", end
 
 
 def _write_int_or_string(value: Any) -> bytes:
@@ -178,7 +187,7 @@ def _write_int_or_string(value: Any) -> bytes:
 
 def _read_int_or_string(data: bytes, position: int) -> tuple[Any, int]:
     found, end = _parts(data, position)
-    return (_last(found, 3).decode("utf-8", "replace") if found.get(1) else found.get(2, 0)), end
+    return (found.payload(3).decode("utf-8", "replace") if found.integer(1) else found.integer(2)), end
 
 
 def _write_raw(value: Any) -> bytes:
@@ -188,18 +197,11 @@ def _write_raw(value: Any) -> bytes:
 
 def _read_raw(data: bytes, position: int) -> tuple[Any, int]:
     found, end = _parts(data, position)
-    raw = _last(found, 1)
+    raw = found.payload(1)
     if not raw:
         return None, end
     try:
-        return msgspec.json.decode(raw), end
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _raw_again(raw), end
-
-
-def _raw_again(raw: bytes) -> Any:
-    try:
-        return json.loads(raw.decode("utf-8", "replace"))
+        return read_json(raw), end
     except ValueError as error:
         raise ProtobufError("a raw extension holds no JSON") from error
 
@@ -211,7 +213,7 @@ def _write_strings(value: Any) -> bytes:
 
 def _read_strings(data: bytes, position: int) -> tuple[Any, int]:
     found, end = _parts(data, position)
-    return [item.decode("utf-8", "replace") for item in found.get(1, ())], end
+    return [item.decode("utf-8", "replace") for item in found.payloads.get(1, ())], end
 
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)")
@@ -225,7 +227,7 @@ def _write_duration(value: Any) -> bytes:
 
 def _read_duration(data: bytes, position: int) -> tuple[Any, int]:
     found, end = _parts(data, position)
-    nanos = found.get(1, 0)
+    nanos = found.integer(1)
     seconds, rest = divmod(abs(nanos), 10**9)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

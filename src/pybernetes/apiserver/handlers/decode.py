@@ -13,6 +13,7 @@ from pybernetes.api.decode.errors import field_warnings
 from pybernetes.api.defaults import default_definition
 from pybernetes.api.errors import StatusError, bad_request, invalid, request_entity_too_large
 from pybernetes.api.field import Path, quote
+from pybernetes.api.json_text import refuse_depth
 from pybernetes.api.protobuf import ProtobufError
 from pybernetes.api.protobuf import decode_object as decode_object_message
 from pybernetes.api.schema import schema_of
@@ -65,8 +66,10 @@ def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, list[str]]:
     """The JSON object in a body, and complaints about what stands twice in it. Raises StatusError 400."""
     if media == PROTOBUF:
         try:
-            return decode_object_message(body), []
-        except ProtobufError as error:
+            tree = decode_object_message(body)
+            refuse_depth(tree)
+            return tree, []
+        except (ProtobufError, ValueError) as error:
             raise _unrecognized(kind, str(error), body) from error
     try:
         value = parse_json(body) if media == JSON else from_yaml(body)
@@ -115,7 +118,8 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool) -> None
     _, version = split_api_version(given_version)
     if custom and given_version == api_version:
         wrong = fields.invalid(Path("kind"), given_kind, f"must be {kind}")
-        name = str((tree.get("metadata") or {}).get("name") or "")
+        metadata = tree.get("metadata")
+        name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
         raise invalid(split_api_version(api_version)[0], given_kind, name, [wrong])
     registered = by_kind(given_version, given_kind) is not None or given_version in _OLD_VERSIONS
     if not custom and not registered and given_kind not in _UNSERVED:

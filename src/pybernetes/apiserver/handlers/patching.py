@@ -19,7 +19,7 @@ from pybernetes.api.time import format_time
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
-from pybernetes.apiserver.handlers.decode import as_typed, check_identity, json_type, report_strictness
+from pybernetes.apiserver.handlers.decode import as_typed, cannot_handle, check_identity, json_type, report_strictness
 from pybernetes.apiserver.json_errors import JSONError, parse_json
 from pybernetes.apiserver.ownership import owned
 from pybernetes.apiserver.registry.field_managers import field_manager
@@ -159,8 +159,11 @@ class ApplyPatcher:
         live = None if current is None else served.typed(served.from_storage(current.tree))
         now = format_time(call.ctx.services.clock.now())
         manager = field_manager(served, call.subresource)
-        new: Tree = manager.apply(live, self._config, options.manager, bool(options.force), now)
-        new, _ = as_typed(call, new)
+        try:
+            new: Tree = manager.apply(live, self._config, options.manager, bool(options.force), now)
+            new, _ = as_typed(call, new)
+        except DecodeError as error:
+            raise cannot_handle(call, str(error)) from error
         metadata = new.get("metadata")
         new = {
             **new,

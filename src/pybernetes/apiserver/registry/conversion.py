@@ -6,6 +6,9 @@ from typing import Final
 
 import msgspec
 
+from pybernetes.api.decode import DecodeError, decode
+from pybernetes.api.json_text import read_json
+from pybernetes.api.schema import schema_for
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.served import Conversion
 
@@ -52,23 +55,23 @@ class AutoscalerConversion:
         spec = dict(obj.get("spec") or {})
         metadata = dict(obj["metadata"])
         annotations = dict(metadata.get("annotations") or {})
-        metrics: list[Tree] = _unpacked(annotations.pop(_PREFIX + "metrics", "")) or []
+        metrics = _unpacked(annotations.pop(_PREFIX + "metrics", ""), "MetricSpec")
         percentage = spec.pop("targetCPUUtilizationPercentage", None)
         if percentage is not None:
             metrics.append(_cpu_metric({"type": "Utilization", "averageUtilization": percentage}))
         if metrics:
             spec["metrics"] = metrics
-        behavior = _unpacked(annotations.pop(_PREFIX + "behavior", ""))
+        behavior = _unpacked(f"[{annotations.pop(_PREFIX + 'behavior', '')}]", "HorizontalPodAutoscalerBehavior")
         if behavior:
-            spec["behavior"] = behavior
+            spec["behavior"] = behavior[0]
         status = dict(obj.get("status") or {})
         current = status.pop("currentCPUUtilizationPercentage", None)
-        current_metrics: list[Tree] = _unpacked(annotations.pop(_PREFIX + "current-metrics", "")) or []
+        current_metrics = _unpacked(annotations.pop(_PREFIX + "current-metrics", ""), "MetricStatus")
         if current is not None:
             current_metrics.append(_cpu_metric({"averageUtilization": current}, key="current"))
         if current_metrics:
             status["currentMetrics"] = current_metrics
-        conditions = _unpacked(annotations.pop(_PREFIX + "conditions", ""))
+        conditions = _unpacked(annotations.pop(_PREFIX + "conditions", ""), "HorizontalPodAutoscalerCondition")
         if conditions:
             status["conditions"] = conditions
         made = {**obj, "metadata": _annotated(metadata, annotations), "spec": spec}
@@ -93,7 +96,11 @@ class AutoscalerConversion:
             "current-metrics": current_others,
             "conditions": status.pop("conditions", None),
         }
-        annotations |= {_PREFIX + key: msgspec.json.encode(value).decode() for key, value in packed.items() if value}
+        annotations |= {
+            _PREFIX + key: msgspec.json.encode(value).decode()
+            for key, value in packed.items()
+            if value not in (None, [])
+        }
         status.setdefault("currentReplicas", 0)
         made = {**obj, "metadata": _annotated(metadata, annotations), "spec": spec, "status": status}
         return made | {"apiVersion": "autoscaling/v1"} if "apiVersion" in made else made
@@ -122,12 +129,14 @@ def _annotated(metadata: Tree, annotations: Tree) -> Tree:
     return {**rest, "annotations": annotations} if annotations else rest
 
 
-def _unpacked(text: str) -> list[Tree] | None:
+def _unpacked(text: str, kind: str) -> list[Tree]:
+    """The objects of an annotation's JSON list; none where they are not of the kind, as upstream has it."""
+    schema = schema_for(f"io.k8s.api.autoscaling.v2.{kind}")
     try:
-        found: list[Tree] | None = msgspec.json.decode(text) if text else None
-    except msgspec.DecodeError:
-        return None
-    return found
+        found = read_json(text) if text else None
+        return [decode(schema, item).tree for item in found] if isinstance(found, list) else []
+    except (ValueError, DecodeError):
+        return []
 
 
 CONVERSIONS: Final[dict[tuple[str, str, str], Conversion]] = {

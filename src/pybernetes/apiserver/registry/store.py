@@ -107,7 +107,7 @@ class ObjectStore:
         try:
             page = await self._access.backend.range(f"{base}{prefix}".encode(), start=start, revision=revision)
         except FutureRevisionError as error:
-            raise errors.unexpected(f"resource version {revision} has not happened yet") from error
+            raise errors.bad_request("etcdserver: mvcc: required revision is a future revision") from error
         return [
             Item(pair.key.decode().removeprefix(base), pair.value, pair.revision, pair.create_revision)
             for pair in page.items

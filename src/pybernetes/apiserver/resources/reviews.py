@@ -61,7 +61,7 @@ def _access_errors(review: Tree, *, is_self: bool, namespace: str) -> list[Field
 
 
 def _subject(spec: Tree) -> UserInfo:
-    extra = {key.lower(): tuple(values) for key, values in (spec.get("extra") or {}).items()}
+    extra = {key.lower(): tuple(values or ()) for key, values in (spec.get("extra") or {}).items()}
     return UserInfo(spec.get("user", ""), spec.get("uid", ""), tuple(spec.get("groups") or ()), extra)
 
 

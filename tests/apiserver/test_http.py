@@ -6,7 +6,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from pybernetes.aio.tasks import open_scope
-from pybernetes.apiserver.http.message import BodyTooLargeError, Response, StreamResponse, UpgradeResponse
+from pybernetes.apiserver.http.message import (
+    BodyTooLargeError,
+    DisconnectedError,
+    Response,
+    SlowBodyError,
+    StreamResponse,
+    UpgradeResponse,
+)
 from pybernetes.apiserver.http.server import HTTPServer, serving
 
 
@@ -35,6 +42,8 @@ async def echo(request):
         body = await request.body()
     except BodyTooLargeError:
         return Response(413)
+    except DisconnectedError:
+        return Response(400)
     return Response(200, request.method.encode() + b" " + request.path.encode() + b" " + body)
 
 
@@ -52,12 +61,71 @@ async def test_a_body_beyond_the_limit_is_refused():
         assert (await answer_of(reader))[0] == 413
 
 
-@pytest.mark.parametrize("garbage", [b"\x16\x03\x01nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"])
+POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
+NEXT = b"GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01nonsense\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/1.1\nhost: x\n\n",
+        b"GET / HTTP/1.1\rhost: x\r\r",
+        b"GET / HTTP/1.1\r\nhost: x\r\na: b\r\n c\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\na: b\0c\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\na b: c\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n" + NEXT,
+        b"GET / HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n" + NEXT,
+        POST + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + NEXT,
+        POST + b"transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n" + NEXT,
+        POST + b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n" + NEXT,
+        POST + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n" + NEXT,
+        POST + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n" + NEXT,
+        POST + b"content-length: 5\r\ncontent-length: 6\r\n\r\nhello" + NEXT,
+        POST + b"content-length: +5\r\n\r\nhello" + NEXT,
+        POST + b"content-length: -1\r\n\r\nhello" + NEXT,
+        POST + b"content-length: 99999999999999999999999\r\n\r\nhello",
+        POST + b"transfer-encoding: chunked\r\n\r\nZZ\r\nhi\r\n0\r\n\r\n" + NEXT,
+        POST + b"transfer-encoding: chunked\r\n\r\n-1\r\nhi\r\n0\r\n\r\n" + NEXT,
+        POST + b"transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\nhi",
+        POST + b"transfer-encoding: chunked\r\n\r\n2\nhi\n0\n\n" + NEXT,
+    ],
+)
 async def test_what_is_no_http_is_refused_and_hung_up_on(garbage):
+    """Nothing that two readers could understand differently is understood at all (request smuggling)."""
     async with served(echo) as (reader, writer, _):
         writer.write(garbage)
         assert (await answer_of(reader))[0] == 400
         assert await reader.read() == b""
+
+
+async def test_heads_that_have_no_end():
+    async with served(echo) as (reader, writer, _):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n" + (b"a: " + b"x" * 60_000 + b"\r\n") * 20)
+        assert (await answer_of(reader))[0] == 431
+
+
+async def test_a_body_that_does_not_come():
+    async def slow(request):
+        try:
+            await request.body()
+        except SlowBodyError:
+            return Response(504)
+        return Response(200)
+
+    async with served(slow, body_seconds=0.05) as (reader, writer, _):
+        writer.write(POST + b"content-length: 5\r\n\r\n")
+        assert (await answer_of(reader))[0] == 504
+        assert await reader.read() == b""
+
+
+async def test_a_target_may_name_the_host():
+    async with served(echo) as (reader, writer, _):
+        writer.write(b"GET http://x/a/b?c HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert await answer_of(reader) == (200, b"GET /a/b ")
 
 
 async def test_expect_continue():

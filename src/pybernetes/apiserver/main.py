@@ -72,7 +72,7 @@ async def run(options: Options, *, ready: Callable[[], None] = lambda: None) -> 
     backend = await open_backend(options.storage)
     try:
         async with open_scope("apiserver") as scope, started(options, backend, scope, SystemClock()) as handler:
-            server = HTTPServer(handler, scope, max_body=MAX_BODY_BYTES)
+            server = HTTPServer(handler, scope, max_body=MAX_BODY_BYTES, body_seconds=options.request_timeout)
             tls = _tls(options, SystemClock())
             async with serving(server):
                 for address in listening_addresses(options):

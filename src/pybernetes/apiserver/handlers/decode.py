@@ -11,7 +11,7 @@ from pybernetes.api import field as fields
 from pybernetes.api.decode import DecodeError, decode, duplicate_fields
 from pybernetes.api.decode.errors import field_warnings
 from pybernetes.api.defaults import default_definition
-from pybernetes.api.errors import StatusError, bad_request, invalid, request_entity_too_large
+from pybernetes.api.errors import StatusError, bad_request, invalid, request_entity_too_large, timeout
 from pybernetes.api.field import Path, quote
 from pybernetes.api.json_text import refuse_depth
 from pybernetes.api.protobuf import ProtobufError
@@ -20,7 +20,7 @@ from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import by_kind, split_api_version
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.handlers.call import Call
-from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request
+from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request, SlowBodyError
 from pybernetes.apiserver.json_errors import JSONError, parse_json
 from pybernetes.apiserver.negotiate import JSON, PROTOBUF, YAML, content_type
 from pybernetes.apiserver.registry.options import WriteOptions
@@ -42,11 +42,13 @@ _TYPE_META: Final = (
 
 
 async def read_body(request: Request) -> bytes:
-    """The body. Raises StatusError 413."""
+    """The body. Raises StatusError 400, 413, 504."""
     try:
         return await request.body()
     except BodyTooLargeError as error:
         raise request_entity_too_large("limit is 3145728") from error
+    except SlowBodyError as error:
+        raise timeout("request did not complete within the allotted timeout") from error
     except DisconnectedError as error:
         raise bad_request("unexpected EOF") from error
 

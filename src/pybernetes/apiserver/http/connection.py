@@ -23,6 +23,7 @@ from pybernetes.apiserver.http.message import (
     DisconnectedError,
     Request,
     Response,
+    SlowBodyError,
     StreamResponse,
     UpgradeResponse,
     frame,
@@ -50,6 +51,7 @@ class Owner(Protocol):
     scope: Scope
     max_body: int
     idle_seconds: float
+    body_seconds: float
     draining: bool
 
     def joined(self, connection: Connection) -> None: ...
@@ -60,10 +62,11 @@ class Owner(Protocol):
 class _Incoming:
     """A request while it arrives; the source of its body."""
 
-    __slots__ = ("_chunks", "_complete", "_limit", "_size", "_waiter", "connection", "expects", "headers", "keep_alive", "lost", "target", "upgrade")  # fmt: skip
+    __slots__ = ("_chunks", "_complete", "_limit", "_seconds", "_size", "_waiter", "connection", "expects", "headers", "keep_alive", "lost", "target", "upgrade")  # fmt: skip
 
-    def __init__(self, connection: Connection, limit: int) -> None:
+    def __init__(self, connection: Connection, limit: int, seconds: float) -> None:
         self.connection = connection
+        self._seconds = seconds
         self.target = b""
         self.headers: list[tuple[str, str]] = []
         self.keep_alive = True
@@ -105,16 +108,24 @@ class _Incoming:
         if self.expects and not self._complete:
             self.expects = False
             self.connection.send(CONTINUE)
-        while not self._complete and self._size <= self._limit:
-            if self.lost:
-                raise DisconnectedError
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+        if not self._complete:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await self._arrived()
+            except TimeoutError:
+                raise SlowBodyError from None
         if self._size > self._limit:
             raise BodyTooLargeError
         if len(self._chunks) > 1:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0] if self._chunks else b""
+
+    async def _arrived(self) -> None:
+        while not self._complete and self._size <= self._limit:
+            if self.lost:
+                raise DisconnectedError
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
 
 
 class Connection(asyncio.Protocol):
@@ -143,6 +154,8 @@ class Connection(asyncio.Protocol):
         self._idle_since = 0.0
         self._idle: asyncio.Future[None] | None = None
         self._header_bytes = 0
+        self._deaf = False
+        """What follows cannot be understood any more."""
 
     # The transport's side.
 
@@ -195,6 +208,8 @@ class Connection(asyncio.Protocol):
                 self._paused = True
                 self._transport.pause_reading()
             return
+        if self._deaf:
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -210,15 +225,19 @@ class Connection(asyncio.Protocol):
             self._refuse(400, b"400 Bad Request")
 
     def _refuse(self, status: int, words: bytes) -> None:
-        """Answer what is no HTTP request, and hang up."""
-        if self._task is None:
+        """Answer what is no HTTP request, and hang up; a request whose body breaks off is answered by its handler."""
+        self._deaf = True
+        if self._incoming is not None and self._incoming.unread and self._task is not None and self._idle is None:
+            self._incoming.lose()
+            return
+        if self._task is None or self._idle is not None:
             self.send(head(status, "text/plain; charset=utf-8", [("connection", "close")], len(words)) + words)
         self.close()
 
     # The parser's side.
 
     def on_message_begin(self) -> None:
-        self._incoming = _Incoming(self, self._owner.max_body)
+        self._incoming = _Incoming(self, self._owner.max_body, self._owner.body_seconds)
         self._header_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -243,7 +262,14 @@ class Connection(asyncio.Protocol):
         assert incoming is not None
         incoming.keep_alive = self._parser.should_keep_alive()
         incoming.upgrade = self._parser.should_upgrade()
+        if self._deaf:
+            return
+        if self._malformed(incoming):
+            self._refuse(400, b"400 Bad Request")
+            return
         raw_path, _, query = incoming.target.decode("latin-1").partition("?")
+        if raw_path.startswith(("http://", "https://")):  # RFC 9112, section 3.2.2: whose path it is, is known
+            raw_path = "/" + raw_path.split("/", 3)[3] if raw_path.count("/") > 2 else "/"
         path = unquote(raw_path) if "%" in raw_path else raw_path
         request = Request(self._parser.get_method().decode("ascii"), path, query, incoming.headers, incoming)
         request.raw_path = raw_path
@@ -260,6 +286,12 @@ class Connection(asyncio.Protocol):
                 self._idle.set_result(None)
         elif len(self._queue) > PIPELINE_LIMIT:
             self.close()
+
+    def _malformed(self, incoming: _Incoming) -> bool:
+        """One Host (RFC 9112, section 3.2), and no version before 1.0, which has no headers."""
+        version = self._parser.get_http_version()
+        hosts = [name for name, _ in incoming.headers if name == "host"]
+        return version == "0.9" or len(hosts) > 1 or (not hosts and version == "1.1")
 
     def on_body(self, data: bytes) -> None:
         assert self._incoming is not None
@@ -285,7 +317,7 @@ class Connection(asyncio.Protocol):
                 request, incoming = self._queue.pop(0)
                 answer = await self._owner.handler(request)
                 again = await self._answer(request, incoming, answer)
-                if not again or self._owner.draining:
+                if not again or self._owner.draining or (self._deaf and not self._queue):
                     return
         finally:
             self.close()

@@ -17,11 +17,15 @@ class DisconnectedError(Exception):
     """The client went away before its request was whole."""
 
 
+class SlowBodyError(DisconnectedError):
+    """The client does not send what it has announced."""
+
+
 class Body(Protocol):
     """Where a request's body comes from."""
 
     async def read(self) -> bytes:
-        """The whole body; safe to repeat. Raises BodyTooLargeError, DisconnectedError."""
+        """The whole body; safe to repeat. Raises BodyTooLargeError, DisconnectedError, SlowBodyError."""
         ...
 
 

@@ -22,11 +22,14 @@ IP_FREEBIND = 15
 class HTTPServer:
     """Serves one handler on any number of addresses. A request runs in a task of `scope`."""
 
-    def __init__(self, handler: Handler, scope: Scope, *, max_body: int, idle_seconds: float = 180.0) -> None:
+    def __init__(
+        self, handler: Handler, scope: Scope, *, max_body: int, idle_seconds: float = 180.0, body_seconds: float = 60.0
+    ) -> None:
         self.handler = handler
         self.scope = scope
         self.max_body = max_body
         self.idle_seconds = idle_seconds
+        self.body_seconds = body_seconds
         self.draining = False
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []

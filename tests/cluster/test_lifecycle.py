@@ -64,41 +64,6 @@ def counted(cluster: LiveCluster) -> list[int]:
     return [int(line.split()[1]) for line in cluster.kubectl("logs", "counter").splitlines()]
 
 
-def kill(cluster: LiveCluster, component: str) -> None:
-    """SIGKILL, and wait until a successor serves."""
-    path = cluster.profile.run / f"{component}.pid"
-    victim = wait_until(lambda: pidfile.read(path))
-    os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: pidfile.read(path) not in (0, victim))
-
-
-def test_kill_of_any_process_loses_nothing(cluster: LiveCluster) -> None:
-    """Round after round under load: same containers, every acknowledged object, every log line, the exit code."""
-    cluster.kubectl("apply", "-f", "-", input=COUNTER)
-    short = "sleep 6; echo bye; exit 7"
-    cluster.kubectl("run", "short", "--image=busybox", "--restart=Never", "--", "sh", "-c", short)
-    ready(cluster, "counter", "short")
-    before = identity(cluster)
-    acknowledged: list[str] = []
-    for round in range(3):
-        for component in COMPONENTS:
-            name = f"kept-{round}-{component}"
-            cluster.kubectl("create", "configmap", name, "--from-literal=a=b")
-            acknowledged.append(name)
-            kill(cluster, component)
-            wait_until(lambda: subprocess.run(["kubectl", "get", "--raw=/readyz"], env=cluster.environment, capture_output=True).returncode == 0)  # fmt: skip
-    kept = {item["metadata"]["name"] for item in cluster.get("configmaps")["items"]}
-    assert set(acknowledged) <= kept
-    assert identity(cluster) == before
-    wait_until(lambda: cluster.get("pod", "short")["status"]["phase"] == "Failed")
-    ended = cluster.get("pod", "short")["status"]["containerStatuses"][0]["state"]["terminated"]
-    assert ended["exitCode"] == 7
-    assert cluster.kubectl("logs", "short") == "bye\n"
-    numbers = counted(cluster)
-    assert numbers == list(range(1, len(numbers) + 1))
-    assert len(numbers) > 100
-
-
 def test_restart_keeps_containers(cluster: LiveCluster) -> None:
     cluster.kubectl("apply", "-f", "-", input=COUNTER)
     ready(cluster, "counter")

@@ -1,0 +1,87 @@
+"""`kill -9` of any process at any moment, under load; a longer run: P8S_KILLS=100."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from tests.cluster.load import Load
+from tests.live import LiveCluster
+
+from pybernetes.cluster import pidfile
+
+KILLS = int(os.environ.get("P8S_KILLS", "12"))
+SECONDS = 60.0
+COMPONENTS = ("apiserver", "runtime", "agent", "manager")
+COUNTER = "i=0; while [ ! -e /stop ]; do i=$((i+1)); echo line $i; sleep 0.02; done; exit 7"
+
+
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in tasks for child in path.read_text().split()]
+
+
+def monitors(cluster: LiveCluster) -> list[int]:
+    """The monitors of this cluster's containers."""
+    found = []
+    for container in (cluster.profile.state / "runtime" / "containers").iterdir():
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                title = path.read_bytes()
+                if title.startswith(b"p8s-monitor") and container.name.encode() in title:
+                    found.append(int(path.parent.name))
+    return found
+
+
+def victims(cluster: LiveCluster) -> dict[str, list[int]]:
+    """Every kind of process that may be killed."""
+    found = {name: [pidfile.read(cluster.profile.run / f"{name}.pid")] for name in COMPONENTS}
+    found["zygote"] = children(found["runtime"][0]) if found["runtime"][0] else []
+    found["monitor"] = monitors(cluster)
+    return found
+
+
+@pytest.mark.timeout(240 + 5 * KILLS)
+def test_kill_of_any_process_loses_nothing(cluster: LiveCluster) -> None:
+    cluster.kubectl("run", "counter", "--image=busybox", "--restart=Never", "--", "sh", "-c", COUNTER)
+    cluster.kubectl("wait", "--for=condition=Ready", "--timeout=30s", "pod/counter")
+    before = cluster.get("pod", "counter")["status"]["containerStatuses"][0]["containerID"]
+    chance, killed = random.Random(KILLS), 0
+    with Load(cluster) as load:
+        while killed < KILLS:
+            # The moment is the point: it is not waited for anything to be well again.
+            time.sleep(chance.uniform(0.02, 0.8))
+            pids = victims(cluster)[chance.choice((*COMPONENTS, "zygote", "monitor"))]
+            pids = [pid for pid in pids if pid]
+            if pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(chance.choice(pids), signal.SIGKILL)
+                    killed += 1
+    assert load.refused == []
+    assert load.seen.faults == []
+    kept = [item for item in cluster.get("configmaps")["items"] if item["metadata"]["name"].startswith("kept-")]
+    assert {item["metadata"]["name"]: item["data"]["n"] for item in kept} == load.acknowledged
+    cluster.kubectl("exec", "counter", "--", "touch", "/stop")
+    for name, code in {"counter": 7, **{pod: int(pod.split("-")[1]) % 50 + 1 for pod in load.pods}}.items():
+        assert ended(cluster, name) == code
+    after = cluster.get("pod", "counter")["status"]["containerStatuses"][0]
+    assert (after["containerID"], after["restartCount"]) == (before, 0)
+    numbers = [int(line.split()[1]) for line in cluster.kubectl("logs", "counter").splitlines()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    for pod in load.pods:
+        assert cluster.kubectl("logs", pod) == f"{pod}\n"
+
+
+def ended(cluster: LiveCluster, pod: str) -> int:
+    """The exit code of the pod's container, once it has ended."""
+    deadline = time.monotonic() + SECONDS
+    while cluster.get("pod", pod)["status"]["phase"] not in ("Succeeded", "Failed"):
+        assert time.monotonic() < deadline, cluster.get("pod", pod)["status"]
+        time.sleep(0.05)
+    code: int = cluster.get("pod", pod)["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
+    return code

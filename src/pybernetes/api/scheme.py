@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -53,6 +53,10 @@ class Resource:
     verbs: tuple[str, ...] = field(default=(), compare=False)
     subresources: Mapping[str, Subresource] = field(default_factory=dict, compare=False)
     list_kind: str = field(default="", compare=False)
+    deprecation: str = field(default="", compare=False)
+    """Of a custom resource: what users are warned of."""
+    stored_version: str = field(default="", compare=False)
+    """Of a custom resource: the version in which all of its objects are stored."""
 
     def __post_init__(self) -> None:
         if not self.list_kind:
@@ -97,6 +101,16 @@ def split_api_version(api_version: str) -> tuple[str, str]:
     """Group and version: "apps/v1" -> ("apps", "v1"), "v1" -> ("", "v1")."""
     group, _, version = api_version.rpartition("/")
     return group, version
+
+
+def version_priority(version: str) -> tuple[int, int, int, str]:
+    """Sort key: v2 before v1 before v1beta1 before v1alpha1 before anything else (upstream's version order)."""
+    digits = version[1:]
+    for rank, stage in ((0, ""), (1, "beta"), (2, "alpha")):
+        major, found, minor = digits.partition(stage) if stage else (digits, "", "")
+        if version.startswith("v") and major.isdigit() and (not stage or (found and minor.isdigit())):
+            return (rank, -int(major), -int(minor or 0), "")
+    return (3, 0, 0, version)
 
 
 def resources() -> tuple[Resource, ...]:
@@ -149,6 +163,8 @@ def module_name(group: str, version: str) -> str:
 
 def storage_resource(resource: Resource) -> Resource:
     """The resource in whose version and group objects are stored: one log per object, however many ways serve it."""
+    if resource.stored_version:
+        return replace(resource, version=resource.stored_version)
     if (resource.group, resource.plural) == ("events.k8s.io", "events"):
         return by_plural("", "v1", "events") or resource
     if (resource.group, resource.plural) == ("autoscaling", "horizontalpodautoscalers"):

@@ -14,7 +14,7 @@ import msgspec
 
 from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError, method_not_allowed, not_acceptable
-from pybernetes.api.scheme import Resource, join_api_version
+from pybernetes.api.scheme import Resource, join_api_version, version_priority
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.negotiate import OBJECT_TYPES, YAML, negotiate
@@ -90,16 +90,6 @@ class Discovery:
         core = groups.pop("", {})
         yield "/api#aggregated", _aggregated({"": core})
         yield "/apis#aggregated", _aggregated(groups, others)
-
-
-def version_priority(version: str) -> tuple[int, int, int, str]:
-    """Sort key: v2 before v1 before v1beta1 before v1alpha1 before anything else (upstream's version order)."""
-    digits = version[1:]
-    for rank, stage in ((0, ""), (1, "beta"), (2, "alpha")):
-        major, found, minor = digits.partition(stage) if stage else (digits, "", "")
-        if version.startswith("v") and major.isdigit() and (not stage or (found and minor.isdigit())):
-            return (rank, -int(major), -int(minor or 0), "")
-    return (3, 0, 0, version)
 
 
 def _group(group: str, versions: list[str]) -> Tree:

@@ -17,7 +17,15 @@ _SIMPLE_PATH = re.compile(r"(?:\.[a-zA-Z_$][a-zA-Z0-9_$-]*(?:\[[^\]]*\])?)+")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("", "byte", "date", "date-time", "double", "float", "int32", "int64", "password")
 _PROTECTED = ("k8s.io", "kubernetes.io")
-_APPROVED = "api-approved.kubernetes.io"
+APPROVED = "api-approved.kubernetes.io"
+NEEDS_APPROVAL = (
+    f'protected groups must have approval annotation "{APPROVED}", '
+    "see https://github.com/kubernetes/enhancements/pull/1111"
+)
+WRONG_APPROVAL = (
+    f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason starting '
+    'with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111'
+)
 
 
 def _create(definition: Tree) -> Errors:
@@ -36,23 +44,19 @@ def _validate_name(definition: Tree) -> Errors:
 
 def _validate_approval(definition: Tree) -> Errors:
     """Names of the project's own domains are for the project."""
-    group = definition["spec"].get("group", "")
-    if not any(group == one or group.endswith(f".{one}") for one in _PROTECTED):
+    if not is_protected(definition["spec"].get("group", "")):
         return
-    value = (definition["metadata"].get("annotations") or {}).get(_APPROVED, "")
-    path = METADATA.child("annotations").key(_APPROVED)
+    value = (definition["metadata"].get("annotations") or {}).get(APPROVED, "")
+    path = METADATA.child("annotations").key(APPROVED)
     if not value:
-        detail = (
-            f'protected groups must have approval annotation "{_APPROVED}", '
-            "see https://github.com/kubernetes/enhancements/pull/1111"
-        )
-        yield field.required(path, detail)
+        yield field.required(path, NEEDS_APPROVAL)
     elif not value.startswith(("http://", "https://", "unapproved")):
-        detail = (
-            f'protected groups must have approval annotation "{_APPROVED}" with either a URL or a reason starting '
-            'with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111'
-        )
-        yield field.invalid(path, value, detail)
+        yield field.invalid(path, value, WRONG_APPROVAL)
+
+
+def is_protected(group: str) -> bool:
+    """Whether a group is of the project's own domains."""
+    return any(group == one or group.endswith(f".{one}") for one in _PROTECTED)
 
 
 def _validate_spec(spec: Tree) -> Errors:
@@ -273,6 +277,7 @@ def _validate_stored_versions(definition: Tree) -> Errors:
 def _update(new: Tree, old: Tree) -> Errors:
     """What an established definition serves stays: its group, names and scope."""
     yield from _validate_spec(new["spec"])
+    yield from _validate_stored_versions(new)
     conditions = {one["type"]: one["status"] for one in (old.get("status") or {}).get("conditions") or ()}
     spec, was = new["spec"], old["spec"]
     if conditions.get("Established") == "True":

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 
 from pybernetes.api.field import ErrorList, Path
-from pybernetes.api.scheme import Resource
+from pybernetes.api.scheme import Resource, groups
 from pybernetes.api.validation.common import non_negative
 from pybernetes.api.validation.kinds import Errors, Rules, Tree
 from pybernetes.api.validation.metadata import validate_metadata, validate_metadata_update, validate_open_bags
@@ -21,6 +21,8 @@ _MODULES = (
 )  # fmt: skip
 
 _DEFAULT = Rules()
+_PLAIN_FINALIZERS = ("apiextensions.k8s.io", "apiregistration.k8s.io")
+"""Groups whose finalizers need no domain, as those of custom resources; upstream's rule is that of one of its servers."""
 
 
 def validate(resource: Resource, tree: Tree, old: Tree | None = None, subresource: str = "") -> ErrorList:
@@ -35,7 +37,8 @@ def validate(resource: Resource, tree: Tree, old: Tree | None = None, subresourc
 def _errors(resource: Resource, tree: Tree, old: Tree | None, subresource: str) -> Errors:
     rules = rules_of(resource)
     if not rules.nameless:
-        yield from validate_metadata(tree["metadata"], resource.namespaced, rules.name)
+        plain = resource.group in _PLAIN_FINALIZERS or resource.group not in groups()
+        yield from validate_metadata(tree["metadata"], resource.namespaced, rules.name, plain_finalizers=plain)
     if old is None:
         yield from rules.create(tree)
         return

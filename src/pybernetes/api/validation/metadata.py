@@ -15,9 +15,14 @@ _MAX_MANAGER = 128
 
 
 def validate_metadata(
-    meta: Tree, namespaced: bool, name_check: names.Check = names.dns1123_subdomain, path: Path = METADATA
+    meta: Tree,
+    namespaced: bool,
+    name_check: names.Check = names.dns1123_subdomain,
+    path: Path = METADATA,
+    *,
+    plain_finalizers: bool = False,
 ) -> Errors:
-    """The metadata of an object, new or changed."""
+    """The metadata of an object, new or changed. `plain_finalizers`: their names need no domain."""
     prefix = meta.get("generateName")
     if prefix:
         yield from complain(path.child("generateName"), prefix, names.generated_prefix(name_check)(prefix))
@@ -31,9 +36,14 @@ def validate_metadata(
         yield field.invalid(path.child("generation"), meta["generation"], "must be greater than or equal to 0")
     yield from _validate_bags(meta, path)
     for index, finalizer in enumerate(meta.get("finalizers") or ()):
-        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+        if not plain_finalizers and is_plain(finalizer):
             detail = "name is neither a standard finalizer name nor is it fully qualified"
             yield field.invalid(path.child("finalizers").index(index), finalizer, detail)
+
+
+def is_plain(finalizer: str) -> bool:
+    """Whether a finalizer has no domain, and is none of those that need none."""
+    return "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS
 
 
 def _validate_namespace(namespace: str, namespaced: bool, path: Path) -> Errors:

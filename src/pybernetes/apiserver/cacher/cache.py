@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pybernetes.apiserver.cacher.item import Item, Listener
@@ -67,10 +67,11 @@ class Cache:
         self.changed = revision
         """Revision of the latest change of this resource."""
 
-    def load(self, items: list[Item]) -> None:
-        """Take the first list; before any change."""
+    def load(self, items: list[Item], changes: Iterable[Change] = ()) -> None:
+        """Take the first list, and the changes that led to it; before any other change."""
         self._items.update((item.key, item) for item in items)
         self._keys = sorted(self._items)
+        self._window.extend(changes)
 
     # Reading.
 
@@ -111,6 +112,15 @@ class Cache:
             found.append(change)
         found.reverse()
         return found
+
+    @property
+    def history(self) -> list[Change]:
+        """The recent changes, in order; behind the revision `since_revision`."""
+        return list(self._window)
+
+    @property
+    def since_revision(self) -> int:
+        return self._since
 
     def watch(self, watcher: Watcher) -> None:
         """Deliver every change from now on."""

@@ -43,8 +43,12 @@ class Cacher:
         """The cache of the objects under `/registry/<prefix>/`."""
         found = self._caches.get(prefix)
         if found is None:
-            found = self._caches[prefix] = Cache(self.revision, self._window)
+            found = self._caches[prefix] = self.new_cache(self.revision)
         return found
+
+    def new_cache(self, since: int) -> Cache:
+        """A cache that others fill, with changes since that revision."""
+        return Cache(since, self._window)
 
     async def start(self, scope: Scope) -> None:
         """Load everything, then follow the store for as long as the scope lives."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
 from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError
@@ -12,21 +14,39 @@ from pybernetes.api.scheme import Resource
 from pybernetes.api.time import format_time
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.crd.names import is_established, new_status
-from pybernetes.apiserver.crd.serve import served_of
+from pybernetes.apiserver.crd.ending import end_objects
+from pybernetes.apiserver.crd.names import is_established, is_terminating, new_status, set_condition
+from pybernetes.apiserver.crd.serve import Server, Serving
 from pybernetes.apiserver.crd.strategy import CLEANUP
 from pybernetes.apiserver.registry.field_managers import field_manager
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.services import Services
+from pybernetes.apiserver.webhook_client import WebhookClient
 
 log = logging.getLogger(__name__)
-MANAGER = "kube-apiserver"
+MANAGER: Final = "kube-apiserver"
+AGAIN_SECONDS: Final = 1.0
 
 
 def definition_resource() -> Resource:
     found = scheme.by_plural("apiextensions.k8s.io", "v1", "customresourcedefinitions")
     assert found is not None
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What is served of a definition, as it was then."""
+
+    uid: str
+    spec: Tree
+    names: Tree
+    terminating: bool
+    serving: Serving
+
+    def is_of(self, definition: Tree) -> bool:
+        now = definition["metadata"]["uid"], definition["spec"], definition["status"].get("acceptedNames")
+        return now == (self.uid, self.spec, self.names) and is_terminating(definition) == self.terminating
 
 
 class DefinitionController:
@@ -38,7 +58,9 @@ class DefinitionController:
         self._changed = changed
         self._resource = definition_resource()
         self._queue: asyncio.Queue[str] = asyncio.Queue()
-        self._served: dict[str, list[Resource]] = {}
+        self._made: dict[str, _Made] = {}
+        client = WebhookClient(services.security.objects)
+        self._server = Server(registry.access, client, services.scope)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -51,11 +73,25 @@ class DefinitionController:
                 log.warning("definition not reconciled name=%s error=%s", name, error)
                 if error.code == 409:
                     self._queue.put_nowait(name)
+                elif error.code >= 500:
+                    self._services.scope.spawn(self._again(name), "definition-again")
 
     def _note(self, old: Item | None, new: Item | None) -> None:
         item = new or old
         assert item is not None
         self._queue.put_nowait(item.name)
+        if old is not None and (new is None or _names(new) != _names(old)):
+            # Names that were given up may be what another definition of the group waits for.
+            for other in self._others(item):
+                self._queue.put_nowait(other.name)
+
+    def _others(self, item: Item) -> list[Item]:
+        group = item.tree["spec"]["group"]
+        return [
+            one
+            for one in self._registry.list(self._resource)
+            if one.tree["spec"]["group"] == group and one.name != item.name
+        ]
 
     async def _reconcile(self, name: str) -> None:
         item = self._registry.get(self._resource, name)
@@ -67,19 +103,13 @@ class DefinitionController:
             await self._establish(name, item)
 
     async def _establish(self, name: str, item: Item) -> None:
-        group = item.tree["spec"]["group"]
-        others = [
-            one.tree
-            for one in self._registry.list(self._resource)
-            if one.tree["spec"]["group"] == group and one.name != name
-        ]
         now = format_time(self._services.clock.now())
-        status = new_status(item.tree, others, now)
+        status = new_status(item.tree, [other.tree for other in self._others(item)], now)
         if status != item.tree.get("status"):
             await self._write(item, {"status": status}, "status")
             return  # the write comes back as a change
         if is_established(item.tree):
-            self._serve(name, item.tree)
+            self._serve(name, item)
 
     async def _write(self, item: Item, change: Tree, subresource: str) -> None:
         served = self._registry.served(self._resource.group, self._resource.version, self._resource.plural)
@@ -89,44 +119,72 @@ class DefinitionController:
         new = field_manager(served, subresource).update(live, {**live, **change}, MANAGER, now)
         await self._registry.update(self._resource, new, subresource=subresource)
 
-    def _serve(self, name: str, definition: Tree) -> None:
-        before = self._served.pop(name, [])
-        made = list(served_of(definition, self._registry))
-        resources = [served.resource for served in made]
-        for gone in before:
-            if gone not in resources:
-                self._registry.remove(gone)
-        for served in made:
+    def _serve(self, name: str, item: Item) -> None:
+        before = self._made.get(name)
+        if before is not None and before.is_of(item.tree):
+            return
+        definition, metadata = item.tree, item.tree["metadata"]
+        serving = self._server.serve(item)
+        resources = [served.resource for served in serving.served]
+        for gone in before.serving.served if before is not None else ():
+            if gone.resource not in resources:
+                self._registry.remove(gone.resource)
+        for served in serving.served:
             self._registry.add(served)
-        self._served[name] = resources
+        names = definition["status"].get("acceptedNames")
+        self._made[name] = _Made(metadata["uid"], definition["spec"], names, is_terminating(definition), serving)
+        if before is not None:
+            before.serving.close()
         self._changed()
 
     def _withdraw(self, name: str) -> None:
-        gone = self._served.pop(name, [])
-        for resource in gone:
-            self._registry.remove(resource)
-        if gone:
-            self._changed()
+        made = self._made.pop(name, None)
+        if made is None:
+            return
+        for served in made.serving.served:
+            self._registry.remove(served.resource)
+        made.serving.close()
+        self._changed()
 
     async def _end(self, name: str, item: Item) -> None:
         """Delete every object of the definition; then let it go."""
-        for resource in self._served.get(name, [])[:1]:
-            for one in self._registry.list(resource):
-                metadata = one.tree["metadata"]
-                try:
-                    await self._registry.delete(resource, metadata["name"], metadata.get("namespace", ""))
-                except StatusError as error:
-                    if error.code != 404:
-                        raise
-            if self._registry.list(resource):
+        if CLEANUP not in (item.tree["metadata"].get("finalizers") or ()):
+            return  # others have something to do yet
+        if is_established(item.tree):
+            if not is_terminating(item.tree):
+                words = ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
+                await self._tell(item, words)
+                return  # the write comes back as a change
+            self._serve(name, item)
+            if left := await end_objects(self._made[name].serving, self._registry):
+                await self._tell(item, left)
                 self._services.scope.spawn(self._again(name), "definition-cleanup")
                 return
-        self._withdraw(name)
-        metadata = item.decode()["metadata"]
-        metadata["finalizers"] = [one for one in metadata.get("finalizers") or [] if one != CLEANUP]
-        await self._registry.update(self._resource, item.decode() | {"metadata": metadata})
+            words = ("False", "InstanceDeletionCompleted", "removed all instances")
+        else:
+            words = ("False", "NeverEstablished", "resource was never established")
+        await self._tell(item, words)
+        current = self._registry.get(self._resource, name)
+        if current is None:
+            return
+        new = current.decode()
+        new["metadata"]["finalizers"] = [one for one in new["metadata"].get("finalizers") or [] if one != CLEANUP]
+        await self._registry.update(self._resource, new)
+
+    async def _tell(self, item: Item, words: tuple[str, str, str]) -> None:
+        """The condition Terminating."""
+        status = item.decode()["status"]
+        conditions = status["conditions"] = list(status.get("conditions") or [])
+        set_condition(conditions, "Terminating", words, format_time(self._services.clock.now()))
+        if status != item.tree["status"]:
+            await self._write(item, {"status": status}, "status")
 
     async def _again(self, name: str) -> None:
         """Objects with finalizers take their time."""
-        await self._services.clock.sleep(1.0)
+        await self._services.clock.sleep(AGAIN_SECONDS)
         self._queue.put_nowait(name)
+
+
+def _names(item: Item) -> Tree | None:
+    names: Tree | None = (item.tree.get("status") or {}).get("acceptedNames")
+    return names

@@ -1,10 +1,17 @@
-"""Which names a definition gets: those that no earlier definition of its group has. Pure."""
+"""The status of a definition. Its names are those that no earlier definition of its group has. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
+from pybernetes.api.validation.custom_resource_definition import (
+    APPROVED,
+    NEEDS_APPROVAL,
+    WRONG_APPROVAL,
+    is_protected,
+)
 from pybernetes.apiserver.context import Tree
 
 NO_CONFLICTS = ("True", "NoConflicts", "no conflicts found")
@@ -24,20 +31,49 @@ def new_status(definition: Tree, others: Iterable[Tree], now: str) -> Tree:
     spec, status = definition["spec"], definition.get("status") or {}
     accepted, verdict = _accept(spec["names"], status.get("acceptedNames") or {}, others)
     conditions = list(status.get("conditions") or [])
-    _set(conditions, "NamesAccepted", verdict, now)
+    set_condition(conditions, "NamesAccepted", verdict, now)
+    _judge_approval(definition, conditions, now)
     was_established = any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
     if not was_established:
-        _set(conditions, "Established", ESTABLISHED if verdict[0] == "True" else NOT_ACCEPTED, now)
-    storage = next((version["name"] for version in spec["versions"] if version["storage"]), "")
+        set_condition(conditions, "Established", ESTABLISHED if verdict[0] == "True" else NOT_ACCEPTED, now)
+    return {"conditions": conditions, "acceptedNames": accepted, "storedVersions": stored_versions(spec, status)}
+
+
+def stored_versions(spec: Tree, status: Tree) -> list[str]:
+    """The versions in which objects may be stored."""
     stored = list(status.get("storedVersions") or [])
-    if storage not in stored:
-        stored.append(storage)
-    return {"conditions": conditions, "acceptedNames": accepted, "storedVersions": stored}
+    return stored + [one["name"] for one in spec["versions"] if one.get("storage") and one["name"] not in stored]
+
+
+def _judge_approval(definition: Tree, conditions: list[Tree], now: str) -> None:
+    """Names of the project's own domains are for what the project has approved (KEP-1111)."""
+    if not is_protected(definition["spec"]["group"]):
+        return
+    value = (definition["metadata"].get("annotations") or {}).get(APPROVED, "")
+    url = urlsplit(value)
+    if not value:
+        verdict = ("False", "MissingAnnotation", NEEDS_APPROVAL)
+    elif value.startswith("unapproved"):
+        verdict = ("False", "UnapprovedAnnotation", f'not approved: "{value}"')
+    elif url.scheme and url.netloc:
+        verdict = ("True", "ApprovedAnnotation", f"approved in {value}")
+    else:
+        verdict = ("False", "InvalidAnnotation", WRONG_APPROVAL)
+    set_condition(conditions, "KubernetesAPIApprovalPolicyConformant", verdict, now)
 
 
 def is_established(definition: Tree) -> bool:
+    return _is(definition, "Established")
+
+
+def is_terminating(definition: Tree) -> bool:
+    """Whether its objects are being deleted: none can be made any more."""
+    return _is(definition, "Terminating")
+
+
+def _is(definition: Tree, condition: str) -> bool:
     conditions = (definition.get("status") or {}).get("conditions") or []
-    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+    return any(one["type"] == condition and one["status"] == "True" for one in conditions)
 
 
 def _accept(wanted: Tree, held: Tree, others: Iterable[Tree]) -> tuple[Tree, tuple[str, str, str]]:
@@ -52,6 +88,7 @@ def _accept(wanted: Tree, held: Tree, others: Iterable[Tree]) -> tuple[Tree, tup
         clashes = [one for one in values if one in taken]
         if clashes:
             shown = ", ".join(f'"{one}" is already in use' for one in clashes)
+            shown = shown if len(clashes) == 1 else f"[{shown}]"
             verdict = ("False", reason, shown)
         elif value:
             accepted[key] = value
@@ -72,7 +109,7 @@ def _taken(others: Iterable[Tree]) -> tuple[set[str], set[str]]:
     return names - {""}, kinds - {""}
 
 
-def _set(conditions: list[Tree], kind: str, verdict: tuple[str, str, str], now: str) -> None:
+def set_condition(conditions: list[Tree], kind: str, verdict: tuple[str, str, str], now: str) -> None:
     status, reason, message = verdict
     made = {"type": kind, "status": status, "lastTransitionTime": now, "reason": reason, "message": message}
     for index, old in enumerate(conditions):

@@ -2,61 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
+from pybernetes.aio.tasks import Scope
 from pybernetes.api.schema import custom_resource_schema
-from pybernetes.api.scheme import Resource, Subresource
+from pybernetes.api.scheme import Resource, Subresource, version_priority
+from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.crd.columns import cells_of, columns_of
+from pybernetes.apiserver.crd.conversion import Converter, Renaming, WebhookConverter
+from pybernetes.apiserver.crd.names import is_terminating
 from pybernetes.apiserver.crd.scale import CustomScale
 from pybernetes.apiserver.crd.shape import Shape
+from pybernetes.apiserver.crd.store import CustomStore
 from pybernetes.apiserver.crd.strategy import CustomStatus, CustomStrategy
+from pybernetes.apiserver.crd.view import Reader
 from pybernetes.apiserver.registry.served import Served
-from pybernetes.apiserver.registry.served_registry import ServedRegistry
+from pybernetes.apiserver.registry.store import Access
 from pybernetes.apiserver.resources.strategy import Part
+from pybernetes.apiserver.webhook_client import WebhookClient
 
 # In the order in which upstream's discovery lists them.
 VERBS: Final = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 PART_VERBS: Final = ("get", "patch", "update")
 
 
-class VersionConversion:
-    """Versions without a webhook differ in nothing but their name."""
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What a definition makes: its served versions, and the store of the version in which objects are stored."""
 
-    def __init__(self, served: str, stored: str) -> None:
-        self._served, self._stored = served, stored
+    served: list[Served]
+    stored: CustomStore
+    stores: list[CustomStore]
 
-    def to_storage(self, obj: Tree) -> Tree:
-        return obj | {"apiVersion": self._stored}
+    def close(self) -> None:
+        """It is served no longer, or in another way."""
+        for store in self.stores:
+            store.close()
 
-    def from_storage(self, obj: Tree) -> Tree:
-        return obj | {"apiVersion": self._served}
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What custom resources need of the API server that serves them."""
 
-def served_of(definition: Tree, registry: ServedRegistry) -> Iterator[Served]:
-    """Each served version, ready for the registry; they share the store of the storage version."""
-    versions = definition["spec"]["versions"]
-    stored = next(version for version in versions if version["storage"])
-    storage = _resource(definition, stored)
-    strategy = _strategy(storage, stored)
-    store = registry.new_store(storage, strategy)
-    for version in versions:
-        if not version.get("served"):
-            continue
-        resource = _resource(definition, version)
-        same = version is stored
-        source = (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"}
-        yield Served(
-            resource,
-            strategy if same else _strategy(resource, version),
-            store,
-            custom_resource_schema(source),
-            None if same else VersionConversion(resource.api_version, storage.api_version),
-            Shape(source),
-            columns_of(version),
-            cells_of(version),
-        )
+    access: Access
+    client: WebhookClient
+    scope: Scope
+
+    def serve(self, item: Item) -> Serving:
+        """Each version of a definition, ready for the registry; each has its own schema, strategy and store."""
+        definition, stores, found = item.tree, [], []
+        versions = definition["spec"]["versions"]
+        converter = self._converter(definition["spec"].get("conversion") or {})
+        only = len(versions) == 1 and definition["status"].get("storedVersions") == [versions[0]["name"]]
+        settled_at = self.access.cacher.revision if only else None
+        for version in versions:
+            resource = _resource(definition, version)
+            source = (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"}
+            shape = Shape(source)
+            strategy = _strategy(resource, version, shape, terminating=is_terminating(definition))
+            reader = Reader(resource.api_version, shape, converter, settled_at)
+            store = CustomStore(resource, strategy, self.access, reader, converter, self.scope)
+            stores.append(store)
+            if version["storage"]:
+                stored = store
+            if version.get("served"):
+                schema = custom_resource_schema(source)
+                columns, cells = columns_of(version), cells_of(version)
+                found.append(Served(resource, strategy, store, schema, None, shape, columns, cells, converter.convert))
+        return Serving(found, stored, stores)
+
+    def _converter(self, conversion: Tree) -> Converter:
+        if conversion.get("strategy") != "Webhook":
+            return Renaming()
+        return WebhookConverter(conversion["webhook"], self.client, self.scope)
 
 
 def _resource(definition: Tree, version: Tree) -> Resource:
@@ -80,15 +100,28 @@ def _resource(definition: Tree, version: Tree) -> Resource:
         verbs=VERBS,
         subresources=subresources,
         list_kind=names.get("listKind", ""),
+        deprecation=_deprecation(spec, version),
+        stored_version=next(one["name"] for one in spec["versions"] if one["storage"]),
     )
 
 
-def _strategy(resource: Resource, version: Tree) -> CustomStrategy:
+def _deprecation(spec: Tree, version: Tree) -> str:
+    """What users of a version are warned of, "" for nothing."""
+    if not version.get("deprecated"):
+        return ""
+    if version.get("deprecationWarning") is not None:
+        return str(version["deprecationWarning"])
+    called, kind = version["name"], spec["names"]["kind"]
+    known = [one["name"] for one in spec["versions"] if one.get("served") and not one.get("deprecated")]
+    better = sorted((one for one in known if version_priority(one) < version_priority(called)), key=version_priority)
+    told = f"{spec['group']}/{called} {kind} is deprecated"
+    return f"{told}; use {spec['group']}/{better[0]} {kind}" if better else told
+
+
+def _strategy(resource: Resource, version: Tree, shape: Shape, *, terminating: bool) -> CustomStrategy:
     parts: dict[str, Part] = {}
     wanted = version.get("subresources") or {}
     path = "spec.replicas"
-    source = (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"}
-    shape = Shape(source)
     if "status" in resource.subresources:
         parts["status"] = CustomStatus(shape)
     if "scale" in resource.subresources:
@@ -101,4 +134,6 @@ def _strategy(resource: Resource, version: Tree) -> CustomStrategy:
         tracks_generation=True,
         replicas_path=path,
         shape=shape,
+        terminating=terminating,
+        fields=tuple(one["jsonPath"].removeprefix(".") for one in version.get("selectableFields") or ()),
     )

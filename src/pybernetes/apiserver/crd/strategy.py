@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from pybernetes.api.errors import StatusError, method_not_supported
 from pybernetes.api.field import FieldError
+from pybernetes.api.validation.metadata import is_plain
 from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.crd.names import stored_versions
 from pybernetes.apiserver.crd.shape import Shape
+from pybernetes.apiserver.resources.kind import path
 from pybernetes.apiserver.resources.strategy import Part, Strategy
 
 CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
@@ -38,12 +42,38 @@ class CustomStrategy(Strategy):
     """An object of a custom resource."""
 
     shape: Shape | None = None
+    terminating: bool = False
+    fields: tuple[str, ...] = ()
+    """What can be selected by, besides name and namespace: `spec.color`."""
+
+    @property
+    def selectable(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset(self.fields)
+
+    def selectable_fields(self, obj: Tree) -> dict[str, str]:
+        return {name: path(*name.split("."))(obj) for name in self.fields}
+
+    def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
+        if self.terminating:
+            refusal = method_not_supported(self.resource.group, self.resource.plural, "create")
+            words = "create not allowed while custom resource definition is terminating"
+            raise StatusError(refusal.code, refusal.reason, words, refusal.details)
+        Strategy.prepare_for_create(self, ctx, new)
 
     def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
         return [] if self.shape is None else self.shape.validate(new)
 
     def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
         return [] if self.shape is None else self.shape.validate(new, old)
+
+    def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:
+        known = [] if old is None else old["metadata"].get("finalizers") or []
+        return [
+            f'metadata.finalizers: "{one}": prefer a domain-qualified finalizer name including a path (/) to avoid '
+            "accidental conflicts with other finalizer writers"
+            for one in new["metadata"].get("finalizers") or []
+            if is_plain(one) and one not in known
+        ]
 
     def bumps_generation(self, new: Tree, old: Tree) -> bool:
         ignored = {"apiVersion", "kind", "metadata"} | ({"status"} if self.has_status else set())
@@ -63,6 +93,13 @@ class DefinitionStrategy(Strategy):
         storage = [version["name"] for version in new["spec"].get("versions") or [] if version.get("storage")]
         names = {"plural": "", "kind": ""}
         new["status"] = {"conditions": None, "acceptedNames": names, "storedVersions": storage[:1]}
+
+    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        Strategy.prepare_for_update(self, ctx, new, old)
+        new["status"] = {
+            **(new.get("status") or {}),
+            "storedVersions": stored_versions(new["spec"], new.get("status") or {}),
+        }
 
     def prepare_for_delete(self, ctx: RequestContext, new: Tree) -> None:
         metadata = new["metadata"]

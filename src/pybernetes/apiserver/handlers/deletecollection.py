@@ -19,7 +19,8 @@ async def deletecollection(call: Call) -> Answer:
     options = list_options(call.ctx.request, call.served)
     deletion = await read_options(call)
     store = call.served.store
-    chosen = [item for item in store.cache.select(call.prefix) if matches(item, options, call.served.strategy)]
+    cache = await store.settled()
+    chosen = [item for item in cache.select(call.prefix) if matches(item, options, call.served.strategy)]
     if options.limit > 0:
         chosen = chosen[: options.limit]
     revision = store.revision

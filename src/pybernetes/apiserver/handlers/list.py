@@ -59,7 +59,8 @@ async def _select(call: Call, options: ListOptions) -> tuple[list[Item], ListMet
         return await _from_history(call, options, Position(revision, ""))
     await wait_for_revision(call, revision)
     store = call.served.store
-    return _cut(call, options, store.cache.select(call.prefix), store.revision)
+    cache = await store.settled()
+    return _cut(call, options, cache.select(call.prefix), store.revision)
 
 
 async def _continue(call: Call, options: ListOptions) -> tuple[list[Item], ListMetadata]:
@@ -68,7 +69,8 @@ async def _continue(call: Call, options: ListOptions) -> tuple[list[Item], ListM
         raise StatusError(400, "BadRequest", "specifying resource version is not allowed when using continue")
     if position.revision < 0:
         store = call.served.store
-        return _cut(call, options, store.cache.select(call.prefix, call.prefix + position.after), store.revision)
+        cache = await store.settled()
+        return _cut(call, options, cache.select(call.prefix, call.prefix + position.after), store.revision)
     return await _from_history(call, options, position)
 
 
@@ -80,7 +82,11 @@ async def _from_history(call: Call, options: ListOptions, position: Position) ->
             token = encode_continue(Position(-1, position.after))
             raise OldContinueError(token) from error
         raise expired("The resourceVersion for the provided list is too old.") from error
-    return _cut(call, options, items, position.revision)
+    store = call.served.store
+    if not options.selects_everything:
+        return _cut(call, options, await store.read(items), position.revision)
+    items, metadata = _cut(call, options, items, position.revision)
+    return await store.read(items), metadata
 
 
 def _cut(call: Call, options: ListOptions, items: list[Item], revision: int) -> tuple[list[Item], ListMetadata]:

@@ -38,6 +38,7 @@ async def watch(call: Call) -> Answer:
     store = call.served.store
     if not await store.wait(options.revision):
         raise too_large(options.revision, store.revision)
+    await store.settled()
     return StreamResponse(200, _Watch(call, options, encoder).run, encoder.stream_type)
 
 
@@ -48,7 +49,6 @@ class _Watch:
         self._call = call
         self._options = options
         self._encoder = encoder
-        self._cache = call.served.store.cache
         self._prefix = call.prefix
         self._all = not call.prefix
         self._unselective = options.selects_everything
@@ -57,7 +57,11 @@ class _Watch:
     async def run(self, writer: StreamWriter) -> None:
         self._writer = writer
         try:
-            await self._begin(writer)
+            self._cache = await self._call.served.store.settled()
+            self._begin(writer)
+        except StatusError as error:
+            self._fail(error)
+            return
         except TooOldError as error:
             self._fail(expired(f"too old resource version: {self._options.version} ({error.oldest - 1})"))
             return
@@ -66,7 +70,7 @@ class _Watch:
         finally:
             self._cache.unwatch(self)
 
-    async def _begin(self, writer: StreamWriter) -> None:
+    def _begin(self, writer: StreamWriter) -> None:
         """Send what has been, and register for what comes, without a gap: nothing awaits between the two."""
         options, store = self._options, self._call.served.store
         wants_state = (

@@ -20,7 +20,7 @@ async def delete(
     """The object as last seen, and whether it is gone (else it is marked, and goes when grace and finalizers end)."""
     chosen = bool(options.propagation) or options.orphan_dependents is not None
     ctx.warn(store.strategy.deletion_warning(chosen=chosen))
-    current: Item | None = store.must_get(namespace, name)
+    current: Item | None = await store.must_get(namespace, name)
     admitted = store.admission.handles("DELETE", store.resource, "")
     while current is not None:
         _check_preconditions(store, current, options)

@@ -22,7 +22,15 @@ class Registry(Protocol):
     def resources(self) -> Iterator[Resource]: ...
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Item | None:
-        """The object (`item.tree`, in the storage version; `item.revision`), or None."""
+        """The object (`item.tree`, as it is stored; `item.revision`), or None."""
+        ...
+
+    async def read(self, resource: Resource, name: str, namespace: str = "") -> Item | None:
+        """The object; a custom one in the version of the resource, for which a webhook may be asked. Raises StatusError."""
+        ...
+
+    async def read_all(self, resource: Resource, namespace: str = "") -> list[Item]:
+        """As `read`, all of them."""
         ...
 
     def list(self, resource: Resource, namespace: str = "") -> list[Item]: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,12 @@ class Shape(Protocol):
     def prepare(self, tree: Tree) -> tuple[Tree, list[str]]:
         """The object as it is stored, and the paths of fields that were dropped. Raises DecodeError."""
         ...
+
+
+class Convert(Protocol):
+    """Objects of any version as objects of one. Raises StatusError."""
+
+    async def __call__(self, objects: Sequence[Tree], api_version: str) -> list[Tree]: ...
 
 
 class Conversion(Protocol):
@@ -44,6 +51,8 @@ class Served:
     columns: tuple[Column, ...] | None = None
     """Of a custom resource with printer columns; built-in kinds have theirs in table/."""
     cells: Cells | None = None
+    convert: Convert | None = None
+    """Of a custom resource: from one version to another."""
 
     @property
     def custom(self) -> bool:

@@ -28,7 +28,7 @@ class ServedRegistry:
     """See `Registry` for what callers may rely on."""
 
     def __init__(self, access: Access, strategy_of: StrategyOf) -> None:
-        self._access = access
+        self.access = access
         self._strategy_of = strategy_of
         self._served: dict[tuple[str, str, str], Served] = {}
         self._stores: dict[Resource, ObjectStore] = {}
@@ -41,7 +41,7 @@ class ServedRegistry:
         stored = scheme.storage_resource(resource)
         store = self._stores.get(stored)
         if store is None:
-            store = self._stores[stored] = ObjectStore(stored, self._strategy_of(stored), self._access)
+            store = self._stores[stored] = ObjectStore(stored, self._strategy_of(stored), self.access)
         conversion = None if stored == resource else CONVERSIONS[(resource.group, resource.version, resource.plural)]
         self.add(Served(resource, store.strategy, store, _schema(resource), conversion))
 
@@ -61,9 +61,17 @@ class ServedRegistry:
         """Whether any resource of the group and version is served."""
         return any(key[:2] == (group, version) for key in self._served)
 
+    async def read(self, resource: Resource, name: str, namespace: str = "") -> Item | None:
+        store = self._of(resource).store
+        return await store.fetch(store.object_key(namespace, name))
+
+    async def read_all(self, resource: Resource, namespace: str = "") -> list[Item]:
+        cache = await self._of(resource).store.settled()
+        return cache.select(f"{namespace}/" if namespace else "")
+
     def new_store(self, resource: Resource, strategy: Strategy) -> ObjectStore:
         """The store of a custom resource."""
-        return ObjectStore(resource, strategy, self._access, custom=True)
+        return ObjectStore(resource, strategy, self.access, custom=True)
 
     # Registry.
 
@@ -94,7 +102,7 @@ class ServedRegistry:
         note: bool = True,
     ) -> Tree:
         served = self._of(resource)
-        ctx = self._context(resource, "create", namespace, "", user)
+        ctx = self.context(resource, "create", namespace, "", user)
         new = noted(served, None, obj, "", format_time(ctx.services.clock.now())) if note else obj
         new = {**new, "metadata": dict(new["metadata"])}
         item = await served.store.create(ctx, new, namespace, WriteOptions(dry_run, user.name))
@@ -112,7 +120,7 @@ class ServedRegistry:
     ) -> Tree:
         served = self._of(resource)
         namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
-        ctx = self._context(resource, "update", namespace, name, user)
+        ctx = self.context(resource, "update", namespace, name, user)
         part = served.strategy.parts[subresource] if subresource else None
 
         def make(current: Item | None) -> Tree:
@@ -137,7 +145,7 @@ class ServedRegistry:
         user: UserInfo = LOOPBACK,
     ) -> Tree:
         served = self._of(resource)
-        ctx = self._context(resource, "delete", namespace, name, user)
+        ctx = self.context(resource, "delete", namespace, name, user)
         obj, _ = await delete(ctx, served.store, namespace, name, delete_options(options or {}))
         return served.typed(obj)
 
@@ -147,7 +155,10 @@ class ServedRegistry:
             raise LookupError(f"{resource.group_resource} is not served")
         return found
 
-    def _context(self, resource: Resource, verb: str, namespace: str, name: str, user: UserInfo) -> RequestContext:
+    def context(
+        self, resource: Resource, verb: str, namespace: str, name: str, user: UserInfo = LOOPBACK
+    ) -> RequestContext:
+        """That of a request of the server's own."""
         assert self.services is not None
         path = resource.path(namespace, name)
         info = RequestInfo(

@@ -113,8 +113,32 @@ class ObjectStore:
             for pair in page.items
         ]
 
-    def must_get(self, namespace: str, name: str) -> Item:
-        found = self.get(namespace, name)
+    # What a store of custom resources does in another way: it reads and writes objects of one version, whatever is stored.
+
+    async def settled(self) -> Cache:
+        """The objects in the version of this store, up to what is in the cache now. Raises StatusError."""
+        return self.cache
+
+    async def read(self, items: list[Item]) -> list[Item]:
+        """Stored objects in the version of this store. Raises StatusError."""
+        return items
+
+    async def _encode(self, tree: Tree) -> bytes:
+        """An object as it is stored. Raises StatusError."""
+        return self._bounded(stored_form(tree, keep_type=self.custom))
+
+    def _changes_nothing(self, new: Tree, current: Item) -> bool:
+        """Whether a write may be left out."""
+        return meta.same_but_managers(new, current.tree)
+
+    async def fetch(self, key: str) -> Item | None:
+        """The object as it is in the cache. Raises StatusError."""
+        found = self.cache.get(key)
+        return None if found is None else (await self.read([found]))[0]
+
+    async def must_get(self, namespace: str, name: str) -> Item:
+        """Raises StatusError, for what is not there too."""
+        found = await self.fetch(self.object_key(namespace, name))
         if found is None:
             raise self.not_found(name)
         return found
@@ -181,10 +205,10 @@ class ObjectStore:
         key = self.object_key(new["metadata"].get("namespace", ""), name)
         if (standing := self.cache.get(key)) is not None:
             raise self._taken(name, standing)
-        value = self._encode(new)
+        value = await self._encode(new)
         version = _given_version(new)
         if options.dry_run:
-            return Item(key, value, version, 0)
+            return await self._item(key, value, version, 0)
         if version:
             raise errors.unexpected("resourceVersion should not be set on objects to be created")
         ttl = self.strategy.ttl_seconds(ctx, new)
@@ -197,9 +221,16 @@ class ObjectStore:
         """What was written, once the cache has it: the cache's own item, unless somebody wrote again meanwhile."""
         await self._access.cacher.wait(revision)
         found = self.cache.get(key)
-        return (
+        return await self._seen(
             found if found is not None and found.revision == revision else Item(key, value, revision, create_revision)
         )
+
+    async def _item(self, key: str, value: bytes, revision: int, create_revision: int) -> Item:
+        return await self._seen(Item(key, value, revision, create_revision))
+
+    async def _seen(self, item: Item) -> Item:
+        (made,) = await self.read([item])
+        return made
 
     def _taken(self, name: str, standing: Item | None) -> StatusError:
         error = errors.already_exists(self.resource.group, self.resource.plural, name)
@@ -212,7 +243,7 @@ class ObjectStore:
     async def update(self, ctx: RequestContext, update: Update) -> tuple[Item, bool]:
         """Change an object (or create it, where that is allowed); the result, and whether it was created."""
         key = self.object_key(update.namespace, update.name)
-        current = self.cache.get(key)
+        current = await self.fetch(key)
         while True:
             if current is None:
                 return await self._create_by_update(ctx, update)
@@ -220,9 +251,7 @@ class ObjectStore:
             outcome = await self._try_update(ctx, update, new, current)
             if outcome is not None:
                 return outcome, False
-            fresh, revision = await self._access.backend.get(self.store_key(key))
-            await self._access.cacher.wait(min(revision, fresh.revision if fresh else revision))
-            current = None if fresh is None else Item(key, fresh.value, fresh.revision, fresh.create_revision)
+            current = await self.refresh(key)
 
     async def _create_by_update(self, ctx: RequestContext, update: Update) -> tuple[Item, bool]:
         if not update.create_if_missing:
@@ -239,11 +268,12 @@ class ObjectStore:
         strategy, old, options = self.strategy, current.tree, update.options
         attributes = self._attributes(ctx, "UPDATE", update.namespace, options)
         attributes.name, attributes.subresource = update.name, update.subresource
-        attributes.object, attributes.old = new, old
+        view = update.part if update.part is not None and not update.part.is_whole else None
+        attributes.object, attributes.old = (new, old) if view is None else (view.read(new), view.read(old))
         admitted = self._access.admission.handles("UPDATE", self.resource, update.subresource)
         if admitted:
             await self._access.admission.mutate(attributes)
-            new = attributes.object
+            new = attributes.object if view is None else view.merge(ctx, attributes.object, new)
         self._check_preconditions(new, current, names_uid=update.names_uid)
         metadata, old_metadata = new["metadata"], old["metadata"]
         if update.part is None:
@@ -262,7 +292,7 @@ class ObjectStore:
                 for text in strategy.warnings(ctx, new, old):
                     ctx.warn(text)
             if admitted:
-                attributes.object = new
+                attributes.object = new if view is None else view.read(new)
                 await self._access.admission.validate(attributes)
             item = await self._commit_update(ctx, new, current, options)
         except BaseException:
@@ -309,11 +339,11 @@ class ObjectStore:
 
     async def _commit_update(self, ctx: RequestContext, new: Tree, current: Item, options: WriteOptions) -> Item | None:
         metadata = new["metadata"]
-        if meta.same_but_managers(new, current.tree):
+        if self._changes_nothing(new, current):
             return current
-        value = self._encode(new)
+        value = await self._encode(new)
         if options.dry_run:
-            return Item(current.key, value, current.revision, current.create_revision)
+            return await self._item(current.key, value, current.revision, current.create_revision)
         deleting = "deletionTimestamp" in metadata and not metadata.get("deletionGracePeriodSeconds")
         if deleting and not self.strategy.has_finalizers(new):
             return await self._remove_updated(ctx, new, value, current)
@@ -329,7 +359,7 @@ class ObjectStore:
         """The last finalizer of a deleted object is gone: so is the object."""
         if not await self.remove(ctx, current, new):
             return None
-        return Item(current.key, value, current.revision, current.create_revision)
+        return await self._item(current.key, value, current.revision, current.create_revision)
 
     # Used by deletion.py too.
 
@@ -347,7 +377,7 @@ class ObjectStore:
 
     async def replace(self, current: Item, new: Tree) -> Item | None:
         """Store a change that passes no hooks (a deletion's mark); None if somebody else was first."""
-        value = self._encode(new)
+        value = await self._encode(new)
         key = self.store_key(current.key)
         written = await self._run(self._access.backend.update(key, value, current.revision))
         if not written.succeeded:
@@ -356,11 +386,9 @@ class ObjectStore:
 
     async def refresh(self, key: str) -> Item | None:
         """The object as the store has it now."""
-        found, _ = await self._access.backend.get(self.store_key(key))
-        if found is None:
-            return None
-        await self._access.cacher.wait(found.revision)
-        return Item(key, found.value, found.revision, found.create_revision)
+        found, revision = await self._access.backend.get(self.store_key(key))
+        await self._access.cacher.wait(min(revision, found.revision if found else revision))
+        return None if found is None else await self._item(key, found.value, found.revision, found.create_revision)
 
     @property
     def admission(self) -> Admission:
@@ -375,8 +403,8 @@ class ObjectStore:
         if found:
             raise errors.invalid(self.resource.group, self.resource.kind, new["metadata"].get("name", ""), found)
 
-    def _encode(self, tree: Tree) -> bytes:
-        value = stored_form(tree, keep_type=self.custom)
+    @staticmethod
+    def _bounded(value: bytes) -> bytes:
         if len(value) > MAX_OBJECT_BYTES:
             raise errors.request_entity_too_large(f"limit is {MAX_OBJECT_BYTES}")
         return value

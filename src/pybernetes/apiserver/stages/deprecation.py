@@ -1,4 +1,4 @@
-"""Warnings for resources that upstream asks everybody to leave behind."""
+"""Warnings for resources that upstream, or their definition, asks everybody to leave behind."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ class WarnDeprecated:
 
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
         info = ctx.info
-        text = DEPRECATED.get((info.api_group, info.api_version, info.resource))
-        if text is not None:
-            resource = ctx.services.registry.find(info.api_group, info.api_version, info.resource)
-            if resource is not None and info.verb in resource.verbs:
-                ctx.warn(text)
+        resource = ctx.services.registry.find(info.api_group, info.api_version, info.resource)
+        if resource is not None and info.verb in resource.verbs:
+            ctx.warn(DEPRECATED.get((info.api_group, info.api_version, info.resource)) or resource.deprecation)
         return await proceed(ctx)

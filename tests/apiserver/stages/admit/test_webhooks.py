@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import json
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.apiserver.hooks import Hook, admitting, patch, pki, serving
 from tests.apiserver.inprocess import Server, server
-
-from pybernetes.cluster.certificates import Certificates
-from pybernetes.cluster.profile import Profile, Settings
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}]
+
+__all__ = ["pki"]
 
 Decide = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -30,49 +26,9 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Server]:
         yield made
 
 
-class Hook:
-    """A webhook on 127.0.0.1: what it was asked, where it is."""
-
-    def __init__(self, decide: Decide) -> None:
-        self.decide = decide
-        self.asked: list[dict[str, Any]] = []
-        self.port = 0
-        self.bundle = ""
-
-    @property
-    def config(self) -> dict[str, Any]:
-        return {"url": f"https://127.0.0.1:{self.port}/check", "caBundle": self.bundle}
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-        request = json.loads(await reader.readexactly(length))["request"]
-        self.asked.append(request)
-        response = {"uid": request["uid"], "allowed": True, **self.decide(request)}
-        body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
-        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
-        await writer.drain()
-        writer.close()
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> Path:
-    """Certificates of an API server, which are for 127.0.0.1."""
-    profile = Profile("hooks", Settings(), tmp_path / "state", tmp_path / "run")
-    profile.save()
-    Certificates(profile).ensure()
-    return profile.certificates
-
-
 @asynccontextmanager
 async def hook(pki: Path, decide: Decide) -> AsyncIterator[Hook]:
-    made = Hook(decide)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pki / "apiserver.crt", pki / "apiserver.key")
-    listening = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=context)
-    made.port = listening.sockets[0].getsockname()[1]
-    made.bundle = base64.b64encode((pki / "ca.crt").read_bytes()).decode()
-    async with listening:
+    async with serving(pki, admitting(decide)) as made:
         yield made
 
 
@@ -89,10 +45,6 @@ async def configure(cluster: Server, kind: str, config: dict[str, Any], name: st
 
 def config_map(name: str, **data: str) -> dict[str, Any]:
     return {"metadata": {"name": name}, "data": {"k": "v", **data}}
-
-
-def patch(*operations: dict[str, Any]) -> dict[str, Any]:
-    return {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(operations).encode()).decode()}
 
 
 async def test_refusal_in_upstreams_words(cluster: Server, pki: Path) -> None:

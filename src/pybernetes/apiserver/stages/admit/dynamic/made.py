@@ -6,42 +6,57 @@ from pybernetes.api.decode import DecodeError, decode
 from pybernetes.api.defaults.walk import apply_defaults
 from pybernetes.api.errors import StatusError, bad_request
 from pybernetes.api.patch.structure import merge
-from pybernetes.api.schema import Json
-from pybernetes.apiserver.admission import Attributes
+from pybernetes.api.schema import Json, Schema, schema_of
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
+from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 
 
 class Maker:
     """Puts what a webhook or policy made in the place of the object that is written."""
 
-    def __init__(self, registry: ServedRegistry) -> None:
+    def __init__(self, registry: ServedRegistry, versions: Versions) -> None:
         self._registry = registry
+        self._versions = versions
 
-    def merged(self, attributes: Attributes, live: Tree, config: Tree) -> Json:
+    def merged(self, face: Face, live: Tree, config: Tree) -> Json:
         """An object with what an apply configuration states: lists merge by their keys, as in server-side apply."""
-        resource = attributes.resource
+        return merge(self._schema(face), live, config)
+
+    def _schema(self, face: Face) -> Schema:
+        resource, (api_version, kind) = face.resource, face.kind
+        if kind != resource.kind:
+            return schema_of(api_version, kind)
         served = self._registry.served(resource.group, resource.version, resource.plural)
         if served is None or served.schema is None:
             raise bad_request(f"{resource.group_resource} is not served")
-        return merge(served.schema, live, config)
+        return served.schema
 
-    def replace(self, attributes: Attributes, made: Json) -> None:
-        """Raises StatusError for what is no object of the kind."""
+    async def replace(self, face: Face, made: Json) -> None:
+        """The face's object and the one that is written become this. Raises StatusError for what is no such object."""
+        attributes = face.attributes
         assert attributes.object is not None
         if not isinstance(made, dict) or not isinstance(made.get("metadata"), dict):
             raise bad_request("the object that admission made is no object")
-        resource = attributes.resource
+        face.object = self._typed(face, made)
+        own = await self._versions.back(face.object, attributes, face.resource)
+        if "kind" not in attributes.object:
+            own = {key: value for key, value in own.items() if key not in ("apiVersion", "kind")}
+        attributes.object.clear()
+        attributes.object.update(own)
+
+    def _typed(self, face: Face, made: Tree) -> Tree:
+        resource = face.resource
         served = self._registry.served(resource.group, resource.version, resource.plural)
+        is_whole = face.kind[1] == resource.kind
         try:
-            if served is not None and served.shape is not None:
-                made, _ = served.shape.prepare(made)
-            elif served is not None and served.schema is not None and not attributes.subresource:
-                made = decode(served.schema, made).tree
-                apply_defaults(resource, made)
+            if served is not None and served.shape is not None and is_whole:
+                return served.shape.prepare(made)[0]
+            if not face.attributes.subresource or not is_whole:
+                made = decode(self._schema(face), made).tree
+                if is_whole:
+                    apply_defaults(resource, made)
+                made["apiVersion"], made["kind"] = face.kind
         except DecodeError as error:
             raise StatusError(422, "Invalid", str(error)) from error
-        if "kind" not in attributes.object:
-            made = {key: value for key, value in made.items() if key not in ("apiVersion", "kind")}
-        attributes.object.clear()
-        attributes.object.update(made)
+        return made

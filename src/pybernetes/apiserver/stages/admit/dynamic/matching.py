@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from pybernetes.api.scheme import Resource
 from pybernetes.api.selectors.labels import from_tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.stages.admit.dynamic.faces import Versions
 from pybernetes.apiserver.stages.objects import Objects
 
 _EXEMPT: Final = frozenset(
@@ -23,23 +23,26 @@ _EXEMPT: Final = frozenset(
 
 
 class Matching:
-    """`objects` knows namespaces, `registry` the versions of a resource."""
+    """`objects` knows namespaces, `versions` the names of a resource."""
 
-    def __init__(self, objects: Objects, registry: Registry) -> None:
+    def __init__(self, objects: Objects, versions: Versions) -> None:
         self._objects = objects
-        self._registry = registry
+        self.versions = versions
 
     def is_exempt(self, attributes: Attributes) -> bool:
         return attributes.resource.group_resource in _EXEMPT
 
-    def matches(self, criteria: Tree, rules: str, attributes: Attributes) -> bool:
-        """`criteria` has selectors, a match policy and its rules under the name `rules`."""
+    def match(self, criteria: Tree, rules: str, attributes: Attributes) -> Resource | None:
+        """The resource by the name of which the request is meant; None if it is not.
+
+        `criteria` has selectors, a match policy and its rules under the name `rules`.
+        """
         equivalent = criteria.get("matchPolicy") != "Exact"
-        if not self._any_rule(criteria.get(rules) or (), attributes, equivalent):
-            return False
-        if self._any_rule(criteria.get("excludeResourceRules") or (), attributes, equivalent):
-            return False
-        return self._selects_namespace(criteria, attributes) and _selects_object(criteria, attributes)
+        found = self._by_rules(criteria.get(rules) or (), attributes, equivalent)
+        if found is None or self._by_rules(criteria.get("excludeResourceRules") or (), attributes, equivalent):
+            return None
+        is_selected = self._selects_namespace(criteria, attributes) and _selects_object(criteria, attributes)
+        return found if is_selected else None
 
     def namespace(self, attributes: Attributes) -> Tree | None:
         """The namespace of the request; for one about a namespace, that."""
@@ -47,32 +50,15 @@ class Matching:
             return attributes.object or attributes.old
         return self._objects.get("", "namespaces", "", attributes.namespace) if attributes.namespace else None
 
-    def _any_rule(self, rules: Iterable[Tree], attributes: Attributes, equivalent: bool) -> bool:
-        return any(self._fits(rule, attributes, equivalent) for rule in rules)
-
-    def _fits(self, rule: Tree, attributes: Attributes, equivalent: bool) -> bool:
-        resource = attributes.resource
-        if not _has(rule.get("operations") or (), attributes.operation):
-            return False
-        if not _has(rule.get("apiGroups") or (), resource.group):
-            return False
-        if not _names_resource(rule.get("resources") or (), resource.plural, attributes.subresource):
-            return False
-        if not self._names_version(rule.get("apiVersions") or (), resource, equivalent):
-            return False
-        names = rule.get("resourceNames") or ()
-        if names and attributes.name not in names:
-            return False
-        scope: str = rule.get("scope", "*")
-        # A namespace is no namespaced object, though its requests have a namespace.
-        namespaced = bool(attributes.namespace) and resource.group_resource != "namespaces"
-        return scope == "*" or (scope == "Namespaced") == namespaced
-
-    def _names_version(self, versions: Sequence[str], resource: Resource, equivalent: bool) -> bool:
-        if _has(versions, resource.version):
-            return True
-        group, plural = resource.group, resource.plural
-        return equivalent and any(self._registry.find(group, version, plural) for version in versions)
+    def _by_rules(self, rules: Sequence[Tree], attributes: Attributes, equivalent: bool) -> Resource | None:
+        """The name that the client used, if a rule has it; else the first that the first rule has."""
+        requested = self.versions.requested(attributes)
+        if any(_fits(rule, attributes, requested) for rule in rules):
+            return requested
+        if not equivalent or not rules:
+            return None
+        others = list(self.versions.equivalents(requested))
+        return next((other for rule in rules for other in others if _fits(rule, attributes, other)), None)
 
     def _selects_namespace(self, criteria: Tree, attributes: Attributes) -> bool:
         selector = criteria.get("namespaceSelector")
@@ -82,6 +68,24 @@ class Matching:
         if namespace is None:
             return not attributes.namespace
         return from_tree(selector).matches(namespace["metadata"].get("labels") or {})
+
+
+def _fits(rule: Tree, attributes: Attributes, resource: Resource) -> bool:
+    if not _has(rule.get("operations") or (), attributes.operation):
+        return False
+    if not _has(rule.get("apiGroups") or (), resource.group) or not _has(
+        rule.get("apiVersions") or (), resource.version
+    ):
+        return False
+    if not _names_resource(rule.get("resources") or (), resource.plural, attributes.subresource):
+        return False
+    names = rule.get("resourceNames") or ()
+    if names and attributes.name not in names:
+        return False
+    scope: str = rule.get("scope", "*")
+    # A namespace is no namespaced object, though its requests have a namespace.
+    namespaced = bool(attributes.namespace) and resource.group_resource != "namespaces"
+    return scope == "*" or (scope == "Namespaced") == namespaced
 
 
 def _has(wanted: Sequence[str], value: str) -> bool:

@@ -13,6 +13,7 @@ from pybernetes.api.errors import StatusError
 from pybernetes.api.patch.json_patch import json_patch
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.stages.admit.dynamic.faces import Face
 from pybernetes.apiserver.stages.admit.dynamic.made import Maker
 from pybernetes.apiserver.stages.admit.dynamic.policies import (  # fmt: skip
     Binding,
@@ -21,7 +22,6 @@ from pybernetes.apiserver.stages.admit.dynamic.policies import (  # fmt: skip
     Policies,
     Programs,
 )
-from pybernetes.apiserver.stages.admit.dynamic.variables import whole
 from pybernetes.apiserver.stages.admit.plugin import refuse
 
 _AGAIN: Final = "IfNeeded"
@@ -54,30 +54,32 @@ class PolicyMutator:
             return
         seen: list[tuple[Binding, Tree]] = []
         for bound in self._policies.bound(attributes):
-            self._apply(bound, attributes)
+            await self._apply(bound, attributes)
             seen.append((bound, copy.deepcopy(attributes.object)))
         for bound, known in seen[:-1]:
             if bound.policy["spec"].get("reinvocationPolicy") == _AGAIN and known != attributes.object:
-                self._apply(bound, attributes)
+                await self._apply(bound, attributes)
         self._programs.keep(self._policies.all())
 
-    def _apply(self, bound: Binding, attributes: Attributes) -> None:
+    async def _apply(self, bound: Binding, attributes: Attributes) -> None:
         compiled = self._programs.of(bound.policy)
         try:
-            for parameter in self._policies.parameters(bound, attributes):
-                evaluation = self._policies.evaluation(compiled.expressions, parameter, attributes)
+            parameters = await self._policies.parameters(bound, attributes)
+            face = await self._policies.matching.versions.face(attributes, bound.resource)
+            for parameter in parameters:
+                evaluation = self._policies.evaluation(compiled.expressions, parameter, face)
                 if not evaluation.is_meant():
                     continue
                 for mutation in compiled.mutations:
-                    self._mutate(mutation, evaluation, attributes)
+                    await self._mutate(mutation, evaluation, face)
         except (ConfigurationError, EvaluationError, StatusError) as error:
             if bound.fails:
                 words = f"policy '{bound.policy_name}' with binding '{bound.name}' denied request: {error}"
                 raise refuse(attributes, words) from error
 
-    def _mutate(self, mutation: Mutation, evaluation: Evaluation, attributes: Attributes) -> None:
+    async def _mutate(self, mutation: Mutation, evaluation: Evaluation, face: Face) -> None:
         value = evaluation.value(mutation.expression)
-        before = whole(attributes.object, attributes)
+        before = face.object
         if mutation.is_patch:
             if not isinstance(value, list):
                 raise EvaluationError("must evaluate to list of JSONPatch")
@@ -85,6 +87,6 @@ class PolicyMutator:
         else:
             if not isinstance(value, dict):
                 raise EvaluationError("must evaluate to Object")
-            made = self._maker.merged(attributes, before or {}, value)
-        self._maker.replace(attributes, made)
-        evaluation.see(whole(attributes.object, attributes))
+            made = self._maker.merged(face, before or {}, value)
+        await self._maker.replace(face, made)
+        evaluation.see(face.object)

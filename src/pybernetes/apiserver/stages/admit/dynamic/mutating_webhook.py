@@ -8,12 +8,13 @@ from typing import Final
 from pybernetes.api import errors
 from pybernetes.api.errors import StatusError
 from pybernetes.api.patch.json_patch import json_patch
+from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 from pybernetes.apiserver.stages.admit.dynamic.made import Maker
-from pybernetes.apiserver.stages.admit.dynamic.variables import whole
-from pybernetes.apiserver.stages.admit.dynamic.webhook_client import CallError
 from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhook, Webhooks, patch_of
+from pybernetes.apiserver.webhook_client import CallError
 
 _AGAIN: Final = "IfNeeded"
 
@@ -21,28 +22,29 @@ _AGAIN: Final = "IfNeeded"
 class WebhookMutator:
     """Webhooks that ask for it are called once more when the object has changed behind them."""
 
-    def __init__(self, webhooks: Webhooks, maker: Maker) -> None:
+    def __init__(self, webhooks: Webhooks, maker: Maker, versions: Versions) -> None:
         self._webhooks = webhooks
+        self._versions = versions
         self._maker = maker
 
     async def __call__(self, attributes: Attributes) -> None:
-        seen: list[tuple[Webhook, Tree | None]] = []
-        for webhook in self._webhooks.met(attributes):
-            await self._ask(webhook, attributes)
-            seen.append((webhook, copy.deepcopy(attributes.object)))
-        for webhook, known in seen[:-1]:
+        seen: list[tuple[Webhook, Resource, Tree | None]] = []
+        async for webhook, face in self._webhooks.met(attributes):
+            await self._ask(webhook, face)
+            seen.append((webhook, face.resource, copy.deepcopy(attributes.object)))
+        for webhook, resource, known in seen[:-1]:
             if webhook.source.get("reinvocationPolicy") == _AGAIN and known != attributes.object:
-                await self._ask(webhook, attributes)
+                await self._ask(webhook, await self._versions.face(attributes, resource))
 
-    async def _ask(self, webhook: Webhook, attributes: Attributes) -> None:
-        response = await self._webhooks.call(webhook, attributes)
+    async def _ask(self, webhook: Webhook, face: Face) -> None:
+        attributes = face.attributes
+        response = await self._webhooks.call(webhook, face)
         if response is None or attributes.object is None:
             return
         try:
             operations = patch_of(response)
             if operations:
-                patched = json_patch(whole(attributes.object, attributes), operations)
-                self._maker.replace(attributes, patched)
+                await self._maker.replace(face, json_patch(face.object, operations))
         except (CallError, StatusError) as error:
             if webhook.ignores_failure:
                 return

@@ -49,10 +49,12 @@ class ValidatingAdmissionPolicy(Configured):
     configuration = "validatingadmissionpolicies"
 
     def load(self) -> Ask:
+        from pybernetes.apiserver.stages.admit.dynamic.faces import Versions
         from pybernetes.apiserver.stages.admit.dynamic.policies import Policies
         from pybernetes.apiserver.stages.admit.dynamic.validating_policy import PolicyValidator
 
-        return PolicyValidator(Policies(self.configuration, self._objects, self._registry, self._authorizer))
+        versions = Versions(self._registry)
+        return PolicyValidator(Policies(self.configuration, self._objects, versions, self._authorizer))
 
     async def validate(self, attributes: Attributes) -> None:
         await self.ask(attributes)
@@ -65,12 +67,14 @@ class MutatingAdmissionPolicy(Configured):
     configuration = "mutatingadmissionpolicies"
 
     def load(self) -> Ask:
+        from pybernetes.apiserver.stages.admit.dynamic.faces import Versions
         from pybernetes.apiserver.stages.admit.dynamic.made import Maker
         from pybernetes.apiserver.stages.admit.dynamic.mutating_policy import PolicyMutator
         from pybernetes.apiserver.stages.admit.dynamic.policies import Policies
 
-        policies = Policies(self.configuration, self._objects, self._registry, self._authorizer)
-        return PolicyMutator(policies, Maker(self._registry))
+        versions = Versions(self._registry)
+        policies = Policies(self.configuration, self._objects, versions, self._authorizer)
+        return PolicyMutator(policies, Maker(self._registry, versions))
 
     async def mutate(self, attributes: Attributes) -> None:
         await self.ask(attributes)
@@ -83,12 +87,14 @@ class MutatingAdmissionWebhook(Configured):
     configuration = "mutatingwebhookconfigurations"
 
     def load(self) -> Ask:
+        from pybernetes.apiserver.stages.admit.dynamic.faces import Versions
         from pybernetes.apiserver.stages.admit.dynamic.made import Maker
         from pybernetes.apiserver.stages.admit.dynamic.mutating_webhook import WebhookMutator
         from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhooks
 
-        webhooks = Webhooks(self.configuration, self._objects, self._registry, self._authorizer)
-        return WebhookMutator(webhooks, Maker(self._registry))
+        versions = Versions(self._registry)
+        webhooks = Webhooks(self.configuration, self._objects, versions, self._authorizer)
+        return WebhookMutator(webhooks, Maker(self._registry, versions), versions)
 
     async def mutate(self, attributes: Attributes) -> None:
         await self.ask(attributes)
@@ -101,10 +107,12 @@ class ValidatingAdmissionWebhook(Configured):
     configuration = "validatingwebhookconfigurations"
 
     def load(self) -> Ask:
+        from pybernetes.apiserver.stages.admit.dynamic.faces import Versions
         from pybernetes.apiserver.stages.admit.dynamic.validating_webhook import WebhookValidator
         from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhooks
 
-        return WebhookValidator(Webhooks(self.configuration, self._objects, self._registry, self._authorizer))
+        versions = Versions(self._registry)
+        return WebhookValidator(Webhooks(self.configuration, self._objects, versions, self._authorizer))
 
     async def validate(self, attributes: Attributes) -> None:
         await self.ask(attributes)

@@ -14,7 +14,7 @@ from pybernetes.api.scheme import Resource
 from pybernetes.api.selectors.labels import from_tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 from pybernetes.apiserver.stages.admit.dynamic.matching import Matching
 from pybernetes.apiserver.stages.admit.dynamic.variables import namespace_object, variables_of
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
@@ -59,6 +59,8 @@ class Binding:
 
     policy: Tree
     binding: Tree
+    resource: Resource
+    """By whose name the policy means the request."""
 
     @property
     def policy_name(self) -> str:
@@ -77,12 +79,12 @@ class Binding:
 class Policies:
     """All policies of one kind (`plural`), for the plugins that apply them."""
 
-    def __init__(self, plural: str, objects: Objects, registry: Registry, authorizer: Authorizer) -> None:
+    def __init__(self, plural: str, objects: Objects, versions: Versions, authorizer: Authorizer) -> None:
         self._policies, self._bindings = plural, f"{plural.removesuffix('ies')}ybindings"
         self._objects = objects
-        self._registry = registry
+        self._registry = versions.registry
         self._authorizer = authorizer
-        self.matching = Matching(objects, registry)
+        self.matching = Matching(objects, versions)
 
     def all(self) -> list[Tree]:
         return list(self._objects.list(GROUP, self._policies))
@@ -93,13 +95,15 @@ class Policies:
             return
         policies = sorted(self.all(), key=lambda policy: str(policy["metadata"]["name"]))
         for policy in policies:
-            if not self.matching.matches(policy["spec"].get("matchConstraints") or {}, "resourceRules", attributes):
+            constraints = policy["spec"].get("matchConstraints") or {}
+            resource = self.matching.match(constraints, "resourceRules", attributes)
+            if resource is None:
                 continue
             for binding in self._objects.list(GROUP, self._bindings):
                 if binding["spec"].get("policyName") == policy["metadata"]["name"] and self._is_about(
                     binding, attributes
                 ):
-                    yield Binding(policy, binding)
+                    yield Binding(policy, binding, resource)
 
     def _is_about(self, binding: Tree, attributes: Attributes) -> bool:
         criteria = binding["spec"].get("matchResources")
@@ -107,12 +111,12 @@ class Policies:
             return True
         # A binding narrows down: without rules it takes what its policy takes.
         given = criteria if criteria.get("resourceRules") else {**criteria, "resourceRules": [_EVERYTHING]}
-        return self.matching.matches(given, "resourceRules", attributes)
+        return self.matching.match(given, "resourceRules", attributes) is not None
 
-    def parameters(self, bound: Binding, attributes: Attributes) -> list[Tree | None]:
+    async def parameters(self, bound: Binding, attributes: Attributes) -> list[Tree | None]:
         """The objects that the policy is asked with, one after the other; [None] for one without parameters.
 
-        Raises ConfigurationError.
+        Raises ConfigurationError, StatusError.
         """
         kind = bound.policy["spec"].get("paramKind")
         reference = bound.binding["spec"].get("paramRef")
@@ -121,13 +125,13 @@ class Policies:
         resource = self._resource(kind)
         namespace = self._parameter_namespace(resource, reference, attributes)
         if reference.get("name"):
-            item = self._registry.get(resource, reference["name"], namespace)
+            item = await self._registry.read(resource, reference["name"], namespace)
             found = [item.tree] if item is not None else []
         else:
             selector = from_tree(reference.get("selector"))
             found = [
                 item.tree
-                for item in self._registry.list(resource, namespace)
+                for item in await self._registry.read_all(resource, namespace)
                 if selector.matches(item.tree["metadata"].get("labels") or {})
             ]
         if not found and reference.get("parameterNotFoundAction") != "Allow":
@@ -160,10 +164,10 @@ class Policies:
             )
         return namespace
 
-    def evaluation(self, expressions: PolicyExpressions, parameter: Tree | None, attributes: Attributes) -> Evaluation:
+    def evaluation(self, expressions: PolicyExpressions, parameter: Tree | None, face: Face) -> Evaluation:
         """The expressions of a policy with the values of a request."""
-        values = variables_of(attributes, self._authorizer)
-        values["namespaceObject"] = namespace_object(self.matching.namespace(attributes))
+        values = variables_of(face, self._authorizer)
+        values["namespaceObject"] = namespace_object(self.matching.namespace(face.attributes))
         values["params"] = parameter
         return Evaluation(expressions, values)
 

@@ -82,7 +82,7 @@ class PolicyValidator:
         denials: list[Denial] = []
         for bound in self._policies.bound(attributes):
             actions = bound.binding["spec"].get("validationActions") or ()
-            found = list(self._judge(bound, attributes))
+            found = await self._judge(bound, attributes)
             if "Deny" in actions:
                 denials += found
             if "Warn" in actions:
@@ -94,17 +94,18 @@ class PolicyValidator:
         if denials:
             raise _refusal(attributes, denials[0])
 
-    def _judge(self, bound: Binding, attributes: Attributes) -> Iterator[Denial]:
+    async def _judge(self, bound: Binding, attributes: Attributes) -> list[Denial]:
         try:
-            parameters = self._policies.parameters(bound, attributes)
-        except ConfigurationError as error:
-            if bound.fails:
-                yield Denial(bound, str(error))
-            return
+            parameters = await self._policies.parameters(bound, attributes)
+            face = await self._policies.matching.versions.face(attributes, bound.resource)
+        except (ConfigurationError, StatusError) as error:
+            return [Denial(bound, str(error))] if bound.fails else []
         compiled = self._programs.of(bound.policy)
+        denials: list[Denial] = []
         for parameter in parameters:
-            evaluation = self._policies.evaluation(compiled.expressions, parameter, attributes)
-            yield from _evaluate(bound, compiled, evaluation, attributes)
+            evaluation = self._policies.evaluation(compiled.expressions, parameter, face)
+            denials += _evaluate(bound, compiled, evaluation, attributes)
+        return denials
 
 
 def _evaluate(bound: Binding, compiled: Compiled, evaluation: Evaluation, attributes: Attributes) -> Iterator[Denial]:

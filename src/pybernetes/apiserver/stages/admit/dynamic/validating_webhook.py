@@ -6,6 +6,7 @@ import asyncio
 
 from pybernetes.api.errors import StatusError
 from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.stages.admit.dynamic.faces import Face
 from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhook, Webhooks
 
 
@@ -16,20 +17,20 @@ class WebhookValidator:
         self._webhooks = webhooks
 
     async def __call__(self, attributes: Attributes) -> None:
-        met = list(self._webhooks.met(attributes))
+        met = [pair async for pair in self._webhooks.met(attributes)]
         if not met:
             return
         refusals: dict[str, StatusError] = {}
 
-        async def ask(webhook: Webhook) -> None:
+        async def ask(webhook: Webhook, face: Face) -> None:
             try:
-                await self._webhooks.call(webhook, attributes)
+                await self._webhooks.call(webhook, face)
             except StatusError as error:
                 refusals[webhook.name] = error
 
         async with asyncio.TaskGroup() as group:
-            for webhook in met:
-                group.create_task(ask(webhook), name=f"webhook {webhook.name}")
-        for webhook in met:
+            for webhook, face in met:
+                group.create_task(ask(webhook, face), name=f"webhook {webhook.name}")
+        for webhook, _ in met:
             if webhook.name in refusals:
                 raise refusals[webhook.name]

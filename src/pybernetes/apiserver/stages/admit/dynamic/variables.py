@@ -6,23 +6,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from pybernetes.api.cel.library.authorizer import Asker, Check
-from pybernetes.apiserver.admission import Attributes
+from pybernetes.api.scheme import Resource, split_api_version
 from pybernetes.apiserver.context import Tree, UserInfo
+from pybernetes.apiserver.stages.admit.dynamic.faces import Face
 from pybernetes.apiserver.stages.authorize.attributes import Attributes as Question
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
 
 
-def admission_request(attributes: Attributes) -> Tree:
+def admission_request(face: Face) -> Tree:
     """`request`, in the form of an AdmissionReview's but for uid and objects."""
-    resource = attributes.resource
-    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
-    named = {"group": resource.group, "version": resource.version, "resource": resource.plural}
+    attributes = face.attributes
     return {
-        "kind": kind, "resource": named, "subResource": attributes.subresource,
-        "requestKind": kind, "requestResource": named, "requestSubResource": attributes.subresource,
-        "name": attributes.name, "namespace": attributes.namespace, "operation": attributes.operation,
-        "userInfo": user_info(attributes.ctx.user), "dryRun": attributes.dry_run, "options": attributes.options or None,
+        "kind": _kind(*face.kind), "resource": _named(face.resource), "subResource": attributes.subresource,
+        "requestKind": _kind(*face.requested_kind), "requestResource": _named(face.requested),
+        "requestSubResource": attributes.subresource, "name": attributes.name, "namespace": attributes.namespace,
+        "operation": attributes.operation, "userInfo": user_info(attributes.ctx.user), "dryRun": attributes.dry_run,
+        "options": attributes.options or None,
     }  # fmt: skip
+
+
+def _kind(api_version: str, kind: str) -> Tree:
+    group, version = split_api_version(api_version)
+    return {"group": group, "version": version, "kind": kind}
+
+
+def _named(resource: Resource) -> Tree:
+    return {"group": resource.group, "version": resource.version, "resource": resource.plural}
 
 
 def user_info(user: UserInfo) -> Tree:
@@ -30,25 +39,18 @@ def user_info(user: UserInfo) -> Tree:
     return {"username": user.name, "uid": user.uid, "groups": list(user.groups), "extra": extra}
 
 
-def whole(tree: Tree | None, attributes: Attributes) -> Tree | None:
-    """An object with its apiVersion and kind, which stored ones are without."""
-    if tree is None or "kind" in tree:
-        return tree
-    return {"apiVersion": attributes.resource.api_version, "kind": attributes.resource.kind, **tree}
-
-
-def variables_of(attributes: Attributes, authorizer: Authorizer) -> dict[str, object]:
+def variables_of(face: Face, authorizer: Authorizer) -> dict[str, object]:
     """`object`, `oldObject`, `request` and `authorizer`."""
+    attributes, resource = face.attributes, face.requested
     ask = _asks(authorizer, attributes.ctx.user)
-    resource = attributes.resource
     about = Check(
         ask, group=resource.group, resource=resource.plural, subresource=attributes.subresource,
         namespace=attributes.namespace, name=attributes.name,
     )  # fmt: skip
     return {
-        "object": whole(attributes.object, attributes),
-        "oldObject": whole(attributes.old, attributes),
-        "request": admission_request(attributes),
+        "object": face.object,
+        "oldObject": face.old,
+        "request": admission_request(face),
         "authorizer": Asker(ask),
         "authorizer.requestResource": about,
     }

@@ -6,11 +6,12 @@ import base64
 import json
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from pybernetes.aio.tasks import Scope
 from pybernetes.api import errors
 from pybernetes.api.cel.admission import Expression, compile_condition, conditions_environment
 from pybernetes.api.cel.errors import EvaluationError
@@ -18,13 +19,13 @@ from pybernetes.api.errors import StatusError
 from pybernetes.api.schema import Json
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 from pybernetes.apiserver.stages.admit.dynamic.matching import Matching
-from pybernetes.apiserver.stages.admit.dynamic.variables import admission_request, variables_of, whole
-from pybernetes.apiserver.stages.admit.dynamic.webhook_client import CallError, WebhookClient
+from pybernetes.apiserver.stages.admit.dynamic.variables import admission_request, variables_of
 from pybernetes.apiserver.stages.admit.plugin import refuse
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
 from pybernetes.apiserver.stages.objects import Objects
+from pybernetes.apiserver.webhook_client import CallError, WebhookClient
 
 log = logging.getLogger(__name__)
 GROUP: Final = "admissionregistration.k8s.io"
@@ -51,29 +52,36 @@ class Webhook:
 class Webhooks:
     """Those of one kind of configuration (`plural`)."""
 
-    def __init__(self, plural: str, objects: Objects, registry: Registry, authorizer: Authorizer) -> None:
+    def __init__(self, plural: str, objects: Objects, versions: Versions, authorizer: Authorizer) -> None:
         self._plural = plural
         self._objects = objects
         self._authorizer = authorizer
-        self._matching = Matching(objects, registry)
+        self._matching = Matching(objects, versions)
         self._client = WebhookClient(objects)
 
-    def met(self, attributes: Attributes) -> Iterator[Webhook]:
-        """Those whose rules and selectors fit the request, in order. Raises StatusError for a condition that fails."""
+    async def met(self, attributes: Attributes) -> AsyncIterator[tuple[Webhook, Face]]:
+        """Those whose rules and selectors fit the request, in order, each with the request as it is to see it.
+
+        Raises StatusError for a condition that fails, and for objects that cannot be converted.
+        """
         if self._matching.is_exempt(attributes):
             return
         configurations = sorted(self._objects.list(GROUP, self._plural), key=lambda one: str(one["metadata"]["name"]))
         for configuration in configurations:
             for source in configuration.get("webhooks") or ():
                 webhook = Webhook(configuration["metadata"]["name"], source)
-                if self._matching.matches(source, "rules", attributes) and self._meets_conditions(webhook, attributes):
-                    yield webhook
+                resource = self._matching.match(source, "rules", attributes)
+                if resource is None:
+                    continue
+                face = await self._matching.versions.face(attributes, resource)
+                if self._meets_conditions(webhook, face):
+                    yield webhook, face
 
-    def _meets_conditions(self, webhook: Webhook, attributes: Attributes) -> bool:
+    def _meets_conditions(self, webhook: Webhook, face: Face) -> bool:
         conditions = webhook.source.get("matchConditions")
         if not conditions:
             return True
-        values = variables_of(attributes, self._authorizer)
+        values = variables_of(face, self._authorizer)
         failed: list[str] = []
         for condition in conditions:
             expression = compiled_condition(condition["expression"])
@@ -85,21 +93,22 @@ class Webhooks:
             except EvaluationError as error:
                 failed.append(str(error))
         if failed and not webhook.ignores_failure:
-            raise refuse(attributes, ", ".join(failed))
+            raise refuse(face.attributes, ", ".join(failed))
         return not failed
 
-    async def call(self, webhook: Webhook, attributes: Attributes) -> Tree | None:
+    async def call(self, webhook: Webhook, face: Face) -> Tree | None:
         """The response of a webhook that allows the request; None for one that failed and whose failures are ignored.
 
         Raises StatusError for a denial, and for a failure that counts.
         """
+        attributes = face.attributes
         if attributes.dry_run and webhook.source.get("sideEffects") not in _NO_SIDE_EFFECTS:
             raise errors.bad_request(f'admission webhook "{webhook.name}" does not support dry run')
-        review = _review(attributes)
+        review = _review(face)
         seconds = webhook.source.get("timeoutSeconds") or DEFAULT_SECONDS
         scope = attributes.ctx.services.scope
         try:
-            answer = await self._client.post(scope, webhook.source["clientConfig"], review, seconds)
+            answer = await self._post(scope, webhook, review, seconds)
             response = _response(answer, review["request"]["uid"])
         except CallError as error:
             if webhook.ignores_failure:
@@ -114,18 +123,24 @@ class Webhooks:
             raise _denial(webhook.name, response.get("status") or {})
         return response
 
+    async def _post(self, scope: Scope, webhook: Webhook, review: Tree, seconds: float) -> Any:
+        try:
+            return await self._client.post(scope, webhook.source["clientConfig"], review, seconds)
+        except CallError as error:
+            raise CallError(f"failed to call webhook: {error}") from error
+
 
 @lru_cache(maxsize=256)
 def compiled_condition(source: str) -> Expression:
     return compile_condition(conditions_environment(), source)
 
 
-def _review(attributes: Attributes) -> Tree:
+def _review(face: Face) -> Tree:
     request = {
         "uid": str(uuid.uuid4()),
-        **admission_request(attributes),
-        "object": whole(attributes.object, attributes),
-        "oldObject": whole(attributes.old, attributes),
+        **admission_request(face),
+        "object": face.object,
+        "oldObject": face.old,
     }
     return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
 

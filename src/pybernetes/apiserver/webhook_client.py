@@ -20,7 +20,7 @@ MAX_ANSWER_BYTES = 16 << 20
 
 
 class CallError(Exception):
-    """No usable answer; the text says why, as upstream does."""
+    """No usable answer; the text says why, as upstream does behind "failed to call webhook: "."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class WebhookClient:
     async def post(self, scope: Scope, config: Tree, body: Tree, seconds: float) -> Any:
         """The answer's JSON. Raises CallError."""
         target = self._target(config)
-        shown = f'failed to call webhook: Post "{target.url}?timeout={seconds:g}s"'
+        shown = f'Post "{target.url}?timeout={seconds:g}s"'
         client = await self._connected(scope)
         headers = [("Content-Type", "application/json"), ("Accept", "application/json")]
         path = f"{target.path}?timeout={seconds:g}s"
@@ -57,11 +57,11 @@ class WebhookClient:
         except HTTPError as error:
             raise CallError(f"{shown}: {error}") from error
         if answer.status != 200 or len(data) > MAX_ANSWER_BYTES:
-            raise CallError("failed to call webhook: the server rejected our request for an unknown reason")
+            raise CallError("the server rejected our request for an unknown reason")
         try:
             return json.loads(data)
         except ValueError as error:
-            raise CallError(f"failed to call webhook: {error}") from error
+            raise CallError(str(error)) from error
 
     async def _connected(self, scope: Scope) -> HTTPClient:
         if self._client is None:
@@ -87,15 +87,15 @@ class WebhookClient:
     def _address(self, namespace: str, name: str, port: int) -> str:
         service = self._objects.get("", "services", namespace, name)
         if service is None:
-            raise CallError(f'failed to call webhook: service "{name}" not found')
+            raise CallError(f'service "{name}" not found')
         spec = service.get("spec") or {}
         if all(each["port"] != port for each in spec.get("ports") or ()):
-            raise CallError(f'failed to call webhook: no service port {port} found for service "{name}"')
+            raise CallError(f'no service port {port} found for service "{name}"')
         if spec.get("type") == "ExternalName":
             return str(spec["externalName"])
         address = spec.get("clusterIP", "")
         if address in ("", "None"):
-            raise CallError(f'failed to call webhook: no cluster IP for service "{name}"')
+            raise CallError(f'no cluster IP for service "{name}"')
         return str(address)
 
 
@@ -113,7 +113,7 @@ def _context(bundle: str) -> ssl.SSLContext:
         authorities = base64.b64decode(bundle).decode() if bundle else None
         return ssl.create_default_context(cadata=authorities)
     except (ValueError, ssl.SSLError) as error:
-        message = "failed to call webhook: unable to load root certificates: unable to parse bytes as PEM block"
+        message = "unable to load root certificates: unable to parse bytes as PEM block"
         raise CallError(message) from error
 
 

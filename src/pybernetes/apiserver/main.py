@@ -12,6 +12,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from ipaddress import ip_address
 
 from pybernetes.aio.clock import Clock, SystemClock
@@ -162,7 +163,7 @@ def _pages(
     )
     pages.add_finder(discovery.find)
     pages.add_finder(Health().find)
-    openapi = OpenAPI(discovery.groups, lambda group, version: custom_schemas(registry, group, version))
+    openapi = OpenAPI(discovery.groups, partial(custom_schemas, registry), aggregator.documents)
     pages.add_finder(openapi.find)
     pages.add("/version", version_page)
     pages.add("/metrics", lambda ctx: text(200, services.metrics.render()))

@@ -39,6 +39,7 @@ from pybernetes.controllers.node.ipam import NodeIpamController
 from pybernetes.controllers.node.lifecycle import NodeLifecycleController
 from pybernetes.controllers.options import Options
 from pybernetes.controllers.podgc import PodGarbageCollector
+from pybernetes.controllers.policy_status import ValidatingAdmissionPolicyStatusController
 from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.replicationcontroller import ReplicationControllerController
 from pybernetes.controllers.resourcequota import ResourceQuotaController
@@ -99,6 +100,7 @@ CONTROLLERS = (
     Entry("certificatesigningrequest-signing-controller", CSRSigningController),
     Entry("certificatesigningrequest-cleaner-controller", CSRCleanerController),
     Entry("clusterrole-aggregation-controller", ClusterRoleAggregationController),
+    Entry("validatingadmissionpolicy-status-controller", ValidatingAdmissionPolicyStatusController),
     Entry("ttl-after-finished-controller", TTLAfterFinishedController),
     Entry("garbage-collector-controller", GarbageCollector),
 )

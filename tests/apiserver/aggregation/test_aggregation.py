@@ -28,6 +28,36 @@ RESOURCES = {
 }  # fmt: skip
 
 
+CLASH = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
+SWAGGER = {
+    "swagger": "2.0", "info": {"title": "wild", "version": "1"},
+    "parameters": {"name-x": {"name": "name", "in": "path", "required": True, "type": "string"}},
+    "paths": {
+        "/version/": {"get": {"responses": {"200": {"description": "OK"}}}},
+        "/apis/wild.test/v1/lions/{name}": {
+            "get": {
+                "responses": {
+                    "200": {"description": "OK", "schema": {"$ref": "#/definitions/test.wild.v1.Lion"}},
+                    "404": {"description": "gone", "schema": {"$ref": f"#/definitions/{CLASH}"}},
+                },
+            },
+            "parameters": [{"$ref": "#/parameters/name-x"}],
+        },
+    },
+    "definitions": {
+        "test.wild.v1.Lion": {"type": "object", "properties": {"mane": {"type": "string"}}},
+        CLASH: {"type": "object", "description": "another one"}, "unused": {"type": "object"},
+    },
+}  # fmt: skip
+V3 = "/openapi/v3/apis/wild.test/v1"
+ANSWERS: dict[str, dict[str, Any]] = {
+    "/apis/wild.test/v1": RESOURCES,
+    "/openapi/v2": SWAGGER,
+    "/openapi/v3": {"paths": {V3.removeprefix("/openapi/v3/"): {"serverRelativeURL": f"{V3}?hash=AB"}}},
+    f"{V3}?hash=AB": {"openapi": "3.0.0", "info": {"title": "wild"}},
+}
+
+
 class Other:
     """Another API server, which shows what it was asked."""
 
@@ -43,7 +73,7 @@ class Other:
             name, _, value = line.partition(": ")
             headers.setdefault(name.lower(), []).append(value)
         self.asked.append((first, headers))
-        answer: dict[str, Any] = RESOURCES if first.startswith("GET /apis/wild.test/v1 ") else {"kind": "Lion"}
+        answer = ANSWERS.get(first.split(" ")[1], {"kind": "Lion"})
         body = json.dumps(answer)
         head = f"HTTP/1.1 {self.status} OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         writer.write(f"{head}Connection: close\r\n\r\n{body}".encode())
@@ -157,3 +187,25 @@ async def test_nobody_there(api: Server) -> None:
     await api.delete("/api/v1/namespaces/default/services/other")
     answer = await api.raw("GET", "/apis/wild.test/v1/lions")
     assert (answer.status, getattr(answer, "body", b"")) == (503, b"service unavailable\n")
+
+
+async def test_what_it_publishes_is_part_of_our_documents(api: Server, other: Other) -> None:
+    await register(api, other.port)
+    async with asyncio.timeout(5):
+        while V3.removeprefix("/openapi/v3/") not in (index := (await api.get("/openapi/v3")).tree["paths"]):
+            await asyncio.sleep(0.005)
+    url = index[V3.removeprefix("/openapi/v3/")]["serverRelativeURL"]
+    assert (await api.get(url)).tree["info"]["title"] == "wild"
+    swagger = (await api.get("/openapi/v2")).tree
+    path = swagger["paths"]["/apis/wild.test/v1/lions/{name}"]
+    assert path["parameters"] == [SWAGGER["parameters"]["name-x"]]
+    # What is ours stays so, and theirs of the same name is found under another one.
+    assert path["get"]["responses"]["404"]["schema"]["$ref"] == f"#/definitions/{CLASH}_v2"
+    assert swagger["definitions"][f"{CLASH}_v2"]["description"] == "another one"
+    assert swagger["definitions"][CLASH] != swagger["definitions"][f"{CLASH}_v2"]
+    assert "unused" not in swagger["definitions"]
+    proto = await api.raw(
+        "GET", "/openapi/v2", headers={"accept": "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}
+    )
+    assert isinstance(proto, Response)
+    assert b"/apis/wild.test/v1/lions/{name}" in b"".join(proto.body if isinstance(proto.body, list) else [proto.body])

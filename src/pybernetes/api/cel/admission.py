@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from pybernetes.api.cel.environment import Environment, Program
@@ -93,8 +94,9 @@ def compile_condition(environment: Environment, source: str) -> Expression:
     return compile_expression(environment, source, ("bool", "dyn"), "must evaluate to bool")
 
 
-def conditions_environment() -> Environment:
-    return Environment(CONDITION_VARIABLES, _LIBRARIES)
+def conditions_environment(*, params: bool = False) -> Environment:
+    """Of the match conditions of webhooks, and with `params` of policies that have parameters."""
+    return Environment({**CONDITION_VARIABLES, **({"params": DYN} if params else {})}, _LIBRARIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,9 @@ class PolicyExpressions:
     environment: Environment
 
     @classmethod
-    def of(cls, spec: Mapping[str, Any]) -> PolicyExpressions:
-        """A variable sees those before it."""
-        names = dict(POLICY_VARIABLES)
+    def of(cls, spec: Mapping[str, Any], types: Mapping[str, Type] = MappingProxyType({})) -> PolicyExpressions:
+        """A variable sees those before it. `types` are those of objects, where they are known."""
+        names = {**POLICY_VARIABLES, **types}
         if spec.get("paramKind"):
             names["params"] = DYN
         conditions = {
@@ -150,6 +152,13 @@ def compile_validations(spec: Mapping[str, Any], environment: Environment) -> It
             message = compile_expression(environment, expression, ("string", "dyn"), "must evaluate to string")
         condition = compile_condition(environment, each["expression"])
         yield Validation(condition, each.get("message", "").strip(), message, each.get("reason") or "Invalid")
+
+
+def compile_annotations(spec: Mapping[str, Any], environment: Environment) -> list[Expression]:
+    """The values of a policy's audit annotations."""
+    wanted, words = ("string", "null_type", "dyn"), "must evaluate to one of [string null_type]"
+    given = spec.get("auditAnnotations") or ()
+    return [compile_expression(environment, each["valueExpression"], wanted, words) for each in given]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.validation.common import label_selector, one_of
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Tree, Update
+from pybernetes.api.validation.match_conditions import validate_match_conditions
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.webhooks import validate_rule
+
+if TYPE_CHECKING:
+    from pybernetes.api.cel.admission import Expression
 
 _GROUP = "admissionregistration.k8s.io"
 _SPEC = Path("spec")
@@ -16,6 +22,30 @@ _ACTIONS = ("Audit", "Deny", "Warn")
 _NOT_FOUND = ("Allow", "Deny")
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
 _PATCHES = ("ApplyConfiguration", "JSONPatch")
+
+
+def _created(validate: Create) -> Create:
+    def rules(policy: Tree) -> Errors:
+        yield from validate(policy)
+        yield from _validate_conditions(policy["spec"])
+
+    return rules
+
+
+def _updated(validate: Create) -> Update:
+    """Match conditions that stay what they were are not judged again: what is in force stays so."""
+
+    def rules(new: Tree, old: Tree) -> Errors:
+        yield from validate(new)
+        if any(new["spec"].get(name) != old["spec"].get(name) for name in ("paramKind", "matchConditions")):
+            yield from _validate_conditions(new["spec"])
+
+    return rules
+
+
+def _validate_conditions(spec: Tree) -> Errors:
+    conditions, params = spec.get("matchConditions") or [], bool(spec.get("paramKind"))
+    yield from validate_match_conditions(conditions, _SPEC.child("matchConditions"), params=params)
 
 
 def _validating(policy: Tree) -> Errors:
@@ -39,14 +69,22 @@ def _validating(policy: Tree) -> Errors:
 
 def _validate_expressions(spec: Tree) -> Errors:
     """What does not compile is refused here; what fails with some objects only, fails with these."""
-    from pybernetes.api.cel.admission import PolicyExpressions, compile_mutations, compile_validations
+    from pybernetes.api.cel.admission import (
+        PolicyExpressions,
+        compile_annotations,
+        compile_mutations,
+        compile_validations,
+    )
 
     expressions = PolicyExpressions.of(spec)
-    for name, compiled in (("matchConditions", expressions.conditions), ("variables", expressions.variables)):
-        for index, expression in enumerate(compiled.values()):
-            if expression.error and expression.source.strip():
-                at = _SPEC.child(name).index(index).child("expression")
-                yield field.invalid(at, expression.source, expression.error)
+    for index, expression in enumerate(expressions.variables.values()):
+        if expression.error and expression.source.strip():
+            at = _SPEC.child("variables").index(index).child("expression")
+            yield field.invalid(at, expression.source, expression.error)
+    for index, annotation in enumerate(compile_annotations(spec, expressions.environment)):
+        if annotation.error and annotation.source.strip():
+            at = _SPEC.child("auditAnnotations").index(index).child("valueExpression")
+            yield field.invalid(at, annotation.source, annotation.error)
     for index, mutation in enumerate(compile_mutations(spec, expressions.environment)):
         if mutation.expression.error and mutation.expression.source.strip():
             form = "jsonPatch" if mutation.is_patch else "applyConfiguration"
@@ -54,7 +92,10 @@ def _validate_expressions(spec: Tree) -> Errors:
             yield field.invalid(at, mutation.expression.source, mutation.expression.error)
     for index, validation in enumerate(compile_validations(spec, expressions.environment)):
         at = _SPEC.child("validations").index(index)
-        parts = {"expression": validation.condition, "messageExpression": validation.message_expression}
+        parts: dict[str, Expression | None] = {
+            "expression": validation.condition,
+            "messageExpression": validation.message_expression,
+        }
         for name, part in parts.items():
             if part is not None and part.error and part.source.strip():
                 yield field.invalid(at.child(name), part.source, part.error)
@@ -101,8 +142,7 @@ def _validate_common(spec: Tree) -> Errors:
         if not constraints.get("resourceRules"):
             yield field.required(_SPEC.child("matchConstraints", "resourceRules"))
         yield from _validate_match(constraints, _SPEC.child("matchConstraints"))
-    for name, checked in (("variables", names.c_identifier), ("matchConditions", names.qualified_name)):
-        yield from _validate_named(spec.get(name) or [], checked, _SPEC.child(name))
+    yield from _validate_named(spec.get("variables") or [], names.c_identifier, _SPEC.child("variables"))
 
 
 def _validate_match(match: Tree, path: Path) -> Errors:
@@ -176,8 +216,8 @@ def _validate_parameters(ref: Tree, path: Path) -> Errors:
 
 
 RULES: RulesTable = {
-    (_GROUP, "validatingadmissionpolicies"): Rules(_validating),
-    (_GROUP, "mutatingadmissionpolicies"): Rules(_mutating),
+    (_GROUP, "validatingadmissionpolicies"): Rules(_created(_validating), _updated(_validating), update_is_whole=True),
+    (_GROUP, "mutatingadmissionpolicies"): Rules(_created(_mutating), _updated(_mutating), update_is_whole=True),
     (_GROUP, "validatingadmissionpolicybindings"): Rules(_validating_binding),
     (_GROUP, "mutatingadmissionpolicybindings"): Rules(_validate_binding),
 }

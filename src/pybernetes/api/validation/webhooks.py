@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
 from pybernetes.api.validation.common import label_selector
-from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Tree, Update
+from pybernetes.api.validation.match_conditions import validate_match_conditions
 from pybernetes.api.validation.metadata import complain
 
 _GROUP = "admissionregistration.k8s.io"
@@ -18,6 +19,36 @@ _VERSIONS = ("v1", "v1beta1")
 
 
 def _create(mutating: bool) -> Create:
+    """Of a new configuration: what holds for any, and what its match conditions say."""
+    validate = _validate(mutating)
+
+    def rules(configuration: Tree) -> Errors:
+        yield from validate(configuration)
+        yield from _validate_conditions(configuration)
+
+    return rules
+
+
+def _update(mutating: bool) -> Update:
+    """Match conditions that stay what they were are not judged again: what is in force stays so."""
+    validate = _validate(mutating)
+
+    def rules(new: Tree, old: Tree) -> Errors:
+        yield from validate(new)
+        after, before = ([one.get("matchConditions") for one in each.get("webhooks") or ()] for each in (new, old))
+        if after != before:
+            yield from _validate_conditions(new)
+
+    return rules
+
+
+def _validate_conditions(configuration: Tree) -> Errors:
+    for index, webhook in enumerate(configuration.get("webhooks") or ()):
+        path = ROOT.child("webhooks").index(index).child("matchConditions")
+        yield from validate_match_conditions(webhook.get("matchConditions") or [], path)
+
+
+def _validate(mutating: bool) -> Create:
     def validate(configuration: Tree) -> Errors:
         taken: set[str] = set()
         for index, webhook in enumerate(configuration.get("webhooks") or ()):
@@ -141,6 +172,10 @@ def _validate_url(url: str, path: Path) -> Errors:
 
 
 RULES: RulesTable = {
-    (_GROUP, "validatingwebhookconfigurations"): Rules(_create(mutating=False)),
-    (_GROUP, "mutatingwebhookconfigurations"): Rules(_create(mutating=True)),
+    (_GROUP, "validatingwebhookconfigurations"): Rules(
+        _create(mutating=False), _update(mutating=False), update_is_whole=True
+    ),
+    (_GROUP, "mutatingwebhookconfigurations"): Rules(
+        _create(mutating=True), _update(mutating=True), update_is_whole=True
+    ),
 }

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pybernetes.api.errors import StatusError
 from pybernetes.apiserver.aggregation.backends import API_SERVICES, Backends, UnreachableError, identity_headers
+from pybernetes.apiserver.aggregation.documents import Documents
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import LOOPBACK, RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer
@@ -30,6 +31,8 @@ class Aggregator:
     def __init__(self, registry: Registry, backends: Backends, changed: Callable[[], None]) -> None:
         self._backends = backends
         self._changed = changed
+        self.documents = Documents()
+        """What the other servers publish of their APIs."""
         self._specs: dict[tuple[str, str], Tree] = {}
         self._resources: dict[tuple[str, str], list[Tree]] = {}
         registry.subscribe(API_SERVICES, self._on_api_service)
@@ -46,6 +49,7 @@ class Aggregator:
                     self._changed()
             elif self._specs.pop(key, None) is not None and new is None:
                 self._resources.pop(key, None)
+                self.documents.forget(key)
                 self._changed()
 
     def passes_on(self, group: str, version: str) -> bool:
@@ -112,6 +116,18 @@ class Aggregator:
                 "FailedDiscoveryCheck", f"{shown}: bad status from https://{endpoint.authority}{path}: {head.status}"
             )
         self._learn((group, version), body)
+
+    async def learn_documents(self, spec: Tree) -> None:
+        """Ask a server what it publishes of its API. Never fails: there may be nothing."""
+        key = spec.get("group", ""), spec["version"]
+        try:
+            told = await self.documents.learn(key, self._backends.endpoint(spec))
+        except UnreachableError:
+            return
+        if key not in self._specs:
+            self.documents.forget(key)
+        elif told:
+            self._changed()
 
     def _learn(self, key: tuple[str, str], body: bytes) -> None:
         try:

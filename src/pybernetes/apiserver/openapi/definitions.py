@@ -17,7 +17,10 @@ from pybernetes.api.scheme import API_LEVEL
 from pybernetes.apiserver.context import Tree
 
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
-ALWAYS = tuple(META + name for name in ("APIResourceList", "DeleteOptions", "Patch", "Status", "WatchEvent"))
+ALWAYS = tuple(
+    META + name
+    for name in ("APIResourceList", "DeleteOptions", "ListMeta", "ObjectMeta", "Patch", "Status", "WatchEvent")
+)
 """What every group's paths speak of."""
 
 

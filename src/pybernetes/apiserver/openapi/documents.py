@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import msgspec
 
@@ -14,6 +15,7 @@ from pybernetes.apiserver.handlers.list import compressed
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.openapi import gnostic
 from pybernetes.apiserver.openapi.definitions import ALWAYS, META, closure, definition_of, rendered
+from pybernetes.apiserver.openapi.merge import merged
 from pybernetes.apiserver.openapi.paths import paths_of
 from pybernetes.apiserver.openapi.swagger import as_swagger
 from pybernetes.apiserver.pages import Page
@@ -22,15 +24,29 @@ INFO = {"title": "Kubernetes", "version": f"v{API_LEVEL}.0"}
 SECURITY = {"BearerToken": {"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"}}  # fmt: skip
 PLAIN_PATHS = (".well-known/openid-configuration", "openid/v1/jwks", "version")
 Groups = dict[str, dict[str, list[Resource]]]
-ExtraSchemas = Callable[[str, str], dict[str, Tree]]
-"""Schemas of a group and version's custom resources, by definition name."""
+ExtraSchemas = Callable[[str, str, str, bool], dict[str, Tree]]
+"""Schemas of a group and version's custom resources, by definition name: with references below a prefix, for Swagger."""
+_V3, _V2 = "#/components/schemas/", "#/definitions/"
+
+
+class Elsewhere(Protocol):
+    """What other servers publish."""
+
+    def urls(self) -> Iterator[tuple[str, str]]:
+        """Path below /openapi/v3 and URL of each document."""
+        ...
+
+    def parts(self) -> Iterator[Tree]:
+        """Paths and definitions of v2."""
+        ...
 
 
 class OpenAPI:
-    """`groups` tells what is served now, `extra` the schemas that facts do not know."""
+    """`groups` tells what is served now, `extra` the schemas that facts do not know, `elsewhere` what others say."""
 
-    def __init__(self, groups: Callable[[], Groups], extra: ExtraSchemas) -> None:
+    def __init__(self, groups: Callable[[], Groups], extra: ExtraSchemas, elsewhere: Elsewhere) -> None:
         self._groups = groups
+        self._elsewhere = elsewhere
         self._extra = extra
         self._made: dict[str, tuple[bytes, str]] = {}
 
@@ -90,10 +106,11 @@ class OpenAPI:
         for key, (group, version) in self._keys().items():
             resources = self._groups().get(group, {}).get(version, [])
             told = repr((key, INFO, [(one, one.verbs, sorted(one.subresources)) for one in resources]))
-            told += repr(sorted(self._extra(group, version))) if version else ""
+            told += repr(sorted(self._extra(group, version, _V3, False).items())) if version else ""
             digest = hashlib.sha512(told.encode()).hexdigest().upper()
             paths[key] = {"serverRelativeURL": f"/openapi/v3/{key}?hash={digest}"}
-        return {"paths": paths}
+        paths |= {key: {"serverRelativeURL": url} for key, url in self._elsewhere.urls()}
+        return {"paths": dict(sorted(paths.items()))}
 
     def version3(self, key: str) -> Tree:
         """The document of one group and version."""
@@ -102,9 +119,9 @@ class OpenAPI:
         root = f"/{key}"
         paths = dict(sorted(paths_of(root, resources))) if version else {root + "/": {}}
         names = closure([*ALWAYS, *_roots(resources)]) if version else []
-        schemas = {name: rendered(name, "#/components/schemas/") for name in names}
+        schemas = {name: rendered(name, _V3) for name in names}
         if version:
-            schemas |= self._extra(group, version)
+            schemas |= self._extra(group, version, _V3, False)
         return {
             "openapi": "3.0.0",
             "info": INFO,
@@ -129,9 +146,10 @@ class OpenAPI:
                 root = f"/apis/{group}/{version}" if group else f"/api/{version}"
                 paths |= dict(paths_of(root, resources))
                 roots += _roots(resources)
-                schemas |= self._extra(group, version)
-        schemas |= {name: rendered(name, "#/definitions/") for name in closure([*ALWAYS, *roots])}
-        return as_swagger(INFO, dict(sorted(paths.items())), dict(sorted(schemas.items())), SECURITY)
+                schemas |= self._extra(group, version, _V2, True)
+        schemas |= {name: rendered(name, _V2) for name in closure([*ALWAYS, *roots])}
+        own = as_swagger(INFO, dict(sorted(paths.items())), dict(sorted(schemas.items())), SECURITY)
+        return merged(own, self._elsewhere.parts())
 
 
 def _roots(resources: list[Resource]) -> Iterator[str]:

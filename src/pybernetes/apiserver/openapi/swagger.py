@@ -14,7 +14,7 @@ def as_swagger(info: Tree, paths: Tree, definitions: Tree, security: Tree) -> Tr
     return {
         "swagger": "2.0",
         "info": info,
-        "paths": {path: {method: _operation(one) for method, one in item.items()} for path, item in paths.items()},
+        "paths": {path: _path_item(item) for path, item in paths.items()},
         "parameters": {},
         "definitions": {name: _flat(one) for name, one in definitions.items()},
         "securityDefinitions": security,
@@ -22,17 +22,29 @@ def as_swagger(info: Tree, paths: Tree, definitions: Tree, security: Tree) -> Tr
     }
 
 
+def _path_item(item: Tree) -> Tree:
+    made: Tree = {method: _operation(one) for method, one in item.items() if method != "parameters"}
+    if "parameters" in item:
+        made["parameters"] = [_parameter(one) for one in item["parameters"]]
+    return made
+
+
+def _parameter(parameter: Tree) -> Tree:
+    schema: Tree = parameter["schema"]
+    return {key: value for key, value in parameter.items() if key != "schema"} | schema
+
+
 def _operation(operation: Tree) -> Tree:
     made = {key: value for key, value in operation.items() if key not in ("requestBody", "responses", "parameters")}
-    parameters: list[Tree] = [
-        {"name": one["name"], "in": one["in"], "type": one["schema"]["type"], "uniqueItems": True}
-        for one in operation.get("parameters", [])
-    ]
-    content = (operation.get("requestBody") or {}).get("content")
-    if content:
+    parameters = [_parameter(one) for one in operation.get("parameters", [])]
+    body: Tree = operation.get("requestBody") or {}
+    if content := body.get("content"):
         made["consumes"] = list(content)
-        parameters.append({"name": "body", "in": "body", "required": True, "schema": _schema(content)})
-    made["produces"] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"]
+        required = {"required": True} if body.get("required") else {}
+        parameters.append({"name": "body", "in": "body", **required, "schema": _schema(content)})
+    made["produces"] = list(
+        operation["responses"].get("200", {}).get("content") or ("application/json", "application/yaml")
+    )
     made["responses"] = {
         code: {"description": one["description"]} | ({"schema": _schema(one["content"])} if "content" in one else {})
         for code, one in operation["responses"].items()

@@ -97,6 +97,9 @@ class APIServices:
     async def _tell(self, item: Item) -> None:
         condition = await self._availability(item.tree["spec"])
         self._again(item.name)
+        if condition["status"] == "True":
+            documents = self._aggregator.learn_documents(item.tree["spec"])
+            self._services.scope.spawn(documents, f"documents {item.name}")
         if says(item.tree, condition):
             return
         new = item.decode()

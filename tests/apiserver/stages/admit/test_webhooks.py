@@ -114,6 +114,28 @@ async def test_conditions_save_the_call(cluster: Server, pki: Path) -> None:
         assert refused.message == 'admission webhook "h.hooks.test" denied the request without explanation'
 
 
+async def test_conditions_are_compiled_when_they_are_made(cluster: Server, pki: Path) -> None:
+    async with hook(pki, lambda request: {}) as made:
+        await configure(cluster, "validating", made.config, matchConditions=[{"name": "a", "expression": "true"}])
+    path = f"{ADMISSION}/validatingwebhookconfigurations/h"
+    wrong = [
+        {"name": "a", "expression": "object.x >"}, {"name": "a", "expression": "params.x"}, {"name": "", "expression": ""},
+        {"name": "b", "expression": "'text'"},
+    ]  # fmt: skip
+    configuration = (await cluster.get(path)).tree
+    configuration["webhooks"][0]["matchConditions"] = wrong
+    refused = await cluster.call("PUT", path, configuration)
+    at = "webhooks[0].matchConditions"
+    causes = {each["field"].removeprefix(at): each["message"] for each in refused.tree["details"]["causes"]}
+    assert causes["[0].expression"].startswith(
+        'Invalid value: "object.x >": compilation failed: ERROR: <input>:1:11: Syntax error'
+    )
+    assert "undeclared reference to 'params' (in container '')" in causes["[1].expression"]
+    assert causes["[1].name"] == 'Duplicate value: "a"'
+    assert (causes["[2].expression"], causes["[2].name"]) == ("Required value", "Required value")
+    assert causes["[3].expression"] == "Invalid value: \"'text'\": must evaluate to bool"
+
+
 async def test_side_effects_and_dry_runs(cluster: Server, pki: Path) -> None:
     async with hook(pki, lambda request: {}) as made:
         await configure(cluster, "validating", made.config)

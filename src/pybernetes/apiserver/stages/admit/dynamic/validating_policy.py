@@ -12,7 +12,7 @@ from pybernetes.api.cel.admission import (
     Expression,
     PolicyExpressions,
     Validation,
-    compile_expression,
+    compile_annotations,
     compile_validations,
 )
 from pybernetes.api.cel.errors import EvaluationError
@@ -63,11 +63,8 @@ def compile_policy(spec: Mapping[str, Any]) -> Compiled:
     expressions = PolicyExpressions.of(spec)
     environment = expressions.environment
     validations = tuple(compile_validations(spec, environment))
-    kinds = ("string", "null_type", "dyn")
-    annotations = {
-        each["key"]: compile_expression(environment, each["valueExpression"], kinds, "must evaluate to string or null")
-        for each in spec.get("auditAnnotations") or ()
-    }
+    keys = [each["key"] for each in spec.get("auditAnnotations") or ()]
+    annotations = dict(zip(keys, compile_annotations(spec, environment), strict=True))
     return Compiled(expressions, validations, annotations)
 
 

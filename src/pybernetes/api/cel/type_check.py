@@ -1,0 +1,87 @@
+"""Type checks of a ValidatingAdmissionPolicy against the kinds that it is about: warnings, which change nothing (KEP-3488)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from pybernetes.api.cel.admission import PolicyExpressions
+from pybernetes.api.cel.errors import CompileError
+from pybernetes.api.cel.schema import type_of_schema, with_identity
+from pybernetes.api.cel.types import DYN, Type
+
+MAX_KINDS: Final = 10
+"""Of so many kinds of a rule the schemas are looked at."""
+_VAGUE: Final[Mapping[str, Any]] = {"x-kubernetes-int-or-string": True}
+_ANYTHING: Final = ("IntOrString", "Quantity")
+"""Definitions whose values are of several types."""
+
+Find: TypeAlias = Callable[[str], Mapping[str, Any] | None]
+"""A definition by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedKind:
+    """A kind with its schema, references resolved; None where nobody knows it."""
+
+    api_version: str
+    kind: str
+    schema: Mapping[str, Any] | None
+
+    def __str__(self) -> str:
+        return f"{self.api_version if '/' in self.api_version else '/' + self.api_version}, Kind={self.kind}"
+
+    @property
+    def type(self) -> Type:
+        return DYN if self.schema is None else type_of_schema(_as_object(self.schema)) or DYN
+
+
+def _as_object(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = (schema.get("properties") or {}).get("metadata") or {}
+    return schema if "name" in (metadata.get("properties") or {}) else with_identity(schema)
+
+
+def resolved(schema: Mapping[str, Any], find: Find, seen: tuple[str, ...] = ()) -> Mapping[str, Any]:
+    """A schema with what it refers to put in its place; what contains itself ends there."""
+    parts: list[Mapping[str, Any]] = schema.get("allOf") or []
+    reference = schema.get("$ref") or (parts[0].get("$ref") if len(parts) == 1 else None)
+    if isinstance(reference, str):
+        name = reference.rpartition("/")[2]
+        if name in seen or name.rpartition(".")[2] in _ANYTHING:
+            return _VAGUE
+        return resolved(find(name) or {}, find, (*seen, name))
+    made = dict(schema)
+    if "properties" in made:
+        made["properties"] = {key: resolved(below, find, seen) for key, below in made["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(made.get(key), Mapping):
+            made[key] = resolved(made[key], find, seen)
+    return made
+
+
+def warnings(
+    spec: Mapping[str, Any], kinds: Sequence[CheckedKind], params: CheckedKind | None
+) -> Iterator[dict[str, str]]:
+    """`status.typeChecking.expressionWarnings` of a policy."""
+    environments = [(kind, _environment(spec, kind, params)) for kind in kinds if kind.schema is not None]
+    for index, validation in enumerate(spec.get("validations") or ()):
+        for name in ("expression", "messageExpression"):
+            source = validation.get(name)
+            if not source:
+                continue
+            found = []
+            for kind, expressions in environments:
+                try:
+                    expressions.environment.compile(source)
+                except CompileError as error:
+                    found.append(f"{kind}: {error}\n")
+            if found:
+                yield {"fieldRef": f"spec.validations[{index}].{name}", "warning": "\n".join(found)}
+
+
+def _environment(spec: Mapping[str, Any], kind: CheckedKind, params: CheckedKind | None) -> PolicyExpressions:
+    types = {"object": kind.type, "oldObject": kind.type}
+    if params is not None and params.schema is not None:
+        types["params"] = params.type
+    return PolicyExpressions.of({**spec, "paramKind": None}, types)

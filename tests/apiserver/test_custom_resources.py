@@ -200,3 +200,123 @@ async def test_a_pattern_takes_no_more_than_linear_time(api):
     body = {"apiVersion": "shop.test/v1", "kind": "Evil", "metadata": {"name": "e"}, "spec": "a" * 5000 + "b"}
     refused = await api.call("POST", path, body)
     assert (refused.status, refused.body["details"]["causes"][0]["field"]) == (422, "spec")
+
+
+async def condition(api, name, kind):
+    status = (await api.call("GET", f"{DEFINITIONS}/{name}")).body["status"]
+    found = {one["type"]: (one["status"], one["reason"], one["message"]) for one in status.get("conditions") or []}
+    return found.get(kind)
+
+
+async def until_condition(api, name, kind, wanted):
+    async with asyncio.timeout(5):
+        while await condition(api, name, kind) != wanted:
+            await asyncio.sleep(0.005)
+
+
+async def test_names_that_become_free_are_given_to_who_waits(widgets):
+    first = definition(shortNames=["wd"])
+    await widgets.call("PATCH", f"{DEFINITIONS}/widgets.shop.test", {"spec": first["spec"]}, content_type=MERGE)
+    async with asyncio.timeout(5):
+        while "shortNames" not in (await widgets.call("GET", "/apis/shop.test/v1")).body["resources"][0]:
+            await asyncio.sleep(0.005)
+    await widgets.call("POST", DEFINITIONS, definition("others", "Other", shortNames=["wd"]))
+    taken = ("False", "ShortNamesConflict", '"wd" is already in use')
+    await until_condition(widgets, "others.shop.test", "NamesAccepted", taken)
+    await widgets.call("DELETE", f"{DEFINITIONS}/widgets.shop.test")
+    await until_condition(widgets, "others.shop.test", "Established", ("True", "InitialNamesAccepted", "the initial names have been accepted"))  # fmt: skip
+
+
+async def test_while_objects_end_no_new_ones_begin(widgets):
+    for number in range(100):
+        body = widget(size=1) | {"metadata": {"name": f"w{number}"}}
+        assert (await widgets.call("POST", WIDGETS, body)).status == 201
+    held = widget(size=1) | {"metadata": {"name": "held", "finalizers": ["plain"]}}
+    made = await widgets.call("POST", WIDGETS, held)
+    words = "prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts"
+    assert any(f'metadata.finalizers: \\"plain\\": {words}' in value for _, value in made.headers)
+    await widgets.call("DELETE", f"{DEFINITIONS}/widgets.shop.test")
+    async with asyncio.timeout(10):
+        while [one["metadata"]["name"] for one in (await widgets.call("GET", WIDGETS)).body["items"]] != ["held"]:
+            await asyncio.sleep(0.005)
+    progress = ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
+    assert await condition(widgets, "widgets.shop.test", "Terminating") == progress
+    refused = await widgets.call("POST", WIDGETS, widget(size=1))
+    assert (refused.status, refused.body["message"]) == (
+        405, "create not allowed while custom resource definition is terminating",
+    )  # fmt: skip
+    released = await widgets.call("PATCH", f"{WIDGETS}/held", {"metadata": {"finalizers": []}}, content_type=MERGE)
+    assert released.status == 200
+    await until(widgets, f"{DEFINITIONS}/widgets.shop.test", 404)
+
+
+async def test_what_a_schema_says_later_is_seen_in_what_is_stored(widgets):
+    await widgets.call("POST", WIDGETS, widget(size=1))
+    assert (await widgets.call("GET", WIDGETS)).body["items"][0]["spec"] == {"size": 1, "mode": "slow"}
+    later = definition()
+    spec = dict(SCHEMA["properties"]["spec"]["properties"], color={"type": "string", "default": "red"})
+    spec.pop("mode")
+    later["spec"]["versions"][0]["schema"] = {
+        "openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object", "properties": spec}}}
+    }
+    later["spec"]["versions"][0] |= {"deprecated": True}
+    later["spec"]["versions"][0].pop("subresources")
+    await widgets.call("PATCH", f"{DEFINITIONS}/widgets.shop.test", {"spec": later["spec"]}, content_type=MERGE)
+    async with asyncio.timeout(5):
+        while (listed := await widgets.call("GET", WIDGETS)).body["items"][0]["spec"] != {"size": 1, "color": "red"}:
+            await asyncio.sleep(0.005)
+    assert ("warning", '299 - "shop.test/v1 Widget is deprecated"') in listed.headers
+    found = (await widgets.call("GET", f"{WIDGETS}/w")).body
+    assert (found["spec"], found["metadata"]["generation"]) == ({"size": 1, "color": "red"}, 1)
+    # Without a status subresource every change counts but those of metadata.
+    for patch, generation in (({"metadata": {"labels": {"a": "b"}}}, 1), ({"spec": {"size": 2}}, 2)):
+        changed = await widgets.call("PATCH", f"{WIDGETS}/w", patch, content_type=MERGE)
+        assert changed.body["metadata"]["generation"] == generation
+    assert (await widgets.call("PATCH", f"{DEFINITIONS}/widgets.shop.test", {"spec": {"scope": "Cluster"}}, content_type=MERGE)).status == 422  # fmt: skip
+
+
+async def test_groups_of_the_project_need_its_approval(api):
+    made = definition()
+    made["metadata"] = {
+        "name": "widgets.shop.k8s.io", "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+    }  # fmt: skip
+    made["spec"]["group"] = "shop.k8s.io"
+    assert (await api.call("POST", DEFINITIONS, made)).status == 201
+    told = ("False", "UnapprovedAnnotation", 'not approved: "unapproved, a test"')
+    await until_condition(api, "widgets.shop.k8s.io", "KubernetesAPIApprovalPolicyConformant", told)
+
+
+def test_objects_inside_of_objects():
+    inner = {"type": "object", "x-kubernetes-embedded-resource": True, "properties": {"spec": {"type": "object"}}}
+    shape = Shape({"type": "object", "properties": {"inner": inner}})
+    given = {"apiVersion": "a/b/c", "kind": "Po d", "metadata": {"name": "x", "nosuch": 1}, "more": 2}
+    made, unknown = shape.prepare({"metadata": {}, "inner": given})
+    assert (made["inner"]["metadata"], unknown) == ({"name": "x"}, ["inner.metadata.nosuch", "inner.more"])
+    assert [error.field for error in shape.validate(made)] == ["inner.apiVersion", "inner.kind"]
+    assert [str(error) for error in shape.validate({"metadata": {}, "inner": {}})] == [
+        "inner.apiVersion: Required value: must not be empty", "inner.kind: Required value: must not be empty",
+    ]  # fmt: skip
+
+
+async def test_the_published_schema_has_what_every_object_has(widgets):
+    document = (await widgets.call("GET", "/openapi/v3/apis/shop.test/v1")).body
+    schemas, name = document["components"]["schemas"], "test.shop.v1.Widget"
+    assert schemas[name]["properties"]["metadata"]["allOf"] == [
+        {"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
+    ]
+    assert schemas[f"{name}List"]["properties"]["items"]["items"] == {"$ref": f"#/components/schemas/{name}"}
+    assert "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" in schemas
+    paths = document["paths"]
+    collection = paths["/apis/shop.test/v1/namespaces/{namespace}/widgets"]
+    assert {one: paths_of["operationId"] for one, paths_of in collection.items() if one != "parameters"} == {
+        "get": "listShopTestV1NamespacedWidget", "post": "createShopTestV1NamespacedWidget",
+        "delete": "deleteShopTestV1CollectionNamespacedWidget",
+    }  # fmt: skip
+    assert [one["name"] for one in collection["parameters"]] == ["namespace", "pretty"]
+    assert [one["name"] for one in collection["post"]["parameters"]] == ["dryRun", "fieldManager", "fieldValidation"]
+    swagger = (await widgets.call("GET", "/openapi/v2")).body
+    # What kubectl would read wrongly in a v2 schema says less there.
+    assert swagger["definitions"][name]["properties"]["status"] == {"x-kubernetes-preserve-unknown-fields": True}
+    assert swagger["definitions"][name]["properties"]["metadata"]["$ref"].startswith("#/definitions/")
+    item = swagger["paths"]["/apis/shop.test/v1/namespaces/{namespace}/widgets/{name}/scale"]
+    assert item["get"]["responses"]["200"]["schema"] == {"$ref": "#/definitions/io.k8s.api.autoscaling.v1.Scale"}

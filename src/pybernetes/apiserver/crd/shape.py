@@ -86,11 +86,16 @@ def _prune(schema: Tree, value: Any, path: str, unknown: list[str]) -> None:
     embedded = bool(schema.get("x-kubernetes-embedded-resource"))
     for key in list(value):
         below = f"{path}.{key}" if path else key
-        if key in properties:
+        if embedded and key in _OWN:
+            if key == "metadata" and isinstance(value[key], dict):
+                made = decode(_META, value[key])
+                value[key] = made.tree
+                unknown += [f"{below}.{field_path}" for field_path in made.unknown]
+        elif key in properties:
             _prune(properties[key], value[key], below, unknown)
         elif isinstance(others, dict):
             _prune(others, value[key], below, unknown)
-        elif not keeps and not (embedded and key in _OWN):
+        elif not keeps:
             unknown.append(below)
             del value[key]
 

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pybernetes.api import field
+from pybernetes.api import field, names
 from pybernetes.api.field import FieldError, Path
 from pybernetes.api.regexp import compiled
+from pybernetes.api.validation.metadata import validate_open_bags
 from pybernetes.apiserver.context import Tree
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -122,11 +123,33 @@ def _object(schema: Tree, value: Tree, path: Path, old: Tree) -> Iterator[FieldE
         yield field.too_many(path, len(value), most)
     if least is not None and len(value) < least:
         yield field.invalid(path, value, f"{path} in body should have at least {least} properties")
+    embedded = bool(schema.get("x-kubernetes-embedded-resource"))
+    if embedded:
+        yield from _embedded(value, path)
     for key, item in value.items():
+        if embedded and key == "metadata":
+            continue
         if key in properties:
             yield from validate_value(properties[key], item, path.child(key), old.get(key, NEW))
         elif isinstance(others, dict):
             yield from validate_value(others, item, path.child(key), old.get(key, NEW))
+
+
+def _embedded(value: Tree, path: Path) -> Iterator[FieldError]:
+    """An object inside of an object says what it is, and its metadata are like any other's."""
+    api_version, kind = value.get("apiVersion"), value.get("kind")
+    if not isinstance(api_version, str) or not api_version:
+        yield field.required(path.child("apiVersion"), "must not be empty")
+    elif api_version.count("/") > 1:
+        yield field.invalid(path.child("apiVersion"), api_version, f"unexpected GroupVersion string: {api_version}")
+    if not isinstance(kind, str) or not kind:
+        yield field.required(path.child("kind"), "must not be empty")
+    else:
+        for complaint in names.dns1035_label(kind.lower()):
+            detail = f"may have mixed case, but should otherwise match: {complaint}"
+            yield field.invalid(path.child("kind"), kind, detail)
+    if isinstance(value.get("metadata"), dict):
+        yield from validate_open_bags(value["metadata"], path.child("metadata"))
 
 
 def _array(schema: Tree, value: list[Any], path: Path, old: list[Any]) -> Iterator[FieldError]:

@@ -158,6 +158,7 @@ class View:
                 for change in changes:
                     self._apply(cache, change.item if change.deleted else next(items))
         except StatusError as error:
+            log.warning("objects not converted resource=%s error=%s", self._name, error)
             self._give_up(error)
         finally:
             if self._task is asyncio.current_task():
@@ -214,7 +215,6 @@ class View:
             if not waiter.done():
                 waiter.set_exception(error)
         if cache is not None:
-            log.info("view ended name=%s cause=%s", self._name, error)
             cache.stop()
 
 

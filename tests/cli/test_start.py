@@ -100,7 +100,7 @@ def test_dry_run_makes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["start", "--dry-run", "-p", "ci", "--nodes", "2", "--api-port", "17443", "-o", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert sorted(tmp_path.rglob("*")) == before
-    assert (found["status"], found["settings"]["api_port"], found["problems"]) == ("New", 17443, [])
+    assert (found["status"], found["settings"]["apiPort"], found["problems"]) == ("New", 17443, [])
     for made in (str(tmp_path / "state" / "ci"), "bridge p8s0 with 10.244.0.1/24", "127.0.0.1:17443", "node ci-m02"):
         assert any(made in line for line in found["makes"]), made
 

@@ -1,9 +1,10 @@
 """What the user reads: steps with their times, tables, errors as cause and next step. Emoji only on a terminal."""
 
+import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 FAILED, WRONG_USAGE, NOT_RUNNING = 1, 2, 3
@@ -17,6 +18,21 @@ class Failure(Exception):
         super().__init__("; ".join(cause for cause, _ in causes))
         self.causes = causes
         self.code = code
+
+
+def plain(value: Any) -> Any:
+    """As JSON has it."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {camel(each.name): plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def camel(name: str) -> str:
+    """`next_step` as `nextStep`."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 class Console:
@@ -65,7 +81,8 @@ class Console:
             self.line(f"{elapsed}  {text}")
 
     def json(self, value: Any) -> None:
-        print(json.dumps(value, indent=2), file=self._out, flush=True)
+        """The result of a command; dataclasses become objects, their names as Kubernetes writes them (camelCase)."""
+        print(json.dumps(plain(value), indent=2), file=self._out, flush=True)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Columns as kubectl prints them: padded, three spaces apart."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pybernetes.cli.console import Console, Failure
@@ -21,6 +22,15 @@ from pybernetes.wire.images.reference import InvalidReferenceError, Reference, p
 
 T = TypeVar("T")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """What a transfer did to an image, what its result is, and both in a line."""
+
+    verb: str
+    result: str
+    told: Callable[[Reference, str], str]
 
 
 def ask(arguments: argparse.Namespace, use: Callable[[Door], Awaitable[T]]) -> T:
@@ -75,18 +85,24 @@ def transfer_all(
     arguments: argparse.Namespace,
     console: Console,
     begin: Callable[[Client, str, AuthConfig | None], AsyncIterator[ImageStep]],
-    told: Callable[[Reference, str], str],
+    did: Did,
 ) -> None:
     """Pull or push each of `arguments.names` with the caller's credentials, and tell what came of it."""
     wanted = [named(name) for name in arguments.names]
+    found: list[dict[str, str]] = []
+    if arguments.output == "json":
+        console.only_json()
 
     async def use(door: Door) -> None:
         for name in wanted:
             steps = begin(door.library, str(name), credential(name))
             result = await transfer(steps, console, arguments.quiet)
-            console.line(result if arguments.quiet else told(name, result))
+            found.append({"name": str(name), did.result: result})
+            console.line(result if arguments.quiet else did.told(name, result))
 
     ask(arguments, use)
+    if arguments.output == "json":
+        console.json({did.verb: found})
 
 
 async def transfer(steps: AsyncIterator[ImageStep], console: Console, quiet: bool) -> str:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from dataclasses import asdict
 
 from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, add_profile, existing
@@ -36,7 +35,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     disk = os.statvfs(profile.state)
     free = disk.f_bavail * disk.f_frsize
     if arguments.output == "json":
-        console.json({"uses": [asdict(row) for row in rows], "free": free})
+        console.json({"uses": rows, "free": free})
         return 0
     cells = [
         [row.what, readable(row.bytes), "-" if row.reclaimable is None else readable(row.reclaimable), HELP[row.what]]

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from dataclasses import asdict
 
 from pybernetes.cli.console import FAILED, Console
 from pybernetes.cli.profiles import add_output, add_profile, chosen
@@ -27,7 +26,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     checks = examine(Machine(chosen(arguments), os.environ))
     if arguments.output == "json":
-        console.json([asdict(check) for check in checks])
+        console.json(checks)
     else:
         for check in checks:
             sign = SIGNS[check.state]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
-from pybernetes.cli.console import Console
+from pybernetes.cli.console import Console, plain
 from pybernetes.cli.parser import wrong
 from pybernetes.cli.profiles import add_output, add_profile, existing
 from pybernetes.cluster.profile import Profile
@@ -54,7 +53,7 @@ def add(profile: Profile, arguments: argparse.Namespace, console: Console) -> No
     with locks.of_profile(profile.name):
         mount = mounts.add(profile, source, target, read_only=arguments.read_only)
     if arguments.output == "json":
-        console.json(asdict(mount))
+        console.json(mount)
         return
     console.step("📁", f"{mount.source} is {mount.target} for pods" + (" (read-only)" if mount.read_only else ""))
 
@@ -64,6 +63,9 @@ def remove(profile: Profile, arguments: argparse.Namespace, console: Console) ->
 
     with locks.of_profile(profile.name):
         mount = mounts.remove(profile, arguments.further[0])
+    if arguments.output == "json":
+        console.json({"removed": mount})
+        return
     console.step("🧹", f"{mount.target} removed; {mount.source} is as it was")
 
 
@@ -72,7 +74,7 @@ def show(profile: Profile, arguments: argparse.Namespace, console: Console) -> N
 
     found = mounts.kept(profile)
     if arguments.output == "json":
-        console.json([{**asdict(each), "mounted": mounts.is_mounted(each)} for each in found])
+        console.json([{**plain(each), "mounted": mounts.is_mounted(each)} for each in found])
     elif found:
         rows = [
             [each.source, each.target, "ro" if each.read_only else "rw", "yes" if mounts.is_mounted(each) else "no"]

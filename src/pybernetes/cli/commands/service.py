@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from pybernetes.cli import browser
 from pybernetes.cli.console import Console, Failure
@@ -75,7 +74,7 @@ def all_entries(door: Door, namespace: str | None) -> list[Entry]:
 
 def show(found: Sequence[Entry], arguments: argparse.Namespace, console: Console) -> None:
     if arguments.output == "json":
-        console.json([asdict(entry) for entry in found])
+        console.json(found)
     elif arguments.url:
         for entry in found:
             if entry.url:

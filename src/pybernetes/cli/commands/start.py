@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pybernetes import __version__
-from pybernetes.cli.console import FAILED, Console, Failure
+from pybernetes.cli.console import FAILED, Console, Failure, camel, plain
 from pybernetes.cli.profiles import add_output, add_profile, preferred
 from pybernetes.cluster import options, preferences, profile
 from pybernetes.cluster.lifecycle import Started, start
@@ -159,13 +159,12 @@ def as_json(name: str, started: Started) -> dict[str, Any]:
 
 def show_plan(name: str, wanted: Mapping[str, Any], as_json: bool, console: Console) -> int:
     """What a start would do; fails as it would."""
-    from dataclasses import asdict
-
     from pybernetes.cluster.dryrun import plan
 
     found = plan(name, wanted)
     if as_json:
-        console.json(asdict(found))
+        settings = {camel(setting): value for setting, value in found.settings.items()}
+        console.json({**plain(found), "settings": settings})
         return FAILED if found.problems else 0
     if found.status == "Running":
         console.line(f"cluster {name!r} runs already: nothing would be changed")

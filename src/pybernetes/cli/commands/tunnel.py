@@ -1,7 +1,6 @@
 """p8s tunnel"""
 
 import argparse
-from dataclasses import asdict
 
 from pybernetes.cli.commands.service import HEADER
 from pybernetes.cli.console import Console
@@ -28,7 +27,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     services = open_door(arguments.profile).items("/api/v1/services")
     found = [entry for each in services for entry in urls.entries(each) if entry.kind == "LoadBalancer"]
     if arguments.output == "json":
-        console.json([asdict(entry) for entry in found])
+        console.json(found)
         return 0
     console.line(NOT_NEEDED)
     if found:

@@ -5,6 +5,7 @@ import os
 import sys
 
 from pybernetes.cli.console import Console, Failure
+from pybernetes.cli.profiles import add_output
 
 EXAMPLES = """examples:
   docker save myapp:1 | sudo p8s image load
@@ -18,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-i", "--input", action="append", default=[], metavar="FILE", help="the same, as docker has it")
     parser.add_argument("-q", "--quiet", action="store_true", help="print names only")
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -28,11 +30,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if "-" in paths and sys.stdin.isatty():
         raise Failure([("standard input is a terminal, not an archive", "p8s image load FILE")])
 
+    if arguments.output == "json":
+        console.only_json()
+    loaded: list[str] = []
+
     async def use(door: Door) -> None:
         for path in paths:
             place = f"/proc/{os.getpid()}/fd/0" if path == "-" else os.path.abspath(path)
             for name in await door.library.load_images(place):
+                loaded.append(name)
                 console.line(name if arguments.quiet else f"loaded {familiar(name)}")
 
     images.ask(arguments, use)
+    if arguments.output == "json":
+        console.json({"loaded": loaded})
     return 0

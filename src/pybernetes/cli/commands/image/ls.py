@@ -6,7 +6,7 @@ import argparse
 import fnmatch
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     records = images.ask(arguments, lambda door: door.library.image_records())
     rows = [row for row in rows_of(records) if fits(row, arguments.pattern)]
     if arguments.output == "json":
-        console.json([asdict(row) for row in rows])
+        console.json(rows)
     elif arguments.quiet:
         for id in dict.fromkeys(row.id for row in rows):
             console.line(id if arguments.no_trunc else short(id))

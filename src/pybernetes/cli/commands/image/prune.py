@@ -3,6 +3,7 @@
 import argparse
 
 from pybernetes.cli.console import Console
+from pybernetes.cli.profiles import add_output
 
 EXAMPLES = """examples:
   sudo p8s image prune
@@ -11,7 +12,8 @@ images that a container stands on, and those with a name, stay; the next build d
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None: what has a name is for `p8s image rm`."""
+    """What has a name is for `p8s image rm`."""
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -19,12 +21,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cri import types as t
     from pybernetes.cri.door import Door
 
-    async def use(door: Door) -> None:
+    if arguments.output == "json":
+        console.only_json()
+    deleted: list[str] = []
+
+    async def use(door: Door) -> int:
         for record in await door.library.image_records():
             if not record.tags and await door.user_of(record) is None:
                 await door.library.remove_image(t.ImageSpec(image=record.id))
                 console.line(f"deleted {record.id}")
-        console.line(f"freed {images.size(await door.library.forget_builds())} of builds")
+                deleted.append(record.id)
+        return await door.library.forget_builds()
 
-    images.ask(arguments, use)
+    freed = images.ask(arguments, use)
+    console.line(f"freed {images.size(freed)} of builds")
+    if arguments.output == "json":
+        console.json({"deleted": deleted, "freed": freed})
     return 0

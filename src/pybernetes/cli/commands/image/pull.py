@@ -3,6 +3,7 @@
 import argparse
 
 from pybernetes.cli.console import Console
+from pybernetes.cli.profiles import add_output
 
 EXAMPLES = """examples:
   sudo p8s image pull nginx
@@ -12,6 +13,7 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="+", metavar="NAME", help="image, by tag or digest")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, print ids only")
+    add_output(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -19,5 +21,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cri.door import short
     from pybernetes.cri.socket import Client
 
-    images.transfer_all(arguments, console, Client.fetch_image, lambda name, result: f"pulled {name} ({short(result)})")
+    did = images.Did("pulled", "id", lambda name, result: f"pulled {name} ({short(result)})")
+    images.transfer_all(arguments, console, Client.fetch_image, did)
     return 0

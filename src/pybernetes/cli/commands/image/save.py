@@ -14,11 +14,14 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="+", metavar="NAME", help="images, by name or id")
     parser.add_argument("-o", "--output", metavar="FILE", help="the archive to write (default: standard output)")
+    parser.add_argument("--json", action="store_true", help="print what was saved as JSON; -o is docker's here")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cli import images
 
+    if arguments.json and arguments.output is None:
+        raise Failure([("standard output cannot be both, archive and JSON", "p8s image save --json -o FILE NAME...")])
     if arguments.output is None and sys.stdout.isatty():
         raise Failure([("an archive is nothing for a terminal", "p8s image save -o FILE NAME...")])
     if arguments.output is None:
@@ -35,4 +38,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+    if arguments.json:
+        size = os.stat(arguments.output).st_size
+        console.json({"saved": arguments.names, "file": arguments.output, "size": size})
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -47,6 +47,10 @@ class RequestContext:
     impersonator: UserInfo | None = None
     warnings: list[str] = field(default_factory=list)
     audit: dict[str, str] = field(default_factory=dict)
+    headers: Sequence[tuple[str, str]] = ()
+    """Of the answer, whatever it will be."""
+    on_initialized: Callable[[], None] | None = None
+    """Called by a watch once it has sent what there is."""
 
     def warn(self, text: str) -> None:
         """Add a warning once; upstream drops repeated texts too."""

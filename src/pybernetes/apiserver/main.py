@@ -25,8 +25,9 @@ from pybernetes.apiserver.aggregation.aggregator import Aggregator
 from pybernetes.apiserver.aggregation.backends import Backends
 from pybernetes.apiserver.allocators.allocators import make_allocators
 from pybernetes.apiserver.bootstrap.bootstrap import bootstrap
+from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.cacher import Cacher
-from pybernetes.apiserver.chain import link
+from pybernetes.apiserver.chain import Stage, link
 from pybernetes.apiserver.crd.controller import DefinitionController, definition_resource
 from pybernetes.apiserver.crd.schemas import custom_schemas
 from pybernetes.apiserver.crd.strategy import DefinitionStrategy
@@ -41,16 +42,23 @@ from pybernetes.apiserver.options import Options, parse
 from pybernetes.apiserver.pages import Pages, text
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.registry.store import Access
+from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.resources.strategies import strategy_of
 from pybernetes.apiserver.resources.strategy import Strategy
 from pybernetes.apiserver.server import APIServer
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.stages.admit.plugins import make_plugins
 from pybernetes.apiserver.stages.authenticate.openid import OpenID
+from pybernetes.apiserver.stages.fairness.fairness import Fairness, check_seats
+from pybernetes.apiserver.stages.fairness.metrics import add_metrics, execution_duration, wait_duration
+from pybernetes.apiserver.stages.fairness.pages import add_pages
+from pybernetes.apiserver.stages.fairness.stage import PriorityAndFairness
+from pybernetes.apiserver.stages.limit import Limit
 from pybernetes.apiserver.stages.order import stages
 from pybernetes.apiserver.stages.security import make_security
 from pybernetes.apiserver.storage import open_backend
 from pybernetes.apiserver.upkeep.api_services import APIServices
+from pybernetes.apiserver.upkeep.flow_control import FlowControl
 from pybernetes.apiserver.upkeep.flow_schemas import FlowSchemas
 from pybernetes.apiserver.upkeep.keeper import Upkeep
 from pybernetes.apiserver.upkeep.service_cidrs import ServiceCIDRs
@@ -137,10 +145,34 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         api_services.changed()
 
     scope.spawn(DefinitionController(services, registry, served_changed).run(), "definitions")
-    kept = (FlowSchemas(services, registry), ServiceCIDRs(services, registry), api_services)
+    kept = (
+        FlowControl(services, registry),
+        FlowSchemas(services, registry),
+        ServiceCIDRs(services, registry),
+        api_services,
+    )
     scope.spawn(Upkeep(services, kept).run(), "upkeep")
-    handle = link(stages(services), Dispatcher(registry, pages, aggregator))
+    handle = link(stages(services, _limit(services, registry, pages)), Dispatcher(registry, pages, aggregator))
     yield APIServer(services, handle)
+
+
+def _limit(services: Services, registry: ServedRegistry, pages: Pages) -> Stage:
+    """Priority and fairness, or only a number of requests at once. Raises ValueError."""
+    options = services.options
+    if not options.enable_priority_and_fairness:
+        return Limit(options.max_requests_inflight, options.max_mutating_requests_inflight)
+    seats = check_seats(options.max_requests_inflight, options.max_mutating_requests_inflight)
+    waits, execution = wait_duration(), execution_duration()
+    fairness = Fairness(registry, services.scope, services.clock, execution, seats)
+    services.metrics.add(waits, execution)
+    add_metrics(services.metrics, fairness)
+    add_pages(pages, fairness, services.clock)
+
+    def stored(info: RequestInfo) -> Cache | None:
+        served = registry.served(info.api_group, info.api_version, info.resource)
+        return None if served is None else served.store.cache
+
+    return PriorityAndFairness(fairness, stored, waits, options.request_timeout / 4)
 
 
 def _strategy_of(resource: Resource) -> Strategy:

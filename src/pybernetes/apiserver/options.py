@@ -55,6 +55,7 @@ class Options:
     enable_bootstrap_token_auth: bool = False
     audit_policy_file: str = ""
     audit_log_path: str = ""
+    enable_priority_and_fairness: bool = True
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200
     min_request_timeout: int = 1800

@@ -59,8 +59,9 @@ class APIServer:
             answer = error_answer(internal(str(error)), request)
         if ctx is not None:
             self._count(ctx, answer.status)
-        if ctx is not None and ctx.warnings:
-            answer.headers.extend(("warning", warning(text)) for text in ctx.warnings)
+            answer.headers.extend(ctx.headers)
+            if ctx.warnings:
+                answer.headers.extend(("warning", warning(text)) for text in ctx.warnings)
         return answer
 
     def _count(self, ctx: RequestContext, status: int) -> None:

@@ -1,7 +1,7 @@
 """Counters, gauges and histograms in Prometheus' text format 0.0.4."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 LATENCY_SECONDS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)  # fmt: skip
 
@@ -66,6 +66,42 @@ class Gauge(Counter):
         return super().lines()
 
 
+class Computed(Metric):
+    """Series that are read off something else at each scrape: pairs of label values and a number."""
+
+    def __init__(
+        self,
+        name: str,
+        help: str,
+        labels: tuple[str, ...],
+        read: Callable[[], Iterable[tuple[tuple[str, ...], float]]],
+        *,
+        kind: str = "gauge",
+    ) -> None:
+        super().__init__(name, help, labels)
+        self.kind = kind
+        self._read = read
+
+    def lines(self) -> Iterator[str]:
+        for values, number in self._read():
+            yield f"{self.name}{_labels(self.labels, values)} {number:g}"
+
+
+class Series:
+    """The observations of a histogram under one tuple of label values."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, number: float) -> None:
+        self.counts[bisect_left(self.bounds, number)] += 1
+        self.total += number
+
+
 class Histogram(Metric):
     """Observations in buckets."""
 
@@ -76,21 +112,26 @@ class Histogram(Metric):
     ) -> None:
         super().__init__(name, help, labels)
         self._bounds = buckets
-        self._series: dict[tuple[str, ...], tuple[list[int], list[float]]] = {}
+        self._series: dict[tuple[str, ...], Series] = {}
+
+    def series(self, *values: str) -> Series:
+        """Those of these label values, for who observes often."""
+        found = self._series.get(values)
+        if found is None:
+            found = self._series[values] = Series(self._bounds)
+        return found
 
     def observe(self, number: float, *values: str) -> None:
-        counts, total = self._series.setdefault(values, ([0] * (len(self._bounds) + 1), [0.0]))
-        counts[bisect_left(self._bounds, number)] += 1
-        total[0] += number
+        self.series(*values).observe(number)
 
     def lines(self) -> Iterator[str]:
-        for values, (counts, total) in self._series.items():
+        for values, series in self._series.items():
             running = 0
-            for bound, count in zip((*self._bounds, None), counts, strict=True):
+            for bound, count in zip((*self._bounds, None), series.counts, strict=True):
                 running += count
                 le = f'le="{"+Inf" if bound is None else format(bound, "g")}"'
                 yield f"{self.name}_bucket{_labels(self.labels, values, le)} {running}"
-            yield f"{self.name}_sum{_labels(self.labels, values)} {total[0]:g}"
+            yield f"{self.name}_sum{_labels(self.labels, values)} {series.total:g}"
             yield f"{self.name}_count{_labels(self.labels, values)} {running}"
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Final
 
 from pybernetes.api.errors import StatusError, is_already_exists
 from pybernetes.api.scheme import Resource
-from pybernetes.apiserver.bootstrap import policy
+from pybernetes.apiserver.bootstrap import flow_control, policy
 from pybernetes.apiserver.bootstrap.addresses import repair_addresses
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.kubernetes_service import keep_kubernetes_service
@@ -18,13 +16,6 @@ from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 
-GROUPS: Final[Mapping[str, tuple[str, str]]] = {
-    "priorityclasses": ("scheduling.k8s.io", "v1"),
-    "prioritylevelconfigurations": ("flowcontrol.apiserver.k8s.io", "v1"),
-    "flowschemas": ("flowcontrol.apiserver.k8s.io", "v1"),
-}
-AUTO_UPDATE = "apf.kubernetes.io/autoupdate-spec"
-
 
 async def bootstrap(services: Services) -> None:
     """Bring the store in line with what every cluster has."""
@@ -33,9 +24,10 @@ async def bootstrap(services: Services) -> None:
             tasks.create_task(ensure(services, builtin("", "v1", "namespaces"), namespace))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(policy.reconcile(services))
-        for plural, (group, version) in GROUPS.items():
-            for obj in bootstrap_objects()[plural]:
-                tasks.create_task(_ensure_configured(services, builtin(group, version, plural), obj))
+        for obj in bootstrap_objects()["priorityclasses"]:
+            tasks.create_task(ensure(services, builtin("scheduling.k8s.io", "v1", "priorityclasses"), obj))
+        for resource, obj in flow_control.wanted():
+            tasks.create_task(flow_control.keep(services, resource, obj))
         cidr = service_cidr(services.options)
         tasks.create_task(ensure(services, builtin("networking.k8s.io", "v1", "servicecidrs"), cidr))
         tasks.create_task(_publish_authentication(services))
@@ -54,18 +46,6 @@ async def ensure(services: Services, resource: Resource, obj: Tree) -> None:
     except StatusError as error:
         if not is_already_exists(error):
             raise
-
-
-async def _ensure_configured(services: Services, resource: Resource, obj: Tree) -> None:
-    """Create the object, or put its spec back where it asks to be kept up to date."""
-    item = services.registry.get(resource, obj["metadata"]["name"])
-    if item is None:
-        await ensure(services, resource, obj)
-        return
-    annotations = item.tree["metadata"].get("annotations") or {}
-    wanted = complete(resource, obj)
-    if annotations.get(AUTO_UPDATE) == "true" and item.tree.get("spec") != wanted.get("spec"):
-        await services.registry.update(resource, item.decode() | {"spec": wanted["spec"]})
 
 
 async def _publish_authentication(services: Services) -> None:

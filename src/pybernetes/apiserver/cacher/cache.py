@@ -12,6 +12,8 @@ from pybernetes.apiserver.cacher.item import Item, Listener
 
 log = logging.getLogger(__name__)
 
+SAMPLES = 8
+
 
 class Change:
     """Something that happened. `item` is the object after it; of a deletion, as last seen, at the deletion's revision.
@@ -62,6 +64,7 @@ class Cache:
         self._keys: list[str] = []
         self._window: deque[Change] = deque(maxlen=window)
         self._since = revision
+        self._average = 0, 0
         self._watchers: dict[Watcher, None] = {}
         self._listeners: list[Listener] = []
         self.changed = revision
@@ -89,6 +92,16 @@ class Cache:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    @property
+    def average_bytes(self) -> int:
+        """How long an item is, judged by a few of them; looked at again when their number has changed by a quarter."""
+        count, average = self._average
+        if abs(len(self._keys) - count) * 4 > count:
+            keys = self._keys[:: max(len(self._keys) // SAMPLES, 1)]
+            average = sum(len(self._items[key].encoded) for key in keys) // max(len(keys), 1)
+            self._average = len(self._keys), average
+        return average
 
     # Hearing of changes.
 

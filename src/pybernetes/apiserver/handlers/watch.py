@@ -59,6 +59,8 @@ class _Watch:
         try:
             self._cache = await self._call.served.store.settled()
             self._begin(writer)
+            if (initialized := self._call.ctx.on_initialized) is not None:
+                initialized()
         except StatusError as error:
             self._fail(error)
             return

@@ -13,18 +13,17 @@ from pybernetes.apiserver.stages.authenticate.stage import Authenticate
 from pybernetes.apiserver.stages.authorize.stage import Authorize
 from pybernetes.apiserver.stages.deprecation import WarnDeprecated
 from pybernetes.apiserver.stages.impersonate import Impersonate
-from pybernetes.apiserver.stages.limit import Limit
 
 
-def stages(services: Services) -> list[Stage]:
-    """Those that the server's options switch on. Raises OSError, ValueError for what the options name."""
+def stages(services: Services, limit: Stage) -> list[Stage]:
+    """Those that the server's options switch on; `limit` says who must wait. Raises OSError, ValueError."""
     security, options = services.security, services.options
     ordered: list[Stage | None] = [
         WarnDeprecated(),
         Authenticate(security.authenticator),
         Impersonate(security.authorizer),
         _audit(options),
-        Limit(options.max_requests_inflight, options.max_mutating_requests_inflight),
+        limit,
         Authorize(security.authorizer),
     ]
     return [stage for stage in ordered if stage is not None]

@@ -32,6 +32,9 @@ from pybernetes.apiserver.crd.controller import DefinitionController, definition
 from pybernetes.apiserver.crd.schemas import custom_schemas
 from pybernetes.apiserver.crd.strategy import DefinitionStrategy
 from pybernetes.apiserver.discovery import Discovery
+from pybernetes.apiserver.encryption.backend import EncryptedBackend
+from pybernetes.apiserver.encryption.config import load as load_encryption
+from pybernetes.apiserver.encryption.reload import Reload
 from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import Health
 from pybernetes.apiserver.http.server import HTTPServer, serving
@@ -115,9 +118,19 @@ def _tls(options: Options, clock: Clock) -> ssl.SSLContext | None:
 @asynccontextmanager
 async def started(options: Options, backend: Backend, scope: Scope, clock: Clock) -> AsyncIterator[APIServer]:
     """The server's handler with its caches loaded, without a socket."""
+    metrics, health = Metrics(), Health()
+    encrypted = _encrypted(options, backend)
+    backend = encrypted or backend
     cacher = Cacher(backend, clock, window=options.default_watch_cache_size)
     await cacher.start(scope)
     access = Access(backend, cacher, AdmitAll())
+    if encrypted is not None:
+        encrypted.strict = False
+        access.is_stale = encrypted.is_stale
+        if options.encryption_provider_config_automatic_reload:
+            reload = Reload(options.encryption_provider_config, encrypted, clock, cacher.reload, metrics)
+            health.add("kms-providers", reload.check)
+            scope.spawn(reload.run(), "encryption")
     registry = ServedRegistry(access, _strategy_of)
     security = make_security(options, clock, registry)
     access.admission = make_plugins(options, registry, security)
@@ -125,7 +138,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         options,
         clock,
         scope,
-        Metrics(),
+        metrics,
         registry,
         access.admission,
         security,
@@ -137,7 +150,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         serve_node_metrics(services, registry)
     await bootstrap(services)
     aggregator = Aggregator(registry, Backends(registry, options), lambda: changed())
-    pages, changed = _pages(options, registry, services, aggregator)
+    pages, changed = _pages(options, registry, services, aggregator, health)
     api_services = APIServices(services, registry, aggregator)
 
     def served_changed() -> None:
@@ -154,6 +167,15 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     scope.spawn(Upkeep(services, kept).run(), "upkeep")
     handle = link(stages(services, _limit(services, registry, pages)), Dispatcher(registry, pages, aggregator))
     yield APIServer(services, handle)
+
+
+def _encrypted(options: Options, backend: Backend) -> EncryptedBackend | None:
+    """The store behind encryption, if that is configured. Raises ValueError."""
+    if options.encryption_provider_config:
+        return EncryptedBackend(backend, load_encryption(options.encryption_provider_config))
+    if options.encryption_provider_config_automatic_reload:
+        raise ValueError("--encryption-provider-config-automatic-reload must be set with --encryption-provider-config")
+    return None
 
 
 def _limit(services: Services, registry: ServedRegistry, pages: Pages) -> Stage:
@@ -184,7 +206,7 @@ def _strategy_of(resource: Resource) -> Strategy:
 
 
 def _pages(
-    options: Options, registry: ServedRegistry, services: Services, aggregator: Aggregator
+    options: Options, registry: ServedRegistry, services: Services, aggregator: Aggregator, health: Health
 ) -> tuple[Pages, Callable[[], None]]:
     """The pages, and what to call when the served resources have changed."""
     pages = Pages()
@@ -194,7 +216,7 @@ def _pages(
         aggregator.groups,
     )
     pages.add_finder(discovery.find)
-    pages.add_finder(Health().find)
+    pages.add_finder(health.find)
     openapi = OpenAPI(discovery.groups, partial(custom_schemas, registry), aggregator.documents)
     pages.add_finder(openapi.find)
     pages.add("/version", version_page)

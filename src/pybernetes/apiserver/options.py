@@ -53,6 +53,8 @@ class Options:
     requestheader_extra_headers_prefix: tuple[str, ...] = ("X-Remote-Extra-",)
     requestheader_allowed_names: tuple[str, ...] = ()
     enable_bootstrap_token_auth: bool = False
+    encryption_provider_config: str = flags.option("", "says which resources are encrypted in the store, and how")
+    encryption_provider_config_automatic_reload: bool = flags.option(False, "use the file anew when it changes")
     audit_policy_file: str = ""
     audit_log_path: str = ""
     enable_priority_and_fairness: bool = True

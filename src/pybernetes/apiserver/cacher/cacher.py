@@ -55,6 +55,10 @@ class Cacher:
         await self._load()
         scope.spawn(self._follow(), "cacher")
 
+    async def reload(self) -> None:
+        """Read everything anew: what could not be read before may be readable now. Watches end."""
+        await self._load()
+
     async def _load(self) -> None:
         page = await self._backend.range(ROOT)
         loaded: dict[str, list[Item]] = {}

@@ -43,6 +43,8 @@ class Access:
     backend: Backend
     cacher: Cacher
     admission: Admission
+    is_stale: Callable[[bytes], Awaitable[bool]] | None = None
+    """Whether a key's value would be stored otherwise now; None where all are stored as they are."""
     rng: random.Random = field(default_factory=random.Random)
 
 
@@ -339,7 +341,7 @@ class ObjectStore:
 
     async def _commit_update(self, ctx: RequestContext, new: Tree, current: Item, options: WriteOptions) -> Item | None:
         metadata = new["metadata"]
-        if self._changes_nothing(new, current):
+        if self._changes_nothing(new, current) and not await self._is_stale(current, options):
             return current
         value = await self._encode(new)
         if options.dry_run:
@@ -354,6 +356,10 @@ class ObjectStore:
         if not written.succeeded:
             return None
         return await self._written(current.key, value, written.revision, current.create_revision)
+
+    async def _is_stale(self, current: Item, options: WriteOptions) -> bool:
+        asked = self._access.is_stale
+        return asked is not None and not options.dry_run and await asked(self.store_key(current.key))
 
     async def _remove_updated(self, ctx: RequestContext, new: Tree, value: bytes, current: Item) -> Item | None:
         """The last finalizer of a deleted object is gone: so is the object."""

@@ -1,0 +1,152 @@
+"""How a value is encrypted: one provider per key, and the chain of them that a resource has.
+
+A stored value begins with `k8s:enc:<provider>:v1:<key name>:`; what has no such beginning is plain.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.padding import PKCS7
+
+ENCRYPTED: Final = b"k8s:enc:"
+BLOCK: Final = 16
+NONCE: Final = 12
+
+
+class TransformError(Exception):
+    """A stored value cannot be read."""
+
+
+class Provider(Protocol):
+    """One way to store a value; `key` is its key in the store."""
+
+    @property
+    def prefix(self) -> bytes:
+        """What its values begin with."""
+        ...
+
+    def encrypt(self, value: bytes, key: bytes) -> bytes:
+        """What comes behind the prefix."""
+        ...
+
+    def decrypt(self, data: bytes, key: bytes) -> bytes:
+        """Raises TransformError."""
+        ...
+
+
+class Identity:
+    """Values as they are."""
+
+    prefix = b""
+
+    def encrypt(self, value: bytes, key: bytes) -> bytes:
+        return value
+
+    def decrypt(self, data: bytes, key: bytes) -> bytes:
+        if data.startswith(ENCRYPTED):
+            raise TransformError("identity transformer tried to read encrypted data")
+        return data
+
+
+class AESCBC:
+    """A random initialization vector, then CBC with PKCS #7 padding."""
+
+    def __init__(self, name: str, secret: bytes) -> None:
+        self.prefix = f"k8s:enc:aescbc:v1:{name}:".encode()
+        self._algorithm = algorithms.AES(secret)
+
+    def encrypt(self, value: bytes, key: bytes) -> bytes:
+        vector = os.urandom(BLOCK)
+        padder = PKCS7(BLOCK * 8).padder()
+        encryptor = Cipher(self._algorithm, modes.CBC(vector)).encryptor()
+        return vector + encryptor.update(padder.update(value) + padder.finalize()) + encryptor.finalize()
+
+    def decrypt(self, data: bytes, key: bytes) -> bytes:
+        if len(data) < BLOCK:
+            raise TransformError("the stored data was shorter than the required size")
+        vector, rest = data[:BLOCK], data[BLOCK:]
+        if not rest or len(rest) % BLOCK:
+            raise TransformError("the stored data is not a multiple of the block size")
+        decryptor = Cipher(self._algorithm, modes.CBC(vector)).decryptor()
+        unpadder = PKCS7(BLOCK * 8).unpadder()
+        try:
+            padded = decryptor.update(rest) + decryptor.finalize()
+            return unpadder.update(padded) + unpadder.finalize()
+        except ValueError as error:
+            raise TransformError("invalid padding on input") from error
+
+
+class GCM:
+    """A random nonce, then the value and its tag, bound to the key in the store."""
+
+    def __init__(self, name: str, secret: bytes) -> None:
+        self.prefix = f"k8s:enc:aesgcm:v1:{name}:".encode()
+        self._cipher = AESGCM(secret)
+
+    def encrypt(self, value: bytes, key: bytes) -> bytes:
+        nonce = os.urandom(NONCE)
+        return nonce + self._cipher.encrypt(nonce, value, key)
+
+    def decrypt(self, data: bytes, key: bytes) -> bytes:
+        if len(data) < NONCE:
+            raise TransformError("the stored data was shorter than the required size")
+        try:
+            return self._cipher.decrypt(data[:NONCE], data[NONCE:], key)
+        except InvalidTag as error:
+            raise TransformError("cipher: message authentication failed") from error
+
+
+class SecretBox:
+    """NaCl's secretbox: XSalsa20 and Poly1305, which `cryptography` does not have."""
+
+    def __init__(self, name: str, secret: bytes) -> None:
+        """Raises ImportError without PyNaCl."""
+        from nacl.secret import SecretBox as Box
+
+        self.prefix = f"k8s:enc:secretbox:v1:{name}:".encode()
+        self._box: Any = Box(secret)
+
+    def encrypt(self, value: bytes, key: bytes) -> bytes:
+        return bytes(self._box.encrypt(value))
+
+    def decrypt(self, data: bytes, key: bytes) -> bytes:
+        from nacl.exceptions import CryptoError
+
+        try:
+            return bytes(self._box.decrypt(data))
+        except (CryptoError, ValueError) as error:
+            raise TransformError("output array was not large enough for encryption") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The providers of a resource: the first one writes, all of them read."""
+
+    providers: Sequence[Provider]
+
+    def write(self, value: bytes, key: bytes) -> bytes:
+        first = self.providers[0]
+        return first.prefix + first.encrypt(value, key)
+
+    def read(self, stored: bytes, key: bytes) -> bytes:
+        """Raises TransformError."""
+        refused: TransformError | None = None
+        for provider in self.providers:
+            if stored.startswith(provider.prefix):
+                try:
+                    return provider.decrypt(stored[len(provider.prefix) :], key)
+                except TransformError as error:
+                    refused = refused or error  # two keys may have one name
+        raise refused or TransformError("no matching prefix found")
+
+    def is_stale(self, stored: bytes) -> bool:
+        """Whether the value would be stored otherwise now."""
+        first = self.providers[0]
+        return not stored.startswith(first.prefix) or (not first.prefix and stored.startswith(ENCRYPTED))

@@ -56,7 +56,15 @@ class Options:
     encryption_provider_config: str = flags.option("", "says which resources are encrypted in the store, and how")
     encryption_provider_config_automatic_reload: bool = flags.option(False, "use the file anew when it changes")
     audit_policy_file: str = ""
-    audit_log_path: str = ""
+    audit_log_path: str = flags.option("", "a file of JSON lines; - for standard output")
+    audit_log_maxsize: int = flags.option(0, "megabytes after which the log file is rotated; 0 for 100")
+    audit_log_maxbackup: int = flags.option(0, "how many rotated files are kept; 0 for all")
+    audit_log_maxage: int = flags.option(0, "for how many days rotated files are kept; 0 for ever")
+    audit_webhook_config_file: str = flags.option("", "a kubeconfig of where audit events are sent")
+    audit_webhook_batch_buffer_size: int = 10000
+    audit_webhook_batch_max_size: int = 400
+    audit_webhook_batch_max_wait: float = 30.0
+    audit_webhook_initial_backoff: float = 10.0
     enable_priority_and_fairness: bool = True
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200

@@ -32,7 +32,7 @@ class Body(Protocol):
 class Request:
     """One HTTP request. `path` is percent-decoded; header names are lower case."""
 
-    __slots__ = ("_headers", "_query", "_source", "header_list", "is_local", "method", "path", "peer_certificate", "query_string", "raw_path", "remote")  # fmt: skip
+    __slots__ = ("_headers", "_query", "_source", "header_list", "is_local", "method", "path", "peer_certificate", "query_string", "raw_path", "remote", "was_read")  # fmt: skip
 
     def __init__(
         self,
@@ -52,6 +52,8 @@ class Request:
         """It came by the server's own socket, which nobody can open who could not read the cluster's keys."""
         self.peer_certificate: bytes | None = None
         """The client's certificate (DER) of a TLS connection, verified against the client CA; None without one."""
+        self.was_read = False
+        """Whether anybody has asked for the body."""
         self._source = source
         self._headers: dict[str, str] | None = None
         self._query: Query | None = None
@@ -80,6 +82,7 @@ class Request:
 
     async def body(self) -> bytes:
         """The whole body; safe to repeat. Raises BodyTooLargeError, DisconnectedError."""
+        self.was_read = True
         return await self._source.read()
 
 

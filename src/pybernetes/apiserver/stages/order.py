@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pybernetes.apiserver.chain import Stage
-from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.services import Services
-from pybernetes.apiserver.stages.audit.policy import parse_policy
-from pybernetes.apiserver.stages.audit.stage import Audit, LogFile
+from pybernetes.apiserver.stages.audit.log import LogFile, Rotation, Sink, StandardOutput
+from pybernetes.apiserver.stages.audit.policy import load_policy
+from pybernetes.apiserver.stages.audit.stage import Audit
 from pybernetes.apiserver.stages.authenticate.stage import Authenticate
 from pybernetes.apiserver.stages.authorize.stage import Authorize
 from pybernetes.apiserver.stages.deprecation import WarnDeprecated
@@ -17,21 +17,48 @@ from pybernetes.apiserver.stages.impersonate import Impersonate
 
 def stages(services: Services, limit: Stage) -> list[Stage]:
     """Those that the server's options switch on; `limit` says who must wait. Raises OSError, ValueError."""
-    security, options = services.security, services.options
+    security = services.security
+    audit = _audit(services)
     ordered: list[Stage | None] = [
         WarnDeprecated(),
-        Authenticate(security.authenticator),
+        Authenticate(security.authenticator, audit.refused if audit else None),
+        audit,
         Impersonate(security.authorizer),
-        _audit(options),
         limit,
         Authorize(security.authorizer),
     ]
     return [stage for stage in ordered if stage is not None]
 
 
-def _audit(options: Options) -> Audit | None:
+def _audit(services: Services) -> Audit | None:
     """Auditing needs both a policy and somewhere to write, as upstream's does."""
-    if not options.audit_policy_file or not options.audit_log_path:
+    options = services.options
+    if not options.audit_policy_file:
         return None
-    policy = parse_policy(Path(options.audit_policy_file).read_text("utf-8"))
-    return Audit(policy, LogFile(Path(options.audit_log_path)))
+    policy = load_policy(options.audit_policy_file)
+    sinks: list[Sink] = []
+    if options.audit_log_path == "-":
+        sinks.append(StandardOutput())
+    elif options.audit_log_path:
+        rotation = Rotation(options.audit_log_maxsize, options.audit_log_maxbackup, options.audit_log_maxage)
+        sinks.append(LogFile(Path(options.audit_log_path), rotation, services.clock.now))
+    if options.audit_webhook_config_file:
+        sinks.append(_webhook(services))
+    return Audit(policy, sinks, services.metrics) if sinks else None
+
+
+def _webhook(services: Services) -> Sink:
+    """Raises ConfigError."""
+    from pybernetes.apiserver.stages.audit.webhook import Batching, Webhook  # a client, which most servers need not
+    from pybernetes.client.config import Config
+
+    options = services.options
+    batching = Batching(
+        options.audit_webhook_batch_buffer_size,
+        options.audit_webhook_batch_max_size,
+        options.audit_webhook_batch_max_wait,
+        options.audit_webhook_initial_backoff,
+    )
+    webhook = Webhook(Config.from_kubeconfig(options.audit_webhook_config_file), batching, services.clock)
+    services.scope.spawn(webhook.run(), "audit-webhook")
+    return webhook

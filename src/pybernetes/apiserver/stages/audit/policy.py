@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from enum import IntEnum
-from fnmatch import fnmatchcase
-from typing import Any
+from typing import Final, NamedTuple
 
 import msgspec
 
+from pybernetes.api import field as fields
+from pybernetes.api.field import FieldError, Path
+from pybernetes.apiserver.configuration import ConfigurationError, decode, read
 from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.request_info import RequestInfo
 
 
 class Level(IntEnum):
@@ -21,31 +24,51 @@ class Level(IntEnum):
     REQUEST_RESPONSE = 3
 
 
-LEVELS = {
+LEVELS: Final = {
     "None": Level.NONE,
     "Metadata": Level.METADATA,
     "Request": Level.REQUEST,
     "RequestResponse": Level.REQUEST_RESPONSE,
 }
-NAMES = {level: name for name, level in LEVELS.items()}
+NAMES: Final = {level: name for name, level in LEVELS.items()}
+RECEIVED, STARTED, COMPLETE, PANIC = "RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"
+STAGES: Final = (RECEIVED, STARTED, COMPLETE, PANIC)
 
 
-class PolicyError(ValueError):
-    """The policy cannot be read; the text says where."""
+class Decision(NamedTuple):
+    """What is written of a request: in which stages, and whether with managedFields."""
+
+    level: Level
+    omitted: frozenset[str] = frozenset()
+    omit_managed_fields: bool = False
 
 
-class GroupResources(msgspec.Struct, rename="camel", frozen=True):
+class GroupResources(msgspec.Struct, rename="camel", frozen=True, forbid_unknown_fields=True):
     """Resources of one group, as a rule names them: `pods`, `pods/log`, `pods/*`, `*/scale`, `*`."""
 
     group: str = ""
     resources: list[str] = []
     resource_names: list[str] = []
 
+    def names(self, info: RequestInfo) -> bool:
+        if self.group != info.api_group:
+            return False
+        if not self.resources:
+            return True
+        if self.resource_names and info.name not in self.resource_names:
+            return False
+        full = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
+        return any(
+            pattern in ("*", full, f"{info.resource}/*")
+            or (bool(info.subresource) and pattern == f"*/{info.subresource}")
+            for pattern in self.resources
+        )
 
-class Rule(msgspec.Struct, frozen=True):
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of a rule that is empty fits everything."""
 
-    level: str
+    level: str = ""
     users: list[str] = []
     user_groups: list[str] = msgspec.field(default_factory=list, name="userGroups")
     verbs: list[str] = []
@@ -53,6 +76,7 @@ class Rule(msgspec.Struct, frozen=True):
     namespaces: list[str] = []
     urls: list[str] = msgspec.field(default_factory=list, name="nonResourceURLs")
     omit_stages: list[str] = msgspec.field(default_factory=list, name="omitStages")
+    omit_managed_fields: bool | None = msgspec.field(default=None, name="omitManagedFields")
 
     def fits(self, ctx: RequestContext) -> bool:
         info, user = ctx.info, ctx.user
@@ -60,57 +84,89 @@ class Rule(msgspec.Struct, frozen=True):
             return False
         if self.user_groups and not set(self.user_groups) & set(user.groups):
             return False
-        if self.verbs and info.verb not in self.verbs and "*" not in self.verbs:
+        if self.verbs and info.verb not in self.verbs:
             return False
-        if not (self.resources or self.namespaces or self.urls):
-            return True
-        if not info.is_resource_request:
-            return any(fnmatchcase(info.path, pattern) for pattern in self.urls)
-        if self.namespaces and info.namespace not in self.namespaces:
+        if self.resources or self.namespaces:
+            return self._fits_resource(info)
+        return not self.urls or (not info.is_resource_request and any(_takes(url, info.path) for url in self.urls))
+
+    def _fits_resource(self, info: RequestInfo) -> bool:
+        if not info.is_resource_request or (self.namespaces and info.namespace not in self.namespaces):
             return False
-        if self.resources:
-            return any(_names(each, ctx) for each in self.resources)
-        return not self.urls
+        return not self.resources or any(each.names(info) for each in self.resources)
 
 
-def _names(asked: GroupResources, ctx: RequestContext) -> bool:
-    info = ctx.info
-    if asked.group not in (info.api_group, "*"):
-        return False
-    if asked.resource_names and info.name not in asked.resource_names:
-        return False
-    full = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
-    return not asked.resources or any(
-        pattern in ("*", full)
-        or (bool(info.subresource) and pattern in (f"{info.resource}/*", f"*/{info.subresource}"))
-        for pattern in asked.resources
-    )
+def _takes(url: str, path: str) -> bool:
+    return url in ("*", path) or (url.endswith("*") and path.startswith(url[:-1]))
 
 
-class Policy(msgspec.Struct, frozen=True):
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Rules in order; what none fits is not written."""
 
     rules: list[Rule] = []
     omit_stages: list[str] = msgspec.field(default_factory=list, name="omitStages")
+    omit_managed_fields: bool = msgspec.field(default=False, name="omitManagedFields")
+    metadata: dict[str, object] = {}
 
-    def decide(self, ctx: RequestContext) -> tuple[Level, Sequence[str]]:
-        """The level of a request, and the stages that are left out."""
+    def decide(self, ctx: RequestContext) -> Decision:
         for rule in self.rules:
             if rule.fits(ctx):
-                return LEVELS[rule.level], [*self.omit_stages, *rule.omit_stages]
-        return Level.NONE, ()
+                omit = self.omit_managed_fields if rule.omit_managed_fields is None else rule.omit_managed_fields
+                return Decision(LEVELS[rule.level], frozenset((*self.omit_stages, *rule.omit_stages)), omit)
+        return Decision(Level.NONE)
 
 
-def parse_policy(text: str) -> Policy:
-    """The policy of a file. Raises PolicyError."""
-    import yaml  # most servers have no policy
-
+def load_policy(path: str) -> Policy:
+    """The policy in a file. Raises ConfigurationError."""
     try:
-        tree: Any = yaml.safe_load(text)
-        policy = msgspec.convert(tree, Policy)
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
-        raise PolicyError(f"audit policy: {error}") from error
-    for rule in policy.rules:
-        if rule.level not in LEVELS:
-            raise PolicyError(f"audit policy: unknown level {rule.level!r}")
+        text = read(path)
+    except ConfigurationError as error:
+        raise ConfigurationError(f'loading audit policy file: failed to read file path "{path}": {error}') from error
+    try:
+        policy = decode(text, {("audit.k8s.io/v1", "Policy"): Policy})
+    except ConfigurationError as error:
+        raise ConfigurationError(f"loading audit policy file: failed decoding: {error}: from file {path}") from error
+    if wrong := list(_errors(policy)):
+        shown = [str(one) for one in wrong]
+        words = shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
+        raise ConfigurationError(f"loading audit policy file: {words}: from file {path}")
+    if not policy.rules:
+        raise ConfigurationError(f"loading audit policy file: loaded illegal policy with 0 rules from file {path}")
     return policy
+
+
+def _errors(policy: Policy) -> Iterator[FieldError]:
+    yield from _stage_errors(policy.omit_stages, Path("omitStages"))
+    for index, rule in enumerate(policy.rules):
+        here = Path("rules").index(index)
+        if not rule.level:
+            yield fields.required(here.child("level"), "")
+        elif rule.level not in LEVELS:
+            yield fields.not_supported(here.child("level"), rule.level, sorted(LEVELS))
+        if rule.urls and (rule.resources or rule.namespaces):
+            words = "rules cannot apply to both regular resources and non-resource URLs"
+            yield fields.invalid(here.child("nonResourceURLs"), rule.urls, words)
+        for place, url in enumerate(rule.urls):
+            if wrong := _wrong_url(url):
+                yield fields.invalid(here.child("nonResourceURLs").index(place), url, wrong)
+        for place, resources in enumerate(rule.resources):
+            if resources.resource_names and not resources.resources:
+                where = here.child("resources").index(place).child("resourceNames")
+                yield fields.invalid(
+                    where, resources.resource_names, "using resourceNames requires at least one resource"
+                )
+        yield from _stage_errors(rule.omit_stages, here.child("omitStages"))
+
+
+def _wrong_url(url: str) -> str:
+    if url == "*":
+        return ""
+    if not url.startswith("/"):
+        return "non-resource URL rules must begin with a '/' character"
+    return "non-resource URL wildcards '*' must be the final character of the rule" if "*" in url[:-1] else ""
+
+
+def _stage_errors(stages: list[str], path: Path) -> Iterator[FieldError]:
+    for index, stage in enumerate(stages):
+        if stage not in STAGES:
+            yield fields.invalid(path.index(index), stage, f"allowed stages are {','.join(STAGES)}")

@@ -2,153 +2,150 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
-
-import msgspec
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from pybernetes.api.errors import StatusError
-from pybernetes.api.json_text import read_json
 from pybernetes.apiserver.chain import Handle
-from pybernetes.apiserver.context import RequestContext
-from pybernetes.apiserver.http.message import Answer, BodyTooLargeError, DisconnectedError, Response
-from pybernetes.apiserver.stages.audit.policy import NAMES, Level, Policy
+from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.http.message import Answer, Duplex, Response, StreamResponse, StreamWriter, UpgradeResponse
+from pybernetes.apiserver.stages.audit.event import (
+    NOBODY,
+    add_response,
+    answered_object,
+    complete_reference,
+    micro_time,
+    new_event,
+    sent_object,
+    without_managed_fields,
+)
+from pybernetes.apiserver.stages.audit.log import Sink
+from pybernetes.apiserver.stages.audit.policy import COMPLETE, PANIC, RECEIVED, STARTED, Decision, Level, Policy
 from pybernetes.apiserver.stages.authenticate.user import to_tree
+from pybernetes.telemetry.metrics import Counter, Registry
 
-log = logging.getLogger(__name__)
-RECEIVED, STARTED, COMPLETE, PANIC = "RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"
-
-
-class Sink(Protocol):
-    """Where events go."""
-
-    def write(self, event: dict[str, Any]) -> None:
-        """Never raises."""
-        ...
+AUDIT_ID = "audit-id"
 
 
-class LogFile:
-    """One JSON object per line, appended with one write each, so that lines of several servers never mix."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def write(self, event: dict[str, Any]) -> None:
-        try:
-            os.write(self._file, msgspec.json.encode(event) + b"\n")
-        except OSError as error:
-            log.error("audit event lost id=%s err=%s", event["auditID"], error)
-
-
-@dataclass(frozen=True, slots=True)
 class Audit:
-    """Writes an event when a request comes in and when it has been answered."""
+    """Writes an event when a request comes in, when a long answer begins, and when it has been answered."""
 
-    policy: Policy
-    sink: Sink
-    new_id: Callable[[], uuid.UUID] = uuid.uuid4
+    def __init__(
+        self,
+        policy: Policy,
+        sinks: Sequence[Sink],
+        metrics: Registry,
+        new_id: Callable[[], uuid.UUID] = uuid.uuid4,
+    ) -> None:
+        self._policy = policy
+        self._sinks = sinks
+        self._new_id = new_id
+        self._events = Counter("apiserver_audit_event_total", "Counter of audit events generated and sent to the audit backend.")  # fmt: skip
+        self._levels = Counter("apiserver_audit_level_total", "Counter of policy levels for audit events (1 per request).", ("level",))  # fmt: skip
+        metrics.add(self._events, self._levels)
 
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
-        level, omitted = self.policy.decide(ctx)
-        if level is Level.NONE:
+        audit_id = ctx.request.headers.get(AUDIT_ID) or str(self._new_id())
+        ctx.headers = (*ctx.headers, (AUDIT_ID, audit_id))
+        decision = self._policy.decide(ctx)
+        if decision.level is Level.NONE:
+            self._levels.inc("None")
             return await proceed(ctx)
-        event = self._event(ctx, level)
-        if RECEIVED not in omitted:
-            self.sink.write(event | {"stage": RECEIVED, "stageTimestamp": event["requestReceivedTimestamp"]})
+        event = new_event(ctx, decision.level, audit_id, ctx.user)
+        self._levels.inc(event["level"])
+        self._emit(ctx, event, decision, RECEIVED)
         try:
             answer = await proceed(ctx)
         except StatusError as error:
-            await self._complete(ctx, event, level, error.code, error.status, omitted)
+            await self._end(ctx, event, decision, error.code, error.status)
             raise
-        except Exception:
-            await self._complete(ctx, event, level, 500, None, omitted, stage=PANIC)
+        except Exception as error:
+            told = {"status": "Failure", "message": f"APIServer panic'd: {error}", "reason": "InternalError"}
+            await self._end(ctx, event, decision, 500, told, stage=PANIC)
             raise
-        body = _object(answer) if level is Level.REQUEST_RESPONSE else None
-        await self._complete(ctx, event, level, answer.status, body, omitted)
+        if isinstance(answer, Response):
+            full = decision.level is Level.REQUEST_RESPONSE or answer.status >= 400
+            await self._end(ctx, event, decision, answer.status, answered_object(answer) if full else None)
+        else:
+            self._follow(ctx, event, decision, answer)
         return answer
 
-    def _event(self, ctx: RequestContext, level: Level) -> dict[str, Any]:
-        request, info = ctx.request, ctx.info
-        query = f"?{request.query_string}" if request.query_string else ""
-        event: dict[str, Any] = {
-            "kind": "Event",
-            "apiVersion": "audit.k8s.io/v1",
-            "level": NAMES[level],
-            "auditID": request.headers.get("audit-id") or str(self.new_id()),
-            "requestURI": f"{request.path}{query}",
-            "verb": info.verb,
-            "user": to_tree(ctx.impersonator or ctx.user),
-            "sourceIPs": [request.remote] if request.remote else [],
-            "userAgent": request.headers.get("user-agent", ""),
-            "requestReceivedTimestamp": _micro_time(ctx),
-        }
+    def refused(self, ctx: RequestContext, error: StatusError, attempted: str) -> None:
+        """A request that nobody may have sent: its credentials are not valid."""
+        ctx.user = NOBODY
+        decision = self._policy.decide(ctx)
+        if decision.level is Level.NONE:
+            return
+        audit_id = ctx.request.headers.get(AUDIT_ID) or str(self._new_id())
+        event = new_event(ctx, decision.level, audit_id, NOBODY)
+        words = (
+            f"Authentication failed, attempted: {attempted}"
+            if attempted
+            else "Authentication failed, no credentials provided"
+        )
+        add_response(event, error.code, {"status": "Failure", "message": words, "reason": error.reason})
+        self._emit(ctx, event, decision, STARTED)
+
+    def _follow(
+        self, ctx: RequestContext, event: Tree, decision: Decision, answer: StreamResponse | UpgradeResponse
+    ) -> None:
+        """A long answer has begun; it ends when its run does."""
+        self._add_outcome(ctx, event, answer.status, None)
+        self._emit(ctx, event, decision, STARTED)
+
+        def ended() -> None:
+            self._add_outcome(ctx, event, answer.status, None)
+            self._emit(ctx, event, decision, COMPLETE)
+
+        if isinstance(answer, StreamResponse):
+            stream = answer.run
+
+            async def run(writer: StreamWriter) -> None:
+                try:
+                    await stream(writer)
+                finally:
+                    ended()
+
+            answer.run = run
+            return
+        upgraded = answer.run
+
+        async def run_upgraded(duplex: Duplex) -> None:
+            try:
+                await upgraded(duplex)
+            finally:
+                ended()
+
+        answer.run = run_upgraded
+
+    async def _end(
+        self, ctx: RequestContext, event: Tree, decision: Decision, code: int, body: Any, *, stage: str = COMPLETE
+    ) -> None:
+        if stage in decision.omitted:
+            return
+        sent = await sent_object(ctx)
+        complete_reference(event, sent)
+        self._add_outcome(ctx, event, code, body if isinstance(body, dict) else None)
+        if decision.level >= Level.REQUEST and sent is not None:
+            event["requestObject"] = without_managed_fields(sent) if decision.omit_managed_fields else sent
+        if decision.level is Level.REQUEST_RESPONSE and body is not None:
+            event["responseObject"] = without_managed_fields(body) if decision.omit_managed_fields else body
+        self._emit(ctx, event, decision, stage)
+
+    @staticmethod
+    def _add_outcome(ctx: RequestContext, event: Tree, code: int, status: Tree | None) -> None:
+        add_response(event, code, status)
         if ctx.impersonator is not None:
             event["impersonatedUser"] = to_tree(ctx.user)
-        if info.is_resource_request:
-            reference = {
-                "resource": info.resource,
-                "namespace": info.namespace,
-                "name": info.name,
-                "apiGroup": info.api_group,
-                "apiVersion": info.api_version,
-                "subresource": info.subresource,
-            }
-            event["objectRef"] = {key: value for key, value in reference.items() if value}
-        return event
-
-    async def _complete(
-        self,
-        ctx: RequestContext,
-        event: dict[str, Any],
-        level: Level,
-        code: int,
-        body: Any,
-        omitted: Any,
-        *,
-        stage: str = COMPLETE,
-    ) -> None:
-        if stage in omitted:
-            return
-        status: dict[str, Any] = {"metadata": {}, "code": code}
-        if code >= 400 and isinstance(body, dict):
-            status |= {key: body[key] for key in ("status", "message", "reason", "details") if key in body}
-        event = event | {"stage": stage, "responseStatus": status, "stageTimestamp": _micro_time(ctx)}
-        if level >= Level.REQUEST and (sent := await _request_object(ctx)) is not None:
-            event["requestObject"] = sent
-        if level is Level.REQUEST_RESPONSE and body is not None:
-            event["responseObject"] = body
         if ctx.audit:
             event["annotations"] = dict(ctx.audit)
-        self.sink.write(event)
 
-
-async def _request_object(ctx: RequestContext) -> Any:
-    if ctx.request.method not in ("POST", "PUT", "PATCH", "DELETE"):
-        return None
-    try:
-        return _parsed(await ctx.request.body())
-    except (BodyTooLargeError, DisconnectedError):
-        return None
-
-
-def _object(answer: Answer) -> Any:
-    if not isinstance(answer, Response) or not answer.content_type.startswith("application/json"):
-        return None
-    return _parsed(b"".join(answer.body) if isinstance(answer.body, list) else answer.body)
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return read_json(body) if body else None
-    except ValueError:
-        return None
-
-
-def _micro_time(ctx: RequestContext) -> str:
-    return ctx.services.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    def _emit(self, ctx: RequestContext, event: Tree, decision: Decision, stage: str) -> None:
+        if stage in decision.omitted:
+            return
+        now = event["requestReceivedTimestamp"] if stage == RECEIVED else micro_time(ctx)
+        told = event | {"stage": stage, "stageTimestamp": now}
+        self._events.inc()
+        for sink in self._sinks:
+            sink.write(told)

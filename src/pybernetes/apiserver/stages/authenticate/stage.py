@@ -1,6 +1,7 @@
 """The stage: sets the request's user, or ends it with 401."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pybernetes.api import errors
@@ -17,14 +18,24 @@ class Authenticate:
     """Finds out who asks; the Authorization header is of no use to anybody behind it."""
 
     authenticator: Authenticator
+    on_refused: Callable[[RequestContext, errors.StatusError, str], None] | None = None
+    """Told of a refusal, and of what was tried."""
 
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
         try:
             user = self.authenticator.authenticate(ctx.request)
         except InvalidCredentialError as error:
             log.info("authentication failed path=%s remote=%s err=%s", ctx.info.path, ctx.request.remote, error)
-            raise errors.unauthorized() from error
+            raise self._refusal(ctx) from error
         if user is None:
-            raise errors.unauthorized()
+            raise self._refusal(ctx)
         ctx.user = user
         return await proceed(ctx)
+
+    def _refusal(self, ctx: RequestContext) -> errors.StatusError:
+        refusal = errors.unauthorized()
+        if self.on_refused is not None:
+            header = ctx.request.headers.get("authorization", "").partition(" ")[0].lower()
+            certificate = "x509" if ctx.request.peer_certificate is not None else ""
+            self.on_refused(ctx, refusal, ", ".join(filter(None, (header, certificate))))
+        return refusal

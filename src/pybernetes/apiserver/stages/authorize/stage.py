@@ -21,8 +21,7 @@ class Authorize:
         attributes = attributes_of(ctx)
         decision = self.authorizer.authorize(attributes)
         ctx.audit["authorization.k8s.io/decision"] = "allow" if decision.allowed else "forbid"
-        if decision.reason:
-            ctx.audit["authorization.k8s.io/reason"] = decision.reason
+        ctx.audit["authorization.k8s.io/reason"] = decision.reason
         if not decision.allowed:
             raise refusal(attributes, decision)
         return await proceed(ctx)

@@ -50,7 +50,7 @@ class PriorityAndFairness:
         if not watches and is_long_running(ctx):
             return await proceed(ctx)
         flow = self._fairness.classify(ctx)
-        ctx.headers = flow.headers
+        ctx.headers = (*ctx.headers, *flow.headers) if ctx.headers else flow.headers
         level = flow.level
         seats = width(ctx, self._find, level.limits.widest) if ctx.info.verb in LISTING else 1
         if not level.seize(seats):

@@ -43,12 +43,19 @@ class PodSecurity(Plugin):
             return
         level, version = _policy(labels, "enforce")
         found = violations(level, spec)
+        told = attributes.ctx.audit
+        if is_pod:
+            told[f"{LABEL}enforce-policy"] = f"{level}:{version}"
         if is_pod and found:
             raise refuse(attributes, f'violates PodSecurity "{level}:{version}": {", ".join(found)}')
         level, version = _policy(labels, "warn")
         warned = violations(level, spec)
         if warned:
             attributes.ctx.warn(f'would violate PodSecurity "{level}:{version}": {", ".join(warned)}')
+        level, version = _policy(labels, "audit")
+        audited = violations(level, spec)
+        if audited:
+            told[f"{LABEL}audit-violations"] = f'would violate PodSecurity "{level}:{version}": {", ".join(audited)}'
 
 
 def _policy(labels: dict[str, str], mode: str) -> tuple[str, str]:

@@ -19,9 +19,9 @@ async def test_lists_of_resources_are_only_read(api, path):
 
 
 async def test_only_a_request_that_is_taken_is_warned(api):
-    assert not (await api.call("DELETE", "/api/v1/componentstatuses/x")).headers
+    assert "warning" not in dict((await api.call("DELETE", "/api/v1/componentstatuses/x")).headers)
     listed = await api.call("GET", "/api/v1/componentstatuses")
-    assert [name for name, _ in listed.headers] == ["warning"]
+    assert [name for name, _ in listed.headers].count("warning") == 1
 
 
 async def test_replica_sets_are_not_selected_by_their_status(api):
@@ -43,7 +43,8 @@ async def test_deleting_a_job_warns_of_its_pods(api):
     jobs = "/apis/batch/v1/namespaces/default/jobs"
     unsaid = await api.call("DELETE", f"{jobs}/none")
     assert "child pods are preserved by default" in dict(unsaid.headers)["warning"]
-    assert not (await api.call("DELETE", f"{jobs}/none?propagationPolicy=Background")).headers
+    said = await api.call("DELETE", f"{jobs}/none?propagationPolicy=Background")
+    assert "warning" not in dict(said.headers)
 
 
 async def test_keys_that_stand_twice_in_yaml(api):

@@ -59,7 +59,7 @@ from pybernetes.apiserver.stages.fairness.stage import PriorityAndFairness
 from pybernetes.apiserver.stages.limit import Limit
 from pybernetes.apiserver.stages.order import stages
 from pybernetes.apiserver.stages.security import make_security
-from pybernetes.apiserver.storage import open_backend
+from pybernetes.apiserver.storage import EtcdAccess, open_backend
 from pybernetes.apiserver.upkeep.api_services import APIServices
 from pybernetes.apiserver.upkeep.flow_control import FlowControl
 from pybernetes.apiserver.upkeep.flow_schemas import FlowSchemas
@@ -81,7 +81,8 @@ async def run(options: Options, *, ready: Callable[[], None] = lambda: None) -> 
     """Serve until cancelled; then finish what is in hand."""
     collect_seldom()
     sys.setswitchinterval(SWITCH_SECONDS)
-    backend = await open_backend(options.storage)
+    access = EtcdAccess(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile, options.etcd_prefix)
+    backend = await open_backend(options.storage, access)
     try:
         async with open_scope("apiserver") as scope, started(options, backend, scope, SystemClock()) as handler:
             server = HTTPServer(handler, scope, max_body=MAX_BODY_BYTES, body_seconds=options.request_timeout)
@@ -165,7 +166,9 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         api_services,
     )
     scope.spawn(Upkeep(services, kept).run(), "upkeep")
-    handle = link(stages(services, _limit(services, registry, pages)), Dispatcher(registry, pages, aggregator))
+    handle = link(
+        stages(services, _limit(services, registry, pages)), Dispatcher(registry, pages, aggregator, cacher.catch_up)
+    )
     yield APIServer(services, handle)
 
 

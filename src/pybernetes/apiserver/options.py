@@ -21,6 +21,11 @@ class Options:
     )
     storage: str = flags.option("sqlite::memory:", "sqlite:FILE, sqlite::memory: or etcd://HOST:PORT[,HOST:PORT...]")
     etcd_servers: tuple[str, ...] = flags.option((), "URLs of etcd; the same as --storage=etcd://...")
+    etcd_cafile: str = flags.option("", "signs the certificates of etcd's servers")
+    etcd_certfile: str = flags.option("", "the client certificate for etcd")
+    etcd_keyfile: str = ""
+    etcd_prefix: str = flags.option("/registry", "what keys in etcd begin with")
+    etcd_compaction_interval: float = flags.option(300.0, "how often etcd forgets what is older; 0 for never")
     tls_cert_file: str = flags.option(
         "", "the serving certificate; without one a self-signed one is made under --cert-dir"
     )
@@ -82,7 +87,8 @@ def parse(arguments: Sequence[str]) -> Options:
     if not options.etcd_servers:
         return options
     hosts = ",".join(server.rpartition("://")[2].rstrip("/") for server in options.etcd_servers)
-    return replace(options, storage=f"etcd://{hosts}")
+    secure = any(server.startswith("https://") for server in options.etcd_servers)
+    return replace(options, storage=f"{'etcds' if secure else 'etcd'}://{hosts}")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from pybernetes.store.backend import Backend
@@ -13,8 +14,18 @@ from pybernetes.store.sqlite import open_store
 MEMORY = "sqlite::memory:"
 
 
-async def open_backend(storage: str) -> Backend:
-    """`sqlite:<path>`, `sqlite::memory:` (a new store that ends with the process), or `etcd://HOST:PORT[,...]`.
+@dataclass(frozen=True, slots=True)
+class EtcdAccess:
+    """Files of the TLS credentials, and what keys begin with."""
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    prefix: str = "/registry"
+
+
+async def open_backend(storage: str, access: EtcdAccess = EtcdAccess()) -> Backend:
+    """`sqlite:<path>`, `sqlite::memory:` (a new store that ends with the process), or `etcd[s]://HOST:PORT[,...]`.
 
     Raises what the backend's `open_store` raises.
     """
@@ -26,4 +37,6 @@ async def open_backend(storage: str) -> Backend:
         return await open_store(Path(storage.removeprefix("sqlite:")))
     from pybernetes.store import etcd
 
-    return await etcd.open_store(storage)
+    return await etcd.open_store(
+        storage, ca=access.ca, certificate=access.certificate, key=access.key, prefix=access.prefix
+    )

@@ -85,9 +85,23 @@ class Watcher(Protocol):
 
     def __aiter__(self) -> AsyncIterator[list[Event]]: ...
 
+    @property
+    def revision(self) -> int:
+        """Every event up to this revision has been given out with the batch before; a batch may be empty."""
+        ...
+
+    async def ask_progress(self) -> None:
+        """Let a batch come soon, empty if need be, that tells how far the watch is."""
+        ...
+
 
 class Backend(Protocol):
     """A revisioned key-value store. Writes are durable (kill -9, power loss) before they return."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether others may write to it: what was read a moment ago may be stale."""
+        ...
 
     async def get(self, key: bytes, revision: int = 0) -> tuple[KeyValue | None, int]:
         """The key's value (at `revision` if not 0) and the store's current revision."""

@@ -10,11 +10,13 @@ from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.item import METADATA, Item
-from pybernetes.store.backend import Backend, CompactedError, Event, StoreError
+from pybernetes.store.backend import Backend, CompactedError, Event, StoreError, UnavailableError, Watcher
 
 log = logging.getLogger(__name__)
 
 ROOT: Final = b"/registry/"
+ARRIVE_SECONDS: Final = 0.02
+PROGRESS_SECONDS: Final = 3.0
 _TWO_SEGMENTS: Final = frozenset(("services",))
 
 
@@ -36,6 +38,11 @@ class Cacher:
         self._window = window
         self._caches: dict[str, Cache] = {}
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._watcher: Watcher | None = None
+        self._scope: Scope | None = None
+        self._asking = False
+        self._asked: asyncio.Future[int] | None = None
+        """Whose answer is asked for once the one under way is there: that one may be older than they are."""
         self.revision = 0
         """Every write up to this one is in the caches."""
 
@@ -52,6 +59,7 @@ class Cacher:
 
     async def start(self, scope: Scope) -> None:
         """Load everything, then follow the store for as long as the scope lives."""
+        self._scope = scope
         await self._load()
         scope.spawn(self._follow(), "cacher")
 
@@ -84,16 +92,18 @@ class Cacher:
         while True:
             try:
                 async with self._backend.watch(ROOT, self.revision) as watcher:
+                    self._watcher = watcher
                     async for batch in watcher:
-                        self._apply(batch)
+                        self._apply(batch, watcher.revision)
             except CompactedError:
                 log.warning("watch of the store fell behind revision=%d", self.revision)
                 await self._load()
             except StoreError as error:
                 log.warning("watch of the store failed error=%s", error)
+            self._watcher = None
             await self._clock.sleep(0.1)
 
-    def _apply(self, batch: list[Event]) -> None:
+    def _apply(self, batch: list[Event], revision: int) -> None:
         for event in batch:
             prefix, key = split_key(event.key)
             cache = self.cache(prefix)
@@ -102,7 +112,50 @@ class Cacher:
                 cache.remove(key, event.revision)
             elif event.value.startswith(METADATA):
                 cache.put(Item(key, event.value, event.revision, event.create_revision))
+        self.revision = max(self.revision, revision)
         self._wake()
+
+    async def catch_up(self) -> None:
+        """Until the caches hold whatever had been written when this was called, by whomever. Raises StoreError."""
+        if not self._backend.shared:
+            return
+        if self._asked is None:
+            self._asked = asyncio.get_running_loop().create_future()
+        asked = self._asked
+        if not self._asking:
+            self._ask()
+        await self._reach(await asyncio.shield(asked))
+
+    def _ask(self) -> None:
+        assert self._scope is not None
+        self._asking = True
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            self._scope.spawn(self._answer(asked), "revision")
+
+    async def _answer(self, asked: asyncio.Future[int]) -> None:
+        try:
+            asked.set_result(await self._backend.current_revision())
+        except StoreError as error:
+            asked.set_exception(error)
+        finally:
+            self._asking = False
+            if self._asked is not None:
+                self._ask()
+
+    async def _reach(self, revision: int) -> None:
+        """What is written below our keys arrives by itself; of other writes the watch must be asked."""
+        for seconds in (ARRIVE_SECONDS, PROGRESS_SECONDS):
+            if self.revision >= revision:
+                return
+            try:
+                async with asyncio.timeout(seconds):
+                    await self.wait(revision)
+            except TimeoutError:
+                if self._watcher is not None:
+                    await self._watcher.ask_progress()
+        if self.revision < revision:
+            raise UnavailableError("the watch cache does not catch up with the store")
 
     async def wait(self, revision: int) -> None:
         """Until the caches have seen this revision."""

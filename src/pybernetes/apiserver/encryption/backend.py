@@ -81,6 +81,10 @@ class EncryptedBackend:
 
     # Backend.
 
+    @property
+    def shared(self) -> bool:
+        return self._backend.shared
+
     async def get(self, key: bytes, revision: int = 0) -> tuple[KeyValue | None, int]:
         found, now = await self._backend.get(key, revision)
         return (None if found is None else self._pair(found)), now
@@ -131,3 +135,10 @@ class _Read:
     async def __aiter__(self) -> AsyncIterator[list[Event]]:
         async for batch in self._watcher:
             yield [self._read(event) for event in batch]
+
+    @property
+    def revision(self) -> int:
+        return self._watcher.revision
+
+    async def ask_progress(self) -> None:
+        await self._watcher.ask_progress()

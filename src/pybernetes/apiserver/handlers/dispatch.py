@@ -28,6 +28,8 @@ from pybernetes.apiserver.resources.strategy import Action, Target
 Handler: TypeAlias = Callable[[Call], Awaitable[Answer]]
 Page: TypeAlias = Callable[[RequestContext], Awaitable[Answer]]
 
+CatchUp: TypeAlias = Callable[[], Awaitable[None]]
+
 VERBS: Final[dict[str, Handler]] = {
     "get": get,
     "list": list_objects,
@@ -45,6 +47,8 @@ def is_builtin(group: str) -> bool:
     return bool(group_versions(group))
 
 
+_READS: Final = frozenset(("get", "list", "watch"))
+"""Verbs that take any state, or one not older than a given one, where they name a resourceVersion."""
 _NAMED: Final = frozenset(("get", "update", "patch", "delete"))
 """Verbs on one object; the others are on collections."""
 
@@ -52,10 +56,11 @@ _NAMED: Final = frozenset(("get", "update", "patch", "delete"))
 class Dispatcher:
     """Resource requests go to a verb's handler, an action of the kind, or 404/405; all others to the pages."""
 
-    def __init__(self, registry: ServedRegistry, pages: Page, aggregator: Aggregator) -> None:
+    def __init__(self, registry: ServedRegistry, pages: Page, aggregator: Aggregator, catch_up: CatchUp) -> None:
         self._registry = registry
         self._pages = pages
         self._aggregator = aggregator
+        self._catch_up = catch_up
         self.encoders = Encoders()
 
     async def __call__(self, ctx: RequestContext) -> Answer:
@@ -70,6 +75,8 @@ class Dispatcher:
             if is_builtin(info.api_group) and self._registry.serves(info.api_group, info.api_version):
                 raise page_not_found()
             return await self._pages(ctx)
+        if info.verb not in _READS or not ctx.request.query_string or not ctx.request.parameter("resourceVersion"):
+            await self._catch_up()
         if bool(info.namespace) != served.resource.namespaced and not self._fits(served, ctx):
             if served.custom:
                 return not_found()

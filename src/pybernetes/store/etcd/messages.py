@@ -227,9 +227,24 @@ class WatchCreateRequest(Message, frozen=True):
     start_revision: int
 
 
+class WatchProgressRequest(Message, frozen=True):
+    pass
+
+
 class WatchRequest(Message, frozen=True):
-    FIELDS: ClassVar = {1: ("create_request", WatchCreateRequest)}
-    create_request: WatchCreateRequest
+    FIELDS: ClassVar = {1: ("create_request", WatchCreateRequest), 3: ("progress_request", WatchProgressRequest)}
+    create_request: WatchCreateRequest | None = None
+    progress_request: WatchProgressRequest | None = None
+
+
+class StatusRequest(Message, frozen=True):
+    pass
+
+
+class StatusResponse(Message, frozen=True):
+    FIELDS: ClassVar = {1: ("header", Header), 2: ("version", bytes)}
+    header: Header = Header()
+    version: bytes = b""
 
 
 class WatchResponse(Message, frozen=True):

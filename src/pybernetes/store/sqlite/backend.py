@@ -35,6 +35,8 @@ few that it commits them while the turn goes on."""
 class SQLiteBackend:
     """See `store.backend.Backend`. Made by `open_store`; belongs to the event loop that opened it."""
 
+    shared = False
+
     def __init__(self, path: Path, lock: int, now: Callable[[], float]) -> None:
         self._loop = asyncio.get_running_loop()
         self._lock = lock

@@ -91,6 +91,7 @@ class LogWatcher:
         self._subscription = subscription
         self._after, self._upto = after, upto
         self._history = history
+        self.revision = after
 
     async def __aiter__(self) -> AsyncIterator[list[Event]]:
         last = self._after
@@ -98,10 +99,13 @@ class LogWatcher:
             page = await self._history(self._subscription.prefix, last, self._upto, HISTORY_PAGE)
             if not page:
                 break
-            last = page[-1].revision
+            last = self.revision = page[-1].revision
             yield page
         while (events := await self._subscription.next()) is not None:
-            last = events[-1].revision
+            last = self.revision = events[-1].revision
             yield events
         if self._subscription.overflowed:
             raise CompactedError(last)
+
+    async def ask_progress(self) -> None:
+        """Nobody else writes: whoever has the revision of a write waits for its event."""

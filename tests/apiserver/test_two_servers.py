@@ -1,0 +1,65 @@
+"""Two API servers over one etcd: each sees at once what the other has written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from tests.apiserver.inprocess import TOKENS, Server
+from tests.etcds import running_etcd
+
+from pybernetes.aio.clock import FakeClock
+from pybernetes.aio.tasks import open_scope
+from pybernetes.apiserver.main import started
+from pybernetes.apiserver.options import parse
+from pybernetes.apiserver.storage import open_backend
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+@pytest.fixture
+async def servers(tmp_path: Path) -> AsyncIterator[list[Server]]:
+    tokens = tmp_path / "tokens.csv"
+    tokens.write_text(TOKENS)
+    with running_etcd(tmp_path / "etcd") as etcd:
+        async with AsyncExitStack() as stack:
+            made = []
+            for number in (1, 2):
+                options = parse([
+                    f"--token-auth-file={tokens}", "--authorization-mode=RBAC", "--secure-port=6443",
+                    f"--advertise-address=10.0.0.{number}", f"--etcd-servers=http://{etcd}",
+                ])  # fmt: skip
+                backend = await open_backend(options.storage)
+                stack.push_async_callback(backend.close)
+                scope = await stack.enter_async_context(open_scope(f"server{number}"))
+                clock = FakeClock()
+                made.append(Server(await stack.enter_async_context(started(options, backend, scope, clock)), clock))
+            yield made
+
+
+async def test_reads_see_the_other_servers_writes(servers: list[Server]) -> None:
+    one, other = servers
+    for number in range(20):
+        name, value = f"m{number}", str(number)
+        assert (await one.post(MAPS, {"metadata": {"name": name}, "data": {"k": value}})).status == 201
+        assert (await other.get(f"{MAPS}/{name}")).tree["data"] == {"k": value}
+        assert len((await other.get(MAPS)).tree["items"]) == number + 1
+        assert (await other.merge(f"{MAPS}/{name}", {"data": {"k": "changed"}})).status == 200
+        assert (await one.get(f"{MAPS}/{name}")).tree["data"] == {"k": "changed"}
+        assert (await one.post(MAPS, {"metadata": {"name": name}})).status == 409
+    for number in range(20):
+        assert (await other.delete(f"{MAPS}/m{number}")).status == 200
+        assert (await one.get(f"{MAPS}/m{number}")).status == 404
+        assert (await one.post(MAPS, {"metadata": {"name": f"m{number}"}})).status == 201
+    found = await asyncio.gather(*(server.get(MAPS) for server in servers * 20))
+    assert {len(reply.tree["items"]) for reply in found} == {20}
+
+
+async def test_names_are_taken_once(servers: list[Server]) -> None:
+    made = await asyncio.gather(
+        *(server.post(MAPS, {"metadata": {"name": f"n{number}"}}) for number in range(10) for server in servers)
+    )
+    assert sorted(reply.status for reply in made) == [201] * 10 + [409] * 10

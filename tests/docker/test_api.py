@@ -25,7 +25,7 @@ from pybernetes.docker.service import Service
 async def client(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with (
-            open_door([tmp_path / "nobody.sock"]) as door,
+            open_door(lambda: [tmp_path / "nobody.sock"]) as door,
             aiohttp.ClientSession(f"http://127.0.0.1:{listener.getsockname()[1]}") as session,
         ):
             service = Service(door, tmp_path / "scratch", tmp_path, "test", lambda: datetime.now(UTC))
@@ -102,7 +102,7 @@ async def test_a_context_that_is_no_archive_leaves_nothing(client: aiohttp.Clien
 
 async def test_it_ends_when_it_is_idle(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with open_door([tmp_path / "nobody.sock"]) as door:
+        async with open_door(lambda: [tmp_path / "nobody.sock"]) as door:
             service = Service(door, tmp_path, tmp_path, "test", lambda: datetime.now(UTC))
             idle = Idle(0.05, SystemClock())
             await asyncio.wait_for(serve_until_idle(make_app(service, idle), [listener], idle), 10)

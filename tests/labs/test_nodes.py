@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.labs.test_labs import DOCKER
 from tests.live import LiveCluster
 
 SECONDS = 30.0
@@ -191,12 +192,14 @@ def test_data_go_with_a_pod_that_moves(labs_of_three: LiveCluster) -> None:
 
 def test_a_node_comes_stops_starts_and_goes(labs_of_three: LiveCluster) -> None:
     cluster = labs_of_three
+    assert "moving" not in docker_ps(cluster)
     cluster.p8s("node", "add", "worker")
     cluster.kubectl("taint", "nodes", "trio", "trio-m02", "trio-m03", "test=full:NoSchedule")
     try:
         cluster.kubectl("create", "deployment", "moving", "--image=nginx", "--replicas=2")
         cluster.kubectl("rollout", "status", "deployment/moving", "--timeout=60s")
         assert {pod["spec"]["nodeName"] for pod in cluster.get("pods", "-l", "app=moving")["items"]} == {"worker"}
+        assert docker_ps(cluster).count("k8s_nginx_moving") == 2, "docker's API asks the new node, too"
         restarts = lambda: restarts_of(cluster.get("pods", "-l", "app=moving"))  # noqa: E731
         addresses = [pod["status"]["podIP"] for pod in cluster.get("pods", "-l", "app=moving")["items"]]
         cluster.p8s("node", "stop", "worker")
@@ -213,6 +216,14 @@ def test_a_node_comes_stops_starts_and_goes(labs_of_three: LiveCluster) -> None:
     assert not (cluster.profile.state / "nodes" / "worker").exists()
     assert not (cluster.profile.run / "netns" / "worker").exists()
     cluster.kubectl("delete", "deployment", "moving")
+
+
+def docker_ps(cluster: LiveCluster) -> str:
+    host = {"DOCKER_HOST": f"unix://{cluster.profile.run / 'docker.sock'}"}
+    command = ["docker", "ps", "--format", "{{.Names}}"]
+    return subprocess.run(
+        command, env={**cluster.environment, **host, "PATH": DOCKER}, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def restarts_of(pods: dict[str, Any]) -> list[tuple[int, bool]]:

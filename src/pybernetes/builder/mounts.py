@@ -27,6 +27,11 @@ class Options:
             key, equals, value = field.strip().partition("=")
             found[_ALIASES.get(key.lower(), key.lower())] = value if equals else "true"
         self.kind = found.pop("type", "bind")
+        if self.kind == "ssh":
+            raise ParseError(
+                line,
+                "RUN --mount=type=ssh is not supported: no agent is passed on; give the key with --mount=type=secret",
+            )
         if self.kind not in _OPTIONS:
             raise ParseError(line, f'unsupported mount type "{self.kind}"')
         if unknown := sorted(found.keys() - _OPTIONS[self.kind]):

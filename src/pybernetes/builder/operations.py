@@ -1,6 +1,7 @@
 """The instructions that change files, as operations of a runtime. Pure, but for where `--from` leads."""
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from pybernetes.builder.dockerfile.errors import ParseError
@@ -9,14 +10,28 @@ from pybernetes.builder.dockerfile.source import Heredoc, Instruction
 from pybernetes.builder.dockerfile.stages import sources_of
 from pybernetes.builder.mounts import Options, make_mount
 from pybernetes.builder.paths import absolute, target_of
+from pybernetes.builder.remote import remote_files
 from pybernetes.builder.scope import Scope
-from pybernetes.cri.building import Copy, FileMount, InlineFile, MakeDirectory, Mount, Operation, Run, Source
+from pybernetes.cri.building import (
+    Copy,
+    FileMount,
+    InlineFile,
+    MakeDirectory,
+    Mount,
+    Operation,
+    RemoteFile,
+    Run,
+    Source,
+)
 
+REMOTE_MODE = "0600"
+"""Of files that ADD fetches, as docker gives it."""
 STEPS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
-_REMOTE = ("http://", "https://", "git://", "git@", "ssh://")
 
 FindSource = Callable[[str], Awaitable[Source]]
 """The files that a name in `--from` stands for; those of the context if it is empty."""
+FetchFiles = Callable[[Sequence[RemoteFile]], Awaitable[Source]]
+"""Files of the network, as a source of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +44,16 @@ class Planned:
     private: tuple[str, ...] = ()
 
 
-async def plan(instruction: Instruction, scope: Scope, secrets: dict[str, bytes], find_source: FindSource) -> Planned:
-    """Raises ParseError, and what `find_source` raises."""
+async def plan(
+    instruction: Instruction, scope: Scope, secrets: dict[str, bytes], find_source: FindSource, fetch: FetchFiles
+) -> Planned:
+    """Raises ParseError, and what `find_source` and `fetch` raise."""
     if instruction.keyword == "WORKDIR":
         return _workdir(instruction, scope)
     sources = {name: await find_source(name) for name in ("", *sources_of(instruction, scope.escape))}
     if instruction.keyword == "RUN":
         return _run(instruction, scope, secrets, sources)
-    return _copy(instruction, scope, sources)
+    return await _copy(instruction, scope, sources, fetch)
 
 
 def _workdir(instruction: Instruction, scope: Scope) -> Planned:
@@ -94,7 +111,7 @@ def _command(heredocs: tuple[Heredoc, ...], rest: str, scope: Scope) -> tuple[li
     return [*shell, rest + "".join(f"\n{each.content}{each.name}" for each in heredocs) + "\n"], []
 
 
-def _copy(instruction: Instruction, scope: Scope, sources: dict[str, Source]) -> Planned:
+async def _copy(instruction: Instruction, scope: Scope, sources: dict[str, Source], fetch: FetchFiles) -> Planned:
     flags, rest = split_flags(instruction, scope.escape)
     line, keyword = instruction.line, instruction.keyword
     given = json_form(rest)
@@ -115,23 +132,28 @@ def _copy(instruction: Instruction, scope: Scope, sources: dict[str, Source]) ->
             line,
             f"When using {keyword} with more than one source file, the destination must be a directory and end with a /",
         )
-    if remote := next((word for word in patterns if keyword == "ADD" and word.startswith(_REMOTE)), ""):
-        raise ParseError(
-            line, f"ADD of a remote source ({remote}) is not supported: fetch it in a RUN, with curl or git"
-        )
     is_on(flags, "link", line)
+    checksum = scope.expand(flags.get("checksum", [""])[0], line)
+    remote = remote_files(patterns, target, checksum, line) if keyword == "ADD" else ()
+    patterns = [_literal(file.name) for file in remote] or patterns
     operation = Copy(
-        source=sources[flags.get("from", [""])[0]],
+        source=await fetch(remote) if remote else sources[flags.get("from", [""])[0]],
         patterns=tuple(patterns),
         target=target_of(scope.image.cwd, target),
         inline=inline,
         owner=scope.expand(flags.get("chown", [""])[0], line),
-        mode=scope.expand(flags.get("chmod", [""])[0], line),
-        unpack=keyword == "ADD" and flags.get("unpack", ["true"])[0] == "true",
+        mode=scope.expand(flags.get("chmod", [REMOTE_MODE if remote else ""])[0], line),
+        # What comes from elsewhere stays as it is, unless asked for.
+        unpack=keyword == "ADD" and flags.get("unpack", ["false" if remote else "true"])[0] == "true",
         parents=is_on(flags, "parents", line),
         excludes=tuple(scope.expand(each, line) for each in flags.get("exclude", ())),
     )
     return Planned(operation, f"{keyword} {_shown(instruction)}", f"{keyword} {instruction.rest}")
+
+
+def _literal(name: str) -> str:
+    """A pattern that matches this name only."""
+    return re.sub(r"([*?\[\]\\])", r"\\\1", name)
 
 
 def _inline(heredoc: Heredoc, scope: Scope, line: int) -> InlineFile:

@@ -1,6 +1,7 @@
 """Stages carried out, side by side where they do not wait for one another; each step looked up before it is done."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,7 +18,7 @@ from pybernetes.builder.operations import STEPS, Planned, plan
 from pybernetes.builder.progress import Report, StepDone, StepFailed, StepOutput, StepStarted, Warned
 from pybernetes.builder.request import BuildRequest
 from pybernetes.builder.scope import Scope
-from pybernetes.cri.building import BindMount, BuildService, Copy, Exited, Output, Result, Run, Source, Step
+from pybernetes.cri.building import BindMount, BuildService, Copy, Exited, Output, RemoteFile, Result, Run, Source, Step
 from pybernetes.cri.errors import CRIError, UnavailableError
 from pybernetes.wire.images.reference import InvalidReferenceError, parse, parse_error
 
@@ -155,8 +156,9 @@ class _StageRun:
 
     async def _step(self, instruction: Instruction, scope: Scope) -> None:
         planned = await plan(
-            instruction, scope, dict(self._solver.request.secrets), lambda name: self._find_source(name, instruction)
-        )
+            instruction, scope, dict(self._solver.request.secrets), lambda name: self._find_source(name, instruction),
+            lambda files: self._fetch(files, instruction),
+        )  # fmt: skip
         self._done += 1
         number = self._solver.number()
         name = f"[{self._prefix()}{self._padded(self._done, self._total)}] {planned.shown}"
@@ -227,6 +229,15 @@ class _StageRun:
         except CRIError as error:
             cause = f"{name}: failed to resolve source metadata: {_pull_cause(error)}"
             raise StepError(cause, instruction) from error
+
+    async def _fetch(self, files: Sequence[RemoteFile], instruction: Instruction) -> Source:
+        """Raises StepError."""
+        try:
+            return await self._solver.door.fetch_files(list(files))
+        except UnavailableError:
+            raise
+        except CRIError as error:
+            raise StepError(f"failed to load cache key: {error}", instruction) from error
 
     # What is shown
 

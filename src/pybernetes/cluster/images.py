@@ -23,5 +23,5 @@ def sockets(profile: Profile) -> list[Path]:
 @asynccontextmanager
 async def open_door(profile: Profile) -> AsyncIterator[Door]:
     """Raises UnavailableError at the first call if the runtime does not answer."""
-    async with open_sockets(sockets(profile)) as door:
+    async with open_sockets(lambda: sockets(profile)) as door:
         yield door

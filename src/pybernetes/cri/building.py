@@ -48,6 +48,14 @@ class Source(msgspec.Struct, frozen=True):
     excludes: tuple[str, ...] = ()
 
 
+class RemoteFile(msgspec.Struct, frozen=True):
+    """A file behind an http(s) URL, to be called `name`; `checksum` (`sha256:...`) is empty if any content will do."""
+
+    url: str
+    name: str
+    checksum: str = ""
+
+
 class InlineFile(msgspec.Struct, frozen=True):
     """A file that stands in the Dockerfile itself (a here-document)."""
 
@@ -195,6 +203,13 @@ class BuildService(Protocol):
         """One digest over names, modes and contents of all that the patterns match.
 
         Raises NotFoundError for a pattern without wildcards that matches nothing (`"/x": not found`).
+        """
+        ...
+
+    async def fetch_files(self, files: list[RemoteFile]) -> Source:
+        """The files, fetched anew, as a directory of the runtime's machine that lasts for an hour.
+
+        Raises CRIError for what cannot be had, or has another checksum.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,11 +32,20 @@ class ImageInUseError(Exception):
 
 
 class Door:
-    """Clients of the runtimes of a profile. `library` is the one to ask about images."""
+    """Clients of the runtimes of a profile. `library` is the one to ask about images.
 
-    def __init__(self, clients: list[Client]) -> None:
-        self.library = clients[0]
-        self._clients = clients
+    `sockets` are asked for at each question about containers: nodes come and go.
+    """
+
+    def __init__(self, sockets: Callable[[], Iterable[Path]], client_of: Callable[[Path], Client]) -> None:
+        self._sockets, self._client_of = sockets, client_of
+        self._known: dict[Path, Client] = {}
+        self.library = self._clients[0]
+
+    @property
+    def _clients(self) -> list[Client]:
+        self._known = {path: self._known.get(path) or self._client_of(path) for path in self._sockets()}
+        return list(self._known.values())
 
     async def containers(self) -> list[t.Container]:
         """Of all nodes."""
@@ -71,10 +80,11 @@ class Door:
 
     async def container_status(self, container_id: str) -> t.ContainerStatus:
         """Of whichever node has it. Raises NotFoundError."""
-        for client in self._clients[:-1]:
+        *others, last = self._clients
+        for client in others:
             with suppress(NotFoundError):
                 return await client.container_status(container_id)
-        return await self._clients[-1].container_status(container_id)
+        return await last.container_status(container_id)
 
 
 def described(container: t.Container) -> str:
@@ -102,7 +112,7 @@ def _full(name: str) -> list[str]:
 
 
 @asynccontextmanager
-async def open_door(sockets: Iterable[Path]) -> AsyncIterator[Door]:
+async def open_door(sockets: Callable[[], Iterable[Path]]) -> AsyncIterator[Door]:
     """A door over the runtimes at these sockets, the one to ask about images first."""
     async with open_scope("images") as scope:
-        yield Door([Client(path, scope) for path in sockets])
+        yield Door(sockets, lambda path: Client(path, scope))

@@ -55,7 +55,7 @@ def _routes(prefix: str) -> list[web.RouteDef]:
         web.get(f"{prefix}/info", system.info),
         web.post(f"{prefix}/auth", system.log_in),
         web.post(f"{prefix}/build", build.build),
-        web.post(f"{prefix}/session", refused.buildkit),
+        web.post(f"{prefix}/session", refused.session),
         web.post(f"{prefix}/grpc", refused.buildkit),
         web.get(f"{prefix}/images/json", images.list_images),
         web.post(f"{prefix}/images/create", transfer.pull),

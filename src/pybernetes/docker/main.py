@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,9 @@ IDLE_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`runtimes` are the sockets of the cluster's runtimes, the one to ask about images first. See `Service`."""
+    """`runtimes` gives the sockets of the cluster's runtimes as of now, the one to ask about images first. See `Service`."""
 
-    runtimes: Sequence[Path]
+    runtimes: Callable[[], Sequence[Path]]
     scratch: Path
     root: Path
     cluster: str

@@ -13,7 +13,7 @@ from pybernetes.process import run_until_terminated
 
 def options(profile: Profile) -> Options:
     return Options(
-        runtimes=sockets(profile),
+        runtimes=lambda: sockets(profile.reread()),
         scratch=profile.state / "docker",
         root=profile.state,
         cluster=profile.name,

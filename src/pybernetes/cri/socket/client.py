@@ -241,6 +241,9 @@ class Client:
     async def digest_files(self, source: b.Source, patterns: list[str]) -> str:
         return await self._call(str, "digest_files", source, patterns)
 
+    async def fetch_files(self, files: list[b.RemoteFile]) -> b.Source:
+        return await self._call(b.Source, "fetch_files", files)
+
     async def find_result(self, key: str) -> b.Result | None:
         found: b.Result | None = await self._raw(b.Result | None, "find_result", key)
         return found

@@ -45,6 +45,19 @@ async def remove_container(request: web.Request) -> web.StreamResponse:
     raise DockerError(501, f"this container belongs to a pod; try: kubectl delete pod -n {namespace} {pod}")
 
 
+async def session(request: web.Request) -> web.StreamResponse:
+    """The client's side of a BuildKit build, which nobody will ask anything.
+
+    It is let in because clients show nothing of a refusal here; that of the build itself they show (`buildkit`).
+    """
+    if request.headers.get("Upgrade", "").lower() != "h2c":
+        return await buildkit(request)
+    response = web.StreamResponse(status=101, headers={"Connection": "Upgrade", "Upgrade": "h2c"})
+    response.force_close()
+    await response.prepare(request)
+    return response
+
+
 async def buildkit(request: web.Request) -> web.StreamResponse:
     """Sessions of BuildKit, which `docker buildx` and newer `docker build` open."""
     raise DockerError(

@@ -43,6 +43,9 @@ class BuildDoor:
     async def digest_files(self, source: b.Source, patterns: list[str]) -> str:
         return await self._service().digest_files(source, patterns)
 
+    async def fetch_files(self, files: list[b.RemoteFile]) -> b.Source:
+        return await self._service().fetch_files(files)
+
     async def find_result(self, key: str) -> b.Result | None:
         return await self._service().find_result(key)
 

@@ -17,6 +17,7 @@ from pybernetes.cri.building import (
     Filesystem,
     MakeDirectory,
     NewImage,
+    RemoteFile,
     Result,
     Run,
     Source,
@@ -29,6 +30,7 @@ from pybernetes.runtime.building.archives import is_archive, unpacked
 from pybernetes.runtime.building.caches import Caches, sweep
 from pybernetes.runtime.building.copying import Copier, Look, make_directories
 from pybernetes.runtime.building.digest import Digests, digest_files
+from pybernetes.runtime.building.downloads import Downloads
 from pybernetes.runtime.building.modes import is_mode
 from pybernetes.runtime.building.roots import Root, open_root
 from pybernetes.runtime.building.sources import Sources, open_context
@@ -51,6 +53,7 @@ class Building:
         self._worker = Worker("steps", 2)
         self._sources = Sources(images.workshop, core.options, self._worker)
         self._caches = Caches(core.options.root / "build-caches")
+        self._downloads = Downloads(core.options.root / "build-downloads", images.http, self._worker)
         self._digests = Digests()
         # Layers never change, so that what was found in them once holds.
         self._image_digests: OrderedDict[tuple[Source, tuple[str, ...]], str] = OrderedDict()
@@ -77,6 +80,10 @@ class Building:
                 self._image_digests.popitem(last=False)
         return found
 
+    async def fetch_files(self, files: list[RemoteFile]) -> Source:
+        with _translated():
+            return await self._downloads.fetch(files, self._core.options.new_id())
+
     async def find_result(self, key: str) -> Result | None:
         return await self._images.workshop.find_result(key)
 
@@ -85,7 +92,8 @@ class Building:
 
     async def forget_builds(self) -> int:
         self._image_digests.clear()
-        return await self._images.forget_results() + await self._worker.run(sweep, self._caches.take_unused())
+        freed = await self._images.forget_results() + await self._worker.run(sweep, self._caches.take_unused())
+        return freed + await self._worker.run(self._downloads.forget)
 
     async def run_step(self, step: Step) -> AsyncGenerator[StepEvent, None]:
         name, operation = self._core.options.new_id(), step.operation

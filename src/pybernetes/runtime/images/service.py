@@ -58,14 +58,14 @@ class Images:
         self._worker = worker = Worker("images", _THREADS)
         self._mounts = Worker("snapshots", _THREADS)
         self._scope = Scope("images")
-        self._http = Http(options.ca_file)
+        self.http = Http(options.ca_file)
         self._content = content = Content(root)
         self._layers = Layers(root / "snapshots")
         self._results = Results(root / "results")
         self._library = Library(root, content, worker, self._results)
         self._assembler = assembler = Assembler(content, self._layers, worker)
-        self._puller = Puller(content, assembler, worker, self._http, options, self._clock)
-        self._pusher = Pusher(content, worker, self._http, options)
+        self._puller = Puller(content, assembler, worker, self.http, options, self._clock)
+        self._pusher = Pusher(content, worker, self.http, options)
         self._loader = Loader(content, assembler, worker, self._layers.staging)
         self._flights = Flights(self._scope)
         self._configs: dict[str, ImageConfig] = {}
@@ -85,7 +85,7 @@ class Images:
     async def close(self) -> None:
         """End pulls and release threads and connections; images and mounts stay."""
         await self._scope.close()
-        await self._http.close()
+        await self.http.close()
         await self._worker.close()
         await self._mounts.close()
         await self.workshop.close()

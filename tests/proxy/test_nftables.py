@@ -385,3 +385,26 @@ def test_the_table_can_be_read_by_nft(world: World) -> None:
     assert f"{CLUSTER_IP} . tcp . 80 : goto internal-" in text
     assert "tcp . 30080 : goto external-" in text
     assert subprocess.run(["nft", "--version"], check=True, capture_output=True).returncode == 0
+
+
+def test_a_service_over_sctp(world: World) -> None:
+    """One association through the rules, by the kernel's own SCTP, if it has any."""
+    pod = world.pods[1]
+    try:
+        server = pod.namespace.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP))
+    except OSError as error:
+        pytest.skip(f"this kernel has no SCTP: {error.strerror}")
+    with closing(server):
+        server.bind((pod.address, 8080))
+        server.listen()
+        world.set(rules(world, protocol="sctp", endpoints=(pod.target,)))
+        client = world.pods[0].namespace.run(
+            lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+        )
+        with closing(client):
+            client.settimeout(5)
+            client.connect((CLUSTER_IP, 80))
+            client.sendall(b"ping")
+            accepted, peer = server.accept()
+            with closing(accepted):
+                assert (accepted.recv(100), peer[0]) == (b"ping", world.pods[0].address)

@@ -128,7 +128,8 @@ class Short:
 def evictor(world: World, short: Short) -> Evictor:
     events = world.kubelet.workers()[0]._doors.events
     return Evictor(
-        world.kubelet.active, world.runtime, events, InlineWorker(), short.shortages, short.free_disk
+        world.kubelet.active, world.runtime, events, InlineWorker(), short.shortages, short.free_disk,
+        lambda: None,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ async def test_a_process_writes_a_layer(bench: Bench) -> None:
     assert isinstance(made, Filesystem)
     assert sorted(printed.split()) == ["hello", "there"]
     assert len(made.layers) == len(bench.base.layers) + 1
-    _, printed = await bench.sh("cat /file; ls /etc/group; mount | grep -c resolv.conf; cat /etc/hostname", made)
+    _, printed = await bench.sh("cat /file; ls /etc/group 2>&1; mount | grep -c resolv.conf; cat /etc/hostname", made)
     assert printed.splitlines() == ["data", "ls: /etc/group: No such file or directory", "1", "buildkitsandbox"]
 
 

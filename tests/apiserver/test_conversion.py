@@ -162,6 +162,36 @@ async def test_every_verb_in_every_version(widgets: World) -> None:
     assert (await api.get(f"{V1}/w")).status == 404
 
 
+async def test_owners_keep_their_fields_under_other_names(widgets: World) -> None:
+    api = widgets.api
+
+    async def apply(path: str, manager: str, spec: Tree, more: str = "") -> Any:
+        version = path.split("/")[3]
+        config = {"apiVersion": f"shop.test/{version}", "kind": "Widget", "metadata": {"name": "w"}, "spec": spec}
+        headers = {"content-type": "application/apply-patch+yaml"}
+        return await api.call("PATCH", f"{path}/w?fieldManager={manager}{more}", config, headers=headers)
+
+    assert (await apply(V1, "ann", {"count": 3})).status == 201
+    conflict = await apply(V2, "bob", {"amount": {"count": 4}})
+    assert (conflict.status, conflict.tree["details"]["causes"]) == (
+        409, [{"reason": "FieldManagerConflict", "message": 'conflict with "ann"', "field": ".spec.count"}],
+    )  # fmt: skip
+    forced = await apply(V2, "bob", {"amount": {"count": 4}}, "&force=true")
+    owners = {each["manager"]: each["apiVersion"] for each in forced.tree["metadata"]["managedFields"]}
+    assert owners == {"bob": "shop.test/v2"}
+    # Who scales takes the field from whoever has it, in whatever version.
+    assert (await apply(V1, "ann", {"count": 4})).status == 200
+    scaled = await api.merge(f"{V2}/w/scale?fieldManager=scaler", {"spec": {"replicas": 6}})
+    assert scaled.tree["spec"] == {"replicas": 6}
+    managed = (await api.get(f"{V1}/w")).tree["metadata"]["managedFields"]
+    assert {each["manager"] for each in managed if "f:spec" in each["fieldsV1"]} == {"scaler"}
+    # What one applies no longer goes, though it was applied in another version.
+    assert (await apply(V1, "ann", {"count": 7}, "&force=true")).status == 200
+    gone = await apply(V2, "ann", {})
+    assert (gone.status, gone.tree.get("spec")) == (200, None)
+    assert "spec" not in await widgets.stored()
+
+
 async def test_a_list_is_one_review_and_selects_in_its_version(widgets: World) -> None:
     api = widgets.api
     for number in range(5):

@@ -32,7 +32,7 @@ def applied_view(call: Call, part: Part, config: Tree, current: Item, options: W
 
 def _fields(call: Call) -> ScaleFields:
     version = call.served.resource.api_version
-    return ScaleFields(version, {version: call.served.strategy.replicas_path})
+    return ScaleFields(version, call.served.replicas or {version: call.served.strategy.replicas_path})
 
 
 def _manager(call: Call) -> FieldManager:

@@ -12,9 +12,9 @@ Both run before admission and before a kind's strategy fills in more, since what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from pybernetes.api import errors
 from pybernetes.api.patch import check, last_applied
@@ -92,11 +92,22 @@ class Conflicts(Exception):
         return errors.apply_conflict(causes, f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines))
 
 
+class Versions(Protocol):
+    """The other versions of a kind whose fields have other names there."""
+
+    def schema(self, api_version: str) -> Schema | None:
+        """None for a version that there is no longer: what was noted in it is dropped."""
+        ...
+
+    def convert(self, tree: Tree, api_version: str) -> Tree: ...
+
+
 @dataclass(frozen=True, slots=True)
 class FieldManager:
     """Keeps `metadata.managedFields` of one kind at one version, for the object or one of its subresources.
 
-    `reset` are the fields that the endpoint ignores in requests (`reset_fields`): writing them makes no owner.
+    `reset` are the fields that the endpoint ignores in requests (`reset_fields`): writing them makes no owner. Without
+    `versions` a field has the same name in all of them.
     """
 
     schema: Schema
@@ -104,6 +115,7 @@ class FieldManager:
     kind: str
     subresource: str = ""
     reset: FieldSet = field(default_factory=dict)
+    versions: Versions | None = None
 
     @refuses_depth
     def update(self, live: Tree | None, new: Tree, manager: str, now: str, *, reset: bool = False) -> Tree:
@@ -174,7 +186,7 @@ class FieldManager:
             return managers
         taken = without(union(changed.modified, changed.added), self.reset)
         removed = without(changed.removed, self.reset)
-        out = _release(managers, taken, removed)
+        out = self._released(managers, old, new, taken, removed)
         own = difference(taken, _STRIPPED)
         if own:
             entry = Entry(manager or "unknown", UPDATE, self.api_version, self.subresource, own, now)
@@ -202,7 +214,7 @@ class FieldManager:
         new = merge(self.schema, live, config)
         if last is not None:
             own = replace(own, time=last.time)
-            new = self._prune(new, {**managers, own.key: own}, last.fields)
+            new = self._pruned(new, {**managers, own.key: own}, last)
         tree = new if isinstance(new, dict) else {}
         claimed = self._resolve(live, tree, managers, own, force)
         if fields := difference(stated, _STRIPPED):
@@ -217,33 +229,95 @@ class FieldManager:
         taken = without(union(changed.modified, changed.added), self.reset)
         others = {key: entry for key, entry in managers.items() if key != own.key}
         if not force:
+            theirs = self._taken_elsewhere(others, live, new)
             found = {
-                key: (entry, shared) for key, entry in others.items() if (shared := intersection(entry.fields, taken))
+                key: (entry, shared)
+                for key, entry in others.items()
+                if (shared := intersection(entry.fields, theirs.get(entry.api_version, (taken, {}))[0]))
             }
             if found:
                 raise Conflicts(found)
-        return _release(others, taken, without(changed.removed, self.reset))
+        return self._released(others, live, new, taken, without(changed.removed, self.reset))
 
-    def _prune(self, merged: Json, managers: Managers, last: FieldSet) -> Json:
-        """The merged object without what the manager applied before and neither it nor anyone else claims now."""
-        claimed: FieldSet = {}
-        for entry in managers.values():
-            claimed = union(claimed, entry.fields)
-        if not difference(last, claimed):
+    def _released(self, managers: Managers, old: Tree, new: Tree, taken: FieldSet, removed: FieldSet) -> Managers:
+        """The managers without what another one set or removed, each by the names of its own version."""
+        elsewhere = self._taken_elsewhere(managers, old, new)
+        out: Managers = {}
+        for key, entry in managers.items():
+            if self._is_gone(entry):
+                continue
+            out |= _release({key: entry}, *elsewhere.get(entry.api_version, (taken, removed)))
+        return out
+
+    def _is_gone(self, entry: Entry) -> bool:
+        return self.versions is not None and self.versions.schema(entry.api_version) is None
+
+    def _taken_elsewhere(self, managers: Managers, old: Tree, new: Tree) -> dict[str, tuple[FieldSet, FieldSet]]:
+        """What was set and what was removed, by the names of each other version in which managers have written."""
+        found: dict[str, tuple[FieldSet, FieldSet]] = {}
+        if self.versions is None or not old:
+            return found
+        for version in {entry.api_version for entry in managers.values()} - {self.api_version}:
+            schema = self.versions.schema(version)
+            if schema is None:
+                continue
+            changed = compare(schema, self.versions.convert(old, version), self.versions.convert(new, version))
+            taken = without(union(changed.modified, changed.added), self.reset)
+            found[version] = taken, without(changed.removed, self.reset)
+        return found
+
+    def _pruned(self, merged: Json, managers: Managers, last: Entry) -> Json:
+        """The merged object without what the manager applied before and neither it nor anyone else claims now.
+
+        What was applied in another version is taken away in that, and what others claim put back in theirs.
+        """
+        if self.versions is None or not isinstance(merged, dict):
+            return _prune(self.schema, merged, managers.values(), last.fields)
+        schema = self.versions.schema(last.api_version)
+        if schema is None:
             return merged
-        schema = self.schema
-        last, claimed = closed(last, schema), closed(claimed, schema)
-        whole = closed(field_set(schema, merged), schema)
-        kept = union(closed(field_set(schema, remove(schema, merged, last)), schema), claimed)
-        pruned = remove(schema, merged, difference(whole, kept))
-        gone = difference(whole, closed(field_set(schema, pruned), schema))
-        return remove(schema, merged, intersection(gone, last))
+        whole, version = self.versions.convert(merged, last.api_version), last.api_version
+        pruned = _prune(schema, whole, [one for one in managers.values() if one.api_version == version], last.fields)
+        if pruned == whole or not isinstance(pruned, dict):
+            return merged
+        for other in sorted({entry.api_version for entry in managers.values()} - {version}):
+            schema = self.versions.schema(other)
+            if schema is None:
+                continue
+            left = self.versions.convert(pruned, other)
+            claims = [entry.fields for entry in managers.values() if entry.api_version == other]
+            kept = _restored(schema, self.versions.convert(merged, other), left, claims)
+            pruned = kept if isinstance(kept, dict) else left
+        return self.versions.convert(pruned, self.api_version)
 
     def _without_client_side(self, conflicts: Conflicts, live: Tree) -> Conflicts:
         """The conflicts that remain once fields that `kubectl apply` set from the client count as kubectl's own."""
         owned = last_applied.owned(self.schema, live, self.api_version)
         left = {key: (entry, difference(fields, owned)) for key, (entry, fields) in conflicts.fields.items()}
         return Conflicts({key: found for key, found in left.items() if found[1]})
+
+
+def _prune(schema: Schema, merged: Json, managers: Iterable[Entry], last: FieldSet) -> Json:
+    """The object without what was applied before and is claimed by none of the managers, all of one version."""
+    claimed: FieldSet = {}
+    for entry in managers:
+        claimed = union(claimed, entry.fields)
+    if not difference(last, claimed):
+        return merged
+    last, claimed = closed(last, schema), closed(claimed, schema)
+    whole = closed(field_set(schema, merged), schema)
+    kept = union(closed(field_set(schema, remove(schema, merged, last)), schema), claimed)
+    pruned = remove(schema, merged, difference(whole, kept))
+    gone = difference(whole, closed(field_set(schema, pruned), schema))
+    return remove(schema, merged, intersection(gone, last))
+
+
+def _restored(schema: Schema, whole: Json, left: Json, claims: Iterable[FieldSet]) -> Json:
+    """What is left of an object with what else is claimed of the whole."""
+    claimed = closed(field_set(schema, left), schema)
+    for fields in claims:
+        claimed = union(claimed, closed(fields, schema))
+    return remove(schema, whole, difference(closed(field_set(schema, whole), schema), claimed))
 
 
 def _release(managers: Managers, taken: FieldSet, removed: FieldSet) -> Managers:

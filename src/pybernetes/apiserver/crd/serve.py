@@ -13,6 +13,7 @@ from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.crd.columns import cells_of, columns_of
 from pybernetes.apiserver.crd.conversion import Converter, Renaming, WebhookConverter
 from pybernetes.apiserver.crd.names import is_terminating
+from pybernetes.apiserver.crd.relations import Relations, Version
 from pybernetes.apiserver.crd.scale import CustomScale
 from pybernetes.apiserver.crd.shape import Shape
 from pybernetes.apiserver.crd.store import CustomStore
@@ -57,26 +58,52 @@ class Server:
         converter = self._converter(definition["spec"].get("conversion") or {})
         only = len(versions) == 1 and definition["status"].get("storedVersions") == [versions[0]["name"]]
         settled_at = self.access.cacher.revision if only else None
+        relations = Relations(
+            {name: one for version in versions for name, one in [_related(definition, version)]}, converter
+        )
+        replicas = {name: one.replicas_path for name, one in relations.versions.items() if one.replicas_path}
         for version in versions:
             resource = _resource(definition, version)
             source = (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"}
             shape = Shape(source)
             strategy = _strategy(resource, version, shape, terminating=is_terminating(definition))
             reader = Reader(resource.api_version, shape, converter, settled_at)
-            store = CustomStore(resource, strategy, self.access, reader, converter, self.scope)
+            store = CustomStore(resource, strategy, self.access, reader, relations, converter, self.scope)
             stores.append(store)
             if version["storage"]:
                 stored = store
             if version.get("served"):
-                schema = custom_resource_schema(source)
+                schema = relations.versions[resource.api_version].schema
                 columns, cells = columns_of(version), cells_of(version)
-                found.append(Served(resource, strategy, store, schema, None, shape, columns, cells, converter.convert))
+                found.append(
+                    Served(
+                        resource,
+                        strategy,
+                        store,
+                        schema,
+                        None,
+                        shape,
+                        columns,
+                        cells,
+                        converter.convert,
+                        relations,
+                        replicas,
+                    )
+                )
         return Serving(found, stored, stores)
 
     def _converter(self, conversion: Tree) -> Converter:
         if conversion.get("strategy") != "Webhook":
             return Renaming()
         return WebhookConverter(conversion["webhook"], self.client, self.scope)
+
+
+def _related(definition: Tree, version: Tree) -> tuple[str, Version]:
+    """A version's apiVersion, and what owners of fields have to know of it."""
+    source = (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"}
+    scale = (version.get("subresources") or {}).get("scale") or {}
+    path = (scale.get("specReplicasPath") or "").removeprefix(".")
+    return f"{definition['spec']['group']}/{version['name']}", Version(custom_resource_schema(source), path)
 
 
 def _resource(definition: Tree, version: Tree) -> Resource:

@@ -8,8 +8,9 @@ from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.crd.conversion import Converter
+from pybernetes.apiserver.crd.relations import Relations, UnconvertedError
 from pybernetes.apiserver.crd.view import Reader, View
-from pybernetes.apiserver.registry.store import Access, ObjectStore
+from pybernetes.apiserver.registry.store import Access, Make, ObjectStore
 from pybernetes.apiserver.resources.strategy import Strategy
 
 
@@ -17,10 +18,18 @@ class CustomStore(ObjectStore):
     """What is written is stored in the version `resource.stored_version`."""
 
     def __init__(
-        self, resource: Resource, strategy: Strategy, access: Access, reader: Reader, converter: Converter, scope: Scope
+        self,
+        resource: Resource,
+        strategy: Strategy,
+        access: Access,
+        reader: Reader,
+        relations: Relations,
+        converter: Converter,
+        scope: Scope,
     ) -> None:
         super().__init__(resource, strategy, access, custom=True)
-        self.converter = converter
+        self.relations = relations
+        self._converter = converter
         self._stored_api_version = join_api_version(resource.group, resource.stored_version)
         self._reader = reader
         name = f"{resource.group_resource}/{resource.version}"
@@ -43,8 +52,15 @@ class CustomStore(ObjectStore):
         self._view.close()
 
     async def _encode(self, tree: Tree) -> bytes:
-        (stored,) = await self.converter.convert([tree], self._stored_api_version)
+        (stored,) = await self._converter.convert([tree], self._stored_api_version)
         return await super()._encode(stored)
+
+    async def _made(self, make: Make, current: Item) -> Tree:
+        while True:
+            try:
+                return make(current)
+            except UnconvertedError as missing:
+                await self.relations.learn(missing)
 
     def _changes_nothing(self, new: Tree, current: Item) -> bool:
         """What is stored in an older version is written again in that of now: so objects are migrated."""

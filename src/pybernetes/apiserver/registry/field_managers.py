@@ -23,7 +23,8 @@ def field_manager(served: Served, subresource: str) -> FieldManager:
     reset = reset_fields(
         resource.group, resource.plural, subresource, has_status=served.strategy.has_status, custom=served.custom
     )
-    return FieldManager(served.schema, served.resource.api_version, served.resource.kind, subresource, reset)
+    api_version, kind = resource.api_version, resource.kind
+    return FieldManager(served.schema, api_version, kind, subresource, reset, served.versions)
 
 
 def tracks_owners(served: Served) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from pybernetes.api.patch.apply import Versions
 from pybernetes.api.schema import Schema
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.context import Tree
@@ -53,6 +54,10 @@ class Served:
     cells: Cells | None = None
     convert: Convert | None = None
     """Of a custom resource: from one version to another."""
+    versions: Versions | None = None
+    """Of a custom resource: how owners of fields see its other versions."""
+    replicas: Mapping[str, str] = field(default_factory=dict)
+    """Of a custom resource: where its replicas are, by apiVersion."""
 
     @property
     def custom(self) -> bool:

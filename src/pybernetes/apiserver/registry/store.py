@@ -133,6 +133,10 @@ class ObjectStore:
         """Whether a write may be left out."""
         return meta.same_but_managers(new, current.tree)
 
+    async def _made(self, make: Make, current: Item) -> Tree:
+        """What a change makes of an object. Raises StatusError."""
+        return make(current)
+
     async def fetch(self, key: str) -> Item | None:
         """The object as it is in the cache. Raises StatusError."""
         found = self.cache.get(key)
@@ -249,7 +253,7 @@ class ObjectStore:
         while True:
             if current is None:
                 return await self._create_by_update(ctx, update)
-            new = update.make(current)
+            new = await self._made(update.make, current)
             outcome = await self._try_update(ctx, update, new, current)
             if outcome is not None:
                 return outcome, False

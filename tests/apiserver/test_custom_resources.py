@@ -320,3 +320,40 @@ async def test_the_published_schema_has_what_every_object_has(widgets):
     assert swagger["definitions"][name]["properties"]["metadata"]["$ref"].startswith("#/definitions/")
     item = swagger["paths"]["/apis/shop.test/v1/namespaces/{namespace}/widgets/{name}/scale"]
     assert item["get"]["responses"]["200"]["schema"] == {"$ref": "#/definitions/io.k8s.api.autoscaling.v1.Scale"}
+
+
+def test_what_stood_twice_may_go_on_doing_so():
+    shape = Shape(
+        {
+            "type": "object",
+            "properties": {
+                "s": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
+                "n": {"type": "integer"},
+            },
+        }
+    )
+    twice = {"metadata": {}, "s": ["a", "a"]}
+    assert [str(error) for error in shape.validate(twice)] == ['s[1]: Duplicate value: "a"']
+    assert shape.validate({**twice, "s": ["b", "b"], "n": 1}, twice) == []
+    assert shape.validate(twice, {"metadata": {}, "s": ["a"]})
+
+
+async def test_defaults_are_values_that_their_fields_can_have(api):
+    made = definition()
+    inner = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 3}}}
+    properties = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"] | {
+        "big": {**inner, "default": {"n": 4}}, "more": {**inner, "default": {"m": 1}},
+        "word": {"type": "integer", "default": "x"},
+    }  # fmt: skip
+    made["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": {"type": "object", "properties": properties}}
+    made["spec"]["conversion"] = {"strategy": "None", "webhook": {"conversionReviewVersions": ["v1"]}}
+    refused = await api.call("POST", DEFINITIONS, made)
+    causes = {one["field"].rpartition("properties")[2]: one["message"] for one in refused.body["details"]["causes"]}
+    assert causes == {
+        "[big].default.n": "Invalid value: 4: n in body should be less than or equal to 3",
+        "[more].default": 'Invalid value: {"m":1}: must not have unknown fields',
+        "[word].default": 'Invalid value: "string":  in body must be of type integer: "string"',
+        "spec.conversion.conversionReviewVersions": (
+            "Forbidden: should not be set when strategy is not set to Webhook"
+        ),
+    }

@@ -31,9 +31,11 @@ async def test_warnings_of_expressions(world_of: Callable[..., Any]) -> None:
 async def check(world: World) -> None:
     client, name, group = world.client, f"p-{world.namespace}", f"{world.namespace}.test"
     await client.create_tree(definition(group))
-    groups = await client.request("GET", "/apis")
-    while group.encode() not in groups.body:
-        groups = await client.request("GET", "/apis")
+
+    async def is_served() -> bool:
+        return group.encode() in (await client.request("GET", "/apis")).body
+
+    await world.eventually(is_served)
     rules = [
         {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["*"], "resources": ["deployments", "*/scale"]},
         {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["*"], "resources": ["boxes"]},

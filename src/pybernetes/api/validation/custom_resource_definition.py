@@ -16,6 +16,7 @@ _SPEC, _STATUS = Path("spec"), Path("status")
 _SIMPLE_PATH = re.compile(r"(?:\.[a-zA-Z_$][a-zA-Z0-9_$-]*(?:\[[^\]]*\])?)+")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("", "byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+_REVIEWS = ("v1", "v1beta1")
 _PROTECTED = ("k8s.io", "kubernetes.io")
 APPROVED = "api-approved.kubernetes.io"
 NEEDS_APPROVAL = (
@@ -250,11 +251,27 @@ def _validate_conversion(conversion: Tree, path: Path) -> Errors:
             yield field.required(path.child("webhookClientConfig"), "required when strategy is set to Webhook")
         else:
             yield from validate_client_config(webhook["clientConfig"], path.child("webhookClientConfig"))
-        if not webhook.get("conversionReviewVersions"):
-            yield field.required(path.child("conversionReviewVersions"))
-    elif webhook.get("clientConfig") is not None:
+        yield from _validate_review_versions(webhook.get("conversionReviewVersions") or [], path)
+    else:
         detail = "should not be set when strategy is not set to Webhook"
-        yield field.forbidden(path.child("webhookClientConfig"), detail)
+        if webhook.get("clientConfig") is not None:
+            yield field.forbidden(path.child("webhookClientConfig"), detail)
+        if webhook.get("conversionReviewVersions"):
+            yield field.forbidden(path.child("conversionReviewVersions"), detail)
+
+
+def _validate_review_versions(versions: list[str], path: Path) -> Errors:
+    at = path.child("conversionReviewVersions")
+    if not versions:
+        yield field.required(at)
+        return
+    for index, version in enumerate(versions):
+        if version in versions[:index]:
+            yield field.invalid(at.index(index), version, "duplicate version")
+        else:
+            yield from complain(at.index(index), version, names.dns1035_label(version))
+    if not set(versions) & set(_REVIEWS):
+        yield field.invalid(at, versions, f"must include at least one of {', '.join(_REVIEWS)}")
 
 
 def _validate_stored_versions(definition: Tree) -> Errors:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from pybernetes.api import field
+from pybernetes.api.decode import DecodeError
 from pybernetes.api.field import Path
+from pybernetes.api.pruning import prune
 from pybernetes.api.regexp import RegexpError, compiled
 from pybernetes.api.validation.kinds import Errors, Tree
 from pybernetes.api.validation.schema_rules import validate_schema_rules
+from pybernetes.api.validation.schema_values import validate_value
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _JUNCTORS = ("allOf", "anyOf", "oneOf")
-_PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
-    "array": list, "boolean": bool, "integer": int, "number": (int, float), "object": dict, "string": str,
-}  # fmt: skip
 # What a value validation may not say, since the structure says it.
 _STRUCTURE = (
     "type", "title", "description", "default", "additionalProperties", "nullable",
@@ -159,22 +161,18 @@ def _validate_list_keys(keys: list[str], items: Tree, path: Path) -> Errors:
 
 
 def _validate_default(schema: Tree, value: Any, path: Path) -> Errors:
-    """A default has the type that its field has."""
-    kind = schema.get("type", "")
-    wanted = _PYTHON_TYPES.get(kind)
-    if wanted is None or (value is None and schema.get("nullable")):
+    """A default is a value that its field can have, with nothing that would be dropped."""
+    unknown: list[str] = []
+    try:
+        prune(schema, copy.deepcopy(value), "", unknown)
+    except DecodeError as error:
+        yield field.invalid(path, value, str(error))
         return
-    right = isinstance(value, wanted) and not (kind in ("integer", "number") and isinstance(value, bool))
-    if not right:
-        found = _type_name(value)
-        yield field.type_invalid(path, found, f' in body must be of type {kind}: "{found}"')
-
-
-def _type_name(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    found = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
-    return found.get(type(value), "null")
+    if unknown:
+        yield field.invalid(path, value, "must not have unknown fields")
+    for wrong in validate_value(schema, value, Path()):
+        inside = f".{wrong.field}" if wrong.field and not wrong.field.startswith("[") else wrong.field
+        yield replace(wrong, field=f"{path}{inside}")
 
 
 def _validate_value_validation(schema: Tree, structure: Tree, path: Path) -> Errors:

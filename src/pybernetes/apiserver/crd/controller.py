@@ -15,7 +15,7 @@ from pybernetes.api.time import format_time
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.crd.ending import end_objects
-from pybernetes.apiserver.crd.names import is_established, is_terminating, new_status, set_condition
+from pybernetes.apiserver.crd.names import has_names, is_established, is_terminating, new_status, set_condition
 from pybernetes.apiserver.crd.serve import Server, Serving
 from pybernetes.apiserver.crd.strategy import CLEANUP
 from pybernetes.apiserver.registry.field_managers import field_manager
@@ -83,7 +83,8 @@ class DefinitionController:
         if old is not None and (new is None or _names(new) != _names(old)):
             # Names that were given up may be what another definition of the group waits for.
             for other in self._others(item):
-                self._queue.put_nowait(other.name)
+                if not has_names(other.tree):
+                    self._queue.put_nowait(other.name)
 
     def _others(self, item: Item) -> list[Item]:
         group = item.tree["spec"]["group"]

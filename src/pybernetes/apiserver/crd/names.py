@@ -66,6 +66,11 @@ def is_established(definition: Tree) -> bool:
     return _is(definition, "Established")
 
 
+def has_names(definition: Tree) -> bool:
+    """Whether it got all the names that it wants."""
+    return _is(definition, "NamesAccepted")
+
+
 def is_terminating(definition: Tree) -> bool:
     """Whether its objects are being deleted: none can be made any more."""
     return _is(definition, "Terminating")

@@ -10,7 +10,7 @@ from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.rules import Rule, RuleNode
 from pybernetes.api.cel.values import NONE, Optional
 from pybernetes.api.field import FieldError, Kind, Path
-from pybernetes.apiserver.crd.values import NEW, identity, keyed, same
+from pybernetes.api.validation.schema_values import NEW, identity, keyed, same
 
 CALL_LIMIT: Final = 1_000_000
 OBJECT_LIMIT: Final = 10_000_000

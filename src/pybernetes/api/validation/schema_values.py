@@ -9,8 +9,8 @@ from typing import Any, Final
 from pybernetes.api import field, names
 from pybernetes.api.field import FieldError, Path
 from pybernetes.api.regexp import compiled
+from pybernetes.api.validation.kinds import Tree
 from pybernetes.api.validation.metadata import validate_open_bags
-from pybernetes.apiserver.context import Tree
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
@@ -162,7 +162,6 @@ def _array(schema: Tree, value: list[Any], path: Path, old: list[Any]) -> Iterat
     before = keyed(schema, old)
     for index, item in enumerate(value):
         yield from validate_value(items, item, path.index(index), before.get(identity(schema, item), NEW))
-    yield from _duplicates(schema, value, path)
 
 
 def keyed(schema: Mapping[str, Any], elements: list[Any]) -> dict[str, Any]:
@@ -180,6 +179,19 @@ def identity(schema: Mapping[str, Any], element: Any) -> str:
 def same(value: Any, old: Any) -> bool:
     """Equality of JSON, in which true is not 1."""
     return bool(value == old) and json.dumps(value, sort_keys=True) == json.dumps(old, sort_keys=True)
+
+
+def validate_lists(schema: Tree, value: Any, path: Path) -> Iterator[FieldError]:
+    """What stands twice in the sets and maps of a value."""
+    if isinstance(value, list):
+        yield from _duplicates(schema, value, path)
+        for index, item in enumerate(value):
+            yield from validate_lists(schema.get("items") or {}, item, path.index(index))
+    elif isinstance(value, dict):
+        properties, others = schema.get("properties") or {}, schema.get("additionalProperties")
+        for key, item in value.items():
+            if (below := properties.get(key, others)) and isinstance(below, dict):
+                yield from validate_lists(below, item, path.child(key))
 
 
 def _duplicates(schema: Tree, value: list[Any], path: Path) -> Iterator[FieldError]:

@@ -1,0 +1,66 @@
+"""What a structural schema makes of a value: without what it does not know, with its defaults."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Final, TypeAlias
+
+from pybernetes.api.decode import decode
+from pybernetes.api.schema import schema_for
+
+Tree: TypeAlias = dict[str, Any]
+
+META: Final = schema_for("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+OWN: Final = ("apiVersion", "kind", "metadata")
+"""What every object has, whatever its schema says."""
+
+
+def prune(schema: Tree, value: Any, path: str, unknown: list[str]) -> None:
+    """Drop what the schema does not know, in place."""
+    if isinstance(value, list):
+        items = schema.get("items") or {}
+        for index, item in enumerate(value):
+            prune(items, item, f"{path}[{index}]", unknown)
+        return
+    if not isinstance(value, dict):
+        return
+    properties, others = schema.get("properties") or {}, schema.get("additionalProperties")
+    keeps = bool(schema.get("x-kubernetes-preserve-unknown-fields")) or others is True
+    embedded = bool(schema.get("x-kubernetes-embedded-resource"))
+    for key in list(value):
+        below = f"{path}.{key}" if path else key
+        if embedded and key in OWN:
+            if key == "metadata" and isinstance(value[key], dict):
+                made = decode(META, value[key])
+                value[key] = made.tree
+                unknown += [f"{below}.{field_path}" for field_path in made.unknown]
+        elif key in properties:
+            prune(properties[key], value[key], below, unknown)
+        elif isinstance(others, dict):
+            prune(others, value[key], below, unknown)
+        elif not keeps:
+            unknown.append(below)
+            del value[key]
+
+
+def fill_defaults(schema: Tree, value: Any) -> None:
+    """Fill in what is absent (or null, where null is not allowed), in place."""
+    if isinstance(value, list):
+        for item in value:
+            fill_defaults(schema.get("items") or {}, item)
+        return
+    if not isinstance(value, dict):
+        return
+    properties = schema.get("properties") or {}
+    for key, below in properties.items():
+        if "default" in below and (key not in value or (value[key] is None and not below.get("nullable"))):
+            value[key] = copy.deepcopy(below["default"])
+        elif key in value and value[key] is None and not below.get("nullable"):
+            del value[key]
+        if key in value:
+            fill_defaults(below, value[key])
+    others = schema.get("additionalProperties")
+    if isinstance(others, dict):
+        for key, item in value.items():
+            if key not in properties:
+                fill_defaults(others, item)

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
+from urllib.parse import quote
 
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree, UserInfo
@@ -15,6 +16,8 @@ from pybernetes.apiserver.kubelets.kubelets import Endpoint
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.registry.registry import Registry
 
+TOKEN: Final = "!#$&'*+-.^_`|~"
+"""What a header's name may hold beside letters and digits (RFC 9110, section 5.6.2), but for the percent sign."""
 API_SERVICES: Final = builtin("apiregistration.k8s.io", "v1", "apiservices")
 SERVICES: Final = builtin("", "v1", "services")
 SLICES: Final = builtin("discovery.k8s.io", "v1", "endpointslices")
@@ -88,5 +91,7 @@ def identity_headers(user: UserInfo) -> list[tuple[str, str]]:
     headers = [("X-Remote-User", user.name)]
     headers += [("X-Remote-Uid", user.uid)] if user.uid else []
     headers += [("X-Remote-Group", group) for group in user.groups]
-    headers += [(f"X-Remote-Extra-{key}", value) for key, values in user.extra.items() for value in values]
+    headers += [
+        (f"X-Remote-Extra-{quote(key, safe=TOKEN)}", value) for key, values in user.extra.items() for value in values
+    ]
     return headers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,10 @@ HEAD_LIMIT = 64 << 10
 CHUNK = 64 << 10
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 30.0
+
+
+_BREAKS = re.compile(r"[\r\n\0]")
+_DIGITS = re.compile(r"[0-9A-Fa-f]{1,16}")
 
 
 class BackendError(Exception):
@@ -46,6 +51,9 @@ class Connection:
         lines += [f"{name}: {value}" for name, value in headers]
         if body or method in ("POST", "PUT", "PATCH"):
             lines.append(f"Content-Length: {len(body)}")
+        if any(_BREAKS.search(line) for line in lines):
+            # A name of a user or a path must never become another header.
+            raise BackendError("net/http: invalid header field value")
         try:
             self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + body)
             await self.writer.drain()
@@ -78,7 +86,7 @@ class Connection:
             raise BackendError(str(error)) from error
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        while left := int((await self.reader.readline()).partition(b";")[0], 16):
+        while left := _length((await self.reader.readline()).partition(b";")[0].strip().decode("latin-1"), 16):
             while left:
                 part = await self.reader.read(min(left, CHUNK))
                 if not part:
@@ -88,7 +96,7 @@ class Connection:
             await self.reader.readexactly(2)
 
     async def _plain(self, length: str) -> AsyncIterator[bytes]:
-        left = int(length) if length else None
+        left = _length(length, 10) if length else None
         while left is None or left:
             part = await self.reader.read(CHUNK if left is None else min(left, CHUNK))
             if not part:
@@ -126,6 +134,13 @@ async def dial(endpoint: Endpoint) -> Connection:
         cause = "i/o timeout" if isinstance(error, TimeoutError) else str(error)
         raise errors.internal(f"error dialing backend: dial tcp {endpoint.authority}: {cause}") from error
     return Connection(*streams)
+
+
+def _length(text: str, base: int) -> int:
+    """A length that the other side tells. Raises ValueError; Python's int takes signs, spaces and underscores."""
+    if not _DIGITS.fullmatch(text):
+        raise ValueError(f"malformed length {text[:40]!r}")
+    return int(text, base)
 
 
 def _parse_head(raw: bytes) -> Head:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import random
 from urllib.parse import quote
@@ -36,7 +37,7 @@ class _Proxy:
     """What the three have in common: find the endpoint, refuse those that nobody may reach, pass the request on."""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
-        endpoint = self.endpoint(ctx, target)
+        endpoint = await self.endpoint(ctx, target)
         await admit_connect(ctx, target)
         request = ctx.request
         prefix = target.resource.path(target.namespace, target.name, "proxy")
@@ -53,7 +54,7 @@ class _Proxy:
         headers = [*forwarded(request.header_list), ("X-Forwarded-For", request.remote), ("X-Forwarded-Uri", prefix)]
         return await forward(ctx, endpoint, path, headers=headers, prefix=prefix)
 
-    def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
+    async def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
         """Where the object listens. Raises StatusError."""
         raise NotImplementedError
 
@@ -61,7 +62,7 @@ class _Proxy:
 class NodeProxy(_Proxy):
     """The kubelet of the node, or another port of its address."""
 
-    def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
+    async def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
         scheme, name, port = split_name(target.name)
         item = ctx.services.registry.get(target.resource, name)
         if item is None:
@@ -69,14 +70,13 @@ class NodeProxy(_Proxy):
         kubelet = ctx.services.kubelets.endpoint(item.tree)
         if not port or port == str(kubelet.port):
             return kubelet
-        tls = ctx.services.kubelets.backend_tls if scheme == "https" else None
-        return Endpoint(kubelet.host, _number(port), tls)
+        return _endpoint(ctx, scheme, await _resolved(kubelet.host), _number(port))
 
 
 class PodProxy(_Proxy):
     """A port of the pod: the first that one of its containers names, unless the request names one."""
 
-    def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
+    async def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
         scheme, name, port = split_name(target.name)
         item = ctx.services.registry.get(target.resource, name, target.namespace)
         if item is None:
@@ -91,7 +91,7 @@ class PodProxy(_Proxy):
 class ServiceProxy(_Proxy):
     """One of the ready endpoints of the service; the port is named by name or number, or is the only one."""
 
-    def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
+    async def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
         scheme, name, port = split_name(target.name)
         item = ctx.services.registry.get(target.resource, name, target.namespace)
         if item is None:
@@ -137,6 +137,15 @@ def _ready(ctx: RequestContext, namespace: str, service: str, port_name: str) ->
             if (endpoint.get("conditions") or {}).get("ready", True) and endpoint.get("addresses"):
                 found += [(endpoint["addresses"][0], number) for number in numbers]
     return found
+
+
+async def _resolved(host: str) -> str:
+    """An address of the host, so that what is judged is what is connected to. Raises StatusError."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except OSError as error:
+        raise errors.bad_request(f"lookup {host}: no such host") from error
+    return str(found[0][4][0])
 
 
 def _endpoint(ctx: RequestContext, scheme: str, address: str, port: int) -> Endpoint:

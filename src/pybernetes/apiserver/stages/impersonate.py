@@ -24,8 +24,7 @@ class Impersonate:
     authorizer: Authorizer
 
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
-        if asks(ctx.request):
-            wanted = wanted_user(ctx.request)
+        if asks(ctx.request) and (wanted := wanted_user(ctx.request)).name:
             for attributes in questions(ctx.user, wanted):
                 decision = self.authorizer.authorize(attributes)
                 if not decision.allowed:
@@ -35,7 +34,7 @@ class Impersonate:
 
 
 def asks(request: Request) -> bool:
-    """Whether the request is to be somebody else's."""
+    """Whether the request may be meant to be somebody else's."""
     for name in request.headers:  # noqa: SIM110  # a generator costs more than all else that this stage does
         if name.startswith(PREFIX):
             return True
@@ -43,7 +42,10 @@ def asks(request: Request) -> bool:
 
 
 def wanted_user(request: Request) -> UserInfo:
-    """The user that the headers ask for, exactly as they ask. Raises StatusError if they name no user."""
+    """The user that the headers ask for, exactly as they ask; without a name where they ask for nothing.
+
+    Raises StatusError if they ask for groups, uid or extra of no user.
+    """
     name = request.headers.get("impersonate-user", "")
     uid = request.headers.get("impersonate-uid", "")
     groups = tuple(request.header_values("impersonate-group"))

@@ -198,6 +198,17 @@ async def test_cgroups_are_read_only(lab: Lab, pod: Pod) -> None:
     assert not {"made", "remounted"} & set(output.splitlines())
 
 
+async def test_nothing_is_inheritable(lab: Lab, pod: Pod) -> None:
+    """CVE-2022-29162, CVE-2022-24769: in containers and in what is executed there."""
+    caps = t.Capability(add_capabilities=["SYS_PTRACE"])
+    config = lab.container("sh", "-c", "grep CapInh /proc/self/status; sleep 1000", **security(capabilities=caps))
+    container = await pod.start(config)
+    answer = await lab.runtime.exec_sync(container, ["grep", "CapInh", "/proc/self/status"], 10)
+    assert answer.stdout.split() == [b"CapInh:", b"0" * 16]
+    status = (await lab.runtime.container_status(container)).log_path
+    assert "CapInh:\t" + "0" * 16 in Path(status).read_text()
+
+
 async def test_missing_sources_are_not_made(lab: Lab, pod: Pod, tmp_path: Path) -> None:
     """CVE-2024-45310."""
     mounts = [t.Mount(container_path="/data", host_path=str(tmp_path / "nothing"))]

@@ -63,3 +63,59 @@ async def test_names_are_taken_once(servers: list[Server]) -> None:
         *(server.post(MAPS, {"metadata": {"name": f"n{number}"}}) for number in range(10) for server in servers)
     )
     assert sorted(reply.status for reply in made) == [201] * 10 + [409] * 10
+
+
+async def addresses(server: Server) -> list[str]:
+    """Where the service `kubernetes` leads, in both of its forms."""
+    endpoints = (await server.get("/api/v1/namespaces/default/endpoints/kubernetes")).tree
+    slices = (await server.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes")).tree
+    found = [one["ip"] for one in endpoints["subsets"][0]["addresses"]]
+    assert found == [one["addresses"][0] for one in slices["endpoints"]]
+    return found
+
+
+async def test_the_service_leads_to_every_server_that_lives(servers: list[Server]) -> None:
+    one, other = servers
+    assert await addresses(one) == ["10.0.0.1", "10.0.0.2"]
+    assert (await other.raw("GET", "/readyz")).status == 200
+    await other._handler.end()
+    assert await addresses(one) == ["10.0.0.1"]
+    assert (await other.raw("GET", "/readyz")).status == 500
+    assert (await other.raw("GET", "/livez")).status == 200
+    assert (await other.get(MAPS)).status == 200  # it still serves those who come
+
+
+async def test_servers_say_that_they_are_there(servers: list[Server]) -> None:
+    one, other = servers
+    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+    label = "?labelSelector=apiserver.kubernetes.io%2Fidentity%3Dkube-apiserver"
+
+    async def names() -> set[str]:
+        return {item["metadata"]["name"] for item in (await one.get(leases + label)).tree["items"]}
+
+    async with asyncio.timeout(10):
+        while len(await names()) < 2:
+            await asyncio.sleep(0.01)
+    stale = {
+        "metadata": {"name": "apiserver-gone", "labels": {"apiserver.kubernetes.io/identity": "kube-apiserver"}},
+        "spec": {"holderIdentity": "x", "leaseDurationSeconds": 3600, "renewTime": "2020-01-01T00:00:00.000000Z"},
+    }
+    assert (await one.post(leases, stale)).status == 201
+    async with asyncio.timeout(10):
+        while "apiserver-gone" in await names():
+            await other.clock.advance(10)
+    assert len(await names()) == 2
+
+
+async def test_what_is_old_is_forgotten(servers: list[Server]) -> None:
+    one, _ = servers
+    made = await one.post(MAPS, {"metadata": {"name": "m"}})
+    version = made.tree["metadata"]["resourceVersion"]
+    exact = f"{MAPS}?resourceVersion={version}&resourceVersionMatch=Exact"
+    assert (await one.get(exact)).status == 200
+    await one.merge(f"{MAPS}/m", {"data": {"k": "v"}})
+    async with asyncio.timeout(20):
+        while (gone := await one.get(exact)).status != 410:
+            await one.clock.advance(300)
+            await asyncio.sleep(0.01)
+    assert gone.message == "The resourceVersion for the provided list is too old."

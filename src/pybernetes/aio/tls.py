@@ -54,8 +54,10 @@ class FollowedContext:
         return found
 
 
-def server_context(certificate: str, key: str, *client_authorities: str) -> ssl.SSLContext:
-    """TLS 1.2 and up; a client certificate is asked for when there is a file of authorities to verify it against.
+def server_context(
+    certificate: str, key: str, *client_authorities: str, minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+) -> ssl.SSLContext:
+    """TLS of `minimum` and up; a client certificate is asked for when there is a file of authorities to verify it against.
 
     One of several files' authorities will do: for what each is trusted is the caller's to decide. Empty names count
     for nothing. Each handshake takes the files as they are then. An empty `key` means that the certificate's file holds it too.
@@ -64,7 +66,7 @@ def server_context(certificate: str, key: str, *client_authorities: str) -> ssl.
 
     def make() -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.minimum_version = minimum
         context.load_cert_chain(certificate, key or None)
         context.set_alpn_protocols(["http/1.1"])
         for authorities in filter(None, client_authorities):

@@ -17,7 +17,13 @@ class Health:
     """The checks by name; `ready_only` ones tell whether to send requests here, not whether to restart."""
 
     def __init__(self) -> None:
-        self._checks: dict[str, tuple[Check, bool]] = {"ping": (lambda: "", False), "log": (lambda: "", False)}
+        self.draining = False
+        """The server ends, and is to get no new requests."""
+        self._checks: dict[str, tuple[Check, bool]] = {
+            "ping": (lambda: "", False),
+            "log": (lambda: "", False),
+            "shutdown": (lambda: "process is shutting down" if self.draining else "", True),
+        }
 
     def add(self, name: str, check: Check, *, ready_only: bool = False) -> None:
         self._checks[name] = (check, ready_only)

@@ -39,13 +39,16 @@ from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import Health
 from pybernetes.apiserver.http.server import HTTPServer, serving
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
+from pybernetes.apiserver.measured import MeasuredBackend
 from pybernetes.apiserver.nodemetrics.serve import serve_node_metrics
 from pybernetes.apiserver.openapi.documents import OpenAPI
 from pybernetes.apiserver.options import Options, parse
 from pybernetes.apiserver.pages import Pages, text
+from pybernetes.apiserver.peers.peers import Peers
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.registry.store import Access
 from pybernetes.apiserver.request_info import RequestInfo
+from pybernetes.apiserver.request_metrics import RequestMetrics
 from pybernetes.apiserver.resources.strategies import strategy_of
 from pybernetes.apiserver.resources.strategy import Strategy
 from pybernetes.apiserver.server import APIServer
@@ -69,6 +72,7 @@ from pybernetes.apiserver.version import version_page
 from pybernetes.process import collect_seldom, run_alone
 from pybernetes.store.backend import Backend, StoreError
 from pybernetes.telemetry.metrics import Registry as Metrics
+from pybernetes.telemetry.process import add_process_metrics
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +98,11 @@ async def run(options: Options, *, ready: Callable[[], None] = lambda: None) -> 
                 if options.local_socket:
                     await server.listen_locally(options.local_socket)
                 ready()
-                await asyncio.Event().wait()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    await asyncio.shield(handler.end())
+                    await asyncio.sleep(options.shutdown_delay_duration)
     finally:
         await backend.close()
 
@@ -113,13 +121,25 @@ def _tls(options: Options, clock: Clock) -> ssl.SSLContext | None:
         if not options.cert_dir:
             return None
         files = serving_certificate.ensure(options, clock.now())
-    return server_context(*files, options.client_ca_file, options.requestheader_client_ca_file)
+    authorities = options.client_ca_file, options.requestheader_client_ca_file
+    return server_context(*files, *authorities, minimum=_tls_version(options.tls_min_version))
+
+
+def _tls_version(name: str) -> ssl.TLSVersion:
+    """Raises ValueError, as upstream, for what is none; 1.0 and 1.1 are not offered to anybody."""
+    if name in ("", "VersionTLS10", "VersionTLS11", "VersionTLS12"):
+        return ssl.TLSVersion.TLSv1_2
+    if name == "VersionTLS13":
+        return ssl.TLSVersion.TLSv1_3
+    raise ValueError(f'unknown tls version "{name}"')
 
 
 @asynccontextmanager
 async def started(options: Options, backend: Backend, scope: Scope, clock: Clock) -> AsyncIterator[APIServer]:
     """The server's handler with its caches loaded, without a socket."""
     metrics, health = Metrics(), Health()
+    add_process_metrics(metrics)
+    backend = MeasuredBackend(backend, metrics)
     encrypted = _encrypted(options, backend)
     backend = encrypted or backend
     cacher = Cacher(backend, clock, window=options.default_watch_cache_size)
@@ -149,7 +169,11 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     registry.services = services
     if options.kubelet_client_certificate:  # no kubelet tells anything to a server without one
         serve_node_metrics(services, registry)
-    await bootstrap(services)
+    await bootstrap(services, alone=not backend.shared)
+    peers = Peers(services, backend, cacher) if backend.shared else None
+    if peers is not None:
+        await peers.join()
+        health.add("etcd", lambda: "" if cacher.follows else "the watch of the store does not stand")
     aggregator = Aggregator(registry, Backends(registry, options), lambda: changed())
     pages, changed = _pages(options, registry, services, aggregator, health)
     api_services = APIServices(services, registry, aggregator)
@@ -169,7 +193,14 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     handle = link(
         stages(services, _limit(services, registry, pages)), Dispatcher(registry, pages, aggregator, cacher.catch_up)
     )
-    yield APIServer(services, handle)
+    yield APIServer(services, handle, RequestMetrics(metrics, registry), partial(_end, health, peers))
+
+
+async def _end(health: Health, peers: Peers | None) -> None:
+    """Say that the server ends, before it does."""
+    health.draining = True
+    if peers is not None:
+        await peers.leave()
 
 
 def _encrypted(options: Options, backend: Backend) -> EncryptedBackend | None:

@@ -33,6 +33,8 @@ class Options:
         "/var/run/kubernetes", "where a self-signed certificate is kept; empty for plain HTTP instead"
     )
     tls_private_key_file: str = ""
+    tls_min_version: str = flags.option("", "VersionTLS12 (the default) or VersionTLS13")
+    cors_allowed_origins: tuple[str, ...] = flags.option((), "regular expressions of origins whose web pages may ask")
     client_ca_file: str = flags.option("", "signs the certificates of clients")
     token_auth_file: str = flags.option("", 'CSV of token,user,uid,"group,group"')
     service_account_key_file: tuple[str, ...] = ()

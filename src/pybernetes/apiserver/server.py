@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
+from time import perf_counter
 
 import msgspec
 
@@ -16,26 +18,26 @@ from pybernetes.apiserver.http.message import Answer, DisconnectedError, Request
 from pybernetes.apiserver.negotiate import JSON, PROTOBUF, YAML, negotiate
 from pybernetes.apiserver.registry.registry import Registry
 from pybernetes.apiserver.request_info import parse
+from pybernetes.apiserver.request_metrics import RequestMetrics
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.yaml import to_yaml
 from pybernetes.store.backend import StoreError
-from pybernetes.telemetry.metrics import Counter
 
 log = logging.getLogger(__name__)
+READS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
 class APIServer:
     """The HTTP server's handler: never raises, whatever a request holds."""
 
-    def __init__(self, services: Services, handle: Handle) -> None:
+    def __init__(
+        self, services: Services, handle: Handle, metrics: RequestMetrics, end: Callable[[], Awaitable[None]]
+    ) -> None:
         self._services = services
         self._handle = handle
-        self._requests = Counter(
-            "apiserver_request_total",
-            "Counter of apiserver requests broken out for each verb, group, version, resource and code.",
-            ("verb", "group", "version", "resource", "subresource", "code"),
-        )
-        services.metrics.add(self._requests)
+        self._metrics = metrics
+        self.end = end
+        """To be called when the server is about to end, while it still serves."""
 
     @property
     def registry(self) -> Registry:
@@ -44,6 +46,10 @@ class APIServer:
 
     async def __call__(self, request: Request) -> Answer:
         ctx: RequestContext | None = None
+        metrics, began = self._metrics, perf_counter()
+        writes = request.method not in READS
+        metrics.mutating += writes
+        metrics.reading += not writes
         try:
             ctx = self._context(request)
             answer = await self._handle(ctx)
@@ -57,22 +63,18 @@ class APIServer:
         except Exception as error:
             log.exception("request failed method=%s path=%s", request.method, request.path)
             answer = error_answer(internal(str(error)), request)
+        except BaseException:
+            metrics.mutating -= writes
+            metrics.reading -= not writes
+            raise
+        metrics.mutating -= writes
+        metrics.reading -= not writes
         if ctx is not None:
-            self._count(ctx, answer.status)
+            metrics.record(ctx, answer.status, perf_counter() - began)
             answer.headers.extend(ctx.headers)
             if ctx.warnings:
                 answer.headers.extend(("warning", warning(text)) for text in ctx.warnings)
         return answer
-
-    def _count(self, ctx: RequestContext, status: int) -> None:
-        info = ctx.info
-        served = self.registry.find(info.api_group, info.api_version, info.resource)
-        if served is None or (info.subresource and info.subresource not in served.subresources):
-            # Names that clients make up must not become series.
-            self._requests.inc("", "", "", "", "", str(status))
-        else:
-            verb = info.verb.upper()
-            self._requests.inc(verb, info.api_group, info.api_version, info.resource, info.subresource, str(status))
 
     def _context(self, request: Request) -> RequestContext:
         watch, name = False, ""

@@ -17,8 +17,8 @@ from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 
 
-async def bootstrap(services: Services) -> None:
-    """Bring the store in line with what every cluster has."""
+async def bootstrap(services: Services, *, alone: bool = True) -> None:
+    """Bring the store in line with what every cluster has; `alone` if no other server writes to it."""
     async with asyncio.TaskGroup() as tasks:
         for namespace in namespaces():
             tasks.create_task(ensure(services, builtin("", "v1", "namespaces"), namespace))
@@ -31,7 +31,7 @@ async def bootstrap(services: Services) -> None:
         cidr = service_cidr(services.options)
         tasks.create_task(ensure(services, builtin("networking.k8s.io", "v1", "servicecidrs"), cidr))
         tasks.create_task(_publish_authentication(services))
-        tasks.create_task(keep_kubernetes_service(services))
+        tasks.create_task(keep_kubernetes_service(services, alone=alone))
     await repair_addresses(services)
 
 

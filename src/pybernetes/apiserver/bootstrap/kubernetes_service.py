@@ -11,6 +11,7 @@ from pybernetes.apiserver.allocators.allocators import service_networks
 from pybernetes.apiserver.bootstrap.objects import complete
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.services import Services
 
 NAME = "kubernetes"
@@ -19,21 +20,27 @@ PORT = 443
 log = logging.getLogger(__name__)
 
 
-async def keep_kubernetes_service(services: Services) -> None:
-    """Make the service, and set its endpoints to this server's address.
-
-    With several servers each would have to add its own address and drop those that are gone; one server owns them here.
-    """
+async def keep_kubernetes_service(services: Services, *, alone: bool) -> None:
+    """Make the service, and if no other server may be there, set its endpoints to this one's address."""
     options = services.options
     if services.registry.get(builtin("", "v1", "services"), NAME, NAMESPACE) is None:
         address = str(service_networks(options)[0].network_address + 1)
         await _write(services, builtin("", "v1", "services"), _service(address, options.secure_port))
-    advertised = options.advertise_address or options.bind_address
-    if ipaddress.ip_address(advertised).is_loopback:
-        return  # no pod would get there, and endpoints may not be so
-    await _write(services, builtin("", "v1", "endpoints"), _endpoints(advertised, options.secure_port))
-    slices = builtin("discovery.k8s.io", "v1", "endpointslices")
-    await _write(services, slices, _endpoint_slice(advertised, options.secure_port))
+    advertised = advertised_address(options)
+    if alone and not ipaddress.ip_address(advertised).is_loopback:  # no pod would get there, nor may endpoints be so
+        await publish_endpoints(services, [advertised])
+
+
+def advertised_address(options: Options) -> str:
+    """Where pods find this server."""
+    return options.advertise_address or options.bind_address
+
+
+async def publish_endpoints(services: Services, addresses: list[str]) -> None:
+    """Let the service lead to these servers. Raises StatusError."""
+    port = services.options.secure_port
+    await _write(services, builtin("", "v1", "endpoints"), _endpoints(addresses, port))
+    await _write(services, builtin("discovery.k8s.io", "v1", "endpointslices"), _endpoint_slice(addresses, port))
 
 
 def _is_reachable(address: str) -> bool:
@@ -73,21 +80,26 @@ def _service(address: str, port: int) -> Tree:
     }
 
 
-def _endpoints(address: str, port: int) -> Tree:
+def _endpoints(addresses: list[str], port: int) -> Tree:
     return {
         "metadata": {
             "name": NAME,
             "namespace": NAMESPACE,
             "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
         },
-        "subsets": [{"addresses": [{"ip": address}], "ports": [{"name": "https", "port": port, "protocol": "TCP"}]}],
+        "subsets": [
+            {
+                "addresses": [{"ip": address} for address in addresses],
+                "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+            }
+        ],
     }
 
 
-def _endpoint_slice(address: str, port: int) -> Tree:
+def _endpoint_slice(addresses: list[str], port: int) -> Tree:
     return {
         "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {"kubernetes.io/service-name": NAME}},
-        "addressType": f"IPv{ipaddress.ip_address(address).version}",
-        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+        "addressType": f"IPv{ipaddress.ip_address(addresses[0]).version}",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in addresses],
         "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
     }

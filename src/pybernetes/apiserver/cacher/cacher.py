@@ -115,6 +115,11 @@ class Cacher:
         self.revision = max(self.revision, revision)
         self._wake()
 
+    @property
+    def follows(self) -> bool:
+        """Whether the store's watch stands."""
+        return self._watcher is not None
+
     async def catch_up(self) -> None:
         """Until the caches hold whatever had been written when this was called, by whomever. Raises StoreError."""
         if not self._backend.shared:

@@ -11,6 +11,7 @@ from pybernetes.apiserver.stages.audit.policy import load_policy
 from pybernetes.apiserver.stages.audit.stage import Audit
 from pybernetes.apiserver.stages.authenticate.stage import Authenticate
 from pybernetes.apiserver.stages.authorize.stage import Authorize
+from pybernetes.apiserver.stages.cors import CORS
 from pybernetes.apiserver.stages.deprecation import WarnDeprecated
 from pybernetes.apiserver.stages.impersonate import Impersonate
 
@@ -20,6 +21,7 @@ def stages(services: Services, limit: Stage) -> list[Stage]:
     security = services.security
     audit = _audit(services)
     ordered: list[Stage | None] = [
+        CORS(services.options.cors_allowed_origins) if services.options.cors_allowed_origins else None,
         WarnDeprecated(),
         Authenticate(security.authenticator, audit.refused if audit else None),
         audit,

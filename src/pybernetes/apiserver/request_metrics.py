@@ -1,0 +1,133 @@
+"""What /metrics tells of requests and of what is stored, under the names that dashboards ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pybernetes.api.scheme import API_LEVEL
+from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.registry.served_registry import ServedRegistry
+from pybernetes.apiserver.request_info import RequestInfo
+from pybernetes.telemetry.metrics import Computed, Histogram, Registry, Series
+
+VERBS: Final = {"create": "POST", "update": "PUT", "patch": "PATCH", "proxy": "CONNECT"}
+CONNECTS: Final = frozenset(("attach", "exec", "portforward", "proxy"))
+WRITES: Final = frozenset(("create", "update", "patch", "delete", "deletecollection"))
+APPLY: Final = "application/apply-patch"
+LABELS: Final = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
+BUCKETS: Final = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)  # fmt: skip
+
+
+class Tally:
+    """The requests of one kind that were answered with one code."""
+
+    __slots__ = ("count", "seconds")
+
+    def __init__(self, seconds: Series | None) -> None:
+        self.count = 0
+        self.seconds = seconds
+        """None for watches and the like, which last as long as their client wants."""
+
+
+class RequestMetrics:
+    """One look-up per request; all else is worked out when somebody asks."""
+
+    def __init__(self, metrics: Registry, registry: ServedRegistry) -> None:
+        self._registry = registry
+        self._series: dict[tuple[str, ...], Tally] = {}
+        self.mutating = 0
+        self.reading = 0
+        """Requests in hand."""
+        self._durations = Histogram(
+            "apiserver_request_duration_seconds",
+            "Response latency distribution in seconds for each verb, dry run value, group, version, resource, "
+            "subresource, scope and component.",
+            LABELS,
+            BUCKETS,
+        )
+        metrics.add(
+            Computed(
+                "apiserver_request_total",
+                "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, "
+                "scope, component, and HTTP response code.",
+                (*LABELS, "code"),
+                lambda: ((labels, tally.count) for labels, tally in self._series.items()),
+                kind="counter",
+            ),
+            self._durations,
+            Computed(
+                "apiserver_current_inflight_requests",
+                "Maximal number of currently used inflight request limit of this apiserver per request kind in last second.",
+                ("request_kind",),
+                lambda: ((("mutating",), self.mutating), (("readOnly",), self.reading)),
+            ),
+            Computed(
+                "apiserver_storage_objects",
+                "Number of stored objects at the time of last check split by kind.",
+                ("resource",),
+                self._stored,
+            ),
+            Computed(
+                "apiserver_longrunning_requests",
+                "Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope "
+                "and component. Not all requests are tracked this way.",
+                ("verb", "group", "version", "resource", "subresource", "scope", "component"),
+                self._watching,
+            ),
+            Computed(
+                "kubernetes_build_info",
+                "A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree state, "
+                "build date, Go version, and compiler from which Kubernetes was built, and platform on which it is running.",
+                ("major", "minor", "git_version"),
+                lambda: [((*API_LEVEL.split("."), f"v{API_LEVEL}.0"), 1)],
+            ),
+        )
+
+    def record(self, ctx: RequestContext, status: int, seconds: float) -> None:
+        """A request has been answered."""
+        content = ctx.request.headers.get("content-type", "") if ctx.info.verb == "patch" else ""
+        dry_run = ctx.request.parameter("dryRun") if ctx.request.query_string and ctx.info.verb in WRITES else ""
+        labels = self._labels(ctx.info, apply=content.startswith(APPLY), dry_run="All" if dry_run == "All" else "")
+        key = (*labels, str(status))
+        tally = self._series.get(key)
+        if tally is None:
+            long = labels[0] in ("WATCH", "CONNECT")
+            tally = self._series[key] = Tally(None if long else self._durations.series(*labels))
+        tally.count += 1
+        if tally.seconds is not None:
+            tally.seconds.observe(seconds)
+
+    def _labels(self, info: RequestInfo, *, apply: bool, dry_run: str) -> tuple[str, ...]:
+        """Names that clients make up must not become series."""
+        served = self._registry.find(info.api_group, info.api_version, info.resource)
+        if served is None or (info.subresource and info.subresource not in served.subresources):
+            return ("GET" if info.verb == "get" else "other", "", "", "", "", "", "", "apiserver")
+        verb = "APPLY" if apply else VERBS.get(info.verb) or info.verb.upper()
+        if info.subresource in CONNECTS:
+            verb = "CONNECT"
+        if len(info.parts) > 1:
+            scope = "resource"
+        else:
+            scope = "namespace" if info.namespace else "cluster"
+        return (
+            verb, dry_run, info.api_group, info.api_version, info.resource, info.subresource, scope, "apiserver",
+        )  # fmt: skip
+
+    def _stored(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        seen: set[str] = set()
+        for resource in self._registry.resources():
+            served = self._registry.served(resource.group, resource.version, resource.plural)
+            if served is None or served.strategy.virtual is not None or resource.group_resource in seen:
+                continue
+            seen.add(resource.group_resource)
+            yield (resource.group_resource,), len(served.store.cache)
+
+    def _watching(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        seen: set[int] = set()
+        for resource in self._registry.resources():
+            served = self._registry.served(resource.group, resource.version, resource.plural)
+            if served is None or id(served.store) in seen or not (count := len(served.store.cache.watchers)):
+                continue
+            seen.add(id(served.store))
+            yield ("WATCH", resource.group, resource.version, resource.plural, "", "", "apiserver"), count

@@ -21,7 +21,13 @@ LEVEL = "1.36"
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "pybernetes" / "api"
 KEYWORDS = {"from", "continue", "not", "except", "in", "is", "import", "class", "global", "lambda", "int", "bool"}
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
-SPECIAL = {"Quantity": "Quantity", "IntOrString": "IntOrString", "Time": "Time", "MicroTime": "MicroTime"}
+SPECIAL = {
+    "Quantity": "Quantity",
+    "IntOrString": "IntOrString",
+    "Time": "Time",
+    "MicroTime": "MicroTime",
+    "FieldsV1": "FieldsV1",
+}
 OPAQUE = {"RawExtension", "FieldsV1", "JSON"}
 NESTED = {"metadata", "spec", "status", "template"}
 ZERO = {"int": "0", "bool": "False", "str": '""', "float": "0.0"}
@@ -152,6 +158,8 @@ class Generator:
             if not self.all_optional(ref):
                 return f"{attribute}: {annotation}"
             return f"{attribute}: {annotation} = msgspec.field(default_factory=lambda: {annotation}())"
+        if annotation == "FieldsV1":
+            return f"{attribute}: {annotation} = FieldsV1()"
         if annotation.startswith("list"):
             return f"{attribute}: {annotation} = []"
         if annotation.startswith("dict"):

@@ -32,6 +32,41 @@ async def test_generated_names_differ(api):
     assert all(name.startswith("x-") and len(name) == 7 for name in names)
 
 
+async def test_the_same_body_makes_an_object_of_its_own_each_time(api):
+    """For each namespace, and with what is said about it."""
+    for namespace in ("one", "two"):
+        await api.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    body = {"metadata": {"generateName": "x-", "labels": {"a": "b"}}, "data": {"k": "1"}}
+    made = [
+        (await api.call("POST", f"/api/v1/namespaces/{namespace}/configmaps", body)).body
+        for namespace in ("one", "one", "two")
+    ]
+    assert [each["metadata"]["namespace"] for each in made] == ["one", "one", "two"]
+    assert len({each["metadata"]["uid"] for each in made}) == 3
+    own = {"name", "uid", "resourceVersion", "namespace", "creationTimestamp", "managedFields"}
+    rest = [{key: value for key, value in each["metadata"].items() if key not in own} for each in made]
+    assert rest == [{"generateName": "x-", "labels": {"a": "b"}}] * 3
+    fields = made[0]["metadata"]["managedFields"][0]["fieldsV1"]
+    assert fields["f:data"] == {".": {}, "f:k": {}}
+    assert all(each["metadata"]["managedFields"][0]["fieldsV1"] == fields for each in made)
+    wrong = body | {"datas": {}}
+    for _ in range(2):
+        told = await api.call("POST", BASE, wrong)
+        assert dict(told.headers)["warning"] == '299 - "unknown field \\"datas\\""'
+
+
+async def test_a_patch_leaves_what_it_does_not_name(api):
+    """And what is stored stays as it is when the patch is refused later on."""
+    made = (await api.call("POST", BASE, config_map("a", k="1") | {"immutable": True})).body
+    path = f"{BASE}/a"
+    refused = await api.call("PATCH", path, {"data": {"k": "2"}}, content_type=MERGE)
+    assert refused.status == 422
+    assert (await api.call("GET", path)).body == made
+    labelled = (await api.call("PATCH", path, {"metadata": {"labels": {"a": "b"}}}, content_type=MERGE)).body
+    assert labelled["data"] == {"k": "1"}
+    assert labelled["metadata"]["labels"] == {"a": "b"}
+
+
 async def test_an_update_of_an_old_version_conflicts(api):
     made = await api.call("POST", BASE, config_map("a", k="1"))
     assert (await api.call("PUT", f"{BASE}/a", made.body | {"data": {"k": "2"}})).status == 200

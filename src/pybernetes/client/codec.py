@@ -147,7 +147,8 @@ class TypedCodec(Codec[ObjectT]):
             return _trimmed(self._decoder.decode(body))
         except msgspec.ValidationError:
             # Servers written in Go send null for empty lists and maps.
-            return _trimmed(msgspec.convert(completed(_schema(self.resource), msgspec.json.decode(body)), self.kind))
+            whole = completed(_schema(self.resource), msgspec.json.decode(body))
+            return _trimmed(self._decoder.decode(msgspec.json.encode(whole)))
 
     def page(self, body: bytes) -> Page[ObjectT]:
         try:
@@ -172,7 +173,8 @@ class TreeCodec(Codec[Tree]):
         return tree
 
     def metadata(self, obj: Tree) -> meta_v1.ObjectMeta:
-        return msgspec.convert(completed(_metadata(), obj.get("metadata") or {}), meta_v1.ObjectMeta)
+        metadata = {name: value for name, value in (obj.get("metadata") or {}).items() if name != "managedFields"}
+        return msgspec.convert(completed(_metadata(), metadata), meta_v1.ObjectMeta)
 
 
 def _schema(resource: Resource) -> Schema:

@@ -76,8 +76,12 @@ class Transport:
 
     async def _ask(self, request: Request, seconds: float) -> tuple[Answer, bytes]:
         try:
-            async with asyncio.timeout(seconds), self._open(request) as answer:
-                return answer, await answer.read()
+            async with asyncio.timeout(seconds):
+                answer = await self._send(request)
+                try:
+                    return answer, await answer.read()
+                finally:
+                    answer.close()
         except TimeoutError as error:
             silent, self._current = self._server, self._current + 1
             raise _unreachable(silent, error) from error
@@ -87,10 +91,19 @@ class Transport:
     @asynccontextmanager
     async def stream(self, request: Request, idle_seconds: float) -> AsyncIterator[AsyncIterator[bytes]]:
         """The answer's body in chunks as they arrive; silence for longer than `idle_seconds` is a lost connection."""
-        async with self._open(request, idle_seconds) as answer:
+        try:
+            async with asyncio.timeout(idle_seconds):
+                answer = await self._send(request)
+        except TimeoutError as error:
+            silent, self._current = self._server, self._current + 1
+            raise _unreachable(silent, error) from error
+        try:
             if answer.status >= 400:
                 raise _failure(answer.status, b"".join([part async for part in self._parts(answer, idle_seconds)]))
             yield self._parts(answer, idle_seconds)
+        finally:
+            # A connection whose answer was read to its end is kept for the next request.
+            answer.close()
 
     async def _parts(self, answer: Answer, idle_seconds: float) -> AsyncIterator[bytes]:
         server = self._server
@@ -110,27 +123,17 @@ class Transport:
         servers = self._config.servers
         return servers[self._current % len(servers)] if servers else ""
 
-    @asynccontextmanager
-    async def _open(self, request: Request, seconds: float | None = None) -> AsyncIterator[Answer]:
-        answer = await self._send(request, seconds)
-        try:
-            yield answer
-        finally:
-            # A connection whose answer was read to its end is kept for the next request.
-            answer.close()
-
-    async def _send(self, request: Request, seconds: float | None) -> Answer:
+    async def _send(self, request: Request) -> Answer:
         """Try each server once, from the one that worked last; only requests that were not sent move on."""
         for attempt in range(len(self._config.servers)):
             server = self._server
             try:
-                async with asyncio.timeout(seconds):
-                    return await self._send_to(server, request)
+                return await self._send_to(server, request)
             except ConnectError as error:
                 self._current += 1
                 if attempt == len(self._config.servers) - 1:
                     raise _unreachable(server, error) from error
-            except (TimeoutError, HTTPError) as error:
+            except HTTPError as error:
                 self._current += 1
                 raise _unreachable(server, error) from error
         raise errors.service_unavailable("no API server is configured")

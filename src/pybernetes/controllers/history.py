@@ -109,7 +109,7 @@ def encode(template: core_v1.PodTemplateSpec) -> dict[str, Any]:
 def decode(revision: apps_v1.ControllerRevision) -> core_v1.PodTemplateSpec:
     """The template that a revision holds."""
     tree = {name: value for name, value in revision.data["spec"]["template"].items() if name != "$patch"}
-    return msgspec.convert(tree, core_v1.PodTemplateSpec)
+    return msgspec.json.decode(msgspec.json.encode(tree), type=core_v1.PodTemplateSpec)
 
 
 def hash_of(revision: apps_v1.ControllerRevision) -> str:

@@ -41,7 +41,9 @@ def key_of(element: Map, key: str) -> Json:
 
 
 def token(value: Json) -> str:
-    """What a value is compared by: its JSON, in which 1 is neither "1" nor true."""
+    """What a value is compared by: as its JSON, in which 1 is neither "1" nor true."""
+    if isinstance(value, str):  # nearly always; no other value's JSON begins like it
+        return f'"{value}'
     return msgspec.json.encode(value, order="sorted").decode()
 
 

@@ -18,6 +18,9 @@ Time: TypeAlias = str
 MicroTime: TypeAlias = str
 """RFC 3339 in UTC with microseconds, "2026-01-31T12:00:00.000000Z". See `api.time`."""
 
+FieldsV1: TypeAlias = msgspec.Raw
+"""The fields of a manager, not decoded: they are a third of a pod, and only the API server looks into them."""
+
 
 def json_name(attribute: str) -> str:
     """The JSON name of an attribute: pod_ips -> podIPs."""

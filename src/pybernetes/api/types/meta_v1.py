@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pybernetes.api.types.base import Object, Time
+from pybernetes.api.types.base import FieldsV1, Object, Time
 
 
 class APIGroup(Object, frozen=True, kw_only=True):
@@ -109,7 +109,7 @@ class ListMeta(Object, frozen=True, kw_only=True):
 class ManagedFieldsEntry(Object, frozen=True, kw_only=True):
     api_version: str | None = None
     fields_type: str | None = None
-    fields_v1: Any = None
+    fields_v1: FieldsV1 = FieldsV1()
     manager: str | None = None
     operation: str | None = None
     subresource: str | None = None

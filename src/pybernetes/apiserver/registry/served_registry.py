@@ -86,7 +86,8 @@ class ServedRegistry:
         return self._of(resource).store.get(namespace, name)
 
     def list(self, resource: Resource, namespace: str = "") -> list[Item]:
-        return self._of(resource).store.cache.select(f"{namespace}/" if namespace else "")
+        cache = self._of(resource).store.cache
+        return cache.select(f"{namespace}/" if namespace else "") if cache else []
 
     def subscribe(self, resource: Resource, listener: Listener) -> None:
         self._of(resource).store.cache.subscribe(listener)

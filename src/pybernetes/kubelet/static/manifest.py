@@ -32,7 +32,7 @@ def pod_of(text: str, node_name: str) -> v1.Pod:
     _complete(tree, node_name, digest)
     apply_defaults(resource_for(v1.Pod), tree)
     try:
-        return msgspec.convert(tree, v1.Pod)
+        return msgspec.json.decode(msgspec.json.encode(tree), type=v1.Pod)
     except msgspec.ValidationError as error:
         raise ManifestError(str(error)) from error
 

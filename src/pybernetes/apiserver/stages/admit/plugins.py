@@ -1,6 +1,6 @@
 """The plugins that are on, in upstream's order."""
 
-from random import Random, SystemRandom
+from random import Random
 
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
@@ -60,7 +60,7 @@ def make_plugins(
     ordered: list[Plugin] = [
         NamespaceLifecycle(objects),
         LimitRanger(objects),
-        ServiceAccount(objects, random or SystemRandom()),
+        ServiceAccount(objects, random or Random()),
         NodeRestriction(objects),
         TaintNodesByCondition(),
         PodSecurity(objects),

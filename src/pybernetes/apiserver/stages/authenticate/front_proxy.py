@@ -1,12 +1,15 @@
 """The user that a trusted proxy vouches for in headers (`--requestheader-*`)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck
+
+UNRELATED = frozenset(("host", "accept", "content-type", "content-length", "user-agent"))
+REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,20 @@ class FrontProxy:
     user_headers: Sequence[str]
     group_headers: Sequence[str]
     extra_prefixes: Sequence[str]
+    _known: dict[tuple[tuple[str, str], ...], UserInfo | None] = field(default_factory=dict)
+    """Who headers speak of: components say the same with each request."""
 
     def authenticate(self, request: Request) -> UserInfo | None:
         if not request.is_local and not self._is_proxy(request):
             return None
+        said = tuple([pair for pair in request.header_list if pair[0] not in UNRELATED])
+        if said not in self._known:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[said] = self._user(request)
+        return self._known[said]
+
+    def _user(self, request: Request) -> UserInfo | None:
         name = next((value for header in self.user_headers for value in request.header_values(header) if value), "")
         if not name:
             return None

@@ -41,6 +41,15 @@ class Options:
     service_account_signing_key_file: str = ""
     service_account_issuer: tuple[str, ...] = ()
     api_audiences: tuple[str, ...] = ()
+    authentication_config: str = flags.option("", "issuers of tokens, and who may ask without one")
+    oidc_issuer_url: str = flags.option("", "the issuer of OpenID Connect whose tokens are taken")
+    oidc_client_id: str = flags.option("", "the audience that its tokens must have")
+    oidc_ca_file: str = ""
+    oidc_username_claim: str = "sub"
+    oidc_username_prefix: str = flags.option("", "what user names begin with; - for nothing")
+    oidc_groups_claim: str = ""
+    oidc_groups_prefix: str = ""
+    oidc_required_claim: tuple[str, ...] = flags.option((), "NAME=VALUE that tokens must have")
     authorization_mode: tuple[str, ...] = ("AlwaysAllow",)
     anonymous_auth: bool = True
     enable_admission_plugins: tuple[str, ...] = ()

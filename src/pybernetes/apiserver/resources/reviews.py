@@ -129,6 +129,8 @@ class TokenReview:
         token = spec.get("token", "")
         if not token:
             raise errors.bad_request("token is required for TokenReview in authentication")
+        if (jwt := ctx.services.security.jwt) is not None:
+            await jwt.prepare(token)
         review["status"] = _token_status(ctx, token, spec.get("audiences") or [])
         return answer(ctx, 201, review)
 

@@ -23,7 +23,11 @@ def stages(services: Services, limit: Stage) -> list[Stage]:
     ordered: list[Stage | None] = [
         CORS(services.options.cors_allowed_origins) if services.options.cors_allowed_origins else None,
         WarnDeprecated(),
-        Authenticate(security.authenticator, audit.refused if audit else None),
+        Authenticate(
+            security.authenticator,
+            audit.refused if audit else None,
+            security.jwt.prepare_request if security.jwt else None,
+        ),
         audit,
         Impersonate(security.authorizer),
         limit,

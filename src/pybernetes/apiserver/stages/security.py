@@ -1,9 +1,12 @@
 """Everything that answers "who" and "may they", made of the server's options once at its start."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -14,9 +17,15 @@ from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.configuration import ConfigurationError
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.registry.registry import Registry
-from pybernetes.apiserver.stages.authenticate.authenticator import Authenticator, FirstOf, OrAnonymous
+from pybernetes.apiserver.stages.authenticate.authenticator import (
+    Authenticator,
+    FirstOf,
+    OrAnonymous,
+    TokenAuthenticator,
+)
 from pybernetes.apiserver.stages.authenticate.bearer import Bearer
 from pybernetes.apiserver.stages.authenticate.bootstrap_token import BootstrapTokens
 from pybernetes.apiserver.stages.authenticate.front_proxy import FrontProxy
@@ -35,6 +44,10 @@ from pybernetes.apiserver.stages.authorize.rbac import GROUP, Policy
 from pybernetes.apiserver.stages.objects import Objects
 from pybernetes.apiserver.stages.registry_objects import RegistryObjects
 
+if TYPE_CHECKING:
+    from pybernetes.apiserver.stages.authenticate.jwt.authenticator import JWTTokens
+    from pybernetes.apiserver.stages.authenticate.jwt.config import Authentication
+
 log = logging.getLogger(__name__)
 DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
 
@@ -52,6 +65,8 @@ class Security:
     issuer: Issuer
     validator: Validator
     verifiers: Sequence[Verifier]
+    jwt: JWTTokens | None = None
+    """Tokens of issuers elsewhere."""
 
 
 def make_security(options: Options, clock: Clock, registry: Registry) -> Security:
@@ -67,10 +82,13 @@ def make_security(options: Options, clock: Clock, registry: Registry) -> Securit
     audiences = options.api_audiences or issuers
     verifiers = _verifiers(options, signer)
     validator = Validator(issuers, verifiers, objects, clock)
-    bearer = _bearer(options, clock, objects, ServiceAccountTokens(validator, audiences))
+    configured = _configured(options)
+    jwt = _jwt(configured, clock)
+    accounts = ServiceAccountTokens(validator, audiences)
+    bearer = _bearer(options, clock, objects, [accounts, *([jwt] if jwt else [])])
     return Security(
         objects=objects,
-        authenticator=_authenticator(options, clock, bearer),
+        authenticator=_authenticator(options, clock, bearer, configured),
         bearer=bearer,
         authorizer=authorizer,
         policy=policy,
@@ -78,11 +96,33 @@ def make_security(options: Options, clock: Clock, registry: Registry) -> Securit
         issuer=Issuer(issuers[0], tuple(audiences), signer, clock),
         validator=validator,
         verifiers=verifiers,
+        jwt=jwt,
     )
 
 
-def _bearer(options: Options, clock: Clock, objects: Objects, accounts: ServiceAccountTokens) -> Bearer:
-    tokens: list[ServiceAccountTokens | BootstrapTokens] = [accounts]
+def _configured(options: Options) -> Authentication | None:
+    """Of `--authentication-config`, or of the `--oidc-*` flags. Raises ConfigurationError."""
+    if not (options.authentication_config or options.oidc_issuer_url or options.oidc_client_id):
+        return None
+    # What most servers do not have: it brings CEL along.
+    from pybernetes.apiserver.stages.authenticate.jwt.config import load, of_flags
+
+    if not options.authentication_config:
+        return of_flags(options)
+    if options.oidc_issuer_url or options.oidc_client_id:
+        raise ConfigurationError("authentication-config file and oidc-* flags are mutually exclusive")
+    return load(options.authentication_config)
+
+
+def _jwt(configured: Authentication | None, clock: Clock) -> JWTTokens | None:
+    if configured is None or not configured.jwt:
+        return None
+    from pybernetes.apiserver.stages.authenticate.jwt.authenticator import JWTTokens
+
+    return JWTTokens(configured.jwt, clock)
+
+
+def _bearer(options: Options, clock: Clock, objects: Objects, tokens: list[TokenAuthenticator]) -> Bearer:
     if options.enable_bootstrap_token_auth:
         tokens.append(BootstrapTokens(objects, clock))
     if not options.token_auth_file:
@@ -91,7 +131,7 @@ def _bearer(options: Options, clock: Clock, objects: Objects, accounts: ServiceA
     return Bearer([parse_tokens(lines, options.token_auth_file), *tokens])
 
 
-def _authenticator(options: Options, clock: Clock, bearer: Bearer) -> Authenticator:
+def _authenticator(options: Options, clock: Clock, bearer: Bearer, configured: Authentication | None) -> Authenticator:
     authenticators: list[Authenticator] = []
     if options.requestheader_client_ca_file or options.local_socket:
         proxies = options.requestheader_client_ca_file
@@ -107,7 +147,10 @@ def _authenticator(options: Options, clock: Clock, bearer: Bearer) -> Authentica
     if options.client_ca_file:
         authenticators.append(ClientCertificates(CertificateCheck(_authorities(options.client_ca_file), clock)))
     first = FirstOf([*authenticators, bearer])
-    return OrAnonymous(first) if options.anonymous_auth else first
+    anonymous = configured.anonymous if configured else None
+    if anonymous is None:
+        return OrAnonymous(first) if options.anonymous_auth else first
+    return OrAnonymous(first, frozenset(one.path for one in anonymous.conditions)) if anonymous.enabled else first
 
 
 def _authorizer(options: Options, policy: Policy, registry: Registry, objects: Objects) -> Authorizer:

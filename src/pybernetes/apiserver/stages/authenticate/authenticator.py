@@ -54,9 +54,12 @@ class OrAnonymous:
     """Requests without a credential are anonymous's; those with an invalid one stay refused."""
 
     authenticator: Authenticator
+    paths: frozenset[str] = frozenset()
+    """The only ones of which this holds; of all if there are none."""
 
     def authenticate(self, request: Request) -> UserInfo | None:
-        return self.authenticator.authenticate(request) or ANONYMOUS
+        user = self.authenticator.authenticate(request)
+        return user or (ANONYMOUS if not self.paths or request.path in self.paths else None)
 
 
 def _as_authenticated(user: UserInfo) -> UserInfo:

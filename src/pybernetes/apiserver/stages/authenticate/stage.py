@@ -1,13 +1,13 @@
 """The stage: sets the request's user, or ends it with 401."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pybernetes.api import errors
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
-from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.http.message import Answer, Request
 from pybernetes.apiserver.stages.authenticate.authenticator import Authenticator, InvalidCredentialError
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,12 @@ class Authenticate:
     authenticator: Authenticator
     on_refused: Callable[[RequestContext, errors.StatusError, str], None] | None = None
     """Told of a refusal, and of what was tried."""
+    prepare: Callable[[Request], Awaitable[None]] | None = None
+    """What has to be waited for before a request can be looked at."""
 
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
+        if self.prepare is not None:
+            await self.prepare(ctx.request)
         try:
             user = self.authenticator.authenticate(ctx.request)
         except InvalidCredentialError as error:

@@ -114,6 +114,35 @@ def test_a_disk_that_is_nearly_full_is_said_of_the_node() -> None:
     assert words(rules.explain(snapshot(full), full)) == ["its disk is nearly full"]
 
 
+def test_a_taint_that_follows_from_a_condition_leads_to_it() -> None:
+    """Nobody is told to take away what comes back; a taint that somebody gave is theirs to take."""
+    taints = [{"key": "node.kubernetes.io/disk-pressure", "effect": "NoSchedule"}]
+    full = msgspec.structs.replace(node(DiskPressure="True"), spec=convert(v1.NodeSpec, {"taints": taints}))
+    said = {
+        "type": "PodScheduled",
+        "status": "False",
+        "message": "0/1 nodes are available: 1 node(s) had untolerated taint(s).",
+    }
+    waits = pod(phase="Pending", conditions=[said])
+    waits = msgspec.structs.replace(waits, spec=msgspec.structs.replace(waits.spec, node_name=None))
+    finding = rules.explain(snapshot(full, waits), waits)
+    assert [cause.what for cause in finding.roots()] == ["its disk is nearly full"]
+    assert finding.steps() == ["df -h /var/lib/pybernetes"]
+    given = msgspec.structs.replace(
+        node(), spec=convert(v1.NodeSpec, {"taints": [{"key": "own", "effect": "NoSchedule"}]})
+    )
+    assert "kubectl taint nodes one own:NoSchedule-" in rules.explain(snapshot(given, waits), waits).steps()[0]
+
+
+def test_a_pod_that_does_not_end_leads_to_its_silent_node() -> None:
+    going = pod()
+    meta = msgspec.structs.replace(going.metadata, deletion_timestamp="2027-01-15T00:00:00Z")
+    going = msgspec.structs.replace(going, metadata=meta)
+    finding = rules.explain(snapshot(node(ready="Unknown"), going), going)
+    assert "its kubelet has said nothing" in finding.roots()[0].what
+    assert "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute" in finding.steps()[-1]
+
+
 def test_an_evicted_pod_says_why() -> None:
     evicted = pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
     found = rules.explain(snapshot(node(), evicted), evicted)

@@ -37,7 +37,7 @@ def labs_that_fill(mirror: str, tmp_path: Path) -> Iterator[LiveCluster]:
     kubelet.mkdir(parents=True, mode=0o700)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128M,mode=700", "full", kubelet], check=True)
     with live_cluster(
-        "full", mirror, tmp_path, "--extra-config=kubelet.eviction-pressure-transition-period=1s"
+        "full", mirror, tmp_path, "--extra-config=kubelet.eviction-pressure-transition-period=5s"
     ) as cluster:
         yield cluster
     assert not kubelet.exists()

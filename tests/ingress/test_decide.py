@@ -76,8 +76,8 @@ def test_a_rewritten_path_keeps_its_query() -> None:
 
 
 def test_protocols_that_are_not_spoken_are_refused_by_name() -> None:
-    given = ingress("i", {"": {"/": "web"}}, annotations={NGINX + "backend-protocol": "GRPC"})
-    assert ask(given) == Refuse(502, "Ingress default/i asks for GRPC, which is not supported")
+    given = ingress("i", {"": {"/": "web"}}, annotations={NGINX + "backend-protocol": "FCGI"})
+    assert ask(given) == Refuse(502, "Ingress default/i asks for FCGI, which is not supported")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_annotations_that_are_known(annotations: dict[str, str], expected: Optio
         ("auth-url", "http://x", "is not supported and has no effect"),
         ("ssl-redirect", "perhaps", "has no effect: 'perhaps' is not a value for it"),
         ("proxy-body-size", "many", "has no effect: 'many' is not a value for it"),
-        ("backend-protocol", "GRPCS", "backends that speak GRPCS are not supported: requests get 502"),
+        ("backend-protocol", "FCGI", "backends that speak FCGI are not supported: requests get 502"),
     ],
 )
 def test_annotations_that_are_told(name: str, value: str, said: str) -> None:
@@ -146,3 +146,19 @@ def test_a_terminating_endpoint_serves_while_there_is_no_other() -> None:
 )  # fmt: skip
 def test_causes(backend: Backend, found: core_v1.Service | None, conditions: dict[str, bool], cause: str) -> None:
     assert endpoints_for(backend, found, slices(**conditions)) == Endpoints(cause=cause)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "protocol", "http2"),
+    [("", "kubernetes.io/h2c", True), ("", "http", False), ("GRPC", None, True), ("HTTP", None, False)],
+)
+def test_which_backends_speak_http2(annotation: str, protocol: str | None, http2: bool) -> None:
+    """Those whose Ingress says so, and service ports of that appProtocol."""
+    found = service()
+    port = msgspec.structs.replace(found.spec.ports[0], app_protocol=protocol)
+    found = msgspec.structs.replace(found, spec=msgspec.structs.replace(found.spec, ports=[port]))
+    annotations = {NGINX + "backend-protocol": annotation} if annotation else {}
+    given = build([ingress("i", {"": {"/": "web"}}, annotations=annotations)])
+    led = decide(given, lambda backend: endpoints_for(WEB, found, slices(ready=True)), Question("h", "/", False))
+    assert isinstance(led, Forward)
+    assert led.http2 == http2

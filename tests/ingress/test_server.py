@@ -23,7 +23,7 @@ from pybernetes.ingress.annotations import Options
 from pybernetes.ingress.certificates import FAKE_NAME, Certificates, context_of
 from pybernetes.ingress.decide import Decision, Forward, Question, Redirect, Refuse
 from pybernetes.ingress.server.doors import Door, Doors
-from pybernetes.ingress.server.front import Gate
+from pybernetes.ingress.server.gate import Gate
 from pybernetes.ingress.table import Backend
 
 BACKEND = Backend("default", "web", "80")

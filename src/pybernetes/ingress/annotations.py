@@ -28,6 +28,7 @@ class Options:
     redirect_secured: bool = False
     redirect_always: bool = False
     backend_tls: bool = False
+    backend_http2: bool = False
     refused_protocol: str = ""
     max_body: int = 0
     connect_seconds: float = CONNECT_SECONDS
@@ -74,11 +75,11 @@ def _size(value: str) -> dict[str, Any]:
 
 def _protocol(value: str) -> dict[str, Any]:
     protocol = value.upper()
-    if protocol in ("GRPC", "GRPCS", "FCGI", "AUTO_HTTP"):
+    if protocol in ("FCGI", "AUTO_HTTP"):
         return {"refused_protocol": protocol}
-    if protocol not in ("HTTP", "HTTPS"):
+    if protocol not in ("HTTP", "HTTPS", "GRPC", "GRPCS"):
         raise ValueError(value)
-    return {"backend_tls": protocol == "HTTPS"}
+    return {"backend_tls": protocol.endswith("S"), "backend_http2": protocol.startswith("GRPC")}
 
 
 READERS: Mapping[str, Callable[[str], dict[str, Any]]] = {

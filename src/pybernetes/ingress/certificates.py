@@ -21,7 +21,7 @@ def context_of(certificate: bytes, key: bytes) -> ssl.SSLContext:
     """Serves with a chain and its key, both PEM. Raises CertificateError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"])
     try:
         with _in_memory(certificate.strip() + b"\n" + key.strip() + b"\n") as path:
             context.load_cert_chain(path)
@@ -81,7 +81,7 @@ class Certificates:
         """The context for the listening socket."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
+        context.set_alpn_protocols(["h2", "http/1.1"])
         context.sni_callback = self._on_hello
         return context
 

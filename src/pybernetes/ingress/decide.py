@@ -13,6 +13,8 @@ from pybernetes.api.types import discovery_v1 as discovery
 from pybernetes.ingress.annotations import Options
 from pybernetes.ingress.table import Backend, Table, rewritten
 
+HTTP2 = "kubernetes.io/h2c"
+"""The appProtocol of a service port whose pods speak HTTP/2 without TLS (KEP-3726)."""
 SAFE = "/:@!$&'()*+,;=~-._%"
 
 
@@ -22,6 +24,7 @@ class Endpoints:
 
     targets: tuple[Target, ...] = ()
     cause: str = ""
+    http2: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Forward:
     targets: tuple[Target, ...]
     options: Options
     backend: Backend
+    http2: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def decide(table: Table, endpoints_of: Callable[[Backend], Endpoints], question:
     if found.cause:
         return Refuse(503, f"{found.cause} (Ingress {route.ingress})")
     sent = quote(rewritten(route, path), safe=SAFE) if route.rewrite else raw
-    return Forward(sent + mark + query, found.targets, options, route.backend)
+    return Forward(sent + mark + query, found.targets, options, route.backend, options.backend_http2 or found.http2)
 
 
 def endpoints_for(backend: Backend, service: v1.Service | None, slices: Iterable[discovery.EndpointSlice]) -> Endpoints:
@@ -100,4 +104,4 @@ def endpoints_for(backend: Backend, service: v1.Service | None, slices: Iterable
     targets, _ = targets_of(port, slices, "")
     if not targets:
         return Endpoints(cause=f"service {backend.name} has no endpoints that are ready")
-    return Endpoints(targets)
+    return Endpoints(targets, http2=port.app_protocol == HTTP2)

@@ -20,7 +20,7 @@ from pybernetes.client.rest import connect
 from pybernetes.ingress.certificates import Certificates
 from pybernetes.ingress.controller import Controller
 from pybernetes.ingress.server.doors import Door, Doors
-from pybernetes.ingress.server.front import Gate
+from pybernetes.ingress.server.gate import Gate
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pybernetes.ingress.server.front import Front, Gate
+from pybernetes.ingress.server.front import Front
+from pybernetes.ingress.server.gate import Gate
 
 log = logging.getLogger(__name__)
 

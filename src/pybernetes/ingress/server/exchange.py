@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.decide import Forward
-from pybernetes.ingress.server.message import CHUNKED, Client, header, request_head
+from pybernetes.ingress.server.message import CHUNKED, OURS, Client, header, passed_on, request_head
 
 if TYPE_CHECKING:
-    from pybernetes.ingress.server.front import Front
+    from pybernetes.ingress.server.side import Side
     from pybernetes.ingress.server.upstream import Upstream
+    from pybernetes.ingress.server.upstream2 import Upstream2
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 ATTEMPTS = 3
@@ -21,21 +22,42 @@ class Exchange:
     """Filled by the client's connection while the request arrives; at most one upstream works on it at a time."""
 
     __slots__ = (
-        "answered", "attempts", "complete", "expects", "forward", "front", "has_body", "headers", "host", "is_chunked",
-        "keep_alive", "method", "modern", "raw", "received", "started", "target", "upgrade", "upstream", "waiting",
+        "answered",
+        "attempts",
+        "chunks",
+        "complete",
+        "expects",
+        "forward",
+        "has_body",
+        "headers",
+        "host",
+        "is_chunked",
+        "keep_alive",
+        "method",
+        "modern",
+        "raw",
+        "received",
+        "side",
+        "started",
+        "target",
+        "upgrade",
+        "upstream",
+        "waiting",
     )  # fmt: skip
 
-    def __init__(self, front: Front) -> None:
-        self.front = front
+    def __init__(self, side: Side) -> None:
+        self.side = side
         self.method = self.target = self.host = self.upgrade = b""
         self.headers: list[tuple[bytes, bytes]] = []
         self.keep_alive = self.modern = True
         self.is_chunked = self.has_body = self.expects = False
+        self.chunks = False
+        """Whether the answer goes out in chunks."""
         self.received = 0
         # The request has arrived as a whole; the first byte of an answer has gone out; all of it has.
         self.complete = self.started = self.answered = False
         self.forward: Forward | None = None
-        self.upstream: Upstream | None = None
+        self.upstream: Upstream | Upstream2 | None = None
         self.attempts = 0
         # Of the body, or of what follows an upgrade, while there is no upstream yet.
         self.waiting: deque[bytes] = deque()
@@ -63,6 +85,20 @@ class Exchange:
         if self.upgrade:
             own += b"Connection: Upgrade\r\nUpgrade: " + self.upgrade + b"\r\n"
         return request_head(self.method, self.forward.target.encode("latin-1"), self.headers, own)
+
+    def fields(self, client: Client, secure: bool) -> list[tuple[bytes, bytes]]:
+        """The head as a backend of HTTP/2 gets it; trailers are what gRPC ends with."""
+        assert self.forward is not None
+        lines = (line.partition(b": ") for line in client.forwarded(self.host).split(b"\r\n") if line)
+        own = [(name.lower(), value) for name, _, value in lines if name != b"Host"]
+        pseudo = [
+            (b":method", self.method),
+            (b":scheme", b"https" if secure else b"http"),
+            (b":authority", self.host),
+            (b":path", self.forward.target.encode("latin-1")),
+        ]
+        kept = [(name.lower(), value) for name, value in passed_on(self.headers, OURS)]
+        return [*pseudo, *kept, *own, (b"te", b"trailers")]
 
     def may_repeat(self) -> bool:
         """Whether another endpoint may get the request after one has broken off without a word."""

@@ -4,53 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from typing import cast
 
 import httptools
 
-from pybernetes.aio.tasks import Scope
-from pybernetes.api.endpoints import Target
-from pybernetes.ingress.decide import Decision, Forward, Question, Redirect, Refuse
 from pybernetes.ingress.server.exchange import Exchange
-from pybernetes.ingress.server.message import Client, header, origin_form, own_answer, tokens
-from pybernetes.ingress.server.pool import NoBackendError, Pool
+from pybernetes.ingress.server.gate import Gate
+from pybernetes.ingress.server.message import (
+    CHUNKED,
+    CLOSE,
+    LAST_CHUNK,
+    Client,
+    Headers,
+    answer_head,
+    header,
+    own_answer,
+    tokens,
+)
+from pybernetes.ingress.server.side import Side
 
 HIGH_WATER = 1 << 20
+PREFACE = b"PRI * HTTP/2.0\r\n"
+"""How a client begins that knows that HTTP/2 is spoken here (RFC 9113, section 3.3)."""
 MAX_HEAD = 64 << 10
 IDLE_SECONDS = 75.0
 """How long a client may be silent between requests, or within one that nobody answers (as nginx' keepalive_timeout)."""
 
 
-class Gate:
-    """What all connections share."""
-
-    def __init__(self, decide: Callable[[Question], Decision], scope: Scope) -> None:
-        self.decide, self.scope = decide, scope
-        self.pool = Pool()
-        self.fronts: set[Front] = set()
-        self.draining = False
-
-    async def drain(self, seconds: float) -> None:
-        """Let what is under way end, then close everything."""
-        self.draining = True
-        for front in list(self.fronts):
-            front.close_if_idle()
-        try:
-            async with asyncio.timeout(seconds):
-                while self.fronts:
-                    await next(iter(self.fronts)).closed
-        except TimeoutError:
-            for front in list(self.fronts):
-                front.close()
-        self.pool.close()
-
-
-class Front(asyncio.Protocol):
+class Front(asyncio.Protocol, Side):
     """The callbacks named `on_*` are httptools'. An exchange leaves the queue when it is answered and has arrived whole."""
 
     def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+        self.gate = gate
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._exchanges: deque[Exchange] = deque()
@@ -74,13 +59,30 @@ class Front(asyncio.Protocol):
         peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         secure = transport.get_extra_info("sslcontext") is not None
         self.client = Client(peer[0] if peer else "", own[1] if own else 0, secure)
-        self._gate.fronts.add(self)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None and tls.selected_alpn_protocol() == "h2":
+            self._become_http2(b"")
+            return
+        self.gate.fronts.add(self)
         self._heard = asyncio.get_running_loop().time()
         self._check_idle()
 
+    def _become_http2(self, data: bytes) -> None:
+        """Loaded with the first client that speaks it."""
+        from pybernetes.ingress.server.http2 import Http2
+
+        transport, self._transport = self._transport, None
+        assert transport is not None
+        self.connection_lost(None)
+        other = Http2(self.gate, self.client)
+        transport.set_protocol(other)
+        other.connection_made(transport)
+        if data:
+            other.data_received(data)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._gate.fronts.discard(self)
+        self.gate.fronts.discard(self)
         if self._timer is not None:
             self._timer.cancel()
         for exchange in self._exchanges:
@@ -91,6 +93,9 @@ class Front(asyncio.Protocol):
             self.closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
+        if data.startswith(PREFACE) and self._arriving is None and not self._exchanges:
+            self._become_http2(data)
+            return
         self._heard = asyncio.get_running_loop().time()
         if self._piped is not None:
             self._pass_raw(data)
@@ -101,7 +106,7 @@ class Front(asyncio.Protocol):
             self._upgrade_asked(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse_connection(400, f"this is no HTTP request: {error}")
-        self._regulate()
+        self.regulate()
 
     def eof_received(self) -> bool:
         """A client that says no more has left, as for nginx: a request that nobody waits for shall not go on.
@@ -170,11 +175,7 @@ class Front(asyncio.Protocol):
         exchange = self._arriving
         if exchange is None:
             return
-        exchange.received += len(data)
-        limit = exchange.forward.options.max_body if exchange.forward is not None else 0
-        if limit and exchange.received > limit and not exchange.answered:
-            self._too_large(exchange, limit)
-        exchange.receive(data)
+        self.receive(exchange, data)
 
     def on_message_complete(self) -> None:
         exchange = self._arriving
@@ -191,45 +192,13 @@ class Front(asyncio.Protocol):
         """The exchange is the first in the queue and its head is there."""
         hosts = sum(1 for name, _ in exchange.headers if name.lower() == b"host")
         if exchange.method == b"CONNECT":
-            self._refuse(exchange, 405, "CONNECT is for proxies of another kind")
+            self.refuse(exchange, 405, "CONNECT is for proxies of another kind")
             return
         if hosts > 1 or (exchange.modern and not hosts):
             exchange.keep_alive = False
-            self._refuse(exchange, 400, "a request has exactly one Host header")
+            self.refuse(exchange, 400, "a request has exactly one Host header")
             return
-        exchange.host, target = origin_form(exchange.host, exchange.target)
-        question = Question(exchange.host.decode("latin-1"), target.decode("latin-1"), self.client.secure)
-        decision = self._gate.decide(question)
-        if isinstance(decision, Refuse):
-            self._refuse(exchange, decision.status, decision.message)
-        elif isinstance(decision, Redirect):
-            self._refuse(exchange, 308, f"see {decision.location}", location=decision.location)
-        else:
-            self._forward(exchange, decision)
-
-    def _forward(self, exchange: Exchange, forward: Forward) -> None:
-        exchange.forward = forward
-        limit = forward.options.max_body
-        if limit and max(exchange.length(), exchange.received) > limit:
-            self._too_large(exchange, limit)
-            return
-        targets, kept = self._gate.pool.kept(exchange, forward)
-        if kept is not None:
-            kept.take(exchange)
-        else:
-            self._gate.scope.spawn(self._connect(exchange, forward, targets), "connect")
-
-    async def _connect(self, exchange: Exchange, forward: Forward, targets: list[Target]) -> None:
-        try:
-            upstream = await self._gate.pool.connect(exchange, forward, targets)
-        except NoBackendError as error:
-            self.failed(exchange, error.status, str(error))
-            return
-        if self._transport is None or exchange.answered:
-            upstream.close()
-        else:
-            upstream.take(exchange)
-            self._regulate()
+        self.start(exchange)
 
     def _upgrade_asked(self, rest: bytes) -> None:
         """What follows belongs to the other protocol, if there is to be one.
@@ -251,6 +220,35 @@ class Front(asyncio.Protocol):
 
     # What upstreams tell.
 
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None
+
+    def inform(self, exchange: Exchange, status: int, reason: bytes, headers: Headers) -> None:
+        if status == 101:
+            own = b"Connection: Upgrade\r\nUpgrade: " + header(headers, b"upgrade") + b"\r\n"
+            self.send(answer_head(status, reason, headers, own))
+        elif exchange.modern:
+            self.send(answer_head(status, reason, headers, b""))
+
+    def begin_answer(self, exchange: Exchange, status: int, reason: bytes, headers: Headers, *, has_body: bool) -> None:
+        length = header(headers, b"content-length")
+        exchange.chunks = has_body and exchange.modern and not length
+        if has_body and not length and not exchange.modern:
+            exchange.keep_alive = False
+        own = CHUNKED if exchange.chunks else b""
+        if not self.may_go_on(exchange):
+            own += CLOSE
+        self.send(answer_head(status, reason, headers, own))
+
+    def send_part(self, exchange: Exchange, data: bytes) -> None:
+        self.send(b"%x\r\n%b\r\n" % (len(data), data) if exchange.chunks else data)
+
+    def end_answer(self, exchange: Exchange, trailers: Headers = ()) -> None:
+        """Trailers are for clients of HTTP/2 only."""
+        if exchange.chunks:
+            self.send(LAST_CHUNK)
+
     def send(self, data: bytes) -> None:
         if self._corked:
             self._pieces.append(data)
@@ -268,7 +266,7 @@ class Front(asyncio.Protocol):
 
     def may_go_on(self, exchange: Exchange) -> bool:
         """Whether the connection takes another request after this one."""
-        return exchange.keep_alive and not exchange.upgrade and not self._gate.draining
+        return exchange.keep_alive and not exchange.upgrade and not self.gate.draining
 
     def answered(self, exchange: Exchange, *, keep: bool) -> None:
         """All of the answer is out."""
@@ -280,28 +278,10 @@ class Front(asyncio.Protocol):
         elif exchange.complete:
             self._advance()
 
-    def broken_off(self, exchange: Exchange, why: str) -> None:
-        """The backend has gone before its answer was complete."""
-        exchange.upstream = None
-        forward = exchange.forward
-        assert forward is not None
-        if exchange.may_repeat() and self._transport is not None:
-            targets = self._gate.pool.targets(forward)
-            self._gate.scope.spawn(self._connect(exchange, forward, targets), "connect again")
-        else:
-            self.failed(exchange, 502, f"service {forward.backend.name} broke off: {why}")
-
-    def failed(self, exchange: Exchange, status: int, message: str) -> None:
-        """There will be no (more of an) answer."""
-        if exchange.started:
-            self.abort()
-        else:
-            self._refuse(exchange, status, message)
-
     def hold(self, *, backend: bool) -> None:
         """Whether the backend is too slow for what the client sends."""
         self._backend_slow = backend
-        self._regulate()
+        self.regulate()
 
     def pipe(self, exchange: Exchange) -> None:
         """From now on bytes go through as they are."""
@@ -309,7 +289,7 @@ class Front(asyncio.Protocol):
         raw, exchange.raw = exchange.raw, b""
         if raw:
             self._pass_raw(raw)
-        self._regulate()
+        self.regulate()
 
     def end_raw(self) -> None:
         if self._transport is not None and self._transport.can_write_eof():
@@ -342,11 +322,11 @@ class Front(asyncio.Protocol):
             following = self._exchanges[0]
             if following.method:
                 self._start(following)
-        elif self._gate.draining:
+        elif self.gate.draining:
             self.close()
-        self._regulate()
+        self.regulate()
 
-    def _refuse(self, exchange: Exchange, status: int, message: str, *, location: str = "") -> None:
+    def refuse(self, exchange: Exchange, status: int, message: str, *, location: str = "") -> None:
         """Our own answer. A client that waits for leave to send its body may send it or not: no request is safe then."""
         if exchange.expects and not exchange.complete:
             exchange.keep_alive = False
@@ -355,19 +335,13 @@ class Front(asyncio.Protocol):
         self.send(own_answer(status, message, location=location, close=close, with_body=with_body))
         self.answered(exchange, keep=True)
 
-    def _too_large(self, exchange: Exchange, limit: int) -> None:
-        upstream, exchange.upstream = exchange.upstream, None
-        if upstream is not None:
-            upstream.give_up()
-        self.failed(exchange, 413, f"bodies may have {limit} bytes here (proxy-body-size)")
-
     def _refuse_connection(self, status: int, message: str) -> None:
         """What cannot be read has no end either."""
         if not any(exchange.started for exchange in self._exchanges):
             self.send(own_answer(status, message, close=True))
         self.close()
 
-    def _regulate(self) -> None:
+    def regulate(self) -> None:
         """Read on only while somebody takes what comes."""
         if self._transport is None:
             return

@@ -53,20 +53,25 @@ class Client:
 def request_head(method: bytes, target: bytes, headers: Headers, own: bytes) -> bytes:
     """`own` are whole lines: what we say of the client, and how the body is framed."""
     lines = [b"%b %b HTTP/1.1\r\n" % (method, target)]
-    lines += _passed_on(headers, OURS)
+    lines += _lines(headers, OURS)
     return b"".join((*lines, own, b"\r\n"))
 
 
 def answer_head(status: int, reason: bytes, headers: Headers, own: bytes) -> bytes:
     lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
-    lines += _passed_on(headers, frozenset())
+    lines += _lines(headers, frozenset())
     return b"".join((*lines, own, b"\r\n"))
 
 
-def _passed_on(headers: Headers, dropped: frozenset[bytes]) -> Iterable[bytes]:
+def passed_on(headers: Headers, dropped: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
+    """What concerns the other end, and is not `dropped`."""
     named = {token for name, value in headers if name.lower() == b"connection" for token in tokens(value)}
     kept = HOP_BY_HOP | dropped | named
-    return [b"%b: %b\r\n" % (name, value) for name, value in headers if name.lower() not in kept]
+    return [(name, value) for name, value in headers if name.lower() not in kept]
+
+
+def _lines(headers: Headers, dropped: frozenset[bytes]) -> Iterable[bytes]:
+    return [b"%b: %b\r\n" % each for each in passed_on(headers, dropped)]
 
 
 def tokens(value: bytes) -> list[bytes]:
@@ -90,10 +95,13 @@ def origin_form(host: bytes, target: bytes) -> tuple[bytes, bytes]:
     return authority, slash + path or b"/"
 
 
+def own_body(status: int, message: str) -> bytes:
+    return f"{status} {HTTPStatus(status).phrase}: {message}\n".encode()
+
+
 def own_answer(status: int, message: str, *, location: str = "", close: bool = False, with_body: bool = True) -> bytes:
     """An answer that no backend gave: it says why in plain text."""
-    phrase = HTTPStatus(status).phrase
-    body = f"{status} {phrase}: {message}\n".encode()
+    phrase, body = HTTPStatus(status).phrase, own_body(status, message)
     head = f"HTTP/1.1 {status} {phrase}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
     if location:
         head += f"Location: {location}\r\n"

@@ -6,13 +6,16 @@ import asyncio
 import itertools
 import ssl
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.decide import Forward
 from pybernetes.ingress.server.exchange import Exchange, order
 from pybernetes.ingress.server.upstream import Upstream
 from pybernetes.ingress.table import Backend
+
+if TYPE_CHECKING:
+    from pybernetes.ingress.server.upstream2 import Upstream2
 
 KEEP_SECONDS = 30.0
 FRESH_SECONDS = 1.0
@@ -21,8 +24,9 @@ may be about to close an older one."""
 KEEP_CONNECTIONS = 64
 """Kept per endpoint."""
 
-Place: TypeAlias = tuple[Target, bool]
-"""An endpoint, and whether it speaks TLS."""
+Place: TypeAlias = tuple[Target, bool, bool]
+"""An endpoint, whether it speaks TLS, and whether HTTP/2."""
+Connection: TypeAlias = "Upstream | Upstream2"
 
 
 class NoBackendError(Exception):
@@ -37,19 +41,19 @@ class Pool:
     """Hands out connections, the endpoints of a backend taking turns."""
 
     def __init__(self) -> None:
-        self._idle: dict[Place, list[Upstream]] = {}
+        self._idle: dict[Place, list[Connection]] = {}
         self._turns: dict[Backend, Iterator[int]] = {}
-        self._tls: ssl.SSLContext | None = None
-        self.open: set[Upstream] = set()
+        self._tls: dict[bool, ssl.SSLContext] = {}
+        self.open: set[Connection] = set()
 
     def targets(self, forward: Forward) -> list[Target]:
         """The endpoints, beginning with the one whose turn it is."""
         return order(forward.targets, next(self._turns.setdefault(forward.backend, itertools.count())))
 
-    def kept(self, exchange: Exchange, forward: Forward) -> tuple[list[Target], Upstream | None]:
+    def kept(self, exchange: Exchange, forward: Forward) -> tuple[list[Target], Connection | None]:
         """The targets in the order in which to try them, and an idle connection to the first, if there is one."""
         targets = self.targets(forward)
-        idle = self._idle.get((targets[0], forward.options.backend_tls))
+        idle = self._idle.get((targets[0], forward.options.backend_tls, forward.http2))
         now, repeatable = asyncio.get_running_loop().time(), exchange.may_repeat()
         while idle:
             upstream = idle.pop()
@@ -59,7 +63,7 @@ class Pool:
             upstream.close()
         return targets, None
 
-    async def connect(self, exchange: Exchange, forward: Forward, targets: list[Target]) -> Upstream:
+    async def connect(self, exchange: Exchange, forward: Forward, targets: list[Target]) -> Connection:
         """A new connection to the first target that takes one. Raises NoBackendError."""
         failures, timed_out = [], False
         for target in targets:
@@ -74,24 +78,27 @@ class Pool:
         said = f"no endpoint of service {forward.backend.name} takes connections: {'; '.join(failures[:5])}"
         raise NoBackendError(504 if timed_out else 502, said)
 
-    async def _connect(self, exchange: Exchange, forward: Forward, target: Target) -> Upstream:
-        secure = forward.options.backend_tls
+    async def _connect(self, exchange: Exchange, forward: Forward, target: Target) -> Connection:
+        secure, http2 = forward.options.backend_tls, forward.http2
+        kind = _http2() if http2 else Upstream
         name = exchange.host.decode("latin-1").partition(":")[0] or target.address
         _, upstream = await asyncio.get_running_loop().create_connection(
-            lambda: Upstream(self, (target, secure)), target.address, target.port,
-            ssl=self._context() if secure else None, server_hostname=name if secure else None,
+            lambda: kind(self, (target, secure, http2)), target.address, target.port,
+            ssl=self._context(http2) if secure else None, server_hostname=name if secure else None,
         )  # fmt: skip
         return upstream
 
-    def _context(self) -> ssl.SSLContext:
+    def _context(self, http2: bool) -> ssl.SSLContext:
         """Backends prove nothing: their certificates are those of pods (as nginx' proxy_ssl_verify is off)."""
-        if self._tls is None:
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            self._tls.check_hostname = False
-            self._tls.verify_mode = ssl.CERT_NONE
-        return self._tls
+        if http2 not in self._tls:
+            made = self._tls[http2] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            made.check_hostname = False
+            made.verify_mode = ssl.CERT_NONE
+            if http2:
+                made.set_alpn_protocols(["h2"])
+        return self._tls[http2]
 
-    def release(self, upstream: Upstream) -> None:
+    def release(self, upstream: Connection) -> None:
         """Take a connection back whose exchange has ended well."""
         idle = self._idle.setdefault(upstream.place, [])
         if len(idle) >= KEEP_CONNECTIONS:
@@ -100,9 +107,13 @@ class Pool:
         upstream.idle_since = asyncio.get_running_loop().time()
         idle.append(upstream)
 
-    def forget(self, upstream: Upstream) -> None:
+    def forget(self, upstream: Connection) -> None:
         """A connection has ended."""
         self.open.discard(upstream)
+        self.forget_idle(upstream)
+
+    def forget_idle(self, upstream: Connection) -> None:
+        """A connection takes no more exchanges."""
         idle = self._idle.get(upstream.place)
         if idle is not None and upstream in idle:
             idle.remove(upstream)
@@ -116,3 +127,10 @@ class Pool:
     def close(self) -> None:
         for upstream in list(self.open):
             upstream.abort()
+
+
+def _http2() -> type[Upstream2]:
+    """Loaded with the first backend that speaks it."""
+    from pybernetes.ingress.server.upstream2 import Upstream2
+
+    return Upstream2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from pybernetes.ingress.server.message import CHUNKED, CLOSE, LAST_CHUNK, answer_head, header
+from pybernetes.ingress.server.message import LAST_CHUNK, header
 
 if TYPE_CHECKING:
     from pybernetes.ingress.server.exchange import Exchange
@@ -26,7 +26,7 @@ class Upstream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._piped = False
+        self._piped = self._paused = False
         self._new_parser()
 
     def _new_parser(self) -> None:
@@ -34,7 +34,7 @@ class Upstream(asyncio.Protocol):
         self._spent = False
         self._reason = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._chunks = self._lasts = False
+        self._lasts = False
         self._final = False
 
     # The exchange's side.
@@ -43,7 +43,7 @@ class Upstream(asyncio.Protocol):
         """Send the request, as far as it has arrived, and wait for the answer."""
         self._exchange, exchange.upstream = exchange, self
         exchange.attempts += 1
-        self._write(exchange.head(exchange.front.client))
+        self._write(exchange.head(exchange.side.client))
         while exchange.waiting:
             self.send_body(exchange.waiting.popleft())
         if exchange.complete:
@@ -83,11 +83,13 @@ class Upstream(asyncio.Protocol):
         self.abort()
 
     def pause_reading(self) -> None:
-        if self._transport is not None:
+        if self._transport is not None and not self._paused:
+            self._paused = True
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if self._transport is not None:
+        if self._transport is not None and self._paused:
+            self._paused = False
             self._transport.resume_reading()
 
     def _write(self, data: bytes) -> None:
@@ -113,13 +115,13 @@ class Upstream(asyncio.Protocol):
         exchange = self._exchange
         if self._piped:
             if exchange is not None:
-                exchange.front.send(data)
+                exchange.side.send(data)
             return
         if exchange is None:
             self.abort()  # an answer that nobody asked for
             return
-        front = exchange.front
-        front.cork()
+        side = exchange.side
+        side.cork()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -129,13 +131,13 @@ class Upstream(asyncio.Protocol):
             if not self._spent:
                 self._fail(f"the answer of service {self._backend_name()} is no HTTP: {error}")
         finally:
-            front.uncork()
+            side.uncork()
         if self._spent:
             self._new_parser()
 
     def eof_received(self) -> bool:
         if self._piped and self._exchange is not None:
-            self._exchange.front.end_raw()
+            self._exchange.side.end_raw()
             return self._transport is not None and self._transport.can_write_eof()
         self._pool.forget(self)
         return False
@@ -149,21 +151,20 @@ class Upstream(asyncio.Protocol):
             return
         self._exchange = None
         if self._piped:
-            exchange.front.close()
+            exchange.side.close()
         elif self._final and self._lasts and exc is None:
-            if self._chunks:
-                exchange.front.send(LAST_CHUNK)
-            exchange.front.answered(exchange, keep=self._chunks)
+            exchange.side.end_answer(exchange)
+            exchange.side.answered(exchange, keep=exchange.chunks)
         else:
-            exchange.front.broken_off(exchange, str(exc or "connection closed"))
+            exchange.side.broken_off(exchange, str(exc or "connection closed"))
 
     def pause_writing(self) -> None:
         if self._exchange is not None:
-            self._exchange.front.hold(backend=True)
+            self._exchange.side.hold(backend=True)
 
     def resume_writing(self) -> None:
         if self._exchange is not None:
-            self._exchange.front.hold(backend=False)
+            self._exchange.side.hold(backend=False)
 
     # The parser's side.
 
@@ -180,13 +181,8 @@ class Upstream(asyncio.Protocol):
             return
         headers, self._headers = self._headers, []
         reason, self._reason = self._reason, b""
-        if status == 101 and exchange.upgrade:
-            own = b"Connection: Upgrade\r\nUpgrade: " + header(headers, b"upgrade") + b"\r\n"
-            exchange.front.send(answer_head(status, reason, headers, own))
-            return
-        if status < 200:
-            if exchange.modern:
-                exchange.front.send(answer_head(status, reason, headers, b""))
+        if status < 200 and (status != 101 or exchange.upgrade):
+            exchange.side.inform(exchange, status, reason, headers)
             return
         self._stop_timer()
         self._final = True
@@ -194,13 +190,7 @@ class Upstream(asyncio.Protocol):
         has_body = exchange.method != b"HEAD" and status not in BODILESS
         length, coding = header(headers, b"content-length"), header(headers, b"transfer-encoding")
         self._lasts = has_body and not length and not coding
-        self._chunks = has_body and exchange.modern and not length
-        if has_body and not length and not exchange.modern:
-            exchange.keep_alive = False
-        own = CHUNKED if self._chunks else b""
-        if not exchange.front.may_go_on(exchange):
-            own += CLOSE
-        exchange.front.send(answer_head(status, reason, headers, own))
+        exchange.side.begin_answer(exchange, status, reason, headers, has_body=has_body and length != b"0")
         if exchange.method == b"HEAD":
             self._ended(keep=self._parser.should_keep_alive())
             self._spent = True
@@ -208,27 +198,27 @@ class Upstream(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         exchange = self._exchange
         if exchange is not None:
-            exchange.front.send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunks else data)
+            exchange.side.send_part(exchange, data)
 
     def on_message_complete(self) -> None:
         exchange = self._exchange
         if exchange is None or not self._final or self._lasts:
             return
-        if self._chunks:
-            exchange.front.send(LAST_CHUNK)
+        exchange.side.end_answer(exchange)
         self._ended(keep=self._parser.should_keep_alive())
 
     def _ended(self, *, keep: bool) -> None:
         """The answer is out. A backend that answered before it had the whole request is not asked again."""
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
-        self._final = self._chunks = self._lasts = False
+        self._final = self._lasts = False
         exchange.upstream = None
         if keep and exchange.complete and not exchange.upgrade:
+            self.resume_reading()  # the next client may be a fast one
             self._pool.release(self)
         else:
             self.close()
-        exchange.front.answered(exchange, keep=not exchange.upgrade)
+        exchange.side.answered(exchange, keep=not exchange.upgrade)
 
     def _pipe(self, rest: bytes) -> None:
         """After a 101 bytes go through as they are."""
@@ -238,9 +228,9 @@ class Upstream(asyncio.Protocol):
             return
         self._stop_timer()
         self._piped = True
-        exchange.front.pipe(exchange)
+        exchange.side.pipe(exchange)
         if rest:
-            exchange.front.send(rest)
+            exchange.side.send(rest)
 
     def _out_of_time(self, seconds: float) -> None:
         self._fail(f"service {self._backend_name()} has not answered within {seconds:g} s", status=504)
@@ -250,7 +240,7 @@ class Upstream(asyncio.Protocol):
         self.abort()
         if exchange is not None:
             exchange.upstream = None
-            exchange.front.failed(exchange, status, message)
+            exchange.side.failed(exchange, status, message)
 
     def _backend_name(self) -> str:
         exchange = self._exchange

@@ -1,0 +1,205 @@
+"""One request of a client that speaks HTTP/2, and its answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
+
+from pybernetes.ingress.server.exchange import Exchange
+from pybernetes.ingress.server.message import Headers, own_body, passed_on
+from pybernetes.ingress.server.side import Side
+
+if TYPE_CHECKING:
+    from pybernetes.ingress.server.http2 import Http2
+
+HIGH_WATER = 256 << 10
+"""Bytes of an answer that wait for the client's windows before the backend has to wait, too."""
+
+
+class Stream(Side):
+    """A `Side` with one exchange. Bytes of a request count as read once a backend has taken them."""
+
+    def __init__(self, connection: Http2, number: int) -> None:
+        self._connection, self._number = connection, number
+        self.client, self.gate = connection.client, connection.gate
+        self._exchange = Exchange(self)
+        self._unread = 0
+        self._backend_slow = False
+        self._out = bytearray()
+        self._trailers: Headers = ()
+        self._ends = self._over = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection.is_open and not self._over
+
+    # The request
+
+    def begin(self, headers: Headers, *, ends: bool) -> None:
+        pseudo = {name: value for name, value in headers if name.startswith(b":")}
+        exchange = self._exchange
+        exchange.method, exchange.target = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
+        # A browser's cookies come in pieces, of which HTTP/1.1 knows nothing (RFC 9113, section 8.2.3).
+        cookies = [value for name, value in headers if name == b"cookie"]
+        exchange.headers = [each for each in headers if not each[0].startswith(b":") and each[0] != b"cookie"]
+        if cookies:
+            exchange.headers.append((b"cookie", b"; ".join(cookies)))
+        exchange.begin()
+        exchange.host = pseudo.get(b":authority", b"") or exchange.host
+        exchange.is_chunked = not ends and not any(name == b"content-length" for name, _ in headers)
+        exchange.has_body, exchange.complete = not ends, ends
+        if exchange.method == b"CONNECT":
+            self.refuse(exchange, 405, "CONNECT is for proxies of another kind")
+        elif not exchange.host:
+            self.refuse(exchange, 400, "a request has exactly one Host header")
+        else:
+            self.start(exchange)
+
+    def arrived(self, data: bytes, size: int) -> None:
+        self._unread += size
+        self.receive(self._exchange, data)
+        self.regulate()
+
+    def complete(self) -> None:
+        if not self._exchange.complete:
+            self._exchange.finish()
+
+    def gone(self) -> None:
+        """The client does not want it any more."""
+        self._over = True
+        upstream, self._exchange.upstream = self._exchange.upstream, None
+        if upstream is not None:
+            upstream.give_up()
+
+    def hold(self, *, backend: bool) -> None:
+        self._backend_slow = backend
+        self.regulate()
+
+    def regulate(self) -> None:
+        waits = self._exchange.upstream is None and not self._exchange.answered
+        if self._unread and not waits and not self._backend_slow and self._connection.is_open:
+            unread, self._unread = self._unread, 0
+            self._connection.frames.acknowledge_received_data(unread, self._number)
+            self._connection.flush()
+
+    # The answer
+
+    def inform(self, exchange: Exchange, status: int, reason: bytes, headers: Headers) -> None:
+        self._send_headers([(b":status", b"%d" % status), *_lower(headers)], ends=False)
+
+    def begin_answer(self, exchange: Exchange, status: int, reason: bytes, headers: Headers, *, has_body: bool) -> None:
+        self._ends = not has_body
+        self._send_headers([(b":status", b"%d" % status), *_lower(headers)], ends=not has_body)
+
+    def send_part(self, exchange: Exchange, data: bytes) -> None:
+        self._out += data
+        self.pump()
+        if len(self._out) > HIGH_WATER and exchange.upstream is not None:
+            exchange.upstream.pause_reading()
+
+    def end_answer(self, exchange: Exchange, trailers: Headers = ()) -> None:
+        if not self._ends:
+            self._ends, self._trailers = True, trailers
+            self.pump()
+
+    def pump(self) -> None:
+        """As much of the answer as the client's windows take."""
+        frames, upstream = self._connection.frames, self._exchange.upstream
+        try:
+            while self._out and (size := self._room()) > 0:
+                frames.send_data(self._number, bytes(self._out[:size]))
+                del self._out[:size]
+            if not self._out and upstream is not None:
+                upstream.resume_reading()
+            if self._ends and not self._out and self._exchange.answered:
+                self._end()
+        except ProtocolError:
+            self.gone()  # a stream that was taken back this moment
+        self._connection.flush()
+
+    def _room(self) -> int:
+        frames = self._connection.frames
+        window: int = frames.local_flow_control_window(self._number)
+        room: int = min(window, frames.max_outbound_frame_size, len(self._out))
+        return room
+
+    def _end(self) -> None:
+        """Everything is out."""
+        if self._over:
+            return
+        self._over = True
+        frames = self._connection.frames
+        if self._trailers:
+            frames.send_headers(self._number, _lower(self._trailers), end_stream=True)
+        elif not self._closed_with_head:
+            frames.end_stream(self._number)
+        if not self._exchange.complete:
+            frames.reset_stream(self._number, ErrorCodes.NO_ERROR)
+        self._connection.done(self._number)
+
+    _closed_with_head = False
+
+    def _send_headers(self, headers: Headers, *, ends: bool) -> None:
+        try:
+            self._connection.frames.send_headers(self._number, list(headers), end_stream=ends)
+        except ProtocolError:
+            self.gone()
+        self._closed_with_head = ends
+        self._connection.flush()
+
+    def answered(self, exchange: Exchange, *, keep: bool) -> None:
+        exchange.answered = True
+        exchange.upstream = None
+        exchange.waiting.clear()
+        self._ends = True
+        self.regulate()
+        self.pump()
+
+    def refuse(self, exchange: Exchange, status: int, message: str, *, location: str = "") -> None:
+        body = own_body(status, message)
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+        if location:
+            headers.append((b"location", location.encode("latin-1", "replace")))
+        exchange.started = True
+        with_body = exchange.method != b"HEAD"
+        self.begin_answer(exchange, status, b"", headers, has_body=with_body)
+        if with_body:
+            self.send_part(exchange, body)
+        self.answered(exchange, keep=True)
+
+    def slow_client(self, slow: bool) -> None:
+        if (upstream := self._exchange.upstream) is not None:
+            (upstream.pause_reading if slow else upstream.resume_reading)()
+
+    def abort(self) -> None:
+        if not self._over and self._connection.is_open:
+            self.gone()
+            self._connection.frames.reset_stream(self._number, ErrorCodes.INTERNAL_ERROR)
+            self._connection.done(self._number)
+            self._connection.flush()
+
+    def close(self) -> None:
+        self.abort()
+
+    def pipe(self, exchange: Exchange) -> None:
+        """No request asks for an upgrade here, so that no backend makes one."""
+        self.abort()
+
+    def send(self, data: bytes) -> None:
+        """See `pipe`."""
+
+    def end_raw(self) -> None:
+        """See `pipe`."""
+
+    def cork(self) -> None:
+        self._connection.cork()
+
+    def uncork(self) -> None:
+        self._connection.uncork()
+
+
+def _lower(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """As HTTP/2 has them, without what concerns one connection."""
+    return [(name.lower(), value) for name, value in passed_on(headers)]

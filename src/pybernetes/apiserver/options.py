@@ -51,6 +51,7 @@ class Options:
     oidc_groups_prefix: str = ""
     oidc_required_claim: tuple[str, ...] = flags.option((), "NAME=VALUE that tokens must have")
     authorization_mode: tuple[str, ...] = ("AlwaysAllow",)
+    authorization_config: str = flags.option("", "authorizers in their order, in place of --authorization-mode")
     anonymous_auth: bool = True
     enable_admission_plugins: tuple[str, ...] = ()
     disable_admission_plugins: tuple[str, ...] = ()

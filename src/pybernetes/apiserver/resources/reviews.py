@@ -15,7 +15,7 @@ from pybernetes.apiserver.resources.timestamps import now
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
 from pybernetes.apiserver.stages.authenticate.tokens.validator import TokenError
 from pybernetes.apiserver.stages.authenticate.user import to_tree
-from pybernetes.apiserver.stages.authorize.attributes import Attributes
+from pybernetes.apiserver.stages.authorize.attributes import Attributes, decide
 
 AUTHORIZATION = "authorization.k8s.io/v1"
 AUTHENTICATION = "authentication.k8s.io/v1"
@@ -34,7 +34,7 @@ class AccessReview:
         note_manager(ctx, review)
         spec = review["spec"]
         user = ctx.user if is_self else _subject(spec)
-        decision = ctx.services.security.authorizer.authorize(_question(user, spec))
+        decision = await decide(ctx.services.security.authorizer, _question(user, spec))
         review["status"] = {"allowed": decision.allowed} | ({"reason": decision.reason} if decision.reason else {})
         return answer(ctx, 201, review)
 

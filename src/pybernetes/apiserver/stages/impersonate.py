@@ -9,7 +9,7 @@ from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, RequestContext, UserInfo
 from pybernetes.apiserver.http.message import Answer, Request
 from pybernetes.apiserver.stages.authenticate.user import service_account_groups, split_service_account
-from pybernetes.apiserver.stages.authorize.attributes import Attributes, Authorizer
+from pybernetes.apiserver.stages.authorize.attributes import Attributes, Authorizer, decide
 from pybernetes.apiserver.stages.authorize.stage import refusal
 
 PREFIX = "impersonate-"
@@ -26,7 +26,7 @@ class Impersonate:
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
         if asks(ctx.request) and (wanted := wanted_user(ctx.request)).name:
             for attributes in questions(ctx.user, wanted):
-                decision = self.authorizer.authorize(attributes)
+                decision = await decide(self.authorizer, attributes)
                 if not decision.allowed:
                     raise refusal(attributes, decision)
             ctx.impersonator, ctx.user = ctx.user, with_implied_groups(wanted)

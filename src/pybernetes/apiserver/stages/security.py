@@ -76,7 +76,7 @@ def make_security(options: Options, clock: Clock, registry: Registry) -> Securit
     """
     objects = RegistryObjects(registry)
     policy = _follow_policy(registry)
-    authorizer = _authorizer(options, policy, registry, objects)
+    authorizer = _authorizer(options, policy, registry, objects, clock)
     signer = _signer(options)
     issuers = options.service_account_issuer or (DEFAULT_ISSUER,)
     audiences = options.api_audiences or issuers
@@ -153,10 +153,13 @@ def _authenticator(options: Options, clock: Clock, bearer: Bearer, configured: A
     return OrAnonymous(first, frozenset(one.path for one in anonymous.conditions)) if anonymous.enabled else first
 
 
-def _authorizer(options: Options, policy: Policy, registry: Registry, objects: Objects) -> Authorizer:
+def _authorizer(options: Options, policy: Policy, registry: Registry, objects: Objects, clock: Clock) -> Authorizer:
+    """Raises ConfigurationError, ValueError."""
     modes: list[Authorizer] = [Masters()]
-    for mode in options.authorization_mode:
-        if mode == "AlwaysAllow":
+    for mode, webhook in _modes(options, clock):
+        if webhook is not None:
+            modes.append(webhook)
+        elif mode == "AlwaysAllow":
             modes.append(AlwaysAllow())
         elif mode == "RBAC":
             modes.append(policy)
@@ -165,6 +168,28 @@ def _authorizer(options: Options, policy: Policy, registry: Registry, objects: O
         elif mode != "AlwaysDeny":
             raise ValueError(f"authorization-mode {mode!r} is not a valid mode")
     return Union(modes)
+
+
+def _modes(options: Options, clock: Clock) -> list[tuple[str, Authorizer | None]]:
+    """Modes in their order, with the webhooks among them. Raises ConfigurationError, ConfigError."""
+    if not options.authorization_config:
+        if "Webhook" in options.authorization_mode:
+            raise ValueError("webhooks authorize by --authorization-config, not by --authorization-mode")
+        return [(mode, None) for mode in options.authorization_mode]
+    if options.authorization_mode != Options().authorization_mode:
+        raise ConfigurationError("--authorization-config can not be specified when --authorization-mode is specified")
+    from pybernetes.apiserver.stages.authorize.configuration import load
+    from pybernetes.apiserver.stages.authorize.webhook import WebhookAuthorizer
+    from pybernetes.client.config import Config
+
+    found: list[tuple[str, Authorizer | None]] = []
+    for one in load(options.authorization_config).authorizers:
+        made = None
+        if one.webhook is not None:
+            config = Config.from_kubeconfig(one.webhook.connection_info.kube_config_file)
+            made = WebhookAuthorizer(one.name, one.webhook, config, clock)
+        found.append((one.type, made))
+    return found
 
 
 def _node_rules() -> list[PolicyRule]:

@@ -1,5 +1,8 @@
 """What is asked of an authorizer, and what it answers."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from pybernetes.apiserver.context import MASTERS, UserInfo
@@ -30,10 +33,23 @@ class Attributes(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Allowed, or not allowed by this authorizer; `reason` says why, for reviews and the audit log."""
+    """Allowed, or not allowed by this authorizer; `reason` says why, for reviews and the audit log.
+
+    `denied` is final, whatever others say. `pending` has to be asked before anything can be said: see `decide`.
+    """
 
     allowed: bool
     reason: str = ""
+    denied: bool = False
+    pending: Asked | None = None
+
+
+class Asked(Protocol):
+    """Somebody elsewhere who decides."""
+
+    async def ask(self, attributes: Attributes) -> Decision:
+        """Never raises; what is answered is what `authorize` says next, for a while."""
+        ...
 
 
 NO_OPINION = Decision(False)
@@ -68,14 +84,29 @@ class Union:
         self._authorizers = authorizers
 
     def authorize(self, attributes: Attributes) -> Decision:
+        return self.decide(attributes, {})
+
+    def decide(self, attributes: Attributes, answered: Mapping[int, Decision]) -> Decision:
+        """The decision with what was answered elsewhere, by the identity of who was asked."""
         reasons = []
         for authorizer in self._authorizers:
-            decision = authorizer.authorize(attributes)
-            if decision.allowed:
+            decision = answered.get(id(authorizer)) or authorizer.authorize(attributes)
+            if decision.allowed or decision.denied or decision.pending is not None:
                 return decision
             if decision.reason:
                 reasons.append(decision.reason)
         return Decision(False, "\n".join(reasons)) if reasons else NO_OPINION
+
+
+async def decide(authorizer: Authorizer, attributes: Attributes) -> Decision:
+    """The decision, once everybody has been asked who has to be."""
+    decision = authorizer.authorize(attributes)
+    answered: dict[int, Decision] = {}
+    while decision.pending is not None:
+        answered[id(decision.pending)] = await decision.pending.ask(attributes)
+        assert isinstance(authorizer, Union)
+        decision = authorizer.decide(attributes, answered)
+    return decision
 
 
 def forbidden_words(attributes: Attributes) -> str:

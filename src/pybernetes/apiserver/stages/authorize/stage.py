@@ -6,7 +6,7 @@ from pybernetes.api import errors
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.stages.authorize.attributes import Attributes, Authorizer, Decision, forbidden_words
+from pybernetes.apiserver.stages.authorize.attributes import Attributes, Authorizer, Decision, decide, forbidden_words
 
 SELECTING = frozenset(("list", "watch", "deletecollection"))
 
@@ -20,6 +20,8 @@ class Authorize:
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
         attributes = attributes_of(ctx)
         decision = self.authorizer.authorize(attributes)
+        if decision.pending is not None:
+            decision = await decide(self.authorizer, attributes)
         ctx.audit["authorization.k8s.io/decision"] = "allow" if decision.allowed else "forbid"
         ctx.audit["authorization.k8s.io/reason"] = decision.reason
         if not decision.allowed:

@@ -412,3 +412,19 @@ async def test_built_in_kinds_are_converted_for_webhooks_too(tmp_path: Path, pki
         assert first["object"]["apiVersion"] == second["object"]["apiVersion"] == "autoscaling/v1"
         assert (first["requestKind"]["version"], second["requestKind"]["version"]) == ("v2", "v1")
         assert first["object"]["spec"]["targetCPUUtilizationPercentage"] == 70
+
+
+async def test_a_scale_is_what_webhooks_of_scales_see(widgets: World, pki: Path) -> None:
+    def decide(request: Tree) -> Tree:
+        return patch({"op": "replace", "path": "/spec/replicas", "value": request["object"]["spec"]["replicas"] + 1})
+
+    async with serving(pki, admitting(decide)) as hook:
+        await widgets.make("w")
+        await configure(widgets.api, "mutating", hook.config, "shop.test", "v1", "widgets/scale")
+        scaled = await widgets.api.merge(f"{V2}/w/scale", {"spec": {"replicas": 5}})
+        assert (scaled.tree["kind"], scaled.tree["spec"]) == ("Scale", {"replicas": 6})
+        assert (await widgets.stored())["spec"] == {"count": 6}
+        (request,) = hook.asked
+        assert request["kind"] == request["requestKind"] == {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+        assert (request["resource"]["version"], request["requestResource"]["version"]) == ("v1", "v2")
+        assert (request["subResource"], request["oldObject"]["kind"]) == ("scale", "Scale")

@@ -96,6 +96,9 @@ async def test_status_and_scale_write_their_parts(widgets):
     patch = {"status": {"phase": "Up"}, "spec": {"size": 9}}
     after = await widgets.call("PATCH", f"{WIDGETS}/w/status", patch, content_type=MERGE)
     assert (after.body["status"], after.body["spec"]["size"]) == ({"phase": "Up"}, 1)
+    unset = await widgets.call("GET", f"{WIDGETS}/w/scale")
+    words = 'the spec replicas field ".spec.replicas" does not exist'
+    assert (unset.status, unset.body["message"]) == (500, f"Internal error occurred: {words}")
     scaled = await widgets.call("PATCH", f"{WIDGETS}/w/scale", {"spec": {"replicas": 3}}, content_type=MERGE)
     assert (scaled.body["kind"], scaled.body["spec"]) == ("Scale", {"replicas": 3})
     assert (await widgets.call("GET", f"{WIDGETS}/w")).body["spec"]["replicas"] == 3

@@ -11,10 +11,7 @@ from pybernetes.apiserver.transformed import PartialEncoder, ProtobufEncoder, YA
 
 
 class Encoders:
-    """Makes and keeps encoders; custom resources' go when the resource does (`Served` is the key)."""
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[Served, Format, str], Encoder] = {}
+    """Makes encoders; each is kept with the resource that it is of, and goes with that."""
 
     def single(self, served: Served, wanted: Format, include: str = "") -> Encoder:
         """For an object by itself. Raises StatusError 400 or 406."""
@@ -31,16 +28,11 @@ class Encoders:
         return self._get(served, wanted, include)
 
     def _get(self, served: Served, wanted: Format, include: str) -> Encoder:
-        key = (served, wanted, include if wanted.kind == TABLE else "")
-        found = self._made.get(key)
+        key = (wanted, include if wanted.kind == TABLE else "")
+        found: Encoder | None = served.encoders.get(key)
         if found is None:
-            found = self._made[key] = _make(served, wanted, include)
+            found = served.encoders[key] = _make(served, wanted, include)
         return found
-
-    def forget(self, served: Served) -> None:
-        """The resource is served no longer, or has another schema."""
-        for key in [key for key in self._made if key[0] is served]:
-            del self._made[key]
 
 
 def _make(served: Served, wanted: Format, include: str) -> Encoder:

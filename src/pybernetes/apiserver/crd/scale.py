@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from pybernetes.api.errors import internal
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.strategy import Part
 
@@ -16,7 +17,8 @@ class CustomScale(Part):
     is_whole: ClassVar[bool] = False
 
     def __init__(self, paths: Tree) -> None:
-        self._spec = paths["specReplicasPath"].strip(".").split(".")
+        self._path: str = paths["specReplicasPath"]
+        self._spec = self._path.strip(".").split(".")
         self._status = paths["statusReplicasPath"].strip(".").split(".")
         self._selector = (paths.get("labelSelectorPath") or "").strip(".").split(".")
 
@@ -32,6 +34,10 @@ class CustomScale(Part):
             "spec": {"replicas": replicas} if replicas else {},
             "status": status,
         }
+
+    def check_shown(self, obj: Tree) -> None:
+        if _at(obj, self._spec) is None:
+            raise internal(f'the spec replicas field "{self._path}" does not exist')
 
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         merged: Tree = {**old, "metadata": dict(old["metadata"])}

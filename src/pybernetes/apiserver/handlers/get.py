@@ -16,7 +16,10 @@ async def get(call: Call) -> Answer:
         if "export" in request.query:
             raise bad_request("the export parameter, deprecated since v1.14, is no longer supported")
         await wait_for_revision(call, parse_revision(request.parameter("resourceVersion")))
-    return call.answer(200, await call.served.store.must_get(call.namespace, call.name), wanted)
+    item = await call.served.store.must_get(call.namespace, call.name)
+    if call.part is not None:
+        call.part.check_shown(item.tree)
+    return call.answer(200, item, wanted)
 
 
 async def wait_for_revision(call: Call, revision: int) -> None:

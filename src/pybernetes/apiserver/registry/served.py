@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from pybernetes.api.patch.apply import Versions
 from pybernetes.api.schema import Schema
@@ -58,6 +58,8 @@ class Served:
     """Of a custom resource: how owners of fields see its other versions."""
     replicas: Mapping[str, str] = field(default_factory=dict)
     """Of a custom resource: where its replicas are, by apiVersion."""
+    encoders: dict[Any, Any] = field(default_factory=dict)
+    """See `Encoders`."""
 
     @property
     def custom(self) -> bool:

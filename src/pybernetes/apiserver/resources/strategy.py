@@ -58,6 +58,9 @@ class Part:
         """What the client sees of the object: the object itself, or an object of another kind such as a Scale."""
         return obj
 
+    def check_shown(self, obj: Tree) -> None:
+        """Raises StatusError for an object that has nothing to be shown here."""
+
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         """The object to be stored: `old`, with what this part may change taken from the client's `view`.
 

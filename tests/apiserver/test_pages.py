@@ -1,5 +1,7 @@
 """Discovery, health, versions, OpenAPI."""
 
+import json
+
 from pybernetes.wire import protobuf
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -32,6 +34,16 @@ async def test_openapi_describes_each_group(api):
     batch = await api.call("GET", "/openapi/v3/apis/batch/v1")
     assert "io.k8s.api.batch.v1.Job" in batch.body["components"]["schemas"]
     assert "/apis/batch/v1/namespaces/{namespace}/jobs/{name}/status" in batch.body["paths"]
+
+
+async def test_openapi_documents_can_be_kept_by_their_hash(api):
+    index = json.loads((await api.call("GET", "/openapi/v3")).body)
+    url = index["paths"]["apis/batch/v1"]["serverRelativeURL"]
+    found = await api.call("GET", url)
+    assert (found.status, dict(found.headers)["cache-control"]) == (200, "public, immutable")
+    other = await api.call("GET", url.partition("=")[0] + "=AB")
+    assert (other.status, dict(other.headers)["location"]) == (301, url)
+    assert "cache-control" not in dict((await api.call("GET", "/openapi/v3/apis/batch/v1")).headers)
 
 
 async def test_openapi_v2_refers_to_its_own_definitions(api):

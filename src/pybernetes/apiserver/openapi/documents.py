@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import Protocol
 
 import msgspec
@@ -49,10 +51,12 @@ class OpenAPI:
         self._elsewhere = elsewhere
         self._extra = extra
         self._made: dict[str, tuple[bytes, str]] = {}
+        self._hashes: dict[str, str] = {}
 
     def changed(self) -> None:
         """The set of served resources, or a schema, is another one now."""
         self._made.clear()
+        self._hashes.clear()
 
     def find(self, path: str) -> Page | None:
         """The page of a path below /openapi; None for others."""
@@ -63,7 +67,18 @@ class OpenAPI:
         key = path.removeprefix("/openapi/v3/")
         if key == path or key not in self._keys():
             return None
-        return lambda ctx: self._answer(ctx, key, lambda: self.version3(key), "application/json")
+        return lambda ctx: self._answer_version3(ctx, key)
+
+    def _answer_version3(self, ctx: RequestContext, key: str) -> Answer:
+        """Of a document that is asked for by its hash, clients may keep what they get; another hash leads to it."""
+        wanted = ctx.request.parameter("hash")
+        if wanted and wanted != self._hash(key):
+            return Response(301, b"", "text/html; charset=utf-8", [("location", self._url(key))])
+        answer = self._answer(ctx, key, lambda: self.version3(key), "application/json")
+        if wanted:
+            expires = format_datetime(ctx.services.clock.now() + timedelta(days=365), usegmt=True)
+            answer.headers.extend([("cache-control", "public, immutable"), ("expires", expires)])
+        return answer
 
     def _answer_version2(self, ctx: RequestContext) -> Answer:
         """JSON, or protobuf for whoever asks for that first."""
@@ -72,13 +87,13 @@ class OpenAPI:
             return self._made_answer(ctx, "v2 protobuf", lambda: gnostic.document(self.version2()), gnostic.MEDIA_TYPE)
         return self._answer(ctx, "v2", self.version2, "application/json")
 
-    def _answer(self, ctx: RequestContext, key: str, make: Callable[[], Tree], content_type: str) -> Answer:
+    def _answer(self, ctx: RequestContext, key: str, make: Callable[[], Tree], content_type: str) -> Response:
         accept = ctx.request.headers.get("accept", "")
         if accept and not any(media in accept for media in ("json", "*/*", "application/*")):
             raise not_acceptable(("application/json",))
         return self._made_answer(ctx, key, lambda: msgspec.json.encode(make()), content_type)
 
-    def _made_answer(self, ctx: RequestContext, key: str, make: Callable[[], bytes], content_type: str) -> Answer:
+    def _made_answer(self, ctx: RequestContext, key: str, make: Callable[[], bytes], content_type: str) -> Response:
         found = self._made.get(key)
         if found is None:
             body = make()
@@ -102,15 +117,23 @@ class OpenAPI:
 
     def index(self) -> Tree:
         """Where each document is; the hash changes when it does."""
-        paths: Tree = {}
-        for key, (group, version) in self._keys().items():
+        paths: Tree = {key: {"serverRelativeURL": self._url(key)} for key in self._keys()}
+        paths |= {key: {"serverRelativeURL": url} for key, url in self._elsewhere.urls()}
+        return {"paths": dict(sorted(paths.items()))}
+
+    def _url(self, key: str) -> str:
+        return f"/openapi/v3/{key}?hash={self._hash(key)}"
+
+    def _hash(self, key: str) -> str:
+        """Of what the document of a key is made of."""
+        found = self._hashes.get(key)
+        if found is None:
+            group, version = self._keys()[key]
             resources = self._groups().get(group, {}).get(version, [])
             told = repr((key, INFO, [(one, one.verbs, sorted(one.subresources)) for one in resources]))
             told += repr(sorted(self._extra(group, version, _V3, False).items())) if version else ""
-            digest = hashlib.sha512(told.encode()).hexdigest().upper()
-            paths[key] = {"serverRelativeURL": f"/openapi/v3/{key}?hash={digest}"}
-        paths |= {key: {"serverRelativeURL": url} for key, url in self._elsewhere.urls()}
-        return {"paths": dict(sorted(paths.items()))}
+            found = self._hashes[key] = hashlib.sha512(told.encode()).hexdigest().upper()
+        return found
 
     def version3(self, key: str) -> Tree:
         """The document of one group and version."""

@@ -11,8 +11,10 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from pybernetes.aio.http import ConnectError, HTTPClient, HTTPError, Origin, open_client
+from pybernetes.aio.http import Answer, ConnectError, HTTPClient, HTTPError, Origin, open_client
 from pybernetes.aio.tasks import Scope
+from pybernetes.api.field import quote
+from pybernetes.api.json_text import read_json
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.objects import Objects
 
@@ -49,17 +51,17 @@ class WebhookClient:
         try:
             async with asyncio.timeout(seconds):
                 answer = await client.send(target.origin, "POST", path, headers, json.dumps(body).encode())
-                data = await answer.read()
+                data = await _bounded(answer)
         except TimeoutError as error:
             raise CallError(f"{shown}: context deadline exceeded") from error
         except ConnectError as error:
             raise CallError(f"{shown}: {_connect_words(target, error)}") from error
         except HTTPError as error:
             raise CallError(f"{shown}: {error}") from error
-        if answer.status != 200 or len(data) > MAX_ANSWER_BYTES:
+        if answer.status != 200:
             raise CallError("the server rejected our request for an unknown reason")
         try:
-            return json.loads(data)
+            return read_json(data)
         except ValueError as error:
             raise CallError(str(error)) from error
 
@@ -73,8 +75,11 @@ class WebhookClient:
     def _target(self, config: Tree) -> Target:
         tls = _context(config.get("caBundle") or "")
         if config.get("url"):
-            parts = urlsplit(config["url"])
-            origin = Origin(parts.hostname or "", parts.port or 443, tls)
+            try:
+                parts = urlsplit(config["url"])
+                origin = Origin(parts.hostname or "", parts.port or 443, tls)
+            except ValueError as error:
+                raise CallError(f"parse {quote(config['url'])}: {error}") from error
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             return Target(origin, path, config["url"])
         reference = config["service"]
@@ -97,6 +102,17 @@ class WebhookClient:
         if address in ("", "None"):
             raise CallError(f'no cluster IP for service "{name}"')
         return str(address)
+
+
+async def _bounded(answer: Answer) -> bytes:
+    """The body. Raises CallError for one that has no end, HTTPError."""
+    data = bytearray()
+    while part := await answer.part():
+        data += part
+        if len(data) > MAX_ANSWER_BYTES:
+            answer.close()
+            raise CallError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+    return bytes(data)
 
 
 async def _hold(ready: asyncio.Future[HTTPClient]) -> None:

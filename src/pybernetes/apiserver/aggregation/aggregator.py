@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from pybernetes.api.errors import StatusError
+from pybernetes.api.json_text import read_json
 from pybernetes.apiserver.aggregation.backends import API_SERVICES, Backends, UnreachableError, identity_headers
 from pybernetes.apiserver.aggregation.documents import Documents
 from pybernetes.apiserver.cacher.item import Item
@@ -131,7 +131,7 @@ class Aggregator:
 
     def _learn(self, key: tuple[str, str], body: bytes) -> None:
         try:
-            listed = json.loads(body)
+            listed: Any = read_json(body)
             resources = [each for each in listed["resources"] if isinstance(each["name"], str)]
         except (ValueError, KeyError, TypeError):
             resources = []

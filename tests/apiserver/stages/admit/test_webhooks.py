@@ -97,6 +97,33 @@ async def test_failure_policy_decides_about_webhooks_that_do_not_answer(cluster:
     assert (await cluster.post(CONFIG_MAPS, config_map("x"))).status == 201
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"warnings": 5}, {"warnings": [5]}, {"auditAnnotations": []}, {"auditAnnotations": {"a": {}}}, {"status": "x", "allowed": False},
+        {"status": {"code": "x", "message": []}, "allowed": False}, {"allowed": "yes"}, {"patch": 5, "patchType": "JSONPatch"},
+        {"patch": "é", "patchType": "JSONPatch"}, {"patch": "W1tbW1tb", "patchType": "JSONPatch"}, {"uid": []}, {"uid": None},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["validating", "mutating"])
+async def test_answers_that_are_none(
+    cluster: Server, pki: Path, kind: str, answer: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A webhook's failure is its own: told in words, or passed over where failures are ignored."""
+    async with hook(pki, lambda request: answer) as made:
+        await configure(cluster, kind, made.config)
+        refused = await cluster.post(CONFIG_MAPS, config_map("x"))
+        if kind == "mutating" or "patch" not in answer:
+            assert refused.status == 500
+            assert refused.message.startswith('Internal error occurred: failed calling webhook "h.hooks.test": ')
+        path = f"{ADMISSION}/{kind}webhookconfigurations/h"
+        configuration = (await cluster.get(path)).tree
+        configuration["webhooks"][0]["failurePolicy"] = "Ignore"
+        await cluster.call("PUT", path, configuration)
+        assert (await cluster.post(CONFIG_MAPS, config_map("y"))).status == 201
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_webhook_with_another_certificate_is_not_trusted(cluster: Server, pki: Path) -> None:
     async with hook(pki, lambda request: {}) as made:
         await configure(cluster, "validating", {**made.config, "caBundle": ""})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import uuid
 from collections.abc import AsyncIterator
@@ -11,11 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+
 from pybernetes.aio.tasks import Scope
 from pybernetes.api import errors
 from pybernetes.api.cel.admission import Expression, compile_condition, conditions_environment
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.errors import StatusError
+from pybernetes.api.json_text import read_json
 from pybernetes.api.schema import Json
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.context import Tree
@@ -145,6 +147,25 @@ def _review(face: Face) -> Tree:
     return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
 
 
+class _Answer(msgspec.Struct, rename="camel"):
+    """An AdmissionResponse, for the types of its fields."""
+
+    uid: str = ""
+    allowed: bool = False
+    status: Tree | None = None
+    patch: str | None = None
+    patch_type: str | None = None
+    audit_annotations: dict[str, str] | None = None
+    warnings: list[str] | None = None
+
+
+class _Status(msgspec.Struct):
+    code: int | None = None
+    message: str | None = None
+    reason: str | None = None
+    details: Tree | None = None
+
+
 def _response(answer: Any, uid: str) -> Tree:
     """Raises CallError for what is no answer to the request."""
     if not isinstance(answer, dict) or answer.get("kind") != "AdmissionReview":
@@ -154,6 +175,11 @@ def _response(answer: Any, uid: str) -> Tree:
     response = answer.get("response")
     if not isinstance(response, dict):
         raise CallError("webhook response was absent")
+    try:
+        msgspec.convert(response, _Answer)
+        msgspec.convert(response.get("status") or {}, _Status)
+    except msgspec.ValidationError as error:
+        raise CallError(f"received invalid webhook response: {error}") from error
     if response.get("uid") != uid:
         shown = response.get("uid", "")
         raise CallError(f'received invalid webhook response: expected response.uid="{uid}", got "{shown}"')
@@ -179,7 +205,7 @@ def patch_of(response: Tree) -> list[Json] | None:
     if response.get("patchType") != "JSONPatch":
         raise CallError(f'received invalid webhook response: invalid patch type: "{response.get("patchType", "")}"')
     try:
-        operations: Json = json.loads(base64.b64decode(response["patch"]))
+        operations = read_json(base64.b64decode(response["patch"]))
     except ValueError as error:
         raise CallError(f"received invalid webhook response: {error}") from error
     if not isinstance(operations, list):

@@ -21,6 +21,10 @@ from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owne
 from pybernetes.controllers.podcontrol import BURST, PodControl, in_parallel, pod_from_template, slow_start
 from pybernetes.controllers.replicaset.plan import Counts, Failure, count_pods, same_status, status_of
 
+MANY = 100
+PAUSE_SECONDS = 0.0001
+"""For each pod beyond the first hundred: a set of a thousand is looked at ten times a second."""
+
 
 class Sets(Protocol):
     """Where the sets are: ReplicaSets themselves, or what can be looked at as such."""
@@ -88,9 +92,15 @@ class ReplicaSetController(KeyedController):
         for owner in owners.values():
             pod = new or old
             if owner.kind == self.sets.kind and pod is not None:
-                self.queue.add((pod.metadata.namespace or "", owner.name))
+                key = (pod.metadata.namespace or "", owner.name)
+                self.queue.add_after(key, self._pause(key))
         if new is not None and controller_of(new) is None:
             self._wake_adopters(new)
+
+    def _pause(self, key: Key) -> float:
+        """Seconds in which more of a large set's pods may change before it is looked at: that goes through them all."""
+        replica_set = self.sets.get(key[1], key[0])
+        return 0.0 if replica_set is None else max(0, replica_set.status.replicas - MANY) * PAUSE_SECONDS
 
     def _wake_adopters(self, pod: core_v1.Pod) -> None:
         for candidate in self.sets.list(pod.metadata.namespace or ""):

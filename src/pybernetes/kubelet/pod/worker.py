@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 
@@ -28,11 +27,13 @@ from pybernetes.kubelet.plan import (
     Waiting,
     plan,
 )
+from pybernetes.kubelet.pod.act import Act
 from pybernetes.kubelet.pod.alarm import Alarm
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.pod.ending import Stopper
 from pybernetes.kubelet.pod.looking import Looker
 from pybernetes.kubelet.pod.memory import PodMemory, known_attempts
+from pybernetes.kubelet.pod.refreshing import Refresher
 from pybernetes.kubelet.pod.resizer import Resizer
 from pybernetes.kubelet.pod.starting import Starter
 from pybernetes.kubelet.pod.telling import Teller
@@ -41,7 +42,7 @@ from pybernetes.kubelet.probes.worker import PodProbes
 from pybernetes.kubelet.restart import RestartBackoff
 from pybernetes.kubelet.status.conditions import OWNED
 from pybernetes.kubelet.status.context import StatusContext, Verdict
-from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
+from pybernetes.kubelet.volumes.podvolumes import PodVolumes
 
 log = logging.getLogger(__name__)
 
@@ -60,15 +61,6 @@ class Stage(Enum):
     """Nothing of it runs; its record and files are still here."""
     GONE = "gone"
     """Nothing is left of it on this node."""
-
-
-@dataclass(slots=True)
-class _Running:
-    """An act under way."""
-
-    task: asyncio.Task[None]
-    grace: int | None = None
-    """Seconds that an ending act gives; None for an act that starts something."""
 
 
 class PodWorker:
@@ -90,12 +82,10 @@ class PodWorker:
         self._wake = asyncio.Event()
         self._looked = asyncio.Event()
         """Set at the next look; then another takes its place."""
-        self._running: _Running | None = None
+        self._act = Act(self.poke, self._act_failed)
         self._removed = False
-        self._refresh_due = False
+        self._refresher = Refresher(doors, self._memory, self._volumes)
         self._ending_grace: int | None = None
-        self._refresh_at = 0.0
-        """When volumes may be refreshed again after that failed (wall clock)."""
         self._scope = Scope("unstarted")
         self._alarm = Alarm(self._scope, doors.clock, self.poke)
         self._probes: PodProbes | None = None
@@ -129,15 +119,15 @@ class PodWorker:
         before, self._pod = self._pod, pod
         old, new = before.metadata, pod.metadata
         if old.annotations != new.annotations or old.labels != new.labels:
-            self._refresh_due = True
+            self._refresher.wanted = True
         if carrier is not None:
             self._teller.observe(carrier)
-        if self._refresh_due or _desire(before) != _desire(pod):
+        if self._refresher.wanted or _desire(before) != _desire(pod):
             self.poke()
 
     def runtime_changed(self) -> None:
         """The runtime told that a container ended. While all of them are being ended there is no hurry to look."""
-        if self._running is not None and self._running.grace is not None:
+        if self._act.grace is not None:
             self._alarm.set(ENDING_LOOK_SECONDS)
         else:
             self.poke()
@@ -145,7 +135,7 @@ class PodWorker:
     def objects_changed(self) -> None:
         """A ConfigMap or Secret that the pod refers to has changed."""
         self._memory.retry_now()
-        self._refresh_due = True
+        self._refresher.wanted = True
         self.poke()
 
     def remove(self, last: v1.Pod | None = None) -> None:
@@ -220,11 +210,11 @@ class PodWorker:
             await self._end()
             return
         self._publish(decided.waiting)
-        if self._running is None:
+        if not self._act.is_running:
             if decided.actions:
-                self._act(lambda: self._perform(decided.actions))
-            elif self._now() >= self._refresh_at and (self._refresh_due or self._token_is_due()):
-                self._act(self._refresh_volumes)
+                self._act.begin(self._scope, lambda: self._perform(decided.actions))
+            elif self._refresher.is_due():
+                self._act.begin(self._scope, lambda: self._refresher.refresh(self.pod))
         self._set_alarm(decided)
 
     def _facts(self) -> Facts:
@@ -276,36 +266,9 @@ class PodWorker:
             grace = grace_seconds(self._pod) if action.grace is None else action.grace
             await self._stopper.stop_container(self.pod, attempt, grace, action.message)
 
-    async def _refresh_volumes(self) -> None:
-        self._refresh_due = False
-        try:
-            await self._volumes.refresh(self.pod)
-        except VolumeFailures as failures:
-            self._refresh_due = True
-            self._refresh_at = self._now() + self._memory.next_delay("refresh", 120.0)
-            self._doors.events.volumes(self._pod, failures.failures)
-        else:
-            self._memory.succeeded("refresh")
-
-    def _token_is_due(self) -> bool:
-        due = self._volumes.renew_at
-        return due is not None and due <= self._doors.clock.now()
-
-    def _act(self, act: Callable[[], Awaitable[None]], grace: int | None = None) -> None:
-        """Run one act beside the loop, so that the loop goes on looking; the pod has one act at a time."""
-
-        async def guarded() -> None:
-            try:
-                await act()
-            except* (CRIError, OSError, StatusError) as group:
-                self._note("act failed", group)
-                self._alarm.set(RETRY_SECONDS)
-            else:
-                self.poke()
-            finally:
-                self._running = None
-
-        self._running = _Running(self._scope.spawn(guarded(), "act"), grace)
+    def _act_failed(self, group: BaseExceptionGroup[Exception]) -> None:
+        self._note("act failed", group)
+        self._alarm.set(RETRY_SECONDS)
 
     # Ending
 
@@ -326,15 +289,15 @@ class PodWorker:
 
     async def _end(self) -> None:
         self._the_probes().stop_liveness()
-        if self._running is not None and self._running.grace is None:
-            await self._break_off()
+        if self._act.starts:
+            await self._act.break_off()
             self.poke()
             return
         if self._observed.running or self._observed.ready_sandbox:
             self._publish({})
             await self._stop_with(self._grace())
             return
-        if self._running is not None:
+        if self._act.is_running:
             return
         self.stage = Stage.ENDED
         self._publish({})
@@ -355,19 +318,10 @@ class PodWorker:
 
     async def _stop_with(self, grace: int) -> None:
         """Begin to end everything; an act that gives longer is broken off."""
-        running = self._running
-        if running is not None and running.grace is not None and running.grace <= grace:
+        if self._act.grace is not None and self._act.grace <= grace:
             return
-        await self._break_off()
-        self._act(lambda: self._stopper.stop_pod(self.pod, self._observed, grace), grace)
-
-    async def _break_off(self) -> None:
-        """End the act under way, whatever it does."""
-        if self._running is not None:
-            task = self._running.task
-            task.cancel()
-            await asyncio.wait((task,))
-            self._running = None
+        await self._act.break_off()
+        self._act.begin(self._scope, lambda: self._stopper.stop_pod(self.pod, self._observed, grace), grace)
 
     async def _vanish(self) -> None:
         await self._stopper.remove_from_runtime(self._observed)
@@ -412,11 +366,7 @@ class PodWorker:
         return sandbox.network.ip if sandbox and sandbox.network else ""
 
     def _set_alarm(self, decided: Plan) -> None:
-        due = [decided.wake_after, self._deadline_left()]
-        if renewal := self._volumes.renew_at:
-            due.append(max(renewal.timestamp(), self._refresh_at) - self._now())
-        if self._refresh_due and self._refresh_at:
-            due.append(self._refresh_at - self._now())
+        due = [decided.wake_after, self._deadline_left(), *self._refresher.delays()]
         self._alarm.set(min((delay for delay in due if delay is not None), default=None))
 
     def _note(self, what: str, group: BaseExceptionGroup[Exception]) -> None:

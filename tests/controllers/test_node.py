@@ -16,6 +16,8 @@ from pybernetes.controllers import podgc
 from pybernetes.controllers.node.eviction import seconds_until_eviction, tolerates
 from pybernetes.controllers.node.health import NOT_READY, UNREACHABLE, silent_conditions, taints_of
 from pybernetes.controllers.node.ipam import free_range
+from pybernetes.controllers.node.zones import Zone
+from pybernetes.controllers.options import Options
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -176,7 +178,12 @@ async def bound_pod(world: Any, name: str, on: str, **spec: Any) -> core_v1.Pod:
 
 async def test_a_node_that_falls_silent_loses_its_pods(world_of: Callable[..., Any]) -> None:
     controllers = "node-lifecycle-controller,taint-eviction-controller,node-ipam-controller"
-    options = {"node_monitor_grace_period": 1.0, "allocate_node_cidrs": True, "cluster_cidr": "10.244.0.0/16"}
+    options = {
+        "node_monitor_grace_period": 1.0,
+        "node_eviction_rate": 100.0,
+        "allocate_node_cidrs": True,
+        "cluster_cidr": "10.244.0.0/16",
+    }
     async with world_of(controllers, **options) as world:
         name, other = f"silent-{world.namespace}", f"alive-{world.namespace}"
         await register(world, name)
@@ -231,3 +238,46 @@ async def test_pods_that_are_going_nowhere_go(world_of: Callable[..., Any]) -> N
             return False
 
         await world.eventually(is_gone)
+
+
+@pytest.mark.parametrize(
+    ("silent", "count", "turns"),
+    [
+        (2, 3, [0.0, 10.0]),
+        (3, 6, [0.0, 10.0]),
+        (3, 4, [None, None]),
+        (60, 100, [0.0, 100.0]),
+        (4, 4, [0.0, 10.0]),
+    ],
+    ids=["few", "less than 55 %", "a small zone is disrupted", "a large zone is disrupted", "a whole zone is silent"],
+)
+def test_pods_leave_one_silent_node_after_the_other(silent: int, count: int, turns: list[float | None]) -> None:
+    """Upstream's rates; a whole zone counts as any, since evictions go on only while another zone has ready nodes."""
+    names = [str(number) for number in range(count)]
+    zone = Zone(set(names), set(names[silent:]))
+    assert [zone.take_turn(name, 1000.0, Options()) for name in names[:2]] == turns
+    assert zone.waiting == {name for name, turn in zip(names, turns, strict=False) if turn != 0}
+    assert zone.take_turn("0", 1000.0, Options()) == turns[0], "whose turn has come keeps it until it is over"
+
+
+async def test_two_silent_nodes_are_not_emptied_at_once(world_of: Callable[..., Any]) -> None:
+    """The second is taken for pods that are yet to be placed, and waits for its turn, which here never comes."""
+    options = {"node_monitor_grace_period": 1.5, "node_eviction_rate": 1e-6}
+    async with world_of("node-lifecycle-controller", **options) as world:
+        names = [f"{name}-{world.namespace}" for name in ("well", "one", "two")]
+        well, *_ = [await register(world, name) for name in names]
+        try:
+
+            async def effects() -> list[set[str]]:
+                await say_ready(world, well)
+                found = [await world.client.get(core_v1.Node, name) for name in names[1:]]
+                return [{taint.effect or "" for taint in node.spec.taints} for node in found]
+
+            async def one_is_emptied() -> bool:
+                return sorted(map(len, await effects())) == [1, 2]
+
+            await world.eventually(one_is_emptied)
+            assert {"NoSchedule"} in await effects()
+        finally:
+            for name in names:
+                await world.client.delete(core_v1.Node, name)

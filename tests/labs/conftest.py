@@ -23,10 +23,11 @@ def labs(mirror: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live
 
 @pytest.fixture
 def labs_that_die(mirror: str, tmp_path: Path) -> Iterator[LiveCluster]:
-    """Two nodes, of which one is missed after 4 s, in place of 50."""
-    patience = "--extra-config=controller-manager.node-monitor-grace-period=4s"
+    """Two nodes, of which one is missed after 6 s, in place of 50."""
+    patience = "--extra-config=controller-manager.node-monitor-grace-period=6s"
+    rate = "--extra-config=controller-manager.node-eviction-rate=10"
     heartbeat = "--extra-config=kubelet.node-lease-duration-seconds=4"
-    with live_cluster("mortal", mirror, tmp_path, "--nodes", "2", patience, heartbeat) as cluster:
+    with live_cluster("mortal", mirror, tmp_path, "--nodes", "2", patience, rate, heartbeat) as cluster:
         yield cluster
 
 

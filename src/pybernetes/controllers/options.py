@@ -36,6 +36,12 @@ class Options:
     node_monitor_period: float = 5.0
     node_monitor_grace_period: float = 50.0
     node_startup_grace_period: float = 60.0
+    node_eviction_rate: float = flags.option(0.1, "silent nodes of a zone a second that pods leave", duration=False)
+    secondary_node_eviction_rate: float = flags.option(
+        0.01, "the same in a large zone that is disrupted", duration=False
+    )
+    unhealthy_zone_threshold: float = flags.option(0.55, "the part of a zone's nodes that disrupts it", duration=False)
+    large_cluster_size_threshold: int = flags.option(50, "below it pods stay where they are in a disrupted zone")
     terminated_pod_gc_threshold: int = 12500
     horizontal_pod_autoscaler_sync_period: float = 15.0
     horizontal_pod_autoscaler_tolerance: float = flags.option(0.1, duration=False)

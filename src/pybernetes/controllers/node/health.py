@@ -56,7 +56,8 @@ def silent_conditions(node: core_v1.Node, now: str) -> list[core_v1.NodeConditio
 def taints_of(node: core_v1.Node, *, evicts: bool, now: str) -> list[core_v1.Taint]:
     """The taints that a node should have: others' as they are, and those that follow from its conditions.
 
-    Without `evicts` (no node is well: the fault is likely ours) none that drives pods away.
+    Without `evicts` (no node is well, so that the fault is likely ours; or its turn has not come) none that drives pods
+    away.
     """
     kept = [taint for taint in node.spec.taints if (taint.key, taint.effect) not in _MANAGED]
     wanted = [*_no_schedule(node)]
@@ -80,6 +81,11 @@ def _no_schedule(node: core_v1.Node) -> Iterable[tuple[str, str]]:
             yield taint, "NoSchedule"
     if node.spec.unschedulable:
         yield UNSCHEDULABLE, "NoSchedule"
+
+
+def is_emptied(node: core_v1.Node) -> bool:
+    """Whether its pods are being driven away by a taint of ours."""
+    return any(taint.effect == "NoExecute" and taint.key in (NOT_READY, UNREACHABLE) for taint in node.spec.taints)
 
 
 def same_taints(one: Sequence[core_v1.Taint], other: Sequence[core_v1.Taint]) -> bool:

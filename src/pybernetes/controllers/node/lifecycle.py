@@ -12,7 +12,15 @@ from pybernetes.client.cache import Key
 from pybernetes.client.patch import PatchType
 from pybernetes.controllers import pods as podstate
 from pybernetes.controllers.context import Context, KeyedController, ignore_not_found
-from pybernetes.controllers.node.health import condition, ready_status, same_taints, silent_conditions, taints_of
+from pybernetes.controllers.node.health import (
+    condition,
+    is_emptied,
+    ready_status,
+    same_taints,
+    silent_conditions,
+    taints_of,
+)
+from pybernetes.controllers.node.zones import Zone, zone_of
 
 LEASES = "kube-node-lease"
 NODE_INDEX = "node"
@@ -47,7 +55,7 @@ class NodeLifecycleController(KeyedController):
         self.pods.add_index(NODE_INDEX, node_of)
         self.recorder = context.recorder("node-controller")
         self._pulses: dict[str, _Pulse] = {}
-        self._ready: set[str] = set()
+        self._zones: dict[tuple[str, str], Zone] = {}
         self.nodes.subscribe(self._on_node)
         self.leases.subscribe(self._on_lease)
 
@@ -55,11 +63,12 @@ class NodeLifecycleController(KeyedController):
         if new is None:
             if old is not None:
                 self._pulses.pop(old.metadata.name or "", None)
-                if old.metadata.name in self._ready:
-                    self._count_ready(old, False)
+                self._leave_zone(old)
                 self._tell(old, "RemovingNode", f"Node {old.metadata.name} event: Removing Node {old.metadata.name} from Controller")  # fmt: skip
             return
         name, heartbeat = new.metadata.name or "", _heartbeat(new)
+        if old is None or zone_of(old) != zone_of(new):
+            self._change_zone(old, new)
         pulse = self._pulses.get(name)
         if pulse is None:
             self._pulses[name] = _Pulse(self.context.clock.monotonic(), heartbeat)
@@ -90,8 +99,21 @@ class NodeLifecycleController(KeyedController):
         if left <= 0:
             node = await self._mark_silent(node)
         await self._follow_readiness(node, pulse)
-        await self._write_taints(node)
-        return left if left > 0 else None
+        turn = self._turn_of(node)
+        await self._write_taints(node, evicts=turn == 0)
+        waits = [seconds for seconds in (left, turn) if seconds is not None and seconds > 0]
+        return min(waits, default=None)
+
+    def _turn_of(self, node: core_v1.Node) -> float | None:
+        """0 if what a silent node runs goes elsewhere, else when to ask again. Nobody is driven from all nodes at once."""
+        if ready_status(node) == "True" or is_emptied(node):
+            self._zone(node).end_turn(node.metadata.name or "")
+            return 0.0 if self._any_ready() else None
+        if not self._any_ready() or condition(node, "Ready") is None:
+            return None  # who has never said anything has nothing to lose yet
+        return self._zone(node).take_turn(
+            node.metadata.name or "", self.context.clock.monotonic(), self.context.options
+        )
 
     async def _mark_silent(self, node: core_v1.Node) -> core_v1.Node:
         conditions = silent_conditions(node, self.context.now())
@@ -114,14 +136,35 @@ class NodeLifecycleController(KeyedController):
         if (ready == "True") != (before == "True"):
             self._count_ready(node, ready == "True")
 
+    def _zone(self, node: core_v1.Node) -> Zone:
+        return self._zones.setdefault(zone_of(node), Zone())
+
+    def _any_ready(self) -> bool:
+        return any(zone.ready for zone in self._zones.values())
+
+    def _change_zone(self, old: core_v1.Node | None, new: core_v1.Node) -> None:
+        was_ready = old is not None and old.metadata.name in self._zone(old).ready
+        if old is not None:
+            self._leave_zone(old)
+        self._zone(new).nodes.add(new.metadata.name or "")
+        if was_ready:
+            self._count_ready(new, True)
+
+    def _leave_zone(self, node: core_v1.Node) -> None:
+        name, zone = node.metadata.name or "", self._zone(node)
+        zone.nodes.discard(name)
+        zone.end_turn(name)
+        if name in zone.ready:
+            self._count_ready(node, False)
+
     def _count_ready(self, node: core_v1.Node, is_ready: bool) -> None:
         """Whether evictions make sense depends on all nodes together: when the first gets well, and when none is."""
-        before, name = bool(self._ready), node.metadata.name or ""
-        self._ready.add(name) if is_ready else self._ready.discard(name)
-        if before != bool(self._ready):
-            for other in self.nodes.list():
-                if other.metadata.name != name:
-                    self.enqueue(other)
+        before, name, zone = self._any_ready(), node.metadata.name or "", self._zone(node)
+        zone.ready.add(name) if is_ready else zone.ready.discard(name)
+        others = self.nodes.list() if before != self._any_ready() else [self.nodes.get(each) for each in zone.waiting]
+        for other in others:
+            if other is not None and other.metadata.name != name:
+                self.enqueue(other)
 
     async def _mark_not_ready(self, pod: core_v1.Pod) -> None:
         if not podstate.is_ready(pod):
@@ -135,8 +178,7 @@ class NodeLifecycleController(KeyedController):
         if await ignore_not_found(call):
             self.recorder.event(pod, "Warning", "NodeNotReady", "Node is not ready")
 
-    async def _write_taints(self, node: core_v1.Node) -> None:
-        evicts = bool(self._ready)
+    async def _write_taints(self, node: core_v1.Node, *, evicts: bool) -> None:
         taints = taints_of(node, evicts=evicts, now=self.context.now())
         if same_taints(taints, node.spec.taints):
             return

@@ -34,6 +34,24 @@ def p8s(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*P8S, *arguments], capture_output=True, text=True, timeout=SECONDS)
 
 
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--encryption-provider-config=/none", "error opening encryption provider configuration file"),
+        ("--audit-policy-file=/none", "loading audit policy file: failed to read file path"),
+        ("--authentication-config=/none", "failed to load AuthenticationConfiguration from file"),
+        ("--authorization-config=/none", "failed to load AuthorizationConfiguration from file"),
+        ("--max-requests-inflight=-1", "--max-requests-inflight can not be negative value"),
+    ],
+)
+def test_files_that_configure_the_api_server_are_told_in_a_line(flag: str, words: str) -> None:
+    done = p8s("apiserver", "--secure-port=1", "--cert-dir=", flag)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"error: {words}")
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_help_names_the_flags(component: str) -> None:
     done = p8s(component, "--help")

@@ -14,7 +14,7 @@ import msgspec  # noqa: F401
 from pybernetes.aio import threads, tls  # noqa: F401
 from pybernetes.api import defaults, names, scheme, selectors  # noqa: F401
 from pybernetes.cluster.profile import Profile
-from pybernetes.process import run_until_terminated
+from pybernetes.process import run_alone
 from pybernetes.telemetry import metrics  # noqa: F401
 
 
@@ -22,6 +22,8 @@ def arguments(profile: Profile) -> list[str]:
     """The flags that it is started with, under upstream's names."""
     pki, settings = profile.certificates, profile.settings
     storage = f"sqlite:{profile.state / 'store' / 'store.db'}" if settings.store == "sqlite" else settings.store
+    extra = profile.extra_flags("apiserver")
+    configured = any(flag.startswith("--authorization-config=") for flag in extra)
     issuer = f"https://kubernetes.default.svc.{settings.cluster_domain}"
     return [
         "--bind-address=127.0.0.1",
@@ -32,7 +34,7 @@ def arguments(profile: Profile) -> list[str]:
         f"--tls-cert-file={pki / 'apiserver.crt'}",
         f"--tls-private-key-file={pki / 'apiserver.key'}",
         f"--client-ca-file={pki / 'ca.crt'}",
-        "--authorization-mode=Node,RBAC",
+        *([] if configured else ["--authorization-mode=Node,RBAC"]),
         f"--service-account-issuer={issuer}",
         f"--service-account-key-file={pki / 'service-account.key'}",
         f"--service-account-signing-key-file={pki / 'service-account.key'}",
@@ -47,7 +49,7 @@ def arguments(profile: Profile) -> list[str]:
         f"--proxy-client-cert-file={pki / 'front-proxy-client.crt'}",
         f"--proxy-client-key-file={pki / 'front-proxy-client.key'}",
         "--enable-bootstrap-token-auth=true",
-        *profile.extra_flags("apiserver"),
+        *extra,
     ]
 
 
@@ -56,9 +58,12 @@ def main(profile: Profile) -> None:
     gc.disable()
     from pybernetes.apiserver.main import run
     from pybernetes.apiserver.options import parse
+    from pybernetes.store.backend import StoreError
 
     # Modules stay: they are not looked through again.
     gc.freeze()
     gc.enable()
     options = parse(arguments(profile))
-    run_until_terminated("apiserver", lambda: run(options))
+    # Files that flags name, and the store, are the user's to mend: told in a line.
+    if run_alone("apiserver", lambda: run(options), StoreError, ValueError):
+        raise SystemExit(1)

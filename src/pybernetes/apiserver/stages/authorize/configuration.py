@@ -60,7 +60,14 @@ class Authorization(_Base):
 
 def load(path: str) -> Authorization:
     """The configuration in a file. Raises ConfigurationError."""
-    made = decode(read(path), {(version, "AuthorizationConfiguration"): Authorization for version in VERSIONS})
+    try:
+        return _parse(read(path))
+    except ConfigurationError as error:
+        raise ConfigurationError(f'failed to load AuthorizationConfiguration from file "{path}": {error}') from error
+
+
+def _parse(text: str) -> Authorization:
+    made = decode(text, {(version, "AuthorizationConfiguration"): Authorization for version in VERSIONS})
     if wrong := list(_errors(made)):
         shown = [str(one) for one in wrong]
         raise ConfigurationError(shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]")

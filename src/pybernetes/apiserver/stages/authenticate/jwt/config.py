@@ -87,8 +87,15 @@ class Authentication(_Base):
 
 def load(path: str) -> Authentication:
     """The configuration in a file. Raises ConfigurationError."""
+    try:
+        return _parse(read(path))
+    except ConfigurationError as error:
+        raise ConfigurationError(f'failed to load AuthenticationConfiguration from file "{path}": {error}') from error
+
+
+def _parse(text: str) -> Authentication:
     kinds = {(version, "AuthenticationConfiguration"): Authentication for version in VERSIONS}
-    made = decode(read(path), kinds)
+    made = decode(text, kinds)
     refuse(list(_errors(made)))
     return made
 

@@ -241,6 +241,14 @@ NAMED = "conversion webhook for shop.test/v1, Kind=Widget"
         (lambda one: one.update(uid="x"), f'{NAMED} failed: expected response.uid="UID", got "x"'),
         (lambda one: one.update(convertedObjects=[]), f"{NAMED} returned 0 objects, expected 1"),
         (lambda one: one.update(result={"status": "Failure", "message": "no way"}), f"{NAMED} failed: no way"),
+        (
+            lambda one: one.update(convertedObjects=[5]),
+            f"{NAMED} returned invalid object at index 0: Object 'Kind' is missing",
+        ),
+        (
+            lambda one: one["convertedObjects"][0].update(spec={"amount": json.loads("[" * 300 + "]" * 300)}),
+            f"{NAMED} failed: exceeded max depth",
+        ),
         (lambda one: one.update(result={}), f"{NAMED} failed: response.result.status was '', not 'Success'"),
         (
             lambda one: one["convertedObjects"][0]["metadata"].update(name="other"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pybernetes.api.errors import StatusError
+from pybernetes.api.json_text import read_json
 from pybernetes.apiserver.aggregation.backends import identity_headers
 from pybernetes.apiserver.context import LOOPBACK, Tree
 from pybernetes.apiserver.kubelets.connection import BackendError, dial
@@ -75,7 +75,7 @@ async def _fetch(endpoint: Endpoint, path: str, etag: str = "") -> tuple[int, An
         await connection.send("GET", path, endpoint.authority, headers)
         head = await connection.read_head(SECONDS)
         body = await connection.read_text(head, LIMIT) if head.status == 200 else b""
-        return head.status, json.loads(body) if body else None, head.header("etag")
+        return head.status, read_json(body) if body else None, head.header("etag")
     except (BackendError, ValueError):
         return 0, None, ""
     finally:

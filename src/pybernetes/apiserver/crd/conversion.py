@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final, Protocol
+
+import msgspec
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.errors import unexpected
@@ -17,6 +19,8 @@ SECONDS: Final = 30.0
 """How long a webhook may take to convert: definitions have no setting for it."""
 BATCH: Final = 500
 """So many objects go into one review."""
+BATCH_BYTES: Final = 4 << 20
+"""An answer is as long as the question, and that has its bound."""
 _GROUP: Final = "apiextensions.k8s.io"
 _KEPT: Final = (("kind", "kind"), ("name", "name"), ("namespace", "namespace"), ("uid", "UID"))
 
@@ -63,8 +67,8 @@ class WebhookConverter:
     async def convert(self, objects: Sequence[Tree], api_version: str) -> list[Tree]:
         others = [each for each in objects if each["apiVersion"] != api_version]
         made: list[Tree] = []
-        for start in range(0, len(others), BATCH):
-            made += await self._ask(others[start : start + BATCH], api_version)
+        for batch in _batches(others):
+            made += await self._ask(batch, api_version)
         converted = iter(made)
         return [each if each["apiVersion"] == api_version else next(converted) for each in objects]
 
@@ -85,6 +89,21 @@ class WebhookConverter:
             raise unexpected(f"{called} returned {len(found)} objects, expected {len(objects)}")
         pairs = enumerate(zip(objects, found, strict=True))
         return [_checked(old, new, api_version, called, index, alone=len(found) == 1) for index, (old, new) in pairs]
+
+
+def _batches(objects: Sequence[Tree]) -> Iterator[list[Tree]]:
+    """In order, as many together as may be asked about at once."""
+    batch: list[Tree] = []
+    size = 0
+    for obj in objects:
+        length = len(msgspec.json.encode(obj))
+        if batch and (len(batch) == BATCH or size + length > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(obj)
+        size += length
+    if batch:
+        yield batch
 
 
 def _converted(answer: Any, version: str, uid: str) -> list[Any]:

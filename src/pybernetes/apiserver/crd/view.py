@@ -12,6 +12,8 @@ import logging
 from collections import deque
 from typing import Final, TypeAlias
 
+import msgspec
+
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.decode import DecodeError
 from pybernetes.api.errors import StatusError, too_many_requests, unexpected
@@ -68,11 +70,12 @@ class Reader:
     def _prepared(self, item: Item, tree: Tree) -> Item:
         try:
             made, _ = self._shape.prepare(tree)
-        except DecodeError as error:
+            if made == item.tree:
+                return item
+            stored = stored_form(made, keep_type=True)
+        except (DecodeError, msgspec.MsgspecError, OverflowError) as error:
             raise unexpected(str(error)) from error
-        if made == item.tree:
-            return item
-        return Item(item.key, stored_form(made, keep_type=True), item.revision, item.create_revision)
+        return Item(item.key, stored, item.revision, item.create_revision)
 
 
 class View:
@@ -160,6 +163,9 @@ class View:
         except StatusError as error:
             log.warning("objects not converted resource=%s error=%s", self._name, error)
             self._give_up(error)
+        except Exception as error:
+            log.exception("view failed resource=%s", self._name)
+            self._give_up(unexpected(str(error)))
         finally:
             if self._task is asyncio.current_task():
                 self._task = None

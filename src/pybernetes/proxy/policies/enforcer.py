@@ -57,7 +57,8 @@ class Enforcer:
             async with open_scope("policies") as scope:
                 scope.spawn(self._check(worker, check_seconds), "check")
                 for _ in itertools.count():
-                    await self._remove(worker)
+                    if not len(self._policies):
+                        await self._remove(worker)
                     while not len(self._policies):
                         await self._wait()
                     await self._enforce(worker)

@@ -53,6 +53,7 @@ class Asked(Protocol):
 
 
 NO_OPINION = Decision(False)
+NOTHING_ANSWERED: Mapping[int, Decision] = {}
 
 
 class Authorizer(Protocol):
@@ -84,13 +85,13 @@ class Union:
         self._authorizers = authorizers
 
     def authorize(self, attributes: Attributes) -> Decision:
-        return self.decide(attributes, {})
+        return self.decide(attributes, NOTHING_ANSWERED)
 
     def decide(self, attributes: Attributes, answered: Mapping[int, Decision]) -> Decision:
         """The decision with what was answered elsewhere, by the identity of who was asked."""
         reasons = []
         for authorizer in self._authorizers:
-            decision = answered.get(id(authorizer)) or authorizer.authorize(attributes)
+            decision = (answered.get(id(authorizer)) if answered else None) or authorizer.authorize(attributes)
             if decision.allowed or decision.denied or decision.pending is not None:
                 return decision
             if decision.reason:

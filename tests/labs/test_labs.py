@@ -17,11 +17,11 @@ LABS = sorted([*HERE.glob("L*.txt"), *HERE.glob("E*.txt")])
 EXAMPLE = HERE.parents[1] / "examples" / "hostname"
 
 
-ON_THREE = {"L3", "L4", "L5", "L6", "L8", "L9", "L11", "E5", "N1"}
+ON_THREE = {"L3", "L4", "L5", "L6", "L8", "L9", "L11", "N1", "N4"}
 """Labs that are to look the same on three nodes, and those about nodes."""
 CASES = [pytest.param(lab, "labs", id=lab.stem) for lab in LABS] + [
     pytest.param(lab, "labs_of_three", id=f"{lab.stem}-on-three")
-    for lab in [*LABS, HERE / "N1_nodes.txt"]
+    for lab in [*LABS, HERE / "N1_nodes.txt", HERE / "N4_policies.txt"]
     if lab.stem.split("_")[0] in ON_THREE
 ]
 CASES += [

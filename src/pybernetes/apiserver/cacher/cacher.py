@@ -15,8 +15,8 @@ from pybernetes.store.backend import Backend, CompactedError, Event, StoreError,
 log = logging.getLogger(__name__)
 
 ROOT: Final = b"/registry/"
-ARRIVE_SECONDS: Final = 0.02
-PROGRESS_SECONDS: Final = 3.0
+WAITS: Final = (0.02, 0.2, 0.8, 1.0, 1.0)
+"""Seconds, after each of which the watch, which may be another one by then, is asked how far it is."""
 _TWO_SEGMENTS: Final = frozenset(("services",))
 
 
@@ -150,7 +150,7 @@ class Cacher:
 
     async def _reach(self, revision: int) -> None:
         """What is written below our keys arrives by itself; of other writes the watch must be asked."""
-        for seconds in (ARRIVE_SECONDS, PROGRESS_SECONDS):
+        for seconds in WAITS:
             if self.revision >= revision:
                 return
             try:

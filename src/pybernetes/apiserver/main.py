@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope, open_scope
@@ -32,9 +33,6 @@ from pybernetes.apiserver.crd.controller import DefinitionController, definition
 from pybernetes.apiserver.crd.schemas import custom_schemas
 from pybernetes.apiserver.crd.strategy import DefinitionStrategy
 from pybernetes.apiserver.discovery import Discovery
-from pybernetes.apiserver.encryption.backend import EncryptedBackend
-from pybernetes.apiserver.encryption.config import load as load_encryption
-from pybernetes.apiserver.encryption.reload import Reload
 from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import Health
 from pybernetes.apiserver.http.server import HTTPServer, serving
@@ -44,7 +42,6 @@ from pybernetes.apiserver.nodemetrics.serve import serve_node_metrics
 from pybernetes.apiserver.openapi.documents import OpenAPI
 from pybernetes.apiserver.options import Options, parse
 from pybernetes.apiserver.pages import Pages, text
-from pybernetes.apiserver.peers.peers import Peers
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.registry.store import Access
 from pybernetes.apiserver.request_info import RequestInfo
@@ -73,6 +70,10 @@ from pybernetes.process import collect_seldom, run_alone
 from pybernetes.store.backend import Backend, StoreError
 from pybernetes.telemetry.metrics import Registry as Metrics
 from pybernetes.telemetry.process import add_process_metrics
+
+if TYPE_CHECKING:  # what only some servers use is loaded by those
+    from pybernetes.apiserver.encryption.backend import EncryptedBackend
+    from pybernetes.apiserver.peers.peers import Peers
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,8 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         encrypted.strict = False
         access.is_stale = encrypted.is_stale
         if options.encryption_provider_config_automatic_reload:
+            from pybernetes.apiserver.encryption.reload import Reload
+
             reload = Reload(options.encryption_provider_config, encrypted, clock, cacher.reload, metrics)
             health.add("kms-providers", reload.check)
             scope.spawn(reload.run(), "encryption")
@@ -170,8 +173,11 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     if options.kubelet_client_certificate:  # no kubelet tells anything to a server without one
         serve_node_metrics(services, registry)
     await bootstrap(services, alone=not backend.shared)
-    peers = Peers(services, backend, cacher) if backend.shared else None
-    if peers is not None:
+    peers: Peers | None = None
+    if backend.shared:
+        from pybernetes.apiserver.peers.peers import Peers
+
+        peers = Peers(services, backend, cacher)
         await peers.join()
         health.add("etcd", lambda: "" if cacher.follows else "the watch of the store does not stand")
     aggregator = Aggregator(registry, Backends(registry, options), lambda: changed())
@@ -206,7 +212,10 @@ async def _end(health: Health, peers: Peers | None) -> None:
 def _encrypted(options: Options, backend: Backend) -> EncryptedBackend | None:
     """The store behind encryption, if that is configured. Raises ValueError."""
     if options.encryption_provider_config:
-        return EncryptedBackend(backend, load_encryption(options.encryption_provider_config))
+        from pybernetes.apiserver.encryption.backend import EncryptedBackend
+        from pybernetes.apiserver.encryption.config import load
+
+        return EncryptedBackend(backend, load(options.encryption_provider_config))
     if options.encryption_provider_config_automatic_reload:
         raise ValueError("--encryption-provider-config-automatic-reload must be set with --encryption-provider-config")
     return None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pybernetes.apiserver.chain import Stage
 from pybernetes.apiserver.services import Services
-from pybernetes.apiserver.stages.audit.log import LogFile, Rotation, Sink, StandardOutput
-from pybernetes.apiserver.stages.audit.policy import load_policy
-from pybernetes.apiserver.stages.audit.stage import Audit
 from pybernetes.apiserver.stages.authenticate.stage import Authenticate
 from pybernetes.apiserver.stages.authorize.stage import Authorize
 from pybernetes.apiserver.stages.cors import CORS
 from pybernetes.apiserver.stages.deprecation import WarnDeprecated
 from pybernetes.apiserver.stages.impersonate import Impersonate
+
+if TYPE_CHECKING:  # most servers are not audited
+    from pybernetes.apiserver.stages.audit.log import Sink
+    from pybernetes.apiserver.stages.audit.stage import Audit
 
 
 def stages(services: Services, limit: Stage) -> list[Stage]:
@@ -41,6 +43,10 @@ def _audit(services: Services) -> Audit | None:
     options = services.options
     if not options.audit_policy_file:
         return None
+    from pybernetes.apiserver.stages.audit.log import LogFile, Rotation, StandardOutput
+    from pybernetes.apiserver.stages.audit.policy import load_policy
+    from pybernetes.apiserver.stages.audit.stage import Audit
+
     policy = load_policy(options.audit_policy_file)
     sinks: list[Sink] = []
     if options.audit_log_path == "-":

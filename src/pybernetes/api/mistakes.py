@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher, get_close_matches
-from functools import lru_cache
 from typing import Any, TypeAlias
 
+from pybernetes.api.caching import short_cache
 from pybernetes.api.field import Path, quote
 from pybernetes.wire.images.reference import InvalidReferenceError, parse
 
@@ -89,7 +89,7 @@ def _keys(keys: Mapping[str, Any], path: Path) -> _Texts:
             yield f"{path.key(key)}: unknown key, did you mean {quote(better)}?"
 
 
-@lru_cache(maxsize=1024)
+@short_cache(1024)
 def meant(key: str) -> str:
     """The well-known key that a label's or annotation's is a letter or two away from; "" if it is none of these."""
     domain, _, name = key.partition("/")
@@ -133,7 +133,7 @@ def _container(container: Tree, path: Path) -> _Texts:
             yield f'{path.child("resources", kind).key("cpu")}: {quote(amount)} is a number of bytes, cpu is in cores ("500m", "2")'
 
 
-@lru_cache(maxsize=1024)
+@short_cache(1024)
 def _image(image: str) -> tuple[str, ...]:
     try:
         parse(image)

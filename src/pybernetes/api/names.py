@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final, TypeAlias
+
+from pybernetes.api.caching import short_cache
 
 Check: TypeAlias = Callable[[str], tuple[str, ...]]
 """Takes a value, returns the complaints. Checks are cached: names and keys repeat from object to object."""
@@ -57,7 +58,7 @@ def _format(message: str, pattern: str, *examples: str, limit: int = 0) -> Check
     matches = re.compile(pattern, re.ASCII).fullmatch
     wrong = regex_complaint(message, pattern, *examples)
 
-    @lru_cache(maxsize=4096)
+    @short_cache(4096)
     def check(value: str) -> tuple[str, ...]:
         found: tuple[str, ...] = ()
         if limit and len(value.encode("utf-8", "surrogatepass")) > limit:
@@ -112,7 +113,7 @@ _config_map_key: Final = _format(
 _qualified_part: Final = _format(_QUALIFIED_COMPLAINT, _QUALIFIED, *_QUALIFIED_EXAMPLES, limit=DNS1123_LABEL_MAX)
 
 
-@lru_cache(maxsize=4096)
+@short_cache(4096)
 def qualified_name(value: str) -> tuple[str, ...]:
     """A label or annotation key, a condition type, a finalizer: a name with an optional DNS prefix and slash."""
     prefix, slash, name = value.rpartition("/")
@@ -130,7 +131,7 @@ def qualified_name(value: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=4096)
+@short_cache(4096)
 def dns1123_label(value: str) -> tuple[str, ...]:
     """A name of one part, as of containers, volumes and namespaces."""
     found = _dns1123_label(value)
@@ -156,7 +157,7 @@ def env_var_name(value: str) -> tuple[str, ...]:
     return ("a valid environment variable name must consist only of printable ASCII characters other than '='",)
 
 
-@lru_cache(maxsize=1024)
+@short_cache(1024)
 def port_name(value: str) -> tuple[str, ...]:
     """An IANA service name (RFC 6335)."""
     found: list[str] = []
@@ -177,7 +178,7 @@ def port_number(value: int) -> tuple[str, ...]:
     return () if 1 <= value <= 65535 else ("must be between 1 and 65535, inclusive",)
 
 
-@lru_cache(maxsize=4096)
+@short_cache(4096)
 def path_segment(value: str) -> tuple[str, ...]:
     """A name that only has to be one segment of a URL path, as RBAC's names are."""
     if value in (".", ".."):
@@ -185,7 +186,7 @@ def path_segment(value: str) -> tuple[str, ...]:
     return tuple(f"may not contain '{char}'" for char in ("/", "%") if char in value)
 
 
-@lru_cache(maxsize=256)
+@short_cache(256)
 def fully_qualified_domain_name(value: str) -> tuple[str, ...]:
     """A domain of at least two labels."""
     found = dns1123_subdomain(value)

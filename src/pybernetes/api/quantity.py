@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from functools import lru_cache, total_ordering
+from functools import total_ordering
 from typing import Final
+
+from pybernetes.api.caching import short_cache
 
 NANO: Final = 1_000_000_000
 _PATTERN = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)", re.ASCII)
@@ -114,7 +116,7 @@ class Quantity:
 ZERO: Final = Quantity()
 
 
-@lru_cache(maxsize=8192)
+@short_cache(8192)
 def canonical(text: str | int | float) -> str:
     """The canonical form of a quantity as written; QuantityError when it is none."""
     return str(Quantity.parse(text))
@@ -124,7 +126,7 @@ def _ceil(amount: int, unit: int) -> int:
     return -(-amount // unit)
 
 
-@lru_cache(maxsize=8192)
+@short_cache(8192)
 def _parse(text: str) -> Quantity:
     match = _PATTERN.fullmatch(text)
     if match is None or not text:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final, NamedTuple
 
+from pybernetes.api.caching import short_cache
 from pybernetes.api.errors import StatusError, not_acceptable, unsupported_media_type
 
 JSON: Final = "application/json"
@@ -45,7 +45,7 @@ def _matches(media: str, offered: str) -> bool:
     return media in ("*/*", offered) or (media.endswith("/*") and offered.startswith(media[:-1]))
 
 
-@lru_cache(maxsize=512)
+@short_cache(512)
 def negotiate(accept: str, *, transformable: bool = False, protobuf: bool = False) -> Format:
     """The format for a header; JSON without one. Raises StatusError 406.
 
@@ -97,7 +97,7 @@ def no_representation(offered: tuple[str, ...]) -> StatusError:
     return StatusError(406, "NotAcceptable", message, {})
 
 
-@lru_cache(maxsize=256)
+@short_cache(256)
 def content_type(header: str) -> str:
     """The media type of a request's body; JSON without a header. Raises StatusError 415."""
     media = header.partition(";")[0].strip().lower() or JSON

@@ -1,7 +1,8 @@
 """What a request asks for, read off its method and path alone (upstream's RequestInfo)."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+
+from pybernetes.api.caching import short_cache
 
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 # Subresources of a namespace itself: /api/v1/namespaces/x/status is no namespaced resource "status".
@@ -29,7 +30,7 @@ class RequestInfo:
     parts: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=4096)
+@short_cache(4096)
 def parse(method: str, path: str, *, watch: bool = False, selected_name: str = "") -> RequestInfo:
     """`watch`: the query asks to watch; `selected_name`: the name that the field selector asks for, if any."""
     parts = tuple(part for part in path.split("/") if part)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 
+from pybernetes.api.caching import short_cache
 from pybernetes.api.defaults.table import Default, Tree
 from pybernetes.api.quantity import NANO, Quantity
 
@@ -12,7 +12,7 @@ _MILLI = NANO // 1000
 _POD_LEVEL = ("cpu", "memory")
 
 
-@lru_cache(maxsize=1024)
+@short_cache(1024)
 def _to_milli(text: str) -> str:
     return str(Quantity.parse(text).rounded_up(_MILLI))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, Final, TypeAlias
 
+from pybernetes.api.caching import short_cache
 from pybernetes.api.protobuf.messages import facts, message
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import split_api_version
@@ -23,7 +23,7 @@ _LENGTH: Final = struct.Struct(">I")
 _MAX_FRAME: Final = 16 * 1024 * 1024
 
 
-@cache
+@short_cache(1024)
 def _message_name(api_version: str, kind: str) -> str | None:
     """The message of a kind: of its definition, of the meta group, or of the group's package."""
     group, version = split_api_version(api_version)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
+from pybernetes.api.caching import short_cache
 from pybernetes.api.selectors.labels import SelectorError
 
 _TERM = re.compile(r"(?:[^\\,]|\\.?)*", re.DOTALL)
@@ -55,7 +55,7 @@ class FieldSelector:
 EVERYTHING: Final = FieldSelector()
 
 
-@lru_cache(maxsize=1024)
+@short_cache(1024)
 def parse(text: str) -> FieldSelector:
     """Read the text form; SelectorError in upstream's words."""
     return FieldSelector(tuple(_term(term, text) for term in _terms(text) if term))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from pybernetes.api import field, names
+from pybernetes.api.caching import short_cache
 from pybernetes.api.field import ROOT, ErrorList, Path
 from pybernetes.api.types import meta_v1
 
@@ -98,7 +98,7 @@ EVERYTHING: Final = LabelSelector()
 NOTHING: Final = LabelSelector(nothing=True)
 
 
-@lru_cache(maxsize=1024)
+@short_cache(1024)
 def parse(text: str) -> LabelSelector:
     """Read the text form; SelectorError when it breaks the grammar or a name's format."""
     return LabelSelector(tuple(sorted(_Parser(text).requirements(), key=lambda requirement: requirement.key)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
 from typing import TypeAlias
 
 from pybernetes.api import field
+from pybernetes.api.caching import short_cache
 from pybernetes.api.field import Path
 from pybernetes.api.validation.kinds import Errors
 
@@ -14,7 +14,7 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-@lru_cache(maxsize=4096)
+@short_cache(4096)
 def parse_ip(text: str) -> Address | None:
     """The address, None if it is none; IPv6 addresses have no zone."""
     if "%" in text:
@@ -25,7 +25,7 @@ def parse_ip(text: str) -> Address | None:
         return None
 
 
-@lru_cache(maxsize=1024)
+@short_cache(1024)
 def parse_cidr(text: str) -> Network | None:
     """The network, None if it is none; bits behind the mask may be set."""
     if not text.rpartition("/")[2].isdecimal() or "/" not in text:

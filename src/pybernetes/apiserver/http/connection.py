@@ -34,6 +34,8 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
 MAX_HEADER_BYTES: Final = 1 << 20
 HIGH_WATER: Final = 1 << 20
 PIPELINE_LIMIT: Final = 16
+LONG_NAME: Final = 128
+"""Of headers: these are not remembered."""
 PIECE: Final = 64 << 10
 UNREAD_LIMIT: Final = 32
 """Pieces of an upgraded connection that wait to be read before the client has to."""
@@ -249,7 +251,8 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._incoming is not None
-        self._incoming.headers.append((_lower(name), value.decode("latin-1")))
+        lower = _lower(name) if len(name) < LONG_NAME else name.decode("latin-1").lower()
+        self._incoming.headers.append((lower, value.decode("latin-1")))
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > MAX_HEADER_BYTES:
             self._refuse_head()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 from pybernetes.api import field as fields
+from pybernetes.api.caching import short_cache
 from pybernetes.api.errors import StatusError, invalid
 from pybernetes.api.field import ErrorList, Path
 from pybernetes.apiserver.context import Tree
@@ -78,7 +78,7 @@ def user_agent_manager(request: Request) -> str:
     return _agent_name(request.headers.get("user-agent", ""))
 
 
-@lru_cache(maxsize=512)
+@short_cache(512)
 def _agent_name(user_agent: str) -> str:
     agent = user_agent.partition("/")[0]
     printable = "".join(char for char in agent if char.isprintable())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from pybernetes.api import field, names
+from pybernetes.api.caching import short_cache
 from pybernetes.api.field import Path
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.validation.common import non_negative_quantity
@@ -33,7 +33,7 @@ def is_hugepages(name: str) -> bool:
     return name.startswith("hugepages-")
 
 
-@lru_cache(maxsize=1024)
+@short_cache(1024)
 def is_extended(name: str) -> bool:
     """Whether a resource is one that nodes and device plugins make up, such as example.com/gpu."""
     return not is_native(name) and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")

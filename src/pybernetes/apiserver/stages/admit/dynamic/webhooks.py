@@ -7,13 +7,13 @@ import logging
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.api import errors
+from pybernetes.api.caching import short_cache
 from pybernetes.api.cel.admission import Expression, compile_condition, conditions_environment
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.errors import StatusError
@@ -132,7 +132,7 @@ class Webhooks:
             raise CallError(f"failed to call webhook: {error}") from error
 
 
-@lru_cache(maxsize=256)
+@short_cache(256)
 def compiled_condition(source: str) -> Expression:
     return compile_condition(conditions_environment(), source)
 

@@ -103,10 +103,43 @@ async def test_heads_empty_answers_and_refusals(world: World) -> None:  # noqa: 
         assert await curl(world, *code) == "204"
         assert await curl(world, "-I", *code) == "204"
         world.options = replace(world.options, max_body=3)
-        assert await curl(world, "-d", "long", *code) == "413"
+        for _ in range(10):
+            assert await curl(world, "-d", "long", *code) == "413"
         world.decide = lambda question: Refuse(404, "nowhere")
         assert await curl(world, *code) == "404"
         assert "404 Not Found: nowhere" in await curl(world)
+
+
+async def test_a_client_that_says_nothing_more_is_let_go(
+    world: World,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between requests, and in the middle of one; but not while it waits for an answer."""
+    from pybernetes.ingress.server import http2
+
+    monkeypatch.setattr(http2, "IDLE_SECONDS", 0.3)
+    asked = asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        asked.set()
+        await asyncio.sleep(1)
+        return web.Response(text="late")
+
+    async with serving(slow) as target:
+        world.targets = [target]
+        for head, ends in ((False, False), (True, False), (True, True)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.http)
+            frames = h2_connection.H2Connection(h2_config.H2Configuration(client_side=True))
+            frames.initiate_connection()
+            if head:
+                fields = [(":method", "POST"), (":path", "/"), (":scheme", "http"), (":authority", "x")]
+                frames.send_headers(1, fields, end_stream=ends)
+            writer.write(frames.data_to_send())
+            events = frames.receive_data(await asyncio.wait_for(reader.read(), 20))
+            assert any(isinstance(event, h2_events.ConnectionTerminated) for event in events)
+            assert any(isinstance(event, h2_events.StreamEnded) for event in events) == ends
+            writer.close()
+    assert asked.is_set()
 
 
 async def test_a_client_that_takes_back_all_it_asks_for_is_let_go(world: World) -> None:  # noqa: F811
@@ -218,5 +251,6 @@ async def test_old_clients_reach_new_backends(http2_backend: World) -> None:
         command = ["curl", "-sS", "-i", "-m", "20", "-H", "Content-Type: application/grpc", "-d", "", url]
         process = await asyncio.create_subprocess_exec(*command, stdout=-1)
         out, _ = await process.communicate()
+    assert process.returncode == 0, "the answer has an end"
     assert out.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"grpc-status: 12" in out

@@ -11,8 +11,10 @@ import httptools
 from pybernetes.ingress.server.exchange import Exchange
 from pybernetes.ingress.server.gate import Gate
 from pybernetes.ingress.server.message import (
+    BODILESS,
     CHUNKED,
     CLOSE,
+    EMPTY,
     LAST_CHUNK,
     Client,
     Headers,
@@ -237,6 +239,8 @@ class Front(asyncio.Protocol, Side):
         if has_body and not length and not exchange.modern:
             exchange.keep_alive = False
         own = CHUNKED if exchange.chunks else b""
+        if not has_body and not length and exchange.method != b"HEAD" and status not in BODILESS:
+            own = EMPTY  # HTTP/2 has said it by the head's end
         if not self.may_go_on(exchange):
             own += CLOSE
         self.send(answer_head(status, reason, headers, own))

@@ -34,6 +34,7 @@ class Http2(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._corks = self._resets = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._heard = asyncio.get_running_loop().time()
 
     @property
     def is_open(self) -> bool:
@@ -45,11 +46,12 @@ class Http2(asyncio.Protocol):
         self.gate.fronts.add(self)
         self.frames.initiate_connection()
         self.flush()
-        self._wait()
+        self._check_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._stop_waiting()
+        if self._timer is not None:
+            self._timer.cancel()
         self.gate.fronts.discard(self)
         for stream in list(self.streams.values()):
             stream.gone()
@@ -58,6 +60,7 @@ class Http2(asyncio.Protocol):
             self.closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
+        self._heard = asyncio.get_running_loop().time()
         self.cork()
         try:
             for event in self.frames.receive_data(data):
@@ -80,7 +83,6 @@ class Http2(asyncio.Protocol):
     # Frames
 
     def requested(self, event: happened.RequestReceived) -> None:
-        self._stop_waiting()
         stream = self.streams[event.stream_id] = Stream(self, event.stream_id)
         stream.begin(event.headers, ends=event.stream_ended is not None)
 
@@ -97,8 +99,10 @@ class Http2(asyncio.Protocol):
             stream.complete()
 
     def taken_back(self, event: happened.StreamReset) -> None:
-        if (stream := self.streams.pop(event.stream_id, None)) is not None:
-            stream.gone()
+        stream = self.streams.pop(event.stream_id, None)
+        if stream is None or stream.is_over:
+            return  # it has its answer
+        stream.gone()
         self._resets += 1
         if self._resets > RESETS:
             self.frames.close_connection(ErrorCodes.ENHANCE_YOUR_CALM)
@@ -130,10 +134,8 @@ class Http2(asyncio.Protocol):
         """A stream has been answered, or has been given up."""
         self.streams.pop(stream_id, None)
         self._resets = max(0, self._resets - 1)
-        if not self.streams:
-            self._wait()
-            if self.gate.draining:
-                self.close_if_idle()
+        if self.gate.draining:
+            self.close_if_idle()
 
     def close_if_idle(self) -> None:
         if not self.streams:
@@ -147,15 +149,15 @@ class Http2(asyncio.Protocol):
         self._transport.write(self.frames.data_to_send())
         self._transport.close()
 
-    def _wait(self) -> None:
-        """A client that has nothing to ask for so long is let go."""
-        self._stop_waiting()
-        self._timer = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.close_if_idle)
-
-    def _stop_waiting(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _check_idle(self) -> None:
+        """Close a connection whose client is silent although it is its turn to speak."""
+        loop = asyncio.get_running_loop()
+        busy = any(stream.is_busy for stream in self.streams.values())
+        left = IDLE_SECONDS if busy else self._heard + IDLE_SECONDS - loop.time()
+        if left <= 0:
+            self.close()
+        else:
+            self._timer = loop.call_later(left, self._check_idle)
 
 
 REACTIONS: dict[type, Callable[[Http2, Any], None]] = {

@@ -30,6 +30,9 @@ OURS = frozenset(
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 CLOSE = b"Connection: close\r\n"
+EMPTY = b"Content-Length: 0\r\n"
+BODILESS = frozenset({204, 304})
+"""Statuses whose answers have no body, and need not say so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,10 @@ HIGH_WATER = 256 << 10
 """Bytes of an answer that wait for the client's windows before the backend has to wait, too."""
 
 
+PATIENCE = 1 << 20
+"""Bytes of a request that may follow its answer."""
+
+
 class Stream(Side):
     """A `Side` with one exchange. Bytes of a request count as read once a backend has taken them."""
 
@@ -29,11 +33,19 @@ class Stream(Side):
         self._backend_slow = False
         self._out = bytearray()
         self._trailers: Headers = ()
-        self._ends = self._over = False
+        self._ends = False
+        self.is_over = False
+        """The answer is out, or nobody waits for it."""
+        self._patience = PATIENCE
 
     @property
     def is_open(self) -> bool:
-        return self._connection.is_open and not self._over
+        return self._connection.is_open and not self.is_over
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is not the client's turn alone: the request is whole, or its answer has begun."""
+        return not self.is_over and (self._exchange.complete or self._exchange.started)
 
     # The request
 
@@ -59,16 +71,24 @@ class Stream(Side):
 
     def arrived(self, data: bytes, size: int) -> None:
         self._unread += size
+        if self.is_over:
+            self._discard(size)
+            return
         self.receive(self._exchange, data)
         self.regulate()
 
     def complete(self) -> None:
-        if not self._exchange.complete:
+        if self._exchange.complete:
+            return  # it was so with the head
+        if self.is_over:
+            self._exchange.complete = True
+            self._connection.done(self._number)
+        else:
             self._exchange.finish()
 
     def gone(self) -> None:
         """The client does not want it any more."""
-        self._over = True
+        self.is_over = True
         upstream, self._exchange.upstream = self._exchange.upstream, None
         if upstream is not None:
             upstream.give_up()
@@ -127,17 +147,24 @@ class Stream(Side):
 
     def _end(self) -> None:
         """Everything is out."""
-        if self._over:
+        if self.is_over:
             return
-        self._over = True
+        self.is_over = True
         frames = self._connection.frames
         if self._trailers:
             frames.send_headers(self._number, _lower(self._trailers), end_stream=True)
         elif not self._closed_with_head:
             frames.end_stream(self._number)
-        if not self._exchange.complete:
-            frames.reset_stream(self._number, ErrorCodes.NO_ERROR)
-        self._connection.done(self._number)
+        if self._exchange.complete:
+            self._connection.done(self._number)
+
+    def _discard(self, size: int) -> None:
+        """Clients that are answered early send on for a while, and not all understand to be told that it is no use."""
+        self.regulate()
+        self._patience -= size
+        if self._patience < 0:
+            self._connection.frames.reset_stream(self._number, ErrorCodes.NO_ERROR)
+            self._connection.done(self._number)
 
     _closed_with_head = False
 
@@ -174,7 +201,7 @@ class Stream(Side):
             (upstream.pause_reading if slow else upstream.resume_reading)()
 
     def abort(self) -> None:
-        if not self._over and self._connection.is_open:
+        if not self.is_over and self._connection.is_open:
             self.gone()
             self._connection.frames.reset_stream(self._number, ErrorCodes.INTERNAL_ERROR)
             self._connection.done(self._number)

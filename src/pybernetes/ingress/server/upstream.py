@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from pybernetes.ingress.server.message import LAST_CHUNK, header
+from pybernetes.ingress.server.message import BODILESS, LAST_CHUNK, header
 
 if TYPE_CHECKING:
     from pybernetes.ingress.server.exchange import Exchange
     from pybernetes.ingress.server.pool import Place, Pool
 
 HIGH_WATER = 1 << 20
-BODILESS = frozenset({204, 304})
 
 
 class Upstream(asyncio.Protocol):

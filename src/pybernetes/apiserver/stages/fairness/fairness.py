@@ -7,6 +7,7 @@ from typing import Final
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
+from pybernetes.api.caching import LONGEST
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.flow_control import GROUP, MANDATORY
 from pybernetes.apiserver.builtin import builtin
@@ -58,6 +59,8 @@ class Fairness:
         if self._stale:
             self._rebuild()
         info, user = ctx.info, ctx.user
+        if len(info.path) > LONGEST:
+            return self._find(ctx)
         if info.is_resource_request:
             key: tuple[object, ...] = (
                 user.name, user.groups, info.verb, info.api_group, info.resource, info.subresource, info.namespace,

@@ -41,16 +41,27 @@ async def serve_spdy(duplex: Duplex, connect: Connect) -> None:
 
 
 async def serve_websocket(duplex: Duplex, codec: wire.Codec, ports: list[int], connect: Connect) -> None:
-    """Two channels per port, each of which first tells the port's number."""
+    """Two channels per port, each of which first tells the port's number.
+
+    Channels cannot be closed one by one: the end of the last connection is told by closing the WebSocket.
+    """
     socket = WebSocket(duplex)
     transport = WebSocketChannels(socket, codec, range(2 * len(ports)))
     async with open_scope("port-forward") as scope:
+        forwards = []
         for index, port in enumerate(ports):
             data, error = transport.channels[2 * index], transport.channels[2 * index + 1]
             for channel in (data, error):
                 await channel.write(wire.port_announcement(port))
-            scope.spawn(_forward(port, data, error, connect, scope), f"port {port}")
+            forwards.append(scope.spawn(_forward(port, data, error, connect, scope), f"port {port}"))
+        scope.spawn(_close_after(forwards, socket), "close")
         await transport.run()
+
+
+async def _close_after(forwards: list[asyncio.Task[None]], socket: WebSocket) -> None:
+    for forward in forwards:
+        await asyncio.wait((forward,))
+    await socket.close()
 
 
 async def _forward(port: int, data: Channel, error: Channel, connect: Connect, scope: Scope) -> None:

@@ -60,11 +60,15 @@ class WebSocketClient:
         while text not in self.received.get(channel, b"") and not self.closed:
             await self.step()
 
-    async def finish(self) -> dict[str, object]:
-        """Read to the end; the Status that was told."""
+    async def read_all(self) -> None:
+        """Read until the server closes."""
         while not self.closed:
             await self.step()
         self.writer.close()
+
+    async def finish(self) -> dict[str, object]:
+        """Read to the end; the Status that was told."""
+        await self.read_all()
         told: dict[str, object] = json.loads(self.received.get(Channel.ERROR, b"{}"))
         return told
 

@@ -65,7 +65,9 @@ async def _write(services: Services, resource: Resource, obj: Tree) -> None:
     if item is not None:
         content = {key: value for key, value in wanted.items() if key not in ("metadata", "apiVersion", "kind")}
         if any(item.tree.get(key) != value for key, value in content.items()):
-            await registry.update(resource, item.decode() | content)
+            changed = item.decode() | content
+            del changed["metadata"]["resourceVersion"]  # another server may write the same at this moment
+            await registry.update(resource, changed)
 
 
 def _service(address: str, port: int) -> Tree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -15,8 +16,29 @@ import pytest
 from tests.live import LiveCluster, live_cluster
 
 from pybernetes.cluster import pidfile
+from pybernetes.store.etcd import open_store
 
 SECONDS = 30.0
+ENCRYPTION = """
+apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+- resources: [secrets]
+  providers:
+  - aescbc: {keys: [{name: one, secret: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}]}
+  - identity: {}
+"""
+
+
+async def value(store: str, key: bytes) -> bytes:
+    """What is stored."""
+    backend = await open_store(store)
+    try:
+        found, _ = await backend.get(key)
+    finally:
+        await backend.close()
+    assert found is not None
+    return found.value
 
 
 def free_port() -> int:
@@ -55,18 +77,24 @@ def listens(url: str) -> bool:
 def test_objects_are_in_etcd_and_stay_there(etcd: str, mirror: str, tmp_path: Path) -> None:
     """Killed or deleted, the API server finds them again; `p8s delete` says that they stay."""
     store = f"etcd://{etcd}"
-    with live_cluster("etcd", mirror, tmp_path, "--store", store) as cluster:
+    keys = tmp_path / "encryption.yaml"
+    keys.write_text(ENCRYPTION)
+    encryption = f"apiserver.encryption-provider-config={keys}"
+    with live_cluster("etcd", mirror, tmp_path, "--store", store, "--extra-config", encryption) as cluster:
+        cluster.kubectl("create", "secret", "generic", "s", "--from-literal=k=hidden")
+        assert asyncio.run(value(store, b"/registry/secrets/default/s")).startswith(b"k8s:enc:aescbc:v1:one:")
         cluster.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2")
         cluster.kubectl("rollout", "status", "deployment", "web", "--timeout=30s")
         before = containers(cluster)
         kill_apiserver(cluster)
         assert containers(cluster) == before
+        assert cluster.kubectl("get", "secret", "s", "-o", "jsonpath={.data.k}") == "aGlkZGVu"
         cluster.kubectl("scale", "deployment", "web", "--replicas=1")
         assert not (cluster.profile.state / "store").exists()
         said = cluster.p8s("delete")
         assert f"its objects are still in {store}" in said
         assert f"etcdctl --endpoints={etcd} del --prefix /registry/" in said
-        cluster.start("--store", store)
+        cluster.start("--store", store, "--extra-config", encryption)
         assert cluster.get("deployment", "web")["spec"]["replicas"] == 1
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from pybernetes.api.errors import StatusError, is_already_exists
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.objects import complete
@@ -38,7 +39,11 @@ async def _reconcile_one(services: Services, resource: Resource, obj: Tree) -> N
     namespace = metadata.get("namespace", "")
     item = services.registry.get(resource, metadata["name"], namespace)
     if item is None:
-        await services.registry.create(resource, complete(resource, obj), namespace)
+        try:
+            await services.registry.create(resource, complete(resource, obj), namespace)
+        except StatusError as error:  # another server that starts at this moment has made it
+            if not is_already_exists(error):
+                raise
         return
     mended = mend(item.tree, obj)
     if mended is not None:

@@ -7,6 +7,7 @@ from pybernetes.apiserver.yaml import repeated_keys
 
 BASE = "/api/v1/namespaces/default/configmaps"
 YAML = "application/yaml"
+APPLY = "application/apply-patch+yaml"
 STRATEGIC = "application/strategic-merge-patch+json"
 REPEATED = b"kind: ConfigMap\nmetadata: {name: twice}\ndata: {a: w, a: z}\n"
 
@@ -55,6 +56,22 @@ async def test_keys_that_stand_twice_in_yaml(api):
     assert refused.status == 400
     assert refused.body["message"].endswith(f"strict decoding error: {complaint}")
     assert (await api.call("POST", BASE, REPEATED, content_type=YAML)).status == 201
+
+
+async def test_keys_that_stand_twice_in_what_is_applied(api):
+    body = b"apiVersion: v1\n" + REPEATED
+    complaint = 'error converting YAML to JSON: yaml: unmarshal errors:\n  line 4: key "a" already set in map'
+    path = f"{BASE}/twice?fieldManager=m&fieldValidation="
+    refused = await api.call("PATCH", f"{path}Strict", body, content_type=APPLY)
+    assert (refused.status, refused.body["message"]) == (400, f"error strict decoding YAML: {complaint}")
+    assert (await api.call("GET", f"{BASE}/twice")).status == 404
+    worse = await api.call("PATCH", f"{path}Strict", body + b"nope: 1\n", content_type=APPLY)
+    assert ".nope: field not declared in schema" in worse.body["message"]
+    warned = await api.call("PATCH", f"{path}Warn", body, content_type=APPLY)
+    assert (warned.status, warned.body["data"]) == (201, {"a": "z"})
+    assert "already set in map" in dict(warned.headers)["warning"]
+    silent = await api.call("PATCH", f"{path}Ignore", body, content_type=APPLY)
+    assert (silent.status, dict(silent.headers).get("warning")) == (200, None)
 
 
 async def test_a_list_in_yaml_is_shown(api):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any, Final
 
 import yaml
+
+from pybernetes.api.decode import duplicate_fields
 
 MAX_DEPTH: Final = 100
 MAX_NODES: Final = 500_000
@@ -51,6 +54,9 @@ def from_yaml(data: bytes) -> object:
 
 def repeated_keys(data: bytes) -> str:
     """The complaint about keys that stand twice in a map of a document that `from_yaml` takes; "" for none."""
+    with contextlib.suppress(ValueError):
+        if not duplicate_fields(data):
+            return ""  # JSON, as Go's clients send it, is looked through in a twentieth of the time
     found: list[str] = []
     _note_repeated(yaml.compose(data, Loader=_PlainLoader), found, set())
     return "\n  ".join(["yaml: unmarshal errors:", *found]) if found else ""

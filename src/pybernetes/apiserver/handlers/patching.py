@@ -25,7 +25,7 @@ from pybernetes.apiserver.ownership import owned
 from pybernetes.apiserver.registry.field_managers import field_manager
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.scale_ownership import applied_view
-from pybernetes.apiserver.yaml import from_yaml
+from pybernetes.apiserver.yaml import from_yaml, repeated_keys
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -150,8 +150,19 @@ class ApplyPatcher:
         if not isinstance(config, dict):
             raise bad_request("error decoding YAML")
         self._config = config
+        self._repeated = "" if options.field_validation == "Ignore" else repeated_keys(body)
 
     def make(self, current: Item | None) -> Tree:
+        made = self._applied(current)
+        # What is wrong with the configuration itself goes first, as upstream has it.
+        if self._repeated:
+            why = f"error converting YAML to JSON: {self._repeated}"
+            if self._options.field_validation == "Strict":
+                raise bad_request(f"error strict decoding YAML: {why}")
+            self._call.ctx.warn(why)
+        return made
+
+    def _applied(self, current: Item | None) -> Tree:
         call, options = self._call, self._options
         served = call.served
         if call.own_view and call.part is not None and current is not None:

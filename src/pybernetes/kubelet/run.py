@@ -177,15 +177,16 @@ class NodeRun:
             if not self._machinery.options.pod_cidr and node.spec.pod_cidr:
                 await tell_pod_range(self._machinery.runtime, node.spec.pod_cidr)
             spawn, clock = self._scope.spawn, self._machinery.clock
-            spawn(
-                NodeLease(self._client, clock, node, self._machinery.options.node_lease_duration_seconds).run(), "lease"
-            )
-            spawn(keep_running(self._reporter.run, "node status", clock=clock), "node")
             await self._informers.wait_synced()
             spawn(self.kubelet.follow_runtime(), "runtime events")
             self._pods.subscribe(self.kubelet.pod_changed)
             self._follow_manifests()
             await self._serve(stack)
+            # Who waits for the node's word finds its pods and its port there.
+            spawn(
+                NodeLease(self._client, clock, node, self._machinery.options.node_lease_duration_seconds).run(), "lease"
+            )
+            spawn(keep_running(self._reporter.run, "node status", clock=clock), "node")
             self._spawn_housekeeping()
             await self.kubelet.adopt_orphans()
             await ending.wait()

@@ -104,6 +104,14 @@ async def test_status_and_scale_write_their_parts(widgets):
     assert (await widgets.call("GET", f"{WIDGETS}/w")).body["spec"]["replicas"] == 3
 
 
+async def test_a_dry_run_shows_what_would_be(widgets):
+    await widgets.call("POST", WIDGETS, widget(size=1))
+    tried = await widgets.call("PATCH", f"{WIDGETS}/w?dryRun=All", {"spec": {"size": 2}}, content_type=MERGE)
+    assert (tried.body["spec"]["size"], tried.body["metadata"]["generation"]) == (2, 2)
+    kept = await widgets.call("GET", f"{WIDGETS}/w")
+    assert (kept.body["spec"]["size"], kept.body["metadata"]["generation"]) == (1, 1)
+
+
 async def test_columns_and_discovery(widgets):
     await widgets.call("POST", WIDGETS, widget(size=4))
     table = await widgets.call("GET", WIDGETS, accept="application/json;as=Table;v=v1;g=meta.k8s.io")

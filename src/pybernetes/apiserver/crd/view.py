@@ -101,8 +101,10 @@ class View:
         return self._pending[0].revision - 1 if self._pending else self._cacher.revision
 
     def find(self, item: Item) -> Item | None:
-        """The item in this version, if it is known already."""
-        found = None if self._cache is None else self._cache.get(item.key)
+        """The item in this version, if it is known already; what a dry run made is not, whatever its revision says."""
+        if self._cache is None or self._stored.get(item.key) is not item:
+            return None
+        found = self._cache.get(item.key)
         return found if found is not None and found.revision == item.revision else None
 
     async def settled(self) -> Cache:

@@ -188,6 +188,8 @@ class GarbageCollector:
         if live is None or live.uid != owner.uid:
             self._remember_absent(owner.uid)
             return Owner.ABSENT
+        # Its informer has yet to see it. If it goes before that, nobody tells.
+        self.queue.add_after(node.uid, DOUBT_SECONDS)
         waits = live.deletion_timestamp is not None and FOREGROUND in live.finalizers
         return Owner.WAITING if waits else Owner.SOLID
 

@@ -10,7 +10,7 @@ import pytest
 from tests.isolation import isolate_network
 from tests.live import registry_of_images
 
-LAST = ("simulated", "cluster", "labs", "badcases", "golden")
+LAST = ("simulated", "cluster", "clients", "labs", "badcases", "golden")
 """Folders whose tests need a whole cluster."""
 
 

@@ -161,6 +161,15 @@ async def test_an_unknown_field_is_warned_of_or_refused(api):
     assert ("warning", '299 - "unknown field \\"nosuch\\""') in warned.headers
 
 
+async def test_unknown_and_repeated_fields_are_told_of_as_they_are_met(api):
+    body = b'{"metadata":{"name":"a"},"nosuch":1,"data":{"k":"v"},"data":{}}'
+    strict = await api.call("POST", f"{BASE}?fieldValidation=Strict", body)
+    assert 'strict decoding error: unknown field "nosuch", duplicate field "data"' in strict.body["message"]
+    warned = await api.call("POST", BASE, body)
+    words = [value for name, value in warned.headers if name == "warning"]
+    assert words == ['299 - "unknown field \\"nosuch\\""', '299 - "duplicate field \\"data\\""']
+
+
 @pytest.mark.parametrize(
     ("method", "target", "status"),
     [

@@ -7,8 +7,8 @@ Never: sets a default or judges a value that has the right type.
 """
 
 from pybernetes.api.decode.base64 import illegal_base64
-from pybernetes.api.decode.duplicates import duplicate_fields
-from pybernetes.api.decode.errors import DecodeError, strict_decoding_error
+from pybernetes.api.decode.duplicates import duplicate_fields, in_text_order
+from pybernetes.api.decode.errors import DecodeError, field_warnings
 from pybernetes.api.decode.tree import Decoded, decode, zero_value
 
 __all__ = [
@@ -16,7 +16,8 @@ __all__ = [
     "Decoded",
     "decode",
     "duplicate_fields",
+    "field_warnings",
     "illegal_base64",
-    "strict_decoding_error",
+    "in_text_order",
     "zero_value",
 ]

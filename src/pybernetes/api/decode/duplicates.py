@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Final
 
 from pybernetes.api.json_text import well_formed
@@ -23,10 +24,13 @@ def duplicate_fields(raw: bytes | str) -> list[str]:
     try:
         _CHECK(text)
     except _Doubled:
-        found: list[str] = []
-        _walk(json.loads(text, object_pairs_hook=_Object), "", found)
-        return found
+        return [path for path, is_repeated in _walk(text, ()) if is_repeated]
     return []
+
+
+def in_text_order(raw: bytes, unknown: Collection[str]) -> list[tuple[str, bool]]:
+    """Paths of unknown fields and of repeated ones, and whether it is told of as repeated, as a strict reader meets them."""
+    return _walk(well_formed(raw).decode(), unknown)
 
 
 class _Object:
@@ -45,15 +49,23 @@ _CHECK: Final = json.JSONDecoder(object_pairs_hook=_refuse_doubles).decode
 """Made once: `json.loads` with a hook makes a decoder for every text."""
 
 
-def _walk(value: object, path: str, found: list[str]) -> None:
+def _walk(text: str, unknown: Collection[str]) -> list[tuple[str, bool]]:
+    found: dict[tuple[str, bool], None] = {}
+    _look(json.loads(text, object_pairs_hook=_Object), "", unknown, found)
+    return list(found)
+
+
+def _look(value: object, path: str, unknown: Collection[str], found: dict[tuple[str, bool], None]) -> None:
     if isinstance(value, list):
         for index, item in enumerate(value):
-            _walk(item, f"{path}[{index}]", found)
+            _look(item, f"{path}[{index}]", unknown, found)
     elif isinstance(value, _Object):
         seen: set[str] = set()
         for key, item in value.pairs:
             below = f"{path}.{key}" if path else key
-            if key in seen and below not in found:
-                found.append(below)
+            if key in seen:
+                found[below, True] = None
             seen.add(key)
-            _walk(item, below, found)
+            if below in unknown:
+                found[below, False] = None
+            _look(item, below, unknown, found)

@@ -63,12 +63,6 @@ def go_type(node: Schema) -> str:
     return _FORMATS.get(node.format) or _SCALARS[node.kind]
 
 
-def strict_decoding_error(unknown: Iterable[str], duplicates: Iterable[str] = ()) -> str:
-    """The message for fieldValidation=Strict."""
-    return "strict decoding error: " + ", ".join(field_warnings(unknown, duplicates))
-
-
-def field_warnings(unknown: Iterable[str], duplicates: Iterable[str] = ()) -> list[str]:
-    """The complaints one by one, as the warnings of fieldValidation=Warn tell them."""
-    found = [f'duplicate field "{path}"' for path in duplicates]
-    return found + [f'unknown field "{path}"' for path in unknown]
+def field_warnings(unknown: Iterable[str]) -> list[str]:
+    """What a strict decoder says of unknown fields, one by one."""
+    return [f'unknown field "{path}"' for path in unknown]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 import msgspec
 
 from pybernetes.api import field as fields
-from pybernetes.api.decode import DecodeError, decode, duplicate_fields
-from pybernetes.api.decode.errors import field_warnings
+from pybernetes.api.decode import DecodeError, decode, duplicate_fields, field_warnings, in_text_order
 from pybernetes.api.defaults import default_definition
 from pybernetes.api.errors import StatusError, bad_request, invalid, request_entity_too_large, timeout
 from pybernetes.api.field import Path, quote
@@ -57,20 +57,24 @@ async def decode_object(call: Call, options: WriteOptions) -> Tree:
     """The body as an object of the served version (or of the part's kind), typed, defaulted, its name checked."""
     body = await read_body(call.ctx.request)
     media = content_type(call.ctx.request.headers.get("content-type", ""))
-    tree, duplicates = parse_object(body, media, call.expected_kind)
+    tree, complaints = parse_object(body, media, call.expected_kind)
     check_type(tree, call.expected_api_version, call.expected_kind, custom=call.served.custom)
-    made = typed_object(call, tree, options, duplicates)
+    made = typed_object(call, tree, options, complaints)
     check_identity(call, made)
     return made
 
 
-def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, list[str]]:
-    """The JSON object in a body, and complaints about what stands twice in it. Raises StatusError 400."""
+Complaints: TypeAlias = Callable[[list[str]], list[str]]
+"""What a strict reader says of a body, given the fields in it that are unknown."""
+
+
+def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, Complaints]:
+    """The JSON object in a body, and what is wrong with its fields. Raises StatusError 400."""
     if media == PROTOBUF:
         try:
             tree = decode_object_message(body)
             refuse_depth(tree)
-            return tree, []
+            return tree, field_warnings
         except (ProtobufError, ValueError) as error:
             raise _unrecognized(kind, str(error), body) from error
     try:
@@ -87,8 +91,17 @@ def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, list[str]]:
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", shown)
     if media == JSON:
         # What our own encoder writes anew byte by byte has nothing twice: that is quicker than to look for it.
-        return value, [] if msgspec.json.encode(value) == body else field_warnings((), duplicate_fields(body))
-    return value, [complaint] if (complaint := repeated_keys(body)) else []
+        is_plain = msgspec.json.encode(value) == body or not duplicate_fields(body)
+        return value, field_warnings if is_plain else partial(_mixed_complaints, body)
+    repeated = repeated_keys(body)
+    return value, (lambda unknown: [repeated, *field_warnings(unknown)]) if repeated else field_warnings
+
+
+def _mixed_complaints(body: bytes, unknown: list[str]) -> list[str]:
+    return [
+        f'duplicate field "{path}"' if is_repeated else f'unknown field "{path}"'
+        for path, is_repeated in in_text_order(body, set(unknown))
+    ]
 
 
 def _unrecognized(kind: str, why: str, body: bytes | None) -> StatusError:
@@ -143,13 +156,15 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool) -> None
     )
 
 
-def typed_object(call: Call, tree: Tree, options: WriteOptions, duplicates: list[str]) -> Tree:
+def typed_object(call: Call, tree: Tree, options: WriteOptions, complaints: Complaints) -> Tree:
     """The tree with types checked, unknown fields reported and dropped, and defaults filled in."""
     try:
         made, unknown = as_typed(call, tree)
     except DecodeError as error:
         raise cannot_handle(call, str(error)) from error
-    report_strictness(call.ctx, options, duplicates, unknown, lambda text: cannot_handle(call, text))
+    # Of a custom resource, what stands twice is found before its schema is looked at.
+    found = complaints([]) + field_warnings(unknown) if call.served.custom else complaints(unknown)
+    report_strictness(call.ctx, options, found, lambda text: cannot_handle(call, text))
     return made
 
 
@@ -187,18 +202,14 @@ def cannot_handle(call: Call, why: str) -> StatusError:
 
 
 def report_strictness(
-    ctx: RequestContext,
-    options: WriteOptions,
-    duplicates: list[str],
-    unknown: list[str],
-    refuse: Callable[[str], StatusError],
+    ctx: RequestContext, options: WriteOptions, complaints: list[str], refuse: Callable[[str], StatusError]
 ) -> None:
     """Say what was dropped, as fieldValidation asks: not at all, by warnings, or by an error."""
-    if options.field_validation == "Ignore" or not (duplicates or unknown):
+    if options.field_validation == "Ignore" or not complaints:
         return
     if options.field_validation == "Strict":
-        raise refuse("strict decoding error: " + ", ".join([*duplicates, *field_warnings(unknown)]))
-    for text in [*duplicates, *field_warnings(unknown)]:
+        raise refuse("strict decoding error: " + ", ".join(complaints))
+    for text in complaints:
         ctx.warn(text)
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pybernetes.api import errors
 from pybernetes.api import field as fields
-from pybernetes.api.decode import DecodeError
+from pybernetes.api.decode import DecodeError, field_warnings
 from pybernetes.api.errors import StatusError, bad_request
 from pybernetes.api.field import Path, go_json
 from pybernetes.api.patch import go_text
@@ -114,7 +114,7 @@ def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOption
         # A patch of values is decoded by another of upstream's decoders.
         decoder = "error decoding from json: " if patch is not None and str(error).startswith("illegal base64") else ""
         raise invalid_patch(shown(), f"{decoder}{error}") from error
-    report_strictness(call.ctx, options, [], unknown, lambda text: invalid_patch(shown(), text))
+    report_strictness(call.ctx, options, field_warnings(unknown), lambda text: invalid_patch(shown(), text))
     check_identity(call, made)
     return owned(call, made, current, options)
 

@@ -1,5 +1,6 @@
 """The graph of owners and the decisions of the collector, as tables; custom resources on a real API server."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -7,10 +8,14 @@ import pytest
 
 from pybernetes.api.scheme import Resource
 from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.controllers.context import Context
+from pybernetes.controllers.garbagecollector.controller import GarbageCollector
 from pybernetes.controllers.garbagecollector.decide import Delete, Keep, Owner, Owners, decide
 from pybernetes.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Graph, Node
+from pybernetes.controllers.options import Options
 
 PODS = Resource("", "v1", "pods", "Pod", "pod", True)
+MAPS = Resource("", "v1", "configmaps", "ConfigMap", "configmap", True)
 
 
 def owner(uid: str, *, blocks: bool = True) -> meta_v1.OwnerReference:
@@ -117,3 +122,24 @@ async def test_an_object_whose_owner_never_was_goes(world_of: Callable[..., Any]
             return "lost" not in names and "free" in names
 
         await world.eventually(is_swept)
+
+
+async def test_an_owner_that_goes_before_its_informer_saw_it_is_missed(world_of: Callable[..., Any]) -> None:
+    """The collector is told of the child only, as when the owner's kind is so new that nobody watches it yet."""
+    async with world_of("pod-garbage-collector-controller") as world:
+        collector = GarbageCollector(Context(world.client, world.informers, Options()))
+        collector._kinds["", "ConfigMap"] = MAPS
+        parent = await make_map(world, "parent")
+        uid = parent.metadata.uid or ""
+        child = await make_map(
+            world, "child", meta_v1.OwnerReference(api_version="v1", kind="ConfigMap", name="parent", uid=uid)
+        )
+        collector.graph.put(MAPS, child.metadata)
+        await collector.attempt_to_delete(child.metadata.uid or "")
+        await world.client.delete(core_v1.ConfigMap, "parent", world.namespace)
+        async with asyncio.timeout(30):
+            await collector.attempt_to_delete(await collector.queue.get())
+        collector.queue.close()
+        assert "child" not in {
+            found.metadata.name for found in (await world.client.list(core_v1.ConfigMap, world.namespace)).items
+        }

@@ -45,7 +45,7 @@ spec:
 
 
 async def test_kubernetes_asyncio(cluster: LiveCluster, namespace: str) -> None:
-    await config.load_kube_config()
+    await config.load_kube_config(str(cluster.kubeconfig))
     async with client.ApiClient() as api, WsApiClient() as sockets, watch.Watch() as events:
         core = client.CoreV1Api(api)
         await core.create_namespaced_pod(namespace, POD)

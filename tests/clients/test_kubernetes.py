@@ -49,7 +49,7 @@ spec:
 
 @pytest.fixture
 def api(cluster: LiveCluster) -> Any:
-    with config.new_client_from_config() as made:
+    with config.new_client_from_config(str(cluster.kubeconfig)) as made:
         yield made
 
 

@@ -10,9 +10,8 @@ from pybernetes.ingress.decide import Forward
 from pybernetes.ingress.server.message import CHUNKED, OURS, Client, header, passed_on, request_head
 
 if TYPE_CHECKING:
+    from pybernetes.ingress.server.backend_connection import BackendConnection
     from pybernetes.ingress.server.side import Side
-    from pybernetes.ingress.server.upstream import Upstream
-    from pybernetes.ingress.server.upstream2 import Upstream2
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 ATTEMPTS = 3
@@ -57,7 +56,7 @@ class Exchange:
         # The request has arrived as a whole; the first byte of an answer has gone out; all of it has.
         self.complete = self.started = self.answered = False
         self.forward: Forward | None = None
-        self.upstream: Upstream | Upstream2 | None = None
+        self.upstream: BackendConnection | None = None
         self.attempts = 0
         # Of the body, or of what follows an upgrade, while there is no upstream yet.
         self.waiting: deque[bytes] = deque()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.decide import Forward
+from pybernetes.ingress.server.backend_connection import BackendConnection
 from pybernetes.ingress.server.exchange import Exchange, order
 from pybernetes.ingress.server.upstream import Upstream
 from pybernetes.ingress.table import Backend
@@ -26,7 +27,6 @@ KEEP_CONNECTIONS = 64
 
 Place: TypeAlias = tuple[Target, bool, bool]
 """An endpoint, whether it speaks TLS, and whether HTTP/2."""
-Connection: TypeAlias = "Upstream | Upstream2"
 
 
 class NoBackendError(Exception):
@@ -41,16 +41,16 @@ class Pool:
     """Hands out connections, the endpoints of a backend taking turns."""
 
     def __init__(self) -> None:
-        self._idle: dict[Place, list[Connection]] = {}
+        self._idle: dict[Place, list[BackendConnection]] = {}
         self._turns: dict[Backend, Iterator[int]] = {}
         self._tls: dict[bool, ssl.SSLContext] = {}
-        self.open: set[Connection] = set()
+        self.open: set[BackendConnection] = set()
 
     def targets(self, forward: Forward) -> list[Target]:
         """The endpoints, beginning with the one whose turn it is."""
         return order(forward.targets, next(self._turns.setdefault(forward.backend, itertools.count())))
 
-    def kept(self, exchange: Exchange, forward: Forward) -> tuple[list[Target], Connection | None]:
+    def kept(self, exchange: Exchange, forward: Forward) -> tuple[list[Target], BackendConnection | None]:
         """The targets in the order in which to try them, and an idle connection to the first, if there is one."""
         targets = self.targets(forward)
         idle = self._idle.get((targets[0], forward.options.backend_tls, forward.http2))
@@ -63,7 +63,7 @@ class Pool:
             upstream.close()
         return targets, None
 
-    async def connect(self, exchange: Exchange, forward: Forward, targets: list[Target]) -> Connection:
+    async def connect(self, exchange: Exchange, forward: Forward, targets: list[Target]) -> BackendConnection:
         """A new connection to the first target that takes one. Raises NoBackendError."""
         failures, timed_out = [], False
         for target in targets:
@@ -78,7 +78,7 @@ class Pool:
         said = f"no endpoint of service {forward.backend.name} takes connections: {'; '.join(failures[:5])}"
         raise NoBackendError(504 if timed_out else 502, said)
 
-    async def _connect(self, exchange: Exchange, forward: Forward, target: Target) -> Connection:
+    async def _connect(self, exchange: Exchange, forward: Forward, target: Target) -> BackendConnection:
         secure, http2 = forward.options.backend_tls, forward.http2
         kind = _http2() if http2 else Upstream
         name = exchange.host.decode("latin-1").partition(":")[0] or target.address
@@ -98,7 +98,7 @@ class Pool:
                 made.set_alpn_protocols(["h2"])
         return self._tls[http2]
 
-    def release(self, upstream: Connection) -> None:
+    def release(self, upstream: BackendConnection) -> None:
         """Take a connection back whose exchange has ended well."""
         idle = self._idle.setdefault(upstream.place, [])
         if len(idle) >= KEEP_CONNECTIONS:
@@ -107,12 +107,12 @@ class Pool:
         upstream.idle_since = asyncio.get_running_loop().time()
         idle.append(upstream)
 
-    def forget(self, upstream: Connection) -> None:
+    def forget(self, upstream: BackendConnection) -> None:
         """A connection has ended."""
         self.open.discard(upstream)
         self.forget_idle(upstream)
 
-    def forget_idle(self, upstream: Connection) -> None:
+    def forget_idle(self, upstream: BackendConnection) -> None:
         """A connection takes no more exchanges."""
         idle = self._idle.get(upstream.place)
         if idle is not None and upstream in idle:

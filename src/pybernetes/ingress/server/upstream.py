@@ -1,12 +1,13 @@
-"""A connection to a backend: takes one exchange at a time, passes its answer on to the client as it comes."""
+"""A connection to a backend that speaks HTTP/1."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import httptools
 
+from pybernetes.ingress.server.backend_connection import BackendConnection
 from pybernetes.ingress.server.message import BODILESS, LAST_CHUNK, header
 
 if TYPE_CHECKING:
@@ -16,15 +17,11 @@ if TYPE_CHECKING:
 HIGH_WATER = 1 << 20
 
 
-class Upstream(asyncio.Protocol):
+class Upstream(BackendConnection):
     """The callbacks named `on_*` are httptools'."""
 
     def __init__(self, pool: Pool, place: Place) -> None:
-        self._pool, self.place = pool, place
-        self.idle_since = 0.0
-        self._transport: asyncio.Transport | None = None
-        self._exchange: Exchange | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        super().__init__(pool, place)
         self._piped = self._paused = False
         self._new_parser()
 
@@ -39,9 +36,7 @@ class Upstream(asyncio.Protocol):
     # The exchange's side.
 
     def take(self, exchange: Exchange) -> None:
-        """Send the request, as far as it has arrived, and wait for the answer."""
-        self._exchange, exchange.upstream = exchange, self
-        exchange.attempts += 1
+        self._begin(exchange)
         self._write(exchange.head(exchange.side.client))
         while exchange.waiting:
             self.send_body(exchange.waiting.popleft())
@@ -56,18 +51,14 @@ class Upstream(asyncio.Protocol):
             self._write(data)
 
     def end_body(self) -> None:
-        """The request is out, and the time for its answer begins."""
         exchange = self._exchange
         if exchange is None or exchange.forward is None:
             return
         if exchange.is_chunked:
             self._write(LAST_CHUNK)
-        if not exchange.started:
-            seconds = exchange.forward.options.answer_seconds
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._out_of_time, seconds)
+        self._start_timer(exchange)
 
     def send_raw(self, data: bytes) -> None:
-        """After an upgrade."""
         self._write(data)
 
     def end_raw(self) -> None:
@@ -77,7 +68,6 @@ class Upstream(asyncio.Protocol):
             self.close()
 
     def give_up(self) -> None:
-        """The client has gone, or has been answered otherwise."""
         self._exchange = None
         self.abort()
 
@@ -95,20 +85,12 @@ class Upstream(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(data)
 
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
     # The transport's side.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=HIGH_WATER)
-        self._pool.open.add(self)
+        super().connection_made(transport)
+        if self._transport is not None:
+            self._transport.set_write_buffer_limits(high=HIGH_WATER)
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
@@ -230,22 +212,3 @@ class Upstream(asyncio.Protocol):
         exchange.side.pipe(exchange)
         if rest:
             exchange.side.send(rest)
-
-    def _out_of_time(self, seconds: float) -> None:
-        self._fail(f"service {self._backend_name()} has not answered within {seconds:g} s", status=504)
-
-    def _fail(self, message: str, status: int = 502) -> None:
-        exchange, self._exchange = self._exchange, None
-        self.abort()
-        if exchange is not None:
-            exchange.upstream = None
-            exchange.side.failed(exchange, status, message)
-
-    def _backend_name(self) -> str:
-        exchange = self._exchange
-        return exchange.forward.backend.name if exchange is not None and exchange.forward is not None else ""
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

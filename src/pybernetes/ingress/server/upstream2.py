@@ -1,11 +1,11 @@
-"""A connection to a backend that speaks HTTP/2, as gRPC does: takes one exchange at a time, as `Upstream`."""
+"""A connection to a backend that speaks HTTP/2, as gRPC does."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from h2 import events as happened
 from h2.config import H2Configuration
@@ -13,6 +13,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
+from pybernetes.ingress.server.backend_connection import BackendConnection
 from pybernetes.ingress.server.message import Headers
 
 if TYPE_CHECKING:
@@ -22,27 +23,22 @@ if TYPE_CHECKING:
 HIGH_WATER = 256 << 10
 
 
-class Upstream2(asyncio.Protocol):
+class Upstream2(BackendConnection):
     """Bytes of an answer count as read once the client has taken them."""
 
     def __init__(self, pool: Pool, place: Place) -> None:
-        self._pool, self.place = pool, place
-        self.idle_since = 0.0
+        super().__init__(pool, place)
         self._frames = H2Connection(H2Configuration(client_side=True, header_encoding=None))
-        self._transport: asyncio.Transport | None = None
-        self._exchange: Exchange | None = None
         self._number = 0
         self._out = bytearray()
         self._ends = self._held = self._paused = self._leaves = False
         self._unread = 0
         self._trailers: Headers = ()
-        self._timer: asyncio.TimerHandle | None = None
 
     # The exchange's side
 
     def take(self, exchange: Exchange) -> None:
-        self._exchange, exchange.upstream = exchange, self
-        exchange.attempts += 1
+        self._begin(exchange)
         self._number, self._ends, self._trailers = self._frames.get_next_available_stream_id(), False, ()
         self._out.clear()
         self._frames.send_headers(self._number, exchange.fields(exchange.side.client, self.place[1]))
@@ -62,12 +58,9 @@ class Upstream2(asyncio.Protocol):
             return
         self._ends = True
         self._pump()
-        if not exchange.started:
-            seconds = exchange.forward.options.answer_seconds
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._out_of_time, seconds)
+        self._start_timer(exchange)
 
     def give_up(self) -> None:
-        """The client has gone, or has been answered otherwise."""
         self._exchange = None
         with suppress(ProtocolError):
             self._frames.reset_stream(self._number, ErrorCodes.CANCEL)
@@ -87,20 +80,10 @@ class Upstream2(asyncio.Protocol):
     def end_raw(self) -> None:
         """See `send_raw`."""
 
-    def close(self) -> None:
-        self._stop_timer()
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
     # The transport's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._pool.open.add(self)
+        super().connection_made(transport)
         self._frames.initiate_connection()
         self._flush()
 
@@ -222,25 +205,6 @@ class Upstream2(asyncio.Protocol):
     def _flush(self) -> None:
         if self._transport is not None and (data := self._frames.data_to_send()):
             self._transport.write(data)
-
-    def _out_of_time(self, seconds: float) -> None:
-        self._fail(f"service {self._backend_name()} has not answered within {seconds:g} s", status=504)
-
-    def _fail(self, message: str, status: int = 502) -> None:
-        exchange, self._exchange = self._exchange, None
-        self.abort()
-        if exchange is not None:
-            exchange.upstream = None
-            exchange.side.failed(exchange, status, message)
-
-    def _backend_name(self) -> str:
-        exchange = self._exchange
-        return exchange.forward.backend.name if exchange is not None and exchange.forward is not None else ""
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def _split(headers: Headers) -> tuple[int, Headers]:

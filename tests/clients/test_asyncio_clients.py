@@ -28,7 +28,14 @@ POD: dict[str, Any] = {
     "metadata": {"name": "box", "labels": {"app": "box"}},
     "spec": {
         "terminationGracePeriodSeconds": 0,
-        "containers": [{"name": "box", "image": "busybox", "command": ["sh", "-c", "echo begun; sleep 3600"]}],
+        "containers": [
+            {
+                "name": "box",
+                "image": "busybox",
+                "command": ["sh", "-c", "echo begun; touch /begun; sleep 3600"],
+                "readinessProbe": {"exec": {"command": ["test", "-f", "/begun"]}, "periodSeconds": 1},
+            }
+        ],
     },
 }
 WEB = """
@@ -40,7 +47,12 @@ spec:
   selector: {matchLabels: {app: web}}
   template:
     metadata: {labels: {app: web}}
-    spec: {terminationGracePeriodSeconds: 1, containers: [{name: web, image: nginx, ports: [{containerPort: 80}]}]}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: web
+          image: nginx
+          readinessProbe: {httpGet: {path: /, port: 80}, periodSeconds: 1}
 """
 
 
@@ -50,7 +62,7 @@ async def test_kubernetes_asyncio(cluster: LiveCluster, namespace: str) -> None:
         core = client.CoreV1Api(api)
         await core.create_namespaced_pod(namespace, POD)
         async for event in events.stream(core.list_namespaced_pod, namespace, timeout_seconds=60):
-            if event["object"].status.phase == "Running":
+            if any(each.ready for each in event["object"].status.container_statuses or []):
                 break
         command = {"command": ["sh", "-c", "echo $HOSTNAME; echo bad >&2"], "stderr": True, "stdout": True}
         out = await client.CoreV1Api(sockets).connect_get_namespaced_pod_exec("box", namespace, **command)

@@ -20,7 +20,11 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       terminationGracePeriodSeconds: 1
-      containers: [{name: web, image: "nginx:1.16.0", ports: [{containerPort: 80}]}]
+      containers:
+        - name: web
+          image: nginx:1.16.0
+          ports: [{containerPort: 80}]
+          readinessProbe: {httpGet: {path: /, port: 80}, periodSeconds: 1}
 """
 
 
@@ -86,13 +90,13 @@ def test_streams(kubectl: Kubectl, tmp_path: Path) -> None:
     assert kubectl("exec", "-i", "deployment/web", "--", "tr", "a-z", "A-Z", input="loud") == "LOUD"
     debug = ("debug", pod, "--image=busybox", "--profile=general", "-c", "dbg", "-q", "-i", "--target=web")
     assert "nginx: master process" in kubectl(*debug, "--", "ps")
-    assert "start worker process" in kubectl("logs", "-l", "app=web", "--prefix")
     forward = kubectl.background("port-forward", "deployment/web", ":80")
     try:
         assert forward.stdout is not None
         port = forward.stdout.readline().split(":")[1].split()[0]
         page = subprocess.run(["curl", "-sS", f"http://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=30)
         assert "Welcome to nginx" in page.stdout
+        assert "start worker process" in kubectl("logs", "-l", "app=web", "--prefix")
     finally:
         forward.terminate()
         forward.communicate(timeout=30)

@@ -21,7 +21,11 @@ kind: Pod
 metadata: {name: web, labels: {app: web}}
 spec:
   terminationGracePeriodSeconds: 1
-  containers: [{name: web, image: nginx, ports: [{containerPort: 80}]}]
+  containers:
+    - name: web
+      image: nginx
+      ports: [{containerPort: 80}]
+      readinessProbe: {httpGet: {path: /, port: 80}, periodSeconds: 1}
 """
 DEFINITION = """
 apiVersion: apiextensions.k8s.io/v1
@@ -67,16 +71,19 @@ def test_typed_client(api: client.ApiClient, namespace: str) -> None:
     assert made.spec.strategy.rolling_update.max_surge == "25%"
 
     seen = []
-    for event in watch.Watch().stream(apps.list_namespaced_deployment, namespace, timeout_seconds=60):
+    for event in watch.Watch().stream(
+        apps.list_namespaced_deployment, namespace, resource_version=made.metadata.resource_version, timeout_seconds=60
+    ):
         seen.append(event["type"])
         if event["object"].status.ready_replicas == 2:
             break
-    assert set(seen) == {"ADDED", "MODIFIED"}
+    assert set(seen) == {"MODIFIED"}
     first = core.list_namespaced_pod(namespace, label_selector="app=web", limit=1)
     rest = core.list_namespaced_pod(namespace, label_selector="app=web", limit=1, _continue=first.metadata._continue)
     assert first.metadata.remaining_item_count is None
     assert {*(pod.metadata.name for pod in first.items)}.isdisjoint(pod.metadata.name for pod in rest.items)
-    assert "start worker process" in core.read_namespaced_pod_log(first.items[0].metadata.name, namespace)
+    log = watch.Watch().stream(core.read_namespaced_pod_log, first.items[0].metadata.name, namespace)
+    assert any("start worker process" in line for line in log)
 
     apps.patch_namespaced_deployment_scale("web", namespace, {"spec": {"replicas": 1}})
     scaled = apps.read_namespaced_deployment("web", namespace)

@@ -37,7 +37,7 @@ class World:
         self.client, self.informers, self.namespace = client, informers, namespace
         self.pods = informers.of(core_v1.Pod, namespace)
 
-    async def eventually(self, condition: Callable[[], Awaitable[object] | object], seconds: float = 10) -> None:
+    async def eventually(self, condition: Callable[[], Awaitable[object] | object], seconds: float = 30) -> None:
         """Wait until the condition holds; fails when it does not in time."""
         async with asyncio.timeout(seconds):
             while True:
@@ -49,6 +49,10 @@ class World:
     def running_pods(self) -> list[core_v1.Pod]:
         """Those that count as replicas."""
         return [pod for pod in self.pods.list() if pod.metadata.deletion_timestamp is None and pod.status.phase not in ("Failed", "Succeeded")]  # fmt: skip
+
+    def started_pods(self) -> list[core_v1.Pod]:
+        """Those that the kubelet that is played has made Running: it lets go of them."""
+        return [pod for pod in self.running_pods() if pod.status.phase == "Running"]
 
     async def set_pod(self, pod: core_v1.Pod, *, ready: bool = True, phase: str = "Running", ip: str = "") -> None:
         """Say what a kubelet would."""

@@ -407,8 +407,8 @@ async def test_a_success_policy_ends_a_job_early(world_of: Callable[..., Any]) -
     async with world_of("job-controller,kubelet") as world:
         rules = batch_v1.SuccessPolicy(rules=[batch_v1.SuccessPolicyRule(succeeded_indexes="1")])
         await make_job(world, completions=3, parallelism=3, completion_mode="Indexed", success_policy=rules)
-        await world.eventually(lambda: len(world.running_pods()) == 3)
-        leader = next(found for found in world.running_pods() if indexes.index_of(found) == 1)
+        await world.eventually(lambda: len(world.started_pods()) == 3)
+        leader = next(found for found in world.started_pods() if indexes.index_of(found) == 1)
         await world.set_pod(leader, ready=False, phase="Succeeded")
         await world.eventually(has(world, "Complete"))
         status = (await get(world)).status

@@ -171,8 +171,8 @@ async def test_a_pod_that_failed_is_made_anew_and_told(world_of: Callable[..., A
     async with world_of("statefulset-controller,kubelet") as world:
         meta = meta_v1.ObjectMeta(name="web", namespace=world.namespace)
         await world.client.create(msgspec.structs.replace(stateful(1), metadata=meta))
-        await world.eventually(world.running_pods)
-        (first,) = world.running_pods()
+        await world.eventually(world.started_pods)
+        (first,) = world.started_pods()
         await world.set_pod(first, ready=False, phase="Failed")
         await world.eventually(lambda: [one for one in world.running_pods() if one.metadata.uid != first.metadata.uid])
         words = f"StatefulSet {world.namespace}/web is recreating failed Pod web-0"

@@ -29,10 +29,10 @@ class Traces:
 
 
 def take(profile: str) -> Traces:
-    """The picture now, of this process's own namespaces, and of the cgroups of the profile: others may have theirs."""
+    """The picture now, of this process's own namespaces, and of mounts and cgroups of the profile: others have theirs."""
     return Traces(
         processes=frozenset(processes(profile)),
-        mounts=frozenset(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+        mounts=frozenset(mounts(profile)),
         links=lines("ip", "-o", "link"),
         routes=lines("ip", "route", "show", "table", "all"),
         rules=lines("nft", "list", "ruleset"),
@@ -57,6 +57,13 @@ def processes(profile: str) -> list[str]:
         if command and (is_ours or is_contained):
             found.append(f"{entry.name} {command[:80]}")
     return found
+
+
+def mounts(profile: str) -> list[str]:
+    """All but those of other profiles."""
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    homes = ("/var/lib/pybernetes/", "/run/pybernetes/")
+    return [point for point in points if not point.startswith(homes) or f"/pybernetes/{profile}/" in point]
 
 
 def lines(*command: str) -> frozenset[str]:

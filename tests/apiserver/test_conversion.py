@@ -349,6 +349,13 @@ async def watching(api: Server, query: str) -> AsyncIterator[Writer]:
         writer.ending.set()
 
 
+@pytest.mark.parametrize("query", ["", "fieldSelector=spec.amount.count%3D1"])
+async def test_a_watch_that_begins_before_all_objects_sees_them(widgets: World, query: str) -> None:
+    async with watching(widgets.api, query) as writer:
+        await widgets.make("w", 1)
+        assert await writer.until(1) == [("ADDED", 1)]
+
+
 async def test_watches_are_converted_and_hold_nobody_up(widgets: World) -> None:
     api = widgets.api
     await widgets.make("w", 1)

@@ -156,7 +156,7 @@ class View:
     async def _work(self, state: _State = ([], 0, [])) -> None:
         """Bring the view up to date; with what was stored when it begins."""
         try:
-            cache = self._cache or await self._load(*state)
+            cache = self._cache if self._cache is not None else await self._load(*state)
             while self._pending:
                 changes = list(self._pending)
                 items = iter(await self._reader.read([each.item for each in changes if not each.deleted]))

@@ -1,6 +1,12 @@
 """Log lines in the CRI format."""
 
+import os
+import resource
+import signal
+import stat
 from pathlib import Path
+
+import pytest
 
 from pybernetes.runtime.logs.writer import MAX_LINE, LogWriter
 
@@ -53,7 +59,53 @@ def test_reopening_goes_on_in_a_new_file(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_does_not_stop_the_container(tmp_path: Path) -> None:
-    (tmp_path / "full").symlink_to("/dev/full")
-    log = writer(tmp_path / "full")
-    log.write("stdout", b"lost\n")
-    log.finish()
+    log = writer(tmp_path / "log")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        log.write("stdout", b"lost\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    log.write("stdout", b"kept\n")
+    assert (tmp_path / "log").read_text().split()[-1] == "kept"
+
+
+@pytest.mark.parametrize("what", ["link", "pipe", "device", "directory", "linked directory"])
+def test_output_goes_to_a_file_of_the_log_only(tmp_path: Path, what: str) -> None:
+    """A pod with a hostPath to the logs must not choose what its output, written as root, is appended to."""
+    canary, log = tmp_path / "canary", tmp_path / "pods/pod/c/0.log"
+    canary.mkdir()
+    (canary / "0.log").write_text("untouched")
+    log.parent.mkdir(parents=True)
+    match what:
+        case "link":
+            log.symlink_to(canary / "0.log")
+        case "pipe":
+            os.mkfifo(log)
+        case "device":
+            os.mknod(log, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+        case "directory":
+            log.mkdir()
+        case _:
+            log.parent.rmdir()
+            log.parent.symlink_to(canary)
+    with pytest.raises(
+        OSError, match=r"levels of symbolic links|No such device|not a regular file|Is a directory|Not a dir"
+    ):
+        LogWriter(str(log))
+    assert (canary / "0.log").read_text() == "untouched"
+
+
+def test_a_log_that_is_led_elsewhere_goes_on_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "pods/pod/c/0.log"
+    path.parent.mkdir(parents=True)
+    log = writer(path)
+    path.rename(path.with_name("aside"))
+    path.symlink_to(tmp_path / "canary")
+    with pytest.raises(OSError, match="levels of symbolic links"):
+        log.reopen()
+    log.write("stdout", b"kept\n")
+    assert not (tmp_path / "canary").exists()
+    assert path.with_name("aside").read_text().split()[-1] == "kept"

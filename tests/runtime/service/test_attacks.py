@@ -1,23 +1,21 @@
 """The classes of attack on container launchers, each tried as root against canaries on the host."""
 
-import ctypes
 import hashlib
 import json
 import os
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.races import racing
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, StartError
 from pybernetes.cri.testsuite import Lab, Pod, security
 
 CANARY = "untouched"
-_HERE, _EXCHANGE = -100, 2
 
 
 @pytest.fixture
@@ -151,27 +149,6 @@ async def test_mount_points_that_are_symlinks(lab: Lab, pod: Pod, canary: Path, 
     )
     (root / "data").symlink_to(out_of(root, canary))
     await tried(lab, container)
-
-
-@contextmanager
-def racing(volume: Path, target: str) -> Iterator[None]:
-    """Exchange the directory `volume/dir` and a symlink to `target`, for ever and fast."""
-    libc, stop = ctypes.CDLL(None), threading.Event()
-    first, second = os.fsencode(volume / "dir"), os.fsencode(volume / "link")
-    (volume / "dir").mkdir()
-    (volume / "link").symlink_to(target)
-
-    def race() -> None:
-        while not stop.is_set():
-            libc.renameat2(_HERE, first, _HERE, second, _EXCHANGE)
-
-    thread = threading.Thread(target=race)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 async def test_mount_point_swapped_while_mounting(lab: Lab, pod: Pod, canary: Path, tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ HOSTS = "/etc/hosts"
 
 @dataclass(frozen=True, slots=True)
 class ContainerFiles:
-    """Where the files of one attempt live, and the content of its /etc/hosts."""
+    """Where the files of one attempt live, the content of its /etc/hosts, and the volumes that are read-only."""
 
     pod_directory: Path
     attempt: int
     hosts: str
+    read_only: frozenset[str] = frozenset()
 
 
 def container_mounts(
@@ -36,7 +37,7 @@ def container_mounts(
 ) -> tuple[list[t.Mount], str]:
     """All mounts, and the host path of the termination log. Raises ConfigError. Blocking."""
     mounts = [
-        _volume_mount(container, index, mount, volumes, variables, files.pod_directory)
+        _volume_mount(container, index, mount, volumes, variables, files)
         for index, mount in enumerate(container.volume_mounts)
     ]
     paths = {os.path.normpath(mount.mount_path) for mount in container.volume_mounts}
@@ -53,13 +54,13 @@ def _volume_mount(
     mount: v1.VolumeMount,
     volumes: Mapping[str, Path],
     variables: Mapping[str, str],
-    pod_directory: Path,
+    files: ContainerFiles,
 ) -> t.Mount:
     path = volumes.get(mount.name)
     if path is None:
         raise ConfigError(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
     if part := _sub_path(mount, variables):
-        target = pod_directory / "volume-subpaths" / mount.name / container.name / str(index)
+        target = files.pod_directory / "volume-subpaths" / mount.name / container.name / str(index)
         try:
             path = subpath.bind(path, part, target)
         except VolumeError as error:
@@ -72,7 +73,7 @@ def _volume_mount(
     return t.Mount(
         container_path=container_path,
         host_path=str(path),
-        readonly=bool(mount.read_only),
+        readonly=bool(mount.read_only) or mount.name in files.read_only,
         propagation=PROPAGATION[mount.mount_propagation or "None"],
         recursive_read_only=mount.recursive_read_only in ("Enabled", "IfPossible"),
     )
@@ -91,11 +92,12 @@ def _sub_path(mount: v1.VolumeMount, variables: Mapping[str, str]) -> str:
 
 
 def _write_hosts(files: ContainerFiles) -> Path:
-    """One file for all containers of the pod, kept in place: a running container has it mounted."""
+    """One file for all containers of the pod, kept in place: a running container has it mounted, and may write it."""
     path = files.pod_directory / "etc-hosts"
-    if not path.exists() or path.read_text() != files.hosts:
+    wanted = files.hosts.encode()
+    if not path.exists() or path.stat().st_size != len(wanted) or path.read_bytes() != wanted:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(files.hosts)
+        path.write_bytes(wanted)
         path.chmod(0o644)
     return path
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from pybernetes.kubelet.logs.record import Record, files_of, parse
+from pybernetes.kubelet.logs.record import Record, files_of, open_log, parse
 from pybernetes.kubelet.logs.tail import lines_backwards
 
 CHUNK = 64 * 1024
@@ -80,8 +80,8 @@ class LogReader:
         while self._parts:
             part = self._parts.pop(0)
             try:
-                self._file = part.open("rb")
-            except FileNotFoundError:
+                self._file = open_log(part)
+            except OSError:
                 continue
             return True
         return False
@@ -92,7 +92,7 @@ class LogReader:
         if self._parts:
             return True
         try:
-            current = self._path.stat()
+            current = self._path.lstat()
         except FileNotFoundError:
             return False
         opened = os.fstat(self._file.fileno())
@@ -119,9 +119,13 @@ class LogReader:
         """Open the part in which the last `lines` lines begin, at their beginning."""
         missing = lines
         for index in reversed(range(len(self._parts))):
-            offset, missing = _tail_offset(self._parts[index], missing)
+            try:
+                offset, missing = _tail_offset(self._parts[index], missing)
+            except OSError:
+                del self._parts[index]
+                continue
             if missing == 0 or index == 0:
-                self._file = self._parts[index].open("rb")
+                self._file = open_log(self._parts[index])
                 self._file.seek(offset)
                 del self._parts[: index + 1]
                 return
@@ -129,7 +133,7 @@ class LogReader:
 
 def _tail_offset(path: Path, lines: int) -> tuple[int, int]:
     """Where the last `lines` lines of a part begin, and how many are missing from it."""
-    with path.open("rb") as file:
+    with open_log(path) as file:
         size = file.seek(0, os.SEEK_END)
     position = size - _unfinished(path, size)
     for line in lines_backwards(path):
@@ -144,7 +148,7 @@ def _tail_offset(path: Path, lines: int) -> tuple[int, int]:
 
 def _unfinished(path: Path, size: int) -> int:
     """Bytes of a last line that is still being written."""
-    with path.open("rb") as file:
+    with open_log(path) as file:
         file.seek(max(0, size - CHUNK))
         tail = file.read(CHUNK)
     return len(tail) - (tail.rfind(b"\n") + 1)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pybernetes.kubelet.logs.record import parse
+from pybernetes.kubelet.logs.record import open_log, parse
 
 BLOCK = 64 * 1024
 
@@ -34,7 +34,7 @@ def _texts(path: Path, lines: int) -> list[bytes]:
 
 def lines_backwards(path: Path) -> Iterator[bytes]:
     """Complete lines of a file, the last first, with their newlines; a line still being written is left out."""
-    with path.open("rb") as file:
+    with open_log(path) as file:
         position = file.seek(0, os.SEEK_END)
         rest = b""
         is_end = True

@@ -25,6 +25,7 @@ from pybernetes.kubelet.podspec import AnyContainer, container_of, grace_seconds
 from pybernetes.kubelet.probes.actions import Subject
 from pybernetes.kubelet.probes.outcome import ActionError
 from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
+from pybernetes.kubelet.volumes.setup import is_read_only
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +147,8 @@ class Starter:
         seen = with_addresses(pod, ips, doors.host_ips)
         sources = EnvSources(doors.objects, doors.services(), doors.allocatable)
         variables = await environment(seen, container, sources)
-        files = ContainerFiles(doors.directory(uid_of(pod)), action.attempt, self._hosts(pod, ips))
+        read_only = frozenset(volume.name for volume in pod.spec.volumes if is_read_only(volume))
+        files = ContainerFiles(doors.directory(uid_of(pod)), action.attempt, self._hosts(pod, ips), read_only)
         mounts, log_file = await doors.threads.run(
             container_mounts, container, dict(self._volumes.paths), variables, files
         )

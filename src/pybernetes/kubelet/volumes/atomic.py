@@ -5,6 +5,7 @@ Layout (as upstream's): `..<time>/` holds the files, `..data` links to it, and e
 
 import os
 import shutil
+import stat
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,8 +38,12 @@ def write(directory: Path, files: Files, gid: int | None = None) -> bool:
 
 
 def _current(directory: Path) -> Path | None:
+    """The set of files that is shown; None if there is none, or the link was led away from those made here."""
     link = directory / DATA
-    return directory / os.readlink(link) if link.is_symlink() else None
+    name = os.readlink(link) if link.is_symlink() else ""
+    current = directory / name
+    is_name = name.startswith("..") and name != ".." and "/" not in name
+    return current if is_name and current.is_dir() and not current.is_symlink() else None
 
 
 def _holds(current: Path, files: Files, gid: int | None) -> bool:
@@ -47,11 +52,12 @@ def _holds(current: Path, files: Files, gid: int | None) -> bool:
 
 
 def _is_same(path: Path, file: File, gid: int | None) -> bool:
-    stat = path.stat()
+    found = path.lstat()
     return (
-        stat.st_mode & 0o7777 == _mode(file, gid)
-        and stat.st_uid == (file.uid or 0)
-        and stat.st_gid == (gid or 0)
+        found.st_mode == stat.S_IFREG | _mode(file, gid)
+        and found.st_uid == (file.uid or 0)
+        and found.st_gid == (gid or 0)
+        and found.st_size == len(file.data)
         and path.read_bytes() == file.data
     )
 
@@ -80,7 +86,7 @@ def _set_owner(path: Path, mode: int, uid: int | None, gid: int | None) -> None:
 def _link_visible(directory: Path, files: Files) -> None:
     wanted = {path.split("/")[0] for path in files}
     for entry in directory.iterdir():
-        if not entry.name.startswith("..") and entry.name not in wanted:
+        if entry.is_symlink() and not entry.name.startswith("..") and entry.name not in wanted:
             entry.unlink()
     for name in wanted:
         link = directory / name

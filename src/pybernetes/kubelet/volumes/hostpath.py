@@ -1,5 +1,6 @@
 """hostPath volumes: a path of the node, checked or made as its type says."""
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -39,8 +40,16 @@ def set_up(source: v1.HostPathVolumeSource) -> Path:
 def make_directory(path: Path) -> None:
     """Make it, and its parents, so that any user of a pod can enter; the kubelet's own umask is for its own files."""
     for missing in reversed([each for each in (path, *path.parents) if not each.exists()]):
-        missing.mkdir(exist_ok=True)
-        missing.chmod(0o755)
+        try:
+            missing.mkdir()
+        except FileExistsError:
+            continue
+        # Whoever may write its parent may have put a link there since: what was made is opened up, nothing else.
+        made = os.open(missing, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(made, 0o755)
+        finally:
+            os.close(made)
 
 
 def _create_file(path: Path) -> None:

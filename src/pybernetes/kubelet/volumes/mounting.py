@@ -14,6 +14,7 @@ UMOUNT_NOFOLLOW = 0x8
 
 _OPENAT2 = 437
 _RESOLVE_NO_MAGICLINKS = 0x02
+_RESOLVE_NO_SYMLINKS = 0x04
 _RESOLVE_BENEATH = 0x08
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -45,9 +46,13 @@ def unmount(target: str) -> None:
             raise
 
 
-def open_beneath(directory: int, path: str, flags: int) -> int:
-    """Open `path` below the directory's descriptor; EXDEV if a link in it leads out. The caller closes it."""
-    how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+def open_beneath(directory: int, path: str, flags: int, *, symlinks: bool = True) -> int:
+    """Open `path` below the directory's descriptor; EXDEV if a link in it leads out. The caller closes it.
+
+    With `symlinks=False` any link in it is ELOOP.
+    """
+    resolve = _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS | (0 if symlinks else _RESOLVE_NO_SYMLINKS)
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
     result = _libc.syscall(_OPENAT2, directory, path.encode(), ctypes.byref(how), ctypes.sizeof(how))
     return _check(result, path)
 

@@ -1,6 +1,7 @@
 """fsGroup: the group that owns a volume and may write it."""
 
 import os
+import stat
 from pathlib import Path
 
 DIRECTORY_BITS = 0o2770
@@ -25,13 +26,15 @@ def own(root: Path, gid: int, *, read_only: bool = False, only_on_mismatch: bool
 
 
 def _own_file(directory: int, name: str, gid: int, bits: int) -> None:
-    """A link itself is given away, never its target."""
-    os.chown(name, -1, gid, dir_fd=directory, follow_symlinks=False)
+    """A link itself is given away, never its target. Nothing is opened for reading: it may be a device."""
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
-    except OSError:
+        descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    except FileNotFoundError:
         return
     try:
-        os.fchmod(descriptor, os.fstat(descriptor).st_mode & 0o7777 | bits)
+        os.chown(name, -1, gid, dir_fd=directory, follow_symlinks=False)
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISLNK(mode):
+            os.chmod(f"/proc/self/fd/{descriptor}", stat.S_IMODE(mode) | bits)
     finally:
         os.close(descriptor)

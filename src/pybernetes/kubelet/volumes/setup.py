@@ -28,6 +28,12 @@ def is_refreshed(volume: v1.Volume) -> bool:
     return bool(volume.config_map or volume.secret or volume.projected or volume.downward_api)
 
 
+def is_read_only(volume: v1.Volume) -> bool:
+    """Whether no container may write it: what the kubelet replaces, a pod could else lead elsewhere by its links."""
+    claim = volume.persistent_volume_claim
+    return is_refreshed(volume) or bool(claim and claim.read_only)
+
+
 async def set_up(context: VolumeContext, volume: v1.Volume) -> Path:
     """The volume's path on the node, ready to be mounted. Safe to repeat: that is also how it is refreshed.
 

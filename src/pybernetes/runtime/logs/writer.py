@@ -1,8 +1,13 @@
 """Write streams as CRI log lines: `<RFC 3339 with nanoseconds> <stream> <F|P> <content>`."""
 
+import errno
 import os
+import stat
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+from pybernetes.runtime import syscalls as sys
 
 MAX_LINE = 16 * 1024
 
@@ -18,7 +23,21 @@ class LogWriter:
         self._fd = self._open() if path else -1
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        """Raises OSError for what is no file: a pod that may write here must not choose where its output goes.
+
+        Pod, container and file are the last three parts of the path: what is above them is the node's own.
+        """
+        path = Path(self._path)
+        root = os.open(path.parents[2], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
+        try:
+            fd = sys.open_in_root(root, str(path.relative_to(path.parents[2])), flags, 0o640, symlinks=False)
+        finally:
+            os.close(root)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "not a regular file", self._path)
+        return fd
 
     def reopen(self) -> None:
         """Go on in a new file at the same path, after the old one was renamed. Raises OSError, and goes on in the old."""

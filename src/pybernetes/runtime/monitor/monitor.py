@@ -82,7 +82,8 @@ class Monitor:
         self._directory: str = request["directory"]
         self._stdin_once: bool = request["stdin_once"]
         self._wants_stdin: bool = request["stdin"]
-        self._log = LogWriter(request["log_path"])
+        self._log_path: str = request["log_path"]
+        self._log = LogWriter("")
         self._executor: Executor = choose_executor(request)
         self._cgroup = Cgroup(self._executor.config["linux"]["cgroupsPath"])
         self._output: dict[int, str] = {}
@@ -96,6 +97,7 @@ class Monitor:
 
     def start(self) -> int:
         """Start the container and listen; its record is on disk when this returns."""
+        self._log = LogWriter(self._log_path)
         self._server = listen(self._directory)
         child = Child()
         process = self._executor.config["process"]
@@ -113,6 +115,8 @@ class Monitor:
         record = read_record(self._directory, protocol.STARTED) or {}
         self._process = Orphan(record.get("pid", 0), record.get("start_time", 0))
         self._server = listen(self._directory)
+        with contextlib.suppress(OSError):
+            self._log = LogWriter(self._log_path)
         if not self._executor.config["process"].get("terminal"):
             self._output = {fd: stream for stream, fd in reopen_output(self._directory).items()}
         return self._process.pid

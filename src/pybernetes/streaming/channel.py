@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-_BACKLOG = 64
+BACKLOG = 128 * 1024
+"""Bytes of a channel that wait to be read before its connection waits."""
 
 Send = Callable[[bytes], Awaitable[None]]
 Close = Callable[[], Awaitable[None]]
@@ -15,7 +16,10 @@ class Channel:
 
     def __init__(self, send: Send, close: Close) -> None:
         self._send, self._close = send, close
-        self._incoming: asyncio.Queue[bytes] = asyncio.Queue(_BACKLOG)
+        self._incoming: asyncio.Queue[bytes] = asyncio.Queue()
+        self._waiting = 0
+        self._room = asyncio.Event()
+        self._is_read = True
         self._ended = False
         self.closed = False
 
@@ -24,6 +28,8 @@ class Channel:
         if self._ended:
             return b""
         data = await self._incoming.get()
+        self._waiting -= len(data)
+        self._room.set()
         self._ended = not data
         return data
 
@@ -40,14 +46,22 @@ class Channel:
             with suppress(ConnectionError):
                 await self._close()
 
+    def ignore(self) -> None:
+        """Nobody reads: what comes is dropped."""
+        self._is_read = False
+        self._room.set()
+
     async def feed(self, data: bytes) -> None:
         """For the transport: bytes have come; b"" is the end."""
-        await self._incoming.put(data)
+        while self._waiting >= BACKLOG and self._is_read:
+            self._room.clear()
+            await self._room.wait()
+        if self._is_read:
+            self._waiting += len(data)
+            self._incoming.put_nowait(data)
 
     def cut(self) -> None:
         """For the transport: the connection is gone."""
-        while self._incoming.full():
-            self._incoming.get_nowait()
         self._incoming.put_nowait(b"")
 
 

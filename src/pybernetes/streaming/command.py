@@ -30,6 +30,11 @@ class Wanted:
         flags = {"stdin": self.stdin, "stdout": self.stdout, "stderr": self.stderr and not self.tty, "resize": self.tty}
         return {"error", *(name for name, wanted in flags.items() if wanted)}
 
+    @property
+    def inputs(self) -> set[str]:
+        """Those of them that are read."""
+        return self.names & {"stdin", "resize"}
+
 
 @dataclass(frozen=True, slots=True)
 class CommandStreams:
@@ -50,6 +55,8 @@ async def serve_websocket(duplex: Duplex, codec: wire.Codec, wanted: Wanted, ses
     socket = WebSocket(duplex)
     transport = WebSocketChannels(socket, codec, [each for each in wire.Channel if each != wire.Channel.CLOSE])
     opened = {each.name.lower(): transport.channels[each] for each in wire.Channel if each != wire.Channel.CLOSE}
+    for name in opened.keys() - wanted.inputs:
+        opened[name].ignore()
     async with open_scope("stream") as scope:
         gone = scope.spawn(transport.run(), "websocket")
         status = await _until_gone(session(_chosen(opened, wanted)), gone, scope)
@@ -65,7 +72,10 @@ async def serve_spdy(duplex: Duplex, protocol: str, wanted: Wanted, session: Ses
     names = wanted.names - ({"resize"} if protocol in ("channel.k8s.io", "v2.channel.k8s.io") else set())
 
     async def take(headers: dict[str, str], channel: Channel) -> None:
-        opened[headers.get("streamtype", "")] = channel
+        name = headers.get("streamtype", "")
+        if name not in wanted.inputs or name in opened:
+            channel.ignore()
+        opened.setdefault(name, channel)
         if names <= opened.keys():
             complete.set()
 

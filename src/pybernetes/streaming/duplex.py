@@ -1,6 +1,7 @@
 """Byte streams in both directions, whatever carries them."""
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import Protocol
 
@@ -45,15 +46,15 @@ class WebSocket:
 
     def __init__(self, stream: Duplex) -> None:
         self._stream = stream
-        self._decoder = ws.Decoder()
-        self._waiting: list[ws.Message] = []
+        self._decoder = ws.Decoder(masked=True)
+        self._waiting: deque[ws.Message] = deque()
         self._closed = False
 
     async def receive(self) -> ws.Message | None:
         """The next text or binary message; None at the end. Pings are answered."""
         while not self._closed:
             while self._waiting:
-                message = self._waiting.pop(0)
+                message = self._waiting.popleft()
                 if message.opcode in (ws.Opcode.TEXT, ws.Opcode.BINARY):
                     return message
                 await self._control(message)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.streaming.channel import Channel
 from pybernetes.streaming.duplex import Duplex, WebSocket
-from pybernetes.streaming.spdy import SpdyChannels
+from pybernetes.streaming.spdy import MAX_STREAMS, RefusedStreamError, SpdyChannels
 from pybernetes.streaming.websocket import WebSocketChannels
 from pybernetes.wire import channels as wire
 
@@ -29,13 +29,19 @@ async def serve_spdy(duplex: Duplex, connect: Connect) -> None:
     async with open_scope("port-forward") as scope:
 
         async def take(headers: dict[str, str], channel: Channel) -> None:
-            request = headers.get("requestid", headers.get("port", ""))
+            kind, port = headers.get("streamtype", ""), wire.parse_port(headers.get("port", ""))
+            if port is None or kind not in ("data", "error"):
+                raise RefusedStreamError
+            if kind == "error":
+                channel.ignore()
+            request = headers.get("requestid", headers["port"])
+            if request not in pairs and len(pairs) >= MAX_STREAMS:
+                del pairs[next(iter(pairs))]
             pair = pairs.setdefault(request, {})
-            pair[headers.get("streamtype", "")] = channel
-            port = headers.get("port", "")
-            if pair.keys() >= {"data", "error"} and port.isdecimal():
+            pair[kind] = channel
+            if pair.keys() >= {"data", "error"}:
                 del pairs[request]
-                scope.spawn(_forward(int(port), pair["data"], pair["error"], connect, scope), f"port {port}")
+                scope.spawn(_forward(port, pair["data"], pair["error"], connect, scope), f"port {port}")
 
         await SpdyChannels(duplex, take).run()
 
@@ -51,6 +57,7 @@ async def serve_websocket(duplex: Duplex, codec: wire.Codec, ports: list[int], c
         forwards = []
         for index, port in enumerate(ports):
             data, error = transport.channels[2 * index], transport.channels[2 * index + 1]
+            error.ignore()
             for channel in (data, error):
                 await channel.write(wire.port_announcement(port))
             forwards.append(scope.spawn(_forward(port, data, error, connect, scope), f"port {port}"))

@@ -80,7 +80,7 @@ def _websocket_service(head: Head, offer: Offer, protocol: str) -> _Serve:
 
 def _ports(head: Head) -> list[int]:
     texts = [part for value in head.query.get("port", []) + head.query.get("ports", []) for part in value.split(",")]
-    return [int(text) for text in texts if text.isdecimal() and 0 < int(text) < 1 << 16]
+    return [port for text in texts if (port := wire.parse_port(text)) is not None]
 
 
 def _choose_spdy(head: Head, offer: Offer) -> tuple[bytes, _Serve] | None:

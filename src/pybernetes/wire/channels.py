@@ -21,6 +21,9 @@ SPDY_REMOTE_COMMAND = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s
 SPDY_PORT_FORWARD = "portforward.k8s.io"
 
 
+_MAX_SIZE = 4096
+
+
 class Channel(IntEnum):
     """Channels of exec and attach."""
 
@@ -79,14 +82,23 @@ def negotiate(offered: Sequence[str], supported: Sequence[str]) -> str | None:
 
 def resize(data: bytes) -> tuple[int, int]:
     """Rows and columns out of a resize message, `{"Width": 80, "Height": 24}`. Raises ChannelError."""
+    if len(data) > _MAX_SIZE:
+        raise ChannelError("a terminal size is too long")
     try:
         size: dict[str, Any] = json.loads(data)
         rows, columns = int(size.get("Height", 0)), int(size.get("Width", 0))
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
         raise ChannelError(str(error)) from error
     if not (0 <= rows < 1 << 16 and 0 <= columns < 1 << 16):
         raise ChannelError("terminal size out of range")
     return rows, columns
+
+
+def parse_port(text: str) -> int | None:
+    """A port's number; None for what is none."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5):
+        return None
+    return int(text) if 0 < int(text) < 1 << 16 else None
 
 
 def port_announcement(port: int) -> bytes:

@@ -111,27 +111,45 @@ class Connection:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._last = 0
+        self._stream, self._left, self._fin = 0, 0, False
         self._inflate = zlib.decompressobj(zdict=DICTIONARY)
         self._deflate = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, zdict=DICTIONARY)
 
     def receive(self, data: bytes) -> list[Event]:
-        """The events that `data` completes. Raises SpdyError."""
+        """The events that `data` completes; the bytes of a data frame are told as they come. Raises SpdyError."""
         self._buffer += data
         events: list[Event] = []
-        while len(self._buffer) >= 8:
+        while self._buffer:
+            if self._left:
+                events.append(self._data())
+                continue
+            if len(self._buffer) < 8:
+                break
             first, second = struct.unpack_from("!II", self._buffer)
             flags, length = second >> 24, second & 0xFFFFFF
-            if len(self._buffer) < 8 + length:
-                break
-            payload = bytes(self._buffer[8 : 8 + length])
-            del self._buffer[: 8 + length]
             if first & _CONTROL:
+                if length > _MAX_HEADERS:
+                    raise SpdyError(f"a control frame of {length} bytes")
+                if len(self._buffer) < 8 + length:
+                    break
+                payload = bytes(self._buffer[8 : 8 + length])
+                del self._buffer[: 8 + length]
                 event = self._control(first, flags, payload)
             else:
-                event = Data(first, payload, bool(flags & _FIN))
+                del self._buffer[:8]
+                self._stream, self._left, self._fin = first, length, bool(flags & _FIN)
+                event = None if length else Data(first, b"", self._fin)
             if event is not None:
                 events.append(event)
         return events
+
+    def _data(self) -> Data:
+        """What has come of the data frame that has begun."""
+        payload = bytes(self._buffer[: self._left])
+        del self._buffer[: len(payload)]
+        self._left -= len(payload)
+        return Data(self._stream, payload, self._fin and not self._left)
 
     def _control(self, first: int, flags: int, payload: bytes) -> Event | None:
         """Frames that no client of Kubernetes acts on (settings, window updates) are passed over."""
@@ -141,7 +159,7 @@ class Connection:
         try:
             match first & 0xFFFF:
                 case _Kind.SYN_STREAM:
-                    return Opened(_number(payload), self._headers(payload[10:]), fin)
+                    return Opened(self._next(payload), self._headers(payload[10:]), fin)
                 case _Kind.SYN_REPLY:
                     self._headers(payload[4:])
                     return Accepted(_number(payload), fin)
@@ -157,6 +175,14 @@ class Connection:
         except struct.error as error:
             raise SpdyError("short frame") from error
         return None
+
+    def _next(self, payload: bytes) -> int:
+        """The number of a stream that the other side opens: higher than all before (draft 3.1, 2.3.2)."""
+        number = _number(payload)
+        if number <= self._last:
+            raise SpdyError(f"stream {number} after stream {self._last}")
+        self._last = number
+        return number
 
     def _headers(self, block: bytes) -> dict[str, str]:
         try:

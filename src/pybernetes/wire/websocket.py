@@ -66,11 +66,12 @@ def _masked(data: bytes, key: bytes) -> bytes:
 
 
 class Decoder:
-    """Bytes in, messages out. A message is bounded at 32 MiB."""
+    """Bytes in, messages out. A message is bounded at 32 MiB. With `masked` (a server) every frame has to be."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, masked: bool = False) -> None:
+        self._masked = masked
         self._buffer = bytearray()
-        self._fragments: list[bytes] = []
+        self._begun: bytearray | None = None
         self._opcode = Opcode.BINARY
 
     def feed(self, data: bytes) -> list[Message]:
@@ -88,6 +89,8 @@ class Decoder:
             return None
         if buffer[0] & 0x70:
             raise WebSocketError("reserved bits are set")
+        if self._masked and not buffer[1] & 0x80:
+            raise WebSocketError("a frame is not masked")
         length, start = buffer[1] & 0x7F, 2
         if length >= 126:
             size = 2 if length == 126 else 8
@@ -115,15 +118,16 @@ class Decoder:
             if not final or len(payload) > 125:
                 raise WebSocketError("a control frame is fragmented or too long")
             return Message(opcode, payload)
-        if (opcode == Opcode.CONTINUATION) != bool(self._fragments):
+        if (opcode == Opcode.CONTINUATION) == (self._begun is None):
             raise WebSocketError("fragments out of order")
-        if opcode != Opcode.CONTINUATION:
-            self._opcode = opcode
-        self._fragments.append(payload)
-        if sum(map(len, self._fragments)) > _MAX_MESSAGE:
+        if self._begun is None:
+            if final:
+                return Message(opcode, payload)
+            self._opcode, self._begun = opcode, bytearray()
+        if len(self._begun) + len(payload) > _MAX_MESSAGE:
             raise WebSocketError("a message is too long")
+        self._begun += payload
         if not final:
             return None
-        message = Message(self._opcode, b"".join(self._fragments))
-        self._fragments.clear()
+        message, self._begun = Message(self._opcode, bytes(self._begun)), None
         return message

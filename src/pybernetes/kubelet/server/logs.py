@@ -18,12 +18,15 @@ from pybernetes.kubelet.observed import ObservedContainer
 from pybernetes.kubelet.pod.worker import PodWorker
 from pybernetes.kubelet.podspec import container_of, name_of
 
+MAX_AGE_SECONDS = 10 * 366 * 86400
+"""No log is older; a time before the first year cannot be told."""
+
 
 def selection_of(query: Mapping[str, str], now: datetime) -> Selection:
     """PodLogOptions out of a query. Raises ValueError."""
     since = None
     if "sinceSeconds" in query:
-        since = now - timedelta(seconds=int(query["sinceSeconds"]))
+        since = now - timedelta(seconds=min(int(query["sinceSeconds"]), MAX_AGE_SECONDS))
     elif "sinceTime" in query:
         since = parse_time(query["sinceTime"])
     tail, limit = query.get("tailLines"), query.get("limitBytes")

@@ -14,6 +14,7 @@ from pybernetes.cri.errors import CRIError, NotFoundError
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.server.access import Access, Refused
+from pybernetes.wire.channels import parse_port
 
 CHUNK = 64 * 1024
 
@@ -83,7 +84,8 @@ class Streams:
         sandbox = worker.observed.ready_sandbox
         if sandbox is None:
             raise RequestError(500, "failed to find sandbox for port forward")
-        ports = [int(port) for text in head.query.get("port", []) for port in text.split(",") if port.isdigit()]
+        texts = [part for text in head.query.get("port", []) for part in text.split(",")]
+        ports = [port for text in texts if (port := parse_port(text)) is not None]
         return await self._runtime.port_forward(t.PortForwardRequest(pod_sandbox_id=sandbox.id, port=ports))
 
 

@@ -73,6 +73,9 @@ async def start_exec(
     )
     try:
         return await _started(reply)
+    except asyncio.CancelledError:
+        core.scope.spawn(_abandon(reply), "exec abandoned")
+        raise
     except BaseException:
         reply.close()
         raise
@@ -83,6 +86,19 @@ async def _started(reply: Reply) -> Execution:
     if "error" in said:
         raise StartError(f"failed to exec in container: OCI runtime exec failed: exec failed: {said['error']}")
     return Execution(reply, fds[0], fds[1] if len(fds) > 1 else None)
+
+
+async def _abandon(reply: Reply) -> None:
+    """Whoever asked is gone; what is being started for them must not stay."""
+    try:
+        execution = await _started(reply)
+    except CRIError:
+        reply.close()
+        return
+    execution.kill()
+    execution.close()
+    if execution.terminal is not None:
+        os.close(execution.terminal)
 
 
 def _process(directory: str, command: Sequence[str], tty: bool) -> dict[str, Any]:
@@ -124,3 +140,6 @@ async def _wait(execution: Execution, command: list[str], timeout: int) -> int:
         raise DeadlineError(
             f"failed to exec in container: timeout {timeout}s exceeded: context deadline exceeded"
         ) from None
+    except BaseException:
+        execution.kill()
+        raise

@@ -12,6 +12,7 @@ from difflib import SequenceMatcher, get_close_matches
 from typing import Any, TypeAlias
 
 from pybernetes.api.caching import short_cache
+from pybernetes.api.contents import by_content
 from pybernetes.api.field import Path, quote
 from pybernetes.wire.images.reference import InvalidReferenceError, parse
 
@@ -72,6 +73,16 @@ def _find(kind: str, tree: Tree) -> _Texts:
     if len(steps) > 1:
         yield from _metadata(above.get("metadata") or {}, Path(steps[0]).child(*steps[1:-1], "metadata"))
     spec = above.get(steps[-1]) or {}
+    if not _is_plain(spec):
+        yield from _pod_spec(spec, path)
+
+
+@by_content
+def _is_plain(spec: Tree) -> bool:
+    return next(_pod_spec(spec, Path("spec")), None) is None
+
+
+def _pod_spec(spec: Tree, path: Path) -> _Texts:
     yield from _keys(spec.get("nodeSelector") or {}, path.child("nodeSelector"))
     for containers in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(containers) or ()):

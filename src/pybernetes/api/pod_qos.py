@@ -2,6 +2,7 @@
 
 from typing import Any, TypeAlias
 
+from pybernetes.api.contents import by_content
 from pybernetes.api.quantity import Quantity
 
 Tree: TypeAlias = dict[str, Any]
@@ -9,6 +10,7 @@ Tree: TypeAlias = dict[str, Any]
 COMPUTE = ("cpu", "memory")
 
 
+@by_content
 def qos_class(spec: Tree) -> str:
     """BestEffort, Burstable or Guaranteed: by the pod's own resources where it has them, else by its containers'."""
     pod_level = spec.get("resources")

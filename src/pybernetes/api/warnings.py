@@ -6,6 +6,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from pybernetes.api.contents import by_content
 from pybernetes.api.field import Path, quote
 from pybernetes.api.mistakes import new_mistakes
 from pybernetes.api.quantity import Quantity
@@ -59,6 +60,16 @@ def _template(*steps: str) -> Callable[[Tree], _Texts]:
 
 
 def _pod_spec(spec: Tree, path: Path) -> _Texts:
+    if not _is_plain(spec):
+        yield from _pod_spec_texts(spec, path)
+
+
+@by_content
+def _is_plain(spec: Tree) -> bool:
+    return next(_pod_spec_texts(spec, Path("spec")), None) is None
+
+
+def _pod_spec_texts(spec: Tree, path: Path) -> _Texts:
     for label in spec.get("nodeSelector") or ():
         if label in _OLD_LABELS:
             yield f"{path.child('nodeSelector').key(label)}: {_OLD_LABELS[label]}"

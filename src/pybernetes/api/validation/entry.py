@@ -9,7 +9,12 @@ from pybernetes.api.field import ErrorList, Path
 from pybernetes.api.scheme import Resource, groups
 from pybernetes.api.validation.common import non_negative
 from pybernetes.api.validation.kinds import Errors, Rules, Tree
-from pybernetes.api.validation.metadata import validate_metadata, validate_metadata_update, validate_open_bags
+from pybernetes.api.validation.metadata import (
+    is_kept,
+    validate_metadata,
+    validate_metadata_update,
+    validate_open_bags,
+)
 
 _MODULES = (
     "access_review", "admission_policy", "api_service", "certificate_signing_request", "config_map",
@@ -36,13 +41,15 @@ def validate(resource: Resource, tree: Tree, old: Tree | None = None, subresourc
 
 def _errors(resource: Resource, tree: Tree, old: Tree | None, subresource: str) -> Errors:
     rules = rules_of(resource)
-    if not rules.nameless:
+    kept = old is not None and is_kept(tree["metadata"], old["metadata"])
+    if not rules.nameless and not kept:
         plain = resource.group in _PLAIN_FINALIZERS or resource.group not in groups()
         yield from validate_metadata(tree["metadata"], resource.namespaced, rules.name, plain_finalizers=plain)
     if old is None:
         yield from rules.create(tree)
         return
-    yield from _metadata_update_errors(tree["metadata"], old["metadata"])
+    if not kept:
+        yield from _metadata_update_errors(tree["metadata"], old["metadata"])
     through = rules.subresources.get(subresource)
     if through is not None:
         yield from through(tree, old)

@@ -12,6 +12,8 @@ _MAX_ANNOTATIONS = 256 * 1024
 _STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _IMMUTABLE = ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds")
 _MAX_MANAGER = 128
+_FREE = frozenset(("resourceVersion", "managedFields"))
+"""What every update changes."""
 
 
 def validate_metadata(
@@ -101,6 +103,15 @@ def validate_metadata_update(new: Tree, old: Tree, path: Path = METADATA) -> Err
     for name in _IMMUTABLE:
         if new.get(name) != old.get(name):
             yield field.invalid(path.child(name), new.get(name, ""), "field is immutable")
+
+
+def is_kept(new: Tree, old: Tree) -> bool:
+    """Whether an update leaves the metadata as it is, and names a version: then there is nothing to say about it."""
+    if new.keys() - _FREE != old.keys() - _FREE or not new.get("resourceVersion"):
+        return False
+    if any(new[name] != value for name, value in old.items() if name not in _FREE):
+        return False
+    return next(_validate_managed_fields(new.get("managedFields") or [], METADATA), None) is None
 
 
 def complain(path: Path, value: str, complaints: tuple[str, ...]) -> Errors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
+from typing import Any, Final
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
@@ -43,6 +43,8 @@ class Cacher:
         self._asking = False
         self._asked: asyncio.Future[int] | None = None
         """Whose answer is asked for once the one under way is there: that one may be older than they are."""
+        self.written: dict[bytes, dict[str, Any]] = {}
+        """What values under way to the store were made of: who writes puts it here, and takes it away in the end."""
         self.revision = 0
         """Every write up to this one is in the caches."""
 
@@ -111,7 +113,8 @@ class Cacher:
             if event.value is None:
                 cache.remove(key, event.revision)
             elif event.value.startswith(METADATA):
-                cache.put(Item(key, event.value, event.revision, event.create_revision))
+                written = self.written.pop(event.value, None) if self.written else None
+                cache.put(Item(key, event.value, event.revision, event.create_revision, written))
         self.revision = max(self.revision, revision)
         self._wake()
 

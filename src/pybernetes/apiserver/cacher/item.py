@@ -28,7 +28,10 @@ class Item:
 
     __slots__ = ("_labels", "_tree", "create_revision", "encoded", "fields", "forms", "key", "revision")
 
-    def __init__(self, key: str, stored: bytes, revision: int, create_revision: int) -> None:
+    def __init__(
+        self, key: str, stored: bytes, revision: int, create_revision: int, written: dict[str, Any] | None = None
+    ) -> None:
+        """`written` is what `stored` was made of, by `stored_tree`: then it need not be decoded again."""
         self.key = key
         self.revision = revision
         self.create_revision = create_revision
@@ -36,6 +39,8 @@ class Item:
             b'{"metadata":{"resourceVersion":"%d",%b' % (revision, stored[len(METADATA) :]) if revision else stored
         )
         self._tree: dict[str, Any] | None = None
+        if written is not None and revision:
+            self._keep({**written, "metadata": {"resourceVersion": str(revision), **written["metadata"]}})
         self._labels: dict[str, str] | None = None
         self.fields: dict[str, str] | None = None
         self.forms: dict[object, bytes] | None = None
@@ -44,11 +49,13 @@ class Item:
     def tree(self) -> dict[str, Any]:
         """The object decoded, with resourceVersion; kept for a while, so never change it."""
         tree = self._tree
-        if tree is None:
-            tree = self._tree = _decode(self.encoded)
-            _decoded.append(self)
-            if len(_decoded) > KEEP_TREES:
-                _decoded.popleft()._tree = None
+        return self._keep(_decode(self.encoded)) if tree is None else tree
+
+    def _keep(self, tree: dict[str, Any]) -> dict[str, Any]:
+        self._tree = tree
+        _decoded.append(self)
+        if len(_decoded) > KEEP_TREES:
+            _decoded.popleft()._tree = None
         return tree
 
     def at(self, revision: int) -> Item:
@@ -93,13 +100,20 @@ Listener: TypeAlias = Callable[[Item | None, Item | None], None]
 
 
 def stored_form(tree: dict[str, Any], *, keep_type: bool) -> bytes:
-    """The bytes to store of an object: metadata first, without resourceVersion.
+    """The bytes to store of an object; see `stored_tree`."""
+    return msgspec.json.encode(stored_tree(tree, keep_type=keep_type))
+
+
+def stored_tree(tree: dict[str, Any], *, keep_type: bool) -> dict[str, Any]:
+    """An object as it is stored: metadata first, without resourceVersion.
 
     Built-in kinds are stored without apiVersion and kind (their lists hold items without), custom ones with.
     """
-    metadata = {key: value for key, value in tree["metadata"].items() if key != "resourceVersion"}
-    rest = {key: value for key, value in tree.items() if key != "metadata"}
+    metadata = {**tree["metadata"]}
+    metadata.pop("resourceVersion", None)
+    stored = {"metadata": metadata, **tree}
+    stored["metadata"] = metadata
     if not keep_type:
-        rest.pop("apiVersion", None)
-        rest.pop("kind", None)
-    return msgspec.json.encode({"metadata": metadata, **rest})
+        stored.pop("apiVersion", None)
+        stored.pop("kind", None)
+    return stored

@@ -51,7 +51,7 @@ class CustomStore(ObjectStore):
         """Served no longer, or in another way: watches end."""
         self._view.close()
 
-    async def _encode(self, tree: Tree) -> bytes:
+    async def _encode(self, tree: Tree) -> tuple[bytes, Tree]:
         (stored,) = await self._converter.convert([tree], self._stored_api_version)
         return await super()._encode(stored)
 

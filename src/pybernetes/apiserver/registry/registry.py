@@ -35,6 +35,10 @@ class Registry(Protocol):
 
     def list(self, resource: Resource, namespace: str = "") -> list[Item]: ...
 
+    def changed(self, resource: Resource) -> int:
+        """The revision of the latest change of any of the objects."""
+        ...
+
     def subscribe(self, resource: Resource, listener: Listener) -> None:
         """Call `listener(old, new)` on the event loop for each object there is, then for each change, in order."""
         ...
@@ -48,8 +52,8 @@ class Registry(Protocol):
         user: UserInfo = LOOPBACK,
         dry_run: bool = False,
         note: bool = True,
-    ) -> Tree:
-        """The object as stored, with its resourceVersion. Raises StatusError.
+    ) -> Item:
+        """The object as stored. Raises StatusError.
 
         `note`: the server becomes the owner of the fields that it writes.
         """
@@ -64,7 +68,7 @@ class Registry(Protocol):
         user: UserInfo = LOOPBACK,
         dry_run: bool = False,
         note: bool = True,
-    ) -> Tree:
+    ) -> Item:
         """Replace the object of obj's name and namespace; obj's resourceVersion, if any, must be the stored one's."""
         ...
 

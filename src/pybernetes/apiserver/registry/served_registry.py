@@ -89,6 +89,9 @@ class ServedRegistry:
         cache = self._of(resource).store.cache
         return cache.select(f"{namespace}/" if namespace else "") if cache else []
 
+    def changed(self, resource: Resource) -> int:
+        return self._of(resource).store.cache.changed
+
     def subscribe(self, resource: Resource, listener: Listener) -> None:
         self._of(resource).store.cache.subscribe(listener)
 
@@ -101,13 +104,12 @@ class ServedRegistry:
         user: UserInfo = LOOPBACK,
         dry_run: bool = False,
         note: bool = True,
-    ) -> Tree:
+    ) -> Item:
         served = self._of(resource)
         ctx = self.context(resource, "create", namespace, "", user)
         new = noted(served, None, obj, "", format_time(ctx.services.clock.now())) if note else obj
         new = {**new, "metadata": dict(new["metadata"])}
-        item = await served.store.create(ctx, new, namespace, WriteOptions(dry_run, user.name))
-        return served.typed(item.decode())
+        return await served.store.create(ctx, new, namespace, WriteOptions(dry_run, user.name))
 
     async def update(
         self,
@@ -118,7 +120,7 @@ class ServedRegistry:
         user: UserInfo = LOOPBACK,
         dry_run: bool = False,
         note: bool = True,
-    ) -> Tree:
+    ) -> Item:
         served = self._of(resource)
         namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
         ctx = self.context(resource, "update", namespace, name, user)
@@ -134,7 +136,7 @@ class ServedRegistry:
 
         change = Update(namespace, name, make, WriteOptions(dry_run, user.name), subresource, part)
         item, _ = await served.store.update(ctx, change)
-        return served.typed(item.decode())
+        return item
 
     async def delete(
         self,

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+import msgspec
+
 from pybernetes.api import errors
 from pybernetes.api import field as fields
 from pybernetes.api.errors import StatusError
@@ -21,7 +23,7 @@ from pybernetes.api.validation import validate
 from pybernetes.apiserver.admission import Admission, Attributes, Operation
 from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.cacher import Cacher
-from pybernetes.apiserver.cacher.item import Item, stored_form
+from pybernetes.apiserver.cacher.item import Item, stored_tree
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.registry import metadata as meta
 from pybernetes.apiserver.registry.options import WriteOptions
@@ -29,6 +31,7 @@ from pybernetes.apiserver.resources.strategy import Part, Strategy, Undo
 from pybernetes.store.backend import Backend, FutureRevisionError, UnavailableError, Written
 
 NAME_TRIES: Final = 8
+_encoded: Final = msgspec.json.Encoder().encode
 MAX_OBJECT_BYTES: Final = 3 << 19
 """1.5 MiB: what upstream's etcd takes in one request."""
 
@@ -125,9 +128,10 @@ class ObjectStore:
         """Stored objects in the version of this store. Raises StatusError."""
         return items
 
-    async def _encode(self, tree: Tree) -> bytes:
-        """An object as it is stored. Raises StatusError."""
-        return self._bounded(stored_form(tree, keep_type=self.custom))
+    async def _encode(self, tree: Tree) -> tuple[bytes, Tree]:
+        """An object as it is stored, encoded and not; the latter may share what it holds. Raises StatusError."""
+        stored = stored_tree(tree, keep_type=self.custom)
+        return self._bounded(_encoded(stored)), stored
 
     def _changes_nothing(self, new: Tree, current: Item) -> bool:
         """Whether a write may be left out."""
@@ -211,14 +215,14 @@ class ObjectStore:
         key = self.object_key(new["metadata"].get("namespace", ""), name)
         if (standing := self.cache.get(key)) is not None:
             raise self._taken(name, standing)
-        value = await self._encode(new)
+        value, stored = await self._encode(new)
         version = _given_version(new)
         if options.dry_run:
             return await self._item(key, value, version, 0)
         if version:
             raise errors.unexpected("resourceVersion should not be set on objects to be created")
         ttl = self.strategy.ttl_seconds(ctx, new)
-        written = await self._run(self._access.backend.create(self.store_key(key), value, ttl=ttl))
+        written = await self._run(self._access.backend.create(self.store_key(key), value, ttl=ttl), value, stored)
         if not written.succeeded:
             raise self._taken(name, None)
         return await self._written(key, value, written.revision, written.revision)
@@ -347,15 +351,16 @@ class ObjectStore:
         metadata = new["metadata"]
         if self._changes_nothing(new, current) and not await self._is_stale(current, options):
             return current
-        value = await self._encode(new)
+        value, stored = await self._encode(new)
         if options.dry_run:
             return await self._item(current.key, value, current.revision, current.create_revision)
         deleting = "deletionTimestamp" in metadata and not metadata.get("deletionGracePeriodSeconds")
         if deleting and not self.strategy.has_finalizers(new):
             return await self._remove_updated(ctx, new, value, current)
         ttl = self.strategy.ttl_seconds(ctx, new)
+        key = self.store_key(current.key)
         written = await self._run(
-            self._access.backend.update(self.store_key(current.key), value, current.revision, ttl=ttl)
+            self._access.backend.update(key, value, current.revision, ttl=ttl), value, stored
         )
         if not written.succeeded:
             return None
@@ -387,9 +392,9 @@ class ObjectStore:
 
     async def replace(self, current: Item, new: Tree) -> Item | None:
         """Store a change that passes no hooks (a deletion's mark); None if somebody else was first."""
-        value = await self._encode(new)
+        value, stored = await self._encode(new)
         key = self.store_key(current.key)
-        written = await self._run(self._access.backend.update(key, value, current.revision))
+        written = await self._run(self._access.backend.update(key, value, current.revision), value, stored)
         if not written.succeeded:
             return None
         return await self._written(current.key, value, written.revision, current.create_revision)
@@ -419,11 +424,17 @@ class ObjectStore:
             raise errors.request_entity_too_large(f"limit is {MAX_OBJECT_BYTES}")
         return value
 
-    async def _run(self, write: Awaitable[Written]) -> Written:
+    async def _run(self, write: Awaitable[Written], value: bytes = b"", stored: Tree | None = None) -> Written:
+        """A write's outcome; `stored` is what `value` was made of. Raises StatusError."""
+        written = self._access.cacher.written
+        if stored is not None:
+            written[value] = stored
         try:
             return await write
         except UnavailableError as error:
             raise errors.service_unavailable(f"the store cannot be written: {error}") from error
+        finally:
+            written.pop(value, None)
 
 
 def _given_version(new: Tree) -> int:

@@ -1,11 +1,17 @@
 """The stages' view of the registry: objects by group and plural, as stored."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from pybernetes.api import scheme
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.registry import Registry
+
+
+LISTS: Final = 256
+SHORT: Final = 16
+"""Objects in a list that is kept: of quotas, webhooks and classes there are few, and each write asks for them."""
 
 
 class RegistryObjects:
@@ -14,6 +20,8 @@ class RegistryObjects:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._resources: dict[tuple[str, str], Resource] = {}
+        self._lists: dict[tuple[str, str, str], tuple[int, Sequence[Tree]]] = {}
+        """Short lists that were asked for, and the revision of the resource's last change then."""
 
     def get(self, group: str, plural: str, namespace: str, name: str) -> Tree | None:
         resource = self._resource(group, plural)
@@ -22,7 +30,18 @@ class RegistryObjects:
 
     def list(self, group: str, plural: str, namespace: str = "") -> Sequence[Tree]:
         resource = self._resource(group, plural)
-        return [item.tree for item in self._registry.list(resource, namespace)] if resource else []
+        if resource is None:
+            return []
+        changed, key = self._registry.changed(resource), (group, plural, namespace)
+        known = self._lists.get(key)
+        if known is not None and known[0] == changed:
+            return known[1]
+        found = [item.tree for item in self._registry.list(resource, namespace)]
+        if len(self._lists) >= LISTS:
+            self._lists.clear()
+        if len(found) <= SHORT:
+            self._lists[key] = changed, found
+        return found
 
     def _resource(self, group: str, plural: str) -> Resource | None:
         found = self._resources.get((group, plural))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.api import field, names
+from pybernetes.api.contents import by_content
 from pybernetes.api.field import Path
 from pybernetes.api.validation.common import MAX_INT32, one_of
 from pybernetes.api.validation.kinds import Errors, Tree
@@ -38,6 +39,16 @@ _NAMES: dict[str, names.Check] = {
 
 def validate_pod_spec(spec: Tree, path: Path) -> Errors:
     """A pod's spec, in a pod or in a template."""
+    if not _is_sound(spec):
+        yield from _spec_errors(spec, path)
+
+
+@by_content
+def _is_sound(spec: Tree) -> bool:
+    return next(_spec_errors(spec, Path("spec")), None) is None
+
+
+def _spec_errors(spec: Tree, path: Path) -> Errors:
     if volumes := spec.get("volumes"):
         yield from validate_volumes(volumes, path.child("volumes"))
     yield from validate_containers(spec, path)

@@ -30,6 +30,7 @@ class ServiceAccount(Plugin):
         self._objects = objects
         self._random = random
         self._clock = clock or SystemClock()
+        self._suffix = self._drawn()
 
     async def mutate(self, attributes: Attributes) -> None:
         pod = attributes.object
@@ -85,10 +86,14 @@ class ServiceAccount(Plugin):
         for volume in volumes:
             if volume["name"].startswith(VOLUME_PREFIX) and volume == token_volume(volume["name"]):
                 return str(volume["name"])
-        while True:
-            name = VOLUME_PREFIX + "".join(self._random.choices(SUFFIX_ALPHABET, k=5))
-            if name not in taken:
-                return name
+        name = VOLUME_PREFIX + self._suffix
+        while name in taken:
+            name = VOLUME_PREFIX + self._drawn()
+        return name
+
+    def _drawn(self) -> str:
+        """The end of a name: only within a pod must it be the volume's own, so pods that are made alike stay alike."""
+        return "".join(self._random.choices(SUFFIX_ALPHABET, k=5))
 
     @staticmethod
     def _refuse_references(attributes: Attributes, spec: Tree) -> None:

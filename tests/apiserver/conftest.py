@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from pybernetes.aio.clock import SystemClock
 from pybernetes.aio.tasks import open_scope
+from pybernetes.apiserver.cacher import item
 from pybernetes.apiserver.http.message import Request, Response, StreamResponse
 from pybernetes.apiserver.main import started
 from pybernetes.apiserver.options import Options
@@ -71,3 +72,11 @@ async def api(tmp_path: Path) -> AsyncIterator[API]:
     async with open_scope("test") as scope, started(Options(), backend, scope, SystemClock()) as server:
         yield API(server)
     await backend.close()
+
+
+@pytest.fixture(autouse=True)
+def _shared_trees() -> Iterator[None]:
+    """What the cache hands out decoded is what it has encoded: nobody has changed it in place."""
+    yield
+    for one in item._decoded:
+        assert one._tree == json.loads(one.encoded), one.key

@@ -46,9 +46,12 @@ def canonical_time(text: str) -> str:
 
 def canonical_micro_time(text: str) -> str:
     """A `MicroTime` as the API stores it; TimeError when it cannot be read."""
+    if _CANONICAL_MICRO.fullmatch(text) and _is_real(text):
+        return text
     return format_micro_time(_parse(text, RFC3339_MICRO))
 
 
+_CANONICAL_MICRO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z", re.ASCII)
 _CANONICAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 
 # What a layout is made of: its element as messages name it, what it takes of the text, its range and the name of that.

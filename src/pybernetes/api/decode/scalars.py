@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from pybernetes.api.decode.base64 import canonical_base64
 from pybernetes.api.decode.errors import DecodeError, Mismatch, found_type, go_type
@@ -11,8 +11,15 @@ from pybernetes.api.quantity import FORMAT_WRONG, canonical
 from pybernetes.api.schema import Kind, Schema
 from pybernetes.api.time import canonical_micro_time, canonical_time
 
-Convert: TypeAlias = Callable[[Any, list[str]], Any]
-"""Takes a value that is not None and the list that unknown fields are noted in."""
+
+class Convert(Protocol):
+    """Takes a value that is not None, the list that unknown fields are noted in, and what stood in the value's place.
+
+    What is the very same object as a part of `known` has been converted before, and is taken as it is.
+    """
+
+    def __call__(self, value: Any, notes: list[str], known: Any = None, /) -> Any: ...
+
 
 _BOUNDS = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
@@ -35,7 +42,7 @@ def zero(node: Schema) -> Any:
     )
 
 
-def _string(value: Any, notes: list[str]) -> Any:
+def _string(value: Any, notes: list[str], known: Any = None) -> Any:
     if value.__class__ is not str:
         raise Mismatch(found_type(value), "string")
     return value
@@ -45,7 +52,7 @@ def _integer(width: str) -> Convert:
     low, high = _BOUNDS.get(width, _BOUNDS["int64"])
     wanted = width or "int64"
 
-    def convert(value: Any, notes: list[str]) -> Any:
+    def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not int:
             raise Mismatch(_number_or_type(value), wanted)
         if not low <= value <= high:
@@ -59,19 +66,19 @@ def _number_or_type(value: Any) -> str:
     return f"number {value!r}" if isinstance(value, float) else found_type(value)
 
 
-def _number(value: Any, notes: list[str]) -> Any:
+def _number(value: Any, notes: list[str], known: Any = None) -> Any:
     if value.__class__ is not int and value.__class__ is not float:
         raise Mismatch(found_type(value), "float64")
     return value
 
 
-def _boolean(value: Any, notes: list[str]) -> Any:
+def _boolean(value: Any, notes: list[str], known: Any = None) -> Any:
     if value.__class__ is not bool:
         raise Mismatch(found_type(value), "bool")
     return value
 
 
-def _quantity(value: Any, notes: list[str]) -> Any:
+def _quantity(value: Any, notes: list[str], known: Any = None) -> Any:
     if value.__class__ not in (str, int, float):
         raise DecodeError(FORMAT_WRONG)
     try:
@@ -80,7 +87,7 @@ def _quantity(value: Any, notes: list[str]) -> Any:
         raise DecodeError(str(error)) from None
 
 
-def _int_or_string(value: Any, notes: list[str]) -> Any:
+def _int_or_string(value: Any, notes: list[str], known: Any = None) -> Any:
     if value.__class__ is str:
         return value
     if value.__class__ is not int:
@@ -94,7 +101,7 @@ def _int_or_string(value: Any, notes: list[str]) -> Any:
 def _text_form(read: Callable[[str], str], own_type: str = "") -> Convert:
     """A string that has to be readable; `own_type` is set where a value that is no string names its field."""
 
-    def convert(value: Any, notes: list[str]) -> Any:
+    def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not str:
             if own_type:
                 raise Mismatch(found_type(value), own_type)
@@ -117,5 +124,5 @@ _CONVERTERS: dict[Kind, Convert] = {
     Kind.BOOLEAN: _boolean,
     Kind.QUANTITY: _quantity,
     Kind.INT_OR_STRING: _int_or_string,
-    Kind.ANY: lambda value, notes: value,
+    Kind.ANY: lambda value, notes, known=None: value,
 }

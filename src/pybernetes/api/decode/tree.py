@@ -22,15 +22,16 @@ class Decoded:
     unknown: list[str]
 
 
-def decode(schema: Schema, tree: object) -> Decoded:
+def decode(schema: Schema, tree: object, known: object = None) -> Decoded:
     """The object as upstream's types hold it; DecodeError when a value does not fit its field's type.
 
     Fields without a value are dropped or, where upstream always writes them, set to their zero value; unknown ones
     are dropped; quantities, times and bytes become canonical. `tree` is not changed. Only for built-in definitions.
+    Of `known`, an object that was decoded before, `tree` may have parts (the very same objects): these are taken over.
     """
     notes: list[str] = []
     try:
-        converted = _converter(schema)(tree, notes)
+        converted = _converter(schema)(tree, notes, known)
     except Mismatch as mismatch:
         raise DecodeError(mismatch.message()) from None
     unknown: list[str] = []
@@ -46,6 +47,7 @@ def zero_value(schema: Schema) -> Any:
     return zero(schema)
 
 
+_NOTHING: dict[str, Any] = {}
 _compiled: dict[int, tuple[Schema, Convert]] = {}
 
 
@@ -76,8 +78,8 @@ def _lazy(node: Schema) -> Convert:
     if node.kind not in (Kind.OBJECT, Kind.LIST, Kind.MAP):
         return _converter(node)
 
-    def convert(value: Any, notes: list[str]) -> Any:
-        return _converter(node)(value, notes)
+    def convert(value: Any, notes: list[str], known: Any = None) -> Any:
+        return _converter(node)(value, notes, known)
 
     return convert
 
@@ -91,9 +93,10 @@ def _struct(node: Schema) -> Convert:
     struct, named = node.definition.rpartition(".")[2], named_types(node.definition)
     wanted = go_type(node)
 
-    def convert(value: Any, notes: list[str]) -> Any:
+    def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not dict:
             raise Mismatch(found_type(value), wanted)
+        before = known if known.__class__ is dict else _NOTHING
         out: dict[str, Any] = {}
         for name, item in value.items():
             field = fields.get(name)
@@ -102,8 +105,12 @@ def _struct(node: Schema) -> Convert:
                 continue
             if item is None:
                 continue
+            stood = before.get(name)
+            if item is stood:
+                out[name] = item
+                continue
             try:
-                item = field[0](item, notes)
+                item = field[0](item, notes, stood)
             except Mismatch as mismatch:
                 if name in named and not mismatch.fields:
                     mismatch.wanted = with_name(mismatch.wanted, named[name])
@@ -130,7 +137,7 @@ def _empty_struct(node: Schema) -> Convert:
     """An object without declared fields: kept as it is."""
     wanted = go_type(node) if node.definition else "map[string]interface {}"
 
-    def convert(value: Any, notes: list[str]) -> Any:
+    def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not dict:
             raise Mismatch(found_type(value), wanted)
         return dict(value)
@@ -141,13 +148,19 @@ def _empty_struct(node: Schema) -> Convert:
 def _list(node: Schema) -> Convert:
     item_node = node.items
     if item_node is None:
-        return lambda value, notes: value
+        return lambda value, notes, known=None: value
     convert_item = _lazy(item_node)
     wanted = go_type(node)
 
-    def convert(value: Any, notes: list[str]) -> Any:
+    def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not list:
             raise Mismatch(found_type(value), wanted)
+        if known.__class__ is list:
+            stood = {id(item) for item in known}
+            return [
+                item if id(item) in stood else zero_value(item_node) if item is None else convert_item(item, notes)
+                for item in value
+            ]
         return [zero_value(item_node) if item is None else convert_item(item, notes) for item in value]
 
     return convert
@@ -156,11 +169,11 @@ def _list(node: Schema) -> Convert:
 def _map(node: Schema) -> Convert:
     item_node = node.items
     if item_node is None:
-        return lambda value, notes: dict(value)
+        return lambda value, notes, known=None: dict(value)
     convert_item = _lazy(item_node)
     wanted = go_type(node)
 
-    def convert(value: Any, notes: list[str]) -> Any:
+    def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not dict:
             raise Mismatch(found_type(value), wanted)
         return {

@@ -18,12 +18,12 @@ def union_fields(convert_schema: Convert) -> Mapping[str, Convert]:
     def schema(value: Any) -> Any:
         return convert_schema(value, [])
 
-    def or_array(value: Any, notes: list[str]) -> Any:
+    def or_array(value: Any, notes: list[str], known: Any = None) -> Any:
         if isinstance(value, list):
             return [schema({} if item is None else item) for item in value]
         return schema(value) if isinstance(value, dict) else None
 
-    def or_bool(value: Any, notes: list[str]) -> Any:
+    def or_bool(value: Any, notes: list[str], known: Any = None) -> Any:
         if isinstance(value, bool):
             return value
         if not isinstance(value, dict):
@@ -35,7 +35,7 @@ def union_fields(convert_schema: Convert) -> Mapping[str, Convert]:
             return [_string(item) for item in value]
         return schema(value) if isinstance(value, dict) else None
 
-    def dependencies(value: Any, notes: list[str]) -> Any:
+    def dependencies(value: Any, notes: list[str], known: Any = None) -> Any:
         if not isinstance(value, dict):
             raise Mismatch(found_type(value), "v1.JSONSchemaDependencies")
         return {key: or_strings(item) for key, item in value.items()}

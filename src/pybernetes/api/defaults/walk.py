@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from pybernetes.api.defaults import (
     admissionregistration,
@@ -25,7 +24,9 @@ from pybernetes.api.defaults.table import Default, Tree
 from pybernetes.api.schema import Kind, Schema, presence, schema_for, schema_of
 from pybernetes.api.scheme import Resource
 
-_Walk: TypeAlias = Callable[[Any], None]
+
+class _Walk(Protocol):
+    def __call__(self, tree: Any, known: Any = None, /) -> None: ...
 
 
 def apply_defaults(resource: Resource, tree: Tree) -> None:
@@ -40,11 +41,14 @@ def apply_defaults(resource: Resource, tree: Tree) -> None:
     default_definition(schema, tree)
 
 
-def default_definition(schema: Schema, tree: Tree) -> None:
-    """The same for any built-in definition, such as the kind of a subresource."""
+def default_definition(schema: Schema, tree: Tree, known: Tree | None = None) -> None:
+    """The same for any built-in definition, such as the kind of a subresource.
+
+    Parts of `known` that are in `tree` (the very same objects) have their defaults.
+    """
     walk = _walk_of(schema.definition)
     if walk is not None:
-        walk(tree)
+        walk(tree, known)
 
 
 @cache
@@ -74,21 +78,26 @@ def _walk_of(definition: str) -> _Walk | None:
     if not own and not below:
         return None
 
-    def visit(tree: Any) -> None:
+    def visit(tree: Any, known: Any = None) -> None:
         for default in own:
             default(tree)
         for name, kind, walk in below:
             value = tree.get(name)
             if not value and value != {}:
                 continue
+            stood = known.get(name) if known else None
+            if value is stood:
+                continue
             if kind is Kind.LIST:
+                done = {id(item) for item in stood} if stood else ()
                 for item in value:
-                    walk(item)
+                    if id(item) not in done:
+                        walk(item)
             elif kind is Kind.MAP:
                 for item in value.values():
                     walk(item)
             else:
-                walk(value)
+                walk(value, stood)
 
     return visit
 

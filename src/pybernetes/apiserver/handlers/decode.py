@@ -168,18 +168,18 @@ def typed_object(call: Call, tree: Tree, options: WriteOptions, complaints: Comp
     return made
 
 
-def as_typed(call: Call, tree: Tree, typed: Tree | None = None) -> tuple[Tree, list[str]]:
+def as_typed(call: Call, tree: Tree, known: Tree | None = None) -> tuple[Tree, list[str]]:
     """The tree as the schema of what travels here makes it, and the fields that were dropped. Raises DecodeError.
 
-    `typed` are fields of a built-in kind that need no conversion; the result takes them over.
+    Of `known`, a typed object of a built-in kind, the tree may have parts: the result takes them over.
     """
     schema = call.schema
     if call.served.shape is not None and not call.own_view:
         made, unknown = call.served.shape.prepare(tree)
     elif schema is not None:
-        decoded = decode(schema, {name: tree[name] for name in tree if name not in typed} if typed else tree)
-        made, unknown = decoded.tree | (typed or {}), decoded.unknown
-        default_definition(schema, made)
+        decoded = decode(schema, tree, known)
+        made, unknown = decoded.tree, decoded.unknown
+        default_definition(schema, made, known)
     else:
         return tree, []
     made["apiVersion"], made["kind"] = call.expected_api_version, call.expected_kind

@@ -78,9 +78,11 @@ class BodyPatcher:
 
     def make(self, current: Item | None) -> Tree:
         assert current is not None
-        shown = self._call.view(current.tree)
+        call = self._call
+        # What the patch leaves alone becomes part of the result, which the caller may change.
+        shown = call.view(current.tree if call.served.custom else current.decode())
         patch = self._patch if self._media == STRATEGIC_PATCH else None
-        return typed_patched(self._call, self._patched(shown), current, self._options, patch)
+        return typed_patched(call, self._patched(shown), shown, current, self._options, patch)
 
     def _patched(self, shown: Tree) -> Tree:
         made: Json
@@ -99,8 +101,10 @@ class BodyPatcher:
         return made
 
 
-def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOptions, patch: Json = None) -> Tree:
-    """A patched object, typed, defaulted and owned like one that was sent whole.
+def typed_patched(
+    call: Call, patched: Tree, known: Tree, current: Item, options: WriteOptions, patch: Json = None
+) -> Tree:
+    """A patched object, typed, defaulted and owned like one that was sent whole; `known` is what was patched.
 
     Errors show the `patch` where it is given, else the patched object.
     """
@@ -109,7 +113,7 @@ def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOption
         return go_json(patched) if patch is None else go_text.plain(patch)
 
     try:
-        made, unknown = as_typed(call, patched, _untouched(call, patched, current))
+        made, unknown = as_typed(call, patched, None if call.own_view else known)
     except DecodeError as error:
         # A patch of values is decoded by another of upstream's decoders.
         decoder = "error decoding from json: " if patch is not None and str(error).startswith("illegal base64") else ""
@@ -117,16 +121,6 @@ def typed_patched(call: Call, patched: Tree, current: Item, options: WriteOption
     report_strictness(call.ctx, options, field_warnings(unknown), lambda text: invalid_patch(shown(), text))
     check_identity(call, made)
     return owned(call, made, current, options)
-
-
-def _untouched(call: Call, patched: Tree, current: Item) -> Tree:
-    """A copy of what the patch has left as it is stored: that is typed, and need not be looked through again."""
-    if call.served.custom:
-        return {}
-    stored = current.tree
-    names = [name for name, value in patched.items() if value.__class__ is dict and value is stored.get(name)]
-    own = current.decode() if names else {}
-    return {name: own[name] for name in names}
 
 
 def invalid_patch(shown: str, why: str) -> StatusError:

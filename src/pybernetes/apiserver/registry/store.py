@@ -359,9 +359,7 @@ class ObjectStore:
             return await self._remove_updated(ctx, new, value, current)
         ttl = self.strategy.ttl_seconds(ctx, new)
         key = self.store_key(current.key)
-        written = await self._run(
-            self._access.backend.update(key, value, current.revision, ttl=ttl), value, stored
-        )
+        written = await self._run(self._access.backend.update(key, value, current.revision, ttl=ttl), value, stored)
         if not written.succeeded:
             return None
         return await self._written(current.key, value, written.revision, current.create_revision)

@@ -45,16 +45,21 @@ class BindingAction:
         item = registry.get(pods, name, namespace)
         if item is None:
             raise errors.not_found("", "pods", name)
-        pod = item.decode()
-        if cause := _refusal(pod, binding):
+        standing = item.tree
+        if cause := _refusal(standing, binding):
             raise errors.conflict("", PODS, name, cause)
-        pod["spec"]["nodeName"] = binding["target"]["name"]
+        pod = {
+            **standing,
+            "metadata": dict(standing["metadata"]),
+            "spec": {**standing["spec"], "nodeName": binding["target"]["name"]},
+            "status": dict(standing.get("status") or {}),
+        }
         annotations = (pod["metadata"].get("annotations") or {}) | (binding["metadata"].get("annotations") or {})
         if annotations:
             pod["metadata"]["annotations"] = annotations
         _copy_topology(ctx, pod, binding["target"]["name"])
         scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now(ctx)}
-        set_condition(pod.setdefault("status", {}), scheduled)
+        set_condition(pod["status"], scheduled)
         await registry.update(pods, pod, subresource="binding", user=ctx.user, dry_run=is_dry_run(ctx), note=False)
 
 

@@ -8,7 +8,6 @@ from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.registry import Registry
 
-
 LISTS: Final = 256
 SHORT: Final = 16
 """Objects in a list that is kept: of quotas, webhooks and classes there are few, and each write asks for them."""

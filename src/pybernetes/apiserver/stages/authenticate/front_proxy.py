@@ -9,7 +9,7 @@ from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck
 
 UNRELATED = frozenset(("host", "accept", "content-type", "content-length", "user-agent"))
-REMEMBERED = 256
+REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from pybernetes.api.field import quote
+from pybernetes.api.field import FieldError, quote
 
 T = TypeVar("T")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+?)`(?: - at `\$\.?(.*)`)?")
@@ -38,6 +38,13 @@ def decode(text: str, kinds: Mapping[tuple[str, str], type[T]]) -> T:
         return msgspec.convert({key: value for key, value in tree.items() if key not in ("apiVersion", "kind")}, wanted)
     except msgspec.ValidationError as error:
         raise ConfigurationError(_words(str(error))) from error
+
+
+def refuse(wrong: Sequence[FieldError]) -> None:
+    """Raises ConfigurationError for fields that are wrong."""
+    if wrong:
+        shown = [str(one) for one in wrong]
+        raise ConfigurationError(shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]")
 
 
 def _words(error: str) -> str:

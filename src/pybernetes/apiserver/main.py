@@ -150,13 +150,15 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         encrypted.strict = False
         access.is_stale = encrypted.is_stale
         if options.encryption_provider_config_automatic_reload:
-            from pybernetes.apiserver.encryption.reload import Reload
+            from pybernetes.apiserver.encryption.reload import follow
 
-            reload = Reload(options.encryption_provider_config, encrypted, clock, cacher.reload, metrics)
+            reload = follow(options, encrypted, cacher.reload, clock, metrics)
             health.add("kms-providers", reload.check)
             scope.spawn(reload.run(), "encryption")
     registry = ServedRegistry(access, _strategy_of)
-    security = make_security(options, clock, registry)
+    security = make_security(options, clock, registry, metrics)
+    for one in security.reloads:
+        scope.spawn(one.run(), "reload")
     access.admission = make_plugins(options, registry, security)
     services = Services(
         options,

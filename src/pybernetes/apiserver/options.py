@@ -51,7 +51,14 @@ class Options:
     oidc_groups_prefix: str = ""
     oidc_required_claim: tuple[str, ...] = flags.option((), "NAME=VALUE that tokens must have")
     authorization_mode: tuple[str, ...] = ("AlwaysAllow",)
+    authorization_webhook_config_file: str = flags.option("", "a kubeconfig of who decides in mode Webhook")
+    authorization_webhook_version: str = flags.option("v1beta1", "of the SubjectAccessReview that is sent")
+    authorization_webhook_cache_authorized_ttl: float = flags.option(300.0, "for how long its consent is remembered")
+    authorization_webhook_cache_unauthorized_ttl: float = flags.option(30.0, "for how long its refusal is remembered")
     authorization_config: str = flags.option("", "authorizers in their order, in place of --authorization-mode")
+    authentication_token_webhook_config_file: str = flags.option("", "a kubeconfig of who is asked about tokens")
+    authentication_token_webhook_version: str = flags.option("v1beta1", "of the TokenReview that is sent")
+    authentication_token_webhook_cache_ttl: float = flags.option(120.0, "for how long its answers are remembered")
     anonymous_auth: bool = True
     enable_admission_plugins: tuple[str, ...] = ()
     disable_admission_plugins: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ import msgspec
 
 from pybernetes.api import field as fields
 from pybernetes.api.field import FieldError, Path
-from pybernetes.apiserver.configuration import ConfigurationError, decode, read
+from pybernetes.apiserver.configuration import ConfigurationError, decode, read, refuse
 from pybernetes.apiserver.encryption.providers import AESCBC, GCM, Chain, Identity, Provider, SecretBox
 
 AES_SIZES: Final = (16, 24, 32)
@@ -95,10 +95,7 @@ def load(path: str) -> Encryption:
 def parse(text: str) -> Encryption:
     """Raises ConfigurationError."""
     config = decode(text, {("apiserver.config.k8s.io/v1", "EncryptionConfiguration"): _Configuration})
-    wrong = list(_errors(config))
-    if wrong:
-        shown = [str(one) for one in wrong]
-        raise ConfigurationError(shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]")
+    refuse(list(_errors(config)))
     return Encryption(
         [
             ([_split(name) for name in one.resources], Chain([made for each in one.providers for made in _make(each)]))

@@ -15,6 +15,7 @@ from pybernetes.apiserver.bootstrap.kubernetes_service import advertised_address
 from pybernetes.apiserver.bootstrap.objects import complete
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.services import Services
 
 log = logging.getLogger(__name__)
@@ -26,15 +27,19 @@ LEASE_SECONDS: Final = 3600
 RENEW_SECONDS: Final = 10.0
 
 
+def server_name(options: Options) -> str:
+    """The name of this server among others, the same after each start."""
+    seed = f"{socket.gethostname()} {advertised_address(options)} {options.secure_port}".encode()
+    return f"apiserver-{base64.b32encode(hashlib.sha256(seed).digest()[:16]).decode().rstrip('=').lower()}"
+
+
 class Identity:
     """Named by host, address and port, since one machine may have several."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        options, self._host = services.options, socket.gethostname()
-        seed = f"{self._host} {advertised_address(options)} {options.secure_port}".encode()
-        digest = base64.b32encode(hashlib.sha256(seed).digest()[:16]).decode().rstrip("=").lower()
-        self.name = f"apiserver-{digest}"
+        self._host = socket.gethostname()
+        self.name = server_name(services.options)
         self._holder = f"{self.name}_{uuid.uuid4()}"
 
     async def run(self) -> None:

@@ -129,9 +129,11 @@ class TokenReview:
         token = spec.get("token", "")
         if not token:
             raise errors.bad_request("token is required for TokenReview in authentication")
-        if (jwt := ctx.services.security.jwt) is not None:
-            await jwt.prepare(token)
-        review["status"] = _token_status(ctx, token, spec.get("audiences") or [])
+        audiences = spec.get("audiences") or []
+        status = _token_status(ctx, token, audiences)
+        if "error" in status and await ctx.services.security.bearer.inquire(token):
+            status = _token_status(ctx, token, audiences)
+        review["status"] = status
         return answer(ctx, 201, review)
 
 

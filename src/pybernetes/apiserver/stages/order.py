@@ -28,7 +28,7 @@ def stages(services: Services, limit: Stage) -> list[Stage]:
         Authenticate(
             security.authenticator,
             audit.refused if audit else None,
-            security.jwt.prepare_request if security.jwt else None,
+            security.bearer.inquire_of if security.bearer.remote else None,
         ),
         audit,
         Impersonate(security.authorizer),

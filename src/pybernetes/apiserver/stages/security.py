@@ -24,6 +24,7 @@ from pybernetes.apiserver.stages.authenticate.authenticator import (
     Authenticator,
     FirstOf,
     OrAnonymous,
+    RemoteTokens,
     TokenAuthenticator,
 )
 from pybernetes.apiserver.stages.authenticate.bearer import Bearer
@@ -35,18 +36,20 @@ from pybernetes.apiserver.stages.authenticate.tokens.issuer import Issuer
 from pybernetes.apiserver.stages.authenticate.tokens.keys import FileSigner, Verifier, load_signer, load_verifiers
 from pybernetes.apiserver.stages.authenticate.tokens.validator import Validator
 from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck, ClientCertificates
-from pybernetes.apiserver.stages.authorize.attributes import AlwaysAllow, Authorizer, Masters, Union
+from pybernetes.apiserver.stages.authorize.attributes import Authorizer
 from pybernetes.apiserver.stages.authorize.escalation import Escalation
+from pybernetes.apiserver.stages.authorize.modes import Modes
 from pybernetes.apiserver.stages.authorize.node import NodeAuthorizer
 from pybernetes.apiserver.stages.authorize.node_graph import NodeGraph
 from pybernetes.apiserver.stages.authorize.objects import policy_object, rules_of
 from pybernetes.apiserver.stages.authorize.rbac import GROUP, Policy
 from pybernetes.apiserver.stages.objects import Objects
 from pybernetes.apiserver.stages.registry_objects import RegistryObjects
+from pybernetes.telemetry.metrics import Registry as Metrics
 
 if TYPE_CHECKING:
-    from pybernetes.apiserver.stages.authenticate.jwt.authenticator import JWTTokens
-    from pybernetes.apiserver.stages.authenticate.jwt.config import Authentication
+    from pybernetes.apiserver.reload import Reload
+    from pybernetes.apiserver.stages.authenticate.jwt.kinds import Authentication
 
 log = logging.getLogger(__name__)
 DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -65,38 +68,53 @@ class Security:
     issuer: Issuer
     validator: Validator
     verifiers: Sequence[Verifier]
-    jwt: JWTTokens | None = None
-    """Tokens of issuers elsewhere."""
+    reloads: Sequence[Reload] = ()
+    """Files that are followed."""
 
 
-def make_security(options: Options, clock: Clock, registry: Registry) -> Security:
+def make_security(options: Options, clock: Clock, registry: Registry, metrics: Metrics) -> Security:
     """Read the keys and files that the options name, and follow roles, bindings and pods from now on.
 
     Raises OSError and ValueError for files that are missing or malformed.
     """
     objects = RegistryObjects(registry)
     policy = _follow_policy(registry)
-    authorizer = _authorizer(options, policy, registry, objects, clock)
+    modes = Modes(
+        lambda: policy, lambda: NodeAuthorizer(_follow_pods(registry, objects), _node_rules()), clock, metrics
+    )
+    reloads = [modes.start(options)]
     signer = _signer(options)
     issuers = options.service_account_issuer or (DEFAULT_ISSUER,)
     audiences = options.api_audiences or issuers
     verifiers = _verifiers(options, signer)
     validator = Validator(issuers, verifiers, objects, clock)
     configured = _configured(options)
-    jwt = _jwt(configured, clock)
-    accounts = ServiceAccountTokens(validator, audiences)
-    bearer = _bearer(options, clock, objects, [accounts, *([jwt] if jwt else [])])
+    tokens: list[TokenAuthenticator] = [ServiceAccountTokens(validator, audiences)]
+    if options.enable_bootstrap_token_auth:
+        tokens.append(BootstrapTokens(objects, clock))
+    remote: list[RemoteTokens] = []
+    if configured is not None and (configured.jwt or options.authentication_config):
+        from pybernetes.apiserver.stages.authenticate.jwt.reload import make_tokens
+
+        jwt, reload = make_tokens(configured, options, clock, metrics)
+        remote.append(jwt)
+        reloads.append(reload)
+    if options.authentication_token_webhook_config_file:
+        from pybernetes.apiserver.stages.authenticate.webhook import WebhookTokens
+
+        remote.append(WebhookTokens(options, tuple(audiences), clock))
+    bearer = Bearer([*_static(options), *tokens, *remote], remote)
     return Security(
         objects=objects,
         authenticator=_authenticator(options, clock, bearer, configured),
         bearer=bearer,
-        authorizer=authorizer,
+        authorizer=modes.union,
         policy=policy,
-        escalation=Escalation(policy, authorizer),
+        escalation=Escalation(policy, modes.union),
         issuer=Issuer(issuers[0], tuple(audiences), signer, clock),
         validator=validator,
         verifiers=verifiers,
-        jwt=jwt,
+        reloads=[one for one in reloads if one is not None],
     )
 
 
@@ -111,24 +129,18 @@ def _configured(options: Options) -> Authentication | None:
         return of_flags(options)
     if options.oidc_issuer_url or options.oidc_client_id:
         raise ConfigurationError("authentication-config file and oidc-* flags are mutually exclusive")
-    return load(options.authentication_config)
+    configured = load(options.authentication_config, options.service_account_issuer)
+    if configured.anonymous is not None and not options.anonymous_auth:
+        words = "--anonymous-auth flag cannot be set when anonymous field is configured in authentication configuration file"
+        raise ConfigurationError(f"anonymous: Forbidden: {words}")
+    return configured
 
 
-def _jwt(configured: Authentication | None, clock: Clock) -> JWTTokens | None:
-    if configured is None or not configured.jwt:
-        return None
-    from pybernetes.apiserver.stages.authenticate.jwt.authenticator import JWTTokens
-
-    return JWTTokens(configured.jwt, clock)
-
-
-def _bearer(options: Options, clock: Clock, objects: Objects, tokens: list[TokenAuthenticator]) -> Bearer:
-    if options.enable_bootstrap_token_auth:
-        tokens.append(BootstrapTokens(objects, clock))
+def _static(options: Options) -> list[TokenAuthenticator]:
     if not options.token_auth_file:
-        return Bearer(tokens)
+        return []
     lines = Path(options.token_auth_file).read_text("utf-8").splitlines()
-    return Bearer([parse_tokens(lines, options.token_auth_file), *tokens])
+    return [parse_tokens(lines, options.token_auth_file)]
 
 
 def _authenticator(options: Options, clock: Clock, bearer: Bearer, configured: Authentication | None) -> Authenticator:
@@ -151,45 +163,6 @@ def _authenticator(options: Options, clock: Clock, bearer: Bearer, configured: A
     if anonymous is None:
         return OrAnonymous(first) if options.anonymous_auth else first
     return OrAnonymous(first, frozenset(one.path for one in anonymous.conditions)) if anonymous.enabled else first
-
-
-def _authorizer(options: Options, policy: Policy, registry: Registry, objects: Objects, clock: Clock) -> Authorizer:
-    """Raises ConfigurationError, ValueError."""
-    modes: list[Authorizer] = [Masters()]
-    for mode, webhook in _modes(options, clock):
-        if webhook is not None:
-            modes.append(webhook)
-        elif mode == "AlwaysAllow":
-            modes.append(AlwaysAllow())
-        elif mode == "RBAC":
-            modes.append(policy)
-        elif mode == "Node":
-            modes.append(NodeAuthorizer(_follow_pods(registry, objects), _node_rules()))
-        elif mode != "AlwaysDeny":
-            raise ValueError(f"authorization-mode {mode!r} is not a valid mode")
-    return Union(modes)
-
-
-def _modes(options: Options, clock: Clock) -> list[tuple[str, Authorizer | None]]:
-    """Modes in their order, with the webhooks among them. Raises ConfigurationError, ConfigError."""
-    if not options.authorization_config:
-        if "Webhook" in options.authorization_mode:
-            raise ValueError("webhooks authorize by --authorization-config, not by --authorization-mode")
-        return [(mode, None) for mode in options.authorization_mode]
-    if options.authorization_mode != Options().authorization_mode:
-        raise ConfigurationError("--authorization-config can not be specified when --authorization-mode is specified")
-    from pybernetes.apiserver.stages.authorize.configuration import load
-    from pybernetes.apiserver.stages.authorize.webhook import WebhookAuthorizer
-    from pybernetes.client.config import Config
-
-    found: list[tuple[str, Authorizer | None]] = []
-    for one in load(options.authorization_config).authorizers:
-        made = None
-        if one.webhook is not None:
-            config = Config.from_kubeconfig(one.webhook.connection_info.kube_config_file)
-            made = WebhookAuthorizer(one.name, one.webhook, config, clock)
-        found.append((one.type, made))
-    return found
 
 
 def _node_rules() -> list[PolicyRule]:

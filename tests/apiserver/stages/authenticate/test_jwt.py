@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -155,10 +156,51 @@ async def test_anonymous_only_where_it_is_allowed(tmp_path: Path, provider: Prov
         assert (await api.raw("GET", "/readyz", token="")).status == 401
 
 
+async def test_a_changed_file_is_used_once_its_issuers_answer(tmp_path: Path, provider: Provider) -> None:
+    file, new = tmp_path / "authentication.yaml", tmp_path / "new"
+
+    async def told(status: str, times: int) -> None:
+        wanted = rf'apiserver_authentication_config_controller_automatic_reloads_total{{status="{status}",apiserver_id_hash="sha256:\w+"}} {times}\n'
+        while True:
+            answer = await api.raw("GET", "/metrics")
+            assert isinstance(answer, Response)
+            assert isinstance(answer.body, bytes)
+            if re.search(wanted, answer.body.decode()):
+                return
+            await api.clock.settle()
+
+    def replace(tree: dict[str, Any]) -> None:
+        new.write_text(json.dumps(tree))
+        new.rename(file)
+
+    async with configured(tmp_path, provider, anonymous={"enabled": False}) as api:
+        before = json.loads(file.read_text())
+        assert isinstance(await who(api, provider.token()), dict)
+        named = json.loads(file.read_text())
+        named["jwt"][0]["claimMappings"]["username"]["prefix"] = "new:"
+        replace(named)
+        await told("success", 1)
+        user = await who(api, provider.token())
+        assert isinstance(user, dict)
+        assert user["username"] == "new:jane"
+        replace(named | {"anonymous": {"enabled": True}})  # that is for the start alone
+        await told("failure", 1)
+        silent = json.loads(json.dumps(before))
+        silent["jwt"][0]["issuer"]["url"] = "https://127.0.0.1:1"
+        replace(silent)
+        await told("failure", 2)
+        assert isinstance(await who(api, provider.token()), dict)
+        await api.clock.advance(61)  # perhaps it answers now
+        await told("failure", 3)
+        replace(before | {"jwt": []})
+        await told("success", 2)
+        assert await who(api, provider.token()) == 401
+
+
 @pytest.mark.parametrize(
     ("jwt", "words"),
     [
-        ({}, "jwt[0].issuer.url: Required value: URL is required"),
+        ({}, "jwt[0].issuer.url: Required value"),
         ({"issuer": {"url": "http://x"}}, 'jwt[0].issuer.url: Invalid value: "http://x": URL scheme must be https'),
         ({"issuer": {"audiences": []}}, "at least one jwt[0].issuer.audiences is required"),
         ({"issuer": {"audiences": ["a", "b"]}}, "audienceMatchPolicy must be MatchAny for multiple audiences"),
@@ -167,6 +209,14 @@ async def test_anonymous_only_where_it_is_allowed(tmp_path: Path, provider: Prov
         ({"claimMappings": {"username": {"expression": "claims."}}}, "jwt[0].claimMappings.username.expression: Invalid value: \"claims.\": compilation failed: "),
         ({"claimValidationRules": [{}]}, "jwt[0].claimValidationRules[0]: Required value: claim or expression is required"),
         ({"userValidationRules": [{"expression": "claims.sub"}]}, "undeclared reference to 'claims'"),
+        ({"issuer": {"url": "https://a@b/?c#d"}}, 'Invalid value: "https://a@b/?c#d": URL must not contain a username or password, jwt[0].issuer.url: Invalid value: "https://a@b/?c#d": URL must not contain a query, jwt[0].issuer.url: Invalid value: "https://a@b/?c#d": URL must not contain a fragment'),
+        ({"issuer": {"url": "https://own"}}, "URL must not overlap with disallowed issuers: [https://own]"),
+        ({"issuer": {"url": "https://a", "discoveryURL": "https://a/"}}, "discoveryURL must be different from URL"),
+        ({"issuer": {"certificateAuthority": "x"}}, 'jwt[0].issuer.certificateAuthority: Invalid value: "<omitted>": data does not contain any valid RSA or ECDSA certificates'),
+        ({"claimMappings": {"username": {"expression": "claims.email"}}}, "claims.email_verified must be used in claimMappings.username.expression or claimMappings.extra[*].valueExpression"),
+        ({"claimMappings": {"extra": [{"key": "a.k8s.io/X", "valueExpression": "'a'"}]}}, "must be lowercase, jwt[0].claimMappings.extra[0].key: Invalid value: \"a.k8s.io/X\": k8s.io, kubernetes.io and their subdomains are reserved"),
+        ({"claimMappings": {"extra": [{"key": "a", "valueExpression": "'a'"}]}}, 'must be a domain-prefixed path (such as "acme.io/foo")'),
+        ({"claimValidationRules": [{"claim": "a", "message": "b"}]}, "may not be specified when claim is set"),
         ({"nonsense": 1}, 'strict decoding error: unknown field "jwt[0].nonsense"'),
     ],
 )  # fmt: skip
@@ -175,7 +225,7 @@ def test_a_wrong_configuration_is_told(jwt: dict[str, Any], words: str, tmp_path
     head = {"apiVersion": "apiserver.config.k8s.io/v1beta1", "kind": "AuthenticationConfiguration"}
     file.write_text(json.dumps(head | {"jwt": [jwt]}))
     with pytest.raises(ConfigurationError) as caught:
-        load(str(file))
+        load(str(file), ["https://own"])
     assert words in str(caught.value)
 
 

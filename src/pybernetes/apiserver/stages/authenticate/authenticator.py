@@ -28,6 +28,14 @@ class TokenAuthenticator(Protocol):
         ...
 
 
+class RemoteTokens(TokenAuthenticator, Protocol):
+    """Tokens about which somebody elsewhere has to be asked; answers are given from memory."""
+
+    async def inquire(self, token: str) -> bool:
+        """Ask about a token that nobody knew; whether more is known of it now. Never raises."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FirstOf:
     """The first credential that names a user counts; an invalid one does not hide a valid one behind it."""

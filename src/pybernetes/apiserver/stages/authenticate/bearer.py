@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.http.message import Request
-from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError, TokenAuthenticator
+from pybernetes.apiserver.stages.authenticate.authenticator import (
+    InvalidCredentialError,
+    RemoteTokens,
+    TokenAuthenticator,
+)
 
 WEBSOCKET_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 """Browsers cannot set headers on a WebSocket, so the token travels as a subprotocol of this prefix."""
@@ -17,6 +21,8 @@ class Bearer:
     """A token that no authenticator knows is invalid, never anonymous."""
 
     authenticators: Sequence[TokenAuthenticator]
+    remote: Sequence[RemoteTokens] = ()
+    """Those of them that may have to ask."""
 
     def authenticate(self, request: Request) -> UserInfo | None:
         token = token_of(request)
@@ -34,6 +40,27 @@ class Bearer:
             if user is not None:
                 return user
         raise refused or InvalidCredentialError("invalid bearer token")
+
+    async def inquire(self, token: str) -> bool:
+        """Ask about a token that was refused, until it is valid; whether more is known of it now."""
+        known = False
+        for one in self.remote:
+            if await one.inquire(token):
+                known = True
+                try:
+                    self.authenticate_token(token)
+                except InvalidCredentialError:
+                    continue
+                break
+        return known
+
+    async def inquire_of(self, request: Request) -> bool:
+        """Likewise of a request's token."""
+        try:
+            token = token_of(request)
+        except InvalidCredentialError:
+            return False
+        return bool(token) and await self.inquire(token)
 
 
 def token_of(request: Request) -> str:

@@ -20,14 +20,17 @@ class Authenticate:
     authenticator: Authenticator
     on_refused: Callable[[RequestContext, errors.StatusError, str], None] | None = None
     """Told of a refusal, and of what was tried."""
-    prepare: Callable[[Request], Awaitable[None]] | None = None
-    """What has to be waited for before a request can be looked at."""
+    inquire: Callable[[Request], Awaitable[bool]] | None = None
+    """Asks others about a request that was refused; whether it is worth to look at it again."""
 
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
-        if self.prepare is not None:
-            await self.prepare(ctx.request)
         try:
-            user = self.authenticator.authenticate(ctx.request)
+            try:
+                user = self.authenticator.authenticate(ctx.request)
+            except InvalidCredentialError:
+                if self.inquire is None or not await self.inquire(ctx.request):
+                    raise
+                user = self.authenticator.authenticate(ctx.request)
         except InvalidCredentialError as error:
             log.info("authentication failed path=%s remote=%s err=%s", ctx.info.path, ctx.request.remote, error)
             raise self._refusal(ctx) from error

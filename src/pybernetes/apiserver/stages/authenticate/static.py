@@ -2,11 +2,13 @@
 
 import csv
 import hashlib
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pybernetes.apiserver.context import UserInfo
 
+log = logging.getLogger(__name__)
 COLUMNS = 3
 
 
@@ -36,7 +38,10 @@ def parse_tokens(lines: Iterable[str], path: str) -> StaticTokens:
             )
         token, name, uid, *groups = (field.strip() for field in record)
         if not token:
-            raise TokenFileError(f"token file {path!r}: empty token in line {number}")
+            log.warning("empty token file=%s record=%d", path, number)
+            continue
+        if _digest(token) in users:
+            log.warning("duplicate token file=%s record=%d", path, number)
         members = tuple(group.strip() for group in groups[0].split(",") if group.strip()) if groups else ()
         users[_digest(token)] = UserInfo(name, uid, members)
     return StaticTokens(users)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from pybernetes.apiserver.context import MASTERS, UserInfo
@@ -12,7 +12,7 @@ class Attributes(NamedTuple):
     """One question: may `user` do `verb` on this resource, or on this path if `resource` is empty?
 
     `namespace` is empty at the cluster scope, `name` for lists and creates, `group` for the core group.
-    `field_selector` is what a list or watch is narrowed to, as the request wrote it.
+    The selectors are what a list or watch is narrowed to, as the request wrote them.
     """
 
     user: UserInfo
@@ -25,6 +25,7 @@ class Attributes(NamedTuple):
     name: str = ""
     path: str = ""
     field_selector: str = ""
+    label_selector: str = ""
 
     @property
     def full_resource(self) -> str:
@@ -71,6 +72,13 @@ class AlwaysAllow:
         return Decision(True)
 
 
+class AlwaysDeny:
+    """Says no more than nobody would."""
+
+    def authorize(self, attributes: Attributes) -> Decision:
+        return Decision(False, "Everything is forbidden.")
+
+
 class Masters:
     """Members of `system:masters` may do everything, so that no rule can lock the administrator out."""
 
@@ -81,7 +89,11 @@ class Masters:
 class Union:
     """The first authorizer that allows decides; the reasons of the others are joined."""
 
-    def __init__(self, authorizers: list[Authorizer]) -> None:
+    def __init__(self, authorizers: Sequence[Authorizer]) -> None:
+        self._authorizers = authorizers
+
+    def use(self, authorizers: Sequence[Authorizer]) -> None:
+        """Others from now on."""
         self._authorizers = authorizers
 
     def authorize(self, attributes: Attributes) -> Decision:
@@ -103,7 +115,9 @@ async def decide(authorizer: Authorizer, attributes: Attributes) -> Decision:
     """The decision, once everybody has been asked who has to be."""
     decision = authorizer.authorize(attributes)
     answered: dict[int, Decision] = {}
+    asked: list[Asked] = []  # kept, so that no other gets the identity of one that is no longer used
     while decision.pending is not None:
+        asked.append(decision.pending)
         answered[id(decision.pending)] = await decision.pending.ask(attributes)
         assert isinstance(authorizer, Union)
         decision = authorizer.decide(attributes, answered)

@@ -34,6 +34,7 @@ def attributes_of(ctx: RequestContext) -> Attributes:
     info = ctx.info
     if not info.is_resource_request:
         return Attributes(ctx.user, info.verb, path=info.path)
+    selecting = info.verb in SELECTING and bool(ctx.request.query_string)
     return Attributes(
         ctx.user,
         info.verb,
@@ -43,7 +44,8 @@ def attributes_of(ctx: RequestContext) -> Attributes:
         info.subresource,
         info.namespace,
         info.name,
-        field_selector=ctx.request.parameter("fieldSelector") if info.verb in SELECTING else "",
+        field_selector=ctx.request.parameter("fieldSelector") if selecting else "",
+        label_selector=ctx.request.parameter("labelSelector") if selecting else "",
     )
 
 

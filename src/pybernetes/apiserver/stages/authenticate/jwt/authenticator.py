@@ -11,11 +11,10 @@ import msgspec
 from pybernetes.aio.clock import Clock
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.apiserver.context import UserInfo
-from pybernetes.apiserver.http.message import Request
+from pybernetes.apiserver.reload import NotYetError
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
-from pybernetes.apiserver.stages.authenticate.bearer import token_of
-from pybernetes.apiserver.stages.authenticate.jwt.config import JWT, Mapping
 from pybernetes.apiserver.stages.authenticate.jwt.keys import KeySet
+from pybernetes.apiserver.stages.authenticate.jwt.kinds import JWT, Mapping
 from pybernetes.apiserver.stages.authenticate.jwt.mapping import compile_claims, compile_user
 from pybernetes.apiserver.stages.authenticate.tokens.jws import unverified_issuer
 from pybernetes.apiserver.stages.authenticate.tokens.keys import decode_segment
@@ -29,33 +28,33 @@ class _Header(msgspec.Struct):
 
 
 class JWTTokens:
-    """A `TokenAuthenticator` of all issuers; `prepare` has to be awaited before, since keys may have to be read."""
+    """`RemoteTokens` of all issuers."""
 
     def __init__(self, configured: Sequence[JWT], clock: Clock) -> None:
         """Raises ssl.SSLError for an authority that is none."""
         self._clock = clock
-        self._issuers: dict[str, tuple[JWT, KeySet]] = {}
-        for jwt in configured:
-            issuer = jwt.issuer
-            keys = KeySet(issuer.url, issuer.discovery_url, issuer.certificate_authority, clock)
-            self._issuers[issuer.url] = jwt, keys
+        self._issuers = self._made(configured)
 
-    async def prepare_request(self, request: Request) -> None:
-        """Have the key by which the request's token may be signed. Never raises."""
-        try:
-            await self.prepare(token_of(request))
-        except InvalidCredentialError:
-            return
+    def _made(self, configured: Sequence[JWT]) -> dict[str, tuple[JWT, KeySet]]:
+        return {jwt.issuer.url: (jwt, KeySet(jwt.issuer, self._clock)) for jwt in configured}
 
-    async def prepare(self, token: str) -> None:
-        """Have the key by which a token may be signed. Never raises."""
-        found = self._issuers.get(unverified_issuer(token)) if token else None
+    async def use(self, configured: Sequence[JWT]) -> None:
+        """Other issuers from now on, once the keys of each could be read. Raises NotYetError."""
+        made = self._made(configured)
+        for _, keys in made.values():
+            if error := await keys.read():
+                raise NotYetError(error)
+        self._issuers = made
+
+    async def inquire(self, token: str) -> bool:
+        """Have the key by which a token may be signed."""
+        found = self._issuers.get(unverified_issuer(token))
         if found is None:
-            return
+            return False
         try:
-            await found[1].ensure(_header(token).kid)
+            return await found[1].ensure(_header(token).kid)
         except ValueError:
-            return
+            return False
 
     def authenticate_token(self, token: str) -> UserInfo | None:
         found = self._issuers.get(unverified_issuer(token))

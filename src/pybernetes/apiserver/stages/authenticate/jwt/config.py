@@ -1,102 +1,37 @@
-"""`AuthenticationConfiguration` of `apiserver.config.k8s.io`, checked as upstream does, and what the `--oidc-*` flags make."""
+"""The configuration of authentication as a file or the `--oidc-*` flags give it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlsplit
-
-import msgspec
 
 from pybernetes.api import field as fields
-from pybernetes.api.cel.errors import CompileError
-from pybernetes.api.field import FieldError, Path
-from pybernetes.apiserver.configuration import ConfigurationError, decode, read
+from pybernetes.api.field import Path
+from pybernetes.apiserver.configuration import ConfigurationError, decode, read, refuse
 from pybernetes.apiserver.options import Options
-from pybernetes.apiserver.stages.authenticate.jwt.mapping import compile_claims, compile_user
+from pybernetes.apiserver.stages.authenticate.jwt.checks import errors_of
+from pybernetes.apiserver.stages.authenticate.jwt.kinds import JWT, Authentication, ClaimRule, Issuer, Mapping, Mappings
 
 VERSIONS: Final = ("apiserver.config.k8s.io/v1", "apiserver.config.k8s.io/v1beta1")
-BOTH: Final = "claim and expression can't both be set"
 
 
-class _Base(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    pass
-
-
-class Issuer(_Base):
-    url: str = ""
-    discovery_url: str = msgspec.field(default="", name="discoveryURL")
-    certificate_authority: str = ""
-    audiences: list[str] = []
-    audience_match_policy: str = ""
-    egress_selector_type: str = ""
-
-
-class Mapping(_Base):
-    """A claim with a prefix, or an expression."""
-
-    claim: str = ""
-    prefix: str | None = None
-    expression: str = ""
-
-
-class Extra(_Base):
-    key: str = ""
-    value_expression: str = ""
-
-
-class Mappings(_Base):
-    username: Mapping = msgspec.field(default_factory=Mapping)
-    groups: Mapping = msgspec.field(default_factory=Mapping)
-    uid: Mapping = msgspec.field(default_factory=Mapping)
-    extra: list[Extra] = []
-
-
-class ClaimRule(_Base):
-    claim: str = ""
-    required_value: str = ""
-    expression: str = ""
-    message: str = ""
-
-
-class UserRule(_Base):
-    expression: str = ""
-    message: str = ""
-
-
-class JWT(_Base):
-    issuer: Issuer = msgspec.field(default_factory=Issuer)
-    claim_validation_rules: list[ClaimRule] = []
-    claim_mappings: Mappings = msgspec.field(default_factory=Mappings)
-    user_validation_rules: list[UserRule] = []
-
-
-class Condition(_Base):
-    path: str = ""
-
-
-class Anonymous(_Base):
-    enabled: bool = False
-    conditions: list[Condition] = []
-
-
-class Authentication(_Base):
-    jwt: list[JWT] = []
-    anonymous: Anonymous | None = None
-
-
-def load(path: str) -> Authentication:
+def load(path: str, own_issuers: Sequence[str] = ()) -> Authentication:
     """The configuration in a file. Raises ConfigurationError."""
     try:
-        return _parse(read(path))
+        return parse(read(path), own_issuers)
     except ConfigurationError as error:
-        raise ConfigurationError(f'failed to load AuthenticationConfiguration from file "{path}": {error}') from error
+        raise ConfigurationError(f'failed to load authentication configuration from file "{path}": {error}') from error
 
 
-def _parse(text: str) -> Authentication:
-    kinds = {(version, "AuthenticationConfiguration"): Authentication for version in VERSIONS}
-    made = decode(text, kinds)
-    refuse(list(_errors(made)))
+def parse(text: str, own_issuers: Sequence[str] = (), before: Authentication | None = None) -> Authentication:
+    """`own_issuers` are this server's; `before` is what it was started with. Raises ConfigurationError."""
+    if not text:
+        raise ConfigurationError("empty config data")
+    made = decode(text, {(version, "AuthenticationConfiguration"): Authentication for version in VERSIONS})
+    wrong = list(errors_of(made, own_issuers))
+    if before is not None and made.anonymous != before.anonymous:
+        wrong.append(fields.forbidden(Path("anonymous"), "changed from initial configuration file"))
+    refuse(wrong)
     return made
 
 
@@ -121,102 +56,5 @@ def of_flags(options: Options) -> Authentication:
         Mappings(username=username, groups=groups),
     )
     made = Authentication(jwt=[jwt])
-    refuse(list(_errors(made)))
+    refuse(list(errors_of(made, options.service_account_issuer)))
     return made
-
-
-def refuse(wrong: list[FieldError]) -> None:
-    if wrong:
-        shown = [str(one) for one in wrong]
-        raise ConfigurationError(shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]")
-
-
-def _errors(made: Authentication) -> Iterator[FieldError]:
-    seen: set[str] = set()
-    for index, jwt in enumerate(made.jwt):
-        here = Path("jwt").index(index)
-        yield from _issuer_errors(jwt.issuer, here.child("issuer"), seen)
-        yield from _rule_errors(jwt, here)
-        yield from _mapping_errors(jwt.claim_mappings, here.child("claimMappings"))
-    anonymous = made.anonymous
-    if anonymous is not None and anonymous.conditions and not anonymous.enabled:
-        where = Path("anonymous").child("conditions")
-        yield fields.invalid(
-            where,
-            [one.path for one in anonymous.conditions],
-            "enabled should be set to true when conditions are defined",
-        )
-
-
-def _issuer_errors(issuer: Issuer, path: Path, seen: set[str]) -> Iterator[FieldError]:
-    for name, url in (("url", issuer.url), ("discoveryURL", issuer.discovery_url)):
-        if not url and name == "url":
-            yield fields.required(path.child(name), "URL is required")
-        elif url and urlsplit(url).scheme != "https":
-            yield fields.invalid(path.child(name), url, "URL scheme must be https")
-    if issuer.url in seen:
-        yield fields.duplicate(path.child("url"), issuer.url)
-    seen.add(issuer.url)
-    if not issuer.audiences:
-        yield fields.required(path.child("audiences"), f"at least one {path.child('audiences')} is required")
-    if len(issuer.audiences) > 1 and issuer.audience_match_policy != "MatchAny":
-        words = "audienceMatchPolicy must be MatchAny for multiple audiences"
-        yield fields.invalid(path.child("audienceMatchPolicy"), issuer.audience_match_policy, words)
-    if issuer.egress_selector_type:
-        yield fields.invalid(
-            path.child("egressSelectorType"), issuer.egress_selector_type, "egress selectors are not supported"
-        )
-
-
-def _rule_errors(jwt: JWT, path: Path) -> Iterator[FieldError]:
-    for index, rule in enumerate(jwt.claim_validation_rules):
-        here = path.child("claimValidationRules").index(index)
-        if rule.claim and rule.expression:
-            yield fields.invalid(here, rule.claim, BOTH)
-        elif not rule.claim and not rule.expression:
-            yield fields.required(here, "claim or expression is required")
-        elif rule.expression:
-            yield from _compiles(here.child("expression"), rule.expression)
-    for index, user_rule in enumerate(jwt.user_validation_rules):
-        here = path.child("userValidationRules").index(index).child("expression")
-        if not user_rule.expression:
-            yield fields.required(here, "expression is required")
-            continue
-        try:
-            compile_user(user_rule.expression)
-        except CompileError as error:
-            yield fields.invalid(here, user_rule.expression, f"compilation failed: {error}")
-
-
-def _mapping_errors(mappings: Mappings, path: Path) -> Iterator[FieldError]:
-    named = (("username", mappings.username), ("groups", mappings.groups), ("uid", mappings.uid))
-    for name, mapping in named:
-        here = path.child(name)
-        if mapping.claim and mapping.expression:
-            yield fields.invalid(here, "", BOTH)
-        elif name == "username" and not mapping.claim and not mapping.expression:
-            yield fields.required(here, "claim or expression is required")
-        elif mapping.claim and mapping.prefix is None and name != "uid":
-            words = "prefix is required when claim is set. It can be set to an empty string to disable prefixing"
-            yield fields.required(here.child("prefix"), words)
-        elif mapping.expression and mapping.prefix is not None:
-            yield fields.invalid(here.child("prefix"), mapping.prefix, "prefix can't be set when expression is set")
-        if mapping.expression:
-            yield from _compiles(here.child("expression"), mapping.expression)
-    for index, extra in enumerate(mappings.extra):
-        here = path.child("extra").index(index)
-        if not extra.key:
-            yield fields.required(here.child("key"), "")
-        elif extra.key != extra.key.lower():
-            yield fields.invalid(here.child("key"), extra.key, "key must be lowercase")
-        if not extra.value_expression:
-            yield fields.required(here.child("valueExpression"), "valueExpression is required")
-        else:
-            yield from _compiles(here.child("valueExpression"), extra.value_expression)
-
-
-def _compiles(path: Path, expression: str) -> Iterator[FieldError]:
-    try:
-        compile_claims(expression)
-    except CompileError as error:
-        yield fields.invalid(path, expression, f"compilation failed: {error}")

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.http import HTTPError, Origin, open_client
+from pybernetes.api.field import quote
+from pybernetes.apiserver.stages.authenticate.jwt.kinds import Issuer
 from pybernetes.apiserver.stages.authenticate.tokens.keys import decode_segment
 
 log = logging.getLogger(__name__)
@@ -77,11 +79,11 @@ def _number(text: str) -> int:
 class KeySet:
     """One issuer's."""
 
-    def __init__(self, issuer: str, discovery: str, authority: str, clock: Clock) -> None:
+    def __init__(self, issuer: Issuer, clock: Clock) -> None:
         """Raises ssl.SSLError for an authority that is none."""
-        self._issuer = issuer
-        self._discovery = discovery or issuer.rstrip("/") + WELL_KNOWN
-        self._tls = ssl.create_default_context(cadata=authority or None)
+        self._issuer = issuer.url
+        self._discovery = issuer.discovery_url or issuer.url.rstrip("/") + WELL_KNOWN
+        self._tls = ssl.create_default_context(cadata=issuer.certificate_authority or None)
         self._clock = clock
         self._keys: list[Key] = []
         self._asked = -AGAIN_SECONDS
@@ -90,18 +92,23 @@ class KeySet:
     def candidates(self, key_id: str) -> list[Key]:
         return [key for key in self._keys if not key_id or key.key_id in ("", key_id)]
 
-    async def ensure(self, key_id: str) -> None:
-        """Read the keys if this one is not known, but not again and again. Never raises."""
+    async def ensure(self, key_id: str) -> bool:
+        """Read the keys if this one is not known, but not again and again; whether they were read. Never raises."""
         async with self._lock:
-            now = self._clock.monotonic()
-            if self.candidates(key_id) or now - self._asked < AGAIN_SECONDS:
-                return
-            self._asked = now
-            try:
-                async with asyncio.timeout(SECONDS):
-                    await self._read()
-            except (TimeoutError, HTTPError, OSError, ValueError, KeyError, msgspec.DecodeError) as error:
-                log.warning("keys not read issuer=%s error=%s", self._issuer, error)
+            if self.candidates(key_id) or self._clock.monotonic() - self._asked < AGAIN_SECONDS:
+                return bool(self.candidates(key_id))
+            return not await self.read()
+
+    async def read(self) -> str:
+        """Read the keys anew; why that is not possible, if it is not."""
+        self._asked = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(SECONDS):
+                await self._read()
+        except (TimeoutError, HTTPError, OSError, ValueError, KeyError, msgspec.DecodeError) as error:
+            log.warning("keys not read issuer=%s error=%s", self._issuer, error)
+            return f"oidc: authenticator for issuer {quote(self._issuer)} is not initialized: {error}"
+        return ""
 
     async def _read(self) -> None:
         document = await self._get(self._discovery)

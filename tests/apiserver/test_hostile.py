@@ -68,6 +68,7 @@ QUERIES = (
     "resourceVersion=1&resourceVersionMatch=Exact", "resourceVersionMatch=Exact", "labelSelector=((((", "labelSelector=" + "a," * 5000, "labelSelector=" + "a%20in%20(" + "b," * 50000,
     "fieldSelector=%5C", "fieldSelector=a", "fieldSelector=" + "metadata.name=a," * 5000, "watch=x&timeoutSeconds=x", "labelSelector=a%20in%20(", "includeObject=%00", "pretty=%ff",
     "&".join(f"a{n}=b" for n in range(5000)), "dryRun=x", "%00=%00", "labelSelector=%ED%A0%80", "watch=1&timeoutSeconds=-1&resourceVersion=x",
+    *(f"{name}={digits}" for name in ("limit", "timeoutSeconds", "watch=1&timeoutSeconds") for digits in ("9" * 5000, "²", "1e9")),
 )  # fmt: skip
 
 
@@ -75,6 +76,16 @@ async def test_queries(api, caplog):
     for query in QUERIES:
         answer = await api.server(api.request("GET", f"{BASE}/configmaps?{query}", None, "", ""))
         assert answer.status < 500 or "resourceVersion" in query, query
+    assert refused_properly(caplog)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "%C2%B2", "-1"])
+async def test_numbers_that_python_cannot_read(api, caplog, number):
+    for query in (f"resourceVersion={number}", f"watch=1&resourceVersion={number}"):
+        answer = await api.server(api.request("GET", f"{BASE}/configmaps?{query}", None, "", ""))
+        assert b"resourceVersion: Invalid value" in answer.body, query
+    for path in ("pods/p", "pods/http:p", "services/s"):
+        assert 400 <= (await api.call("GET", f"{BASE}/{path}:{number}/proxy/")).status < 500
     assert refused_properly(caplog)
 
 

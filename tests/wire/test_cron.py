@@ -54,7 +54,7 @@ def test_clocks_that_change(start: datetime, expected: str) -> None:
     assert found.isoformat(timespec="minutes") == expected + "+00:00"
 
 
-@pytest.mark.parametrize("text", ["", "* * * *", "* * * * * *", "60 * * * *", "5-1 * * * *", "*/0 * * * *", "x * * * *", "@never"])  # fmt: skip
+@pytest.mark.parametrize("text", ["", "* * * *", "* * * * * *", "60 * * * *", "5-1 * * * *", "*/0 * * * *", "x * * * *", "² * * * *", "@never"])  # fmt: skip
 def test_what_is_no_schedule(text: str) -> None:
     with pytest.raises(CronError):
         parse(text)

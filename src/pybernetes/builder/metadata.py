@@ -7,6 +7,7 @@ from pybernetes.builder.dockerfile.errors import ParseError
 from pybernetes.builder.dockerfile.instruction import json_form, pairs, split_flags
 from pybernetes.builder.dockerfile.source import Instruction, read_one
 from pybernetes.builder.scope import Scope
+from pybernetes.wire.numbers import parse_number
 
 _PORT = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
@@ -145,9 +146,9 @@ def _healthcheck(instruction: Instruction, scope: Scope) -> str:
         if flag in flags:
             check[field] = _duration(flag, flags[flag][0], instruction.line)
     if "retries" in flags:
-        if not flags["retries"][0].isdecimal():
+        if (retries := parse_number(flags["retries"][0])) is None:
             raise ParseError(instruction.line, f"--retries must be a number, not {flags['retries'][0]}")
-        check["Retries"] = int(flags["retries"][0])
+        check["Retries"] = retries
     scope.image.config["Healthcheck"] = check
     return f"HEALTHCHECK {instruction.rest}"
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from pybernetes.wire.numbers import parse_number
+
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
 REMOTE_COMMAND = (V5, V4, "v4.base64.channel.k8s.io", "channel.k8s.io", "base64.channel.k8s.io")
 PORT_FORWARD = ("v4.channel.k8s.io", "v4.base64.channel.k8s.io")
@@ -96,9 +98,7 @@ def resize(data: bytes) -> tuple[int, int]:
 
 def parse_port(text: str) -> int | None:
     """A port's number; None for what is none."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 5):
-        return None
-    return int(text) if 0 < int(text) < 1 << 16 else None
+    return parse_number(text, (1 << 16) - 1) or None
 
 
 def port_announcement(port: int) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from pybernetes.wire.numbers import parse_number
+
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -125,6 +127,6 @@ def _span(text: str, low: int, high: int, names: dict[str, int], *, open_ended: 
 def _number(text: str, names: dict[str, int]) -> int:
     if text.lower() in names:
         return names[text.lower()]
-    if not text.isdigit():
+    if (number := parse_number(text)) is None:
         raise CronError(f"failed to parse int from {text}")
-    return int(text)
+    return number

@@ -16,6 +16,7 @@ from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.resources.strategy import Strategy
+from pybernetes.wire.numbers import parse_number
 
 _ALWAYS_SELECTABLE: Final = ("metadata.name", "metadata.namespace")
 _MATCH: Final = Path("resourceVersionMatch")
@@ -62,9 +63,10 @@ def parse_revision(text: str) -> int:
         return 0
     if not (text.isascii() and text.isdigit()):
         raise _bad_version(text, "invalid syntax")
-    if int(text) >= 1 << 64:
+    number = parse_number(text.lstrip("0") or "0", (1 << 64) - 1)
+    if number is None:
         raise _bad_version(text, "value out of range")
-    return int(text)
+    return number
 
 
 def _bad_version(text: str, why: str) -> StatusError:
@@ -99,10 +101,13 @@ def _integer(request: Request, name: str) -> int:
     text = request.parameter(name)
     if not text:
         return 0
-    try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax") from None
+    digits = text[1:] if text[0] in "+-" else text
+    if not (digits.isascii() and digits.isdecimal()):
+        raise bad_request(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
+    number = parse_number(digits.lstrip("0") or "0")
+    if number is None:
+        raise bad_request(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
+    return -number if text[0] == "-" else number
 
 
 def _label_selector(text: str) -> LabelSelector:

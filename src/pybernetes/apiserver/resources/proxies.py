@@ -17,6 +17,7 @@ from pybernetes.apiserver.kubelets.kubelets import Endpoint
 from pybernetes.apiserver.kubelets.upgrade import upgrade
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.resources.streams import admit_connect
+from pybernetes.wire.numbers import parse_number
 
 SAFE_PATH = "/:@!$&'()*+,;=~-._%"
 
@@ -107,9 +108,10 @@ class ServiceProxy(_Proxy):
 
 
 def _number(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 65536:
+    number = parse_number(text, 65535)
+    if not number:
         raise errors.bad_request(f'invalid port "{text}"')
-    return int(text)
+    return number
 
 
 def _first_port(pod: Tree) -> int:

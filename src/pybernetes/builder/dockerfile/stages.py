@@ -9,6 +9,7 @@ from pybernetes.builder.dockerfile.errors import ParseError
 from pybernetes.builder.dockerfile.expand import expand, split_words
 from pybernetes.builder.dockerfile.instruction import KEYWORDS, split_flags
 from pybernetes.builder.dockerfile.source import Document, Instruction, read_one
+from pybernetes.wire.numbers import parse_number
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
@@ -44,9 +45,8 @@ class Dockerfile:
         for stage in reversed(stages):
             if stage.name and stage.name == name.lower():
                 return stage
-        if name.isdecimal() and int(name) < len(stages):
-            return stages[int(name)]
-        return None
+        number = parse_number(name, len(stages) - 1)
+        return None if number is None else stages[number]
 
     def target(self, name: str) -> Stage:
         """The stage to build; the last one if no name is given. Raises ParseError."""

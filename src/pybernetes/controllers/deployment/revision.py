@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from pybernetes.api.types import apps_v1, core_v1
+from pybernetes.wire.numbers import parse_number
 
 HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
@@ -61,8 +62,7 @@ def find_new(deployment: apps_v1.Deployment, sets: Iterable[apps_v1.ReplicaSet])
 
 def revision_of(annotations: Mapping[str, str]) -> int:
     """0 if there is none, or it is no number."""
-    text = annotations.get(REVISION, "")
-    return int(text) if text.isdigit() else 0
+    return parse_number(annotations.get(REVISION, "")) or 0
 
 
 def next_revision(old: Sequence[apps_v1.ReplicaSet]) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pybernetes.api.types import apps_v1
 from pybernetes.api.types.base import IntOrString
 from pybernetes.controllers.deployment.revision import DESIRED_REPLICAS, MAX_REPLICAS, by_age
+from pybernetes.wire.numbers import parse_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,7 @@ def is_scaling(view: View) -> bool:
     """Whether the Deployment's size was changed since its sets were last sized."""
     return any(
         replicas_of(found) > 0
-        and (desired := found.metadata.annotations.get(DESIRED_REPLICAS, "")).isdigit()
-        and int(desired) != view.replicas
+        and parse_number(found.metadata.annotations.get(DESIRED_REPLICAS, "")) not in (None, view.replicas)
         for found in view.all
     )
 
@@ -151,11 +151,9 @@ def plan_scaling(view: View) -> list[Resize]:
 
 
 def _is_saturated(view: View, new: apps_v1.ReplicaSet) -> bool:
-    desired = new.metadata.annotations.get(DESIRED_REPLICAS, "")
     return (
         replicas_of(new) == view.replicas
-        and desired.isdigit()
-        and int(desired) == view.replicas
+        and parse_number(new.metadata.annotations.get(DESIRED_REPLICAS, "")) == view.replicas
         and (new.status.available_replicas or 0) == view.replicas
     )
 
@@ -187,8 +185,7 @@ def _share(view: View, found: apps_v1.ReplicaSet, change: int, done: int) -> int
     if view.replicas == 0:
         wanted = -current
     else:
-        text = found.metadata.annotations.get(MAX_REPLICAS, "")
-        before = int(text) if text.isdigit() and int(text) > 0 else view.deployment.status.replicas or 0
+        before = parse_number(found.metadata.annotations.get(MAX_REPLICAS, "")) or view.deployment.status.replicas or 0
         if before == 0:
             return 0
         wanted = math.floor(current * (view.replicas + view.surge) / before + 0.5) - current

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1
 from pybernetes.controllers import pods as podstate
+from pybernetes.wire.numbers import parse_number
 
 FIRST_SECONDS, LAST_SECONDS = 10.0, 600.0
 FAILURES = "batch.kubernetes.io/job-index-failure-count"
@@ -61,8 +62,7 @@ def annotations_of_next(last: core_v1.Pod | None, *, ignored: bool) -> dict[str,
 
 
 def _number(pod: core_v1.Pod, annotation: str) -> int:
-    text = pod.metadata.annotations.get(annotation, "")
-    return int(text) if text.isdigit() else 0
+    return parse_number(pod.metadata.annotations.get(annotation, "")) or 0
 
 
 def finished_at(pod: core_v1.Pod) -> datetime:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pybernetes.api.types import core_v1
+from pybernetes.wire.numbers import parse_number
 
 ANNOTATION = "batch.kubernetes.io/job-completion-index"
 
 
 def index_of(pod: core_v1.Pod) -> int | None:
     """The pod's completion index; None if it has none."""
-    text = pod.metadata.annotations.get(ANNOTATION, "")
-    return int(text) if text.isdigit() else None
+    return parse_number(pod.metadata.annotations.get(ANNOTATION, ""))
 
 
 def parse(text: str) -> set[int]:

@@ -10,6 +10,7 @@ from pybernetes.aio.http import Answer, ConnectError, DisconnectedError, HTTPCli
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.probes.network import dial_error, join
 from pybernetes.kubelet.probes.outcome import ActionError, Outcome
+from pybernetes.wire.numbers import parse_number
 
 MAX_BODY = 10 * 1024
 MAX_REDIRECTS = 10
@@ -108,6 +109,6 @@ def port_number(port: int | str, container: v1.Container | v1.EphemeralContainer
     for declared in container.ports:
         if declared.name == port:
             return declared.container_port
-    if port.isdigit():
-        return int(port)
+    if (number := parse_number(port)) is not None:
+        return number
     raise ActionError(f'couldn\'t find port: "{port}" in container {container.name}')

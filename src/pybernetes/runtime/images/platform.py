@@ -3,6 +3,7 @@
 import platform
 
 from pybernetes.wire.images.documents import Descriptor, Platform
+from pybernetes.wire.numbers import parse_number
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386", "riscv64": "riscv64"}
 _DEFAULT_VARIANT = {"arm64": "v8", "amd64": "v1", "arm": "v7"}
@@ -34,5 +35,4 @@ def _rank(offered: Platform | None, want: Platform) -> int:
 
 
 def _number(variant: str) -> int:
-    digits = variant.removeprefix("v")
-    return int(digits) if digits.isdigit() else 0
+    return parse_number(variant.removeprefix("v")) or 0

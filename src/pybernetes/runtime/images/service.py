@@ -42,6 +42,7 @@ from pybernetes.runtime.snapshots.service import Snapshots
 from pybernetes.wire.images import documents
 from pybernetes.wire.images.documents import Descriptor, Manifest
 from pybernetes.wire.images.reference import Reference, is_digest
+from pybernetes.wire.numbers import parse_number
 
 log = logging.getLogger(__name__)
 
@@ -337,13 +338,14 @@ class Images:
 def _image(record: Record, image: ImageConfig) -> t.Image:
     """As CRI has it: a numeric user is a uid, any other is a name, none is neither."""
     user = image.user.partition(":")[0]
+    uid = parse_number(user)
     return t.Image(
         id=record.id,
         repo_tags=list(record.tags),
         repo_digests=list(record.digests),
         size=record.size,
-        uid=t.Int64Value(value=int(user)) if user.isdecimal() else None,
-        username="" if user.isdecimal() else user,
+        uid=None if uid is None else t.Int64Value(value=uid),
+        username=user if uid is None else "",
         spec=t.ImageSpec(image=next(iter(record.tags), record.id)),
     )
 

@@ -4,6 +4,7 @@ import re
 import signal
 
 from pybernetes.cri import types as t
+from pybernetes.wire.numbers import parse_number
 
 _SYNONYMS = {"SIGCLD": "SIGCHLD", "SIGPOLL": "SIGIO"}
 _REALTIME = re.compile(r"SIGRT(MIN(PLUS)?(?P<up>\d{0,2})|MAX(MINUS)?(?P<down>\d{0,2}))")
@@ -18,11 +19,12 @@ def stop_signal_number(asked: t.Signal, image: str) -> int:
 
 def _number(name: str) -> int:
     if name.isdecimal():
-        return int(name) if 0 < int(name) <= _LAST_REALTIME else 0
+        return parse_number(name, _LAST_REALTIME) or 0
     name = name if name.startswith("SIG") else f"SIG{name}"
     name = name.replace("+", "PLUS").replace("-", "MINUS")
     if found := _REALTIME.fullmatch(name):
         up, down = found["up"], found["down"]
-        return _FIRST_REALTIME + int(up or 0) if up is not None else _LAST_REALTIME - int(down or 0)
+        number = _FIRST_REALTIME + int(up or 0) if up is not None else _LAST_REALTIME - int(down or 0)
+        return number if _FIRST_REALTIME <= number <= _LAST_REALTIME else 0
     name = _SYNONYMS.get(name, name)
     return int(signal.Signals[name]) if name in signal.Signals.__members__ else 0

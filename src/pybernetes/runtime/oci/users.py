@@ -7,8 +7,11 @@ from pathlib import Path
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import InvalidError
 from pybernetes.runtime import syscalls as sys
+from pybernetes.wire.numbers import parse_number
 
 _LIMIT = 1 << 20
+MAX_ID = (1 << 31) - 1
+"""As with other engines; for the kernel, ids end with one that means "leave it as it is"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +55,25 @@ def _find_user(databases: _Databases, name: str) -> tuple[int, int, str, str]:
     for row in databases.passwd:
         if row[0] == name or (name.isdecimal() and row[2] == name):
             return int(row[2]), int(row[3]), row[5] or "/", row[0]
-    if name.isdecimal() and int(name) < 1 << 32:
-        return int(name), 0, "/", ""
+    if name.isdecimal():
+        return _in_range(name), 0, "/", ""
     raise InvalidError(f"unable to find user {name}: no matching entries in passwd file")
 
 
 def _find_group(databases: _Databases, name: str) -> int:
     if name.isdecimal():
-        return int(name)
+        return _in_range(name)
     for row in databases.group:
         if row[0] == name:
             return int(row[2])
     raise InvalidError(f"unable to find group {name}: no matching entries in group file")
+
+
+def _in_range(name: str) -> int:
+    number = parse_number(name, MAX_ID)
+    if number is None:
+        raise InvalidError(f"uids and gids must be in range 0-{MAX_ID}")
+    return number
 
 
 def _read(rootfs: Path) -> _Databases:
@@ -84,4 +94,8 @@ def _rows(root: int, path: str, fields: int, numbers: tuple[int, ...]) -> list[l
         if not os.path.isfile(f"/proc/self/fd/{fd}"):
             return []
         rows = [line.split(":") for line in file.read(_LIMIT).splitlines()]
-    return [row for row in rows if len(row) == fields and all(row[n].isdecimal() for n in numbers)]
+    return [row for row in rows if len(row) == fields and _are_ids(row, numbers)]
+
+
+def _are_ids(row: list[str], numbers: tuple[int, ...]) -> bool:
+    return all(parse_number(row[n], MAX_ID) is not None for n in numbers)

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.request_info import RequestInfo
+from pybernetes.wire.numbers import parse_number
 
 BYTES_PER_SEAT: Final = 100_000
 CACHED_BYTES: Final = 1_000_000
@@ -42,7 +43,7 @@ def width(ctx: RequestContext, find: FindStored, widest: int) -> int:
     if not request.query_string:
         return max(1, min(math.ceil(min(count * stored.average_bytes, CACHED_BYTES) / BYTES_PER_SEAT), widest))
     given = request.parameter("limit")
-    limit = min(int(given), count) if given.isascii() and given.isdigit() and int(given) else count
+    limit = min(parse_number(given) or count, count)
     from_store = info.verb == "list" and _is_from_store(ctx)
     if from_store and (request.parameter("labelSelector") or request.parameter("fieldSelector")):
         limit = max(limit, count // 2)

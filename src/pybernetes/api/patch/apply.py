@@ -161,22 +161,22 @@ class FieldManager:
 
     # -- the steps
 
-    def _decoded(self, entries: Json) -> Managers:
-        managers = decode(entries)
+    def _decoded(self, entries: Json, *, stored: bool = False) -> Managers:
+        managers = decode(entries, stored=stored)
         if self.schema.definition:
             return managers
         # The definition of a custom resource may have made a list or map atomic since.
         return {key: entry.with_fields(folded(entry.fields, self.schema)) for key, entry in managers.items()}
 
     def _managers_of(self, live: Tree, new: Tree) -> Managers:
-        if not self.subresource:
+        if not self.subresource and _entries(new) != _entries(live):
             try:
                 if managers := self._decoded(_entries(new)):
                     return managers
             except ManagedFieldsError:
                 pass  # a client that cannot write them keeps what there is
         try:
-            return self._decoded(_entries(live))
+            return self._decoded(_entries(live), stored=True)
         except ManagedFieldsError:
             return {}
 

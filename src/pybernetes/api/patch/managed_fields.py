@@ -72,16 +72,16 @@ class ManagedFieldsError(ValueError):
     """A list of managed fields that cannot be read."""
 
 
-def decode(entries: Json) -> Managers:
-    """The entries of an object by their key; raises `ManagedFieldsError`."""
+def decode(entries: Json, *, stored: bool = False) -> Managers:
+    """The entries of an object by their key; raises `ManagedFieldsError`. What is `stored` was looked through before."""
     found: Managers = {}
     for index, tree in enumerate(entries if isinstance(entries, list) else []):
-        entry = _decode_entry(tree if isinstance(tree, dict) else {}, index)
+        entry = _decode_entry(tree if isinstance(tree, dict) else {}, index, stored)
         found[entry.key] = entry
     return found
 
 
-def _decode_entry(tree: Mapping[str, Json], index: int) -> Entry:
+def _decode_entry(tree: Mapping[str, Json], index: int, stored: bool) -> Entry:
     operation = tree.get("operation")
     if operation not in (APPLY, UPDATE):
         raise ManagedFieldsError("operation must be `Apply` or `Update`")
@@ -98,7 +98,7 @@ def _decode_entry(tree: Mapping[str, Json], index: int) -> Entry:
         operation=str(operation),
         api_version=version,
         subresource=str(tree.get("subresource") or ""),
-        fields=_decode_fields(tree.get("fieldsV1")),
+        fields=(tree.get("fieldsV1") or {}) if stored else _decode_fields(tree.get("fieldsV1")),  # type: ignore[arg-type]
         time=str(tree.get("time") or ""),
     )
 

@@ -91,7 +91,7 @@ def _merge_field(schema: Schema, out: Map, name: str, value: Json) -> None:
         field = _field(schema, name)
         out[name] = _merge_list(field, had, value) if _strategy(field) == "merge" else value
     else:
-        kept = _without_directives(_dense(value))
+        kept = _without_directives(_dense(value)) if _speaks(value) else value
         if kept is _DROPPED:
             out.pop(name, None)
         else:
@@ -112,8 +112,19 @@ def _strategy(field: Schema) -> Strategy:
     return "merge" if "merge" in field.patch_strategy else ""
 
 
+_CONTAINERS: Final = (dict, list)
 _DROPPED: Final[Map] = {}
 """Stands for a value that was nothing but a directive; compared by identity."""
+
+
+def _speaks(value: Json) -> bool:
+    """Whether there are directives or removals in a value, and not just what is to be set."""
+    if isinstance(value, dict):
+        for name, held in value.items():
+            if held is None or name == DIRECTIVE or (held.__class__ in _CONTAINERS and _speaks(held)):
+                return True
+        return False
+    return isinstance(value, list) and any(item.__class__ in _CONTAINERS and _speaks(item) for item in value)
 
 
 def _without_directives(value: Json) -> Json:

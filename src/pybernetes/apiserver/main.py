@@ -72,7 +72,7 @@ from pybernetes.telemetry.metrics import Registry as Metrics
 from pybernetes.telemetry.process import add_process_metrics
 
 if TYPE_CHECKING:  # what only some servers use is loaded by those
-    from pybernetes.apiserver.encryption.backend import EncryptedBackend
+    from pybernetes.apiserver.encryption.start import EncryptionService
     from pybernetes.apiserver.peers.peers import Peers
 
 log = logging.getLogger(__name__)
@@ -141,20 +141,16 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     metrics, health = Metrics(), Health()
     add_process_metrics(metrics)
     backend = MeasuredBackend(backend, metrics)
-    encrypted = _encrypted(options, backend)
-    backend = encrypted or backend
+    encryption = _encryption(options, backend, scope, clock, metrics)
+    if encryption is not None:
+        await encryption.start()
+        backend = encryption.backend
     cacher = Cacher(backend, clock, window=options.default_watch_cache_size)
     await cacher.start(scope)
     access = Access(backend, cacher, AdmitAll())
-    if encrypted is not None:
-        encrypted.strict = False
-        access.is_stale = encrypted.is_stale
-        if options.encryption_provider_config_automatic_reload:
-            from pybernetes.apiserver.encryption.reload import follow
-
-            reload = follow(options, encrypted, cacher.reload, clock, metrics)
-            health.add("kms-providers", reload.check)
-            scope.spawn(reload.run(), "encryption")
+    if encryption is not None:
+        access.is_stale = encryption.backend.is_stale
+        encryption.serve(cacher.reload, health)
     registry = ServedRegistry(access, _strategy_of)
     security = make_security(options, clock, registry, metrics)
     for one in security.reloads:
@@ -211,13 +207,14 @@ async def _end(health: Health, peers: Peers | None) -> None:
         await peers.leave()
 
 
-def _encrypted(options: Options, backend: Backend) -> EncryptedBackend | None:
-    """The store behind encryption, if that is configured. Raises ValueError."""
+def _encryption(
+    options: Options, backend: Backend, scope: Scope, clock: Clock, metrics: Metrics
+) -> EncryptionService | None:
+    """What stands between the server and its store, if that is configured. Raises ValueError."""
     if options.encryption_provider_config:
-        from pybernetes.apiserver.encryption.backend import EncryptedBackend
-        from pybernetes.apiserver.encryption.config import load
+        from pybernetes.apiserver.encryption.start import EncryptionService
 
-        return EncryptedBackend(backend, load(options.encryption_provider_config))
+        return EncryptionService(options, backend, scope, clock, metrics)
     if options.encryption_provider_config_automatic_reload:
         raise ValueError("--encryption-provider-config-automatic-reload must be set with --encryption-provider-config")
     return None

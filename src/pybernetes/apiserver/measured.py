@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from contextlib import AbstractAsyncContextManager
 from time import perf_counter
 from typing import TypeVar
 
 from pybernetes.apiserver.cacher.cacher import split_key
-from pybernetes.store.backend import Backend, KeyValue, Page, Watcher, Written
+from pybernetes.apiserver.wrapped import WrappedBackend
+from pybernetes.store.backend import Backend, KeyValue, Page, Written
 from pybernetes.telemetry.metrics import Histogram, Registry, Series
 
 T = TypeVar("T")
 BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)  # fmt: skip
 
 
-class MeasuredBackend:
+class MeasuredBackend(WrappedBackend):
     """A `Backend`."""
 
     def __init__(self, backend: Backend, metrics: Registry) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._durations = Histogram(
             "etcd_request_duration_seconds",
             "Etcd request latency in seconds for each operation and object type.",
@@ -40,37 +40,18 @@ class MeasuredBackend:
                 series = self._series[kind] = self._durations.series(*kind)
             series.observe(perf_counter() - began)
 
-    @property
-    def shared(self) -> bool:
-        return self._backend.shared
-
     async def get(self, key: bytes, revision: int = 0) -> tuple[KeyValue | None, int]:
-        return await self._measure("get", key, self._backend.get(key, revision))
+        return await self._measure("get", key, self.inner.get(key, revision))
 
     async def range(self, prefix: bytes, *, start: bytes = b"", limit: int = 0, revision: int = 0) -> Page:
-        call = self._backend.range(prefix, start=start, limit=limit, revision=revision)
+        call = self.inner.range(prefix, start=start, limit=limit, revision=revision)
         return await self._measure("list", prefix, call)
 
-    async def count(self, prefix: bytes) -> int:
-        return await self._backend.count(prefix)
-
     async def create(self, key: bytes, value: bytes, *, ttl: int = 0) -> Written:
-        return await self._measure("create", key, self._backend.create(key, value, ttl=ttl))
+        return await self._measure("create", key, self.inner.create(key, value, ttl=ttl))
 
     async def update(self, key: bytes, value: bytes, expected: int, *, ttl: int = 0) -> Written:
-        return await self._measure("update", key, self._backend.update(key, value, expected, ttl=ttl))
+        return await self._measure("update", key, self.inner.update(key, value, expected, ttl=ttl))
 
     async def delete(self, key: bytes, expected: int = 0) -> Written:
-        return await self._measure("delete", key, self._backend.delete(key, expected))
-
-    def watch(self, prefix: bytes, after: int) -> AbstractAsyncContextManager[Watcher]:
-        return self._backend.watch(prefix, after)
-
-    async def current_revision(self) -> int:
-        return await self._backend.current_revision()
-
-    async def compact(self, revision: int) -> None:
-        await self._backend.compact(revision)
-
-    async def close(self) -> None:
-        await self._backend.close()
+        return await self._measure("delete", key, self.inner.delete(key, expected))

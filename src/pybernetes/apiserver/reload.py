@@ -36,15 +36,13 @@ class Reload:
         options: Options,
         clock: Clock,
         metrics: Registry,
-        digest: Callable[[bytes], str] = lambda data: _hash(data),
     ) -> None:
         """`kind` is of what: `authentication`. `use(text)` raises ConfigurationError, NotYetError."""
         self._kind = kind
         self._path = Path(path)
         self._use = use
         self._clock = clock
-        self._digest = digest
-        self._server = _hash(server_name(options).encode())
+        self._server = server_hash(options)
         self._data = self._read()
         self._used = self._data
         self._wrong = ""
@@ -55,7 +53,7 @@ class Reload:
             f"{prefix}last_config_info",
             f"Information about the last applied {kind} configuration with hash as label, split by apiserver identity.",
             ("apiserver_id_hash", "hash"),
-            lambda: [((self._server, self._digest(self._used or b"")), 1)],
+            lambda: [((self._server, _hash(self._used or b"")), 1)],
         )
         metrics.add(self._reloads, self._last, info)
 
@@ -112,6 +110,11 @@ class Reload:
             return self._path.read_bytes()
         except OSError:
             return None
+
+
+def server_hash(options: Options) -> str:
+    """How metrics name this server among others."""
+    return _hash(server_name(options).encode())
 
 
 def _hash(data: bytes) -> str:

@@ -18,7 +18,15 @@ from pybernetes.aio.clock import FakeClock
 from pybernetes.aio.tasks import open_scope
 from pybernetes.apiserver.configuration import ConfigurationError
 from pybernetes.apiserver.encryption.config import load, parse
-from pybernetes.apiserver.encryption.providers import AESCBC, GCM, Chain, Identity, SecretBox, TransformError
+from pybernetes.apiserver.encryption.providers import (
+    AESCBC,
+    GCM,
+    Chain,
+    Identity,
+    RemoteProvider,
+    SecretBox,
+    TransformError,
+)
 from pybernetes.apiserver.main import started
 from pybernetes.apiserver.options import parse as parse_options
 from pybernetes.store.backend import Backend, CorruptError
@@ -27,6 +35,10 @@ from pybernetes.store.sqlite import open_store
 SECRETS = "/api/v1/namespaces/default/secrets"
 KEY = b"/registry/secrets/default/s"
 KEY32 = bytes(range(32))
+
+
+def no_plugins(name: str, endpoint: str, seconds: float) -> RemoteProvider:
+    raise AssertionError("no plugin is configured")
 
 
 def provider(kind: str, *keys: str) -> dict[str, Any]:
@@ -120,16 +132,16 @@ async def test_a_changed_file_is_used_at_once(tmp_path: Path, backend: Backend) 
     reload = "--encryption-provider-config-automatic-reload"
     async with running(tmp_path, backend, configuration(provider("aescbc", "one")), reload) as api:
 
-        async def healthy() -> str:
-            answer = await api.raw("GET", "/healthz?verbose")
+        async def page(path: str) -> str:
+            answer = await api.raw("GET", path)
             return bytes(answer.body).decode()  # type: ignore[union-attr, arg-type]
 
         await api.clock.settle()
-        assert "[+]kms-providers ok" in await healthy()
+        assert "[+]kms-providers ok" in await page("/healthz?verbose")
         file.write_text(configuration(provider("aesgcm", "two"), provider("aescbc", "one")))
         await until(api, b"k8s:enc:aesgcm:v1:two:", backend)
         file.write_text("{}")
-        while "[-]kms-providers failed" not in await healthy():
+        while 'encryption_config_controller_automatic_reloads_total{status="failure"' not in await page("/metrics"):
             await api.clock.settle()
         await put(api, "still", "works")
         # Another server writes with a key that this one gets later.
@@ -227,7 +239,11 @@ def test_formats_are_those_that_others_write() -> None:
         (configuration({"aescbc": {"keys": [{"name": "k", "secret": "eHh4"}]}}), 'resources[0].providers[0].aescbc.keys[0].secret: Invalid value: "REDACTED": secret is not of the expected length, got 3, expected one of [16 24 32]'),
         (configuration({"secretbox": {"keys": [{"name": "k", "secret": "!"}]}}), "secrets must be base64 encoded"),
         (configuration({"aesgcm": {"keys": [{}]}}), "name is a mandatory field for a key"),
-        (configuration({"kms": {"name": "vault", "endpoint": "unix:///x"}}), 'resources[0].providers[0].kms: Invalid value: "vault": KMS plugins are not supported'),
+        (configuration({"kms": {"apiVersion": "v2"}}), 'kms.name: Required value: name is a mandatory field for a provider, resources[0].providers[0].kms.endpoint: Invalid value: "": endpoint is a mandatory field for a kms'),
+        (configuration({"kms": {"apiVersion": "v2", "name": "a:b", "endpoint": "tcp://x"}}), 'Invalid value: "a:b": invalid KMS provider name a:b, must not contain \':\', resources[0].providers[0].kms.endpoint: Invalid value: "tcp://x": unsupported scheme "tcp" for KMS provider, only unix is supported'),
+        (configuration(*2 * [{"kms": {"apiVersion": "v2", "name": "a", "endpoint": "unix:///x"}}]), 'resources[0].providers[1].kms.name: Invalid value: "a": duplicate KMS provider name a, names must be unique'),
+        (configuration({"kms": {"apiVersion": "v2", "name": "a", "endpoint": "unix:///x", "timeout": "0s", "cachesize": 1}}), 'timeout: Invalid value: "0s": timeout should be a positive value, resources[0].providers[0].kms.cachesize: Invalid value: 1: cachesize is not supported in v2'),
+        (configuration({"kms": {"apiVersion": "v3", "name": "a", "endpoint": "unix:///x"}}), "only v1 and v2 are supported"),
         (configuration({"identity": {"x": 1}}), 'strict decoding error: unknown field "resources[0].providers[0].identity.x"'),
     ],
 )  # fmt: skip
@@ -235,14 +251,26 @@ def test_a_wrong_configuration_is_told_in_upstreams_words(config: str, words: st
     file = tmp_path / "encryption.yaml"
     file.write_text(config)
     with pytest.raises(ConfigurationError) as caught:
-        load(str(file))
+        load(str(file), no_plugins)
     assert words in str(caught.value)
-    assert str(caught.value).startswith(f'error while parsing encryption provider configuration file "{file}": ')
+    assert str(caught.value).startswith("error while parsing file: ")
+
+
+def test_the_first_version_of_plugins_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="error while building transformers: KMSv1 is deprecated"):
+        parse(configuration({"kms": {"name": "a", "endpoint": "unix:///x"}}), "", no_plugins)
+
+
+def test_an_entry_that_an_earlier_one_hides_is_refused() -> None:
+    entries = [{"resources": [name], "providers": [{"identity": {}}]} for name in ("*.apps", "deployments.apps")]
+    head = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration"}
+    with pytest.raises(ConfigurationError, match=r'resource "deployments.apps" is masked by earlier rule "\*.apps"'):
+        parse(json.dumps(head | {"resources": entries}), "", no_plugins)
 
 
 def test_a_missing_file_is_told() -> None:
     with pytest.raises(ConfigurationError, match="open /none: no such file or directory"):
-        load("/none")
+        load("/none", no_plugins)
 
 
 def test_the_first_entry_that_names_a_resource_counts() -> None:
@@ -252,7 +280,7 @@ def test_the_first_entry_that_names_a_resource_counts() -> None:
         {"resources": ["*.apps"], "providers": [provider("identity")]},
     ]
     head = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration"}
-    made = parse(json.dumps(head | {"resources": entries}))
+    made = parse(json.dumps(head | {"resources": entries}), "", no_plugins)
 
     def prefix(group: str, plural: str) -> bytes | None:
         chain = made.chain(group, plural)

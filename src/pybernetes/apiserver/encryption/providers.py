@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -22,6 +22,10 @@ NONCE: Final = 12
 
 class TransformError(Exception):
     """A stored value cannot be read."""
+
+
+class KeyAwayError(TransformError):
+    """For want of a key that somebody else has, and may give later."""
 
 
 class Provider(Protocol):
@@ -40,11 +44,44 @@ class Provider(Protocol):
         """Raises TransformError."""
         ...
 
+    def is_stale(self, data: bytes) -> bool:
+        """Whether it would write what is stored behind the prefix otherwise now, but for chance."""
+        ...
 
-class Identity:
+
+@runtime_checkable
+class RemoteProvider(Provider, Protocol):
+    """A provider with keys elsewhere. It is of use once it has been probed, and only while that goes on."""
+
+    async def prepare(self, data: Sequence[bytes]) -> None:
+        """Have what `decrypt` needs for these; where that fails, so will `decrypt`."""
+        ...
+
+    async def probe(self) -> str:
+        """Ask how it is, and for a new key if it has one. What is wrong, or ""; never raises."""
+        ...
+
+    def check(self) -> str:
+        """What the last probe said."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class _Local:
+    """Has all its keys."""
+
+    def is_stale(self, data: bytes) -> bool:
+        return False
+
+
+class Identity(_Local):
     """Values as they are."""
 
     prefix = b""
+
+    def is_stale(self, data: bytes) -> bool:
+        return data.startswith(ENCRYPTED)
 
     def encrypt(self, value: bytes, key: bytes) -> bytes:
         return value
@@ -55,7 +92,7 @@ class Identity:
         return data
 
 
-class AESCBC:
+class AESCBC(_Local):
     """A random initialization vector, then CBC with PKCS #7 padding."""
 
     def __init__(self, name: str, secret: bytes) -> None:
@@ -83,27 +120,21 @@ class AESCBC:
             raise TransformError("invalid padding on input") from error
 
 
-class GCM:
+class GCM(_Local):
     """A random nonce, then the value and its tag, bound to the key in the store."""
 
     def __init__(self, name: str, secret: bytes) -> None:
         self.prefix = f"k8s:enc:aesgcm:v1:{name}:".encode()
-        self._cipher = AESGCM(secret)
+        self._secret = secret
 
     def encrypt(self, value: bytes, key: bytes) -> bytes:
-        nonce = os.urandom(NONCE)
-        return nonce + self._cipher.encrypt(nonce, value, key)
+        return seal(self._secret, value, key)
 
     def decrypt(self, data: bytes, key: bytes) -> bytes:
-        if len(data) < NONCE:
-            raise TransformError("the stored data was shorter than the required size")
-        try:
-            return self._cipher.decrypt(data[:NONCE], data[NONCE:], key)
-        except InvalidTag as error:
-            raise TransformError("cipher: message authentication failed") from error
+        return unseal(self._secret, data, key)
 
 
-class SecretBox:
+class SecretBox(_Local):
     """NaCl's secretbox: XSalsa20 and Poly1305, which `cryptography` does not have."""
 
     def __init__(self, name: str, secret: bytes) -> None:
@@ -125,6 +156,22 @@ class SecretBox:
             raise TransformError("output array was not large enough for encryption") from error
 
 
+def seal(secret: bytes, value: bytes, bound: bytes) -> bytes:
+    """AES-GCM: a random nonce, then the value and its tag."""
+    nonce = os.urandom(NONCE)
+    return nonce + AESGCM(secret).encrypt(nonce, value, bound)
+
+
+def unseal(secret: bytes, data: bytes, bound: bytes) -> bytes:
+    """Raises TransformError."""
+    if len(data) < NONCE:
+        raise TransformError("the stored data was shorter than the required size")
+    try:
+        return AESGCM(secret).decrypt(data[:NONCE], data[NONCE:], bound)
+    except InvalidTag as error:
+        raise TransformError("cipher: message authentication failed") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """The providers of a resource: the first one writes, all of them read."""
@@ -132,6 +179,7 @@ class Chain:
     providers: Sequence[Provider]
 
     def write(self, value: bytes, key: bytes) -> bytes:
+        """Raises TransformError."""
         first = self.providers[0]
         return first.prefix + first.encrypt(value, key)
 
@@ -146,7 +194,15 @@ class Chain:
                     refused = refused or error  # two keys may have one name
         raise refused or TransformError("no matching prefix found")
 
+    async def prepare(self, stored: Sequence[bytes]) -> None:
+        """Have what `read` needs."""
+        for provider in self.providers:
+            if isinstance(provider, RemoteProvider):
+                size = len(provider.prefix)
+                if data := [one[size:] for one in stored if one.startswith(provider.prefix)]:
+                    await provider.prepare(data)
+
     def is_stale(self, stored: bytes) -> bool:
         """Whether the value would be stored otherwise now."""
         first = self.providers[0]
-        return not stored.startswith(first.prefix) or (not first.prefix and stored.startswith(ENCRYPTED))
+        return not stored.startswith(first.prefix) or first.is_stale(stored[len(first.prefix) :])

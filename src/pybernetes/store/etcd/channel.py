@@ -13,8 +13,9 @@ import grpc.aio
 
 from pybernetes.store.backend import CompactedError, FutureRevisionError, StoreError, UnavailableError
 from pybernetes.store.etcd import messages as m
+from pybernetes.wire.message import Message
 
-R = TypeVar("R", bound=m.Message)
+R = TypeVar("R", bound=Message)
 
 CALL_SECONDS = 10.0
 READS = frozenset(("KV/Range", "KV/Compact", "Lease/LeaseGrant", "Maintenance/Status"))
@@ -63,13 +64,13 @@ class Caller:
         self._channels = channels
         self._current = 0
 
-    async def call(self, method: str, request: m.Message, answer: type[R]) -> R:
+    async def call(self, method: str, request: Message, answer: type[R]) -> R:
         """One call, e.g. "KV/Range". What only reads is asked of every endpoint before it fails."""
         tries = len(self._channels) if method in READS else 1
         for attempt in range(tries):
             channel = self._channels[self._current]
             stub = channel.unary_unary(
-                f"/etcdserverpb.{method}", request_serializer=m.Message.encode, response_deserializer=answer.decode
+                f"/etcdserverpb.{method}", request_serializer=Message.encode, response_deserializer=answer.decode
             )
             try:
                 found: R = await stub(request, timeout=CALL_SECONDS)
@@ -98,7 +99,7 @@ class Caller:
         channel = self._channels[self._current]
         stub = channel.stream_stream(
             "/etcdserverpb.Watch/Watch",
-            request_serializer=m.Message.encode,
+            request_serializer=Message.encode,
             response_deserializer=m.WatchResponse.decode,
         )
         stream = stub()

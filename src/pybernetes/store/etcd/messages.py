@@ -1,104 +1,16 @@
-"""etcd's v3 API messages (etcdserverpb, mvccpb): field numbers as facts, and just enough protobuf to carry them.
+"""etcd's v3 API messages (etcdserverpb, mvccpb): field numbers as facts.
 
-A message is a frozen Struct; its fields are numbered in `FIELDS`. Written by hand since the dozen messages that a
-store needs are smaller than the generated code of the whole API.
+Written by hand since the dozen messages that a store needs are smaller than the generated code of the whole API.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import msgspec
 
-VARINT, LENGTH = 0, 2
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """Base: scalars default to proto3's zero values, which are not sent."""
-
-    FIELDS: ClassVar[dict[int, tuple[str, Any]]] = {}
-    """Number -> attribute and kind: int, bool, bytes, a Message class, or [Message class] for repeated ones."""
-
-    def encode(self) -> bytes:
-        out = bytearray()
-        for number, (name, kind) in self.FIELDS.items():
-            value = getattr(self, name)
-            for one in value if isinstance(kind, list) else [value]:
-                _write(out, number, kind[0] if isinstance(kind, list) else kind, one)
-        return bytes(out)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Raises ValueError for malformed data; unknown fields are skipped."""
-        values: dict[str, Any] = {}
-        for number, raw in _fields(data):
-            if number not in cls.FIELDS:
-                continue
-            name, kind = cls.FIELDS[number]
-            if isinstance(kind, list):
-                values.setdefault(name, []).append(kind[0].decode(raw))
-            elif kind in (int, bool):
-                values[name] = kind(_signed(raw)) if isinstance(raw, int) else 0
-            else:
-                values[name] = raw if kind is bytes else kind.decode(raw)
-        return cls(**values)
-
-
-def _write(out: bytearray, number: int, kind: Any, value: Any) -> None:
-    if kind in (int, bool):
-        if value:
-            _varint(out, number << 3 | VARINT)
-            _varint(out, int(value) & (1 << 64) - 1)
-        return
-    if value is None or (kind is bytes and not value):
-        return
-    data = value if kind is bytes else value.encode()
-    _varint(out, number << 3 | LENGTH)
-    _varint(out, len(data))
-    out += data
-
-
-def _varint(out: bytearray, value: int) -> None:
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    position = 0
-    while position < len(data):
-        tag, position = _read_varint(data, position)
-        match tag & 7:
-            case 0:
-                value, position = _read_varint(data, position)
-                yield tag >> 3, value
-            case 2:
-                size, position = _read_varint(data, position)
-                yield tag >> 3, data[position : position + size]
-                position += size
-            case 1:
-                position += 8
-            case 5:
-                position += 4
-            case wire:
-                raise ValueError(f"unknown wire type {wire}")
-
-
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, position
-        shift += 7
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value
+from pybernetes.wire.message import Message
+from pybernetes.wire.protobuf import VARINT
 
 
 class Header(Message, frozen=True):
@@ -138,7 +50,7 @@ class RangeRequest(Message, frozen=True):
 class RangeResponse(Message, frozen=True):
     FIELDS: ClassVar = {1: ("header", Header), 2: ("kvs", [KeyValue]), 4: ("count", int)}
     header: Header = Header()
-    kvs: list[KeyValue] = []
+    kvs: list[KeyValue] = msgspec.field(default_factory=list)
     count: int = 0
 
 
@@ -197,7 +109,7 @@ class TxnResponse(Message, frozen=True):
     FIELDS: ClassVar = {1: ("header", Header), 2: ("succeeded", bool), 3: ("responses", [ResponseOp])}
     header: Header = Header()
     succeeded: bool = False
-    responses: list[ResponseOp] = []
+    responses: list[ResponseOp] = msgspec.field(default_factory=list)
 
 
 class CompactionRequest(Message, frozen=True):
@@ -257,4 +169,4 @@ class WatchResponse(Message, frozen=True):
     canceled: bool = False
     compact_revision: int = 0
     cancel_reason: bytes = b""
-    events: list[Event] = []
+    events: list[Event] = msgspec.field(default_factory=list)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import io
 import json
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -100,6 +104,50 @@ def test_streams(kubectl: Kubectl, tmp_path: Path) -> None:
     finally:
         forward.terminate()
         forward.communicate(timeout=30)
+
+
+def hostile_tar() -> bytes:
+    """What a container's `tar` may say to lead a copy out of its target."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+
+        def add(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> None:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.mode = kind, link, 0o777
+            data = b"" if link else b"from the container"
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+
+        add("tmp/x/good")
+        for name in ("../canary/file", "tmp/x/../../../canary/file", "tmp/x/../../canary/file", "/canary/file"):
+            add(name)
+        add("tmp/x/out", tarfile.SYMTYPE, "../../canary")
+        add("tmp/x/out/file")
+        add("tmp/x/up", tarfile.SYMTYPE, "..")
+        add("tmp/x/up/canary/file")
+        add("tmp/x/hard", tarfile.LNKTYPE, "../canary/file")
+        add("tmp/x/hard")
+    return buffer.getvalue()
+
+
+def test_a_copy_out_of_a_container_that_lies(kubectl: Kubectl, tmp_path: Path) -> None:
+    """CVE-2019-1002101, -11246, -11249, -11251: kubectl's to refuse; ours to pass on as output, and as nothing else."""
+    kubectl("run", "liar", "--image=busybox", "--restart=Never", "--", "sleep", "1000")
+    kubectl("wait", "--for=condition=Ready", "pod/liar", "--timeout=60s")
+    archive = base64.b64encode(hostile_tar()).decode()
+    kubectl("exec", "-i", "liar", "--", "sh", "-c", "base64 -d > /evil.tar", input=archive)
+    # Frames of either protocol and an exit status come before the archive, on the other stream.
+    script = "#!/bin/sh\nprintf '\\202\\002\\003{\\200\\003\\000\\007' >&2\nexec cat /evil.tar\n"
+    kubectl("exec", "-i", "liar", "--", "sh", "-c", "t=$(which tar); rm $t; cat > $t; chmod +x $t", input=script)
+    (tmp_path / "canary").mkdir()
+    (tmp_path / "canary/file").write_text("untouched")
+    (tmp_path / "target").mkdir()
+    with contextlib.suppress(Failed):
+        kubectl("cp", "liar:/tmp/x", str(tmp_path / "target"))
+    assert (tmp_path / "canary/file").read_text() == "untouched"
+    assert [path.name for path in (tmp_path / "canary").iterdir()] == ["file"]
+    assert not Path("/canary").exists()
+    assert (tmp_path / "target/good").read_text() == "from the container"
 
 
 def test_objects(kubectl: Kubectl, tmp_path: Path) -> None:

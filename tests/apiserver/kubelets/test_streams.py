@@ -226,6 +226,30 @@ async def test_pods_cannot_point_the_proxy_at_this_machine(api: Server, address:
     assert (refused.status, refused.message) == (400, "address not allowed")
 
 
+@pytest.mark.parametrize("path", ["/api/v1/nodes/n1/proxy/x", f"{PODS}/p/log"])
+async def test_nobody_changes_protocols_unasked(api: Server, path: str) -> None:
+    """CVE-2018-1002105 from the other side: a 101 must not open the connections of either side to the other."""
+    heads: list[str] = []
+
+    async def hijack(head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(head)
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+        await writer.drain()
+        assert await reader.read() == b""
+
+    plain(api)
+    async with kubelet(hijack) as port:
+        await node(api, "127.0.0.1", port)
+        await api.pod("p", nodeName="n1")
+        answer = await api.get(path)
+    assert (answer.status, answer.message) == (
+        500,
+        "Internal error occurred: error reading from backend: it changes protocols unasked",
+    )
+    assert len(heads) == 1
+
+
 def test_names_of_proxied_objects() -> None:
     assert split_name("a") == ("", "a", "")
     assert split_name("a:80") == ("", "a", "80")

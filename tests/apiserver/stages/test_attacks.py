@@ -201,6 +201,62 @@ async def test_a_nodes_credentials_stop_at_the_node(api: Server) -> None:
         assert refused.status == 403, (path, refused.tree)
 
 
+async def test_tokens_of_a_node_end_with_it(api: Server) -> None:
+    """Bound to the very node: neither its deletion nor another node of its name leaves them of use."""
+
+    async def is_known(token: str) -> bool:
+        answer = await api.get(f"{CORE}/pods", token=token)
+        assert answer.status in (401, 403), answer.tree
+        return answer.status == 403
+
+    async def token(kind: str, name: str, **more: str) -> Reply:
+        spec = {"boundObjectRef": {"kind": kind, "apiVersion": "v1", "name": name, **more}}
+        return await api.post(f"{CORE}/serviceaccounts/default/token", {"spec": spec})
+
+    node = (await api.post("/api/v1/nodes", {"metadata": {"name": "n1"}})).tree
+    await api.pod("p", nodeName="n1")
+    of_node = (await token("Node", "n1")).tree["status"]["token"]
+    of_pod = (await token("Pod", "p")).tree["status"]["token"]
+    assert await is_known(of_node)
+    assert await is_known(of_pod)
+    me = (await api.post(WHO, {}, token=of_pod)).tree["status"]["userInfo"]["extra"]
+    assert me["authentication.kubernetes.io/node-uid"] == [node["metadata"]["uid"]]
+    await api.delete("/api/v1/nodes/n1")
+    assert not await is_known(of_node)
+    again = (await api.post("/api/v1/nodes", {"metadata": {"name": "n1"}})).tree
+    assert again["metadata"]["uid"] != node["metadata"]["uid"]
+    assert not await is_known(of_node)
+    assert (await token("Node", "n1", uid=node["metadata"]["uid"])).status == 409
+    assert await is_known(of_pod)
+    await api.delete(f"{CORE}/pods/p?gracePeriodSeconds=0")
+    assert not await is_known(of_pod)
+    await api.pod("p", nodeName="n1")
+    assert not await is_known(of_pod)
+    review = await api.post("/apis/authentication.k8s.io/v1/tokenreviews", {"spec": {"token": of_node}})
+    assert review.tree["status"].get("authenticated") is None
+    assert "invalidated" in review.tree["status"]["error"]
+
+
+async def test_credentials_of_a_deleted_node_reach_nothing_of_its_pods(api: Server) -> None:
+    """Its certificate names it for as long as it lasts; what it may read goes with its pods."""
+    await api.post("/api/v1/nodes", {"metadata": {"name": "n1"}})
+    await api.post(f"{CORE}/secrets", {"metadata": {"name": "secret"}})
+    volumes = [{"name": "v", "secret": {"secretName": "secret"}}]
+    pod = (await api.pod("p", nodeName="n1", volumes=volumes)).tree
+    assert (await api.get(f"{CORE}/secrets/secret", token="node")).status == 200
+    await api.delete("/api/v1/nodes/n1")
+    await api.delete(f"{CORE}/pods/p?gracePeriodSeconds=0")
+    bound = {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "p", "uid": pod["metadata"]["uid"]}}
+    for method, path, body in (
+        ("GET", f"{CORE}/secrets/secret", None),
+        ("GET", f"{CORE}/secrets?fieldSelector=metadata.name%3Dsecret", None),
+        ("POST", f"{CORE}/serviceaccounts/default/token", {"spec": bound}),
+        ("POST", f"{CORE}/serviceaccounts/default/token", {"spec": {}}),
+    ):
+        refused = await api.call(method, path, body, token="node")
+        assert refused.status == 403, (path, refused.tree)
+
+
 def segment(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 

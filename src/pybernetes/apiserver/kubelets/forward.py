@@ -58,7 +58,10 @@ async def _send(
     backend = await dial(endpoint)
     try:
         await backend.send(method, target, endpoint.authority, [*headers, CLOSE], body)
-        return backend, await backend.read_head(wait)
+        head = await backend.read_head(wait)
+        if head.status == 101:
+            raise BackendError("it changes protocols unasked")
+        return backend, head
     except BackendError as error:
         backend.close()
         raise errors.internal(f"error reading from backend: {error}") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.apiserver.inprocess import TOKENS, Server
+from tests.apiserver.test_old_watches import shown, watched
 from tests.etcds import running_etcd
 
 from pybernetes.aio.clock import FakeClock
@@ -105,6 +106,18 @@ async def test_servers_say_that_they_are_there(servers: list[Server]) -> None:
         while "apiserver-gone" in await names():
             await other.clock.advance(10)
     assert len(await names()) == 2
+
+
+async def test_a_watch_begins_before_the_server_it_asks(servers: list[Server]) -> None:
+    one, other = servers
+    first = (await one.post(MAPS, {"metadata": {"name": "a"}})).tree["metadata"]["resourceVersion"]
+    await one.post(MAPS, {"metadata": {"name": "b"}})
+    await one.delete(f"{MAPS}/b")
+    await other.get(MAPS)
+    served = other._handler.registry.served("", "v1", "configmaps")  # type: ignore[attr-defined]
+    served.store.cache.reset(served.store.cache.select(), served.store.revision)  # as after a start
+    events = await watched(other, f"{MAPS}?watch=true&resourceVersion={first}", 2)
+    assert shown(events) == [("ADDED", "b", ""), ("DELETED", "b", "")]
 
 
 async def test_what_is_old_is_forgotten(servers: list[Server]) -> None:

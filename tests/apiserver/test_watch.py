@@ -91,10 +91,11 @@ async def test_a_client_that_does_not_read_is_dropped(api):
     assert writer.events == []
 
 
-async def test_a_revision_before_the_window_is_gone(api):
+async def test_a_revision_that_the_store_has_forgotten_is_gone(api):
     answer = await api.stream(f"{BASE}?watch=true&resourceVersion=1")
-    cache = api.server.registry.served("", "v1", "configmaps").store.cache
-    cache.reset(cache.select(), 10**6)
+    store = api.server.registry.served("", "v1", "configmaps").store
+    store.cache.reset(store.cache.select(), store.revision)
+    await store._access.backend.compact(store.revision)
     writer = Writer()
     await answer.run(writer)
     error = json.loads(writer.lines[0])

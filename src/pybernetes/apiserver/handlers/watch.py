@@ -11,7 +11,7 @@ import logging
 import random
 from typing import Final
 
-from pybernetes.api.errors import StatusError, expired
+from pybernetes.api.errors import StatusError, expired, service_unavailable
 from pybernetes.apiserver.cacher.cache import Change, TooOldError
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.encoding import ADDED, DELETED, MODIFIED, Encoder
@@ -20,6 +20,7 @@ from pybernetes.apiserver.handlers.get import too_large
 from pybernetes.apiserver.handlers.list_options import ListOptions, list_options, matches
 from pybernetes.apiserver.http.message import Answer, StreamResponse, StreamWriter, frame
 from pybernetes.apiserver.negotiate import negotiate_stream
+from pybernetes.store.backend import CompactedError, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -53,27 +54,36 @@ class _Watch:
         self._all = not call.prefix
         self._unselective = options.selects_everything
         self._writer: StreamWriter | None = None
+        self._from = options.revision
+        """What the client has seen, where it does not begin with all there is."""
 
     async def run(self, writer: StreamWriter) -> None:
         self._writer = writer
         try:
             self._cache = await self._call.served.store.settled()
-            self._begin(writer)
+            while not self._begin(writer):
+                await self._replay(writer)
             if (initialized := self._call.ctx.on_initialized) is not None:
                 initialized()
         except StatusError as error:
             self._fail(error)
             return
-        except TooOldError as error:
-            self._fail(expired(f"too old resource version: {self._options.version} ({error.oldest - 1})"))
+        except CompactedError as error:
+            self._fail(expired(f"too old resource version: {self._options.version} ({error.revision})"))
+            return
+        except StoreError as error:
+            self._fail(service_unavailable(f"the store cannot serve now: {error}"))
             return
         try:
             await self._follow(writer)
         finally:
             self._cache.unwatch(self)
 
-    def _begin(self, writer: StreamWriter) -> None:
-        """Send what has been, and register for what comes, without a gap: nothing awaits between the two."""
+    def _begin(self, writer: StreamWriter) -> bool:
+        """Send what has been, and register for what comes, without a gap: nothing awaits between the two.
+
+        Whether the cache has all that has been; if not, nothing was done.
+        """
         options, store = self._options, self._call.served.store
         wants_state = (
             options.version in ("", "0") if options.send_initial_events is None else options.send_initial_events
@@ -86,12 +96,29 @@ class _Watch:
                 batch = items[start : start + INITIAL_BATCH]
                 writer.write(b"".join([self._next_encoder().event(ADDED, item) for item in batch]))
         else:
-            missed = self._cache.since(options.revision) if options.version not in ("", "0") else []
+            try:
+                missed = self._cache.since(self._from) if options.version not in ("", "0") else []
+            except TooOldError:
+                return False
             self._cache.watch(self)
             for change in missed:
                 self.deliver(change)
         if wants_state and options.bookmarks and self._marks_initial_end:
             writer.write(self._next_encoder().bookmark(revision, initial_end=True))
+        return True
+
+    async def _replay(self, writer: StreamWriter) -> None:
+        """Send what the cache no longer has from the store. Raises CompactedError, StatusError."""
+        store = self._call.served.store
+        upto = store.revision
+        if upto <= self._from:
+            raise CompactedError(self._cache.since_revision - 1)
+        async for changes in store.changes(self._prefix, self._from, upto):
+            for change in changes:
+                self.deliver(change)
+                if writer.buffered() > MAX_BUFFERED_BYTES // 2:
+                    await writer.drain()
+        self._from = upto
 
     @property
     def _marks_initial_end(self) -> bool:

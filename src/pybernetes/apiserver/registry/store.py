@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -21,10 +21,11 @@ from pybernetes.api.field import FieldError, Path
 from pybernetes.api.scheme import Resource, storage_prefix
 from pybernetes.api.validation import validate
 from pybernetes.apiserver.admission import Admission, Attributes, Operation
-from pybernetes.apiserver.cacher.cache import Cache
+from pybernetes.apiserver.cacher.cache import Cache, Change
 from pybernetes.apiserver.cacher.cacher import Cacher
 from pybernetes.apiserver.cacher.item import Item, stored_tree
 from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.registry import history
 from pybernetes.apiserver.registry import metadata as meta
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.resources.strategy import Part, Strategy, Undo
@@ -117,6 +118,10 @@ class ObjectStore:
             Item(pair.key.decode().removeprefix(base), pair.value, pair.revision, pair.create_revision)
             for pair in page.items
         ]
+
+    def changes(self, prefix: str, after: int, upto: int) -> AsyncIterator[list[Change]]:
+        """What happened in (after, upto], by the store. Raises CompactedError, StatusError."""
+        return history.changes(self, self._access.backend, f"/registry/{self._prefix}/", prefix, after, upto)
 
     # What a store of custom resources does in another way: it reads and writes objects of one version, whatever is stored.
 

@@ -101,6 +101,9 @@ class LogWatcher:
                 break
             last = self.revision = page[-1].revision
             yield page
+        if self.revision < self._upto:
+            last = self.revision = self._upto
+            yield []
         while (events := await self._subscription.next()) is not None:
             last = self.revision = events[-1].revision
             yield events

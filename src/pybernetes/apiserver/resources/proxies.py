@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+from typing import ClassVar
 from urllib.parse import quote
 
 from pybernetes.api import errors
@@ -37,15 +38,20 @@ def split_name(text: str) -> tuple[str, str, str]:
 class _Proxy:
     """What the three have in common: find the endpoint, refuse those that nobody may reach, pass the request on."""
 
+    kind: ClassVar[str]
+    """Of the options, of which the path is the only one."""
+
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         endpoint = await self.endpoint(ctx, target)
-        await admit_connect(ctx, target)
         request = ctx.request
+        asked = f"/{target.tail}" if target.tail or request.path.endswith("/") else ""
+        options = await admit_connect(ctx, target, self.kind, {"path": asked} if asked else {})
+        tail = options.path.removeprefix("/")
         prefix = target.resource.path(target.namespace, target.name, "proxy")
-        if not target.tail and not request.path.endswith("/") and request.method in ("GET", "HEAD"):
+        if not tail and not request.path.endswith("/") and request.method in ("GET", "HEAD"):
             query = f"?{request.query_string}" if request.query_string else ""
             return Response(301, headers=[("Location", f"{request.path}/{query}")])
-        path = "/" + quote(target.tail, safe=SAFE_PATH)
+        path = "/" + quote(tail, safe=SAFE_PATH)
         if request.path.endswith("/") and not path.endswith("/"):
             path += "/"
         if request.query_string:
@@ -63,6 +69,8 @@ class _Proxy:
 class NodeProxy(_Proxy):
     """The kubelet of the node, or another port of its address."""
 
+    kind = "NodeProxyOptions"
+
     async def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
         scheme, name, port = split_name(target.name)
         item = ctx.services.registry.get(target.resource, name)
@@ -76,6 +84,8 @@ class NodeProxy(_Proxy):
 
 class PodProxy(_Proxy):
     """A port of the pod: the first that one of its containers names, unless the request names one."""
+
+    kind = "PodProxyOptions"
 
     async def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
         scheme, name, port = split_name(target.name)
@@ -91,6 +101,8 @@ class PodProxy(_Proxy):
 
 class ServiceProxy(_Proxy):
     """One of the ready endpoints of the service; the port is named by name or number, or is the only one."""
+
+    kind = "ServiceProxyOptions"
 
     async def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:
         scheme, name, port = split_name(target.name)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 from urllib.parse import urlencode
 
+import msgspec
+
 from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
 from pybernetes.apiserver.admission import Attributes
@@ -17,6 +19,7 @@ from pybernetes.apiserver.kubelets.headers import is_upgrade
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
 from pybernetes.apiserver.kubelets.upgrade import upgrade
 from pybernetes.apiserver.resources.strategy import Target
+from pybernetes.wire.numbers import parse_number
 
 LOG_FLAGS = ("follow", "previous", "timestamps", "insecureSkipTLSVerifyBackend")
 STREAMS = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
@@ -46,11 +49,13 @@ class _UpgradedAction:
     """An operation that goes on over an upgraded connection."""
 
     verb: ClassVar[str]
+    kind: ClassVar[str]
+    """Of the options that clients send as a query."""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         pod = find_pod(ctx, target)
-        await admit_connect(ctx, target)
-        path = self.location(ctx.request, pod, target)
+        options = await admit_connect(ctx, target, self.kind, self.options(ctx.request))
+        path = self.location(ctx.request, options, pod, target)
         endpoint = kubelet_of(ctx, pod)
         if endpoint is None:
             raise errors.bad_request(f"pod {target.name} does not have a host assigned")
@@ -58,38 +63,57 @@ class _UpgradedAction:
             raise errors.bad_request("Upgrade request required")
         return await upgrade(ctx.request, endpoint, path)
 
-    def location(self, request: Request, pod: Tree, target: Target) -> str:
+    def options(self, request: Request) -> Tree:
+        """The options as fields of their kind."""
+        raise NotImplementedError
+
+    def location(self, request: Request, options: ConnectOptions, pod: Tree, target: Target) -> str:
         """Path and query at the kubelet. Raises StatusError for options that do not fit the pod."""
         raise NotImplementedError
 
 
 class ExecAction(_UpgradedAction):
     verb = "exec"
+    kind = "PodExecOptions"
 
-    def location(self, request: Request, pod: Tree, target: Target) -> str:
-        commands = request.query.get("command", [])
-        container = choose_container(pod, request.parameter("container"))
-        if wrong := [*_stream_errors(request), *([] if commands else [field.required(Path("command"))])]:
-            raise errors.invalid("", "PodExecOptions", "", wrong)
-        query = [*_streams(request), *(("command", command) for command in commands)]
+    def options(self, request: Request) -> Tree:
+        return {**_stream_options(request), "command": request.query.get("command")}
+
+    def location(self, request: Request, options: ConnectOptions, pod: Tree, target: Target) -> str:
+        container = choose_container(pod, options.container)
+        if wrong := [
+            *_stream_errors(request, options), *([] if options.command else [field.required(Path("command"))])
+        ]:  # fmt: skip
+            raise errors.invalid("", self.kind, "", wrong)
+        query = [*_streams(options), *(("command", command) for command in options.command or ())]
         return _with_query(f"/exec/{target.namespace}/{target.name}/{container}", query)
 
 
 class AttachAction(_UpgradedAction):
     verb = "attach"
+    kind = "PodAttachOptions"
 
-    def location(self, request: Request, pod: Tree, target: Target) -> str:
-        container = choose_container(pod, request.parameter("container"))
-        if wrong := _stream_errors(request):
-            raise errors.invalid("", "PodAttachOptions", "", wrong)
-        return _with_query(f"/attach/{target.namespace}/{target.name}/{container}", _streams(request))
+    def options(self, request: Request) -> Tree:
+        return _stream_options(request)
+
+    def location(self, request: Request, options: ConnectOptions, pod: Tree, target: Target) -> str:
+        container = choose_container(pod, options.container)
+        if wrong := _stream_errors(request, options):
+            raise errors.invalid("", self.kind, "", wrong)
+        return _with_query(f"/attach/{target.namespace}/{target.name}/{container}", _streams(options))
 
 
 class PortForwardAction(_UpgradedAction):
     verb = "portforward"
+    kind = "PodPortForwardOptions"
 
-    def location(self, request: Request, pod: Tree, target: Target) -> str:
-        ports = [("port", port) for port in request.query.get("ports", request.query.get("port", []))]
+    def options(self, request: Request) -> Tree:
+        asked = request.query.get("ports", request.query.get("port", []))
+        ports = [number for text in asked if (number := parse_number(text, 65535)) is not None]
+        return {"ports": ports} if ports else {}
+
+    def location(self, request: Request, options: ConnectOptions, pod: Tree, target: Target) -> str:
+        ports = [("port", str(port)) for port in options.ports or ()]
         return _with_query(f"/portForward/{target.namespace}/{target.name}", ports)
 
 
@@ -137,32 +161,56 @@ def _listed(names: Sequence[str]) -> str:
     return "[" + " ".join(names) + "]"
 
 
-async def admit_connect(ctx: RequestContext, target: Target) -> None:
-    """Let admission see that somebody connects to the object."""
+class ConnectOptions(msgspec.Struct):
+    """The fields of all kinds of options with which clients connect to something."""
+
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    tty: bool = False
+    container: str = ""
+    command: list[str] | None = None
+    ports: list[int] | None = None
+    path: str = ""
+
+
+async def admit_connect(ctx: RequestContext, target: Target, kind: str, options: Tree) -> ConnectOptions:
+    """Let admission see how somebody connects to the object; the options as it leaves them. Raises StatusError."""
     admission = ctx.services.admission
+    tree = {"kind": kind, "apiVersion": "v1", **options}
     if admission.handles("CONNECT", target.resource, target.subresource):
-        attributes = Attributes(ctx, "CONNECT", target.resource, target.namespace, target.name, target.subresource)
+        attributes = Attributes(
+            ctx, "CONNECT", target.resource, target.namespace, target.name, target.subresource, object=tree
+        )
         await admission.mutate(attributes)
         await admission.validate(attributes)
+    try:
+        return msgspec.convert(tree, ConnectOptions)
+    except msgspec.ValidationError as error:
+        raise errors.internal(f"{kind} that admission made: {error}") from error
 
 
 def _is_true(text: str) -> bool:
     return text.lower() not in ("", "false", "0", "f")
 
 
-def _streams(request: Request) -> list[tuple[str, str]]:
+def _stream_options(request: Request) -> Tree:
     # Without a word on them, output and errors are wanted: the defaults of PodExecOptions and PodAttachOptions.
     defaults = {"stdout": "true", "stderr": "true"}
-    wanted = {name: request.parameter(name, defaults.get(name, "")) for name in STREAMS}
-    if _is_true(wanted["tty"]):
-        wanted["stderr"] = ""
-    return [(STREAMS[name], "1") for name, value in wanted.items() if _is_true(value)]
+    wanted = {name: True for name in STREAMS if _is_true(request.parameter(name, defaults.get(name, "")))}
+    container = request.parameter("container")
+    return {**wanted, "container": container} if container else dict(wanted)
 
 
-def _stream_errors(request: Request) -> list[FieldError]:
-    if _is_true(request.parameter("tty")) and "stderr" in request.query and _is_true(request.parameter("stderr")):
+def _streams(options: ConnectOptions) -> list[tuple[str, str]]:
+    wanted = [name for name in STREAMS if getattr(options, name) and not (name == "stderr" and options.tty)]
+    return [(STREAMS[name], "1") for name in wanted]
+
+
+def _stream_errors(request: Request, options: ConnectOptions) -> list[FieldError]:
+    if options.tty and "stderr" in request.query and _is_true(request.parameter("stderr")):
         return [field.invalid(Path("stderr"), True, "stderr must be false when tty is true")]
-    if not _streams(request):
+    if not _streams(options):
         return [field.invalid(Path("stdin"), False, "at least one of stdin, stdout, stderr must be true")]
     return []
 

@@ -36,7 +36,9 @@ class Maker:
         """The face's object and the one that is written become this. Raises StatusError for what is no such object."""
         attributes = face.attributes
         assert attributes.object is not None
-        if not isinstance(made, dict) or not isinstance(made.get("metadata"), dict):
+        if not isinstance(made, dict) or (
+            "metadata" in attributes.object and not isinstance(made.get("metadata"), dict)
+        ):
             raise bad_request("the object that admission made is no object")
         face.object = self._typed(face, made)
         own = await self._versions.back(face.object, attributes, face.resource)
@@ -49,6 +51,8 @@ class Maker:
         resource = face.resource
         served = self._registry.served(resource.group, resource.version, resource.plural)
         is_whole = face.kind[1] == resource.kind
+        if face.attributes.operation == "CONNECT":
+            return made  # options of a query have no schema: who connects reads them
         try:
             if served is not None and served.shape is not None and is_whole:
                 return served.shape.prepare(made)[0]

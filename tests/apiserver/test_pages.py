@@ -1,6 +1,8 @@
 """Discovery, health, versions, OpenAPI."""
 
 import json
+import re
+import uuid
 
 from pybernetes.wire import protobuf
 
@@ -26,6 +28,76 @@ async def test_health(api):
     assert (await api.call("GET", "/readyz")).body == b"ok"
     assert b"[+]ping ok" in (await api.call("GET", "/livez?verbose")).body
     assert (await api.call("GET", "/readyz/nosuch")).status == 404
+
+
+async def test_checks_are_counted(api):
+    await api.call("GET", "/readyz")
+    await api.call("GET", "/readyz?exclude=log")
+    await api.call("GET", "/livez")
+    told = (await api.call("GET", "/metrics/slis")).body.decode()
+    assert 'kubernetes_healthcheck{name="ping",type="readyz"} 1' in told
+    assert 'kubernetes_healthchecks_total{name="ping",type="readyz",status="success"} 2' in told
+    assert 'kubernetes_healthchecks_total{name="log",type="readyz",status="success"} 1' in told
+    assert 'kubernetes_healthcheck{name="shutdown",type="livez"}' not in told
+
+
+async def test_the_root_lists_all_paths(api):
+    listed = (await api.call("GET", "/")).body["paths"]
+    assert listed == sorted(listed)
+    assert {
+        "/api/v1",
+        "/apis/apps/v1",
+        "/healthz/ping",
+        "/metrics/slis",
+        "/openapi/v3/apis/batch/v1",
+        "/statusz",
+    } <= set(listed)
+    for path in listed:
+        assert (await api.call("GET", path, accept="*/*")).status == 200, path
+
+
+async def test_status_for_people_and_for_programs(api):
+    page = (await api.call("GET", "/statusz")).body.decode()
+    assert page.startswith("\napiserver statusz\nWarning: This endpoint is not meant to be machine parseable, ")
+    assert re.search(
+        r"\nStarted[:= ]+\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC \d{4}\nUp[:= ]+0 hr 00 min \d\d sec\n", page
+    )
+    assert re.search(r"\nBinary version[:= ]+1\.36\.0\nEmulation version[:= ]+1\.36\nPaths[:= ]+/debug ", page)
+    for version in ("v1beta1", "v1alpha1"):
+        found = await api.call("GET", "/statusz", accept=f"application/json;v={version};g=config.k8s.io;as=Statusz")
+        assert (found.body["kind"], found.body["apiVersion"]) == ("Statusz", f"config.k8s.io/{version}")
+        assert found.body["metadata"] == {"name": "apiserver"}
+        assert (found.body["binaryVersion"], "/healthz" in found.body["paths"]) == ("1.36.0", True)
+        deprecated = '299 - "This version of the statusz endpoint is deprecated. Please use a newer version."'
+        assert (("warning", deprecated) in found.headers) == (version == "v1alpha1")
+    assert (await api.call("GET", "/statusz", accept="*/*")).content_type.startswith("text/plain")
+    refused = await api.call("GET", "/statusz", accept="application/json")
+    assert refused.status == 406
+    assert refused.body["message"].endswith("application/json, application/yaml, text/plain")
+
+
+async def test_flags_are_shown_with_their_values(api):
+    accept = "application/json;v=v1beta1;g=config.k8s.io;as=Flagz"
+    flags = (await api.call("GET", "/flagz", accept=accept)).body["flags"]
+    assert (flags["event-ttl"], flags["anonymous-auth"], flags["authorization-mode"]) == (
+        "1h0m0s",
+        "true",
+        "[AlwaysAllow]",
+    )
+    page = (await api.call("GET", "/flagz")).body.decode()
+    assert page.startswith("\napiserver flagz\n")
+    assert re.search(r"\nsecure-port[:= ]+6443\n", page)
+
+
+async def test_every_answer_has_an_audit_id(api):
+    found = [
+        dict((await api.call("GET", path)).headers)["audit-id"] for path in ("/api/v1/pods", "/nothing", "/readyz")
+    ]
+    assert len({*found}) == 3
+    assert all(str(uuid.UUID(one)) == one and uuid.UUID(one).version == 4 for one in found)
+    request = api.request("GET", "/api/v1/namespaces/x/pods/x", None, "", "")
+    request.header_list.append(("audit-id", "mine"))
+    assert [value for name, value in (await api.server(request)).headers if name == "audit-id"] == ["mine"]
 
 
 async def test_openapi_describes_each_group(api):

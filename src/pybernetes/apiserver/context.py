@@ -51,6 +51,8 @@ class RequestContext:
     """Of the answer, whatever it will be."""
     on_initialized: Callable[[], None] | None = None
     """Called by a watch once it has sent what there is."""
+    audit_id: str = ""
+    """Names the request in its answer and in the audit log."""
 
     def warn(self, text: str) -> None:
         """Add a warning once; upstream drops repeated texts too."""

@@ -53,6 +53,12 @@ class Discovery:
         aggregated = self._documents[f"{path}#aggregated"] if path in ("/api", "/apis") else None
         return lambda ctx: _answer(ctx, document, aggregated, any_method=_takes_any_method(path))
 
+    def paths(self) -> list[str]:
+        """Of all documents."""
+        if self._documents is None:
+            self._documents = dict(self._make())
+        return [path for path in self._documents if "#" not in path]
+
     def groups(self) -> dict[str, dict[str, list[Resource]]]:
         """Group -> version -> resources; built-in groups first, versions with the preferred one first."""
         found: dict[str, dict[str, list[Resource]]] = {}

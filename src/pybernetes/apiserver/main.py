@@ -66,6 +66,7 @@ from pybernetes.apiserver.upkeep.flow_schemas import FlowSchemas
 from pybernetes.apiserver.upkeep.keeper import Upkeep
 from pybernetes.apiserver.upkeep.service_cidrs import ServiceCIDRs
 from pybernetes.apiserver.version import version_page
+from pybernetes.apiserver.zpages import StatusPage, flags_page, index_page
 from pybernetes.process import collect_seldom, run_alone
 from pybernetes.store.backend import Backend, StoreError
 from pybernetes.telemetry.metrics import Registry as Metrics
@@ -84,6 +85,8 @@ MAX_BODY_BYTES = 3 << 20
 
 async def run(options: Options, *, ready: Callable[[], None] = lambda: None) -> None:
     """Serve until cancelled; then finish what is in hand."""
+    if options.profiling:
+        raise ValueError("--profiling is not supported: there are no profiles in the format of Go; use py-spy")
     collect_seldom()
     sys.setswitchinterval(SWITCH_SECONDS)
     access = EtcdAccess(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile, options.etcd_prefix)
@@ -263,6 +266,14 @@ def _pages(
     pages.add_finder(openapi.find)
     pages.add("/version", version_page)
     pages.add("/metrics", lambda ctx: text(200, services.metrics.render()))
+    pages.add("/metrics/slis", lambda ctx: text(200, health.slis.render()))
+    pages.add("/flagz", flags_page(options))
+    pages.add("/statusz", StatusPage(services.clock, lambda: [*pages.paths, *health.paths()]))
+
+    def paths() -> list[str]:
+        return [*pages.paths, *discovery.paths(), *health.paths(), *openapi.paths()]
+
+    pages.add("/", index_page(paths))
     openid = OpenID(services.security, options)
     pages.add("/.well-known/openid-configuration", openid.configuration)
     pages.add("/openid/v1/jwks", openid.keys)

@@ -26,7 +26,7 @@ class Format(NamedTuple):
     pretty: bool = False
 
 
-def _clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
+def clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
     """Media ranges with their parameters, the most wanted first."""
     found: list[tuple[float, int, str, dict[str, str]]] = []
     for position, clause in enumerate(accept.split(",")):
@@ -41,7 +41,8 @@ def _clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
     return [(media, parameters) for _, _, media, parameters in sorted(found, key=lambda one: one[:2])]
 
 
-def _matches(media: str, offered: str) -> bool:
+def matches(media: str, offered: str) -> bool:
+    """Whether a media range covers a type."""
     return media in ("*/*", offered) or (media.endswith("/*") and offered.startswith(media[:-1]))
 
 
@@ -54,8 +55,8 @@ def negotiate(accept: str, *, transformable: bool = False, protobuf: bool = Fals
     if not accept:
         return Format()
     known = False
-    for media, parameters in _clauses(accept):
-        offered = next((one for one in OBJECT_TYPES if _matches(media, one)), None)
+    for media, parameters in clauses(accept):
+        offered = next((one for one in OBJECT_TYPES if matches(media, one)), None)
         if offered is None:
             continue
         known = True

@@ -96,6 +96,7 @@ class Options:
     request_timeout: float = 60.0
     shutdown_delay_duration: float = 0.0
     event_ttl: float = 3600.0
+    profiling: bool = flags.option(False, "not supported: profiles in the format of Go cannot be made")
     default_watch_cache_size: int = 5000
     v: int = 0
 

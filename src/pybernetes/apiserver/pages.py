@@ -38,7 +38,8 @@ class Pages:
 
     @property
     def paths(self) -> list[str]:
-        return sorted(self._pages)
+        """Those of the pages, without what finders find and the index of all."""
+        return sorted(self._pages.keys() - {"/"})
 
 
 def not_found() -> Response:

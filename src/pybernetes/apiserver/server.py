@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import count
 from time import perf_counter
 
 import msgspec
@@ -24,6 +26,7 @@ from pybernetes.apiserver.yaml import to_yaml
 from pybernetes.store.backend import StoreError
 
 log = logging.getLogger(__name__)
+AUDIT_ID = "audit-id"
 READS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -36,6 +39,7 @@ class APIServer:
         self._services = services
         self._handle = handle
         self._metrics = metrics
+        self._ids = audit_ids()
         self.end = end
         """To be called when the server is about to end, while it still serves."""
 
@@ -46,12 +50,13 @@ class APIServer:
 
     async def __call__(self, request: Request) -> Answer:
         ctx: RequestContext | None = None
+        audit_id = request.headers.get(AUDIT_ID) or next(self._ids)
         metrics, began = self._metrics, perf_counter()
         writes = request.method not in READS
         metrics.mutating += writes
         metrics.reading += not writes
         try:
-            ctx = self._context(request)
+            ctx = self._context(request, audit_id)
             answer = await self._handle(ctx)
         except StatusError as error:
             answer = error_answer(error, request)
@@ -74,14 +79,25 @@ class APIServer:
             answer.headers.extend(ctx.headers)
             if ctx.warnings:
                 answer.headers.extend(("warning", warning(text)) for text in ctx.warnings)
+        for name, _ in answer.headers:
+            if name == AUDIT_ID:
+                break  # a server behind this one has said it
+        else:
+            answer.headers.append((AUDIT_ID, audit_id))
         return answer
 
-    def _context(self, request: Request) -> RequestContext:
+    def _context(self, request: Request, audit_id: str) -> RequestContext:
         watch, name = False, ""
         if request.query_string and request.method in ("GET", "HEAD", "DELETE"):
             watch, name = is_watch(request), selected_name(request)
         info = parse(request.method, request.path, watch=watch, selected_name=name)
-        return RequestContext(request, info, self._services)
+        return RequestContext(request, info, self._services, audit_id=audit_id)
+
+
+def audit_ids() -> Iterator[str]:
+    """Random UUIDs that differ in their last digits: what tells requests apart need not be hard to guess, but cheap."""
+    random = str(uuid.uuid4())[:24]
+    return (f"{random}{number:012x}" for number in count())
 
 
 def error_answer(error: StatusError, request: Request) -> Response:

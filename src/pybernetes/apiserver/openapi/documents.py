@@ -69,6 +69,10 @@ class OpenAPI:
             return None
         return lambda ctx: self._answer_version3(ctx, key)
 
+    def paths(self) -> list[str]:
+        """Of all documents."""
+        return ["/openapi/v2", "/openapi/v3", *(f"/openapi/v3/{key}" for key in self._keys())]
+
     def _answer_version3(self, ctx: RequestContext, key: str) -> Answer:
         """Of a document that is asked for by its hash, clients may keep what they get; another hash leads to it."""
         wanted = ctx.request.parameter("hash")

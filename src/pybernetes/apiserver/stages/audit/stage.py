@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pybernetes.api.errors import StatusError
@@ -25,8 +24,6 @@ from pybernetes.apiserver.stages.audit.policy import COMPLETE, PANIC, RECEIVED, 
 from pybernetes.apiserver.stages.authenticate.user import to_tree
 from pybernetes.telemetry.metrics import Counter, Registry
 
-AUDIT_ID = "audit-id"
-
 
 class Audit:
     """Writes an event when a request comes in, when a long answer begins, and when it has been answered."""
@@ -36,23 +33,19 @@ class Audit:
         policy: Policy,
         sinks: Sequence[Sink],
         metrics: Registry,
-        new_id: Callable[[], uuid.UUID] = uuid.uuid4,
     ) -> None:
         self._policy = policy
         self._sinks = sinks
-        self._new_id = new_id
         self._events = Counter("apiserver_audit_event_total", "Counter of audit events generated and sent to the audit backend.")  # fmt: skip
         self._levels = Counter("apiserver_audit_level_total", "Counter of policy levels for audit events (1 per request).", ("level",))  # fmt: skip
         metrics.add(self._events, self._levels)
 
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
-        audit_id = ctx.request.headers.get(AUDIT_ID) or str(self._new_id())
-        ctx.headers = (*ctx.headers, (AUDIT_ID, audit_id))
         decision = self._policy.decide(ctx)
         if decision.level is Level.NONE:
             self._levels.inc("None")
             return await proceed(ctx)
-        event = new_event(ctx, decision.level, audit_id, ctx.user)
+        event = new_event(ctx, decision.level, ctx.audit_id, ctx.user)
         self._levels.inc(event["level"])
         self._emit(ctx, event, decision, RECEIVED)
         try:
@@ -77,8 +70,7 @@ class Audit:
         decision = self._policy.decide(ctx)
         if decision.level is Level.NONE:
             return
-        audit_id = ctx.request.headers.get(AUDIT_ID) or str(self._new_id())
-        event = new_event(ctx, decision.level, audit_id, NOBODY)
+        event = new_event(ctx, decision.level, ctx.audit_id, NOBODY)
         words = (
             f"Authentication failed, attempted: {attempted}"
             if attempted

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import time
@@ -14,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybernetes import API_LEVEL
-from pybernetes.cluster import control, preflight
+from pybernetes.cluster import control, preflight, ranges
 from pybernetes.cluster.profile import Profile
 
 OK, NOTE, FAIL = "ok", "note", "fail"
@@ -147,28 +145,12 @@ def check_port(machine: Machine) -> Check:
 
 def check_ranges(machine: Machine) -> Check:
     """Routes of others that lead into the cluster's ranges."""
-    settings = machine.profile.settings
-    ours = [ipaddress.IPv4Network(settings.pod_cidr), ipaddress.IPv4Network(settings.service_cidr)]
-    others = [
-        f"{network} on {link}"
-        for link, network in routes(machine.read("/proc/net/route"))
-        if not link.startswith("p8s") and network.prefixlen and any(network.overlaps(each) for each in ours)
-    ]
-    if others:
-        step = "take the other network down, or p8s start --profile OTHER, which has ranges of its own"
-        return Check("ranges", NOTE, f"also routed elsewhere: {', '.join(others)}", step)
+    ours = machine.profile.settings.ranges
+    others = list(ranges.routes(machine.read("/proc/net/route")))
+    if found := ranges.overlapping(ours, others):
+        state = FAIL if ranges.colliding(ours, others) else NOTE
+        return Check("ranges", state, f"also routed elsewhere: {ranges.shown(found)}", preflight.OTHER_RANGES)
     return Check("ranges", OK, f"{ours[0]} and {ours[1]} are free")
-
-
-def routes(table: str) -> list[tuple[str, ipaddress.IPv4Network]]:
-    """Links and networks of /proc/net/route, whose numbers are hexadecimal in the machine's order. Pure."""
-    found = []
-    for line in table.splitlines()[1:]:
-        link, destination, _, _, _, _, _, mask, *_ = line.split()
-        address, bits = (struct.pack("=I", int(text, 16)) for text in (destination, mask))
-        prefix = bin(int.from_bytes(bits, "big")).count("1")
-        found.append((link, ipaddress.IPv4Network((address, prefix), strict=False)))
-    return found
 
 
 def check_disk(machine: Machine) -> Check:

@@ -1,11 +1,16 @@
 """Kubeconfig files: one per component, and the entry in the user's own that makes `kubectl` work at once."""
 
 import base64
+import contextlib
+import errno
 import json
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pybernetes.cluster import locks
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.files import write_private
 from pybernetes.cluster.node import Node
@@ -17,6 +22,7 @@ from pybernetes.cluster.profile import Profile
 
 OTHER = "mend the file, or name another one in $KUBECONFIG"
 SECTIONS = ("clusters", "contexts", "users")
+LOCK_SECONDS = 10.0
 PLACES = "kubeconfigs.json"
 """Under the profile's state: whose kubeconfigs hold the cluster."""
 
@@ -109,7 +115,7 @@ def add_to_user(profile: Profile, owner: Owner) -> Path:
     The place is remembered, for renewals and for the cluster's end.
     """
     place, added = Place(user_path(owner), owner), entry(profile, "admin")
-    with acting_as(owner):
+    with _changing(place):
         stored = _read(place.path)
         for section, items in added.items():
             if isinstance(items, list):
@@ -127,7 +133,7 @@ def add_to_user(profile: Profile, owner: Owner) -> Path:
 def refresh(profile: Profile, place: Place) -> None:
     """Give the entry its certificate of today; where the user has taken the entry out, nothing is put back."""
     renewed = entry(profile, "admin")["users"][0]
-    with acting_as(place.owner):
+    with _changing(place):
         stored = _read(place.path)
         users = stored.get("users") or []
         if any(user.get("name") == profile.name for user in users):
@@ -139,7 +145,28 @@ def remove_from_users(profile: Profile, owner: Owner) -> None:
     """Take the cluster out of every kubeconfig that it was put into; other entries stay as they are."""
     for place in {*places(profile), Place(user_path(owner), owner)}:
         with acting_as(place.owner):
-            _remove(profile, place.path)
+            exists = place.path.exists()
+        if exists:
+            with _changing(place):
+                _remove(profile, place.path)
+
+
+@contextlib.contextmanager
+def _changing(place: Place) -> Iterator[None]:
+    """As its owner, and alone: clusters come and go at the same time. Raises KubeconfigError."""
+    path, deadline = place.path, time.monotonic() + LOCK_SECONDS
+
+    def check() -> None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(errno.ETIMEDOUT, "somebody else does not come to an end of changing it")
+
+    with acting_as(place.owner), contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, mode=0o755, exist_ok=True)
+            stack.enter_context(locks.held(path.with_name(f".{path.name}.p8s.lock"), check=check))
+        except OSError as error:
+            raise KubeconfigError(f"{path}: {error.strerror}", OTHER) from error
+        yield
 
 
 def _remove(profile: Profile, path: Path) -> None:
@@ -188,7 +215,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     try:
-        path.parent.mkdir(parents=True, mode=0o755, exist_ok=True)
         write_private(path, _dump(content))
     except OSError as error:
         raise KubeconfigError(f"{path}: {error.strerror}", OTHER) from error

@@ -12,8 +12,6 @@ from pybernetes.cluster.node import Member, Node
 from pybernetes.cluster.profile import Profile
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-LAST_NUMBER = 254
-"""The pod range's last /24 belongs to load balancers."""
 
 
 class NodesError(ClusterError):
@@ -35,7 +33,9 @@ def joined(profile: Profile, name: str = "", ranges: Collection[str] = ()) -> Pr
     `ranges` are parts of the pod range that nodes elsewhere have. Raises NodesError.
     """
     taken = {node.number for node in profile.nodes}
-    candidates = (Node(profile, "", number) for number in range(1, LAST_NUMBER + 1) if number not in taken)
+    # Each has a /24 of the pod range, whose last one belongs to load balancers.
+    parts = IPv4Network(profile.settings.pod_cidr).num_addresses // 256
+    candidates = (Node(profile, "", number) for number in range(1, parts - 1) if number not in taken)
     free = next((each.number for each in candidates if each.pod_cidr not in ranges), None)
     if free is None:
         raise NodesError(f"the pod range {IPv4Network(profile.settings.pod_cidr)} has no part left for a node")

@@ -5,6 +5,7 @@ import socket
 import sys
 from pathlib import Path
 
+from pybernetes.cluster import ranges
 from pybernetes.cluster.errors import Problem
 from pybernetes.cluster.profile import Profile
 
@@ -29,13 +30,24 @@ def check_rights(*, simulated: bool = False) -> list[Problem]:
     return []
 
 
+OTHER_RANGES = "take the other network down, or p8s start --profile OTHER, which gets ranges that are free"
+
+
+def check_ranges(profile: Profile) -> Problem | None:
+    """Routes of this machine's that would take the packets to pods and services elsewhere."""
+    found = ranges.colliding(profile.settings.ranges, ranges.of_machine())
+    if not found:
+        return None
+    return Problem(f"addresses of cluster {profile.name!r} lead elsewhere: {ranges.shown(found)}", OTHER_RANGES)
+
+
 def check(profile: Profile) -> list[Problem]:
     """Everything that stands in the way, empty if nothing does; changes nothing."""
     if problems := check_rights(simulated=profile.settings.simulated):
         return problems
     found = [check_port(profile), check_writable(profile), check_room(profile), check_store(profile)]
     if not profile.settings.simulated:
-        found = [check_overlay(), check_cgroups(), *found]
+        found = [check_overlay(), check_cgroups(), check_ranges(profile), *found]
     return [problem for problem in found if problem]
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pybernetes.cluster import ranges
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.node import Member, Node
 
@@ -60,20 +61,13 @@ class Settings:
 
     @classmethod
     def for_index(cls, index: int) -> "Settings":
-        """Ranges that no other profile of this machine has; index 0 has the ranges that Kubernetes users know.
+        """Ports and ranges that no other profile of this machine has, for an index below ranges.COUNT."""
+        pods, services = ranges.of_index(index)
+        return cls(index=index, api_port=6443 + index, registry_port=5000 + index, pod_cidr=pods, service_cidr=services)
 
-        Pod ranges count down from 10.244, service ranges take every second /12 below and above 10.96/12.
-        """
-        services = [96, 112, 128, 144, 160, 176, 192, 208, 80, 64, 48, 32]
-        if index >= len(services):
-            raise ProfileError(f"{index + 1} profiles exist already, there are addresses for {len(services)}")
-        return cls(
-            index=index,
-            api_port=6443 + index,
-            registry_port=5000 + index,
-            pod_cidr=f"10.{244 - index}.0.0/16",
-            service_cidr=f"10.{services[index]}.0.0/12",
-        )
+    @property
+    def ranges(self) -> tuple[str, str]:
+        return self.pod_cidr, self.service_cidr
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,15 +205,27 @@ def load(name: str) -> Profile:
     try:
         stored = json.loads((state / "profile.json").read_text())
     except FileNotFoundError:
-        taken = set(taken_indexes())
-        free = next(index for index in range(len(taken) + 1) if index not in taken)
-        return Profile(name, Settings.for_index(free), state, run)
+        return Profile(name, _free_settings(), state, run)
     except ValueError as error:
         raise damaged(state, str(error)) from error
     try:
         return Profile(name, Settings.of(stored), state, run)
     except TypeError as error:
         raise damaged(state, f"it is not what this version of pybernetes has written ({error})") from error
+
+
+def _free_settings() -> Settings:
+    """The first that no other profile has, and whose ranges lead nowhere else on this machine. Raises ProfileError."""
+    taken, others = set(taken_indexes()), ranges.of_machine()
+    for index in range(ranges.COUNT):
+        settings = Settings.for_index(index)
+        if index not in taken and not ranges.colliding(settings.ranges, others):
+            return settings
+    raise ProfileError(
+        f"no ranges of addresses are free: {len(taken)} of {ranges.COUNT} belong to other profiles, "
+        f"and this machine has routes of its own: {ranges.shown(others)}",
+        "p8s profile list, p8s delete --profile NAME",
+    )
 
 
 def damaged(state: Path, why: str) -> ProfileError:

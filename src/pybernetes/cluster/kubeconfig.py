@@ -22,7 +22,8 @@ from pybernetes.cluster.profile import Profile
 
 OTHER = "mend the file, or name another one in $KUBECONFIG"
 SECTIONS = ("clusters", "contexts", "users")
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 60.0
+"""Twenty clusters that come up at once on a busy machine take some seconds over it."""
 PLACES = "kubeconfigs.json"
 """Under the profile's state: whose kubeconfigs hold the cluster."""
 
@@ -154,6 +155,8 @@ def remove_from_users(profile: Profile, owner: Owner) -> None:
 @contextlib.contextmanager
 def _changing(place: Place) -> Iterator[None]:
     """As its owner, and alone: clusters come and go at the same time. Raises KubeconfigError."""
+    import yaml  # noqa: F401 - before others wait
+
     path, deadline = place.path, time.monotonic() + LOCK_SECONDS
 
     def check() -> None:
@@ -201,7 +204,7 @@ def _read(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        stored = yaml.safe_load(path.read_text())
+        stored = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError:
         return {}
     except (OSError, yaml.YAMLError) as error:
@@ -227,5 +230,5 @@ def _as_json(content: dict[str, Any]) -> bytes:
 def _dump(content: dict[str, Any]) -> bytes:
     import yaml
 
-    text: str = yaml.safe_dump(content, sort_keys=False)
+    text: str = yaml.dump(content, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False)
     return text.encode()

@@ -1,6 +1,7 @@
 """Custom resources through the whole server: from a definition to objects, and back to nothing."""
 
 import asyncio
+import base64
 
 import pytest
 
@@ -368,3 +369,69 @@ async def test_defaults_are_values_that_their_fields_can_have(api):
             "Forbidden: should not be set when strategy is not set to Webhook"
         ),
     }
+
+
+async def test_defaults_obey_the_rules_of_their_place(api):
+    made = definition()
+    rules = [{"rule": "self.n < 3", "message": "n is too big"}, {"rule": "self.n >= oldSelf.n"}]
+    inner = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    once = {"rule": "oldSelf.hasValue() || self != 'late'", "optionalOldSelf": True, "message": "not at first"}
+    properties = {
+        "big": {**inner, "x-kubernetes-validations": rules, "default": {"n": 3}},
+        "small": {**inner, "x-kubernetes-validations": rules, "default": {"n": 2}},
+        "below": {
+            "type": "object", "default": {"words": ["ab", "c"]},
+            "properties": {"words": {"type": "array", "maxItems": 3, "items": {
+                "type": "string", "maxLength": 5, "x-kubernetes-validations": [{"rule": "self.size() < 2"}],
+            }}},
+        },
+        "time": {"type": "string", "maxLength": 9, "default": "late", "x-kubernetes-validations": [once]},
+    }  # fmt: skip
+    made["spec"]["versions"][0]["schema"] = {"openAPIV3Schema": {"type": "object", "properties": properties}}
+    refused = await api.call("POST", DEFINITIONS, made)
+    causes = {
+        one["field"].rpartition("openAPIV3Schema.")[2]: one["message"] for one in refused.body["details"]["causes"]
+    }
+    assert causes == {
+        "properties[big].default": "Invalid value: n is too big",
+        "properties[below].default.words[0]": 'Invalid value: "ab": failed rule: self.size() < 2',
+        "properties[time].default": 'Invalid value: "late": not at first',
+    }
+    for name in ("big", "below", "time"):
+        del properties[name]
+    assert (await api.call("POST", DEFINITIONS, made)).status == 201
+
+
+async def test_a_conversion_webhook_that_nobody_can_trust(api):
+    config = {"url": "https://127.0.0.1:1/convert", "caBundle": base64.b64encode(b"no certificate").decode()}
+    made = definition()
+    made["spec"]["conversion"] = {"strategy": "Webhook", "webhook": {"clientConfig": config, "conversionReviewVersions": ["v1"]}}  # fmt: skip
+    assert (await api.call("POST", DEFINITIONS, made)).status == 201
+    own = f"{DEFINITIONS}/widgets.shop.test"
+
+    async def established():
+        while True:
+            status = (await api.call("GET", own)).body.get("status") or {}
+            found = {one["type"]: one for one in status.get("conditions") or ()}.get("Established")
+            if found is not None:
+                return {key: found[key] for key in ("status", "reason", "message")}
+            await asyncio.sleep(0)
+
+    assert await established() == {
+        "status": "False", "reason": "InvalidCABundle", "message": "The conversion webhook CABundle is invalid",
+    }  # fmt: skip
+    without = {"spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": None}}}}}
+    assert (await api.call("PATCH", own, without, content_type=MERGE)).status == 200
+    while (await established())["status"] != "True":
+        await asyncio.sleep(0)
+    for text, words in (
+        (b"x", "unable to parse bytes as PEM block"),
+        (b"-----BEGIN KEY-----\nAAAA\n-----END KEY-----\n", "no valid certificate authority data seen"),
+    ):
+        bundle = base64.b64encode(text).decode()
+        bad = {"spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": bundle}}}}}
+        refused = await api.call("PATCH", own, bad, content_type=MERGE)
+        assert refused.status == 422
+        (cause,) = refused.body["details"]["causes"]
+        assert cause["field"] == "spec.conversion.webhookClientConfig.caBundle"
+        assert cause["message"] == f'Invalid value: "{bundle}": unable to load root certificates: {words}'

@@ -15,6 +15,7 @@ from pybernetes.aio.http import Answer, ConnectError, HTTPClient, HTTPError, Ori
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.field import quote
 from pybernetes.api.json_text import read_json
+from pybernetes.api.validation.authorities import bundle_complaint
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.objects import Objects
 
@@ -129,7 +130,9 @@ def _context(bundle: str) -> ssl.SSLContext:
         authorities = base64.b64decode(bundle).decode() if bundle else None
         return ssl.create_default_context(cadata=authorities)
     except (ValueError, ssl.SSLError) as error:
-        message = "unable to load root certificates: unable to parse bytes as PEM block"
+        message = (
+            bundle_complaint(bundle) or "unable to load root certificates: no valid certificate authority data seen"
+        )
         raise CallError(message) from error
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.validation.authorities import bundle_complaint
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.metadata import METADATA, complain
 from pybernetes.api.validation.structural import validate_structural
@@ -274,6 +275,18 @@ def _validate_review_versions(versions: list[str], path: Path) -> Errors:
         yield field.invalid(at, versions, f"must include at least one of {', '.join(_REVIEWS)}")
 
 
+def has_bad_bundle(definition: Tree) -> bool:
+    """Whether no server of its conversion webhook could be trusted: such a definition is not established."""
+    return bool(_bundle_complaint(definition["spec"])[1])
+
+
+def _bundle_complaint(spec: Tree) -> tuple[str, str]:
+    """The bundle of the conversion webhook, and what is wrong with it."""
+    config = ((spec.get("conversion") or {}).get("webhook") or {}).get("clientConfig") or {}
+    bundle = config.get("caBundle") or ""
+    return bundle, bundle_complaint(bundle) if bundle else ""
+
+
 def _validate_stored_versions(definition: Tree) -> Errors:
     """What the server has noted; a new definition stores its storage version."""
     versions = definition["spec"].get("versions") or []
@@ -297,6 +310,9 @@ def _update(new: Tree, old: Tree) -> Errors:
     yield from _validate_stored_versions(new)
     conditions = {one["type"]: one["status"] for one in (old.get("status") or {}).get("conditions") or ()}
     spec, was = new["spec"], old["spec"]
+    bundle, complaint = _bundle_complaint(spec)
+    if complaint and conditions.get("Established") == "True" and not has_bad_bundle(old):
+        yield field.invalid(_SPEC.child("conversion", "webhookClientConfig", "caBundle"), bundle, complaint)
     if conditions.get("Established") == "True":
         for path, now, before in (
             (_SPEC.child("scope"), spec.get("scope"), was.get("scope")),

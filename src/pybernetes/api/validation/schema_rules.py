@@ -36,6 +36,12 @@ class _Costs:
         self.each.append((cost, path))
 
 
+def has_rules(schema: Tree) -> bool:
+    """Whether there is a rule anywhere in a schema."""
+    below = [*(schema.get("properties") or {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    return bool(schema.get(_KEYWORD)) or any(has_rules(one) for one in below if isinstance(one, dict))
+
+
 def validate_schema_rules(schema: Tree, path: Path, *, is_structural: bool) -> Errors:
     """All rules of a schema; of one that is not structural, only their form."""
     costs = _Costs()

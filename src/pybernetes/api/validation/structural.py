@@ -13,7 +13,7 @@ from pybernetes.api.field import Path
 from pybernetes.api.pruning import prune
 from pybernetes.api.regexp import RegexpError, compiled
 from pybernetes.api.validation.kinds import Errors, Tree
-from pybernetes.api.validation.schema_rules import validate_schema_rules
+from pybernetes.api.validation.schema_rules import has_rules, validate_schema_rules
 from pybernetes.api.validation.schema_values import validate_value
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
@@ -35,7 +35,7 @@ def validate_structural(schema: Tree, path: Path) -> Errors:
     if kind != "object":
         yield field.invalid(path.child("type"), kind, "must be object at the root")
     yield from _validate_metadata(schema, path)
-    found = list(_validate_node(schema, path, root=True))
+    found = list(_validate_node(schema, path, root=True)) or list(_validate_defaults(schema, path, root=True))
     yield from found
     yield from validate_schema_rules(schema, path, is_structural=not found)
 
@@ -65,8 +65,6 @@ def _validate_node(schema: Tree, path: Path, *, root: bool = False) -> Errors:
     yield from _validate_type(schema, path, root)
     yield from _validate_keywords(schema, path)
     yield from _validate_list(schema, path)
-    if "default" in schema:
-        yield from _validate_default(schema, schema["default"], path.child("default"))
     for junctor in _JUNCTORS:
         for index, value in enumerate(schema.get(junctor) or ()):
             yield from _validate_value_validation(value, schema, path.child(junctor).index(index))
@@ -160,7 +158,14 @@ def _validate_list_keys(keys: list[str], items: Tree, path: Path) -> Errors:
             yield field.required(at, detail)
 
 
-def _validate_default(schema: Tree, value: Any, path: Path) -> Errors:
+def _validate_defaults(schema: Tree, path: Path, *, root: bool = False) -> Errors:
+    if "default" in schema:
+        yield from _validate_default(schema, schema["default"], path.child("default"), root=root)
+    for child, at in _children(schema, path):
+        yield from _validate_defaults(child, at)
+
+
+def _validate_default(schema: Tree, value: Any, path: Path, *, root: bool) -> Errors:
     """A default is a value that its field can have, with nothing that would be dropped."""
     unknown: list[str] = []
     try:
@@ -170,9 +175,17 @@ def _validate_default(schema: Tree, value: Any, path: Path) -> Errors:
         return
     if unknown:
         yield field.invalid(path, value, "must not have unknown fields")
-    for wrong in validate_value(schema, value, Path()):
+    found = list(validate_value(schema, value, Path()))
+    for wrong in found:
         inside = f".{wrong.field}" if wrong.field and not wrong.field.startswith("[") else wrong.field
         yield replace(wrong, field=f"{path}{inside}")
+    if not found and has_rules(schema):
+        from pybernetes.api.cel.rules import rule_tree
+        from pybernetes.api.validation.rule_values import validate_default
+
+        tree = rule_tree(schema, root=root or bool(schema.get("x-kubernetes-embedded-resource")))
+        if tree is not None:
+            yield from validate_default(tree, value, path)
 
 
 def _validate_value_validation(schema: Tree, structure: Tree, path: Path) -> Errors:

@@ -10,12 +10,14 @@ from pybernetes.api.validation.custom_resource_definition import (
     APPROVED,
     NEEDS_APPROVAL,
     WRONG_APPROVAL,
+    has_bad_bundle,
     is_protected,
 )
 from pybernetes.apiserver.context import Tree
 
 NO_CONFLICTS = ("True", "NoConflicts", "no conflicts found")
 ESTABLISHED = ("True", "InitialNamesAccepted", "the initial names have been accepted")
+BAD_BUNDLE = ("False", "InvalidCABundle", "The conversion webhook CABundle is invalid")
 NOT_ACCEPTED = ("False", "NotAccepted", "not all names are accepted")
 _CHECKS = (
     ("plural", "PluralConflict"),
@@ -35,7 +37,8 @@ def new_status(definition: Tree, others: Iterable[Tree], now: str) -> Tree:
     _judge_approval(definition, conditions, now)
     was_established = any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
     if not was_established:
-        set_condition(conditions, "Established", ESTABLISHED if verdict[0] == "True" else NOT_ACCEPTED, now)
+        established = BAD_BUNDLE if has_bad_bundle(definition) else ESTABLISHED
+        set_condition(conditions, "Established", established if verdict[0] == "True" else NOT_ACCEPTED, now)
     return {"conditions": conditions, "acceptedNames": accepted, "storedVersions": stored_versions(spec, status)}
 
 

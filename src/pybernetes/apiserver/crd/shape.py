@@ -60,7 +60,7 @@ class Shape:
         if any(error.kind in _BLOCKING for error in found):
             return [field.invalid(Path(), None, _UNCHECKED)]
         from pybernetes.api.cel.rules import rule_tree
-        from pybernetes.apiserver.crd.rules import validate_rules
+        from pybernetes.api.validation.rule_values import validate_rules
 
         self._rules = self._rules or rule_tree(self.source)
         return [] if self._rules is None else list(validate_rules(self._rules, tree, NEW if old is None else old))

@@ -29,15 +29,26 @@ class _SpentError(Exception):
 
 def validate_rules(tree: RuleNode, value: Any, old: Any = NEW) -> Iterator[FieldError]:
     """What the rules say of an object, which fits its schema; `old` is what it replaces."""
-    inquiry = _Inquiry()
+    return _asked(_Inquiry(ratchets=True), tree, value, old, Path())
+
+
+def validate_default(tree: RuleNode, value: Any, path: Path) -> list[FieldError]:
+    """What the rules say of a default: it may stay as it is, and it may come to be."""
+    found = list(_asked(_Inquiry(ratchets=False), tree, value, value, path))
+    return found or list(_asked(_Inquiry(ratchets=False), tree, value, NEW, path))
+
+
+def _asked(inquiry: _Inquiry, tree: RuleNode, value: Any, old: Any, path: Path) -> Iterator[FieldError]:
     try:
-        yield from inquiry.ask(tree, value, old, Path())
+        yield from inquiry.ask(tree, value, old, path)
     except _SpentError:
         return
 
 
 class _Inquiry:
-    def __init__(self) -> None:
+    def __init__(self, *, ratchets: bool) -> None:
+        """`ratchets`: what has not changed need not obey rules that are about no change."""
+        self._ratchets = ratchets
         self._left = OBJECT_LIMIT
 
     def ask(self, node: RuleNode, value: Any, old: Any, path: Path) -> Iterator[FieldError]:
@@ -61,7 +72,7 @@ class _Inquiry:
         convert = node.convert or (lambda given: given)
         variables: dict[str, object] = {"self": convert(value)}
         before = NEW if old is NEW or old is None else convert(old)
-        unchanged = old is not NEW and same(value, old)
+        unchanged = self._ratchets and old is not NEW and same(value, old)
         for rule in node.rules:
             # A rule that became stricter holds for changes only (KEP-4008), one about changes always.
             if unchanged and not rule.is_transition:

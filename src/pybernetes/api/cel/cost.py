@@ -6,7 +6,7 @@ A cost and a size are each a pair of least and most; everything is cut off at UN
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from pybernetes.api.cel.ast import (  # fmt: skip
     Call,
@@ -41,35 +41,47 @@ class Range(NamedTuple):
         return Range(min(self.least, other.least), max(self.most, other.most))
 
 
+SIZELESS: Final = frozenset({"bool", "int", "uint", "double", "null_type", "object"})
 _FREE: Final = Range(0, 0)
 _ONE: Final = Range(1, 1)
 _ANY: Final = Range(0, UNBOUNDED)
 _PAIR_APPEND: Final = Range(LIST_COST + 2, LIST_COST + 2)
 """`accumulator + [element]` but for the element."""
 
+Sizes: TypeAlias = Mapping[str, Range | None]
+
 
 def estimate(node: Node, checked: Checked) -> Range:
     """The cost of an evaluation."""
-    return _Estimator(checked).cost(node, {})
+    return _Estimator(checked).cost(node, {"self": None, "oldSelf": None})
 
 
 class _Estimator:
     def __init__(self, checked: Checked) -> None:
         self._checked = checked
         self._sizes: dict[Node, Range] = {}
+        self._placed: set[Node] = set()
+        """What is a place in the object, of which the schema knows the size; of scalars there it counts none."""
 
-    def cost(self, node: Node, sizes: Mapping[str, Range]) -> Range:
-        """`sizes` are those of variables that an expression itself has bound."""
+    def cost(self, node: Node, sizes: Sizes) -> Range:
+        """`sizes` are those of variables that an expression itself has bound; None for places in the object."""
         if node in self._checked.constants or isinstance(node, Literal):
             return _FREE
         if node in self._checked.qualified:
             return _ONE
         if isinstance(node, Identifier):
-            if node.name in sizes:
-                self._sizes[node] = sizes[node.name]
+            size = sizes.get(node.name, _ANY)
+            if size is None:
+                self._placed.add(node)
+            elif node.name in sizes:
+                self._sizes[node] = size
             return _ONE
         if isinstance(node, Select):
-            return self.cost(node.operand, sizes).plus(_ONE)
+            cost = self.cost(node.operand, sizes).plus(_ONE)
+            fields = self._checked.types[node.operand].fields
+            if node.operand in self._placed and fields and node.field in fields:
+                self._placed.add(node)
+            return cost
         if isinstance(node, Call):
             return self._call(node, sizes)
         if isinstance(node, ListLiteral):
@@ -80,7 +92,7 @@ class _Estimator:
             return self._sum([value for _, value, _, _ in node.fields], sizes, OBJECT_COST)
         return self._macro(node, sizes)
 
-    def _sum(self, nodes: list[Node] | tuple[Node, ...], sizes: Mapping[str, Range], base: int) -> Range:
+    def _sum(self, nodes: list[Node] | tuple[Node, ...], sizes: Sizes, base: int) -> Range:
         total = Range(base, base)
         for each in nodes:
             total = total.plus(self.cost(each, sizes))
@@ -92,9 +104,11 @@ class _Estimator:
             return Range(size_of(node.value), size_of(node.value))
         if (known := self._sizes.get(node)) is not None:
             return known
+        if node in self._placed:
+            return size_of_place(self._checked.types[node])
         return size_of_type(self._checked.types[node])
 
-    def _call(self, node: Call, sizes: Mapping[str, Range]) -> Range:
+    def _call(self, node: Call, sizes: Sizes) -> Range:
         parts = self._checked.parts(node)
         costs = [self.cost(each, sizes) for each in parts]
         if node.function in ("_&&_", "_||_"):
@@ -103,29 +117,48 @@ class _Estimator:
             self._sizes[node] = self.size(parts[1]).either(self.size(parts[2]))
             return costs[0].plus(costs[1].either(costs[2]))
         own = [self.size(each) for each in parts]
-        total = self._own_cost(node, own)
+        total = self._own_cost(node, own, self._inside(parts[0]) if parts else _FREE)
+        if (
+            node.function == "_[_]"
+            and parts[0] in self._placed
+            and self._checked.types[parts[0]].kind in ("list", "map")
+        ):
+            self._placed.add(node)
         for each in costs:
             total = total.plus(each)
         return total
 
-    def _own_cost(self, node: Call, own: list[Range]) -> Range:
+    def _inside(self, node: Node) -> Range:
+        """The size of a list's elements."""
+        type_ = self._checked.types[node]
+        if type_.kind != "list":
+            return _FREE
+        (element,) = type_.parameters
+        return size_of_place(element) if node in self._placed else size_of_type(element)
+
+    def _own_cost(self, node: Call, own: list[Range], inside: Range) -> Range:
         found: Range | None = None
         for overload in self._checked.overloads.get(node, ()):
-            cost = _measured(overload.cost, own) if overload.cost else _ONE
+            sizes = [*own, inside] if overload.inside else own
+            cost = _measured(overload.cost, sizes) if overload.cost else _ONE
             found = cost if found is None else found.either(cost)
             if overload.size is not None:
-                size = _measured(overload.size, own)
+                size = _measured(overload.size, sizes)
                 known = self._sizes.get(node)
                 self._sizes[node] = size if known is None else known.either(size)
         return found or _ONE
 
-    def _macro(self, node: Macro, sizes: Mapping[str, Range]) -> Range:
+    def _macro(self, node: Macro, sizes: Sizes) -> Range:
         ranged = self.cost(node.range, sizes)
         count = self.size(node.range)
         if node.name in ("bind", "optMap", "optFlatMap"):
-            inner = {**sizes, node.variables[0]: count} if node.name == "bind" else dict(sizes)
+            inner: dict[str, Range | None] = dict(sizes)
+            if node.name == "bind":
+                inner[node.variables[0]] = None if node.range in self._placed else count
             return ranged.plus(self.cost(node.body[0], inner)).plus(_ONE)
         inner = {name: size for name, size in sizes.items() if name not in node.variables}
+        if node.range in self._placed:
+            inner |= dict.fromkeys(node.variables)
         body = [self.cost(each, inner) for each in node.body]
         each = _turn(node.name, body)
         self._sizes[node] = Range(0, count.most)
@@ -158,6 +191,11 @@ def _result(name: str) -> Range:
 def _measured(measure: Measure, sizes: list[Range]) -> Range:
     least = measure([size.least for size in sizes])
     return Range(min(least, UNBOUNDED), min(measure([size.most for size in sizes]), UNBOUNDED))
+
+
+def size_of_place(type_: Type) -> Range:
+    """What the schema says of how large a value gets; numbers, truth values and objects have no size there."""
+    return _FREE if type_.kind in SIZELESS else Range(0, type_.size)
 
 
 def size_of_type(type_: Type) -> Range:

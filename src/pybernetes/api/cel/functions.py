@@ -28,6 +28,8 @@ class Overload:
     is_method: bool = False
     cost: Measure | None = None
     size: Measure | None = None
+    inside: bool = False
+    """`cost` and `size` get one more number, the size of the elements of the first operand."""
 
 
 Functions: TypeAlias = Mapping[str, Sequence[Overload]]
@@ -40,7 +42,7 @@ def tenth(number: int) -> int:
 
 def walks(*operands: int) -> Measure:
     """Walks over the operands, once each."""
-    return lambda sizes: max(1, sum(tenth(sizes[index]) for index in operands))
+    return lambda sizes: sum(tenth(sizes[index]) for index in operands)
 
 
 def elements(sizes: Sizes) -> int:
@@ -48,9 +50,19 @@ def elements(sizes: Sizes) -> int:
     return max(1, sizes[0])
 
 
+def each_walked(sizes: Sizes) -> int:
+    """Looks at each element of the first operand, which is a string."""
+    return sizes[0] * (1 + tenth(sizes[-1]))
+
+
+def twice(sizes: Sizes) -> int:
+    """Walks over the first operand, and makes the result."""
+    return tenth(2 * sizes[0])
+
+
 def matching(sizes: Sizes) -> int:
     """A regular expression (second operand) over a string (first)."""
-    return tenth(min(sizes[0] + 1, UNBOUNDED)) * max(1, (sizes[1] + 3) // 4)
+    return tenth(min(sizes[0] + 1, UNBOUNDED)) * ((sizes[1] + 3) // 4)
 
 
 def function(
@@ -60,9 +72,14 @@ def function(
 
 
 def method(
-    *parameters: Type, to: Type, do: Callable[..., object], cost: Measure | None = None, size: Measure | None = None
+    *parameters: Type,
+    to: Type,
+    do: Callable[..., object],
+    cost: Measure | None = None,
+    size: Measure | None = None,
+    inside: bool = False,
 ) -> Overload:
-    return Overload(parameters, to, do, True, cost, size)
+    return Overload(parameters, to, do, True, cost, size, inside)
 
 
 def merged(libraries: Iterable[Functions]) -> dict[str, tuple[Overload, ...]]:
@@ -101,6 +118,17 @@ def is_of(value: object, wanted: Type) -> bool:
     if isinstance(value, Type):
         return kind == "type"
     return _KINDS.get(type(value)) == kind
+
+
+def spent(overload: Overload, values: Sequence[object]) -> int:
+    """What a call with these values costs."""
+    if overload.cost is None:
+        return 1
+    sizes = [size_of(value) for value in values]
+    if overload.inside:
+        first = values[0] if isinstance(values[0], list) else []
+        sizes.append(-(-sum(map(size_of, first)) // len(first)) if first else 0)
+    return overload.cost(sizes)
 
 
 def size_of(value: object) -> int:

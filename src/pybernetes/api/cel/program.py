@@ -19,7 +19,7 @@ from pybernetes.api.cel.ast import (  # fmt: skip
 from pybernetes.api.cel.checker import Checked
 from pybernetes.api.cel.errors import CostError, EvaluationError
 from pybernetes.api.cel.frame import Frame, Lazy, Step, hashable, truth
-from pybernetes.api.cel.functions import Overload, is_of, size_of
+from pybernetes.api.cel.functions import Overload, is_of, spent
 from pybernetes.api.cel.loops import Loop, bind, collector, opt_map, quantifier
 from pybernetes.api.cel.values import NONE, Optional
 
@@ -219,11 +219,11 @@ def _conditional(condition: Step, yes: Step, no: Step) -> Step:
 
 
 def _call_one(overload: Overload, steps: Sequence[Step]) -> Step:
-    apply, cost = overload.apply, overload.cost
+    apply, is_cheap = overload.apply, overload.cost is None
 
     def evaluate(frame: Frame) -> object:
         values = [step(frame) for step in steps]
-        frame.spend(1 if cost is None else cost([size_of(value) for value in values]))
+        frame.spend(1 if is_cheap else spent(overload, values))
         return apply(*values)
 
     return evaluate
@@ -236,8 +236,7 @@ def _call_any(overloads: Sequence[Overload], steps: Sequence[Step]) -> Step:
         values = [step(frame) for step in steps]
         for overload in overloads:
             if all(is_of(value, wanted) for value, wanted in zip(values, overload.parameters, strict=True)):
-                cost = overload.cost
-                frame.spend(1 if cost is None else cost([size_of(value) for value in values]))
+                frame.spend(spent(overload, values))
                 return overload.apply(*values)
         raise EvaluationError("no such overload")
 

@@ -11,11 +11,7 @@ from typing import Any, Final, TypeAlias
 from pybernetes.api.cel.types import (  # fmt: skip
     BOOL,
     DOUBLE,
-    DURATION,
-    DYN,
     INT,
-    STRING,
-    TIMESTAMP,
     Type,
     list_of,
     map_of,
@@ -45,6 +41,10 @@ _IDENTITY: Final[Mapping[str, Schema]] = {
     "apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": _OBJECT_META,
 }  # fmt: skip
 _FEWEST_BYTES: Final = {"boolean": 4, "integer": 1, "number": 1, "string": 2, "array": 2, "object": 2}
+_FORMATS: Final = {"date": (12, 12), "date-time": (21, 32), "duration": (3, 32)}
+"""The fewest and the most bytes of such strings as JSON."""
+_KEY: Final = Type("string", size=0)
+"""Of keys nothing is known, which counts for nothing: as upstream's estimates have it."""
 
 
 def escaped(name: str) -> str | None:
@@ -63,7 +63,8 @@ def with_identity(schema: Schema) -> Schema:
 def type_of_schema(schema: Schema) -> Type | None:
     """None for what no expression can look at: values of which the schema says nothing."""
     if schema.get("x-kubernetes-int-or-string"):
-        return DYN
+        most = schema.get("maxLength")
+        return Type("dyn", size=REQUEST_BYTES - 2 if most is None else 4 * most)
     kind = schema.get("type")
     if kind == "array":
         return _list_type(schema)
@@ -96,6 +97,8 @@ def _least(schema: Schema) -> int:
     """The fewest bytes that a value takes as JSON."""
     kind = schema.get("type", "")
     least = _FEWEST_BYTES.get(kind, 1)
+    if kind == "string":
+        return _FORMATS.get(schema.get("format") or "", (least, 0))[0]
     if kind == "object":
         properties = schema.get("properties") or {}
         for name in schema.get("required") or ():
@@ -108,7 +111,7 @@ def _object_type(schema: Schema) -> Type | None:
     others = schema.get("additionalProperties")
     if isinstance(others, dict):
         value = type_of_schema(others)
-        return None if value is None else map_of(STRING, value, most_properties(schema))
+        return None if value is None else map_of(_KEY, value, most_properties(schema))
     fields = {}
     for name, below in (schema.get("properties") or {}).items():
         shown, found = escaped(name), type_of_schema(below)
@@ -121,10 +124,8 @@ def _string_type(schema: Schema) -> Type:
     kind, most = schema.get("format"), schema.get("maxLength")
     if kind == "byte":
         return Type("bytes", size=most if most is not None else REQUEST_BYTES - 2)
-    if kind in ("date", "date-time"):
-        return TIMESTAMP
-    if kind == "duration":
-        return DURATION
+    if kind in _FORMATS:
+        return Type("duration" if kind == "duration" else "timestamp", size=_FORMATS[kind][1])
     if most is not None:
         # A character has up to four bytes.
         return Type("string", size=4 * most)

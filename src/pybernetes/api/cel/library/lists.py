@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 from pybernetes.api.cel.errors import EvaluationError
-from pybernetes.api.cel.functions import Functions, Overload, Sizes, elements, function, method
-from pybernetes.api.cel.types import BOOL, BYTES, DOUBLE, DURATION, INT, STRING, TIMESTAMP, UINT, A, list_of
+from pybernetes.api.cel.functions import Functions, Overload, Sizes, each_walked, elements, function, method
+from pybernetes.api.cel.types import BOOL, BYTES, DOUBLE, DURATION, INT, STRING, TIMESTAMP, UINT, A, Type, list_of
 from pybernetes.api.cel.values import Duration, Uint, checked_duration, checked_int, checked_uint, equals
 
 _ORDERED: Final = (INT, UINT, DOUBLE, BOOL, DURATION, TIMESTAMP, STRING, BYTES)
@@ -104,8 +104,13 @@ def _same_size(sizes: Sizes) -> int:
     return sizes[0]
 
 
-def _ordered(apply: Callable[[list[Any]], Any]) -> list[Overload]:
-    return [method(list_of(each), to=each, do=apply, cost=elements) for each in _ORDERED]
+def _ordered(apply: Callable[[list[Any]], Any], to: Type | None = None) -> list[Overload]:
+    return [
+        method(list_of(each), to=to or each, do=apply, cost=each_walked, inside=True)
+        if each in (STRING, BYTES)
+        else method(list_of(each), to=to or each, do=apply, cost=elements)
+        for each in _ORDERED
+    ]
 
 
 def _set(apply: Callable[[list[object], list[object]], bool]) -> list[Overload]:
@@ -113,7 +118,7 @@ def _set(apply: Callable[[list[object], list[object]], bool]) -> list[Overload]:
 
 
 FUNCTIONS: Final[Functions] = {
-    "isSorted": [method(list_of(each), to=BOOL, do=_is_sorted, cost=elements) for each in _ORDERED],
+    "isSorted": _ordered(_is_sorted, BOOL),
     "sum": [method(list_of(each), to=each, do=_sum, cost=elements) for each in (INT, UINT, DOUBLE, DURATION)],
     "min": _ordered(_extreme(min, "min")),
     "max": _ordered(_extreme(max, "max")),

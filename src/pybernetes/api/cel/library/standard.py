@@ -75,11 +75,11 @@ def _unsigned(apply: Callable[[int, int], int], by_zero: str) -> Callable[[int, 
 
 
 def _both(sizes: Sizes) -> int:
-    return max(1, tenth(min(sizes[0] + sizes[1], 1 << 64)))
+    return tenth(min(sizes[0] + sizes[1], 1 << 64))
 
 
 def _smaller(sizes: Sizes) -> int:
-    return max(1, tenth(min(sizes[0], sizes[1])))
+    return tenth(min(sizes[0], sizes[1]))
 
 
 def _sum(sizes: Sizes) -> int:
@@ -106,7 +106,10 @@ def _comparison(apply: Callable[[Any, Any], bool]) -> list[Overload]:
     def numbers(one: float, other: float) -> bool:
         return apply(one, other)
 
-    same = [function(each, each, to=BOOL, do=apply, cost=_smaller) for each in _COMPARED]
+    same = [
+        function(each, each, to=BOOL, do=apply, cost=_smaller if each in (STRING, BYTES) else None)
+        for each in _COMPARED
+    ]
     return same + [function(a, b, to=BOOL, do=numbers) for a in NUMBERS for b in NUMBERS]
 
 
@@ -207,7 +210,7 @@ FUNCTIONS: Final[Functions] = {
     "@in": [
         function(
             A, list_of(A), to=BOOL, do=lambda value, values: any(equals(value, each) for each in values),
-            cost=lambda sizes: max(1, sizes[1]),
+            cost=lambda sizes: sizes[1],
         ),
         function(A, map_of(A, B), to=BOOL, do=_has_key),
     ],
@@ -227,7 +230,7 @@ FUNCTIONS: Final[Functions] = {
     "contains": [
         method(
             STRING, STRING, to=BOOL, do=lambda text, part: part in text,
-            cost=lambda sizes: max(1, tenth(sizes[0]) * tenth(sizes[1])),
+            cost=lambda sizes: tenth(sizes[0]) * tenth(sizes[1]),
         )
     ],
     "startsWith": [method(STRING, STRING, to=BOOL, do=str.startswith, cost=walks(1))],

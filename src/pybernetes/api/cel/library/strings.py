@@ -6,7 +6,7 @@ import math
 from typing import Any, Final
 
 from pybernetes.api.cel.errors import EvaluationError
-from pybernetes.api.cel.functions import Functions, Sizes, function, method, walks
+from pybernetes.api.cel.functions import Functions, Sizes, function, method, tenth, twice, walks
 from pybernetes.api.cel.library.conversions import text_of_double
 from pybernetes.api.cel.types import DYN, INT, STRING, Type, list_of
 from pybernetes.api.cel.values import Duration, Timestamp, Uint
@@ -155,6 +155,21 @@ def shown(value: Any) -> str:
     raise EvaluationError("error during formatting: string clause can only be used on simple values")
 
 
+def _replaced_size(sizes: Sizes) -> int:
+    """At most: something between all characters."""
+    return (sizes[0] + 1) * sizes[2] + sizes[0]
+
+
+def _joined_size(sizes: Sizes) -> int:
+    """Of a list of strings and, perhaps, what is put between them; their own size comes last."""
+    between = sizes[1] if len(sizes) > 2 else 0
+    return sizes[0] * sizes[-1] + max(sizes[0] - 1, 0) * between
+
+
+def _join_cost(sizes: Sizes) -> int:
+    return tenth(_joined_size(sizes))
+
+
 FUNCTIONS: Final[Functions] = {
     "charAt": [method(STRING, INT, to=STRING, do=_char_at)],
     "indexOf": [
@@ -173,20 +188,20 @@ FUNCTIONS: Final[Functions] = {
     ],
     "trim": [method(STRING, to=STRING, do=lambda text: text.strip(_SPACE), cost=walks(0), size=_same_size)],
     "replace": [
-        method(STRING, STRING, STRING, to=STRING, do=_replace, cost=walks(0)),
-        method(STRING, STRING, STRING, INT, to=STRING, do=_replace, cost=walks(0)),
+        method(STRING, STRING, STRING, to=STRING, do=_replace, cost=twice, size=_replaced_size),
+        method(STRING, STRING, STRING, INT, to=STRING, do=_replace, cost=twice, size=_replaced_size),
     ],
     "split": [
-        method(STRING, STRING, to=list_of(STRING), do=_split, cost=walks(0), size=_same_size),
-        method(STRING, STRING, INT, to=list_of(STRING), do=_split, cost=walks(0), size=_same_size),
+        method(STRING, STRING, to=list_of(STRING), do=_split, cost=twice, size=_same_size),
+        method(STRING, STRING, INT, to=list_of(STRING), do=_split, cost=twice, size=_same_size),
     ],
     "substring": [
         method(STRING, INT, to=STRING, do=_substring, cost=walks(0), size=_same_size),
         method(STRING, INT, INT, to=STRING, do=_substring, cost=walks(0), size=_same_size),
     ],
     "join": [
-        method(list_of(STRING), to=STRING, do=_join, cost=walks(0)),
-        method(list_of(STRING), STRING, to=STRING, do=_join, cost=walks(0)),
+        method(list_of(STRING), to=STRING, do=_join, cost=_join_cost, size=_joined_size, inside=True),
+        method(list_of(STRING), STRING, to=STRING, do=_join, cost=_join_cost, size=_joined_size, inside=True),
     ],
     "format": [method(STRING, list_of(DYN), to=STRING, do=_format, cost=walks(0))],
     "strings.quote": [function(STRING, to=STRING, do=_quote, cost=walks(0))],

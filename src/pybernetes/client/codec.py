@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ ObjectT = TypeVar("ObjectT", bound=Object)
 JSON = "application/json"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
+"""The types of events that carry an object of the resource."""
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
@@ -58,8 +60,7 @@ class Page(Generic[T]):
     remaining: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class WatchEvent(Generic[T]):
+class WatchEvent(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """ADDED, MODIFIED or DELETED with the object; BOOKMARK without one.
 
     `initial_events_end` marks the bookmark that closes the initial events of a watch that asked for them.
@@ -87,6 +88,11 @@ class _RawList(msgspec.Struct):
 class _RawEvent(msgspec.Struct):
     type: str
     object: msgspec.Raw
+
+
+class _TypedEvent(msgspec.Struct, Generic[T]):
+    type: str
+    object: T
 
 
 class _TypedList(msgspec.Struct, Generic[T]):
@@ -141,6 +147,7 @@ class TypedCodec(Codec[ObjectT]):
         self.kind = kind
         self._decoder = msgspec.json.Decoder(kind)
         self._list_decoder = msgspec.json.Decoder(_TypedList[kind])  # type: ignore[valid-type]
+        self._event_decoder = msgspec.json.Decoder(_TypedEvent[kind])  # type: ignore[valid-type]
 
     def object(self, body: Buffer) -> ObjectT:
         try:
@@ -149,6 +156,16 @@ class TypedCodec(Codec[ObjectT]):
             # Servers written in Go send null for empty lists and maps.
             whole = completed(_schema(self.resource), msgspec.json.decode(body))
             return _trimmed(self._decoder.decode(msgspec.json.encode(whole)))
+
+    def event(self, line: bytes) -> WatchEvent[ObjectT]:
+        try:
+            found = self._event_decoder.decode(line)
+        except msgspec.ValidationError:
+            return super().event(line)
+        if found.type not in CHANGES:
+            return super().event(line)
+        obj = _trimmed(found.object)
+        return WatchEvent(found.type, obj, self.metadata(obj).resource_version or "")
 
     def page(self, body: bytes) -> Page[ObjectT]:
         try:
@@ -160,7 +177,8 @@ class TypedCodec(Codec[ObjectT]):
         return Page(items, meta.resource_version or "", meta.continue_ or "", meta.remaining_item_count or 0)
 
     def metadata(self, obj: ObjectT) -> meta_v1.ObjectMeta:
-        return cast(HasMetadata, obj).metadata
+        found: meta_v1.ObjectMeta = obj.metadata  # type: ignore[attr-defined]
+        return found
 
 
 class TreeCodec(Codec[Tree]):
@@ -189,8 +207,8 @@ def _metadata() -> Schema:
 
 
 def _trimmed(obj: ObjectT) -> ObjectT:
-    meta: meta_v1.ObjectMeta | None = getattr(obj, "metadata", None)
-    if isinstance(meta, meta_v1.ObjectMeta) and meta.managed_fields:
+    meta: object = getattr(obj, "metadata", None)
+    if type(meta) is meta_v1.ObjectMeta and meta.managed_fields:
         return msgspec.structs.replace(obj, metadata=msgspec.structs.replace(meta, managed_fields=[]))
     return obj
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import builtins
 import logging
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar, cast, overload
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.api.scheme import Resource
+from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
-from pybernetes.client.cache import Cache, IndexFunction, Key
+from pybernetes.client.cache import Cache, GroupFunction, IndexFunction, Key
 from pybernetes.client.codec import PartialObjectMetadata, Tree, WatchEvent, metadata_codec
 from pybernetes.client.rest import Client, codec_of
 from pybernetes.client.watch import Reflector, Selection
@@ -66,11 +67,25 @@ class Informer(Generic[T]):
         """Add an index; it may be added at any time, and again (the first function stays)."""
         self._cache.add_index(name, values_of)
 
+    def add_groups(self, name: str, place_of: GroupFunction[T]) -> None:
+        """As `add_index`, for objects that are counted: `place_of` gives the group, and what an object is in it."""
+        self._cache.add_groups(name, place_of)
+
+    def group(self, groups: str, name: str) -> dict[Any, Collection[Key]]:
+        """The keys of one group's objects, by what they are in it. KeyError for groups that were never added.
+
+        The keys are live: they follow the cache.
+        """
+        return self._cache.group(groups, name)
+
     def subscribe(self, on_change: Callable[[T | None, T | None], None]) -> None:
         """Call `on_change(old, new)` for each change from now on; first with (None, object) for each that is there."""
         self._handlers.append(on_change)
         for obj in list(self._cache.items().values()):
-            self._call(on_change, None, obj)
+            try:
+                on_change(None, obj)
+            except Exception:
+                self._failed()
 
     def assume(self, obj: T) -> None:
         """Take what a write of this process answered, without waiting for the watch to tell it.
@@ -79,53 +94,52 @@ class Informer(Generic[T]):
         resourceVersion counts.
         """
         meta = self.selection.codec.metadata(obj)
-        key, revision = (meta.namespace or "", meta.name or ""), _number(meta.resource_version)
+        key, revision = _key(meta), _number(meta.resource_version)
         if revision > max(self._revision, self._assumed.get(key, 0)):
-            self._store(key, obj)
+            self._store(key, obj, meta)
             self._assumed[key] = revision
 
     def replace(self, objects: Sequence[T], resource_version: str) -> None:
         """Take a complete list; what is not in it is gone. Called by the reflector."""
         self._revision = _number(resource_version)
-        present = {self._key(obj): obj for obj in objects}
+        metadata = self.selection.codec.metadata
+        present = {_key(meta): (obj, meta) for obj in objects for meta in (metadata(obj),)}
         ahead = {key for key, revision in self._assumed.items() if revision > self._revision}
         for key in [key for key in self._cache.items() if key not in present and key not in ahead]:
             self._remove(key)
-        for key, obj in present.items():
+        for key, (obj, meta) in present.items():
             if key not in ahead:
-                self._store(key, obj)
+                self._store(key, obj, meta)
         self._assumed = {key: self._assumed[key] for key in ahead}
         self.synced.set()
 
     def apply(self, event: WatchEvent[T]) -> None:
         """Take one event. Called by the reflector."""
-        self._revision = max(self._revision, _number(event.resource_version))
-        if event.object is None:
+        revision, obj = _number(event.resource_version), event.object
+        self._revision = max(self._revision, revision)
+        if obj is None:
             return
-        key = self._key(event.object)
+        meta = self.selection.codec.metadata(obj)
+        key = _key(meta)
         if self._assumed:
             if self._assumed.get(key, 0) > self._revision:
                 return
             self._assumed.pop(key, None)
         if event.type == "DELETED":
-            self._remove(key, event.object)
+            self._remove(key, obj)
         else:
-            self._store(key, event.object)
+            self._store(key, obj, meta)
 
-    def _key(self, obj: T) -> Key:
-        meta = self.selection.codec.metadata(obj)
-        return (meta.namespace or "", meta.name or "")
-
-    def _store(self, key: Key, obj: T) -> None:
+    def _store(self, key: Key, obj: T, meta: meta_v1.ObjectMeta) -> None:
         """An object that was deleted and made anew behind our back is told as a deletion and a creation."""
         old = self._cache.get(key)
         if old is not None:
-            before, after = self.selection.codec.metadata(old), self.selection.codec.metadata(obj)
-            if before.resource_version == after.resource_version and before.uid == after.uid:
-                return
-            if before.uid != after.uid:
+            before = self.selection.codec.metadata(old)
+            if before.uid != meta.uid:
                 self._remove(key)
                 old = None
+            elif before.resource_version == meta.resource_version:
+                return
         self._cache.put(key, obj)
         self._notify(old, obj)
 
@@ -137,13 +151,17 @@ class Informer(Generic[T]):
 
     def _notify(self, old: T | None, new: T | None) -> None:
         for handler in self._handlers:
-            self._call(handler, old, new)
+            try:
+                handler(old, new)
+            except Exception:
+                self._failed()
 
-    def _call(self, handler: Callable[[T | None, T | None], None], old: T | None, new: T | None) -> None:
-        try:
-            handler(old, new)
-        except Exception:
-            log.exception("handler failed resource=%s", self.selection.codec.resource.group_resource)
+    def _failed(self) -> None:
+        log.exception("handler failed resource=%s", self.selection.codec.resource.group_resource)
+
+
+def _key(meta: meta_v1.ObjectMeta) -> Key:
+    return (meta.namespace or "", meta.name or "")
 
 
 def _number(resource_version: str | None) -> int:

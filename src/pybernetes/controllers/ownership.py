@@ -20,7 +20,10 @@ T = TypeVar("T", bound=HasMetadata)
 
 def controller_of(obj: HasMetadata) -> meta_v1.OwnerReference | None:
     """The reference to the one owner that manages the object."""
-    return next((owner for owner in obj.metadata.owner_references if owner.controller), None)
+    for owner in obj.metadata.owner_references:
+        if owner.controller:
+            return owner
+    return None
 
 
 def controller_uid(obj: HasMetadata) -> list[str]:

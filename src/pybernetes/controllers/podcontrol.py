@@ -40,6 +40,11 @@ class PodControl:
         """Without those that were deleted here and whose deletion the cache has not seen yet."""
         return [pod for pod in pods if pod.metadata.uid not in self._deleted] if self._deleted else list(pods)
 
+    @property
+    def has_deleted(self) -> bool:
+        """Whether there are pods that `present` leaves out."""
+        return bool(self._deleted)
+
     async def create(self, owner: HasMetadata, pod: core_v1.Pod) -> core_v1.Pod:
         """Create a pod and tell. Raises StatusError, told as well (unless the namespace is going)."""
         try:

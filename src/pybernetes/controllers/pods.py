@@ -16,7 +16,10 @@ _PHASE_RANK = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
 def condition(pod: core_v1.Pod, type: str) -> core_v1.PodCondition | None:
-    return next((found for found in pod.status.conditions if found.type == type), None)
+    for found in pod.status.conditions:
+        if found.type == type:
+            return found
+    return None
 
 
 def is_finished(pod: core_v1.Pod) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from pybernetes.api.types import apps_v1, core_v1
+from pybernetes.client.cache import Key
 from pybernetes.controllers import pods as podstate
+from pybernetes.controllers.ownership import controller_of
 
 REPLICA_FAILURE = "ReplicaFailure"
 
@@ -34,17 +36,52 @@ class Failure:
     message: str
 
 
-def count_pods(pods: Sequence[core_v1.Pod], labels: dict[str, str], min_ready_seconds: int, now: datetime) -> Counts:
-    """Count a set's pods; finished ones count nowhere, those being deleted only as terminating."""
-    active = [pod for pod in pods if podstate.is_active(pod)]
-    waits = [podstate.seconds_until_available(pod, min_ready_seconds, now) for pod in active]
+class Traits(NamedTuple):
+    """All of a pod that the status of its set tells of: pods that are alike in it are counted together."""
+
+    labels: frozenset[tuple[str, str]]
+    is_finished: bool
+    is_deleting: bool
+    is_ready: bool
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it counts as a replica."""
+        return not self.is_finished and not self.is_deleting
+
+
+Members: TypeAlias = Mapping[Traits, Collection[Key]]
+"""The pods of a set, by their traits."""
+
+
+def place_of(pod: core_v1.Pod) -> tuple[str, Traits] | None:
+    """A group function: the controller's UID, and the pod's traits."""
+    owner = controller_of(pod)
+    if owner is None:
+        return None
+    traits = Traits(
+        frozenset(pod.metadata.labels.items()),
+        podstate.is_finished(pod),
+        pod.metadata.deletion_timestamp is not None,
+        podstate.is_ready(pod),
+    )
+    return owner.uid, traits
+
+
+def count_pods(members: Members, labels: dict[str, str], waits: Sequence[float | None] | None) -> Counts:
+    """Count a set's pods; finished ones count nowhere, those being deleted only as terminating.
+
+    `waits` is how long each of the active ready ones has to stay ready yet to be available; None: none has to.
+    """
+    active = {traits: len(keys) for traits, keys in members.items() if traits.is_active}
+    ready = sum(count for traits, count in active.items() if traits.is_ready)
     return Counts(
-        replicas=len(active),
-        fully_labeled=sum(labels.items() <= pod.metadata.labels.items() for pod in active),
-        ready=sum(podstate.is_ready(pod) for pod in active),
-        available=sum(wait == 0 for wait in waits),
-        terminating=sum(pod.metadata.deletion_timestamp is not None and not podstate.is_finished(pod) for pod in pods),
-        until_available=min((wait for wait in waits if wait), default=None),
+        replicas=sum(active.values()),
+        fully_labeled=sum(count for traits, count in active.items() if labels.items() <= traits.labels),
+        ready=ready,
+        available=ready if waits is None else sum(wait == 0 for wait in waits),
+        terminating=sum(len(keys) for traits, keys in members.items() if traits.is_deleting and not traits.is_finished),
+        until_available=min((wait for wait in waits or () if wait), default=None),
     )
 
 

@@ -52,7 +52,7 @@ def decide(pod: PodInfo, snapshot: Snapshot, rankings: Rankings) -> Decision:
     if pod.claims and (blocked := volume_binding.blocked(pod, snapshot.volumes)):
         return Unplaced({node.name: blocked for node in snapshot.present()})
     ranking = rankings.of(pod, snapshot)
-    verdicts = [(found, weight) for plugin, weight in GLOBAL_PLUGINS if (found := plugin(pod, snapshot))]
+    verdicts = [(found, weight) for plugin, weight in GLOBAL_PLUGINS if (found := plugin(pod, snapshot)) is not None]
     if verdicts:
         return _decide_globally(snapshot, ranking, verdicts)
     best = ranking.best()

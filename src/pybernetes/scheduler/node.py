@@ -12,15 +12,16 @@ UNSCHEDULABLE = core.Taint(key="node.kubernetes.io/unschedulable", effect="NoSch
 
 
 class NodeState:
-    """Mutable; owned by the Snapshot. Amounts as in `resources`."""
+    """Mutable; owned by the Snapshot, which gives it another `version` with each change. Amounts as in `resources`."""
 
     __slots__ = (
         "allocatable", "images", "labels", "name", "node", "owners", "pods", "ports", "requested",
-        "scoring_requested", "taints", "unschedulable",
+        "scoring_requested", "taints", "unschedulable", "version",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.version = 0
         self.node: core.Node | None = None
         self.pods: dict[str, PodInfo] = {}
         self.requested: Amounts = {}
@@ -55,10 +56,13 @@ class NodeState:
             self._count(pod, -1)
 
     def _count(self, pod: PodInfo, sign: int) -> None:
-        for total, part in ((self.requested, pod.requests), (self.scoring_requested, pod.scoring_requests)):
+        needs = pod.needs
+        for total, part in ((self.requested, needs.requests), (self.scoring_requested, needs.scoring_requests)):
             for name, number in part.items():
                 total[name] = total.get(name, 0) + sign * number
-        for port in pod.host_ports:
+        for port in needs.host_ports:
             self.ports[port] += sign
         if pod.owner:
-            self.owners[pod.owner] += sign
+            left = self.owners[pod.owner] = self.owners[pod.owner] + sign
+            if not left:
+                del self.owners[pod.owner]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import Final
 
 import msgspec
 
@@ -13,101 +13,129 @@ from pybernetes.scheduler.resources import Amounts, pod_requests
 HostPort = tuple[str, str, int]
 """(address, protocol, port); address "0.0.0.0" stands for all."""
 
+ClaimKey = tuple[str, str]
+"""(namespace, name)"""
 
-@dataclass(frozen=True, eq=False)
+REMEMBERED: Final = 4096
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Needs:
+    """The part of a pod that node-local plugins look at: pods that are alike in it share it.
+
+    `shape` is equal for pods that every node suits equally well, as far as no other pods count.
+    """
+
+    shape: bytes
+    requests: Amounts
+    scoring_requests: Amounts
+    host_ports: frozenset[HostPort]
+    required_terms: list[core.NodeSelectorTerm]
+    """The alternatives of required node affinity; empty if there is none."""
+    preferred_terms: list[core.PreferredSchedulingTerm]
+
+    @classmethod
+    def of(cls, spec: core.PodSpec) -> Needs:
+        """Remembered, since most pods are made of few templates."""
+        shape = _encode((
+            spec.node_selector, spec.affinity, spec.tolerations, spec.overhead, spec.resources,
+            [(each.resources, each.ports, each.image) for each in spec.containers],
+            [(each.resources, each.ports, each.image, each.restart_policy) for each in spec.init_containers],
+        ))  # fmt: skip
+        known = _remembered.get(shape)
+        if known is None:
+            if len(_remembered) >= REMEMBERED:
+                _remembered.clear()
+            known = _remembered[shape] = cls._made(shape, spec)
+        return known
+
+    @classmethod
+    def _made(cls, shape: bytes, spec: core.PodSpec) -> Needs:
+        affinity = spec.affinity.node_affinity if spec.affinity else None
+        required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
+        return cls(
+            shape,
+            pod_requests(spec),
+            pod_requests(spec, defaulted=True),
+            _host_ports(spec),
+            required.node_selector_terms if required else [],
+            affinity.preferred_during_scheduling_ignored_during_execution if affinity else [],
+        )
+
+
+_remembered: dict[bytes, Needs] = {}
+
+
+def _host_ports(spec: core.PodSpec) -> frozenset[HostPort]:
+    return frozenset(
+        (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)
+        for container in (*spec.containers, *spec.init_containers)
+        for port in container.ports
+        if port.host_port
+    )
+
+
+@dataclass(slots=True, eq=False)
 class PodInfo:
     """A pod to place or placed. Compared by identity: a changed pod is a new PodInfo."""
 
     pod: core.Pod
     attempts: int = 0
     added: float = 0.0
-    rejected_by: frozenset[str] = field(default_factory=frozenset)
+    uid: str = field(init=False)
+    owner: str = field(init=False, default="")
+    """The controller's uid; pods of one owner are kept apart by default. Empty if there is none."""
+    _needs: Needs | None = field(init=False, default=None)
+    _claims: tuple[ClaimKey, ...] | None = field(init=False, default=None)
 
-    @cached_property
+    def __post_init__(self) -> None:
+        metadata = self.pod.metadata
+        self.uid = metadata.uid or ""
+        for owner in metadata.owner_references:
+            if owner.controller:
+                self.owner = owner.uid
+                break
+
+    @property
     def key(self) -> str:
         return f"{self.pod.metadata.namespace}/{self.pod.metadata.name}"
-
-    @cached_property
-    def uid(self) -> str:
-        return self.pod.metadata.uid or ""
 
     @property
     def spec(self) -> core.PodSpec:
         return self.pod.spec
 
-    @cached_property
+    @property
     def priority(self) -> int:
         return self.pod.spec.priority or 0
 
-    @cached_property
-    def requests(self) -> Amounts:
-        return pod_requests(self.pod.spec)
+    @property
+    def needs(self) -> Needs:
+        if self._needs is None:
+            self._needs = Needs.of(self.pod.spec)
+        return self._needs
 
-    @cached_property
-    def scoring_requests(self) -> Amounts:
-        return pod_requests(self.pod.spec, defaulted=True)
+    @property
+    def claims(self) -> tuple[ClaimKey, ...]:
+        """The claims that it mounts; those of its generic ephemeral volumes are named after it."""
+        if self._claims is None:
+            metadata = self.pod.metadata
+            self._claims = tuple([
+                (metadata.namespace or "", source.claim_name if source else f"{metadata.name}-{volume.name}")
+                for volume in self.pod.spec.volumes
+                if (source := volume.persistent_volume_claim) or volume.ephemeral
+            ])  # fmt: skip
+        return self._claims
 
-    @cached_property
-    def owner(self) -> str:
-        """The controller's uid; pods of one owner are kept apart by default. Empty if there is none."""
-        owners = self.pod.metadata.owner_references
-        return next((owner.uid for owner in owners if owner.controller), "")
-
-    @cached_property
-    def host_ports(self) -> frozenset[HostPort]:
-        return frozenset(
-            (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)
-            for container in (*self.pod.spec.containers, *self.pod.spec.init_containers)
-            for port in container.ports
-            if port.host_port
-        )
-
-    @cached_property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        """The claims that it mounts, as (namespace, name); those of its generic ephemeral volumes are named after it."""
-        metadata = self.pod.metadata
-        return tuple(
-            (metadata.namespace or "", source.claim_name if source else f"{metadata.name}-{volume.name}")
-            for volume in self.pod.spec.volumes
-            if (source := volume.persistent_volume_claim) or volume.ephemeral
-        )
-
-    @cached_property
-    def ephemeral_claims(self) -> frozenset[tuple[str, str]]:
+    @property
+    def ephemeral_claims(self) -> frozenset[ClaimKey]:
         """Those of `claims` that are made for it."""
         own = {f"{self.pod.metadata.name}-{volume.name}" for volume in self.pod.spec.volumes if volume.ephemeral}
         return frozenset(key for key in self.claims if key[1] in own)
 
-    @cached_property
-    def required_terms(self) -> list[core.NodeSelectorTerm]:
-        """The alternatives of required node affinity; empty if there is none."""
-        affinity = self.pod.spec.affinity
-        required = affinity and affinity.node_affinity
-        if not required or not required.required_during_scheduling_ignored_during_execution:
-            return []
-        return required.required_during_scheduling_ignored_during_execution.node_selector_terms
-
-    @cached_property
-    def preferred_terms(self) -> list[core.PreferredSchedulingTerm]:
-        affinity = self.pod.spec.affinity
-        if not affinity or not affinity.node_affinity:
-            return []
-        return affinity.node_affinity.preferred_during_scheduling_ignored_during_execution
-
-    @cached_property
+    @property
     def refuses_others(self) -> bool:
         """Whether it has required anti-affinity, which other pods must respect."""
         affinity = self.pod.spec.affinity
         side = affinity.pod_anti_affinity if affinity else None
         return bool(side and side.required_during_scheduling_ignored_during_execution)
-
-    @cached_property
-    def signature(self) -> bytes:
-        """Equal for pods that every node suits equally well: the part of them that node-local plugins look at."""
-        spec = self.pod.spec
-        seen = (
-            spec.node_name, sorted(spec.node_selector.items()), self.required_terms, self.preferred_terms,
-            spec.tolerations, sorted(self.host_ports), sorted(self.requests.items()),
-            sorted(self.scoring_requests.items()), self.owner, [c.image for c in spec.containers],
-        )  # fmt: skip
-        return msgspec.json.encode(seen)

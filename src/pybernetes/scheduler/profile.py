@@ -30,11 +30,13 @@ FILTERS: tuple[Filter, ...] = (
 SCORES: tuple[tuple[Score, float], ...] = (
     (taint_toleration.preferred, 3.0),
     (node_affinity.preferred, 2.0),
-    (spreading.siblings, 2.0),
     (node_resources.least_allocated, 1.0),
     (node_resources.balanced_allocation, 1.0),
     (image_locality.present, 1.0),
 )
+
+OWNER_SCORES: tuple[tuple[Score, float], ...] = ((spreading.siblings, 2.0),)
+"""Those that look at the pod's owner too."""
 
 GLOBAL_PLUGINS: tuple[tuple[GlobalPlugin, float], ...] = (
     (volume_restrictions.verdicts, 0.0),

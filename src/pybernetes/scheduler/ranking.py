@@ -1,7 +1,8 @@
-"""The nodes in the order in which they suit all pods of one signature, kept from decision to decision.
+"""The nodes in the order in which they suit all pods of one owner and shape, kept from decision to decision.
 
 A decision changes one node, so only that node is looked at again: this is what makes thousands of decisions a
-second possible over thousands of nodes, where looking at each node for each pod is not.
+second possible over thousands of nodes, where looking at each node for each pod is not. Owners whose pods have one
+shape share what does not depend on the owner.
 """
 
 from __future__ import annotations
@@ -14,22 +15,44 @@ from collections.abc import Iterator
 from pybernetes.scheduler.node import NodeState
 from pybernetes.scheduler.plugins import Rejection
 from pybernetes.scheduler.pod import PodInfo
-from pybernetes.scheduler.profile import FILTERS, SCORES
+from pybernetes.scheduler.profile import FILTERS, OWNER_SCORES, SCORES
 from pybernetes.scheduler.snapshot import Snapshot
 
 KEPT = 256
 
 
-class Ranking:
-    """Local verdicts on every node for one signature. Entries of nodes that changed are void, and left behind."""
+class Shape:
+    """What each node is worth to all pods of one shape, whoever owns them; looked at anew when the node has changed."""
 
-    def __init__(self, pod: PodInfo, rng: random.Random) -> None:
+    def __init__(self, pod: PodInfo) -> None:
         self._pod = pod
+        self._verdicts: dict[str, tuple[int, Rejection | None, float]] = {}
+
+    def verdict(self, node: NodeState) -> tuple[int, Rejection | None, float]:
+        """The node's version, why it cannot take the pod, and its score if it can."""
+        known = self._verdicts.get(node.name)
+        if known is None or known[0] != node.version:
+            rejection, score = reject(self._pod, node), 0.0
+            if rejection is None:
+                for plugin, weight in SCORES:
+                    score += weight * plugin(self._pod, node)
+            known = self._verdicts[node.name] = (node.version, rejection, score)
+        return known
+
+    def forget(self, name: str) -> None:
+        """The node is gone."""
+        self._verdicts.pop(name, None)
+
+
+class Ranking:
+    """Local verdicts on every node. Entries of nodes that changed are void, and left behind."""
+
+    def __init__(self, pod: PodInfo, shape: Shape, rng: random.Random) -> None:
+        self._pod, self._shape = pod, shape
         self._rng = rng
         self._position = -1
         self._heap: list[tuple[float, float, str, int]] = []
         self._versions: dict[str, int] = {}
-        self._sequence = 0
         self.rejections: dict[str, Rejection] = {}
 
     def follow(self, snapshot: Snapshot) -> None:
@@ -45,18 +68,21 @@ class Ranking:
         self._position = snapshot.position
 
     def _judge(self, name: str, node: NodeState | None) -> None:
-        self._sequence += 1
-        self._versions[name] = self._sequence
-        self.rejections.pop(name, None)
+        if self.rejections:
+            self.rejections.pop(name, None)
         if node is None or node.node is None:
-            del self._versions[name]
+            self._versions.pop(name, None)
+            self._shape.forget(name)
             return
-        rejection = reject(self._pod, node)
+        version, rejection, score = self._shape.verdict(node)
+        self._versions[name] = version
         if rejection is not None:
             self.rejections[name] = rejection
             return
-        score = sum(weight * plugin(self._pod, node) for plugin, weight in SCORES)
-        heapq.heappush(self._heap, (-score, self._rng.random(), name, self._sequence))
+        if self._pod.owner:
+            for plugin, weight in OWNER_SCORES:
+                score += weight * plugin(self._pod, node)
+        heapq.heappush(self._heap, (-score, self._rng.random(), name, version))
 
     def best(self) -> str | None:
         """The best node, without taking it; equals are in random order."""
@@ -84,20 +110,32 @@ def reject(pod: PodInfo, node: NodeState) -> Rejection | None:
 
 
 class Rankings:
-    """The rankings of the signatures seen lately."""
+    """The rankings and shapes seen lately."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._kept: OrderedDict[bytes, Ranking] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, bytes], Ranking] = OrderedDict()
+        self._shapes: OrderedDict[tuple[str, bytes], Shape] = OrderedDict()
 
     def of(self, pod: PodInfo, snapshot: Snapshot) -> Ranking:
         """The pod's ranking, up to date with the snapshot."""
-        ranking = self._kept.get(pod.signature)
+        shape = (pod.spec.node_name or "", pod.needs.shape)
+        signature = (pod.owner, *shape)
+        ranking = self._kept.get(signature)
         if ranking is None:
-            ranking = self._kept[pod.signature] = Ranking(pod, self._rng)
+            ranking = self._kept[signature] = Ranking(pod, self._shape(pod, shape), self._rng)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         else:
-            self._kept.move_to_end(pod.signature)
+            self._kept.move_to_end(signature)
         ranking.follow(snapshot)
         return ranking
+
+    def _shape(self, pod: PodInfo, key: tuple[str, bytes]) -> Shape:
+        """A ranking that is kept keeps its shape, also one that is no longer found here."""
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._shapes[key] = Shape(pod)
+            if len(self._shapes) > KEPT:
+                self._shapes.popitem(last=False)
+        return shape

@@ -52,10 +52,12 @@ class Snapshot:
         state = self._state(node)
         if known == node:
             before = state.pods[pod.uid]
-            if before.requests == pod.requests and before.pod.metadata.labels == pod.pod.metadata.labels:
+            same = before.needs is pod.needs and before.owner == pod.owner
+            if same and before.pod.metadata.labels == pod.pod.metadata.labels:
                 state.pods[pod.uid] = pod
                 return
-        self.remove(pod.uid)
+        if known is not None:
+            self.remove(pod.uid)
         state.add(pod)
         self._where[pod.uid] = node
         if pod.refuses_others:
@@ -79,6 +81,11 @@ class Snapshot:
         """The nodes that exist."""
         return [state for state in self.nodes.values() if state.node is not None]
 
+    @property
+    def refuses(self) -> bool:
+        """Whether there are pods that keep others away."""
+        return bool(self._refusing)
+
     def refusing(self) -> list[tuple[PodInfo, NodeState]]:
         """The pods that keep others away by required anti-affinity, with their nodes."""
         return [(pod, self.nodes[self._where[uid]]) for uid, pod in self._refusing.items()]
@@ -91,6 +98,8 @@ class Snapshot:
 
     def _note(self, name: str) -> None:
         self.changes.append(name)
+        if (state := self.nodes.get(name)) is not None:
+            state.version = self.position
         if len(self.changes) > 100_000:
             self.base += 50_000
             del self.changes[:50_000]

@@ -10,9 +10,10 @@ from pybernetes.scheduler.pod import PodInfo
 
 def affinity(pod: PodInfo, node: NodeState) -> Rejection | None:
     """Every pair of nodeSelector and one of the required terms must match."""
-    selected = all(node.labels.get(key) == value for key, value in pod.spec.node_selector.items())
-    terms = pod.required_terms
-    if selected and (not terms or any(matches_term(term, node) for term in terms)):
+    terms = pod.needs.required_terms
+    if pod.spec.node_selector.items() <= node.labels.items() and (
+        not terms or any(matches_term(term, node) for term in terms)
+    ):
         return None
     return Rejection("NodeAffinity", ("node(s) didn't match Pod's node affinity/selector",))
 
@@ -25,7 +26,9 @@ def name(pod: PodInfo, node: NodeState) -> Rejection | None:
 
 def preferred(pod: PodInfo, node: NodeState) -> float:
     """The matching terms' part of all weights."""
-    terms = pod.preferred_terms
+    terms = pod.needs.preferred_terms
+    if not terms:
+        return 0.0
     total = sum(term.weight for term in terms)
     if total <= 0:
         return 0.0

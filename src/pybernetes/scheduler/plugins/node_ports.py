@@ -10,7 +10,8 @@ ANY = "0.0.0.0"
 
 
 def ports(pod: PodInfo, node: NodeState) -> Rejection | None:
-    if not any(conflicts(port, node) for port in pod.host_ports):
+    wanted = pod.needs.host_ports
+    if not wanted or not any(conflicts(port, node) for port in wanted):
         return None
     return Rejection("NodePorts", ("node(s) didn't have free ports for the requested pod ports",), resolvable=True)
 

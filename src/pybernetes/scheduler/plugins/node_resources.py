@@ -16,7 +16,7 @@ def fit(pod: PodInfo, node: NodeState) -> Rejection | None:
     hopeless = False
     if len(node.pods) + 1 > node.allocatable.get("pods", 0):
         reasons.append("Too many pods")
-    for name, wanted in pod.requests.items():
+    for name, wanted in pod.needs.requests.items():
         allocatable = node.allocatable.get(name, 0)
         if wanted and wanted > allocatable - node.requested.get(name, 0):
             reasons.append(f"Insufficient {name}")
@@ -39,6 +39,6 @@ def _used(pod: PodInfo, node: NodeState) -> list[float]:
     shares = []
     for name in SCORED:
         allocatable = node.allocatable.get(name, 0)
-        wanted = node.scoring_requested.get(name, 0) + pod.scoring_requests.get(name, 0)
+        wanted = node.scoring_requested.get(name, 0) + pod.needs.scoring_requests.get(name, 0)
         shares.append(min(1.0, wanted / allocatable) if allocatable else 1.0)
     return shares

@@ -20,6 +20,8 @@ Domains = dict[str, set[str]]
 def verdicts(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
     """Required terms of the pod, anti-affinity of pods that run, and preferred terms of the pod."""
     affinity = pod.spec.affinity
+    if affinity is None and not snapshot.refuses:
+        return None
     wanted = _terms(affinity.pod_affinity if affinity else None)
     unwanted = _terms(affinity.pod_anti_affinity if affinity else None)
     refusing = _refusing(pod, snapshot)

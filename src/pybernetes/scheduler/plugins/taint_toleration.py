@@ -58,4 +58,6 @@ def taints(pod: PodInfo, node: NodeState) -> Rejection | None:
 
 def preferred(pod: PodInfo, node: NodeState) -> float:
     """A tenth less for each PreferNoSchedule taint that is not tolerated."""
+    if not node.taints:
+        return MAX_SCORE
     return max(0.0, MAX_SCORE - 10.0 * len(untolerated(pod, node.taints, ("PreferNoSchedule",))))

@@ -14,6 +14,8 @@ CONFLICT = Rejection(
 
 
 def verdicts(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
+    if not pod.claims:
+        return None
     found = snapshot.volumes.claims
     own = {key for key in pod.claims if key in found and "ReadWriteOncePod" in found[key].spec.access_modes}
     if not own:

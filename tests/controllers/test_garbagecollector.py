@@ -93,7 +93,7 @@ def test_owners_decide(
     states: list[Owner], finalizers: tuple[str, ...], dependents: int, expected: Keep | Delete
 ) -> None:
     owners = {f"o{number}": state for number, state in enumerate(states)}
-    node = Node("x", PODS, owners=tuple(owner(uid) for uid in owners), finalizers=finalizers, observed=True)
+    node = Node("x", PODS, owners=[owner(uid) for uid in owners], finalizers=finalizers, observed=True)
     assert decide(node, Owners(owners), [Node(f"d{number}") for number in range(dependents)]) == expected
 
 

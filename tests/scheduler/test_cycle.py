@@ -95,7 +95,7 @@ def test_init_containers_need_room_one_by_one() -> None:
         {"name": "sidecar", "image": "i", "restartPolicy": "Always", "resources": {"requests": {"cpu": "1"}}},
         {"name": "late", "image": "i", "resources": {"requests": {"cpu": "2500m"}}},
     ]
-    assert pod("p", cpu="1", initContainers=inits).requests == {"cpu": 3500}
+    assert pod("p", cpu="1", initContainers=inits).needs.requests == {"cpu": 3500}
 
 
 def test_pods_of_one_owner_are_spread() -> None:

@@ -74,7 +74,7 @@ class DisruptionController(KeyedController):
         self.pods.subscribe(self._on_pod)
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        if old is not None and new is not None and _shape(old) == _shape(new):
+        if not len(self.budgets) or (old is not None and new is not None and _shape(old) == _shape(new)):
             return
         for pod in (old, new):
             for budget in self.budgets.list(pod.metadata.namespace or "") if pod is not None else ():

@@ -83,6 +83,8 @@ class PodControl:
         return text.format(owner=owner.metadata.name, pod=meta.name, error=error.message if error else "")
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
+        if not self._deleted:
+            return
         if new is None and old is not None:
             self._deleted.discard(old.metadata.uid or "")
         elif new is not None and new.metadata.deletion_timestamp is not None:

@@ -23,14 +23,13 @@ class ServiceController(KeyedController):
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
         """A pod whose labels changed concerns the Services that selected it before, too."""
-        if old is not None and new is not None and shape_of(old) == shape_of(new):
+        pods = [pod for pod in (old, new) if pod is not None]
+        services = self.services.list(pods[0].metadata.namespace or "")
+        if not services or (len(pods) == 2 and shape_of(pods[0]) == shape_of(pods[1])):
             return
-        for pod in (old, new):
-            if pod is None:
-                continue
-            for service in self.services.list(pod.metadata.namespace or ""):
-                if selects(service, pod.metadata.labels):
-                    self.enqueue(service)
+        for service in services:
+            if any(selects(service, pod.metadata.labels) for pod in pods):
+                self.enqueue(service)
 
     def pods_of(self, service: core_v1.Service) -> list[core_v1.Pod]:
         """The pods that the Service selects."""

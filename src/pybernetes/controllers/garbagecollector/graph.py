@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pybernetes.api.scheme import Resource
 from pybernetes.api.types import meta_v1
@@ -19,8 +20,8 @@ class Node:
     resource: Resource | None = None
     namespace: str = ""
     name: str = ""
-    owners: tuple[meta_v1.OwnerReference, ...] = ()
-    finalizers: tuple[str, ...] = ()
+    owners: Sequence[meta_v1.OwnerReference] = field(default_factory=list)
+    finalizers: Sequence[str] = field(default_factory=list)
     is_deleting: bool = False
     observed: bool = False
     dependents: dict[str, None] = field(default_factory=dict)
@@ -44,6 +45,10 @@ class Work:
     orphan: list[str] = field(default_factory=list)
 
 
+NOTHING: Final = Work()
+"""Most changes (of a status) ask for nothing."""
+
+
 class Graph:
     """Nodes and edges. An owner that nobody has seen has a node too, so that its dependents are known when it comes."""
 
@@ -60,12 +65,14 @@ class Graph:
 
     def put(self, resource: Resource, meta: meta_v1.ObjectMeta) -> Work:
         """Take an object as it is now."""
-        node = self._nodes.setdefault(meta.uid or "", Node(meta.uid or ""))
+        node, is_deleting = self._node(meta.uid or ""), meta.deletion_timestamp is not None
+        owners, finalizers = meta.owner_references, meta.finalizers
+        if node.observed and (node.owners, node.finalizers, node.is_deleting) == (owners, finalizers, is_deleting):
+            return NOTHING
         was_deleting, orphaned = node.deletes_dependents, node.orphans_dependents
         before = node.owners
         node.resource, node.namespace, node.name = resource, meta.namespace or "", meta.name or ""
-        node.owners, node.finalizers = tuple(meta.owner_references), tuple(meta.finalizers)
-        node.is_deleting, node.observed = meta.deletion_timestamp is not None, True
+        node.owners, node.finalizers, node.is_deleting, node.observed = owners, finalizers, is_deleting, True
         self._relink(node, before)
         work = Work()
         if node.deletes_dependents and (not was_deleting or before != node.owners):
@@ -81,10 +88,10 @@ class Graph:
         """Take that an object is gone: its dependents may have to go, and its owners may have waited for that."""
         node = self._nodes.get(uid)
         if node is None:
-            return Work()
+            return NOTHING
         waiting = [owner.uid for owner in node.owners if (found := self.get(owner.uid)) and found.deletes_dependents]
         self._unlink(node, node.owners)
-        node.observed, node.owners, node.is_deleting = False, (), False
+        node.observed, node.owners, node.is_deleting = False, [], False
         work = Work(delete=[*node.dependents, *waiting])
         self._drop_if_unused(node)
         return work
@@ -110,7 +117,13 @@ class Graph:
         kept = {owner.uid for owner in node.owners}
         self._unlink(node, [owner for owner in before if owner.uid not in kept])
         for owner in node.owners:
-            self._nodes.setdefault(owner.uid, Node(owner.uid)).dependents[node.uid] = None
+            self._node(owner.uid).dependents[node.uid] = None
+
+    def _node(self, uid: str) -> Node:
+        node = self._nodes.get(uid)
+        if node is None:
+            node = self._nodes[uid] = Node(uid)
+        return node
 
     def _unlink(self, node: Node, owners: Iterable[meta_v1.OwnerReference]) -> None:
         for owner in owners:

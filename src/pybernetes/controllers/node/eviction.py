@@ -41,7 +41,8 @@ class TaintEvictionController(KeyedController):
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
         if new is None or not new.spec.node_name:
             return
-        if old is not None and (old.spec.node_name, old.spec.tolerations) == (new.spec.node_name, new.spec.tolerations):
+        before, after = old.spec if old is not None else None, new.spec
+        if before is not None and before.node_name == after.node_name and before.tolerations == after.tolerations:
             return
         node = self.nodes.get(new.spec.node_name)
         if node is not None and no_execute(node):

@@ -12,7 +12,7 @@ import msgspec
 from pybernetes.api import errors
 from pybernetes.api.selectors import labels
 from pybernetes.api.selectors.labels import LabelSelector
-from pybernetes.api.types import apps_v1, core_v1
+from pybernetes.api.types import apps_v1, core_v1, meta_v1
 from pybernetes.api.types.base import Object
 from pybernetes.client.cache import Key
 from pybernetes.client.codec import HasMetadata
@@ -99,14 +99,18 @@ class ReplicaSetController(KeyedController):
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
         """Wake the set that owns the pod (and the one that did); for a pod that nobody owns, those that would."""
-        owners = {owner.uid: owner for pod in (old, new) if pod is not None and (owner := controller_of(pod))}
-        for owner in owners.values():
-            pod = new or old
-            if owner.kind == self.sets.kind and pod is not None:
-                key = (pod.metadata.namespace or "", owner.name)
-                self.queue.add_after(key, self._pause(key))
-        if new is not None and controller_of(new) is None:
+        before = controller_of(old) if old is not None else None
+        after = controller_of(new) if new is not None else None
+        self._wake(after, new)
+        if before is not None and (after is None or after.uid != before.uid):
+            self._wake(before, old)
+        if new is not None and after is None:
             self._wake_adopters(new)
+
+    def _wake(self, owner: meta_v1.OwnerReference | None, pod: core_v1.Pod | None) -> None:
+        if owner is not None and pod is not None and owner.kind == self.sets.kind:
+            key = (pod.metadata.namespace or "", owner.name)
+            self.queue.add_after(key, self._pause(key))
 
     def _pause(self, key: Key) -> float:
         """Seconds in which more of a large set's pods may change before it is looked at."""

@@ -19,10 +19,14 @@ def claims_of(pod: core_v1.Pod) -> list[str]:
     """An index function: the claims that a pod mounts, as "namespace/name"; finished pods mount none."""
     if podstate.is_finished(pod):
         return []
-    named = [source.claim_name for volume in pod.spec.volumes if (source := volume.persistent_volume_claim)]
-    # A generic ephemeral volume has a claim named after the pod and itself.
-    named += [f"{pod.metadata.name}-{volume.name}" for volume in pod.spec.volumes if volume.ephemeral is not None]
-    return [f"{pod.metadata.namespace}/{name}" for name in named]
+    found = []
+    for volume in pod.spec.volumes:
+        if volume.persistent_volume_claim is not None:
+            found.append(f"{pod.metadata.namespace}/{volume.persistent_volume_claim.claim_name}")
+        elif volume.ephemeral is not None:
+            # A generic ephemeral volume has a claim named after the pod and itself.
+            found.append(f"{pod.metadata.namespace}/{pod.metadata.name}-{volume.name}")
+    return found
 
 
 def without_finalizer(uid: str | None, finalizer: str) -> dict[str, Any]:
@@ -45,10 +49,10 @@ class ClaimProtectionController(KeyedController):
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
         """A claim may be free when a pod that used it is gone or has ended."""
-        if old is None:
+        if old is None or not (before := claims_of(old)):
             return
-        still = set(claims_of(new)) if new is not None else set()
-        for name in set(claims_of(old)) - still:
+        still = claims_of(new) if new is not None else []
+        for name in set(before).difference(still):
             namespace, _, claim = name.partition("/")
             self.queue.add((namespace, claim))
 

@@ -168,3 +168,24 @@ def test_a_deletion_before_an_own_creation_does_not_undo_it(cached: Informer[cor
     found = cached.get("a", "default")
     assert found is not None
     assert found.metadata.uid == "new"
+
+
+def test_groups_follow_their_objects(cached: Informer[core_v1.Pod]) -> None:
+    def place(found: core_v1.Pod) -> tuple[str, str] | None:
+        phase = found.status.phase or ""
+        return None if phase == "Failed" else (found.metadata.uid or "", phase)
+
+    def keys(group: str) -> dict[str, list[str]]:
+        return {what: [name for _, name in found] for what, found in cached.group("phases", group).items()}
+
+    cached.add_groups("phases", place)
+    cached.apply(seen("ADDED", typed("b", 11)))
+    assert keys("u") == {"Pending": ["a", "b"]}
+    cached.apply(seen("MODIFIED", typed("a", 12, phase="Running")))
+    cached.apply(seen("MODIFIED", typed("b", 13)))
+    assert keys("u") == {"Pending": ["b"], "Running": ["a"]}
+    cached.apply(seen("MODIFIED", typed("a", 14, phase="Failed")))
+    cached.apply(seen("MODIFIED", typed("b", 15, uid="v")))
+    assert (keys("u"), keys("v")) == ({}, {"Pending": ["b"]})
+    cached.apply(seen("DELETED", typed("b", 16, uid="v")))
+    assert keys("v") == {}

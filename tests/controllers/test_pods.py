@@ -10,6 +10,7 @@ from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.controllers import pods
 from pybernetes.controllers.ownership import plan_claims, reference
+from pybernetes.controllers.replicaset.plan import Counts, Traits, count_pods, place_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -84,3 +85,29 @@ def test_owners_claim_what_they_select_and_nobody_owns() -> None:
     claims = plan_claims(owner, parse("app=a"), candidates)
     names = [[found.metadata.name for found in group] for group in (claims.mine, claims.adopt, claims.release)]
     assert names == [["mine"], ["loose"], ["relabelled"]]
+
+
+def test_a_set_counts_its_pods_by_what_they_are() -> None:
+    owner = [meta_v1.OwnerReference(api_version="apps/v1", kind="ReplicaSet", name="s", uid="s", controller=True)]
+    labels = {"app": "a", "hash": "1"}
+    found = [
+        pod("ready", labels=labels, owner_references=owner),
+        pod("fresh", labels=labels, owner_references=owner, ready_for=4),
+        pod("unready", labels=labels, owner_references=owner, ready_for=None),
+        pod("relabelled", labels={"app": "a"}, owner_references=owner),
+        pod("ended", labels=labels, owner_references=owner, phase="Succeeded"),
+        pod("leaving", labels=labels, owner_references=owner, deletion_timestamp="2026-01-01T00:00:00Z"),
+    ]
+    members: dict[Traits, list[tuple[str, str]]] = {}
+    for each in found:
+        place = place_of(each)
+        assert place is not None and place[0] == "s"
+        members.setdefault(place[1], []).append(("n", each.metadata.name or ""))
+    assert count_pods(members, labels, None) == Counts(
+        replicas=4, fully_labeled=3, ready=3, available=3, terminating=1, until_available=None
+    )
+    waits = [pods.seconds_until_available(each, 10, NOW) for each in (found[0], found[1], found[3])]
+    assert count_pods(members, labels, waits) == Counts(
+        replicas=4, fully_labeled=3, ready=3, available=2, terminating=1, until_available=6
+    )
+    assert place_of(pod("loose")) is None

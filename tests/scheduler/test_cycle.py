@@ -191,6 +191,24 @@ def test_pod_affinity_and_anti_affinity() -> None:
     assert world.place(group) in ("a", "b")
 
 
+def test_owners_with_alike_pods_are_spread_each_by_its_own() -> None:
+    world = World(*(node(f"n{number}", cpu="100") for number in range(4)))
+    where: dict[str, set[str]] = {"a": set(), "b": set()}
+    for number in range(4):
+        for owner, nodes in where.items():
+            nodes.add(world.place(pod(f"{owner}{number}", cpu="100m", owner=owner)))
+    assert [len(nodes) for nodes in where.values()] == [4, 4]
+
+
+def test_a_node_that_one_owner_has_filled_takes_no_pod_of_another() -> None:
+    world = World(node("n", cpu="2"))
+    assert world.place(pod("a", cpu="1", owner="a")) == "n"
+    assert world.place(pod("b", cpu="1", owner="b")) == "n"
+    assert world.place(pod("again", cpu="1", owner="a")) == "0/1 nodes are available: 1 Insufficient cpu."
+    world.snapshot.remove("b")
+    assert world.place(pod("again", cpu="1", owner="a")) == "n"
+
+
 def test_changed_node_is_looked_at_again() -> None:
     world = World(node("a", cpu="1"))
     assert world.place(pod("p", cpu="2")) == "0/1 nodes are available: 1 Insufficient cpu."

@@ -101,7 +101,8 @@ def test_a_set_counts_its_pods_by_what_they_are() -> None:
     members: dict[Traits, list[tuple[str, str]]] = {}
     for each in found:
         place = place_of(each)
-        assert place is not None and place[0] == "s"
+        assert place is not None
+        assert place[0] == "s"
         members.setdefault(place[1], []).append(("n", each.metadata.name or ""))
     assert count_pods(members, labels, None) == Counts(
         replicas=4, fully_labeled=3, ready=3, available=3, terminating=1, until_available=None

@@ -138,6 +138,33 @@ async def test_openapi_v2_in_protobuf_has_every_definition(api):
     assert b"binaryData" in [fields(one)[1][0] for one in fields(properties)[1]]
 
 
+async def test_openapi_v3_in_protobuf_says_what_the_json_says(api):
+    """Read with the field numbers of OpenAPIv3.proto: paths are 4, components 5, the schemas there 1."""
+    accept = "application/com.github.proto-openapi.spec.v3@v1.0+protobuf"
+    for path in ("/openapi/v3/apis/apps/v1", "/openapi/v3/api/v1", "/openapi/v3/version"):
+        answer = await api.call("GET", path, accept=accept)
+        assert answer.content_type == "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
+        told = (await api.call("GET", path)).body
+        whole = fields(answer.body)
+        assert whole[1] == [b"3.0.0"]
+        paths = {fields(one)[1][0].decode(): fields(one).get(2, [b""])[0] for one in fields(whole[4][0])[1]}
+        assert list(paths) == list(told["paths"])
+        components = fields(whole[5][0])
+        schemas = {fields(one)[1][0].decode(): fields(one)[2][0] for one in fields(components[1][0]).get(1, [])}
+        assert list(schemas) == list(told["components"]["schemas"])
+    pods = fields((await api.call("GET", "/openapi/v3/api/v1", accept=accept)).body)
+    pod = fields(fields(schemas_of(pods)["io.k8s.api.core.v1.Pod"])[1][0])
+    assert pod[25] == [b"object"]
+    properties = {fields(one)[1][0].decode(): fields(fields(one)[2][0]) for one in fields(pod[31][0])[1]}
+    spec = fields(properties["spec"][1][0])
+    assert fields(fields(spec[26][0])[2][0])[1] == [b"#/components/schemas/io.k8s.api.core.v1.PodSpec"]
+
+
+def schemas_of(document: dict[int, list[bytes]]) -> dict[str, bytes]:
+    components = fields(document[5][0])
+    return {fields(one)[1][0].decode(): fields(one)[2][0] for one in fields(components[1][0])[1]}
+
+
 def fields(message: bytes) -> dict[int, list[bytes]]:
     """The length-delimited fields of a message by number."""
     found: dict[int, list[bytes]] = {}

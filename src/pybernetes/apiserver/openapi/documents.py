@@ -15,7 +15,7 @@ from pybernetes.api.scheme import API_LEVEL, Resource, join_api_version
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.handlers.list import compressed
 from pybernetes.apiserver.http.message import Answer, Response
-from pybernetes.apiserver.openapi import gnostic
+from pybernetes.apiserver.openapi import gnostic, gnostic3
 from pybernetes.apiserver.openapi.definitions import ALWAYS, META, closure, definition_of, rendered
 from pybernetes.apiserver.openapi.merge import merged
 from pybernetes.apiserver.openapi.paths import paths_of
@@ -78,7 +78,12 @@ class OpenAPI:
         wanted = ctx.request.parameter("hash")
         if wanted and wanted != self._hash(key):
             return Response(301, b"", "text/html; charset=utf-8", [("location", self._url(key))])
-        answer = self._answer(ctx, key, lambda: self.version3(key), "application/json")
+        if _is_first(ctx, gnostic3.ASKED_FOR, gnostic3.MEDIA_TYPE):
+            answer = self._made_answer(
+                ctx, f"{key} protobuf", lambda: gnostic3.document(self.version3(key)), gnostic3.MEDIA_TYPE
+            )
+        else:
+            answer = self._answer(ctx, key, lambda: self.version3(key), "application/json")
         if wanted:
             expires = format_datetime(ctx.services.clock.now() + timedelta(days=365), usegmt=True)
             answer.headers.extend([("cache-control", "public, immutable"), ("expires", expires)])
@@ -86,8 +91,7 @@ class OpenAPI:
 
     def _answer_version2(self, ctx: RequestContext) -> Answer:
         """JSON, or protobuf for whoever asks for that first."""
-        first = ctx.request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip()
-        if first in (gnostic.ASKED_FOR, gnostic.MEDIA_TYPE):
+        if _is_first(ctx, gnostic.ASKED_FOR, gnostic.MEDIA_TYPE):
             return self._made_answer(ctx, "v2 protobuf", lambda: gnostic.document(self.version2()), gnostic.MEDIA_TYPE)
         return self._answer(ctx, "v2", self.version2, "application/json")
 
@@ -177,6 +181,11 @@ class OpenAPI:
         schemas |= {name: rendered(name, _V2) for name in closure([*ALWAYS, *roots])}
         own = as_swagger(INFO, dict(sorted(paths.items())), dict(sorted(schemas.items())), SECURITY)
         return merged(own, self._elsewhere.parts())
+
+
+def _is_first(ctx: RequestContext, *types: str) -> bool:
+    """Whether one of the types is what the client wants most."""
+    return ctx.request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip() in types
 
 
 def _roots(resources: list[Resource]) -> Iterator[str]:

@@ -41,6 +41,8 @@ class Identity:
 
 
 ADMIN = Identity("kubernetes-admin", ("system:masters",))
+ADMIN_HEADERS = {"X-Remote-User": ADMIN.name, "X-Remote-Group": ADMIN.groups[0]}
+"""By which the API server's own socket, that only the owner can open, is told who asks."""
 SIMULATOR = Identity("system:node-simulator")
 COMPONENTS = {
     "manager": Identity("system:kube-controller-manager", ("system:masters",)),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pybernetes.cluster import control
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.interrupts import Interrupts
-from pybernetes.cluster.kubeconfig import ADMIN
+from pybernetes.cluster.kubeconfig import ADMIN_HEADERS
 from pybernetes.cluster.logs import last_lines
 from pybernetes.cluster.node import Node
 from pybernetes.cluster.profile import Profile
@@ -21,7 +21,6 @@ from pybernetes.cluster.profile import Profile
 if TYPE_CHECKING:
     import http.client
 
-IDENTITY = {"X-Remote-User": ADMIN.name, "X-Remote-Group": ADMIN.groups[0]}
 T = TypeVar("T")
 PAUSE = 0.01
 LOOK_SECONDS = 0.5
@@ -53,7 +52,7 @@ class Probe:
         """The same with a body, given as what JSON can hold."""
         import http.client
 
-        headers = {"Accept": "application/json", "Content-Type": content, **IDENTITY}
+        headers = {"Accept": "application/json", "Content-Type": content, **ADMIN_HEADERS}
         try:
             connection = self._connection or self._connect()
             connection.request(method, path, None if body is None else json.dumps(body), headers)

@@ -238,3 +238,24 @@ async def test_a_token_that_cannot_be_renewed_is_asked_for_with_back_off(world: 
     finally:
         for point in mounting.mounts_below(world.root):
             mounting.unmount(point)
+
+
+@pytest.mark.parametrize("name", ["plain", "a b", "back\\slash", "tab\tnew\nline", "\x0b\x1c\u2028"])
+def test_mount_points_are_known_whatever_they_are_called(tmp_path: Path, name: str) -> None:
+    place, beside = tmp_path / name, tmp_path / f"{name}-beside"
+    (tmp_path / "bound").mkdir()
+    for each in (place, beside):
+        each.mkdir()
+        assert not mounting.is_mount_point(each)
+    mounting.mount(str(tmp_path / "bound"), str(place), flags=mounting.MS_BIND)
+    mounting.mount("tmpfs", str(beside), "tmpfs")
+    try:
+        assert mounting.is_mount_point(place)
+        assert mounting.is_mount_point(beside)
+        assert not mounting.is_mount_point(tmp_path / "missing/below")
+        assert mounting.mounts_below(place) == [str(place)]
+        assert set(mounting.mounts_below(tmp_path)) == {str(place), str(beside)}
+    finally:
+        for each in (place, beside):
+            mounting.unmount(str(each))
+    assert not mounting.is_mount_point(place)

@@ -78,8 +78,9 @@ def remove_directory(directory: Path) -> None:
     """Unmount what is below a pod's directory, then remove it; never removes through a mount. Blocking."""
     if not directory.exists():
         return
-    for point in mounting.mounts_below(directory):
+    points = mounting.mounts_below(directory)
+    for point in points:
         mounting.unmount(point)
-    if mounting.mounts_below(directory):
+    if points and mounting.mounts_below(directory):
         raise OSError(f"something is still mounted below {directory}")
     shutil.rmtree(directory, ignore_errors=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import textwrap
 import time
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import http.client
 
 T = TypeVar("T")
+NODES = "/api/v1/nodes"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 PAUSE = 0.01
 LOOK_SECONDS = 0.5
 RESTARTS = 3
@@ -43,6 +46,7 @@ class Probe:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._connection: http.client.HTTPConnection | None = None
+        self._versions: dict[str, str] = {}
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body; status 0 while nobody answers."""
@@ -63,26 +67,57 @@ class Probe:
             return 0, b""
 
     def _connect(self) -> http.client.HTTPConnection:
+        self._connection = self._opened()
+        return self._connection
+
+    def _opened(self) -> http.client.HTTPConnection:
         from pybernetes.cluster.local_http import LocalConnection
 
-        self._connection = LocalConnection(self._profile.api_socket, timeout=5)
-        return self._connection
+        return LocalConnection(self._profile.api_socket, timeout=5)
+
+    def list(self, path: str) -> list[dict[str, Any]]:
+        """The objects of a list; none while the API does not answer."""
+        status, body = self.get(path)
+        if status != 200:
+            self._versions.pop(path, None)
+            return []
+        page = json.loads(body)
+        self._versions[path] = page["metadata"]["resourceVersion"]
+        items: list[dict[str, Any]] = page["items"]
+        return items
+
+    def wait_change(self, path: str) -> None:
+        """Until something has changed of what `list` gave of this path; for a second at most."""
+        import http.client
+
+        try:
+            version = self._versions[path]
+            connection = self._opened()
+            with contextlib.closing(connection):
+                query = f"watch=1&timeoutSeconds=1&resourceVersion={version}"
+                connection.request("GET", f"{path}{'&' if '?' in path else '?'}{query}", headers=ADMIN_HEADERS)
+                answer = connection.getresponse()
+                if answer.status == 200:
+                    answer.readline()
+                    return
+        except (KeyError, OSError, http.client.HTTPException):
+            pass
+        time.sleep(PAUSE)
 
     def renewed(self, node: str) -> float:
         """When the node's agent last said that it lives (its Lease), in Unix seconds; 0 if it never has."""
-        status, body = self.get(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{node}")
-        renewed = json.loads(body)["spec"].get("renewTime") if status == 200 else None
-        return datetime.fromisoformat(renewed).timestamp() if renewed else 0.0
+        renewed = [lease["spec"].get("renewTime") for lease in self.list(lease_of(node))]
+        return datetime.fromisoformat(renewed[0]).timestamp() if renewed and renewed[0] else 0.0
 
     def last_renewal(self) -> float:
         """When one of the simulated nodes last said that it lives, in Unix seconds; 0 if none ever has."""
-        status, body = self.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases?limit=1")
+        status, body = self.get(f"{LEASES}?limit=1")
         leases = json.loads(body)["items"] if status == 200 else []
         renewed = [datetime.fromisoformat(lease["spec"]["renewTime"]) for lease in leases]
         return max((moment.timestamp() for moment in renewed), default=0.0)
 
     def count_nodes(self) -> int:
-        status, body = self.get("/api/v1/nodes?limit=1")
+        status, body = self.get(f"{NODES}?limit=1")
         if status != 200:
             return 0
         page = json.loads(body)
@@ -90,10 +125,11 @@ class Probe:
 
     def nodes(self) -> dict[str, bool]:
         """Each node and whether it is Ready; empty while the API does not answer."""
-        status, body = self.get("/api/v1/nodes")
-        if status != 200:
-            return {}
-        return {node["metadata"]["name"]: says_ready(node) for node in json.loads(body)["items"]}
+        return {node["metadata"]["name"]: says_ready(node) for node in self.list(NODES)}
+
+
+def lease_of(node: str) -> str:
+    return f"{LEASES}?fieldSelector=metadata.name%3D{node}"
 
 
 def says_ready(node: dict[str, Any]) -> bool:
@@ -143,8 +179,22 @@ class Vigil:
         return NotReadyError(cause + said, f"p8s start --profile {self._profile.name}, once that is mended")
 
 
-def wait_for(what: str, ask: Callable[[], T | None], vigil: Vigil, log: str, deadline: float) -> T:
-    """The first answer that is not None. Raises NotReadyError at `deadline`, with the end of the component's `log`."""
+def pause() -> None:
+    time.sleep(PAUSE)
+
+
+def wait_for(
+    what: str,
+    ask: Callable[[], T | None],
+    vigil: Vigil,
+    log: str,
+    deadline: float,
+    wait: Callable[[], None] = pause,
+) -> T:
+    """The first answer that is not None; after each other one `wait` says when it is worth asking again.
+
+    Raises NotReadyError at `deadline`, with the end of the component's `log`.
+    """
     long = time.monotonic() + LONG_SECONDS
     while (answer := ask()) is None:
         vigil.look()
@@ -153,7 +203,7 @@ def wait_for(what: str, ask: Callable[[], T | None], vigil: Vigil, log: str, dea
             long = float("inf")
         if time.monotonic() > deadline:
             raise vigil.failure(f"{what} did not become ready in time", log)
-        time.sleep(PAUSE)
+        wait()
     return answer
 
 
@@ -188,9 +238,14 @@ def wait_ready(
 def wait_nodes(probe: Probe, nodes: list[Node], vigil: Vigil, since: float, deadline: float) -> None:
     """Until these nodes are Ready, by the words of agents that lived after `since`. Raises NotReadyError."""
 
+    def is_alive(name: str) -> bool | None:
+        return True if probe.renewed(name) >= since else None
+
     def is_ready(name: str) -> bool | None:
-        is_alive = probe.renewed(name) >= since
-        return True if is_alive and probe.nodes().get(name) else None
+        return True if probe.nodes().get(name) else None
 
     for node in nodes:
-        wait_for(f"node {node.name}", partial(is_ready, node.name), vigil, node.named("agent"), deadline)
+        what, log = f"node {node.name}", node.named("agent")
+        changed = partial(probe.wait_change, lease_of(node.name))
+        wait_for(what, partial(is_alive, node.name), vigil, log, deadline, changed)
+        wait_for(what, partial(is_ready, node.name), vigil, log, deadline, partial(probe.wait_change, NODES))

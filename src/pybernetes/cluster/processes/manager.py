@@ -11,6 +11,7 @@ from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
 from pybernetes.cluster import dns_service, ingress, policy_access, registry_service, storage
+from pybernetes.cluster.processes import shared as shared
 from pybernetes.cluster.profile import Profile
 from pybernetes.controllers import manager as controllers
 from pybernetes.controllers.options import parse

@@ -148,11 +148,17 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     if encryption is not None:
         await encryption.start()
         backend = encryption.backend
+    is_stale = None if encryption is None else encryption.backend.is_stale
+    if backend.shared:  # somebody else may have written to it
+        from pybernetes.apiserver.takeover import TakenOverBackend
+
+        taken = TakenOverBackend(backend, is_stale)
+        backend, is_stale = taken, taken.is_stale
     cacher = Cacher(backend, clock, window=options.default_watch_cache_size)
     await cacher.start(scope)
     access = Access(backend, cacher, AdmitAll())
+    access.is_stale = is_stale
     if encryption is not None:
-        access.is_stale = encryption.backend.is_stale
         encryption.serve(cacher.reload, health)
     registry = ServedRegistry(access, _strategy_of)
     security = make_security(options, clock, registry, metrics)

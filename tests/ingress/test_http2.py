@@ -14,7 +14,7 @@ import grpc
 import pytest
 from aiohttp import web
 from grpc import aio
-from tests.ingress.test_server import World, certificate, echo, serving, world  # noqa: F401
+from tests.ingress.world import World, certificate, echo, serving
 
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.decide import Forward, Question, Refuse
@@ -28,7 +28,7 @@ BIG = os.urandom(3 << 20)
 
 
 @pytest.fixture
-def http2_backend(world: World) -> World:  # noqa: F811
+def http2_backend(world: World) -> World:
     """The backends speak HTTP/2."""
 
     def decide(question: Question) -> Forward:
@@ -38,7 +38,7 @@ def http2_backend(world: World) -> World:  # noqa: F811
     return world
 
 
-async def curl(world: World, *arguments: str, path: str = "/", http: bool = False) -> str:  # noqa: F811
+async def curl(world: World, *arguments: str, path: str = "/", http: bool = False) -> str:
     url = f"http://127.0.0.1:{world.http}{path}" if http else f"https://127.0.0.1:{world.https}{path}"
     version = "--http2-prior-knowledge" if http else "--http2"
     command = ["curl", "-sS", "-k", version, "-m", "20", *arguments, url]
@@ -62,7 +62,7 @@ async def big(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.mark.parametrize("http", [False, True], ids=["tls", "prior knowledge"])
-async def test_curl_asks_and_is_answered(world: World, http: bool) -> None:  # noqa: F811
+async def test_curl_asks_and_is_answered(world: World, http: bool) -> None:
     async with serving(echo) as target:
         world.targets = [target]
         arguments = ("-d", "hello", "-H", "Cookie: a=1", "-H", "Host: shop.example", "-w", "%{http_version}")
@@ -74,7 +74,7 @@ async def test_curl_asks_and_is_answered(world: World, http: bool) -> None:  # n
     assert '"Cookie": "a=1"' in said or '"cookie": "a=1"' in said
 
 
-async def test_bodies_of_any_size_pass_both_ways(world: World, tmp_path: Path) -> None:  # noqa: F811
+async def test_bodies_of_any_size_pass_both_ways(world: World, tmp_path: Path) -> None:
     file = tmp_path / "big"
     file.write_bytes(BIG)
     async with serving(hashed) as target:
@@ -93,7 +93,7 @@ async def test_bodies_of_any_size_pass_both_ways(world: World, tmp_path: Path) -
         assert all(Path(name).read_bytes() == BIG for name in names)
 
 
-async def test_heads_empty_answers_and_refusals(world: World) -> None:  # noqa: F811
+async def test_heads_empty_answers_and_refusals(world: World) -> None:
     async def nothing(request: web.Request) -> web.Response:
         return web.Response(status=204)
 
@@ -111,7 +111,7 @@ async def test_heads_empty_answers_and_refusals(world: World) -> None:  # noqa: 
 
 
 async def test_a_client_that_says_nothing_more_is_let_go(
-    world: World,  # noqa: F811
+    world: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Between requests, and in the middle of one; but not while it waits for an answer."""
@@ -142,7 +142,7 @@ async def test_a_client_that_says_nothing_more_is_let_go(
     assert asked.is_set()
 
 
-async def test_a_client_that_takes_back_all_it_asks_for_is_let_go(world: World) -> None:  # noqa: F811
+async def test_a_client_that_takes_back_all_it_asks_for_is_let_go(world: World) -> None:
     async with serving(big) as target:
         world.targets = [target]
         reader, writer = await asyncio.open_connection("127.0.0.1", world.http)
@@ -206,7 +206,7 @@ async def grpc_server(secure: tuple[bytes, bytes] | None = None) -> AsyncIterato
 
 
 async def test_grpc(http2_backend: World) -> None:
-    world = http2_backend  # noqa: F811
+    world = http2_backend
     limits = [("grpc.max_receive_message_length", -1), ("grpc.default_authority", "api.example")]
     async with grpc_server() as target, aio.insecure_channel(f"127.0.0.1:{world.http}", options=limits) as channel:
         world.targets = [target]
@@ -244,7 +244,7 @@ async def test_grpc_over_tls_to_the_backend(http2_backend: World) -> None:
 
 async def test_old_clients_reach_new_backends(http2_backend: World) -> None:
     """A client of HTTP/1.1 is answered without what it would not understand."""
-    world = http2_backend  # noqa: F811
+    world = http2_backend
     async with grpc_server() as target:
         world.targets = [target]
         url = f"http://127.0.0.1:{world.http}/api/none"

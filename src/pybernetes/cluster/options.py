@@ -13,6 +13,7 @@ from typing import Any
 
 from pybernetes.cluster.errors import ClusterError, suggestion
 from pybernetes.cluster.profile import Profile, check_name
+from pybernetes.wire.numbers import parse_number
 
 RUNTIMES = ("auto", "builtin", "runc", "crun")
 ENDLESS = 3600.0 * 24
@@ -39,9 +40,9 @@ class Option:
 
 
 def _port(value: Any) -> int:
-    port = int(str(value))
-    if not 0 < port < 65536:
-        raise ValueError(f"{value} is no port")
+    port = parse_number(str(value), 65535)
+    if not port:
+        raise ValueError("it is no port")
     return port
 
 
@@ -112,7 +113,9 @@ def _flags(value: Any) -> list[str]:
 
 
 def _count(value: Any) -> int:
-    count = int(str(value))
+    count = parse_number(str(value))
+    if count is None:
+        raise ValueError("it is no whole number")
     if count < 1:
         raise ValueError("there is at least one node")
     return count
@@ -129,9 +132,12 @@ def waiting(value: Any) -> float:
     """`--wait`: seconds, or true and false."""
     words = {"true": 60.0, "false": 0.0}
     text = str(value).lower()
-    seconds = words[text] if text in words else float(text)
+    try:
+        seconds = words[text] if text in words else float(text)
+    except ValueError:
+        seconds = -1
     if not 0 <= seconds <= ENDLESS:
-        raise ValueError(f"{value!r} is neither seconds nor true or false")
+        raise ValueError("it is neither seconds nor true or false")
     return seconds
 
 

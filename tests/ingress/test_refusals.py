@@ -1,0 +1,57 @@
+"""What the proxy answers by itself, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+from tests.ingress.world import LAST, World, echo, exchange, serving
+
+from pybernetes.ingress.annotations import Options
+from pybernetes.ingress.decide import Decision, Redirect, Refuse
+
+
+@pytest.mark.parametrize(
+    ("decision", "status", "text"),
+    [
+        (Refuse(503, "service default/web has no endpoints that are ready"), b"503", b"no endpoints that are ready"),
+        (Refuse(404, "no Ingress"), b"404", b"no Ingress"),
+        (Redirect("https://x/"), b"308", b"Location: https://x/"),
+    ],
+)
+async def test_our_own_answers_leave_the_connection_usable(
+    world: World, decision: Decision, status: bytes, text: bytes
+) -> None:
+    world.decide = lambda question: decision
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+    said = await exchange(world, request * 2 + LAST)
+    assert said.count(b"HTTP/1.1 " + status) == 3
+    assert text in said
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400"),
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", b"405"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", b"431"),
+    ],
+)
+async def test_what_is_no_request_is_refused(world: World, request_: bytes, status: bytes) -> None:
+    said = await exchange(world, request_)
+    assert said.startswith(b"HTTP/1.1 " + status)
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_over_the_limit_is_refused(world: World, chunked: bool) -> None:
+    async with serving(echo) as target:
+        world.targets, world.options = [target], Options(max_body=10)
+        framing = (
+            b"Transfer-Encoding: chunked\r\n\r\n14\r\n%b\r\n0\r\n\r\n" if chunked else b"Content-Length: 20\r\n\r\n%b"
+        )
+        said = await exchange(
+            world, b"POST / HTTP/1.1\r\nHost: x\r\n" + framing % (b"x" * 20) + LAST.replace(b"/last", b"/")
+        )
+    assert said.startswith(b"HTTP/1.1 413 ")

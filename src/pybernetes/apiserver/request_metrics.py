@@ -127,7 +127,7 @@ class RequestMetrics:
         seen: set[int] = set()
         for resource in self._registry.resources():
             served = self._registry.served(resource.group, resource.version, resource.plural)
-            if served is None or id(served.store) in seen or not (count := len(served.store.cache.watchers)):
+            if served is None or id(served.store) in seen or not (count := served.store.cache.watching()):
                 continue
             seen.add(id(served.store))
             yield ("WATCH", resource.group, resource.version, resource.plural, "", "", "apiserver"), count

@@ -47,6 +47,10 @@ class Watcher(Protocol):
         """No change will come any more, and some may be lost: the client must list again."""
         ...
 
+    def count(self) -> int:
+        """How many clients hear of changes by it."""
+        ...
+
 
 class TooOldError(Exception):
     """The revision is older than the window: `oldest` is the first one that can be watched from."""
@@ -67,6 +71,8 @@ class Cache:
         self._average = 0, 0
         self._watchers: dict[Watcher, None] = {}
         self._listeners: list[Listener] = []
+        self.audiences: dict[object, Watcher] = {}
+        """The watchers that stand for many, by what those see; kept by who makes them."""
         self.changed = revision
         """Revision of the latest change of this resource."""
 
@@ -143,9 +149,9 @@ class Cache:
         """Safe to repeat."""
         self._watchers.pop(watcher, None)
 
-    @property
-    def watchers(self) -> list[Watcher]:
-        return list(self._watchers)
+    def watching(self) -> int:
+        """How many clients watch."""
+        return sum(watcher.count() for watcher in self._watchers)
 
     # What the store tells.
 
@@ -197,6 +203,7 @@ class Cache:
 
     def stop(self) -> None:
         """End all watches: changes may have been missed."""
-        for watcher in self.watchers:
+        for watcher in list(self._watchers):
             watcher.stop()
         self._watchers.clear()
+        self.audiences.clear()

@@ -151,6 +151,9 @@ class View:
             self._task.cancel()
         self._give_up(_being_replaced())
 
+    def count(self) -> int:
+        return 0  # clients watch the view
+
     # The view's own.
 
     async def _work(self, state: _State = ([], 0, [])) -> None:

@@ -1,7 +1,7 @@
 """GET of a collection with watch=true: what happens from a revision on, until the client or the time ends it.
 
-Changes are written to the connection as the cache tells them, with no task or queue between: each change is encoded
-once for all watchers of a format, and a client that does not read is dropped when its connection's buffer is full.
+Changes are written to the connection as the cache tells them, with no task or queue between: each change is judged
+and encoded once for all who see the same, and a client that does not read is dropped when its connection's buffer is full.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import random
 from typing import Final
 
 from pybernetes.api.errors import StatusError, expired, service_unavailable
-from pybernetes.apiserver.cacher.cache import Change, TooOldError
-from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.encoding import ADDED, DELETED, MODIFIED, Encoder
+from pybernetes.apiserver.cacher.cache import Cache, Change, TooOldError
+from pybernetes.apiserver.encoding import ADDED, Encoder
+from pybernetes.apiserver.handlers.audience import Audience, Selection, join
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.get import too_large
-from pybernetes.apiserver.handlers.list_options import ListOptions, list_options, matches
-from pybernetes.apiserver.http.message import Answer, StreamResponse, StreamWriter, frame
+from pybernetes.apiserver.handlers.list_options import ListOptions, list_options
+from pybernetes.apiserver.http.message import Answer, StreamResponse, StreamWriter
 from pybernetes.apiserver.negotiate import negotiate_stream
 from pybernetes.store.backend import CompactedError, StoreError
 
@@ -44,15 +44,14 @@ async def watch(call: Call) -> Answer:
 
 
 class _Watch:
-    """One client's watch; a `Watcher` of the cache."""
+    """One client's watch: a `Member` of the audience that sees the same, or a `Watcher` of its own."""
 
     def __init__(self, call: Call, options: ListOptions, encoder: Encoder) -> None:
         self._call = call
         self._options = options
         self._encoder = encoder
-        self._prefix = call.prefix
-        self._all = not call.prefix
-        self._unselective = options.selects_everything
+        self._selection = Selection(call.prefix, options, call.served.strategy)
+        self._audience: Audience | None = None
         self._writer: StreamWriter | None = None
         self._from = options.revision
         """What the client has seen, where it does not begin with all there is."""
@@ -60,9 +59,9 @@ class _Watch:
     async def run(self, writer: StreamWriter) -> None:
         self._writer = writer
         try:
-            self._cache = await self._call.served.store.settled()
-            while not self._begin(writer):
-                await self._replay(writer)
+            cache = await self._call.served.store.settled()
+            while not self._begin(cache, writer):
+                await self._replay(cache, writer)
             if (initialized := self._call.ctx.on_initialized) is not None:
                 initialized()
         except StatusError as error:
@@ -77,9 +76,9 @@ class _Watch:
         try:
             await self._follow(writer)
         finally:
-            self._cache.unwatch(self)
+            self._leave(cache)
 
-    def _begin(self, writer: StreamWriter) -> bool:
+    def _begin(self, cache: Cache, writer: StreamWriter) -> bool:
         """Send what has been, and register for what comes, without a gap: nothing awaits between the two.
 
         Whether the cache has all that has been; if not, nothing was done.
@@ -90,44 +89,55 @@ class _Watch:
         )
         revision = store.revision
         if wants_state:
-            items = [item for item in self._cache.select(self._prefix) if self._takes(item)]
-            self._cache.watch(self)
+            items = [item for item in cache.select(self._selection.prefix) if self._selection.takes(item)]
             for start in range(0, len(items), INITIAL_BATCH):
                 batch = items[start : start + INITIAL_BATCH]
                 writer.write(b"".join([self._next_encoder().event(ADDED, item) for item in batch]))
-        else:
+        elif options.version not in ("", "0"):
             try:
-                missed = self._cache.since(self._from) if options.version not in ("", "0") else []
+                missed = cache.since(self._from)
             except TooOldError:
                 return False
-            self._cache.watch(self)
             for change in missed:
                 self.deliver(change)
+        self._watch(cache)
         if wants_state and options.bookmarks and self._marks_initial_end:
             writer.write(self._next_encoder().bookmark(revision, initial_end=True))
         return True
 
-    async def _replay(self, writer: StreamWriter) -> None:
+    async def _replay(self, cache: Cache, writer: StreamWriter) -> None:
         """Send what the cache no longer has from the store. Raises CompactedError, StatusError."""
         store = self._call.served.store
         upto = store.revision
         if upto <= self._from:
-            raise CompactedError(self._cache.since_revision - 1)
-        async for changes in store.changes(self._prefix, self._from, upto):
+            raise CompactedError(cache.since_revision - 1)
+        async for changes in store.changes(self._selection.prefix, self._from, upto):
             for change in changes:
                 self.deliver(change)
                 if writer.buffered() > MAX_BUFFERED_BYTES // 2:
                     await writer.drain()
         self._from = upto
 
+    def _watch(self, cache: Cache) -> None:
+        """Hear of every change from now on: with all others who see the same, but for a table without its columns yet."""
+        if self._encoder.following() is not self._encoder:
+            cache.watch(self)
+            return
+        request = self._call.ctx.request
+        selectors = request.parameter("labelSelector"), request.parameter("fieldSelector")
+        self._audience = join(cache, self._selection, selectors, self._encoder, self)
+
+    def _leave(self, cache: Cache) -> None:
+        if self._audience is None:
+            cache.unwatch(self)
+        else:
+            self._audience.leave(self)
+
     @property
     def _marks_initial_end(self) -> bool:
         return self._options.send_initial_events is True or (
             self._options.send_initial_events is None and self._options.version == ""
         )
-
-    def _takes(self, item: Item) -> bool:
-        return self._unselective or matches(item, self._options, self._call.served.strategy)
 
     async def _follow(self, writer: StreamWriter) -> None:
         """Wait for the end; bookmarks meanwhile."""
@@ -143,11 +153,7 @@ class _Watch:
                 return
             except TimeoutError:
                 if self._options.bookmarks and deadline - loop.time() > 0:
-                    self._bookmark()
-
-    def _bookmark(self) -> None:
-        if self._writer is not None:
-            self._writer.write(self._next_encoder().bookmark(self._call.served.store.revision, initial_end=False))
+                    writer.write(self._next_encoder().bookmark(self._call.served.store.revision, initial_end=False))
 
     def _next_encoder(self) -> Encoder:
         """The encoder of the next event: a table tells its columns in the first one only."""
@@ -155,52 +161,33 @@ class _Watch:
         self._encoder = encoder.following()
         return encoder
 
+    def _fail(self, error: StatusError) -> None:
+        if self._writer is not None:
+            self._writer.write(self._encoder.error(error.status))
+
     # The cache's side.
 
-    def deliver(self, change: Change) -> None:
-        key = change.item.key
-        if not self._all and not key.startswith(self._prefix):
-            return
-        if self._unselective:
-            kind = DELETED if change.deleted else ADDED if change.previous is None else MODIFIED
-        else:
-            selected = self._selected(change)
-            if selected is None:
-                return
-            kind = selected
+    def take(self, told: bytes) -> None:
         writer = self._writer
         if writer is None or writer.ending.is_set():
             return
         if writer.buffered() > MAX_BUFFERED_BYTES:
             log.warning("slow watcher dropped resource=%s", self._call.served.resource.group_resource)
             self.stop()
-            return
-        encoder = self._next_encoder()
-        if kind is DELETED and not change.deleted:
-            # The object left the selection: shown as it was, at the revision of its leaving.
-            writer.write_framed(
-                change.frame((encoder, "left"), lambda one: frame(encoder.event(DELETED, _before(one))))
-            )
-            return
-        writer.write_framed(change.frame((encoder, kind), lambda one: frame(encoder.event(kind, one.item))))
-
-    def _selected(self, change: Change) -> bytes | None:
-        """What the change is to a client that sees only what its selectors take: objects enter and leave."""
-        is_in = not change.deleted and self._takes(change.item)
-        was_in = change.previous is not None and self._takes(change.previous)
-        if is_in:
-            return MODIFIED if was_in else ADDED
-        return DELETED if was_in else None
+        else:
+            writer.write_framed(told)
 
     def stop(self) -> None:
         if self._writer is not None:
             self._writer.ending.set()
 
-    def _fail(self, error: StatusError) -> None:
-        if self._writer is not None:
-            self._writer.write(self._encoder.error(error.status))
+    # As a `Watcher` of its own.
 
+    def deliver(self, change: Change) -> None:
+        told = self._selection.told(change, self._encoder)
+        if told is not None:
+            self._next_encoder()
+            self.take(told)
 
-def _before(change: Change) -> Item:
-    assert change.previous is not None
-    return change.previous.at(change.revision)
+    def count(self) -> int:
+        return 1

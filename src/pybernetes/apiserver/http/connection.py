@@ -60,6 +60,10 @@ class Owner(Protocol):
 
     def left(self, connection: Connection) -> None: ...
 
+    def soon(self, connection: Connection) -> None:
+        """Have `flush` called at the next turn of the loop."""
+        ...
+
 
 class _Incoming:
     """A request while it arrives; the source of its body."""
@@ -386,15 +390,18 @@ class Connection(asyncio.Protocol):
             self._idle_timer = loop.call_later(left, self._check_idle)
 
     def send(self, data: bytes | memoryview) -> None:
-        self._flush()
+        if self._waiting:
+            self.flush()
         if self._transport is not None:
             self._transport.write(data)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """What is told at one turn of the loop goes out together: one record of TLS, one call of the kernel."""
-        if self._waiting:
-            data, self._waiting_bytes = b"".join(self._waiting), 0
-            self._waiting.clear()
+        waiting = self._waiting
+        if waiting:
+            data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+            waiting.clear()
+            self._waiting_bytes = 0
             if self._transport is not None:
                 self._transport.write(data)
 
@@ -409,7 +416,7 @@ class Connection(asyncio.Protocol):
         if not self._chunked:
             chunks = chunks[chunks.index(b"\r\n") + 2 : -2]
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._owner.soon(self)
         self._waiting.append(chunks)
         self._waiting_bytes += len(chunks)
 
@@ -434,7 +441,7 @@ class Connection(asyncio.Protocol):
         return data
 
     def close(self) -> None:
-        self._flush()
+        self.flush()
         if self._transport is not None:
             self._transport.close()
 

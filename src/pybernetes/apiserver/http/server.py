@@ -12,9 +12,13 @@ from pathlib import Path
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.http.connection import Connection, Handler
+from pybernetes.apiserver.http.tls import TLSListener
 
 log = logging.getLogger(__name__)
 
+BACKLOG = 1024
+SLICE = 128
+"""Connections that are written to before others have their turn."""
 IP_FREEBIND = 15
 """Of linux/in.h; not in Python's socket module before 3.13."""
 
@@ -32,7 +36,8 @@ class HTTPServer:
         self.body_seconds = body_seconds
         self.draining = False
         self._connections: set[Connection] = set()
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[asyncio.Server | TLSListener] = []
+        self._waiting: list[Connection] = []
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -45,17 +50,32 @@ class HTTPServer:
         if not self._connections:
             self._empty.set()
 
+    def soon(self, connection: Connection) -> None:
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._waiting.append(connection)
+
+    def _flush(self) -> None:
+        """Many are served in slices, between which requests have their turn."""
+        turn, self._waiting = self._waiting[:SLICE], self._waiting[SLICE:]
+        for connection in turn:
+            connection.flush()
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._flush)
+
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Accept connections on an address; the port it got (`port` may be 0).
 
         The address need not be there yet: a node's comes with its bridge.
         """
-        loop = asyncio.get_running_loop()
-        bound_socket = _bind(host, port)
-        listener = await loop.create_server(lambda: Connection(self), sock=bound_socket, ssl=tls, backlog=1024)
-        self._listeners.append(listener)
-        bound: int = listener.sockets[0].getsockname()[1]
-        return bound
+        bound = _bind(host, port)
+        taken: int = bound.getsockname()[1]
+        if tls is not None:
+            self._listeners.append(TLSListener(bound, tls, lambda: Connection(self), BACKLOG))
+        else:
+            loop = asyncio.get_running_loop()
+            self._listeners.append(await loop.create_server(lambda: Connection(self), sock=bound, backlog=BACKLOG))
+        return taken
 
     async def listen_locally(self, path: str) -> None:
         """Accept connections on a socket that only this process's user can open. One that was left there is replaced."""
@@ -69,7 +89,7 @@ class HTTPServer:
             made.close()
             raise
         loop = asyncio.get_running_loop()
-        listener = await loop.create_unix_server(lambda: Connection(self, is_local=True), sock=made, backlog=1024)
+        listener = await loop.create_unix_server(lambda: Connection(self, is_local=True), sock=made, backlog=BACKLOG)
         self._listeners.append(listener)
 
     async def close(self, grace_seconds: float = 10.0) -> None:

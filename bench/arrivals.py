@@ -40,7 +40,9 @@ def _open(config: Config, context: ssl.SSLContext, path: str) -> ssl.SSLSocket:
     plain = socket.create_connection((host, port))
     watch = context.wrap_socket(plain, server_hostname=host)
     authorization = f"Authorization: Bearer {config.token}\r\n" if config.token else ""
-    watch.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: application/json\r\n{authorization}\r\n".encode())
+    watch.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: application/json\r\n{authorization}\r\n".encode()
+    )
     head = watch.recv(RECORD)
     if not head.startswith(b"HTTP/1.1 200"):
         raise RuntimeError(f"watch: {head!r}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.etcds import Authority
 
 from pybernetes.aio.clock import SystemClock
 from pybernetes.aio.tasks import open_scope
+from pybernetes.aio.tls import server_context
 from pybernetes.apiserver.cacher import item
 from pybernetes.apiserver.http.message import Request, Response, StreamResponse
 from pybernetes.apiserver.main import started
@@ -80,3 +83,17 @@ def _shared_trees() -> Iterator[None]:
     yield
     for one in item._decoded:
         assert one._tree == json.loads(one.encoded), one.key
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def tls_contexts(authority: Authority) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Of the server, and of a client with a certificate."""
+    server, client = authority.sign("server"), authority.sign("client")
+    theirs = ssl.create_default_context(cafile=authority.file)
+    theirs.load_cert_chain(client.certificate, client.key)
+    return server_context(str(server.certificate), str(server.key), str(authority.file)), theirs

@@ -1,11 +1,13 @@
-"""The HTTP server over real sockets: keep-alive, limits, streams, upgrades, bad input."""
+"""The HTTP server over real sockets, plain and with TLS: keep-alive, limits, streams, upgrades, bad input."""
 
 import asyncio
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 
 import pytest
 
 from pybernetes.aio.tasks import open_scope
+from pybernetes.apiserver.http.connection import UNREAD_LIMIT
 from pybernetes.apiserver.http.message import (
     BodyTooLargeError,
     DisconnectedError,
@@ -16,14 +18,26 @@ from pybernetes.apiserver.http.message import (
 )
 from pybernetes.apiserver.http.server import HTTPServer, serving
 
+TLS = ContextVar("TLS", default=(None, None))
+"""The two sides' contexts."""
+
+
+@pytest.fixture(params=["plain", "tls"], autouse=True)
+def transport(request, tls_contexts):
+    """Each test runs with both kinds of connection."""
+    token = TLS.set(tls_contexts if request.param == "tls" else (None, None))
+    yield
+    TLS.reset(token)
+
 
 @asynccontextmanager
 async def served(handler, **options):
+    ours, theirs = TLS.get()
     async with open_scope("test") as scope:
         server = HTTPServer(handler, scope, max_body=1000, **options)
         async with serving(server):
-            port = await server.listen("127.0.0.1", 0, None)
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            port = await server.listen("127.0.0.1", 0, ours)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=theirs)
             yield reader, writer, server
             writer.close()
             await writer.wait_closed()
@@ -230,11 +244,12 @@ async def test_a_flood_on_an_upgraded_connection_waits_for_its_reader():
 
         return UpgradeResponse([("connection", "Upgrade"), ("upgrade", "x")], run)
 
-    async with served(upgrade) as (reader, writer, _):
+    async with served(upgrade) as (reader, writer, server):
         writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: x\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"x" * (48 << 20))
         await asyncio.sleep(0.05)
-        assert writer.transport.get_write_buffer_size() > 0
+        (connection,) = server._connections
+        assert 0 < connection._upgraded.qsize() <= UNREAD_LIMIT
         go.set()
         assert await asyncio.wait_for(reader.readexactly(4), 5) == b"done"

@@ -71,8 +71,9 @@ class TLSTransport(asyncio.Transport):
         except ssl.SSLWantWriteError:
             self._watch_writes(self._shake)
             return
-        except (OSError, ValueError):
-            self._finish(None)
+        except (OSError, ValueError):  # OpenSSL has told the client why
+            self._closing = True
+            self._hang_up()
             return
         self._timer.cancel()
         self._facts["ssl_object"] = self._socket
@@ -209,13 +210,17 @@ class TLSTransport(asyncio.Transport):
         self._finish(None)
 
     def _say_goodbye(self) -> None:
-        """Alert the client of the end (close_notify), then wait for it to hang up."""
-        if self._lost:
-            return
-        self._timer.cancel()
-        try:
-            with contextlib.suppress(ssl.SSLError, ValueError):
+        """Alert the client of the end (close_notify)."""
+        if not self._lost:
+            with contextlib.suppress(OSError, ValueError):
                 self._socket.unwrap()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Send no more, and wait for the client to hang up."""
+        self._timer.cancel()
+        self._loop.remove_reader(self._descriptor)
+        try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
             self._finish(None)
@@ -294,8 +299,9 @@ class TLSListener:
                 connected.close()
 
     def close(self) -> None:
-        """Accept no more; connections stand."""
+        """Accept no more; connections stand. Safe to repeat."""
         if self._retry is not None:
             self._retry.cancel()
-        self._loop.remove_reader(self._socket)
-        self._socket.close()
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()

@@ -62,9 +62,11 @@ class API:
         return answer
 
     @staticmethod
-    def request(method: str, target: str, body: Any, accept: str, content_type: str) -> Request:
+    def request(method: str, target: str, body: Any, accept: str, content_type: str, **more: str) -> Request:
+        """`more` headers have underscores for hyphens."""
         path, _, query = target.partition("?")
         headers = [("user-agent", "tester/1.0"), ("accept", accept), ("content-type", content_type)]
+        headers += [(name.replace("_", "-"), value) for name, value in more.items()]
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         return Request(method, path, query, headers, Given(data))
 

@@ -69,6 +69,44 @@ async def test_requests_follow_one_another_on_a_connection():
         assert await answer_of(reader) == (200, b"POST /b c hi")
 
 
+async def test_headers_that_came_before_mean_what_they_meant():
+    """However the request around them is cut into pieces."""
+    head = b"POST /%b HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n"
+    async with served(echo) as (reader, writer, server):
+        for path in (b"a", b"b%20c", b"d?e=f"):
+            writer.write(head % path + b"hi")
+            expected = b"POST /" + path.replace(b"%20", b" ").partition(b"?")[0] + b" hi"
+            assert await answer_of(reader) == (200, expected)
+        assert len(server.heads) == 1
+        writer.write(head % b"cut" + b"h")
+        await asyncio.sleep(0.01)
+        writer.write(b"i" + head % b"next" + b"ho" + head % b"last")
+        assert await answer_of(reader) == (200, b"POST /cut hi")
+        assert await answer_of(reader) == (200, b"POST /next ho")
+        writer.write(b"ha")
+        assert await answer_of(reader) == (200, b"POST /last ha")
+        writer.write(head % b"again" + b"hi")
+        assert await answer_of(reader) == (200, b"POST /again hi")
+
+
+@pytest.mark.parametrize(
+    "line", [b"GET / HTTP/1.0", b"GET /", b"GET  / HTTP/1.1", b"GET /\x00 HTTP/1.1", b"get / HTTP/1.1"]
+)
+async def test_known_headers_make_no_request_of_any_line(line):
+    """Each line is judged as it would be with headers that nobody has seen."""
+
+    async def told(known):
+        async with served(echo, idle_seconds=0.2) as (reader, writer, _):
+            if known:
+                writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+                await answer_of(reader)
+            writer.write(line + b"\r\nhost: x\r\n\r\n")
+            status, body = await answer_of(reader)
+            return status, body, await reader.read()
+
+    assert await told(known=True) == await told(known=False)
+
+
 async def test_a_body_beyond_the_limit_is_refused():
     async with served(echo) as (reader, writer, _):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2000\r\n\r\n" + b"x" * 2000)

@@ -67,8 +67,7 @@ async def test_a_table(api):
 async def test_a_long_answer_is_compressed_for_those_who_take_it(api):
     body = {"metadata": {"name": "big"}, "data": {"k": "x" * 200_000}}
     await api.call("POST", BASE, body)
-    request = api.request("GET", BASE, None, "", "")
-    request.header_list.append(("accept-encoding", "gzip"))
+    request = api.request("GET", BASE, None, "", "", accept_encoding="gzip")
     answer = await api.server(request)
     assert isinstance(answer, Response)
     assert ("content-encoding", "gzip") in answer.headers

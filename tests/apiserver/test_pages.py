@@ -19,8 +19,7 @@ async def test_discovery_lists_what_is_served(api):
 async def test_aggregated_discovery_has_an_etag(api):
     first = await api.call("GET", "/apis", accept=AGGREGATED)
     assert first.body["kind"] == "APIGroupDiscoveryList"
-    request = api.request("GET", "/apis", None, AGGREGATED, "")
-    request.header_list.append(("if-none-match", dict(first.headers)["etag"]))
+    request = api.request("GET", "/apis", None, AGGREGATED, "", if_none_match=dict(first.headers)["etag"])
     assert (await api.server(request)).status == 304
 
 
@@ -95,8 +94,7 @@ async def test_every_answer_has_an_audit_id(api):
     ]
     assert len({*found}) == 3
     assert all(str(uuid.UUID(one)) == one and uuid.UUID(one).version == 4 for one in found)
-    request = api.request("GET", "/api/v1/namespaces/x/pods/x", None, "", "")
-    request.header_list.append(("audit-id", "mine"))
+    request = api.request("GET", "/api/v1/namespaces/x/pods/x", None, "", "", audit_id="mine")
     assert [value for name, value in (await api.server(request)).headers if name == "audit-id"] == ["mine"]
 
 

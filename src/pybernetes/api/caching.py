@@ -13,21 +13,30 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class _LongError(Exception):
+    """What is raised is not kept."""
+
+
 def short_cache(maxsize: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """As `lru_cache`, but for calls in which an argument is a text of more than `LONGEST` characters."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        cached = cast("Callable[P, R]", lru_cache(maxsize)(function))
+        @lru_cache(maxsize)
+        def cached(*args: P.args, **kwargs: P.kwargs) -> R:
+            """Only of what is not known yet is the length looked at: what is known is short."""
+            for argument in (*args, *kwargs.values()):
+                if argument.__class__ is str and len(argument) > LONGEST:
+                    raise _LongError
+            return function(*args, **kwargs)
+
+        find = cast("Callable[P, R]", cached)
 
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            for argument in args:
-                if argument.__class__ is str and len(argument) > LONGEST:
-                    return function(*args, **kwargs)
-            for argument in kwargs.values() if kwargs else ():
-                if argument.__class__ is str and len(argument) > LONGEST:
-                    return function(*args, **kwargs)
-            return cached(*args, **kwargs)
+            try:
+                return find(*args, **kwargs)
+            except _LongError:
+                return function(*args, **kwargs)
 
         return call
 

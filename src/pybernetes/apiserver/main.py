@@ -203,9 +203,9 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         api_services,
     )
     scope.spawn(Upkeep(services, kept).run(), "upkeep")
-    handle = link(
-        stages(services, _limit(services, registry, pages)), Dispatcher(registry, pages, aggregator, cacher.catch_up)
-    )
+    catch_up = cacher.catch_up if backend.shared else None
+    dispatch = Dispatcher(registry, pages, aggregator, catch_up)
+    handle = link(stages(services, _limit(services, registry, pages)), dispatch)
     yield APIServer(services, handle, RequestMetrics(metrics, registry), partial(_end, health, peers))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pybernetes.api.scheme import API_LEVEL
+from pybernetes.api.scheme import API_LEVEL, Resource
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.request_info import RequestInfo
@@ -16,6 +16,8 @@ CONNECTS: Final = frozenset(("attach", "exec", "portforward", "proxy"))
 WRITES: Final = frozenset(("create", "update", "patch", "delete", "deletecollection"))
 APPLY: Final = "application/apply-patch"
 LABELS: Final = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
+OTHER: Final = ("other", "", "", "", "", "", "", "apiserver")
+OTHER_GET: Final = ("GET", *OTHER[1:])
 BUCKETS: Final = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)  # fmt: skip
 
 
@@ -36,6 +38,8 @@ class RequestMetrics:
     def __init__(self, metrics: Registry, registry: ServedRegistry) -> None:
         self._registry = registry
         self._series: dict[tuple[str, ...], Tally] = {}
+        self._known: dict[tuple[object, ...], Tally] = {}
+        """The same, by what a request of a served resource asks for."""
         self.mutating = 0
         self.reading = 0
         """Requests in hand."""
@@ -86,23 +90,37 @@ class RequestMetrics:
 
     def record(self, ctx: RequestContext, status: int, seconds: float) -> None:
         """A request has been answered."""
-        content = ctx.request.headers.get("content-type", "") if ctx.info.verb == "patch" else ""
-        dry_run = ctx.request.parameter("dryRun") if ctx.request.query_string and ctx.info.verb in WRITES else ""
-        labels = self._labels(ctx.info, apply=content.startswith(APPLY), dry_run="All" if dry_run == "All" else "")
+        info, request = ctx.info, ctx.request
+        apply = info.verb == "patch" and request.headers.get("content-type", "").startswith(APPLY)
+        dry_run = bool(request.query_string) and info.verb in WRITES and request.parameter("dryRun") == "All"
+        served = self._registry.find(info.api_group, info.api_version, info.resource)
+        key = (
+            info.verb, info.api_group, info.api_version, info.resource, info.subresource, bool(info.namespace),
+            len(info.parts) > 1, apply, dry_run, status,
+        )  # fmt: skip
+        tally = None if served is None else self._known.get(key)
+        if tally is None:
+            labels = self._labels(info, served, apply=apply, dry_run="All" if dry_run else "")
+            tally = self._tally(labels, status)
+            if labels not in (OTHER, OTHER_GET):
+                self._known[key] = tally
+        tally.count += 1
+        if tally.seconds is not None:
+            tally.seconds.observe(seconds)
+
+    def _tally(self, labels: tuple[str, ...], status: int) -> Tally:
         key = (*labels, str(status))
         tally = self._series.get(key)
         if tally is None:
             long = labels[0] in ("WATCH", "CONNECT")
             tally = self._series[key] = Tally(None if long else self._durations.series(*labels))
-        tally.count += 1
-        if tally.seconds is not None:
-            tally.seconds.observe(seconds)
+        return tally
 
-    def _labels(self, info: RequestInfo, *, apply: bool, dry_run: str) -> tuple[str, ...]:
+    @staticmethod
+    def _labels(info: RequestInfo, served: Resource | None, *, apply: bool, dry_run: str) -> tuple[str, ...]:
         """Names that clients make up must not become series."""
-        served = self._registry.find(info.api_group, info.api_version, info.resource)
         if served is None or (info.subresource and info.subresource not in served.subresources):
-            return ("GET" if info.verb == "get" else "other", "", "", "", "", "", "", "apiserver")
+            return OTHER_GET if info.verb == "get" else OTHER
         verb = "APPLY" if apply else VERBS.get(info.verb) or info.verb.upper()
         if info.subresource in CONNECTS:
             verb = "CONNECT"

@@ -87,10 +87,10 @@ class APIServer:
         return answer
 
     def _context(self, request: Request, audit_id: str) -> RequestContext:
-        watch, name = False, ""
         if request.query_string and request.method in ("GET", "HEAD", "DELETE"):
-            watch, name = is_watch(request), selected_name(request)
-        info = parse(request.method, request.path, watch=watch, selected_name=name)
+            info = parse(request.method, request.path, watch=is_watch(request), selected_name=selected_name(request))
+        else:
+            info = parse(request.method, request.path)
         return RequestContext(request, info, self._services, audit_id=audit_id)
 
 

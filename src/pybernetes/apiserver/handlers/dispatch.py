@@ -56,11 +56,12 @@ _NAMED: Final = frozenset(("get", "update", "patch", "delete"))
 class Dispatcher:
     """Resource requests go to a verb's handler, an action of the kind, or 404/405; all others to the pages."""
 
-    def __init__(self, registry: ServedRegistry, pages: Page, aggregator: Aggregator, catch_up: CatchUp) -> None:
+    def __init__(self, registry: ServedRegistry, pages: Page, aggregator: Aggregator, catch_up: CatchUp | None) -> None:
         self._registry = registry
         self._pages = pages
         self._aggregator = aggregator
         self._catch_up = catch_up
+        """None where nobody else writes to the store."""
         self.encoders = Encoders()
 
     async def __call__(self, ctx: RequestContext) -> Answer:
@@ -75,7 +76,9 @@ class Dispatcher:
             if is_builtin(info.api_group) and self._registry.serves(info.api_group, info.api_version):
                 raise page_not_found()
             return await self._pages(ctx)
-        if info.verb not in _READS or not ctx.request.query_string or not ctx.request.parameter("resourceVersion"):
+        if self._catch_up is not None and (
+            info.verb not in _READS or not ctx.request.query_string or not ctx.request.parameter("resourceVersion")
+        ):
             await self._catch_up()
         if bool(info.namespace) != served.resource.namespaced and not self._fits(served, ctx):
             if served.custom:

@@ -7,6 +7,7 @@ upgraded connections are cancelled then.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
@@ -16,14 +17,13 @@ from urllib.parse import unquote
 import httptools
 
 from pybernetes.aio.tasks import Scope
-from pybernetes.apiserver.http.head import CONTINUE, LAST_CHUNK, head
+from pybernetes.apiserver.http.head import LAST_CHUNK, head
+from pybernetes.apiserver.http.incoming import Incoming, Whole
 from pybernetes.apiserver.http.message import (
     Answer,
-    BodyTooLargeError,
-    DisconnectedError,
+    Headers,
     Request,
     Response,
-    SlowBodyError,
     StreamResponse,
     UpgradeResponse,
     frame,
@@ -39,6 +39,12 @@ LONG_NAME: Final = 128
 PIECE: Final = 64 << 10
 UNREAD_LIMIT: Final = 32
 """Pieces of an upgraded connection that wait to be read before the client has to."""
+LONGEST_HEAD: Final = 4096
+REMEMBERED_HEADS: Final = 1024
+REQUEST_LINE: Final = re.compile(
+    rb"(GET|POST|PATCH|PUT|DELETE) (/[\w.~%/:@!$&'()*+,;=-]*)(?:\?([\w.~%/:@!$&'()*+,;=?-]*))? HTTP/1\.1", re.ASCII
+).fullmatch
+"""What needs no second look; everything else is the parser's to judge."""
 
 
 @lru_cache(maxsize=512)
@@ -55,6 +61,8 @@ class Owner(Protocol):
     idle_seconds: float
     body_seconds: float
     draining: bool
+    heads: dict[bytes, tuple[Headers, int]]
+    """The headers of requests, as they came, with what the parser made of them and the length of the body."""
 
     def joined(self, connection: Connection) -> None: ...
 
@@ -65,75 +73,6 @@ class Owner(Protocol):
         ...
 
 
-class _Incoming:
-    """A request while it arrives; the source of its body."""
-
-    __slots__ = ("_chunks", "_complete", "_limit", "_seconds", "_size", "_waiter", "connection", "expects", "headers", "keep_alive", "lost", "target", "upgrade")  # fmt: skip
-
-    def __init__(self, connection: Connection, limit: int, seconds: float) -> None:
-        self.connection = connection
-        self._seconds = seconds
-        self.target = b""
-        self.headers: list[tuple[str, str]] = []
-        self.keep_alive = True
-        self.upgrade = False
-        self.expects = False
-        self.lost = False
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._limit = limit
-        self._complete = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    def feed(self, data: bytes) -> None:
-        self._size += len(data)
-        if self._size <= self._limit:
-            self._chunks.append(data)
-        else:
-            self._chunks.clear()
-            self._wake()
-
-    def finish(self) -> None:
-        self._complete = True
-        self._wake()
-
-    def lose(self) -> None:
-        self.lost = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    @property
-    def unread(self) -> bool:
-        """Whether the client is still sending: the connection cannot be used again."""
-        return not self._complete
-
-    async def read(self) -> bytes:
-        if self.expects and not self._complete:
-            self.expects = False
-            self.connection.send(CONTINUE)
-        if not self._complete:
-            try:
-                async with asyncio.timeout(self._seconds):
-                    await self._arrived()
-            except TimeoutError:
-                raise SlowBodyError from None
-        if self._size > self._limit:
-            raise BodyTooLargeError
-        if len(self._chunks) > 1:
-            self._chunks = [b"".join(self._chunks)]
-        return self._chunks[0] if self._chunks else b""
-
-    async def _arrived(self) -> None:
-        while not self._complete and self._size <= self._limit:
-            if self.lost:
-                raise DisconnectedError
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-
-
 class Connection(asyncio.Protocol):
     """See the module. Also the StreamWriter of a streamed answer and the Duplex of an upgraded connection."""
 
@@ -142,8 +81,8 @@ class Connection(asyncio.Protocol):
         self._is_local = is_local
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._incoming: _Incoming | None = None
-        self._queue: list[tuple[Request, _Incoming]] = []
+        self._incoming: Incoming | None = None
+        self._queue: list[tuple[Request, Incoming | Whole]] = []
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
         self._upgraded: asyncio.Queue[bytes] | None = None
@@ -160,6 +99,9 @@ class Connection(asyncio.Protocol):
         self._idle_since = 0.0
         self._idle: asyncio.Future[None] | None = None
         self._header_bytes = 0
+        self._begun = 0
+        self._between = True
+        """Whether what comes next begins a request."""
         self._deaf = False
         """What follows cannot be understood any more."""
 
@@ -216,6 +158,37 @@ class Connection(asyncio.Protocol):
             return
         if self._deaf:
             return
+        if self._between:
+            self._start(data)
+        else:
+            self._parse(data)
+
+    def _start(self, data: bytes) -> None:
+        """Clients say the same with each request: headers that the parser has understood once need not be parsed again."""
+        end = data.find(b"\r\n\r\n")
+        line, _, block = data[: max(end, 0)].partition(b"\r\n")
+        heads, length = self._owner.heads, len(data) - end - 4
+        known = heads.get(block)
+        if known is not None and known[1] == length and (match := REQUEST_LINE(line)):
+            method, target, query = match.groups(b"")
+            self._chunked = True
+            self._take(method, target, query.decode("ascii"), known[0], Whole(data[end + 4 :]))
+            return
+        begun = self._begun
+        self._parse(data)
+        if self._begun == begun + 1 and self._between and 0 < len(block) < LONGEST_HEAD:
+            self._remember(block, length)
+
+    def _remember(self, block: bytes, length: int) -> None:
+        """The parser has made one whole request of headers and a body of so many bytes."""
+        heads, incoming = self._owner.heads, self._incoming
+        assert incoming is not None
+        if incoming.is_plain and incoming.size == length and self._parser.get_http_version() == "1.1":
+            if len(heads) >= REMEMBERED_HEADS:
+                heads.clear()
+            heads[block] = Headers(incoming.headers), length
+
+    def _parse(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -243,8 +216,10 @@ class Connection(asyncio.Protocol):
     # The parser's side.
 
     def on_message_begin(self) -> None:
-        self._incoming = _Incoming(self, self._owner.max_body, self._owner.body_seconds)
+        self._incoming = Incoming(self.send, self._owner.max_body, self._owner.body_seconds)
         self._header_bytes = 0
+        self._begun += 1
+        self._between = False
 
     def on_url(self, url: bytes) -> None:
         assert self._incoming is not None
@@ -277,15 +252,21 @@ class Connection(asyncio.Protocol):
         raw_path, _, query = incoming.target.decode("latin-1").partition("?")
         if raw_path.startswith(("http://", "https://")):  # RFC 9112, section 3.2.2: whose path it is, is known
             raw_path = "/" + raw_path.split("/", 3)[3] if raw_path.count("/") > 2 else "/"
+        headers = Headers(incoming.headers)
+        incoming.expects = headers.first.get("expect", "").lower() == "100-continue"
+        self._chunked = self._parser.get_http_version() != "1.0"
+        self._take(self._parser.get_method(), raw_path.encode("latin-1"), query, headers, incoming)
+
+    def _take(self, method: bytes, target: bytes, query: str, headers: Headers, source: Incoming | Whole) -> None:
+        """A request has come, but for its body."""
+        raw_path = target.decode("latin-1")
         path = unquote(raw_path) if "%" in raw_path else raw_path
-        request = Request(self._parser.get_method().decode("ascii"), path, query, incoming.headers, incoming)
+        request = Request(method.decode("ascii"), path, query, headers, source)
         request.raw_path = raw_path
         request.remote = self._remote
         request.is_local = self._is_local
         request.peer_certificate = self._certificate
-        incoming.expects = request.headers.get("expect", "").lower() == "100-continue"
-        self._chunked = self._parser.get_http_version() != "1.0"
-        self._queue.append((request, incoming))
+        self._queue.append((request, source))
         if self._task is None:
             self._task = self._owner.scope.spawn(self._serve(), "connection")
         elif self._idle is not None:
@@ -294,7 +275,7 @@ class Connection(asyncio.Protocol):
         elif len(self._queue) > PIPELINE_LIMIT:
             self.close()
 
-    def _malformed(self, incoming: _Incoming) -> bool:
+    def _malformed(self, incoming: Incoming) -> bool:
         """One Host (RFC 9112, section 3.2), and no version before 1.0, which has no headers."""
         version = self._parser.get_http_version()
         hosts = [name for name, _ in incoming.headers if name == "host"]
@@ -305,8 +286,10 @@ class Connection(asyncio.Protocol):
         self._incoming.feed(data)
 
     def on_message_complete(self) -> None:
-        assert self._incoming is not None
-        self._incoming.finish()
+        incoming = self._incoming
+        assert incoming is not None
+        incoming.finish()
+        self._between = incoming.keep_alive and not incoming.upgrade
 
     # Handling.
 
@@ -329,7 +312,7 @@ class Connection(asyncio.Protocol):
         finally:
             self.close()
 
-    async def _answer(self, request: Request, incoming: _Incoming, answer: Answer) -> bool:
+    async def _answer(self, request: Request, incoming: Incoming | Whole, answer: Answer) -> bool:
         """Send the answer; whether the connection can take another request."""
         if isinstance(answer, UpgradeResponse):
             await self._run_upgraded(answer)

@@ -20,20 +20,17 @@ def _start(status: int, content_type: str) -> bytes:
     return lines.encode("latin-1")
 
 
-@lru_cache(maxsize=1)
-def _date(second: int) -> bytes:
-    return time.strftime("date: %a, %d %b %Y %H:%M:%S GMT\r\n", time.gmtime(second)).encode("ascii")
+@lru_cache(maxsize=256)
+def _dated(status: int, content_type: str, second: int) -> bytes:
+    date = time.strftime("date: %a, %d %b %Y %H:%M:%S GMT\r\n", time.gmtime(second)).encode("ascii")
+    return _start(status, content_type) + date
 
 
 def head(status: int, content_type: str, headers: list[tuple[str, str]], length: int) -> bytes:
     """Everything before the body. `length` -1: chunked; -2: until the connection ends."""
-    parts = [_start(status, content_type), _date(int(time.time()))]
-    for name, value in headers:
-        parts.append(f"{name}: {value}\r\n".encode())
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers]).encode()
     if length >= 0:
-        parts.append(b"content-length: %d\r\n\r\n" % length)
-    elif length == -1:
-        parts.append(b"transfer-encoding: chunked\r\n\r\n")
+        end = b"content-length: %d\r\n\r\n" % length
     else:
-        parts.append(b"\r\n")
-    return b"".join(parts)
+        end = b"transfer-encoding: chunked\r\n\r\n" if length == -1 else b"\r\n"
+    return _dated(status, content_type, int(time.time())) + lines + end

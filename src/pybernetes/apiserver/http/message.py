@@ -29,24 +29,37 @@ class Body(Protocol):
         ...
 
 
-class Request:
-    """One HTTP request. `path` is percent-decoded; header names are lower case."""
+class Headers:
+    """A request's headers, names in lower case; requests that say the same share them, so nobody changes them."""
 
-    __slots__ = ("_headers", "_query", "_source", "header_list", "is_local", "method", "path", "peer_certificate", "query_string", "raw_path", "remote", "was_read")  # fmt: skip
+    __slots__ = ("first", "names", "pairs")
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.pairs = pairs
+        self.first = dict(reversed(pairs))
+        """The first value of each."""
+        self.names = "".join([f"\n{name}" for name in self.first])
+        """All names, each behind a line feed: what begins one can be looked for."""
+
+
+class Request:
+    """One HTTP request. `path` is percent-decoded."""
+
+    __slots__ = ("_headers", "_query", "_source", "is_local", "method", "path", "peer_certificate", "query_string", "raw_path", "remote", "was_read")  # fmt: skip
 
     def __init__(
         self,
         method: str,
         path: str,
         query_string: str,
-        header_list: list[tuple[str, str]],
+        headers: Headers | list[tuple[str, str]],
         source: Body,
     ) -> None:
         self.method = method
         self.path = path
         self.raw_path = path
         self.query_string = query_string
-        self.header_list = header_list
+        self._headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.remote = ""
         self.is_local = False
         """It came by the server's own socket, which nobody can open who could not read the cluster's keys."""
@@ -55,15 +68,20 @@ class Request:
         self.was_read = False
         """Whether anybody has asked for the body."""
         self._source = source
-        self._headers: dict[str, str] | None = None
         self._query: Query | None = None
 
     @property
     def headers(self) -> dict[str, str]:
         """The first value of each header."""
-        if self._headers is None:
-            self._headers = dict(reversed(self.header_list))
-        return self._headers
+        return self._headers.first
+
+    @property
+    def header_list(self) -> list[tuple[str, str]]:
+        return self._headers.pairs
+
+    def has_header_of(self, prefix: str) -> bool:
+        """Whether there is a header whose name begins so."""
+        return f"\n{prefix}" in self._headers.names
 
     def header_values(self, name: str) -> list[str]:
         """Every value of a header that may be repeated."""

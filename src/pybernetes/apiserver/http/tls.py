@@ -53,6 +53,8 @@ class TLSTransport(asyncio.Transport):
         self._made = False
         self._closing = False
         self._lost = False
+        self._has_ended = False
+        """Whether the client has said that nothing more comes."""
         self._reading = True
         self._paused = False
         self._watches_writes = False
@@ -99,6 +101,7 @@ class TLSTransport(asyncio.Transport):
                 self._fail(error)
                 return
             if not data:
+                self._has_ended = True
                 self._protocol.eof_received()
                 self.close()
                 return
@@ -217,9 +220,12 @@ class TLSTransport(asyncio.Transport):
             self._hang_up()
 
     def _hang_up(self) -> None:
-        """Send no more, and wait for the client to hang up."""
+        """Send no more, and wait for the client to hang up, if it has not."""
         self._timer.cancel()
         self._loop.remove_reader(self._descriptor)
+        if self._has_ended:
+            self._finish(None)
+            return
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:

@@ -21,8 +21,8 @@ class WarnDeprecated:
         info = ctx.info
         resource = ctx.services.registry.find(info.api_group, info.api_version, info.resource)
         if resource is not None and info.verb in resource.verbs:
-            text = DEPRECATED.get((info.api_group, info.api_version, info.resource)) or resource.deprecation
-            ctx.warn(text)
+            text = resource.deprecation or DEPRECATED.get((info.api_group, info.api_version, info.resource))
             if text:
+                ctx.warn(text)
                 ctx.audit["k8s.io/deprecated"] = "true"
         return await proceed(ctx)

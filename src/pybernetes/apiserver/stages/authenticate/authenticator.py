@@ -1,11 +1,13 @@
 """The seam of authentication, and the authenticators that are made of others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pybernetes.apiserver.context import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
 from pybernetes.apiserver.http.message import Request
+
+REMEMBERED = 1024
 
 
 class InvalidCredentialError(Exception):
@@ -41,6 +43,8 @@ class FirstOf:
     """The first credential that names a user counts; an invalid one does not hide a valid one behind it."""
 
     authenticators: Sequence[Authenticator]
+    _known: dict[int, tuple[UserInfo, UserInfo]] = field(default_factory=dict)
+    """Users that authenticators give again and again, and what was made of each."""
 
     def authenticate(self, request: Request) -> UserInfo | None:
         refused: InvalidCredentialError | None = None
@@ -51,10 +55,21 @@ class FirstOf:
                 refused = refused or error
                 continue
             if user is not None:
-                return _as_authenticated(user)
+                return self._as_authenticated(user)
         if refused is not None:
             raise refused
         return None
+
+    def _as_authenticated(self, user: UserInfo) -> UserInfo:
+        if AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups:
+            return user
+        known = self._known.get(id(user))
+        if known is None or known[0] is not user:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            made = UserInfo(user.name, user.uid, (*user.groups, AUTHENTICATED), user.extra)
+            known = self._known[id(user)] = user, made
+        return known[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +83,3 @@ class OrAnonymous:
     def authenticate(self, request: Request) -> UserInfo | None:
         user = self.authenticator.authenticate(request)
         return user or (ANONYMOUS if not self.paths or request.path in self.paths else None)
-
-
-def _as_authenticated(user: UserInfo) -> UserInfo:
-    if AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups:
-        return user
-    return UserInfo(user.name, user.uid, (*user.groups, AUTHENTICATED), user.extra)

@@ -65,7 +65,10 @@ class Bearer:
 
 def token_of(request: Request) -> str:
     """The bearer token of the Authorization header, or of a WebSocket's subprotocols; empty without one."""
-    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
+    said = request.headers.get("authorization", "")
+    if said.startswith("Bearer ") and " " not in (token := said[7:]):
+        return token
+    scheme, _, token = said.strip().partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip().partition(" ")[0]
     if request.headers.get("upgrade", "").lower() != "websocket":

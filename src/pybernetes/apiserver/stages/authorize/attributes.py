@@ -53,6 +53,7 @@ class Asked(Protocol):
         ...
 
 
+ALLOWED = Decision(True)
 NO_OPINION = Decision(False)
 NOTHING_ANSWERED: Mapping[int, Decision] = {}
 
@@ -69,7 +70,7 @@ class AlwaysAllow:
     """`--authorization-mode=AlwaysAllow`: for tests alone."""
 
     def authorize(self, attributes: Attributes) -> Decision:
-        return Decision(True)
+        return ALLOWED
 
 
 class AlwaysDeny:
@@ -83,7 +84,7 @@ class Masters:
     """Members of `system:masters` may do everything, so that no rule can lock the administrator out."""
 
     def authorize(self, attributes: Attributes) -> Decision:
-        return Decision(MASTERS in attributes.user.groups)
+        return ALLOWED if MASTERS in attributes.user.groups else NO_OPINION
 
 
 class Union:
@@ -104,6 +105,8 @@ class Union:
         reasons = []
         for authorizer in self._authorizers:
             decision = (answered.get(id(authorizer)) if answered else None) or authorizer.authorize(attributes)
+            if decision is NO_OPINION:
+                continue
             if decision.allowed or decision.denied or decision.pending is not None:
                 return decision
             if decision.reason:

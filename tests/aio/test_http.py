@@ -6,7 +6,15 @@ from contextlib import suppress
 
 import pytest
 
-from pybernetes.aio.http import ConnectError, HTTPClient, HTTPError, Origin, open_client
+from pybernetes.aio.http import (
+    ConnectError,
+    DisconnectedError,
+    HTTPClient,
+    HTTPError,
+    Origin,
+    SilentError,
+    open_client,
+)
 
 
 class Script:
@@ -133,6 +141,45 @@ async def test_a_call_that_is_given_up_closes_its_connection(script: Script, ori
             await http.send(origin, "GET", "/", ())
     async with asyncio.timeout(5):
         await script.closed.wait()
+
+
+async def test_a_whole_answer_is_fetched_whatever_its_pieces(script: Script, origin: Origin, http: HTTPClient) -> None:
+    size = 4 << 20
+    head = b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\nX-Word: yes\r\n\r\n" % size
+    script.answers = [[head, *[bytes(1 << 20)] * 4], [answer(b"next")]]
+    got, body = await http.fetch(origin, "POST", "/", (), b"x", seconds=30)
+    assert (got.status, got.headers["x-word"], len(body)) == (201, "yes", size)
+    assert (await http.fetch(origin, "GET", "/", (), seconds=30))[1] == b"next"
+    assert script.connections == 1
+
+
+@pytest.mark.parametrize("pieces", [[], [b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"]], ids=["head", "body"])
+async def test_a_server_that_falls_silent_is_left(
+    script: Script, origin: Origin, http: HTTPClient, pieces: list[bytes | None]
+) -> None:
+    script.answers = [pieces, [answer(b"new")]]
+    with pytest.raises(SilentError, match=r"no answer within 0\.05 s"):
+        await http.fetch(origin, "GET", "/", (), seconds=0.05)
+    async with asyncio.timeout(5):
+        await script.closed.wait()
+    assert (await http.fetch(origin, "GET", "/", (), seconds=30))[1] == b"new"
+
+
+async def test_a_part_is_waited_for_so_long(script: Script, origin: Origin, http: HTTPClient) -> None:
+    script.answers = [[b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"]]
+    got = await http.send(origin, "GET", "/", ())
+    assert await got.part(30) == b"abc"
+    with pytest.raises(SilentError):
+        await got.part(0.05)
+
+
+async def test_only_what_may_be_repeated_is_fetched_again(script: Script, origin: Origin, http: HTTPClient) -> None:
+    script.answers = [[answer(b"1")], [None], [answer(b"2")], [None]]
+    for expected in (b"1", b"2"):
+        assert (await http.fetch(origin, "GET", "/", (), seconds=30))[1] == expected
+    with pytest.raises(DisconnectedError):
+        await http.fetch(origin, "POST", "/", (), b"x", seconds=30)
+    assert (len(script.heads), script.connections) == (4, 2)
 
 
 async def test_an_answer_that_is_left_unread_closes_its_connection(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -62,14 +63,25 @@ class Origin:
         return f"{host}:{self.port}"
 
 
+class SilentError(HTTPError):
+    """The server did not answer in time."""
+
+
 class Answer:
-    """An answer whose head has come; headers by their names in lower case. Read it to its end or close it."""
+    """An answer whose head has come. Read it to its end or close it.
 
-    __slots__ = ("_buffered", "_connection", "_ended", "_failure", "_parts", "_waiter", "headers", "status")
+    Of one that is read as a `whole` the reader is woken once, at its end, and nobody holds up its sender.
+    """
 
-    def __init__(self, connection: _Connection) -> None:
+    __slots__ = (
+        "_buffered", "_connection", "_ended", "_failure", "_headers", "_parts", "_waiter", "_whole", "fields", "status",
+    )  # fmt: skip
+
+    def __init__(self, connection: _Connection, *, whole: bool = False) -> None:
         self.status = 0
-        self.headers: dict[str, str] = {}
+        self.fields: list[tuple[bytes, bytes]] = []
+        self._headers: dict[str, str] | None = None
+        self._whole = whole
         self._connection = connection
         self._parts: deque[bytes] = deque()
         self._buffered = 0
@@ -77,24 +89,31 @@ class Answer:
         self._failure: HTTPError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
-    async def read(self) -> bytes:
-        """The rest of the body. Raises HTTPError."""
+    @property
+    def headers(self) -> dict[str, str]:
+        """By their names in lower case."""
+        if self._headers is None:
+            self._headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.fields}
+        return self._headers
+
+    async def read(self, seconds: float = math.inf) -> bytes:
+        """The rest of the body. Raises HTTPError, SilentError if nothing comes for so long."""
         while not self._ended:
             self._connection.resume()
-            await self._wait()
+            await self._wait(seconds)
         if self._failure:
             raise self._failure
         return self._take()
 
-    async def part(self) -> bytes:
-        """What has come of the body, at least a byte; empty at its end. Raises HTTPError."""
+    async def part(self, seconds: float = math.inf) -> bytes:
+        """What has come of the body, at least a byte; empty at its end. Raises HTTPError, SilentError if nothing comes."""
         while not self._parts:
             if self._failure:
                 raise self._failure
             if self._ended:
                 return b""
             self._connection.resume()
-            await self._wait()
+            await self._wait(seconds)
         return self._take()
 
     def close(self) -> None:
@@ -111,16 +130,30 @@ class Answer:
     def feed(self, body: bytes) -> bool:
         """Called by the connection; False if the reader is too far behind."""
         self._parts.append(body)
+        if self._whole:
+            return True
         self._buffered += len(body)
-        self.wake()
+        self._wake()
         return self._buffered < HIGH_WATER
 
     def end(self, failure: HTTPError | None = None) -> None:
         """Called by the connection, at the end of the body or when it broke off."""
-        self._ended, self._failure = True, failure
-        self.wake()
+        if not self._ended:
+            self._ended, self._failure = True, failure
+            self._wake()
 
-    def wake(self) -> None:
+    def begin(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
+        """Called by the connection, with the head."""
+        self.status, self.fields = status, fields
+        if not self._whole:
+            self._wake()
+
+    def expire(self, seconds: float) -> None:
+        """Give up waiting."""
+        self.end(SilentError(f"no answer within {seconds:g} s"))
+        self._connection.abort()
+
+    def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -130,12 +163,16 @@ class Answer:
         self._buffered = 0
         return body
 
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+    async def _wait(self, seconds: float = math.inf) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(seconds, self.expire, seconds) if seconds < math.inf else None
         try:
             await self._waiter
         finally:
             self._waiter = None
+            if timer is not None:
+                timer.cancel()
 
 
 class _Connection(asyncio.Protocol):
@@ -145,7 +182,7 @@ class _Connection(asyncio.Protocol):
         self._pool, self.origin = pool, origin
         self._parser = httptools.HttpResponseParser(self)
         self._answer: Answer | None = None
-        self._headers: dict[str, str] = {}
+        self._fields: list[tuple[bytes, bytes]] = []
         self._paused = False
         self._transport: asyncio.Transport | None = None
         self.closed = asyncio.get_running_loop().create_future()
@@ -162,6 +199,16 @@ class _Connection(asyncio.Protocol):
             self.abort()
             raise
         return answer
+
+    async def ask(self, request: bytes, seconds: float) -> tuple[Answer, bytes]:
+        """Send a request and read its answer to the end. Raises HTTPError, SilentError after so many seconds."""
+        assert self._transport is not None
+        answer = self._answer = Answer(self, whole=True)
+        self._transport.write(request)
+        try:
+            return answer, await answer.read(seconds)
+        finally:
+            answer.close()
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -195,13 +242,12 @@ class _Connection(asyncio.Protocol):
             self.closed.set_result(None)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        status, headers, self._headers = self._parser.get_status_code(), self._headers, {}
+        status, fields, self._fields = self._parser.get_status_code(), self._fields, []
         if status >= 200 and self._answer is not None:
-            self._answer.status, self._answer.headers = status, headers
-            self._answer.wake()
+            self._answer.begin(status, fields)
 
     def on_body(self, body: bytes) -> None:
         if self._answer is not None and not self._answer.feed(body) and self._transport is not None:
@@ -254,6 +300,27 @@ class HTTPClient:
                 if method not in REPEATABLE:
                     raise
         return await (await self._connect(origin, connect_seconds)).exchange(request)
+
+    async def fetch(
+        self,
+        origin: Origin,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes | None = None,
+        *,
+        seconds: float,
+        connect_seconds: float = 10.0,
+    ) -> tuple[Answer, bytes]:
+        """As `send`, with the whole answer. Raises SilentError too, if the server takes longer than `seconds`."""
+        request = encode(origin, method, target, headers, body)
+        while (kept := self._kept(origin)) is not None:
+            try:
+                return await kept.ask(request, seconds)
+            except HTTPError as error:
+                if method not in REPEATABLE or isinstance(error, SilentError):
+                    raise
+        return await (await self._connect(origin, connect_seconds)).ask(request, seconds)
 
     def _kept(self, origin: Origin) -> _Connection | None:
         """The connection that was used last, if it is fresh; older ones are closed."""
@@ -329,12 +396,13 @@ def encode(
     origin: Origin, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes | None = None
 ) -> bytes:
     """The bytes of a request. Raises ValueError for a line break where none may be."""
-    if any("\n" in text or "\r" in text for text in (target, *(value for _, value in headers))):
-        raise ValueError("line break in a request's target or headers")
-    head = f"{method} {target} HTTP/1.1\r\n"
+    lines = [f"{method} {target} HTTP/1.1"]
     if not any(name.lower() == "host" for name, _ in headers):
-        head += f"Host: {origin.authority}\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in headers)
+        lines.append(f"Host: {origin.authority}")
+    lines += [f"{name}: {value}" for name, value in headers]
     if body is not None or method in FRAMED:
-        head += f"Content-Length: {len(body or b'')}\r\n"
-    return head.encode("latin-1") + b"\r\n" + (body or b"")
+        lines.append(f"Content-Length: {len(body or b'')}")
+    head = "\r\n".join(lines)
+    if head.count("\n") >= len(lines) or head.count("\r") >= len(lines):
+        raise ValueError("line break in a request's target or headers")
+    return b"%b\r\n\r\n%b" % (head.encode("latin-1"), body or b"")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -17,6 +18,8 @@ from pybernetes.api import errors
 from pybernetes.client.config import LOCAL, Config
 from pybernetes.client.credentials import Credentials
 
+T = TypeVar("T")
+
 MAX_RETRIES = 10
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 60.0
@@ -25,30 +28,39 @@ CONCURRENCY = 32
 handshakes would cost more than what is asked over them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, gc=False):
     """One call. `query` values that are empty are left out."""
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = {}
     body: bytes | None = None
     content_type: str = "application/json"
     accept: str = "application/json"
 
     def target(self, prefix: str) -> str:
         """Path and query, behind the path that the server's URL has."""
+        if not self.query:
+            return prefix + self.path
         query = urlencode([(name, value) for name, value in self.query.items() if value])
         return f"{prefix}{self.path}{'?' + query if query else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Response:
-    """A successful answer, read to its end; headers by their names in lower case."""
+    """A successful answer, read to its end."""
 
-    status: int
-    headers: Mapping[str, str]
+    _answer: Answer
     body: bytes
+
+    @property
+    def status(self) -> int:
+        return self._answer.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By their names in lower case."""
+        return self._answer.headers
 
 
 class Transport:
@@ -67,7 +79,7 @@ class Transport:
             async with self._slots:
                 answer, body = await self._ask(request, seconds)
             if answer.status < 400:
-                return Response(answer.status, answer.headers, body)
+                return Response(answer, body)
             wait = _retry_after(answer)
             if wait is None:
                 raise _failure(answer.status, body)
@@ -75,18 +87,13 @@ class Transport:
         raise _failure(answer.status, body)
 
     async def _ask(self, request: Request, seconds: float) -> tuple[Answer, bytes]:
-        try:
-            async with asyncio.timeout(seconds):
-                answer = await self._send(request)
-                try:
-                    return answer, await answer.read()
-                finally:
-                    answer.close()
-        except TimeoutError as error:
-            silent, self._current = self._server, self._current + 1
-            raise _unreachable(silent, error) from error
-        except HTTPError as error:
-            raise _unreachable(self._server, error) from error
+        async def fetch(server: str) -> tuple[Answer, bytes]:
+            origin, target, headers = self._prepared(server, request)
+            return await self._http.fetch(
+                origin, request.method, target, headers, request.body, seconds=seconds, connect_seconds=CONNECT_SECONDS
+            )
+
+        return await self._on_a_server(fetch)
 
     @asynccontextmanager
     async def stream(self, request: Request, idle_seconds: float) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -108,13 +115,9 @@ class Transport:
     async def _parts(self, answer: Answer, idle_seconds: float) -> AsyncIterator[bytes]:
         server = self._server
         try:
-            while True:
-                async with asyncio.timeout(idle_seconds):
-                    part = await answer.part()
-                if not part:
-                    return
+            while part := await answer.part(idle_seconds):
                 yield part
-        except (TimeoutError, HTTPError) as error:
+        except HTTPError as error:
             raise _unreachable(server, error) from error
 
     @property
@@ -124,11 +127,20 @@ class Transport:
         return servers[self._current % len(servers)] if servers else ""
 
     async def _send(self, request: Request) -> Answer:
+        async def send(server: str) -> Answer:
+            origin, target, headers = self._prepared(server, request)
+            return await self._http.send(
+                origin, request.method, target, headers, request.body, connect_seconds=CONNECT_SECONDS
+            )
+
+        return await self._on_a_server(send)
+
+    async def _on_a_server(self, call: Callable[[str], Awaitable[T]]) -> T:
         """Try each server once, from the one that worked last; only requests that were not sent move on."""
         for attempt in range(len(self._config.servers)):
             server = self._server
             try:
-                return await self._send_to(server, request)
+                return await call(server)
             except ConnectError as error:
                 self._current += 1
                 if attempt == len(self._config.servers) - 1:
@@ -138,7 +150,8 @@ class Transport:
                 raise _unreachable(server, error) from error
         raise errors.service_unavailable("no API server is configured")
 
-    async def _send_to(self, server: str, request: Request) -> Answer:
+    def _prepared(self, server: str, request: Request) -> tuple[Origin, str, list[tuple[str, str]]]:
+        """Where the request goes, its target there, and its headers."""
         headers = [*self._headers, ("Accept", request.accept)]
         if request.body is not None:
             headers.append(("Content-Type", request.content_type))
@@ -146,14 +159,14 @@ class Transport:
             headers.append(("Authorization", f"Bearer {token}"))
         scheme, host, port, prefix = _parts_of(server)
         if scheme == LOCAL:
-            origin, prefix = Origin("", 0, socket=prefix), ""
-        else:
-            origin = Origin(
-                host, port, self._credentials.tls() if scheme == "https" else None, self._config.tls_server_name
-            )
-        return await self._http.send(
-            origin, request.method, request.target(prefix), headers, request.body, connect_seconds=CONNECT_SECONDS
-        )
+            return _socket(prefix), request.target(""), headers
+        tls = self._credentials.tls() if scheme == "https" else None
+        return Origin(host, port, tls, self._config.tls_server_name), request.target(prefix), headers
+
+
+@cache
+def _socket(path: str) -> Origin:
+    return Origin("", 0, socket=path)
 
 
 @cache

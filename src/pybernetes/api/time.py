@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from pybernetes.api.field import quote
@@ -19,16 +22,25 @@ class TimeError(ValueError):
 
 def format_time(moment: float | datetime) -> str:
     """`Time` of seconds since 1970 or of an aware datetime; fractions are dropped."""
-    return _utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _format_second(math.floor(moment.timestamp() if isinstance(moment, datetime) else moment))
+
+
+@lru_cache(256)
+def _format_second(second: int) -> str:
+    """Most times that are written are those of now."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_micro_time(moment: float | datetime) -> str:
     """`MicroTime` of seconds since 1970 or of an aware datetime."""
-    return _utc(moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{_utc(moment).isoformat(timespec='microseconds').removesuffix('+00:00')}Z"
 
 
 def parse_time(text: str) -> datetime:
     """The moment that a `Time` or `MicroTime` of an object names, in UTC; any offset and fraction is understood."""
+    if _CANONICAL.fullmatch(text):
+        with contextlib.suppress(ValueError):
+            return datetime.fromisoformat(text)
     return _parse(text, RFC3339)
 
 

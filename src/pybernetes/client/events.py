@@ -7,12 +7,16 @@ import random
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope
 from pybernetes.api import errors
+from pybernetes.api.scheme import resource_for
+from pybernetes.api.time import format_micro_time, format_time
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.client.codec import HasMetadata
 from pybernetes.client.correlation import Correlator, Occurrence, Series
@@ -28,6 +32,7 @@ PER_SECOND = 50.0
 """How many events a component writes: as many as the client of upstream's scheduler and controllers lets through."""
 QUEUE_LIMIT = 1000
 MAX_TRIES = 12
+_EVENTS: Final = resource_for(core_v1.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class EventRecorder:
         try:
             while self._pending:
                 pending = self._pending.popleft()
-                timestamp = pending.when.strftime("%Y-%m-%dT%H:%M:%SZ")
+                timestamp = format_time(pending.when)
                 series = self._correlator.correlate(pending.occurrence, self._clock.monotonic(), timestamp)
                 if series is not None:
                     await self._take_turn()
@@ -129,14 +134,16 @@ class EventRecorder:
                 if not errors.is_not_found(error):
                     raise
         name = f"{pending.reference.name}.{_unique(pending.when, self._rng):x}"
-        await self._client.create(self._made(pending, series, name, namespace))
+        # What the server makes of it concerns nobody here.
+        made = self._made(pending, series, name, namespace)
+        await self._client.request("POST", _EVENTS.path(namespace), body=msgspec.json.encode(made))
         series.name = name
 
     def _made(self, pending: _Pending, series: Series, name: str, namespace: str) -> core_v1.Event:
         timed: dict[str, Any] = {"first_timestamp": series.first, "last_timestamp": series.last, "count": series.count}
         source: core_v1.EventSource | None = core_v1.EventSource(component=self._component, host=pending.host or None)
         if pending.action:
-            timed = {"event_time": pending.when.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "action": pending.action}
+            timed = {"event_time": format_micro_time(pending.when), "action": pending.action}
             source = None
         return core_v1.Event(
             metadata=meta_v1.ObjectMeta(name=name, namespace=namespace, labels=pending.labels),
@@ -166,7 +173,10 @@ def reference_to(obj: Regarding, field_path: str = "") -> core_v1.ObjectReferenc
     )
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def _unique(when: datetime, rng: random.Random) -> int:
     """Nanoseconds, as upstream has in the names of events; what the clock cannot tell is drawn."""
-    microseconds = int((when - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+    microseconds = int((when - _EPOCH).total_seconds() * 1_000_000)
     return microseconds * 1000 + rng.randrange(1000)

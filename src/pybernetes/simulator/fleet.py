@@ -51,10 +51,10 @@ class Machine:
     """Where its status says that its kubelet is."""
     _free: list[int] = field(default_factory=list)
     _next: int = 0
+    address: str = field(init=False)
 
-    @property
-    def address(self) -> str:
-        return node_objects.node_address(self.number)
+    def __post_init__(self) -> None:
+        self.address = node_objects.node_address(self.number)
 
     def take_address(self) -> str:
         """An address for a pod; the lowest that is free."""

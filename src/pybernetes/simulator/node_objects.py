@@ -21,6 +21,9 @@ CAPACITY: Final[Mapping[str, str]] = {"cpu": "32", "memory": "256Gi", "ephemeral
 HOSTS: Final = 1 << 16
 """How many nodes there are addresses for."""
 
+_FIRST_POD: Final = IPv4Network(POD_RANGE)[0]
+_FIRST_NODE: Final = IPv4Network(NODE_RANGE)[0]
+
 _CONDITIONS: Final = (
     ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -64,7 +67,7 @@ def ranges(number: int) -> Tree:
 
 
 def pod_range(number: int) -> str:
-    return f"{IPv4Network(POD_RANGE)[0] + (number << 8)}/24"
+    return f"{_FIRST_POD + (number << 8)}/24"
 
 
 def number_of(pod_cidr: str) -> int | None:
@@ -72,15 +75,15 @@ def number_of(pod_cidr: str) -> int | None:
     network = IPv4Network(pod_cidr)
     if network.prefixlen != 24 or not network.subnet_of(IPv4Network(POD_RANGE)):
         return None
-    return (int(network[0]) - int(IPv4Network(POD_RANGE)[0])) >> 8
+    return (int(network[0]) - int(_FIRST_POD)) >> 8
 
 
 def node_address(number: int) -> str:
-    return str(IPv4Network(NODE_RANGE)[0] + number + 1)
+    return str(_FIRST_NODE + number + 1)
 
 
 def pod_address(pod_cidr: str, index: int) -> str:
-    return str(IPv4Address(int(IPv4Network(pod_cidr)[0]) + 2 + index))
+    return str(IPv4Address(pod_cidr.partition("/")[0]) + 2 + index)
 
 
 def status(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 
@@ -83,7 +84,12 @@ def node_address(number: int) -> str:
 
 
 def pod_address(pod_cidr: str, index: int) -> str:
-    return str(IPv4Address(pod_cidr.partition("/")[0]) + 2 + index)
+    return str(_first_of(pod_cidr) + 2 + index)
+
+
+@lru_cache(4096)
+def _first_of(pod_cidr: str) -> IPv4Address:
+    return IPv4Network(pod_cidr)[0]
 
 
 def status(

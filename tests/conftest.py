@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.isolation import isolate_network
 from tests.live import registry_of_images
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 LAST = ("simulated", "cluster", "clients", "labs", "badcases", "golden")
 """Folders whose tests need a whole cluster."""

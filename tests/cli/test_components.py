@@ -37,9 +37,15 @@ def p8s(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("flag", "words"),
     [
-        ("--encryption-provider-config=/none", "error opening encryption provider configuration file"),
+        (
+            "--encryption-provider-config=/none",
+            "error while parsing file: error while loading file: error opening encryption provider configuration file",
+        ),
         ("--audit-policy-file=/none", "loading audit policy file: failed to read file path"),
-        ("--authentication-config=/none", "failed to load AuthenticationConfiguration from file"),
+        (
+            "--authentication-config=/none",
+            'failed to load authentication configuration from file "/none": open /none: no such file',
+        ),
         ("--authorization-config=/none", "failed to load AuthorizationConfiguration from file"),
         ("--max-requests-inflight=-1", "--max-requests-inflight can not be negative value"),
     ],

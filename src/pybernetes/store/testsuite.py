@@ -196,17 +196,17 @@ class Contract:
         await backend.compact(gone.revision)
 
     async def test_expiry_deletes_the_key(self, backend: Backend) -> None:
-        created = await backend.create(A, b"1", ttl=1)
         await backend.create(B, b"1", ttl=1000)
-        async with backend.watch(THINGS, created.revision + 1) as watcher:
+        created = await backend.create(A, b"1", ttl=1)
+        async with backend.watch(THINGS, created.revision) as watcher:
             (event,) = await next_events(watcher, 1)
         assert (event.key, event.value) == (A, None)
         assert (await backend.get(B))[0] is not None
 
     async def test_update_prolongs_life(self, backend: Backend) -> None:
-        created = await backend.create(A, b"1", ttl=1)
+        created = await backend.create(A, b"1", ttl=2)
         updated = await backend.update(A, b"2", created.revision, ttl=1000)
-        await backend.create(B, b"1", ttl=2)
+        await backend.create(B, b"1", ttl=3)
         async with backend.watch(THINGS, updated.revision + 1) as watcher:
             (event,) = await next_events(watcher, 1)
         assert event.key == B

@@ -176,7 +176,7 @@ _PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.lists(_PIECES, max_size=12).map(" ".join) | st.text(max_size=40))
 def test_any_text_is_an_expression_or_an_error(source: str) -> None:
     with contextlib.suppress(CompileError, EvaluationError):

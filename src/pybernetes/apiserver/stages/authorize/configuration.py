@@ -67,7 +67,15 @@ class Authorization(_Base):
 
 def load(path: str) -> Authorization:
     """The configuration in a file. Raises ConfigurationError."""
-    return parse(read(path))
+    try:
+        text = read(path)
+    except ConfigurationError as error:
+        raise _unloaded(error) from error
+    return parse(text)
+
+
+def _unloaded(error: ConfigurationError) -> ConfigurationError:
+    return ConfigurationError(f"failed to load AuthorizationConfiguration from file: {error}")
 
 
 def parse(text: str, required: frozenset[str] = frozenset()) -> Authorization:
@@ -75,7 +83,7 @@ def parse(text: str, required: frozenset[str] = frozenset()) -> Authorization:
     try:
         made = decode(text, {(version, "AuthorizationConfiguration"): Authorization for version in VERSIONS})
     except ConfigurationError as error:
-        raise ConfigurationError(f"failed to load AuthorizationConfiguration from file: {error}") from error
+        raise _unloaded(error) from error
     refuse(list(_errors(made)))
     own = [one for one in made.authorizers if one.type != "Webhook"]
     wrong = [

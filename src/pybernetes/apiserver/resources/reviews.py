@@ -15,9 +15,10 @@ from pybernetes.apiserver.resources.timestamps import now
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
 from pybernetes.apiserver.stages.authenticate.tokens.validator import TokenError
 from pybernetes.apiserver.stages.authenticate.user import to_tree
-from pybernetes.apiserver.stages.authorize.attributes import Attributes, decide
+from pybernetes.apiserver.stages.authorize.attributes import Attributes, Union, decide
 
 AUTHORIZATION = "authorization.k8s.io/v1"
+UNKNOWN_RULES = "webhook authorizer does not support user rule resolution"
 AUTHENTICATION = "authentication.k8s.io/v1"
 SPEC = Path("spec")
 
@@ -102,6 +103,9 @@ class RulesReview:
             ],
             "incomplete": False,
         }
+        authorizer = ctx.services.security.authorizer
+        if isinstance(authorizer, Union) and authorizer.asks_others:
+            review["status"] |= {"incomplete": True, "evaluationError": UNKNOWN_RULES}
         return answer(ctx, 201, review)
 
 

@@ -125,6 +125,22 @@ async def test_the_webhook_is_asked_where_those_before_it_say_nothing(tmp_path: 
         assert told.tree["status"] == {"allowed": True, "reason": "yes"}
 
 
+async def test_nobody_knows_all_that_a_webhook_allows(tmp_path: Path, webhook: Webhook) -> None:
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": "default"},
+    }
+    for authorizers, told in (
+        ([RBAC], (False, None)),
+        ([RBAC, webhook.settings()], (True, "webhook authorizer does not support user rule resolution")),
+    ):
+        async with running(tmp_path, *authorizers) as api:
+            status = (await api.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review)).tree["status"]
+            assert (status["incomplete"], status.get("evaluationError")) == told
+            assert {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]} in status["resourceRules"]
+
+
 async def test_a_webhook_before_others_may_forbid(tmp_path: Path, webhook: Webhook) -> None:
     condition = {"expression": "has(request.resourceAttributes) && request.resourceAttributes.namespace == 'default'"}
     hook = webhook.settings(failurePolicy="Deny", matchConditions=[condition])

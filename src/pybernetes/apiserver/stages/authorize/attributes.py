@@ -97,6 +97,11 @@ class Union:
         """Others from now on."""
         self._authorizers = authorizers
 
+    @property
+    def asks_others(self) -> bool:
+        """Whether somebody is asked of whom nobody knows what all he would allow."""
+        return any(hasattr(one, "ask") for one in self._authorizers)
+
     def authorize(self, attributes: Attributes) -> Decision:
         return self.decide(attributes, NOTHING_ANSWERED)
 

@@ -57,3 +57,10 @@ def test_formats_are_read_back() -> None:
     assert time.format_micro_time(moment.timestamp()) == "2026-01-31T12:00:00.000250Z"
     assert time.parse_time(time.format_micro_time(moment)) == moment
     assert time.seconds("1970-01-01T00:01:00Z") == 60
+
+
+def test_years_have_four_digits() -> None:
+    moment = datetime(1, 1, 1, 0, 0, 2, tzinfo=UTC)
+    assert time.format_time(moment) == "0001-01-01T00:00:02Z"
+    assert time.format_micro_time(moment) == "0001-01-01T00:00:02.000000Z"
+    assert time.canonical_micro_time("0001-01-01T02:00:02.000000+02:00") == "0001-01-01T00:00:02.000000Z"

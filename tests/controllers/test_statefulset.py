@@ -90,10 +90,10 @@ def test_a_pod_has_its_name_everywhere() -> None:
         metadata=meta_v1.ObjectMeta(name="data"), spec=core_v1.PersistentVolumeClaimSpec(access_modes=["ReadWriteOnce"])
     )
     found = stateful(1, volume_claim_templates=[claim])
-    made = pod_of(found, template(), 3, "hash")
+    made = pod_of(found, template(), 3, "web-5fc4b75f69")
     assert (made.metadata.name, made.spec.hostname, made.spec.subdomain) == ("web-3", "web-3", "web")
     assert made.metadata.labels == {
-        "app": "web", "statefulset.kubernetes.io/pod-name": "web-3", "apps.kubernetes.io/pod-index": "3", REVISION_LABEL: "hash",
+        "app": "web", "statefulset.kubernetes.io/pod-name": "web-3", "apps.kubernetes.io/pod-index": "3", REVISION_LABEL: "web-5fc4b75f69",
     }  # fmt: skip
     source = made.spec.volumes[0].persistent_volume_claim
     assert source is not None
@@ -124,6 +124,9 @@ async def test_a_set_grows_updates_and_shrinks_in_order(world_of: Callable[..., 
         await world.client.patch(apps_v1.StatefulSet, "web", world.namespace, change)
         await world.eventually(is_settled(2))
         assert {found.spec.containers[0].image for found in world.running_pods()} == {"b"}
+        settled = await world.client.get(apps_v1.StatefulSet, "web", world.namespace)
+        revisions = {found.metadata.labels[REVISION_LABEL] for found in world.running_pods()}
+        assert revisions == {settled.status.update_revision}
         await world.client.patch(apps_v1.StatefulSet, "web", world.namespace, {"spec": {"replicas": 1}})
         await world.eventually(is_settled(1))
         assert [found.metadata.name for found in world.running_pods()] == ["web-0"]

@@ -28,7 +28,7 @@ def format_time(moment: float | datetime) -> str:
 @lru_cache(256)
 def _format_second(second: int) -> str:
     """Most times that are written are those of now."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{datetime.fromtimestamp(second, UTC).isoformat().removesuffix('+00:00')}Z"
 
 
 def format_micro_time(moment: float | datetime) -> str:

@@ -44,7 +44,7 @@ def parse(method: str, path: str, *, watch: bool = False, selected_name: str = "
             return plain
         group, rest = rest[0], rest[1:]
     version, rest = rest[0], rest[1:]
-    verb = _VERBS.get(method, method.lower())
+    verb = _VERBS.get(method, "")
     if rest[0] in ("watch", "proxy"):
         # The deprecated forms /api/v1/watch/... and /api/v1/proxy/...
         verb, rest = rest[0], rest[1:]

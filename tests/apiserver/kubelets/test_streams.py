@@ -12,6 +12,7 @@ from tests.apiserver.inprocess import Server, server
 from pybernetes.api.errors import StatusError
 from pybernetes.apiserver.http.message import Request, Response, StreamResponse, UpgradeResponse
 from pybernetes.apiserver.kubelets.connection import Head
+from pybernetes.apiserver.kubelets.forward import PAGE_LIMIT
 from pybernetes.apiserver.kubelets.headers import forwarded, forwarded_upgrade
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
 from pybernetes.apiserver.kubelets.upgrade import upgrade
@@ -216,6 +217,59 @@ async def test_the_node_proxy_forwards_to_the_kubelet(api: Server) -> None:
         assert isinstance(answered, Response)
         assert (answered.status, answered.body) == (302, b"ok")
         assert ("Location", "/api/v1/nodes/n1/proxy/elsewhere") in answered.headers
+
+
+async def test_links_of_a_proxied_page_lead_through_the_proxy(api: Server) -> None:
+    async def answer(head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert "\r\nX-Forwarded-Uri: /api/v1/nodes/n1/proxy/ui/\r\n" in head
+        page = b'<a href="/x">'
+        told = b"Content-Type: text/html; charset=utf-8\r\nContent-Length: %d" % len(page)
+        writer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (told, page))
+        await writer.drain()
+
+    plain(api)
+    async with kubelet(answer) as port:
+        await node(api, "127.0.0.1", port)
+        answered = await api.raw("GET", "/api/v1/nodes/n1/proxy/ui/")
+        assert isinstance(answered, Response)
+        assert (answered.status, answered.body) == (200, b'<a href="/api/v1/nodes/n1/proxy/x">')
+        assert answered.content_type == "text/html; charset=utf-8"
+
+
+async def test_pages_too_long_to_change_pass_as_they_are(api: Server) -> None:
+    page = b'<a href="/x">' * (PAGE_LIMIT // 13 + 1)
+
+    async def answer(head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n" % len(page))
+        writer.write(page)
+        await writer.drain()
+
+    plain(api)
+    async with kubelet(answer) as port:
+        await node(api, "127.0.0.1", port)
+        answered = await api.raw("GET", "/api/v1/nodes/n1/proxy/")
+        assert isinstance(answered, StreamResponse)
+        writer = Writer()
+        await answered.run(writer)  # type: ignore[arg-type]
+        assert writer.data == page
+
+
+async def test_a_proxy_passes_on_every_method(api: Server) -> None:
+    async def answer(head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method = head.partition(" ")[0].encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(method), method))
+        await writer.drain()
+
+    plain(api)
+    async with kubelet(answer) as port:
+        await node(api, "127.0.0.1", port)
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            answered = await api.raw(method, "/api/v1/nodes/n1/proxy/")
+            assert isinstance(answered, Response)
+            assert (answered.status, answered.body) == (200, method.encode())
+        assert (await api.get("/api/v1/nodes/n1/status")).status == 200
+        refused = await api.raw("OPTIONS", "/api/v1/nodes/n1/status")
+        assert refused.status == 405
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "0.0.0.0"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from pybernetes.api import errors
@@ -11,9 +12,11 @@ from pybernetes.apiserver.http.message import Answer, Response, StreamResponse, 
 from pybernetes.apiserver.kubelets.connection import BackendError, Connection, Head, dial
 from pybernetes.apiserver.kubelets.headers import forwarded
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
+from pybernetes.apiserver.kubelets.links import Back, unpacked
 
 ERROR_LIMIT = 64 << 10
 SMALL = 256 << 10
+PAGE_LIMIT = 4 << 20
 CLOSE = ("Connection", "close")
 
 
@@ -28,16 +31,20 @@ class Subject:
 async def forward(
     ctx: RequestContext, endpoint: Endpoint, target: str, *, headers: list[tuple[str, str]], prefix: str = ""
 ) -> Answer:
-    """Send the request on to path and query `target`; redirects within the backend stay below `prefix`.
+    """Send the request on to path and query `target`; redirects and links within the backend stay below `prefix`.
 
     Raises StatusError if the backend cannot be reached or breaks off before its answer.
     """
     body = await ctx.request.body()
     backend, head = await _send(ctx.request.method, endpoint, target, headers, body, wait=None)
     kept = [(name, value) for name, value in forwarded(head.headers) if name.lower() != "content-type"]
-    if prefix:
-        kept = [(name, _below(prefix, value) if name.lower() == "location" else value) for name, value in kept]
     has_body = ctx.request.method != "HEAD" and head.status not in (204, 304)
+    if prefix:
+        back = Back(prefix, frozenset((endpoint.authority, ctx.request.headers.get("host", ""))))
+        if head.header("location"):
+            kept = [(name, back.url(value) if name.lower() == "location" else value) for name, value in kept]
+        elif has_body and head.header("content-type").partition(";")[0].strip() == "text/html":
+            return await _page(backend, head, kept, back)
     return await _answer(backend, head, head.header("content-type"), kept, has_body=has_body)
 
 
@@ -82,19 +89,43 @@ async def _answer(
                 raise errors.internal(f"error reading from backend: {error}") from error
         return Response(head.status, body, content_type, headers)
 
+    return StreamResponse(head.status, _rest(backend, backend.body(head)), content_type, headers)
+
+
+async def _page(backend: Connection, head: Head, headers: list[tuple[str, str]], back: Back) -> Answer:
+    """A page with its links led back; one that is too long for that, or in a coding of its own, goes on as it is."""
+    parts, content_type = backend.body(head), head.header("content-type")
+    begun = bytearray()
+    try:
+        async for part in parts:
+            begun += part
+            if len(begun) > PAGE_LIMIT:
+                return StreamResponse(head.status, _rest(backend, parts, bytes(begun)), content_type, headers)
+    except BaseException as error:
+        backend.close()
+        if isinstance(error, BackendError):
+            raise errors.internal(f"error reading from backend: {error}") from error
+        raise
+    backend.close()
+    page = unpacked(bytes(begun), head.header("content-encoding"), PAGE_LIMIT)
+    if page is None:
+        return Response(head.status, bytes(begun), content_type, headers)
+    headers = [(name, value) for name, value in headers if name.lower() != "content-encoding"]
+    return Response(head.status, back.page(page), content_type, headers)
+
+
+def _rest(
+    backend: Connection, parts: AsyncIterator[bytes], begun: bytes = b""
+) -> Callable[[StreamWriter], Awaitable[None]]:
     async def run(writer: StreamWriter) -> None:
         # A backend that breaks off ends the client's stream too: its status is sent already.
         with contextlib.closing(backend), contextlib.suppress(BackendError):
-            async for part in backend.body(head):
+            writer.write(begun)
+            async for part in parts:
                 writer.write(part)
                 await writer.drain()
 
-    return StreamResponse(head.status, run, content_type, headers)
-
-
-def _below(prefix: str, location: str) -> str:
-    """A redirect as the client can follow it: paths of the backend are below the proxy's path."""
-    return f"{prefix}{location}" if location.startswith("/") else location
+    return run
 
 
 def kubelet_error(status: int, text: str, subject: Subject) -> errors.StatusError:

@@ -58,7 +58,8 @@ class _Proxy:
             path += f"?{request.query_string}"
         if is_upgrade(request.header_list):
             return await upgrade(request, endpoint, path)
-        headers = [*forwarded(request.header_list), ("X-Forwarded-For", request.remote), ("X-Forwarded-Uri", prefix)]
+        uri = prefix + path.partition("?")[0]
+        headers = [*forwarded(request.header_list), ("X-Forwarded-For", request.remote), ("X-Forwarded-Uri", uri)]
         return await forward(ctx, endpoint, path, headers=headers, prefix=prefix)
 
     async def endpoint(self, ctx: RequestContext, target: Target) -> Endpoint:

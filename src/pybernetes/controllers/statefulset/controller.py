@@ -11,7 +11,7 @@ from pybernetes.api.selectors import labels
 from pybernetes.api.types import apps_v1, core_v1
 from pybernetes.client.cache import Key
 from pybernetes.controllers.context import Context, KeyedController
-from pybernetes.controllers.history import REVISION_LABEL, History, decode, hash_of
+from pybernetes.controllers.history import REVISION_LABEL, History, decode
 from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of
 from pybernetes.controllers.podcontrol import PodControl, Words, in_parallel
 from pybernetes.controllers.statefulset import retention
@@ -61,13 +61,13 @@ class StatefulSetController(KeyedController):
         current = self._current_revision(stateful, update)
         pods = self.control.present(await self.claimer.claim(stateful, labels.from_struct(stateful.spec.selector)))
         await self._keep_owners(stateful, pods)
-        step = plan_step(view_of(stateful, pods, self.context.clock.now()), hash_of(update))
+        step = plan_step(view_of(stateful, pods, self.context.clock.now()), update.metadata.name or "")
         error = await self._carry_out(stateful, step, current, update)
         pods = self.control.present(self.pods.by_index(CONTROLLER_INDEX, stateful.metadata.uid or ""))
         view = view_of(stateful, pods, self.context.clock.now())
         await self._write(stateful, status_of(view, pods, current, update))
-        used = {pod.metadata.labels.get(REVISION_LABEL, "") for pod in pods} | {hash_of(current), hash_of(update)}
-        await self.history.clean_up(stateful, used)
+        used = {pod.metadata.labels.get(REVISION_LABEL, "") for pod in pods}
+        await self.history.clean_up(stateful, used | {current.metadata.name or "", update.metadata.name or ""})
         if error is not None and not errors.is_namespace_terminating(error):
             raise error
         return step.until
@@ -134,7 +134,7 @@ class StatefulSetController(KeyedController):
                 pod_name = f"{stateful.metadata.name}-{ordinal}"
                 message = f"create Claim {meta.name} Pod {pod_name} in StatefulSet {stateful.metadata.name} success"
                 self.recorder.event(stateful, "Normal", "SuccessfulCreate", message)
-        await self.control.create(stateful, pod_of(stateful, decode(revision), ordinal, hash_of(revision)))
+        await self.control.create(stateful, pod_of(stateful, decode(revision), ordinal, revision.metadata.name or ""))
 
     async def _write(self, stateful: apps_v1.StatefulSet, status: apps_v1.StatefulSetStatus) -> None:
         if status != stateful.status:

@@ -52,7 +52,7 @@ def claims_of(stateful: apps_v1.StatefulSet, ordinal: int) -> list[core_v1.Persi
 def pod_of(
     stateful: apps_v1.StatefulSet, template: core_v1.PodTemplateSpec, ordinal: int, revision: str
 ) -> core_v1.Pod:
-    """The n-th pod, of a template whose revision has this hash."""
+    """The n-th pod, of a template whose revision has this name."""
     name = f"{stateful.metadata.name}-{ordinal}"
     labels = {POD_NAME_LABEL: name, POD_INDEX_LABEL: str(ordinal), REVISION_LABEL: revision}
     return core_v1.Pod(

@@ -58,13 +58,13 @@ def view_of(stateful: apps_v1.StatefulSet, pods: Sequence[core_v1.Pod], now: dat
     return View(stateful, {ordinal: numbered[ordinal] for ordinal in inside if ordinal in numbered}, condemned, now)
 
 
-def plan_step(view: View, update_hash: str) -> Step:
+def plan_step(view: View, update_revision: str) -> Step:
     """Fill gaps, then shrink, then replace pods of an old revision; in order each waits for those before it."""
     step = Step()
     waits = [left for pod in view.replicas.values() if (left := view.until_available(pod))]
     step.until = min(waits, default=None)
     if not _fill(view, step) and not _shrink(view, step):
-        _update(view, step, update_hash)
+        _update(view, step, update_revision)
     return step
 
 
@@ -93,7 +93,7 @@ def _shrink(view: View, step: Step) -> bool:
     return bool(view.condemned)
 
 
-def _update(view: View, step: Step, update_hash: str) -> None:
+def _update(view: View, step: Step, update_revision: str) -> None:
     """Replace pods of another revision from the last to the partition, one missing at a time (or maxUnavailable)."""
     strategy = view.stateful.spec.update_strategy
     if strategy is not None and strategy.type == "OnDelete":
@@ -105,7 +105,7 @@ def _update(view: View, step: Step, update_hash: str) -> None:
         pod = view.replicas.get(ordinal)
         if pod is None:
             return
-        if pod.metadata.labels.get(REVISION_LABEL) != update_hash and pod.metadata.deletion_timestamp is None:
+        if pod.metadata.labels.get(REVISION_LABEL) != update_revision and pod.metadata.deletion_timestamp is None:
             step.delete.append(pod)
             budget -= 1
         elif view.until_available(pod) != 0:
@@ -134,10 +134,9 @@ def status_of(
     view: View, pods: Sequence[core_v1.Pod], current: apps_v1.ControllerRevision, update: apps_v1.ControllerRevision
 ) -> apps_v1.StatefulSetStatus:
     """The status; once all pods are of the update revision and ready, that is the current one."""
-    current_hash, update_hash = current.metadata.labels.get(REVISION_LABEL), update.metadata.labels.get(REVISION_LABEL)
     live = [pod for pod in pods if pod.metadata.deletion_timestamp is None and not podstate.is_finished(pod)]
-    of_update = sum(pod.metadata.labels.get(REVISION_LABEL) == update_hash for pod in live)
-    of_current = sum(pod.metadata.labels.get(REVISION_LABEL) == current_hash for pod in live)
+    of_update = sum(pod.metadata.labels.get(REVISION_LABEL) == update.metadata.name for pod in live)
+    of_current = sum(pod.metadata.labels.get(REVISION_LABEL) == current.metadata.name for pod in live)
     ready = sum(podstate.is_ready(pod) for pod in live)
     name = current.metadata.name
     if of_update == len(pods) == ready == wanted(view.stateful):

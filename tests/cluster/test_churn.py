@@ -8,15 +8,17 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests import traces
-from tests.live import LiveCluster
+from tests.live import Failed, LiveCluster, live_cluster
 
 from pybernetes.cluster import pidfile
 
 PODS = int(os.environ.get("P8S_PODS", "30"))
+NODES = 3
 AT_ONCE = 50
 POD = """---
 apiVersion: v1
@@ -80,3 +82,61 @@ def test_pods_leave_nothing_whoever_dies(cluster: LiveCluster) -> None:
     while left(cluster) != before:
         assert time.monotonic() < deadline, left(cluster)
         time.sleep(0.1)
+
+
+@pytest.fixture
+def spread(mirror: str, tmp_path: Path) -> Iterator[LiveCluster]:
+    """Several nodes: one has addresses for 253 pods."""
+    options = ("--nodes", str(NODES), "--extra-config", "kubelet.max-pods=250")
+    with live_cluster("spread", mirror, tmp_path, *options) as cluster:
+        yield cluster
+
+
+def wait_ready(cluster: LiveCluster, count: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while (ready := cluster.get("deployment", "many")["status"].get("readyReplicas")) != count:
+        assert time.monotonic() < deadline, f"{ready} of {count} are ready"
+        time.sleep(0.2)
+
+
+@pytest.mark.timeout(180 + 2 * PODS)
+def test_pods_run_on_whoever_dies(spread: LiveCluster) -> None:
+    """All agents and the runtime are killed at once: every container is found again, by whoever comes after them."""
+    pods = 2 * PODS
+    spread.kubectl("create", "deployment", "many", "--image=busybox", f"--replicas={pods}", "--", "sleep", "1000")
+    wait_ready(spread, pods, 60 + PODS)
+
+    def running() -> dict[str, tuple[str, int, bool]]:
+        found = {}
+        for pod in spread.get("pods", "-l", "app=many")["items"]:
+            (container,) = pod["status"]["containerStatuses"]
+            found[pod["metadata"]["name"]] = (container["containerID"], container["restartCount"], container["ready"])
+        return found
+
+    before = running()
+    assert len(before) == pods
+    assert {(restarts, ready) for _, restarts, ready in before.values()} == {(0, True)}
+    names = [path.stem for path in spread.profile.run.glob("*.pid") if path.stem.startswith(("agent", "runtime"))]
+    assert len(names) == NODES + 1
+    killed = {name: pidfile.read(spread.profile.run / f"{name}.pid") for name in names}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+    on_nodes = {
+        pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in spread.get("pods", "-l", "app=many")["items"]
+    }
+    assert len(on_nodes) == NODES
+    deadline = time.monotonic() + 60
+    for name in on_nodes.values():
+        while True:
+            try:
+                spread.kubectl("exec", name, "--", "true")
+                break
+            except Failed:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+    # A change of each pod's is told by its new agent only once it has looked at what runs.
+    spread.kubectl("label", "pods", "-l", "app=many", "seen=yes")
+    spread.kubectl("scale", "deployment/many", f"--replicas={pods + 1}")
+    wait_ready(spread, pods + 1, 60)
+    after = running()
+    assert {name: after.get(name) for name in before} == before

@@ -1,6 +1,7 @@
 """TLS connections of the HTTP server: handshakes, certificates, back-pressure, and how they end."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from contextlib import asynccontextmanager
@@ -168,3 +169,19 @@ async def test_either_version_is_spoken(tls_contexts, version):
             assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
         writer.close()
         await writer.wait_closed()
+
+
+async def test_a_protocol_that_fails_loses_its_connection(tls_contexts, caplog):
+    class Failing(asyncio.Protocol):
+        def data_received(self, data):
+            raise RuntimeError("a mistake")
+
+    bound = socket.create_server(("127.0.0.1", 0))
+    listener = tls.TLSListener(bound, tls_contexts[0], Failing, 1)
+    reader, writer = await asyncio.open_connection(*bound.getsockname(), ssl=tls_contexts[1])
+    writer.write(b"x")
+    with contextlib.suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    assert "a mistake" in caplog.text
+    writer.close()
+    listener.close()

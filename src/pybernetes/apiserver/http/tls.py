@@ -105,7 +105,12 @@ class TLSTransport(asyncio.Transport):
                 self._protocol.eof_received()
                 self.close()
                 return
-            take(data)
+            try:
+                take(data)
+            except Exception:
+                log.exception("connection failed peer=%s", self._facts["peername"])
+                self.abort()
+                return
             if len(data) < RECORD or not self._reading or self._closing:
                 break
         if self._queue and not self._watches_writes:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from pybernetes.api.types import batch_v1, core_v1, meta_v1
+from pybernetes.client.patch import PatchType
 from pybernetes.controllers.job import backoff, indexes, make, plan, policies
 from pybernetes.controllers.job.backoff import Backoff
 from pybernetes.controllers.job.plan import Ending, Tally, View
@@ -309,6 +310,41 @@ async def test_a_job_completes(world_of: Callable[..., Any]) -> None:
         await world.wait_told("Completed", "Job completed")
         pods = (await world.client.list(core_v1.Pod, world.namespace)).items
         assert [pod.metadata.finalizers for pod in pods] == [[], [], []]
+
+
+async def test_pods_outlive_no_job_by_its_finalizer(world_of: Callable[..., Any]) -> None:
+    async def are_free() -> bool:
+        pods = (await world.client.list(core_v1.Pod, world.namespace)).items
+        return len(pods) >= 3 and not any(pod.metadata.finalizers for pod in pods)
+
+    async with world_of("job-controller") as world:
+        job = await make_job(world, completions=3, parallelism=3)
+        await world.eventually(lambda: len(world.running_pods()) == 3)
+        released, orphaned, _ = world.running_pods()
+        await world.client.patch(core_v1.Pod, released.metadata.name, world.namespace, {"metadata": {"labels": None}})
+        await world.client.delete(batch_v1.Job, "j", world.namespace, propagation_policy="Background")
+        gone = {"ownerReferences": [{"$patch": "delete", "uid": job.metadata.uid}]}
+        await world.client.patch(
+            core_v1.Pod, orphaned.metadata.name, world.namespace, {"metadata": gone}, PatchType.STRATEGIC
+        )
+        await world.eventually(are_free)
+
+
+async def test_an_adopted_pod_counts(world_of: Callable[..., Any]) -> None:
+    async with world_of("job-controller") as world:
+        job = await make_job(world, completions=1)
+        await world.eventually(lambda: len(world.running_pods()) == 1)
+        gone = {"ownerReferences": [{"$patch": "delete", "uid": job.metadata.uid}]}
+        name = world.running_pods()[0].metadata.name
+        await world.client.patch(core_v1.Pod, name, world.namespace, {"metadata": gone}, PatchType.STRATEGIC)
+
+        async def is_adopted() -> bool:
+            pod = await world.client.get(core_v1.Pod, name, world.namespace)
+            return bool(pod.metadata.owner_references and pod.metadata.finalizers)
+
+        await world.eventually(is_adopted)
+        await finish(world, "Succeeded")
+        await world.eventually(has(world, "Complete"))
 
 
 async def test_a_job_that_fails_too_often_fails(world_of: Callable[..., Any]) -> None:

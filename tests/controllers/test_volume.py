@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from pybernetes.api import volumes as match
 from pybernetes.api.errors import StatusError
-from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.api.types import core_v1, meta_v1, storage_v1
 
 
 def claim(
@@ -96,6 +97,36 @@ async def test_a_claim_is_bound_used_and_given_back(world_of: Callable[..., Any]
         with pytest.raises(StatusError):
             await get_claim()
         await world.client.delete(core_v1.PersistentVolume, name)
+
+
+async def test_a_class_of_attributes_goes_once_nothing_names_it(world_of: Callable[..., Any]) -> None:
+    async with world_of("volumeattributesclass-protection-controller") as world:
+        named, free = f"named-{world.namespace}", f"free-{world.namespace}"
+        for name in (named, free):
+            made = storage_v1.VolumeAttributesClass(
+                metadata=meta_v1.ObjectMeta(name=name), driver_name="d.test", parameters={"a": "b"}
+            )
+            made = await world.client.create(made)
+            assert made.metadata.finalizers == ["kubernetes.io/vac-protection"]
+        wanted = claim(namespace=world.namespace, storage_class="")
+        spec = msgspec.structs.replace(wanted.spec, volume_attributes_class_name=named)
+        await world.client.create(msgspec.structs.replace(wanted, spec=spec))
+        for name in (named, free):
+            await world.client.delete(storage_v1.VolumeAttributesClass, name)
+
+        def is_gone(name: str) -> Callable[[], Any]:
+            async def check() -> bool:
+                left = (await world.client.list(storage_v1.VolumeAttributesClass)).items
+                return name not in {one.metadata.name for one in left}
+
+            return check
+
+        await world.eventually(is_gone(free))
+        assert not await is_gone(named)()
+        await world.client.delete(core_v1.PersistentVolumeClaim, "c", world.namespace)
+        gone = {"metadata": {"finalizers": None}}
+        await world.client.patch(core_v1.PersistentVolumeClaim, "c", world.namespace, gone)
+        await world.eventually(is_gone(named))
 
 
 async def test_what_a_claim_waits_for_is_told(world_of: Callable[..., Any]) -> None:

@@ -51,7 +51,11 @@ from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.ttl_after_finished import TTLAfterFinishedController
 from pybernetes.controllers.volume.binder import PersistentVolumeController
 from pybernetes.controllers.volume.ephemeral import EphemeralVolumeController
-from pybernetes.controllers.volume.protection import ClaimProtectionController, VolumeProtectionController
+from pybernetes.controllers.volume.protection import (
+    AttributesProtectionController,
+    ClaimProtectionController,
+    VolumeProtectionController,
+)
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +93,7 @@ CONTROLLERS = (
     Entry("persistentvolume-binder-controller", PersistentVolumeController),
     Entry("persistentvolumeclaim-protection-controller", ClaimProtectionController),
     Entry("persistentvolume-protection-controller", VolumeProtectionController),
+    Entry("volumeattributesclass-protection-controller", AttributesProtectionController),
     Entry("ephemeral-volume-controller", EphemeralVolumeController),
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),

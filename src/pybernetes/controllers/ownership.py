@@ -75,8 +75,8 @@ def plan_claims(owner: HasMetadata, selector: LabelSelector, candidates: Iterabl
     return claims
 
 
-def adoption_patch(owner: HasMetadata, obj: HasMetadata) -> dict[str, Any]:
-    """The strategic merge patch that makes `owner` the controller of this very object."""
+def adoption_patch(owner: HasMetadata, obj: HasMetadata, finalizer: str = "") -> dict[str, Any]:
+    """The strategic merge patch that makes `owner` the controller of this very object, and binds it by a finalizer."""
     own = reference(owner)
     return {
         "metadata": {
@@ -87,16 +87,18 @@ def adoption_patch(owner: HasMetadata, obj: HasMetadata) -> dict[str, Any]:
                     "controller": True, "blockOwnerDeletion": True,
                 }
             ],
+            **({"finalizers": [finalizer]} if finalizer else {}),
         }
     }  # fmt: skip
 
 
-def release_patch(owner: HasMetadata, obj: HasMetadata) -> dict[str, Any]:
-    """The strategic merge patch that removes `owner` from this very object."""
+def release_patch(owner: HasMetadata, obj: HasMetadata, finalizer: str = "") -> dict[str, Any]:
+    """The strategic merge patch that removes `owner`, and the finalizer by which it is bound, from this very object."""
     return {
         "metadata": {
             "uid": obj.metadata.uid,
             "ownerReferences": [{"$patch": "delete", "uid": owner.metadata.uid}],
+            **({"$deleteFromPrimitiveList/finalizers": [finalizer]} if finalizer else {}),
         }
     }
 
@@ -124,8 +126,12 @@ def _orphan_namespace(obj: HasMetadata) -> list[str]:
 class Claimer(Generic[T]):
     """Carries claims out: adopts and releases objects of one kind for owners of another."""
 
-    def __init__(self, client: Client, owners: type[Object], kind: type[Object], informer: Informer[T]) -> None:
+    def __init__(
+        self, client: Client, owners: type[Object], kind: type[Object], informer: Informer[T], finalizer: str = ""
+    ) -> None:
+        """`finalizer` is what an owner's objects carry for as long as they are its own."""
         self._client, self._owners, self._kind, self._informer = client, owners, kind, informer
+        self._finalizer = finalizer
 
     async def claim(self, owner: HasMetadata, selector: LabelSelector) -> list[T]:
         """The objects that `owner` controls from now on. Raises StatusError if one cannot be patched."""
@@ -133,10 +139,10 @@ class Claimer(Generic[T]):
         mine = list(claims.mine)
         if claims.adopt and await self._still_there(owner):
             for obj in claims.adopt:
-                if (adopted := await self._patch(obj, adoption_patch(owner, obj))) is not None:
+                if (adopted := await self._patch(obj, adoption_patch(owner, obj, self._finalizer))) is not None:
                     mine.append(adopted)
         for obj in claims.release:
-            await self._patch(obj, release_patch(owner, obj))
+            await self._patch(obj, release_patch(owner, obj, self._finalizer))
         return mine
 
     async def _still_there(self, owner: HasMetadata) -> bool:

@@ -25,7 +25,7 @@ def test_lines_wait_for_their_end(tmp_path: Path) -> None:
     log.write("stdout", b"lo\nrest")
     assert (tmp_path / "log").read_text() == f"{STAMP} stderr F other\n{STAMP} stdout F hello\n"
     log.finish()
-    assert (tmp_path / "log").read_text().endswith(f"{STAMP} stdout F rest\n")
+    assert (tmp_path / "log").read_text().endswith(f"{STAMP} stdout P rest\n")
 
 
 def test_long_lines_come_in_parts(tmp_path: Path) -> None:

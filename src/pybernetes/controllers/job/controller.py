@@ -20,10 +20,14 @@ from pybernetes.controllers.job import plan
 from pybernetes.controllers.job.backoff import Backoff
 from pybernetes.controllers.job.make import FINALIZER, pod_of, pod_of_index
 from pybernetes.controllers.job.plan import Ending, Tally, View
-from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of
+from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of, controller_uid
 from pybernetes.controllers.podcontrol import BURST, PodControl, in_parallel, slow_start
 
 replace = msgspec.structs.replace
+
+BOUND_INDEX = "job"
+NO_JOB = ""
+"""Stands for the Job in the keys of pods that carry the finalizer and that no Job controls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,10 @@ class JobController(KeyedController):
         self.jobs = context.informers.of(batch_v1.Job)
         self.pods = context.informers.of(core_v1.Pod)
         add_owner_indexes(self.pods)
+        self.pods.add_index(BOUND_INDEX, _bound_to)
         self.recorder = context.recorder(self.name)
         self.control = PodControl(context, self.recorder)
-        self.claimer = Claimer(context.client, batch_v1.Job, core_v1.Pod, self.pods)
+        self.claimer = Claimer(context.client, batch_v1.Job, core_v1.Pod, self.pods, FINALIZER)
         self._backoffs: dict[str, Backoff] = {}
         self.jobs.subscribe(self._on_job)
         self.pods.subscribe(self._on_pod)
@@ -63,12 +68,14 @@ class JobController(KeyedController):
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
         for pod in (old, new):
-            owner = controller_of(pod) if pod is not None else None
-            if pod is not None and owner is not None and owner.kind == "Job":
-                self.queue.add((pod.metadata.namespace or "", owner.name))
+            if pod is not None and (name := _job_of(pod)):
+                self.queue.add((pod.metadata.namespace or "", name))
+        if new is not None and plan.is_bound(new) and not _job_of(new):
+            self.queue.add((new.metadata.namespace or "", NO_JOB))
 
     async def reconcile(self, key: Key) -> float | None:
         job = self.jobs.get(key[1], key[0])
+        await self._free_orphans(key, job)
         if job is None or not plan.is_ours(job):
             return None
         if job.metadata.deletion_timestamp is not None or plan.is_finished(job):
@@ -161,6 +168,12 @@ class JobController(KeyedController):
             self.recorder.event(job, "Warning", "TooManySucceededPods", words)
         self.recorder.event(job, "Normal", "Completed", "Job completed")
 
+    async def _free_orphans(self, key: Key, job: batch_v1.Job | None) -> None:
+        """Pods of a Job that is gone, or was until another of its name came, are counted by nobody any more."""
+        uid = job.metadata.uid if job is not None else None
+        bound = self.pods.by_index(BOUND_INDEX, f"{key[0]}/{key[1]}")
+        await self._free([pod for pod in bound if controller_uid(pod) != [uid]])
+
     async def _free(self, pods: Sequence[core_v1.Pod]) -> None:
         """Take the finalizer away. Raises the first error: what is not freed must not be counted as such."""
         outcomes = await in_parallel([functools.partial(self._free_one, pod) for pod in pods if plan.is_bound(pod)])
@@ -192,6 +205,15 @@ class JobController(KeyedController):
             type=type, status=value, reason=reason, message=message, last_probe_time=now, last_transition_time=now
         )
         return replace(status, conditions=[*(found for found in status.conditions if found.type != type), made])
+
+
+def _job_of(pod: core_v1.Pod) -> str:
+    owner = controller_of(pod)
+    return owner.name if owner is not None and owner.kind == "Job" else NO_JOB
+
+
+def _bound_to(pod: core_v1.Pod) -> list[str]:
+    return [f"{pod.metadata.namespace}/{_job_of(pod)}"] if plan.is_bound(pod) else []
 
 
 def _is(status: batch_v1.JobStatus, type: str, value: str) -> bool:

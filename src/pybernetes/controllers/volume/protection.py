@@ -1,10 +1,11 @@
-"""The protection controllers: a claim that a pod uses, and a volume that is bound, are deleted only afterwards."""
+"""The protection controllers: claims that pods use, bound volumes, and classes of attributes that claims or volumes
+name are deleted only afterwards."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pybernetes.api.types import core_v1
+from pybernetes.api.types import core_v1, storage_v1
 from pybernetes.client.cache import Key
 from pybernetes.client.patch import PatchType
 from pybernetes.controllers import pods as podstate
@@ -12,7 +13,9 @@ from pybernetes.controllers.context import Context, KeyedController, ignore_not_
 
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
 VOLUME_FINALIZER = "kubernetes.io/pv-protection"
+ATTRIBUTES_FINALIZER = "kubernetes.io/vac-protection"
 CLAIM_INDEX = "claim"
+ATTRIBUTES_INDEX = "attributes"
 
 
 def claims_of(pod: core_v1.Pod) -> list[str]:
@@ -84,3 +87,54 @@ class VolumeProtectionController(KeyedController):
         if VOLUME_FINALIZER in volume.metadata.finalizers:
             patch = without_finalizer(volume.metadata.uid, VOLUME_FINALIZER)
             await ignore_not_found(self.client.patch(core_v1.PersistentVolume, key[1], "", patch, PatchType.STRATEGIC))
+
+
+def attributes_of_claim(claim: core_v1.PersistentVolumeClaim) -> list[str]:
+    """An index function: the classes that a claim asks for, has, and is being changed to."""
+    status = claim.status
+    changing = status.modify_volume_status.target_volume_attributes_class_name if status.modify_volume_status else None
+    names = (claim.spec.volume_attributes_class_name, status.current_volume_attributes_class_name, changing)
+    return sorted({name for name in names if name})
+
+
+def attributes_of_volume(volume: core_v1.PersistentVolume) -> list[str]:
+    """An index function."""
+    return [volume.spec.volume_attributes_class_name] if volume.spec.volume_attributes_class_name else []
+
+
+class AttributesProtectionController(KeyedController):
+    """Keys are classes of volume attributes."""
+
+    name = "volumeattributesclass-protection-controller"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.classes = context.informers.of(storage_v1.VolumeAttributesClass)
+        self.claims = context.informers.of(core_v1.PersistentVolumeClaim)
+        self.volumes = context.informers.of(core_v1.PersistentVolume)
+        self.claims.add_index(ATTRIBUTES_INDEX, attributes_of_claim)
+        self.volumes.add_index(ATTRIBUTES_INDEX, attributes_of_volume)
+        self.classes.subscribe(self.enqueue_change)
+        self.claims.subscribe(self._on_claim)
+        self.volumes.subscribe(self._on_volume)
+
+    def _on_claim(self, old: core_v1.PersistentVolumeClaim | None, new: core_v1.PersistentVolumeClaim | None) -> None:
+        self._let_go(attributes_of_claim(old) if old else [], attributes_of_claim(new) if new else [])
+
+    def _on_volume(self, old: core_v1.PersistentVolume | None, new: core_v1.PersistentVolume | None) -> None:
+        self._let_go(attributes_of_volume(old) if old else [], attributes_of_volume(new) if new else [])
+
+    def _let_go(self, before: list[str], still: list[str]) -> None:
+        for name in set(before).difference(still):
+            self.queue.add(("", name))
+
+    async def reconcile(self, key: Key) -> None:
+        found = self.classes.get(key[1])
+        if found is None or found.metadata.deletion_timestamp is None:
+            return
+        used = self.claims.by_index(ATTRIBUTES_INDEX, key[1]) or self.volumes.by_index(ATTRIBUTES_INDEX, key[1])
+        if used or ATTRIBUTES_FINALIZER not in found.metadata.finalizers:
+            return
+        patch = without_finalizer(found.metadata.uid, ATTRIBUTES_FINALIZER)
+        kind = storage_v1.VolumeAttributesClass
+        await ignore_not_found(self.client.patch(kind, key[1], "", patch, PatchType.STRATEGIC))

@@ -62,10 +62,10 @@ class LogWriter:
         self._append(out)
 
     def finish(self) -> None:
-        """Write what never got its newline."""
+        """Write what never got its newline, as the part of a line that it is."""
         for stream, rest in self._pending.items():
             if rest:
-                self._append([self._stamp(stream) + b" F " + rest])
+                self._append([self._stamp(stream) + b" P " + rest])
         self._pending.clear()
 
     def _append(self, lines: list[bytes]) -> None:

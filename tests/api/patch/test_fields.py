@@ -1,9 +1,22 @@
 """Laws of field sets, checked against plain sets of paths."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybernetes.api.patch.fields import MEMBER, closed, difference, has, intersection, of_paths, paths, union, without
+from pybernetes.api.patch.fields import (
+    MEMBER,
+    closed,
+    difference,
+    has,
+    intersection,
+    of_paths,
+    ordered,
+    paths,
+    union,
+    without,
+)
 from pybernetes.api.schema import schema_of
 
 PATHS = st.frozensets(
@@ -94,3 +107,10 @@ def test_paths_are_told_as_messages_show_them():
 def test_closing_adds_the_declared_fields_on_the_way():
     schema = schema_of("v1", "ConfigMap")
     assert closed(of_paths("data.a"), schema) == {"f:data": {".": {}, "f:a": {}}}
+
+
+def test_a_set_is_stored_in_one_order() -> None:
+    mixed = {"k:{}": {}, "f:b": {"f:z": {}, ".": {}, "f:a": {"v:1": {}, ".": {}}}, "f:a": {}}
+    assert json.dumps(ordered(mixed)) == json.dumps(
+        {"f:a": {}, "f:b": {".": {}, "f:a": {".": {}, "v:1": {}}, "f:z": {}}, "k:{}": {}}
+    )

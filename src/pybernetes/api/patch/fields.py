@@ -24,6 +24,11 @@ MEMBER: FieldSet = {}
 _SELF = "."
 
 
+def ordered(fields: FieldSet) -> FieldSet:
+    """The same set in the order in which it is stored: clients compare sets by their bytes."""
+    return {element: ordered(fields[element]) if fields[element] else MEMBER for element in sorted(fields)}
+
+
 def union(a: FieldSet, b: FieldSet) -> FieldSet:
     """The paths of either set."""
     if not a or not b:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from pybernetes.api.field import quote
-from pybernetes.api.patch.fields import FieldSet, union
+from pybernetes.api.patch.fields import FieldSet, ordered, union
 from pybernetes.api.schema import Json
 
 APPLY: Final = "Apply"
@@ -36,6 +36,8 @@ class Entry:
     subresource: str
     fields: FieldSet
     time: str = ""
+    is_ordered: bool = False
+    """The fields are as they were stored."""
 
     @property
     def key(self) -> ManagerKey:
@@ -52,7 +54,7 @@ class Entry:
         if self.time:
             out["time"] = self.time
         out["fieldsType"] = _FIELDS_TYPE
-        out["fieldsV1"] = self.fields  # type: ignore[assignment]  # a field set is JSON of one shape
+        out["fieldsV1"] = self.fields if self.is_ordered else ordered(self.fields)  # type: ignore[assignment]  # JSON of one shape
         if self.subresource:
             out["subresource"] = self.subresource
         return out
@@ -100,6 +102,7 @@ def _decode_entry(tree: Mapping[str, Json], index: int, stored: bool) -> Entry:
         subresource=str(tree.get("subresource") or ""),
         fields=(tree.get("fieldsV1") or {}) if stored else _decode_fields(tree.get("fieldsV1")),  # type: ignore[arg-type]
         time=str(tree.get("time") or ""),
+        is_ordered=stored,
     )
 
 

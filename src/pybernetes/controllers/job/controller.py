@@ -172,7 +172,15 @@ class JobController(KeyedController):
         """Pods of a Job that is gone, or was until another of its name came, are counted by nobody any more."""
         uid = job.metadata.uid if job is not None else None
         bound = self.pods.by_index(BOUND_INDEX, f"{key[0]}/{key[1]}")
-        await self._free([pod for pod in bound if controller_uid(pod) != [uid]])
+        for pod in bound:
+            if controller_uid(pod) == [uid]:
+                continue
+            try:
+                await self._free_one(pod, if_unchanged=True)
+            except errors.StatusError as error:
+                # It changed, perhaps since a Job has adopted it: it comes here again.
+                if not errors.is_conflict(error):
+                    raise
 
     async def _free(self, pods: Sequence[core_v1.Pod]) -> None:
         """Take the finalizer away. Raises the first error: what is not freed must not be counted as such."""
@@ -180,9 +188,11 @@ class JobController(KeyedController):
         if (error := next((found for found in outcomes if found is not None), None)) is not None:
             raise error
 
-    async def _free_one(self, pod: core_v1.Pod) -> None:
+    async def _free_one(self, pod: core_v1.Pod, *, if_unchanged: bool = False) -> None:
         meta = pod.metadata
         patch: dict[str, Any] = {"metadata": {"uid": meta.uid, "$deleteFromPrimitiveList/finalizers": [FINALIZER]}}
+        if if_unchanged:
+            patch["metadata"]["resourceVersion"] = meta.resource_version
         await ignore_not_found(
             self.client.patch(core_v1.Pod, meta.name or "", meta.namespace or "", patch, PatchType.STRATEGIC)
         )

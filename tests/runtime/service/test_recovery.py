@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.images import busybox
 
+from pybernetes.cluster.endings import Outsider
 from pybernetes.cri import socket as cri_socket
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import UnavailableError
@@ -139,7 +140,10 @@ async def test_containers_can_be_used_after_a_restart(lab: Lab, process: Process
 async def test_a_killed_zygote_is_replaced(lab: Lab, process: Process) -> None:
     pod = await lab.run_pod()
     container = await pod.start(lab.container("sleep", "1000"))
+    zygote = Outsider(process.zygote())
     os.kill(process.zygote(), signal.SIGKILL)
+    # Until it has ended, the kernel takes requests for it that nobody will read: their callers are told so.
+    assert zygote.wait(10)
     second = await pod.start(lab.container("true", log_path="second.log"))
     assert (await lab.ended(second)).exit_code == 0
     assert (await lab.runtime.container_status(container)).state == t.ContainerState.CONTAINER_RUNNING

@@ -186,6 +186,43 @@ async def test_logs_are_streamed(api: Server) -> None:
         assert writer.data == b"one\ntwo\n"
 
 
+@pytest.mark.parametrize(
+    ("protocol", "messages"),
+    [
+        ("", [b"\x82\x00", b"\x82\x04one\n"]),
+        ("binary.k8s.io", [b"\x82\x00", b"\x82\x04one\n"]),
+        ("base64.binary.k8s.io", [b"\x81\x00", b"\x81\x08b25lCg=="]),
+    ],
+)
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 4\r\n\r\none\n", b"Transfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n0\r\n\r\n"]
+)
+async def test_logs_come_over_a_websocket(api: Server, protocol: str, messages: list[bytes], framing: bytes) -> None:
+    async def log(head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert "websocket" not in head
+        writer.write(b"HTTP/1.1 200 OK\r\n" + framing)
+        await writer.drain()
+
+    asked = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    if protocol:
+        asked["sec-websocket-protocol"] = protocol
+    plain(api)
+    async with kubelet(log) as port:
+        await node(api, "127.0.0.1", port)
+        await api.pod("p", nodeName="n1")
+        answer = await api.raw("GET", f"{PODS}/p/log", headers=asked)
+        assert isinstance(answer, UpgradeResponse)
+        assert ("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") in answer.headers
+        assert dict(answer.headers).get("Sec-WebSocket-Protocol", "") == protocol
+        client = Client()
+        async with asyncio.timeout(5):
+            await answer.run(client)
+        assert client.received == b"".join([*messages, b"\x88\x02\x03\xe8"])
+        assert client.closed.is_set()
+        refused = await api.raw("GET", f"{PODS}/p/log", headers={**asked, "sec-websocket-protocol": "other"})
+        assert refused.status == 400
+
+
 async def test_a_kubelets_refusal_of_a_log_is_told_in_upstreams_words(api: Server) -> None:
     async def refuse(head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         text = b'container "c" in pod "p" is waiting to start: ContainerCreating'

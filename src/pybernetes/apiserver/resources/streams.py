@@ -17,6 +17,7 @@ from pybernetes.apiserver.http.message import Answer, Request, Response
 from pybernetes.apiserver.kubelets.forward import Subject, fetch
 from pybernetes.apiserver.kubelets.headers import is_upgrade
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
+from pybernetes.apiserver.kubelets.reader import handshake, over_websocket
 from pybernetes.apiserver.kubelets.upgrade import upgrade
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.wire.numbers import parse_number
@@ -38,11 +39,13 @@ class LogAction:
         endpoint = kubelet_of(ctx, pod)
         if endpoint is None:
             return Response(204)
+        messages = handshake(request)
         query = [(name, "true") for name in LOG_FLAGS[:3] if _is_true(request.parameter(name))]
         names = ("sinceSeconds", "sinceTime", "tailLines", "limitBytes", "stream")
         query += [(name, request.parameter(name)) for name in names if request.parameter(name)]
         path = f"/containerLogs/{target.namespace}/{target.name}/{container}"
-        return await fetch(endpoint, _with_query(path, query), Subject("pods/log", target.name))
+        answer = await fetch(endpoint, _with_query(path, query), Subject("pods/log", target.name))
+        return over_websocket(answer, messages) if messages else answer
 
 
 class _UpgradedAction:

@@ -207,6 +207,20 @@ async def test_a_stream_ends_with_the_server():
         assert (await reader.read()).endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
 
 
+async def test_nothing_written_ends_no_stream():
+    async def stream(request):
+        async def run(writer):
+            for data in (b"", b"one", b"", b"two"):
+                writer.write(data)
+                await writer.drain()
+
+        return StreamResponse(200, run)
+
+    async with served(stream) as (reader, writer, _):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert (await reader.read()).endswith(b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+
+
 async def test_a_stream_is_cancelled_when_its_client_goes():
     gone = asyncio.Event()
 

@@ -391,6 +391,8 @@ class Connection(asyncio.Protocol):
     # StreamWriter and Duplex.
 
     def write(self, data: bytes) -> None:
+        if not data:
+            return  # an empty chunk would end the body
         if self._streaming and self._chunked:
             data = frame(data)
         self.send(data)

@@ -221,6 +221,23 @@ async def test_nothing_written_ends_no_stream():
         assert (await reader.read()).endswith(b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
 
 
+async def test_a_stream_that_its_user_ends_ends_no_other_of_its_connection():
+    seen = []
+
+    async def stream(request):
+        async def run(writer):
+            seen.append(writer.ending.is_set())
+            writer.ending.set()
+
+        return StreamResponse(200, run)
+
+    async with served(stream) as (reader, writer, _):
+        for _ in range(2):
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n0\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    assert seen == [False, False]
+
+
 async def test_a_stream_is_cancelled_when_its_client_goes():
     gone = asyncio.Event()
 

@@ -349,6 +349,8 @@ class Connection(asyncio.Protocol):
     async def _run_stream(self, answer: StreamResponse, headers: list[tuple[str, str]]) -> None:
         self.send(head(answer.status, answer.content_type, headers, -1 if self._chunked else -2))
         self._streaming = True
+        if self._transport is not None and not self._owner.draining:
+            self._closed = asyncio.Event()  # the stream before may have been ended by its user
         try:
             await answer.run(self)
         finally:

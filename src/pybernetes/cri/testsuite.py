@@ -197,7 +197,7 @@ class Contract:
         pod = await lab.run_pod()
         status = await pod.run(lab.container("sh", "-c", "echo out; sleep 0.05; echo err >&2; printf rest"))
         lines = Path(status.log_path).read_text().splitlines()
-        assert [line.split(" ")[1:] for line in lines if "stdout" in line] == [["stdout", "F", "out"], ["stdout", "F", "rest"]]  # fmt: skip
+        assert [line.split(" ")[1:] for line in lines if "stdout" in line] == [["stdout", "F", "out"], ["stdout", "P", "rest"]]  # fmt: skip
         assert [line.split(" ")[1:] for line in lines if "stderr" in line] == [["stderr", "F", "err"]]
         assert lines[0][10] == "T"
         assert lines[0].split(" ")[0].endswith("Z")

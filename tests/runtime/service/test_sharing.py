@@ -143,11 +143,11 @@ async def test_no_node_collects_what_another_runs(machine: Machine) -> None:
         image = machine.images.resolve(IMAGE)
         await machine.images.untag(IMAGE)
         try:
-            assert await is_pinned(machine, image.id)
+            assert await is_pinned(machine, image)
             await second.runtime.remove_container(container)
-            assert not await is_pinned(machine, image.id)
+            assert not await is_pinned(machine, image)
         finally:
-            await machine.images.tag(image.id, IMAGE)
+            await machine.images.tag(image, IMAGE)
 
 
 async def is_pinned(machine: Machine, image: str) -> bool:

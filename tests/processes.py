@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 
@@ -12,3 +13,12 @@ def lives(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state not in "ZX"
+
+
+def command_lines() -> dict[int, bytes]:
+    """What every process of this machine was started with, in words, by its id; those that end meanwhile are left out."""
+    found: dict[int, bytes] = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found[int(path.parent.name)] = path.read_bytes().rstrip(b"\0").replace(b"\0", b" ")
+    return found

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.cluster.load import Load
 from tests.live import LiveCluster
+from tests.processes import command_lines
 
 from pybernetes.cluster import pidfile
 
@@ -30,11 +31,9 @@ def monitors(cluster: LiveCluster) -> list[int]:
     """The monitors of this cluster's containers."""
     found = []
     for container in (cluster.profile.state / "runtime" / "containers").iterdir():
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                title = path.read_bytes()
-                if title.startswith(b"p8s-monitor") and container.name.encode() in title:
-                    found.append(int(path.parent.name))
+        for pid, title in command_lines().items():
+            if title.startswith(b"p8s-monitor") and container.name.encode() in title:
+                found.append(pid)
     return found
 
 

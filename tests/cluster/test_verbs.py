@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.isolation import isolate_network
 from tests.live import P8S, LiveCluster
+from tests.processes import command_lines
 
 from pybernetes.cluster import locks, pidfile
 from pybernetes.cluster.profile import RUN, STATE, load
@@ -50,15 +51,8 @@ def remains(name: str) -> list[str]:
         *(str(place) for place in places if place.exists()),
         *(line for line in mounts if f"/pybernetes/{name}/" in line),
         *(line for line in links if ": lo:" not in line),
-        *(path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if f"/{name}/" in read(path)),
+        *(str(pid) for pid, line in command_lines().items() if f"/{name}/".encode() in line),
     ]
-
-
-def read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
 
 
 def test_damaged_profile() -> None:

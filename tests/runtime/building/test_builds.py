@@ -11,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.processes import command_lines
 from tests.runtime.building.conftest import Bench
 
 from pybernetes.builder.build import build
@@ -348,13 +349,9 @@ async def test_an_interrupted_build_leaves_nothing(bench: Bench) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not any("4321" in command_of(path) for path in processes())
+    assert not any(b"4321" in line for line in command_lines().values())
     with pytest.raises(CRIError):
         await bench.door.find_image("interrupted", False)
-
-
-def processes() -> list[Path]:
-    return [path for path in Path("/proc").iterdir() if path.name.isdigit() and (path / "cmdline").exists()]
 
 
 async def test_builds_side_by_side(bench: Bench) -> None:
@@ -383,11 +380,3 @@ async def test_builds_are_forgotten(bench: Bench, images: Images) -> None:
     _, steps, printed = await built(bench, "FROM made\nRUN cat /kept")
     assert printed.startswith("kept")
     assert steps[1].startswith("[2/2]")
-
-
-def command_of(process: Path) -> str:
-    """Empty for one that ends meanwhile."""
-    try:
-        return (process / "cmdline").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""

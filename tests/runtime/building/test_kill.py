@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.images import busybox
+from tests.processes import command_lines
 
 from pybernetes.builder.build import build
 from pybernetes.builder.progress import Event, StepOutput
@@ -78,14 +79,5 @@ async def test_the_runtime_is_killed(tmp_path: Path, cgroup: str) -> None:
 
 async def gone() -> None:
     """The step's process ends with the runtime: nobody waits for it any more."""
-    while any(MARK.encode() in commandline(path) for path in Path("/proc").iterdir() if path.name.isdigit()):
+    while any(MARK.encode() in line for pid, line in command_lines().items() if pid != os.getpid()):
         await asyncio.sleep(0.05)
-
-
-def commandline(path: Path) -> bytes:
-    if path.name == str(os.getpid()):
-        return b""
-    try:
-        return (path / "cmdline").read_bytes().replace(b"\0", b" ")
-    except OSError:
-        return b""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.images import busybox
+from tests.processes import command_lines
 
 from pybernetes.cluster.endings import Outsider
 from pybernetes.cri import socket as cri_socket
@@ -160,11 +161,7 @@ async def test_a_killed_monitor_is_replaced(lab: Lab, process: Process) -> None:
 
 
 def monitor_of(container: str) -> int:
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            title = path.read_bytes().rstrip(b"\0")
-        except OSError:
-            continue
+    for pid, title in command_lines().items():
         if title.startswith(b"p8s-monitor") and container.encode() in title:
-            return int(path.parent.name)
+            return pid
     raise AssertionError("no monitor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.live import registry_of_images
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+# A shell lets what it runs in the background ignore Ctrl-C; commands that tests interrupt must not inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LAST = ("simulated", "cluster", "clients", "labs", "badcases", "golden")
 """Folders whose tests need a whole cluster."""

@@ -54,9 +54,9 @@ class LiveCluster:
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
 
     def run(self, command: list[str], *, input: str | None = None) -> str:
-        """What it printed on standard output. Raises Failed, with the logs of the cluster for `p8s start`."""
+        """What it printed on standard output, which need not be text. Raises Failed, with the logs of the cluster for `p8s start`."""
         done = subprocess.run(
-            command, env=self.environment, input=input, capture_output=True, text=True, timeout=SECONDS
+            command, env=self.environment, input=input, capture_output=True, text=True, errors="replace", timeout=SECONDS
         )  # fmt: skip
         if done.returncode:
             raise Failed(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")

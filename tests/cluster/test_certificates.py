@@ -2,6 +2,8 @@
 
 import base64
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import yaml
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from pybernetes.cluster import kubeconfig
+from pybernetes.cluster import kubeconfig, ranges
 from pybernetes.cluster.certificates import Certificates
 from pybernetes.cluster.profile import Profile, ProfileError, Settings, check_name
 
@@ -96,10 +98,10 @@ def test_damaged_kubeconfig_is_left_alone(profile: Profile, tmp_path: Path, monk
 
 
 def test_profiles_have_ranges_of_their_own() -> None:
-    settings = [Settings.for_index(index) for index in range(12)]
-    assert len({one.service_cidr for one in settings} | {one.pod_cidr for one in settings}) == 24
-    with pytest.raises(ProfileError):
-        Settings.for_index(12)
+    settings = [Settings.for_index(index) for index in range(ranges.COUNT)]
+    networks = sorted(IPv4Network(each) for one in settings for each in one.ranges)
+    assert len(networks) == 2 * ranges.COUNT
+    assert not any(one.overlaps(following) for one, following in pairwise(networks))
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "a/b", "..", "-a", "a" * 41])

@@ -75,9 +75,12 @@ class Cache:
         """The watchers that stand for many, by what those see; kept by who makes them."""
         self.changed = revision
         """Revision of the latest change of this resource."""
+        self.state = 0
+        """Another number with every change of what is held: a list that is read anew may stand at the old revision."""
 
     def load(self, items: list[Item], changes: Iterable[Change] = ()) -> None:
         """Take the first list, and the changes that led to it; before any other change."""
+        self.state += 1
         self._items.update((item.key, item) for item in items)
         self._keys = sorted(self._items)
         self._window.extend(changes)
@@ -174,6 +177,7 @@ class Cache:
 
     def _record(self, change: Change, now: Item | None) -> None:
         self.changed = change.revision
+        self.state += 1
         if len(self._window) == self._window.maxlen:
             self._since = self._window[0].revision
         self._window.append(change)
@@ -188,6 +192,7 @@ class Cache:
     def reset(self, items: list[Item], revision: int) -> None:
         """Take a full list after changes were missed: watches end, listeners hear of the difference."""
         self.stop()
+        self.state += 1
         before = self._items
         self._items = {item.key: item for item in items}
         self._keys = sorted(self._items)

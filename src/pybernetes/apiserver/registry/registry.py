@@ -35,8 +35,8 @@ class Registry(Protocol):
 
     def list(self, resource: Resource, namespace: str = "") -> list[Item]: ...
 
-    def changed(self, resource: Resource) -> int:
-        """The revision of the latest change of any of the objects."""
+    def state(self, resource: Resource) -> int:
+        """A number that is another one whenever any of the objects has changed."""
         ...
 
     def subscribe(self, resource: Resource, listener: Listener) -> None:

@@ -89,8 +89,8 @@ class ServedRegistry:
         cache = self._of(resource).store.cache
         return cache.select(f"{namespace}/" if namespace else "") if cache else []
 
-    def changed(self, resource: Resource) -> int:
-        return self._of(resource).store.cache.changed
+    def state(self, resource: Resource) -> int:
+        return self._of(resource).store.cache.state
 
     def subscribe(self, resource: Resource, listener: Listener) -> None:
         self._of(resource).store.cache.subscribe(listener)

@@ -20,7 +20,7 @@ class RegistryObjects:
         self._registry = registry
         self._resources: dict[tuple[str, str], Resource] = {}
         self._lists: dict[tuple[str, str, str], tuple[int, Sequence[Tree]]] = {}
-        """Short lists that were asked for, and the revision of the resource's last change then."""
+        """Short lists that were asked for, and the state of the resource then."""
 
     def get(self, group: str, plural: str, namespace: str, name: str) -> Tree | None:
         resource = self._resource(group, plural)
@@ -31,15 +31,15 @@ class RegistryObjects:
         resource = self._resource(group, plural)
         if resource is None:
             return []
-        changed, key = self._registry.changed(resource), (group, plural, namespace)
+        state, key = self._registry.state(resource), (group, plural, namespace)
         known = self._lists.get(key)
-        if known is not None and known[0] == changed:
+        if known is not None and known[0] == state:
             return known[1]
         found = [item.tree for item in self._registry.list(resource, namespace)]
         if len(self._lists) >= LISTS:
             self._lists.clear()
         if len(found) <= SHORT:
-            self._lists[key] = changed, found
+            self._lists[key] = state, found
         return found
 
     def _resource(self, group: str, plural: str) -> Resource | None:

@@ -264,7 +264,7 @@ class FakeRuntime:
         self.images = {name: known for name, known in self.images.items() if known.id != image.image}
 
     async def image_fs_info(self) -> t.ImageFsInfoResponse:
-        return t.ImageFsInfoResponse()
+        return t.ImageFsInfoResponse([t.FilesystemUsage(fs_id=t.FilesystemIdentifier(mountpoint="/"))])
 
     def _exit(self, container_id: str, code: int, reason: str = "", message: str = "") -> None:
         owner, status = self.containers[container_id]

@@ -316,6 +316,28 @@ class Contract:
         assert {"therethere", "readonly"} <= set(output.splitlines())
         assert (tmp_path / "made").read_text() == "new\n"
 
+    async def test_an_image_as_a_volume(self, lab: Lab) -> None:
+        image = t.ImageSpec(image=lab.image)
+        mounts = [
+            t.Mount(container_path="/all", image=image, readonly=True),
+            t.Mount(container_path="/part", image=image, image_sub_path="bin", readonly=True),
+        ]
+        pod = await lab.run_pod()
+        script = "cmp /bin/busybox /all/bin/busybox && cmp /bin/busybox /part/busybox && echo same; "
+        script += "echo x > /all/made || echo readonly; /part/busybox true || echo noexec"
+        container_id = await pod.start(lab.container("sh", "-c", script, mounts=mounts))
+        status = await lab.ended(container_id)
+        assert [(mount.image, mount.image_sub_path) for mount in status.mounts[:2]] == [(image, ""), (image, "bin")]
+        lines = await pod.output("sh", "-c", script, mounts=mounts)
+        assert {"same", "readonly", "noexec"} <= set(lines.splitlines())
+
+    async def test_an_image_volume_without_the_wanted_part(self, lab: Lab) -> None:
+        pod = await lab.run_pod()
+        for part in ("missing", "../../missing", "bin/busybox/part"):
+            mount = t.Mount(container_path="/x", image=t.ImageSpec(image=lab.image), image_sub_path=part)
+            with pytest.raises(CRIError, match="failed to mount image volume"):
+                await pod.start(lab.container("true", mounts=[mount]))
+
     async def test_shared_pid_namespace(self, lab: Lab) -> None:
         options = t.NamespaceOption(pid=t.NamespaceMode.POD)
         linux = t.LinuxPodSandboxConfig(

@@ -52,10 +52,17 @@ def _pod_spec(spec: Tree) -> None:
 
 def _container(container: Tree) -> None:
     if not container.get("imagePullPolicy"):
-        latest = _tag(container.get("image", "")) == "latest"
-        container["imagePullPolicy"] = "Always" if latest else "IfNotPresent"
+        container["imagePullPolicy"] = _pull_policy(container.get("image", ""))
     set_empty(container, "terminationMessagePath", "/dev/termination-log")
     set_empty(container, "terminationMessagePolicy", "File")
+
+
+def _image_volume(source: Tree) -> None:
+    set_empty(source, "pullPolicy", _pull_policy(source.get("reference", "")))
+
+
+def _pull_policy(image: str) -> str:
+    return "Always" if image and _tag(image) == "latest" else "IfNotPresent"
 
 
 def _tag(image: str) -> str:
@@ -84,6 +91,7 @@ DEFAULTS: dict[str, Default] = {
     "core.v1.PodStatus": _pod_status,
     "core.v1.Container": _container,
     "core.v1.EphemeralContainer": _container,
+    "core.v1.ImageVolumeSource": _image_volume,
     "core.v1.Probe": _probe,
     "core.v1.HTTPGetAction": _http_get,
     "core.v1.ObjectFieldSelector": fields(apiVersion="v1"),

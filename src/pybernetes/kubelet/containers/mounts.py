@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pybernetes.api.types import core_v1 as v1
@@ -24,12 +24,13 @@ HOSTS = "/etc/hosts"
 
 @dataclass(frozen=True, slots=True)
 class ContainerFiles:
-    """Where the files of one attempt live, the content of its /etc/hosts, and the volumes that are read-only."""
+    """Where the files of one attempt live, the content of its /etc/hosts, the volumes that are read-only or images."""
 
     pod_directory: Path
     attempt: int
     hosts: str
     read_only: frozenset[str] = frozenset()
+    images: Mapping[str, t.ImageSpec] = field(default_factory=dict)
 
 
 def container_mounts(
@@ -56,6 +57,9 @@ def _volume_mount(
     variables: Mapping[str, str],
     files: ContainerFiles,
 ) -> t.Mount:
+    if image := files.images.get(mount.name):
+        part = _sub_path(mount, variables)
+        return t.Mount(container_path=_container_path(mount), readonly=True, image=image, image_sub_path=part)
     path = volumes.get(mount.name)
     if path is None:
         raise ConfigError(f'cannot find volume "{mount.name}" to mount into container "{container.name}"')
@@ -69,14 +73,17 @@ def _volume_mount(
     elif not path.exists():
         # A hostPath without a type: the runtime's bind mount needs something there, and a directory is what Docker made.
         hostpath.make_directory(path)
-    container_path = mount.mount_path if mount.mount_path.startswith("/") else f"/{mount.mount_path}"
     return t.Mount(
-        container_path=container_path,
+        container_path=_container_path(mount),
         host_path=str(path),
         readonly=bool(mount.read_only) or mount.name in files.read_only,
         propagation=PROPAGATION[mount.mount_propagation or "None"],
         recursive_read_only=mount.recursive_read_only in ("Enabled", "IfPossible"),
     )
+
+
+def _container_path(mount: v1.VolumeMount) -> str:
+    return mount.mount_path if mount.mount_path.startswith("/") else f"/{mount.mount_path}"
 
 
 def _sub_path(mount: v1.VolumeMount, variables: Mapping[str, str]) -> str:

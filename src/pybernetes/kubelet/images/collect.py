@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.cri import types as t
-from pybernetes.cri.errors import CRIError
+from pybernetes.cri.errors import CRIError, NotFoundError
 from pybernetes.cri.service import ImageService, RuntimeService
 from pybernetes.kubelet.events import WARNING, Events
 
@@ -64,15 +64,22 @@ class ImageCollector:
     async def _unused(self) -> list[t.Image]:
         """Images of no container for long enough, the longest unused first."""
         now = self.clock.monotonic()
-        used = {
-            reference
-            for container in await self.runtime.list_containers()
-            for reference in (container.image_ref, container.image_id, container.image.image if container.image else "")
-        }
+        used: set[str] = set()
+        for container in await self.runtime.list_containers():
+            used |= {container.image_ref, container.image_id, container.image.image if container.image else ""}
+            used |= await self._volumes(container.id)
         images = [i for i in await self.images.list_images() if not i.pinned and not _names(i) & used]
         self._unused_since = {image.id: self._unused_since.get(image.id, now) for image in images}
         ripe = [image for image in images if now - self._unused_since[image.id] >= self.limits.min_age]
         return sorted(ripe, key=lambda image: self._unused_since[image.id])
+
+    async def _volumes(self, container_id: str) -> set[str]:
+        """The images that the container has as volumes."""
+        try:
+            status = await self.runtime.container_status(container_id)
+        except NotFoundError:
+            return set()
+        return {mount.image.image for mount in status.mounts if mount.image is not None}
 
     async def _bytes_to_free(self) -> int:
         info = await self.images.image_fs_info()

@@ -1,4 +1,4 @@
-"""Makes a container's image present, by its pull policy, with back-off after failures and upstream's events."""
+"""Makes an image that a pod wants present, by its pull policy, with back-off after failures and upstream's events."""
 
 import logging
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from pybernetes.kubelet.containers.security import ImageUser
 from pybernetes.kubelet.events import NORMAL, WARNING, Events
 from pybernetes.kubelet.images.credentials import credentials_for
 from pybernetes.kubelet.objects import ConfigError, Objects
-from pybernetes.kubelet.podspec import AnyContainer, namespace_of, uid_of
+from pybernetes.kubelet.podspec import namespace_of, uid_of
 from pybernetes.wire.images.reference import InvalidReferenceError, parse_error, with_default_tag
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,15 @@ INITIAL_BACKOFF = 10.0
 MAX_BACKOFF = 300.0
 SHOW_ERROR_SECONDS = 2.0
 """How long a pod shows the error itself before it shows that it waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An image by the name that the pod has for it; events tell of the container, or of the pod if it is a volume."""
+
+    image: str
+    policy: str
+    container: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class _Failure:
 
 @dataclass(slots=True)
 class ImageManager:
-    """The images of this node's containers."""
+    """The images of this node's containers and of their volumes."""
 
     service: ImageService
     objects: Objects
@@ -58,66 +67,72 @@ class ImageManager:
     clock: Clock
     _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
 
-    async def ensure(self, pod: v1.Pod, container: AnyContainer, sandbox: t.PodSandboxConfig) -> ReadyImage:
+    async def ensure(self, pod: v1.Pod, wanted: Wanted, sandbox: t.PodSandboxConfig) -> ReadyImage:
         """Pull if the policy says so. Raises ImageError."""
-        name = container.image or ""
+        name = wanted.image
         try:
             image = with_default_tag(name)
         except InvalidReferenceError as error:
             message = f'Failed to apply default image tag "{name}": {parse_error(name, error)}'
-            self.events.container(pod, container.name, WARNING, "InspectFailed", message)
+            self._tell(pod, wanted, WARNING, "InspectFailed", message)
             raise ImageError("InvalidImageName", message, MAX_BACKOFF) from error
-        present = await self._status(pod, container, image)
-        policy = container.image_pull_policy or "IfNotPresent"
+        present = await self._status(pod, wanted, image)
+        policy = wanted.policy or "IfNotPresent"
         if policy == "Never" and present is None:
             message = f'Container image "{name}" is not present with pull policy of Never'
-            self.events.container(pod, container.name, WARNING, "ErrImageNeverPull", message)
+            self._tell(pod, wanted, WARNING, "ErrImageNeverPull", message)
             raise ImageError("ErrImageNeverPull", message, INITIAL_BACKOFF)
         if present is not None and policy != "Always":
             message = f'Container image "{name}" already present on machine and can be accessed by the pod'
-            self.events.container(pod, container.name, NORMAL, "Pulled", message)
+            self._tell(pod, wanted, NORMAL, "Pulled", message)
             return _ready(present)
-        return await self._pull(pod, container, image, sandbox)
+        return await self._pull(pod, wanted, image, sandbox)
 
     def forget(self, uid: str) -> None:
         """The pod is gone."""
         for key in [key for key in self._failures if key[0] == uid]:
             del self._failures[key]
 
-    async def _status(self, pod: v1.Pod, container: AnyContainer, image: str) -> t.Image | None:
+    def _tell(self, pod: v1.Pod, wanted: Wanted, type: str, reason: str, message: str) -> None:
+        if wanted.container:
+            self.events.container(pod, wanted.container, type, reason, message)
+        else:
+            self.events.pod(pod, type, reason, message)
+
+    async def _status(self, pod: v1.Pod, wanted: Wanted, image: str) -> t.Image | None:
         try:
             return await self.service.image_status(t.ImageSpec(image=image))
         except CRIError as error:
-            message = f'Failed to inspect image "{container.image}": {error}'
-            self.events.container(pod, container.name, WARNING, "InspectFailed", message)
+            message = f'Failed to inspect image "{wanted.image}": {error}'
+            self._tell(pod, wanted, WARNING, "InspectFailed", message)
             raise ImageError("ImageInspectError", message, INITIAL_BACKOFF) from error
 
-    async def _pull(self, pod: v1.Pod, container: AnyContainer, image: str, sandbox: t.PodSandboxConfig) -> ReadyImage:
+    async def _pull(self, pod: v1.Pod, wanted: Wanted, image: str, sandbox: t.PodSandboxConfig) -> ReadyImage:
         key = (uid_of(pod), image)
-        self._check_backoff(pod, container, key)
-        self.events.container(pod, container.name, NORMAL, "Pulling", f'Pulling image "{container.image}"')
+        self._check_backoff(pod, wanted, key)
+        self._tell(pod, wanted, NORMAL, "Pulling", f'Pulling image "{wanted.image}"')
         started = self.clock.monotonic()
         try:
             ref = await self._pull_with_secrets(pod, image, sandbox)
             found = await self.service.image_status(t.ImageSpec(image=ref or image))
         except CRIError as error:
             self._failed(key, str(error))
-            message = f'Failed to pull image "{container.image}": {error}'
-            self.events.container(pod, container.name, WARNING, "Failed", message)
+            message = f'Failed to pull image "{wanted.image}": {error}'
+            self._tell(pod, wanted, WARNING, "Failed", message)
             raise ImageError("ErrImagePull", str(error), SHOW_ERROR_SECONDS) from error
         self._failures.pop(key, None)
         took = _duration(self.clock.monotonic() - started)
-        message = f'Successfully pulled image "{container.image}" in {took} ({took} including waiting).'
+        message = f'Successfully pulled image "{wanted.image}" in {took} ({took} including waiting).'
         size = found.size if found else 0
-        self.events.container(pod, container.name, NORMAL, "Pulled", f"{message} Image size: {size} bytes.")
+        self._tell(pod, wanted, NORMAL, "Pulled", f"{message} Image size: {size} bytes.")
         return _ready(found or t.Image(id=ref))
 
-    def _check_backoff(self, pod: v1.Pod, container: AnyContainer, key: tuple[str, str]) -> None:
+    def _check_backoff(self, pod: v1.Pod, wanted: Wanted, key: tuple[str, str]) -> None:
         failure = self._failures.get(key)
         now = self.clock.monotonic()
         if failure is not None and now < failure.until:
-            message = f'Back-off pulling image "{container.image}"'
-            self.events.container(pod, container.name, NORMAL, "BackOff", message)
+            message = f'Back-off pulling image "{wanted.image}"'
+            self._tell(pod, wanted, NORMAL, "BackOff", message)
             raise ImageError("ImagePullBackOff", f"{message}: ErrImagePull: {failure.message}", failure.until - now)
 
     def _failed(self, key: tuple[str, str], message: str) -> None:

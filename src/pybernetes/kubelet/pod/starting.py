@@ -15,7 +15,7 @@ from pybernetes.kubelet.containers.hosts import host_network_hosts_file, hosts_f
 from pybernetes.kubelet.containers.mounts import ContainerFiles, container_mounts
 from pybernetes.kubelet.containers.sandbox import log_directory, sandbox_config
 from pybernetes.kubelet.events import NORMAL, WARNING
-from pybernetes.kubelet.images.manager import ImageError, ReadyImage
+from pybernetes.kubelet.images.manager import ImageError, ReadyImage, Wanted
 from pybernetes.kubelet.objects import ConfigError
 from pybernetes.kubelet.observed import Observed
 from pybernetes.kubelet.plan import RunSandbox, StartContainer, StopContainer, Waiting
@@ -107,9 +107,11 @@ class Starter:
     ) -> str:
         config = self._config(pod, sandbox.metadata.attempt if sandbox.metadata else 0)
         await self._volumes_ready(pod)
-        image = await self._image(pod, container, config)
+        volumes = await self._image_volumes(pod, container, config)
+        wanted = Wanted(container.image or "", container.image_pull_policy or "", container.name)
+        image = await self._image(pod, container, wanted, config)
         try:
-            made = await self._container_config(pod, container, action, image, observed, sandbox)
+            made = await self._container_config(pod, container, action, image, volumes, observed, sandbox)
         except ConfigError as error:
             raise self._refused(pod, container, "CreateContainerConfigError", str(error)) from error
         if action.after_exit_at is not None:
@@ -126,9 +128,26 @@ class Starter:
             raise StartFailed(Waiting(_creating(pod), ""), self._memory.next_delay("volumes", 120.0)) from failures
         self._memory.succeeded("volumes")
 
-    async def _image(self, pod: v1.Pod, container: AnyContainer, config: t.PodSandboxConfig) -> ReadyImage:
+    async def _image_volumes(
+        self, pod: v1.Pod, container: AnyContainer, config: t.PodSandboxConfig
+    ) -> dict[str, t.ImageSpec]:
+        """Volume name -> image, present, for those of the container's volumes that are images."""
+        mounted = {mount.name for mount in container.volume_mounts}
+        found: dict[str, t.ImageSpec] = {}
+        for volume in pod.spec.volumes:
+            if volume.image is None or volume.name not in mounted:
+                continue
+            name = volume.image.reference or ""
+            ready = await self._image(pod, container, Wanted(name, volume.image.pull_policy or ""), config)
+            annotations = pod.metadata.annotations
+            found[volume.name] = t.ImageSpec(image=ready.ref, user_specified_image=name, annotations=annotations)
+        return found
+
+    async def _image(
+        self, pod: v1.Pod, container: AnyContainer, wanted: Wanted, config: t.PodSandboxConfig
+    ) -> ReadyImage:
         try:
-            return await self._doors.images.ensure(pod, container, config)
+            return await self._doors.images.ensure(pod, wanted, config)
         except ImageError as error:
             self._doors.events.container(pod, container.name, WARNING, "Failed", f"Error: {error.reason}")
             raise StartFailed(Waiting(error.reason, str(error)), error.retry_after) from error
@@ -139,6 +158,7 @@ class Starter:
         container: AnyContainer,
         action: StartContainer,
         image: ReadyImage,
+        volumes: dict[str, t.ImageSpec],
         observed: Observed,
         sandbox: t.PodSandboxStatus,
     ) -> t.ContainerConfig:
@@ -148,7 +168,7 @@ class Starter:
         sources = EnvSources(doors.objects, doors.services(), doors.allocatable)
         variables = await environment(seen, container, sources)
         read_only = frozenset(volume.name for volume in pod.spec.volumes if is_read_only(volume))
-        files = ContainerFiles(doors.directory(uid_of(pod)), action.attempt, self._hosts(pod, ips), read_only)
+        files = ContainerFiles(doors.directory(uid_of(pod)), action.attempt, self._hosts(pod, ips), read_only, volumes)
         mounts, log_file = await doors.threads.run(
             container_mounts, container, dict(self._volumes.paths), variables, files
         )

@@ -10,7 +10,7 @@ from pybernetes.kubelet.volumes import mounting
 from pybernetes.kubelet.volumes.context import Token, VolumeContext, VolumeDoors
 from pybernetes.kubelet.volumes.files import VolumeError
 from pybernetes.kubelet.volumes.projected import renew_at
-from pybernetes.kubelet.volumes.setup import is_refreshed, set_up
+from pybernetes.kubelet.volumes.setup import is_of_runtime, is_refreshed, set_up
 
 
 class PodVolumes:
@@ -25,7 +25,7 @@ class PodVolumes:
 
     async def set_up(self, pod: v1.Pod) -> None:
         """Set up what is not; all at the same time. Raises VolumeFailures naming those that failed."""
-        await self._run(pod, [volume for volume in pod.spec.volumes if volume.name not in self.paths])
+        await self._run(pod, [v for v in pod.spec.volumes if v.name not in self.paths and not is_of_runtime(v)])
 
     async def refresh(self, pod: v1.Pod) -> None:
         """Write again what follows objects of the API. Raises VolumeFailures; the old content then stays."""

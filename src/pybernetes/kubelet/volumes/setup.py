@@ -34,6 +34,11 @@ def is_read_only(volume: v1.Volume) -> bool:
     return is_refreshed(volume) or bool(claim and claim.read_only)
 
 
+def is_of_runtime(volume: v1.Volume) -> bool:
+    """Whether the runtime mounts it, so that nothing of it lies on the node."""
+    return volume.image is not None
+
+
 async def set_up(context: VolumeContext, volume: v1.Volume) -> Path:
     """The volume's path on the node, ready to be mounted. Safe to repeat: that is also how it is refreshed.
 

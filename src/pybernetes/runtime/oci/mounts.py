@@ -52,12 +52,12 @@ def _bind(destination: str, source: str, options: list[str]) -> dict[str, Any]:
 
 
 def _asked(mount: t.Mount, destination: str) -> dict[str, Any]:
-    if mount.image is not None and mount.image.image:
-        raise InvalidError("image volumes are not supported by this runtime")
     if mount.uid_mappings or mount.gid_mappings:
         raise InvalidError("ID-mapped mounts are not supported by this runtime")
     if mount.recursive_read_only and not mount.readonly:
         raise InvalidError("recursive_read_only requires readonly")
+    if mount.image is not None:
+        return _bind(destination, mount.host_path, ["ro", *_SAFE, _PROPAGATION[mount.propagation]])
     access = "rro" if mount.recursive_read_only else "ro" if mount.readonly else "rw"
     return _bind(destination, mount.host_path, [access, _PROPAGATION[mount.propagation]])
 

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, InvalidError
 from pybernetes.runtime.oci import seccomp
@@ -14,6 +16,7 @@ from pybernetes.runtime.oci.signals import stop_signal_number
 from pybernetes.runtime.oci.spec import Parts, build_spec
 from pybernetes.runtime.oci.users import resolve_user
 from pybernetes.runtime.service.core import Core
+from pybernetes.runtime.service.image_volumes import mount_images
 from pybernetes.runtime.service.sandbox_files import namespace_paths, sandbox_paths
 from pybernetes.runtime.state import Container, ContainerRecord, Sandbox
 
@@ -29,7 +32,8 @@ async def create_container(core: Core, pod_sandbox_id: str, config: t.ContainerC
         # The directory comes first: should this process die, its successor knows by it whose root this is.
         await core.files.run(core.records.container_directory(container_id).mkdir, 0o700)
         rootfs = await core.images.snapshots.mount(image_id, container_id)
-        record = await core.files.run(_prepare, core, sandbox, config, image_id, container_id, rootfs)
+        mounts = await mount_images(core, config.mounts, container_id)
+        record = await core.files.run(_prepare, core, sandbox, config, image_id, container_id, rootfs, mounts)
     except BaseException as error:
         await core.images.snapshots.remove(container_id)
         await core.files.run(shutil.rmtree, core.records.container_directory(container_id), True)
@@ -42,7 +46,13 @@ async def create_container(core: Core, pod_sandbox_id: str, config: t.ContainerC
 
 
 def _prepare(
-    core: Core, sandbox: Sandbox, config: t.ContainerConfig, image_id: str, container_id: str, rootfs: Path
+    core: Core,
+    sandbox: Sandbox,
+    config: t.ContainerConfig,
+    image_id: str,
+    container_id: str,
+    rootfs: Path,
+    mounts: list[t.Mount],
 ) -> ContainerRecord:
     image = core.images.config(image_id)
     context = security_of(config)
@@ -50,7 +60,7 @@ def _prepare(
     sandbox_config = sandbox.record.config
     cgroup = f"{core.cgroup_parent(sandbox_config).rstrip('/')}/{container_id}"
     parts = Parts(
-        config=config,
+        config=msgspec.structs.replace(config, mounts=mounts),
         image=image,
         user=user,
         rootfs=rootfs,

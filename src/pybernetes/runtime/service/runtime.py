@@ -33,6 +33,7 @@ from pybernetes.runtime.service import (
     streams,
 )
 from pybernetes.runtime.service.core import Core
+from pybernetes.runtime.service.image_volumes import images_of
 from pybernetes.runtime.service.sources import ImageSource
 from pybernetes.runtime.state import Records
 from pybernetes.streaming.server import StreamingServer
@@ -169,7 +170,7 @@ async def open_runtime(options: Options, images: ImageSource, zygote: Zygote | N
             links=links,
             boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         )
-        used_by = lambda: {each.record.image_id for each in core.table.containers.values()}  # noqa: E731
+        used_by = lambda: {name for each in core.table.containers.values() for name in images_of(each.record)}  # noqa: E731
         images.users.append(used_by)
         try:
             await files.run(own.start)

@@ -7,7 +7,7 @@ from typing import Protocol
 from pybernetes.runtime.oci.process import ImageDefaults
 
 UsedBy = Callable[[], Collection[str]]
-"""The ids of the images that a runtime's containers have."""
+"""The ids of the images that a runtime's containers have, as root or as volume."""
 
 
 class Usage(Protocol):
@@ -20,9 +20,13 @@ class Usage(Protocol):
 
 
 class SnapshotSource(Protocol):
-    """Roots of containers. `mount` is safe to repeat and raises ImageNotFoundError; `remove` of none is no error."""
+    """Roots of containers, and images as their volumes. `mount` is safe to repeat; `remove` of none is no error.
+
+    Both ways to mount raise ImageNotFoundError.
+    """
 
     async def mount(self, image_id: str, container_id: str) -> Path: ...
+    async def mount_volume(self, image_id: str, container_id: str) -> Path: ...
     async def remove(self, container_id: str) -> None: ...
     def containers(self) -> list[str]: ...
     async def usage(self, container_id: str) -> Usage: ...

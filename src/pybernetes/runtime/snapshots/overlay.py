@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
+_READ_ONLY = 1 | 2 | 4 | 8
+"""MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC."""
 _EINVAL, _ENOENT = 22, 2
 _PAGE = 4096
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -22,19 +24,29 @@ PLAIN = ",redirect_dir=nofollow,metacopy=off,index=off"
 def mount(lower: list[Path], upper: Path, work: Path, target: Path, options: str = "") -> None:
     """Mount the layers, topmost first, with a writable one above them. Raises OSError."""
     with ExitStack() as opened:
+        writable = f",upperdir={_name(upper, opened)},workdir={_name(work, opened)}{options}"
+        _mount(lower, writable, target, 0, opened)
 
-        def name(path: Path) -> str:
-            fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            opened.callback(os.close, fd)
-            return f"/proc/self/fd/{fd}"
 
-        layers = ":".join(map(name, lower))
-        data = f"lowerdir={layers},upperdir={name(upper)},workdir={name(work)}{options}".encode()
-        if len(data) >= _PAGE:
-            raise OSError(7, f"image has too many layers: {len(lower)}")
-        if _libc.mount(b"overlay", os.fsencode(target), b"overlay", 0, data) != 0:
-            error = ctypes.get_errno()
-            raise OSError(error, f"cannot mount overlay: {os.strerror(error)}", str(target))
+def mount_read_only(lower: list[Path], target: Path) -> None:
+    """Mount the layers, topmost first and at least two, so that nothing in them can be changed or run. Raises OSError."""
+    with ExitStack() as opened:
+        _mount(lower, "", target, _READ_ONLY, opened)
+
+
+def _mount(lower: list[Path], options: str, target: Path, flags: int, opened: ExitStack) -> None:
+    data = f"lowerdir={':'.join(_name(path, opened) for path in lower)}{options}".encode()
+    if len(data) >= _PAGE:
+        raise OSError(7, f"image has too many layers: {len(lower)}")
+    if _libc.mount(b"overlay", os.fsencode(target), b"overlay", flags, data) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"cannot mount overlay: {os.strerror(error)}", str(target))
+
+
+def _name(path: Path, opened: ExitStack) -> str:
+    fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    opened.callback(os.close, fd)
+    return f"/proc/self/fd/{fd}"
 
 
 def unmount(target: Path) -> None:

@@ -1,6 +1,7 @@
 """The root of each container: an overlay of its image's layers and a writable layer of its own.
 
-Per container, below `<root>/containers/<id>`: `snapshot.json` (the layers it stands on), `upper`, `work`, `rootfs`.
+Per container, below `<root>/containers/<id>`: `snapshot.json` (the layers it stands on, and those of the images that are
+its volumes), `upper`, `work`, `rootfs`, `volumes`.
 """
 
 import os
@@ -31,6 +32,11 @@ class Usage:
 class _Record(msgspec.Struct, frozen=True):
     image_id: str
     chain: str
+    volumes: tuple[str, ...] = ()
+
+    @property
+    def chains(self) -> tuple[str, ...]:
+        return (self.chain, *self.volumes)
 
 
 class Snapshots:
@@ -52,6 +58,13 @@ class Snapshots:
         """
         return await self._worker.run(self._mount, image_id, self._path(container_id))
 
+    async def mount_volume(self, image_id: str, container_id: str) -> Path:
+        """An image's files, read-only, for as long as the container has a root, which it must have already.
+
+        Raises ImageNotFoundError, OSError.
+        """
+        return await self._worker.run(self._mount_volume, image_id, self._path(container_id))
+
     async def mount_layers(self, chain: str, name: str, stubs: Callable[[int], None] | None = None) -> Path:
         """The same of a chain of layers instead of an image, for a build; `upper` beside it is what will be its layer.
 
@@ -64,7 +77,7 @@ class Snapshots:
         await self._worker.run(overlay.unmount, self._path(container_id) / "rootfs")
 
     async def remove(self, container_id: str) -> None:
-        """Unmount the root and delete the writable layer; nothing happens if there is none."""
+        """Unmount root and volumes, and delete the writable layer; nothing happens if there is none."""
         await self._worker.run(self._remove, self._path(container_id))
 
     async def usage(self, container_id: str) -> Usage:
@@ -81,8 +94,8 @@ class Snapshots:
     def collect_layers(self, keep: Callable[[], set[str]]) -> None:
         """Remove the layers that neither `keep` nor a container names. Blocks."""
         with self._taking:
-            taken = {record.chain for name in self.containers() if (record := self._record(self._root / name))}
-            doomed = self._layers.detach(keep() | taken)
+            records = [record for name in self.containers() if (record := self._record(self._root / name))]
+            doomed = self._layers.detach(keep().union(*(record.chains for record in records)))
         for path in doomed:
             files.sweep_tree(path)
 
@@ -96,6 +109,20 @@ class Snapshots:
             return path / "rootfs"
         record = self._take(path, lambda: _Record(image_id, self._chain_of(image_id)))
         return _mount_over(self._layers.stack(record.chain), path)
+
+    def _mount_volume(self, image_id: str, path: Path) -> Path:
+        with self._taking:
+            record = self._record(path)
+            if record is None:
+                raise NotFoundError(f"no root of container {path.name}")
+            number, chain = len(record.volumes), self._chain_of(image_id)
+            self._write(path, msgspec.structs.replace(record, volumes=(*record.volumes, chain)))
+        target, empty = path / "volumes" / str(number), path / "empty"
+        target.mkdir(mode=0o700, parents=True)
+        empty.mkdir(mode=0o755, exist_ok=True)
+        # An overlay that nothing can be written to takes two layers at least.
+        overlay.mount_read_only([*self._layers.stack(chain), empty], target)
+        return target
 
     def _mount_layers(self, chain: str, path: Path, stubs: Callable[[int], None] | None) -> Path:
         self._take(path, lambda: _Record("", chain))
@@ -119,11 +146,16 @@ class Snapshots:
             if record is None:
                 record = new()
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                files.replace(path / "snapshot.json", msgspec.json.encode(record), durable=False)
+                self._write(path, record)
             return record
+
+    def _write(self, path: Path, record: _Record) -> None:
+        files.replace(path / "snapshot.json", msgspec.json.encode(record), durable=False)
 
     def _remove(self, path: Path) -> None:
         overlay.unmount(path / "rootfs")
+        for volume in (path / "volumes").glob("*"):
+            overlay.unmount(volume)
         files.discard(path, self._layers.staging)
 
     def _usage(self, path: Path) -> Usage:

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from pybernetes.aio.clock import FakeClock
 from pybernetes.aio.http_server import parse_head
@@ -52,8 +55,8 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def serving(world: World) -> AsyncIterator[str]:
-    options = Options(address="127.0.0.1", port=free_port(), hostname_override="n1")
+async def serving(world: World, **changes: Any) -> AsyncIterator[str]:
+    options = Options(address="127.0.0.1", port=free_port(), hostname_override="n1", **changes)
     access = OpenAccess(None, world.clock, "n1")  # type: ignore[arg-type]
     async with AsyncExitStack() as stack:
         server = KubeletServer(world.kubelet, world.runtime, access, options, world.clock, InlineWorker(), Registry())
@@ -61,14 +64,12 @@ async def serving(world: World) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{options.port}"
 
 
-async def get(url: str, **headers: str) -> tuple[int, str]:
+async def get(url: str | URL, **headers: str) -> tuple[int, str]:
     async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
         return answer.status, await answer.text()
 
 
 def write_log(world: World, name: str, *texts: str) -> None:
-    from pathlib import Path
-
     path = Path(world.runtime.named(name).log_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
@@ -223,3 +224,41 @@ async def test_who_may_ask() -> None:
             await access.check(user, "", "POST", "/exec/default/p/c")
     assert reviewer.asked == 1
     assert user_of(MASTERS) == User("admin", ("system:masters",))
+
+
+async def test_the_nodes_log_directory_is_shown(world: World, tmp_path: Path) -> None:
+    logs = tmp_path / "log"
+    (logs / "pods" / "a:b").mkdir(parents=True)
+    (logs / "kubelet.log").write_text("began\n")
+    (logs / "same").symlink_to("kubelet.log")
+    async with serving(world, pod_logs_dir=str(logs / "pods")) as url:
+        status, page = await get(f"{url}/logs/")
+        assert status == 200
+        assert page.splitlines()[2:] == [
+            "<pre>",
+            '<a href="kubelet.log">kubelet.log</a>',
+            '<a href="pods/">pods/</a>',
+            '<a href="same">same</a>',
+            "</pre>",
+        ]
+        assert await get(f"{url}/logs/kubelet.log") == (200, "began\n")
+        assert await get(f"{url}/logs/same") == (200, "began\n")
+        assert (await get(f"{url}/logs/pods"))[1].splitlines()[3] == '<a href="./a%3Ab/">a:b/</a>'
+        assert await get(f"{url}/logs/kubelet.log/") == (200, "began\n")
+        assert await get(f"{url}/logs/none") == (404, "404 page not found")
+        assert (await get(f"{url}/logs/", Authorization="Bearer nobody"))[0] == 401
+    async with serving(world, pod_logs_dir=str(logs / "pods"), enable_system_log_handler=False) as url:
+        assert await get(f"{url}/logs/kubelet.log") == (405, "logs endpoint is disabled.")
+
+
+async def test_nothing_in_the_log_directory_leads_out_of_it(world: World, tmp_path: Path) -> None:
+    logs = tmp_path / "log"
+    logs.mkdir()
+    (tmp_path / "secret").write_text("secret")
+    (logs / "up").symlink_to("../secret")
+    (logs / "absolute").symlink_to(tmp_path / "secret")
+    os.mkfifo(logs / "pipe")
+    async with serving(world, pod_logs_dir=str(logs / "pods")) as url, asyncio.timeout(10):
+        for path in ("up", "absolute", "%2e%2e/secret", "..%2fsecret", "%2e%2e/", "../secret"):
+            assert await get(URL(f"{url}/logs/{path}", encoded=True)) == (404, "404 page not found")
+        assert await get(f"{url}/logs/pipe") == (403, "403 Forbidden")

@@ -100,6 +100,8 @@ class Answer:
     body: bytes | AsyncGenerator[bytes, None]
     content_type: str = TEXT
     status: int = 200
+    location: str = ""
+    """Where a redirect leads."""
 
 
 Handler = Callable[[Request], Awaitable[Answer]]
@@ -157,7 +159,10 @@ class Front(asyncio.Protocol):
 
 
 class Routes:
-    """Handlers by method and pattern ("GET /pods/{name}"); a part in braces takes any one part of a path."""
+    """Handlers by method and pattern ("GET /pods/{name}"); a part in braces takes any one part of a path.
+
+    `{name...}` at the end takes all that is left, nothing too.
+    """
 
     def __init__(self, routes: Mapping[str, Handler]) -> None:
         self._routes = [(*_parsed(pattern), handler) for pattern, handler in routes.items()]
@@ -211,6 +216,10 @@ def _parsed(route: str) -> tuple[str, list[str]]:
 
 
 def _match(parts: list[str], path: list[str]) -> dict[str, str] | None:
+    if parts and parts[-1].endswith("...}"):
+        *parts, rest = parts
+        names = _match(parts, path[: len(parts)])
+        return None if names is None else {**names, rest[1:-4]: "/".join(path[len(parts) :])}
     if len(parts) != len(path):
         return None
     pairs = list(zip(parts, path, strict=True))
@@ -222,6 +231,8 @@ def _match(parts: list[str], path: list[str]) -> dict[str, str] | None:
 async def send(connection: Connection, answer: Answer) -> None:
     """Write the answer; one that comes bit by bit ends when the client leaves."""
     head = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}", f"Content-Type: {answer.content_type}"]
+    if answer.location:
+        head.append(f"Location: {answer.location}")
     has_body = connection.head.method != "HEAD"
     if isinstance(answer.body, bytes):
         body = answer.body if has_body else b""

@@ -51,7 +51,7 @@ class Node:
 
     @property
     def pod_logs(self) -> Path:
-        return self.profile.logs / "pods" if self.is_first else self.state / "pod-logs"
+        return (self.profile.logs if self.is_first else self.state / "logs") / "pods"
 
     @property
     def cgroup(self) -> str:

@@ -17,7 +17,7 @@ PLACES = {
     "layers": ("runtime/images/snapshots/layers", "runtime/images/snapshots/staging"),
     "containers": ("runtime/images/snapshots/containers", "runtime/containers", "runtime/sandboxes"),
     "volumes": ("volumes", "kubelet"),
-    "logs": ("logs", "pod-logs"),
+    "logs": ("logs",),
     "objects": ("store",),
 }
 """Below the state of a profile, and below that of each further node."""

@@ -37,6 +37,7 @@ class Options:
     node_ip: str = flags.option("", "the node's address")
     root_dir: str = flags.option("/var/lib/kubelet", "where pods and volumes live")
     pod_logs_dir: str = flags.option("/var/log/pods", "where container logs live")
+    enable_system_log_handler: bool = flags.option(True, "whether /logs/ shows the directory above the pods' logs")
     container_runtime_endpoint: str = flags.option("", "unix:///path of the runtime's socket")
     node_labels: flags.Pairs = flags.option(
         (), "a=b,c=d: labels of the node when it registers", read=flags.key_values

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -22,7 +23,7 @@ from pybernetes.kubelet.node.machine import read_meminfo
 from pybernetes.kubelet.node.use import cgroup_use, machine_use
 from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.pod.worker import PodWorker
-from pybernetes.kubelet.server import logs, stats
+from pybernetes.kubelet.server import logs, nodelogs, stats
 from pybernetes.kubelet.server.access import Access, Refused
 from pybernetes.kubelet.server.streams import Streams
 from pybernetes.telemetry.metrics import Registry
@@ -87,6 +88,7 @@ class KubeletServer:
             "GET /metrics/resource": self.resource_metrics,
             "GET /stats/summary": self.stats_summary,
             "GET /containerLogs/{namespace}/{pod}/{container}": self.container_logs,
+            "GET /logs/{path...}": self.node_logs,
             "POST /run/{namespace}/{pod}/{container}": self.run_command,
         }
 
@@ -142,6 +144,12 @@ class KubeletServer:
 
     async def container_logs(self, request: Request) -> Answer:
         return logs.serve(request, self._worker(request), self.clock, self.threads)
+
+    async def node_logs(self, request: Request) -> Answer:
+        if not self.options.enable_system_log_handler:
+            raise RequestError(405, "logs endpoint is disabled.")
+        directory = Path(self.options.pod_logs_dir).parent
+        return await nodelogs.serve(request, directory, self.threads)
 
     async def run_command(self, request: Request) -> Answer:
         """The output of a command that needs no stream."""

@@ -100,7 +100,7 @@ async def server(tmp_path: Path, *arguments: str) -> AsyncIterator[Server]:
     tokens = tmp_path / "tokens.csv"
     tokens.write_text(TOKENS)
     options = parse([f"--token-auth-file={tokens}", "--authorization-mode=Node,RBAC", "--secure-port=1", *arguments])
-    backend = await open_backend("sqlite::memory:")
+    backend = await open_backend(options.storage)
     clock = FakeClock(datetime(2026, 1, 1, tzinfo=UTC))
     try:
         async with open_scope("test") as scope, started(options, backend, scope, clock) as handler:

@@ -140,7 +140,7 @@ async def test_what_is_written_is_stored_as_ours(server: Server, upstream: Upstr
     theirs = (await server.get(f"{MAPS}/theirs")).tree
     assert (await server.call("PUT", f"{MAPS}/theirs", theirs)).status == 200  # as it was: rewritten all the same
     stored = await upstream.stored("configmaps/default/theirs")
-    assert stored.startswith(b'{"metadata":{')
+    assert stored.startswith(b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{')
     assert (await server.call("PUT", f"{MAPS}/theirs", (await server.get(f"{MAPS}/theirs")).tree)).status == 200
     assert await upstream.stored("configmaps/default/theirs") == stored
     assert (
@@ -149,6 +149,29 @@ async def test_what_is_written_is_stored_as_ours(server: Server, upstream: Upstr
     assert json.loads(await upstream.stored("deployments/default/d"))["spec"]["replicas"] == 3
     assert (await server.delete(f"{AUTOSCALERS}/h")).status == 200
     assert (await server.get(f"{AUTOSCALERS}/h")).status == 404
+
+
+async def test_values_of_once_without_a_type_are_read_and_written_anew(server: Server, upstream: Upstream) -> None:
+    """Ours were stored so before upstream was to read them."""
+    once = {"metadata": {"name": "once", "namespace": "default", **META}, "data": {"k": "v"}}
+    await upstream.put("configmaps/default/once", json.dumps(once, separators=(",", ":")).encode())
+    found = (await server.get(f"{MAPS}/once")).tree
+    assert (found["kind"], found["data"]) == ("ConfigMap", {"k": "v"})
+    assert (await server.call("PUT", f"{MAPS}/once", found)).status == 200
+    stored = json.loads(await upstream.stored("configmaps/default/once"))
+    assert (stored["apiVersion"], stored["kind"], stored["data"]) == ("v1", "ConfigMap", {"k": "v"})
+
+
+async def test_every_object_of_the_server_has_its_type(server: Server, upstream: Upstream) -> None:
+    """So that an upstream server can go on with it; entries that are no objects are upstream's too."""
+    stored = {pair.key.decode(): pair.value for pair in (await upstream.backend.range(b"/registry/")).items}
+    ours = {
+        key: json.loads(value) for key, value in stored.items() if value.startswith((b'{"apiVersion', b'{"metadata'))
+    }
+    assert len(ours) > 100
+    kinds = {key.split("/")[2]: (value.get("apiVersion"), value.get("kind")) for key, value in ours.items()}
+    assert kinds["clusterroles"] == ("rbac.authorization.k8s.io/v1", "ClusterRole")
+    assert all(all(kind) for kind in kinds.values())
 
 
 async def test_what_upstream_writes_meanwhile_is_seen(server: Server, upstream: Upstream) -> None:

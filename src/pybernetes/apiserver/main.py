@@ -187,8 +187,9 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         peers = Peers(services, backend, cacher)
         await peers.join()
         health.add("etcd", lambda: "" if cacher.follows else "the watch of the store does not stand")
-    aggregator = Aggregator(registry, Backends(registry, options), lambda: changed())
+    aggregator = Aggregator(Backends(registry, options))
     pages, changed = _pages(options, registry, services, aggregator, health)
+    aggregator.follow(registry, changed)
     api_services = APIServices(services, registry, aggregator)
 
     def served_changed() -> None:

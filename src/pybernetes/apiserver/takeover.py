@@ -1,7 +1,7 @@
-"""What an upstream API server left in etcd, as ours would have stored it: an existing cluster's state can be taken over.
+"""What an upstream API server left in etcd, as ours would have stored it: the two can take turns over one etcd.
 
 Upstream keeps built-in kinds as protobuf (`k8s\\0` and an envelope) or, if it was told so, as JSON, and custom resources
-and definitions as JSON, all with their apiVersion and kind. The next write of an object stores it as ours.
+and definitions as JSON. It reads ours because of their apiVersion and kind. The next write of an object stores it as ours.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from pybernetes.api.decode import DecodeError, decode
 from pybernetes.api.defaults import apply_defaults
 from pybernetes.api.json_text import read_json
 from pybernetes.api.schema import schema_of
-from pybernetes.api.scheme import storage_prefix
+from pybernetes.api.scheme import storage_prefix, storage_resource
 from pybernetes.apiserver.cacher.cacher import split_key
-from pybernetes.apiserver.cacher.item import METADATA, stored_form
+from pybernetes.apiserver.cacher.item import METADATA, stored_form, stored_head
 from pybernetes.apiserver.context import Tree
+from pybernetes.apiserver.peers.addresses import PREFIX as ADDRESSES
 from pybernetes.apiserver.registry.conversion import CONVERSIONS
 from pybernetes.apiserver.wrapped import TranslatedBackend
 from pybernetes.store.backend import Backend
@@ -38,7 +39,8 @@ class TakenOverBackend(TranslatedBackend):
         """`is_stale` is what the backend inside says of values that would be stored otherwise now."""
         super().__init__(backend)
         self._is_stale = is_stale
-        self._own = {storage_prefix(one) for one in scheme.resources()}
+        self._own = {storage_prefix(one) for one in scheme.resources()} | {ADDRESSES}
+        self._heads = {stored_head(one.api_version, one.kind) for one in map(storage_resource, scheme.resources())}
         self._theirs: set[bytes] = set()
 
     async def is_stale(self, key: bytes) -> bool:
@@ -46,12 +48,14 @@ class TakenOverBackend(TranslatedBackend):
         return key in self._theirs or (self._is_stale is not None and await self._is_stale(key))
 
     def _read(self, key: bytes, value: bytes) -> bytes | None:
-        if value.startswith(METADATA):
-            if self._theirs:
-                self._theirs.discard(key)
-            return value
         prefix = split_key(key)[0]
         custom = prefix not in self._own
+        if value.startswith(METADATA) or value[: value.find(b"{", 1) + 1] in self._heads:
+            if not custom and value.startswith(METADATA):  # as ours were stored once, which upstream cannot read
+                self._theirs.add(key)
+            elif self._theirs:
+                self._theirs.discard(key)
+            return value
         if (custom and "." not in prefix) or not value.startswith((MAGIC, b"{")):
             return value  # no object: counters, leases of servers
         try:

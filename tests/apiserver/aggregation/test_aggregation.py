@@ -138,6 +138,16 @@ async def test_requests_are_passed_on_with_the_users_name(api: Server, other: Ot
     assert "authorization" not in told
 
 
+async def test_a_server_starts_again_beside_another_one(tmp_path: Path, other: Other) -> None:
+    storage = f"--storage=sqlite:{tmp_path / 'store.db'}"
+    async with server(tmp_path, storage) as first:
+        await register(first, other.port)
+    async with server(tmp_path, storage) as second:
+        await second.clock.advance(SETTLE_SECONDS)
+        await wait_available(second, "True")
+        assert (await second.get("/apis/wild.test/v1/lions/l")).tree == {"kind": "Lion"}
+
+
 async def test_who_may_not_is_refused_here(api: Server, other: Other) -> None:
     await register(api, other.port)
     await wait_available(api, "True")

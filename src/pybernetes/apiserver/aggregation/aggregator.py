@@ -26,15 +26,19 @@ CHECK_SECONDS: Final = 5.0
 
 
 class Aggregator:
-    """`changed` is called when what is served elsewhere has changed."""
+    """`follow` has to be called once."""
 
-    def __init__(self, registry: Registry, backends: Backends, changed: Callable[[], None]) -> None:
+    def __init__(self, backends: Backends) -> None:
         self._backends = backends
-        self._changed = changed
+        self._changed: Callable[[], None] = lambda: None
         self.documents = Documents()
         """What the other servers publish of their APIs."""
         self._specs: dict[tuple[str, str], Tree] = {}
         self._resources: dict[tuple[str, str], list[Tree]] = {}
+
+    def follow(self, registry: Registry, changed: Callable[[], None]) -> None:
+        """Go by the APIServices there are and will be; `changed` is called when what is served elsewhere has changed."""
+        self._changed = changed
         registry.subscribe(API_SERVICES, self._on_api_service)
 
     def _on_api_service(self, old: Item | None, new: Item | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.cacher.cache import Cache
-from pybernetes.apiserver.cacher.item import METADATA, Item
+from pybernetes.apiserver.cacher.item import STARTS, Item
 from pybernetes.store.backend import Backend, CompactedError, Event, StoreError, UnavailableError, Watcher
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Cacher:
         loaded: dict[str, list[Item]] = {}
         for pair in page.items:
             prefix, key = split_key(pair.key)
-            if pair.value.startswith(METADATA):
+            if pair.value.startswith(STARTS):
                 loaded.setdefault(prefix, []).append(Item(key, pair.value, pair.revision, pair.create_revision))
         self.revision = page.revision
         for prefix in self._caches.keys() | loaded.keys():
@@ -112,7 +112,7 @@ class Cacher:
             self.revision = event.revision
             if event.value is None:
                 cache.remove(key, event.revision)
-            elif event.value.startswith(METADATA):
+            elif event.value.startswith(STARTS):
                 written = self.written.pop(event.value, None) if self.written else None
                 cache.put(Item(key, event.value, event.revision, event.create_revision, written))
         self.revision = max(self.revision, revision)

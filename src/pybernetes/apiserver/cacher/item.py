@@ -15,7 +15,21 @@ KEEP_TREES: Final = 256
 and the garbage collector has to walk through it."""
 
 METADATA: Final = b'{"metadata":{'
-"""How every stored object begins, so that its resourceVersion can be put in without decoding it."""
+"""How an object begins in lists and watches, and how custom ones are stored, so that the resourceVersion can be put in
+without decoding it."""
+_TYPE: Final = b'{"apiVersion":"'
+STARTS: Final = (METADATA, _TYPE)
+"""How stored objects begin; see `stored_head`."""
+_OPENING: Final = METADATA[1:]
+
+
+def stored_head(api_version: str, kind: str) -> bytes:
+    """How a stored object of a built-in kind begins: its metadata follow, without resourceVersion.
+
+    With apiVersion and kind an upstream server can read it. That one writes the kind first, so this tells who wrote.
+    Objects that were stored before have no head: they begin as in lists.
+    """
+    return b'%b%b","kind":"%b",%b' % (_TYPE, api_version.encode(), kind.encode(), _OPENING)
 
 
 class Item:
@@ -35,9 +49,8 @@ class Item:
         self.key = key
         self.revision = revision
         self.create_revision = create_revision
-        self.encoded = (
-            b'{"metadata":{"resourceVersion":"%d",%b' % (revision, stored[len(METADATA) :]) if revision else stored
-        )
+        rest = stored[stored.index(_OPENING) + len(_OPENING) :]
+        self.encoded = b'{"metadata":{"resourceVersion":"%d",%b' % (revision, rest) if revision else METADATA + rest
         self._tree: dict[str, Any] | None = None
         if written is not None and revision:
             self._keep({**written, "metadata": {"resourceVersion": str(revision), **written["metadata"]}})
@@ -107,7 +120,8 @@ def stored_form(tree: dict[str, Any], *, keep_type: bool) -> bytes:
 def stored_tree(tree: dict[str, Any], *, keep_type: bool) -> dict[str, Any]:
     """An object as it is stored: metadata first, without resourceVersion.
 
-    Built-in kinds are stored without apiVersion and kind (their lists hold items without), custom ones with.
+    Built-in kinds are without apiVersion and kind (their lists hold items without; `stored_head` puts them in front),
+    custom ones have them.
     """
     metadata = {**tree["metadata"]}
     metadata.pop("resourceVersion", None)

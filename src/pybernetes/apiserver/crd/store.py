@@ -10,6 +10,7 @@ from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.crd.conversion import Converter
 from pybernetes.apiserver.crd.relations import Relations, UnconvertedError
 from pybernetes.apiserver.crd.view import Reader, View
+from pybernetes.apiserver.registry.commits import Encoded
 from pybernetes.apiserver.registry.store import Access, Make, ObjectStore
 from pybernetes.apiserver.resources.strategy import Strategy
 
@@ -51,7 +52,7 @@ class CustomStore(ObjectStore):
         """Served no longer, or in another way: watches end."""
         self._view.close()
 
-    async def _encode(self, tree: Tree) -> tuple[bytes, Tree]:
+    async def _encode(self, tree: Tree) -> Encoded:
         (stored,) = await self._converter.convert([tree], self._stored_api_version)
         return await super()._encode(stored)
 

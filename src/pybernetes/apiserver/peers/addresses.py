@@ -40,7 +40,8 @@ class Addresses:
 
     async def announce(self) -> None:
         """Renew the own entry, and publish all. Raises StoreError, StatusError."""
-        value = msgspec.json.encode({"metadata": {"name": self._own}, "subsets": [{"addresses": [{"ip": self._own}]}]})
+        own = {"metadata": {"name": self._own}, "subsets": [{"addresses": [{"ip": self._own}]}]}
+        value = msgspec.json.encode({"apiVersion": "v1", "kind": "Endpoints", **own})
         found, _ = await self._backend.get(self._key)
         if found is None:
             await self._backend.create(self._key, value, ttl=TTL_SECONDS)

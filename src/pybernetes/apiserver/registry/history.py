@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pybernetes.apiserver.cacher.cache import Change
 from pybernetes.apiserver.cacher.cacher import ROOT
-from pybernetes.apiserver.cacher.item import METADATA, Item
+from pybernetes.apiserver.cacher.item import STARTS, Item
 from pybernetes.store.backend import Backend, Event
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def _changes(store: ObjectStore, base: str, events: list[Event], known: di
     puts = [
         Item(key, event.value, event.revision, event.create_revision)
         for key, event in zip(keys, events, strict=True)
-        if event.value is not None and event.value.startswith(METADATA)
+        if event.value is not None and event.value.startswith(STARTS)
     ]
     read = {item.revision: item for item in await store.read(puts)}
     found: list[Change] = []

@@ -12,29 +12,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-import msgspec
-
 from pybernetes.api import errors
 from pybernetes.api import field as fields
 from pybernetes.api.errors import StatusError
 from pybernetes.api.field import FieldError, Path
-from pybernetes.api.scheme import Resource, storage_prefix
+from pybernetes.api.scheme import Resource
 from pybernetes.api.validation import validate
 from pybernetes.apiserver.admission import Admission, Attributes, Operation
 from pybernetes.apiserver.cacher.cache import Cache, Change
 from pybernetes.apiserver.cacher.cacher import Cacher
-from pybernetes.apiserver.cacher.item import Item, stored_tree
+from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.registry import history
 from pybernetes.apiserver.registry import metadata as meta
+from pybernetes.apiserver.registry.commits import Commits, Encoded
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.resources.strategy import Part, Strategy, Undo
-from pybernetes.store.backend import Backend, FutureRevisionError, UnavailableError, Written
+from pybernetes.store.backend import Backend
 
 NAME_TRIES: Final = 8
-_encoded: Final = msgspec.json.Encoder().encode
-MAX_OBJECT_BYTES: Final = 3 << 19
-"""1.5 MiB: what upstream's etcd takes in one request."""
 
 Make: TypeAlias = Callable[[Item | None], Tree]
 """The object to be stored, made of the one that is (None: there is none); called again after a conflict."""
@@ -75,17 +71,14 @@ class ObjectStore:
         self.strategy = strategy
         self.custom = custom
         self._access = access
-        self._prefix = storage_prefix(resource)
-        self.cache: Cache = access.cacher.cache(self._prefix)
+        self._commits = Commits(resource, access.backend, access.cacher, custom=custom)
+        self.cache: Cache = self._commits.cache
 
     # Keys and reading.
 
     def object_key(self, namespace: str, name: str) -> str:
         """The key in the cache."""
         return f"{namespace}/{name}" if namespace else name
-
-    def store_key(self, key: str) -> bytes:
-        return f"/registry/{self._prefix}/{key}".encode()
 
     def get(self, namespace: str, name: str) -> Item | None:
         return self.cache.get(f"{namespace}/{name}" if namespace else name)
@@ -108,20 +101,11 @@ class ObjectStore:
 
     async def at_revision(self, prefix: str, revision: int, after: str) -> list[Item]:
         """The objects as they were, behind the key `after`. Raises CompactedError, StatusError."""
-        base = f"/registry/{self._prefix}/"
-        start = f"{base}{prefix}{after}\0".encode() if after else b""
-        try:
-            page = await self._access.backend.range(f"{base}{prefix}".encode(), start=start, revision=revision)
-        except FutureRevisionError as error:
-            raise errors.bad_request("etcdserver: mvcc: required revision is a future revision") from error
-        return [
-            Item(pair.key.decode().removeprefix(base), pair.value, pair.revision, pair.create_revision)
-            for pair in page.items
-        ]
+        return await self._commits.at_revision(prefix, revision, after)
 
     def changes(self, prefix: str, after: int, upto: int) -> AsyncIterator[list[Change]]:
         """What happened in (after, upto], by the store. Raises CompactedError, StatusError."""
-        return history.changes(self, self._access.backend, f"/registry/{self._prefix}/", prefix, after, upto)
+        return history.changes(self, self._access.backend, self._commits.base, prefix, after, upto)
 
     # What a store of custom resources does in another way: it reads and writes objects of one version, whatever is stored.
 
@@ -133,10 +117,9 @@ class ObjectStore:
         """Stored objects in the version of this store. Raises StatusError."""
         return items
 
-    async def _encode(self, tree: Tree) -> tuple[bytes, Tree]:
-        """An object as it is stored, encoded and not; the latter may share what it holds. Raises StatusError."""
-        stored = stored_tree(tree, keep_type=self.custom)
-        return self._bounded(_encoded(stored)), stored
+    async def _encode(self, tree: Tree) -> Encoded:
+        """Raises StatusError."""
+        return self._commits.encode(tree)
 
     def _changes_nothing(self, new: Tree, current: Item) -> bool:
         """Whether a write may be left out."""
@@ -220,28 +203,17 @@ class ObjectStore:
         key = self.object_key(new["metadata"].get("namespace", ""), name)
         if (standing := self.cache.get(key)) is not None:
             raise self._taken(name, standing)
-        value, stored = await self._encode(new)
+        encoded = await self._encode(new)
         version = _given_version(new)
         if options.dry_run:
-            return await self._item(key, value, version, 0)
+            return await self._seen(Item(key, encoded.value, version, 0))
         if version:
             raise errors.unexpected("resourceVersion should not be set on objects to be created")
         ttl = self.strategy.ttl_seconds(ctx, new)
-        written = await self._run(self._access.backend.create(self.store_key(key), value, ttl=ttl), value, stored)
-        if not written.succeeded:
+        item = await self._commits.create(key, encoded, ttl=ttl)
+        if item is None:
             raise self._taken(name, None)
-        return await self._written(key, value, written.revision, written.revision)
-
-    async def _written(self, key: str, value: bytes, revision: int, create_revision: int) -> Item:
-        """What was written, once the cache has it: the cache's own item, unless somebody wrote again meanwhile."""
-        await self._access.cacher.wait(revision)
-        found = self.cache.get(key)
-        return await self._seen(
-            found if found is not None and found.revision == revision else Item(key, value, revision, create_revision)
-        )
-
-    async def _item(self, key: str, value: bytes, revision: int, create_revision: int) -> Item:
-        return await self._seen(Item(key, value, revision, create_revision))
+        return await self._seen(item)
 
     async def _seen(self, item: Item) -> Item:
         (made,) = await self.read([item])
@@ -346,7 +318,7 @@ class ObjectStore:
     def uid_conflict(self, current: Item, uid: str) -> StatusError:
         """The object that the client means is another one of the same name."""
         cause = (
-            f"StorageError: invalid object, Code: 4, Key: {self.store_key(current.key).decode()}, ResourceVersion: 0, "
+            f"StorageError: invalid object, Code: 4, Key: {self._commits.store_key(current.key).decode()}, ResourceVersion: 0, "
             f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
             f"UID in object meta: {current.tree['metadata'].get('uid', '')}"
         )
@@ -356,28 +328,24 @@ class ObjectStore:
         metadata = new["metadata"]
         if self._changes_nothing(new, current) and not await self._is_stale(current, options):
             return current
-        value, stored = await self._encode(new)
+        encoded = await self._encode(new)
         if options.dry_run:
-            return await self._item(current.key, value, current.revision, current.create_revision)
+            return await self._seen(Item(current.key, encoded.value, current.revision, current.create_revision))
         deleting = "deletionTimestamp" in metadata and not metadata.get("deletionGracePeriodSeconds")
         if deleting and not self.strategy.has_finalizers(new):
-            return await self._remove_updated(ctx, new, value, current)
-        ttl = self.strategy.ttl_seconds(ctx, new)
-        key = self.store_key(current.key)
-        written = await self._run(self._access.backend.update(key, value, current.revision, ttl=ttl), value, stored)
-        if not written.succeeded:
-            return None
-        return await self._written(current.key, value, written.revision, current.create_revision)
+            return await self._remove_updated(ctx, new, encoded.value, current)
+        item = await self._commits.update(current, encoded, ttl=self.strategy.ttl_seconds(ctx, new))
+        return None if item is None else await self._seen(item)
 
     async def _is_stale(self, current: Item, options: WriteOptions) -> bool:
         asked = self._access.is_stale
-        return asked is not None and not options.dry_run and await asked(self.store_key(current.key))
+        return asked is not None and not options.dry_run and await asked(self._commits.store_key(current.key))
 
     async def _remove_updated(self, ctx: RequestContext, new: Tree, value: bytes, current: Item) -> Item | None:
         """The last finalizer of a deleted object is gone: so is the object."""
         if not await self.remove(ctx, current, new):
             return None
-        return await self._item(current.key, value, current.revision, current.create_revision)
+        return await self._seen(Item(current.key, value, current.revision, current.create_revision))
 
     # Used by deletion.py too.
 
@@ -386,27 +354,20 @@ class ObjectStore:
 
         `last` is how the object was when it went.
         """
-        written = await self._run(self._access.backend.delete(self.store_key(current.key), current.revision))
-        if not written.succeeded:
-            return 0
-        await self._access.cacher.wait(written.revision)
-        await self.strategy.after_delete(ctx, last)
-        return written.revision
+        revision = await self._commits.delete(current)
+        if revision:
+            await self.strategy.after_delete(ctx, last)
+        return revision
 
     async def replace(self, current: Item, new: Tree) -> Item | None:
         """Store a change that passes no hooks (a deletion's mark); None if somebody else was first."""
-        value, stored = await self._encode(new)
-        key = self.store_key(current.key)
-        written = await self._run(self._access.backend.update(key, value, current.revision), value, stored)
-        if not written.succeeded:
-            return None
-        return await self._written(current.key, value, written.revision, current.create_revision)
+        item = await self._commits.update(current, await self._encode(new))
+        return None if item is None else await self._seen(item)
 
     async def refresh(self, key: str) -> Item | None:
         """The object as the store has it now."""
-        found, revision = await self._access.backend.get(self.store_key(key))
-        await self._access.cacher.wait(min(revision, found.revision if found else revision))
-        return None if found is None else await self._item(key, found.value, found.revision, found.create_revision)
+        found = await self._commits.refresh(key)
+        return None if found is None else await self._seen(found)
 
     @property
     def admission(self) -> Admission:
@@ -420,24 +381,6 @@ class ObjectStore:
     def _refuse_invalid(self, new: Tree, found: list[FieldError]) -> None:
         if found:
             raise errors.invalid(self.resource.group, self.resource.kind, new["metadata"].get("name", ""), found)
-
-    @staticmethod
-    def _bounded(value: bytes) -> bytes:
-        if len(value) > MAX_OBJECT_BYTES:
-            raise errors.request_entity_too_large(f"limit is {MAX_OBJECT_BYTES}")
-        return value
-
-    async def _run(self, write: Awaitable[Written], value: bytes = b"", stored: Tree | None = None) -> Written:
-        """A write's outcome; `stored` is what `value` was made of. Raises StatusError."""
-        written = self._access.cacher.written
-        if stored is not None:
-            written[value] = stored
-        try:
-            return await write
-        except UnavailableError as error:
-            raise errors.service_unavailable(f"the store cannot be written: {error}") from error
-        finally:
-            written.pop(value, None)
 
 
 def _given_version(new: Tree) -> int:

@@ -7,13 +7,13 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import grpc
 import pytest
 from aiohttp import web
 from grpc import aio
+from msgspec.structs import replace
 from tests.ingress.world import World, certificate, echo, serving
 
 from pybernetes.api.endpoints import Target

@@ -6,10 +6,10 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from ipaddress import IPv4Network
 
 import pytest
+from msgspec.structs import replace
 from tests.netns import Namespace, Network
 
 from pybernetes.api.endpoints import Target

@@ -13,10 +13,10 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final, cast
 
 import httptools
+from msgspec import Struct
 
 KEEP_SECONDS = 60.0
 """A connection that was idle for longer is not trusted with another request."""
@@ -42,8 +42,7 @@ class ConnectError(HTTPError):
     """Nobody answers there: nothing was sent. The cause is the OSError, if there was one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where requests go; `tls` is the context of https, `server_name` the name that its certificate must have.
 
     With a `socket` (a path) it is this machine's process that listens there; host and port count for nothing.

@@ -10,10 +10,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from msgspec import Struct, field
 
 from pybernetes.aio.tasks import Scope, open_scope
 
@@ -32,8 +33,7 @@ class RequestError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The head of a request, as it came."""
 
     method: str
@@ -57,8 +57,7 @@ class Head:
         return "upgrade" in self.header("connection").lower() and bool(self.header("upgrade"))
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """A connection whose head has been read."""
 
     head: Head
@@ -80,8 +79,7 @@ def parse_head(data: bytes) -> Head:
     return Head(method, target, headers)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A request and the parts of its path that the route has names for."""
 
     head: Head
@@ -93,8 +91,7 @@ class Request:
         return {name: values[0] for name, values in self.head.query.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A body that is there as a whole, or one that comes bit by bit."""
 
     body: bytes | AsyncGenerator[bytes, None]

@@ -6,7 +6,8 @@ Ready endpoints; if there are none, those that terminate but still serve (KEP-16
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
@@ -14,8 +15,7 @@ from pybernetes.api.types import discovery_v1 as discovery
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Target:
+class Target(Struct, frozen=True, order=True):
     """Where traffic ends: a pod's address and port."""
 
     address: str

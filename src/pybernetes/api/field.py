@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 
 class Path:
@@ -88,8 +89,7 @@ OMITTED: Final = _Omitted()
 _VALUELESS = frozenset({Kind.REQUIRED, Kind.FORBIDDEN, Kind.TOO_LONG, Kind.INTERNAL})
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(Struct, frozen=True):
     kind: Kind
     field: str
     value: Any

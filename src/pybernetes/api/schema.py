@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 LEVEL: Final = "1.36"
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -49,8 +50,7 @@ class ListType(enum.Enum):
     MAP = "map"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Schema:
+class Schema(Struct, frozen=True, eq=False):
     """One node. Nodes are shared and may be cyclic (JSONSchemaProps): compare by identity, never walk without a value.
 
     `properties` belong to an OBJECT; `items` is the element of a LIST or the value of a MAP (None: anything).

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api.types.base import Object
 
@@ -20,8 +21,7 @@ API_LEVEL = "1.36"
 _FACTS = Path(__file__).parent / "facts"
 
 
-@dataclass(frozen=True, slots=True)
-class Subresource:
+class Subresource(Struct, frozen=True):
     """What can be done below an object, and the kind that travels there ("autoscaling", "v1", "Scale")."""
 
     name: str
@@ -195,8 +195,7 @@ def storage_prefix(resource: Resource) -> str:
     return f"{resource.group}/{resource.plural}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
+class _Index(Struct, frozen=True):
     resources: tuple[Resource, ...]
     versions: dict[str, tuple[str, ...]]
     by_plural: dict[tuple[str, str, str], Resource]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.context import RequestContext, Tree
@@ -11,8 +12,7 @@ from pybernetes.apiserver.context import RequestContext, Tree
 Operation: TypeAlias = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
 
 
-@dataclass(slots=True)
-class Attributes:
+class Attributes(Struct):
     """One write, as admission sees it.
 
     `object` is the object to be stored, in the request's version and defaulted, which mutating plugins change in

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct, field
 
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.request_info import RequestInfo
@@ -16,8 +17,7 @@ Tree: TypeAlias = dict[str, Any]
 """An object as decoded JSON. One that was read from a cache is never changed in place."""
 
 
-@dataclass(frozen=True, slots=True)
-class UserInfo:
+class UserInfo(Struct, frozen=True):
     """Who asks. `extra` keys are lower case."""
 
     name: str
@@ -33,8 +33,7 @@ ANONYMOUS = UserInfo("system:anonymous", groups=(UNAUTHENTICATED,))
 LOOPBACK = UserInfo("system:apiserver", groups=(MASTERS, AUTHENTICATED))
 
 
-@dataclass(slots=True)
-class RequestContext:
+class RequestContext(Struct):
     """A request on its way through the chain; stages fill in what they find out.
 
     `warnings` become Warning headers of the answer; `audit` annotates the audit event.

@@ -1,6 +1,6 @@
 """What a request asks for, read off its method and path alone (upstream's RequestInfo)."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybernetes.api.caching import short_cache
 
@@ -9,8 +9,7 @@ _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
 
 
-@dataclass(frozen=True, slots=True)
-class RequestInfo:
+class RequestInfo(Struct, frozen=True):
     """The words authorization, audit, admission and dispatch speak of a request in.
 
     For a non-resource request `verb` is the method in lower case and only `path` is set besides. `name` of a

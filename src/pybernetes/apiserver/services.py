@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from pybernetes.apiserver.stages.security import Security
 
 
-@dataclass(slots=True)
-class Services:
+class Services(Struct):
     """`registry` serves the objects, `scope` owns background tasks for the life of the server.
 
     `security` answers who asks and what they may, `allocators` hand out service addresses and node ports,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybernetes.store.backend import Backend
 from pybernetes.store.sqlite import open_store
@@ -14,8 +15,7 @@ from pybernetes.store.sqlite import open_store
 MEMORY = "sqlite::memory:"
 
 
-@dataclass(frozen=True, slots=True)
-class EtcdAccess:
+class EtcdAccess(Struct, frozen=True):
     """Files of the TLS credentials, and what keys begin with."""
 
     ca: str = ""

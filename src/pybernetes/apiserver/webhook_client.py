@@ -6,10 +6,11 @@ import asyncio
 import base64
 import json
 import ssl
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from pybernetes.aio.http import Answer, ConnectError, HTTPClient, HTTPError, Origin, open_client
 from pybernetes.aio.tasks import Scope
@@ -26,8 +27,7 @@ class CallError(Exception):
     """No usable answer; the text says why, as upstream does behind "failed to call webhook: "."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where a webhook listens, and how its URL reads in messages."""
 
     origin: Origin

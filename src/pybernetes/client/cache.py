@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -54,8 +55,7 @@ class Index(Generic[T]):
                     del self._keys[value]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Kind:
+class _Kind(Struct, frozen=True, eq=False):
     """Those of a group that are alike."""
 
     place: tuple[str, Hashable]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.api.schema import Kind, Schema, schema_for, schema_of
@@ -50,8 +50,7 @@ class HasMetadata(Protocol):
     def metadata(self) -> meta_v1.ObjectMeta: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Struct, Generic[T], frozen=True):
     """A list, or a part of it: `continue_` asks for the next part, "" if this was the last."""
 
     items: list[T]

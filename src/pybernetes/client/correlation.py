@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 SIMILAR_MESSAGES = 10
 SIMILAR_SECONDS = 600.0
@@ -25,8 +26,7 @@ Subject: TypeAlias = tuple[str, ...]
 """The involved object, field by field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(Struct, frozen=True):
     """Something to tell about an object."""
 
     subject: Subject
@@ -35,8 +35,7 @@ class Occurrence:
     message: str
 
 
-@dataclass(slots=True)
-class Series:
+class Series(Struct):
     """An event object (it exists once it has a `name`), what it says now and how often that happened."""
 
     key: tuple[Subject, str, str, str]
@@ -47,14 +46,12 @@ class Series:
     count: int = 0
 
 
-@dataclass(slots=True)
-class _Similar:
+class _Similar(Struct):
     last: float
     messages: set[str] = field(default_factory=set)
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(Struct):
     tokens: float
     filled: float
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import open_scope
@@ -20,8 +21,7 @@ from pybernetes.client.rest import Client
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """Seconds: a leader that has not renewed for `lease` may be replaced; one that fails to for `deadline` stops."""
 
     lease: int = 15

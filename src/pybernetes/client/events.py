@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import random
 from collections import deque
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock, SystemClock
@@ -35,8 +35,7 @@ MAX_TRIES = 12
 _EVENTS: Final = resource_for(core_v1.Event)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
+class _Pending(Struct, frozen=True):
     reference: core_v1.ObjectReference
     occurrence: Occurrence
     when: datetime

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.http import Answer, ConnectError, HTTPClient, HTTPError, Origin
@@ -46,8 +46,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         return f"{prefix}{self.path}{'?' + query if query else ''}"
 
 
-@dataclass(slots=True)
-class Response:
+class Response(Struct):
     """A successful answer, read to its end."""
 
     _answer: Answer

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from msgspec import Struct
+
 from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.api import errors
@@ -27,8 +29,7 @@ LASTING_FAILURES = 6
 TIMEOUT_SECONDS = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Selection(Generic[T]):
+class Selection(Struct, Generic[T], frozen=True):
     """What to watch: objects of a codec's resource, narrowed by namespace and selectors."""
 
     codec: Codec[T]

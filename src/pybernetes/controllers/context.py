@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.api import errors
@@ -33,8 +34,7 @@ class Runnable(Protocol):
     async def run(self) -> None: ...
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(Struct, frozen=True):
     """Shared by all controllers of a process."""
 
     client: Client

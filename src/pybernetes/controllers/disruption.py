@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.api.selectors import labels
@@ -41,8 +41,7 @@ DISRUPTION_SECONDS = 120.0
 NO_SCALE_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """The counts of a budget's status."""
 
     expected: int
@@ -202,8 +201,7 @@ def pending_disruptions(granted: Mapping[str, str], pods: Iterable[core_v1.Pod],
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """What `DisruptionAllowed` says."""
 
     status: str

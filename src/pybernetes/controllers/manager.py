@@ -6,8 +6,9 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import keep_running, open_scope
@@ -62,8 +63,7 @@ log = logging.getLogger(__name__)
 USER_AGENT = "kube-controller-manager"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A controller by the name that `--controllers` knows it by."""
 
     name: str

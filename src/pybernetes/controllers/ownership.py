@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
+
+from msgspec import Struct, field
 
 from pybernetes.api import errors
 from pybernetes.api.selectors.labels import LabelSelector
@@ -49,8 +50,7 @@ def reference(owner: HasMetadata) -> meta_v1.OwnerReference:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Claims(Generic[T]):
+class Claims(Struct, Generic[T], frozen=True):
     """The outcome of looking through candidates: `mine` already, `adopt` these loose ones, `release` these of mine."""
 
     mine: list[T] = field(default_factory=list)

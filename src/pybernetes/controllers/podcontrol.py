@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1, meta_v1
@@ -17,8 +18,7 @@ from pybernetes.controllers.ownership import reference
 BURST = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """The messages of the events; {pod} and {owner} are names."""
 
     created: str = "Created pod: {pod}"

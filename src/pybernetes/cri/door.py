@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybernetes.aio.tasks import open_scope
 from pybernetes.cri import types as t
@@ -15,8 +16,7 @@ from pybernetes.cri.socket import Client
 from pybernetes.wire.images.reference import InvalidReferenceError, parse
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """What a removal did: names that were taken away, and the id of the image if it is gone."""
 
     untagged: list[str]

@@ -6,14 +6,14 @@ not there as done.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from pybernetes.cri import types as t
 
 
-@dataclass(frozen=True, slots=True)
-class PullProgress:
+class PullProgress(Struct, frozen=True):
     """A step of a pull: bytes of the layer `digest` that have arrived, of `total`."""
 
     digest: str

@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import itertools
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import Struct, field
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, DeadlineError, ImageNotFoundError, NotFoundError, StartError
@@ -21,8 +21,7 @@ _CREATED, _RUNNING, _EXITED = (
 _OWN_PIDS = t.NamespaceOption(pid=t.NamespaceMode.CONTAINER)
 
 
-@dataclass
-class Lab:
+class Lab(Struct):
     """A runtime under test: `image` is present and has busybox's applets; `logs` and `cgroup` are the test's own."""
 
     runtime: RuntimeService
@@ -69,8 +68,7 @@ class Lab:
         return status
 
 
-@dataclass
-class Pod:
+class Pod(Struct):
     """A sandbox of the lab."""
 
     lab: Lab

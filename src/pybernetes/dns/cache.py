@@ -1,7 +1,8 @@
 """Answers of other zones, kept for as long as they say, at most for half a minute."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.dns.messages import (
@@ -20,8 +21,7 @@ _SECONDS = 30
 _ENTRIES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     data: bytes
     since: float
     until: float

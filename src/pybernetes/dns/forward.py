@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pybernetes.dns.messages import (
     NOERROR,

@@ -4,10 +4,10 @@ dnslib has the wire format (names, compression, EDNS) without a resolver or an e
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import dnslib
 from dnslib.dns import EDNS0, RR, DNSError, DNSHeader, DNSQuestion, DNSRecord
+from msgspec import Struct
 
 from pybernetes.dns.records import Location
 from pybernetes.dns.zone import TTL, Record
@@ -27,8 +27,7 @@ class MessageError(ValueError):
         self.answer = answer
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A question: `name` in lower case, without the final dot. `limit` is what an answer by UDP may take, in bytes."""
 
     data: bytes

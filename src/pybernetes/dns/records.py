@@ -1,9 +1,10 @@
 """The records of one service: Kubernetes' DNS specification 1.1. Pure; names are lower case, without the final dot."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
@@ -11,8 +12,7 @@ from pybernetes.api.types import discovery_v1 as discovery
 A, AAAA, CNAME, PTR, SRV, TXT, NS, SOA = "A", "AAAA", "CNAME", "PTR", "SRV", "TXT", "NS", "SOA"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Location:
+class Location(Struct, frozen=True, order=True):
     """The data of an SRV record."""
 
     target: str

@@ -5,8 +5,9 @@ Holds no packets and does no I/O; services are put in and taken out one by one.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+
+from msgspec import Struct
 
 from pybernetes.dns.records import AAAA, CNAME, NS, PTR, SOA, SRV, TXT, A, Data, Location, Records, undashed
 
@@ -15,8 +16,7 @@ SCHEMA_VERSION = "1.1.0"
 _REVERSE = ".in-addr.arpa"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One record; its time to live is the zone's."""
 
     name: str
@@ -24,8 +24,7 @@ class Record:
     data: Data
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What the zone says: `exists` is False for a name that is not there (NXDOMAIN).
 
     `leads_to` is a name of another zone that the last record is an alias of: its records belong to the answer.

@@ -7,8 +7,10 @@ done, is told and never ignored in silence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pybernetes import flags
 
@@ -19,8 +21,7 @@ HARMLESS = frozenset({"proxy-buffering", "proxy-request-buffering", "proxy-http-
 """Asked for what holds here anyway: nothing is buffered, HTTP/1.1 is spoken, nobody is cut off while it sends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How the requests of one Ingress are treated. `max_body` is 0 for no limit."""
 
     rewrite_target: str = ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import quote, unquote
+
+from msgspec import Struct
 
 from pybernetes.api.endpoints import Target, targets_of
 from pybernetes.api.types import core_v1 as v1
@@ -18,8 +19,7 @@ HTTP2 = "kubernetes.io/h2c"
 SAFE = "/:@!$&'()*+,;=~-._%"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
+class Endpoints(Struct, frozen=True):
     """The targets of a backend, or the cause why there are none."""
 
     targets: tuple[Target, ...] = ()
@@ -27,8 +27,7 @@ class Endpoints:
     http2: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What of a request decides: the authority as its client wrote it, and the target as it came."""
 
     authority: str
@@ -44,8 +43,7 @@ class Question:
         return text.partition(":")[0].rstrip(".")
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(Struct, frozen=True):
     """To one of the targets."""
 
     target: str
@@ -55,15 +53,13 @@ class Forward:
     http2: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(Struct, frozen=True):
     """To another place, for good and with the same method (308)."""
 
     location: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(Struct, frozen=True):
     status: int
     message: str
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from typing import Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pybernetes.api.regexp import RegexpError, compiled
 from pybernetes.api.types import networking_v1 as networking
 from pybernetes.ingress.annotations import Options, options_of
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(Struct, frozen=True):
     """A port of a service; `port` is its name, or its number as text."""
 
     namespace: str
@@ -43,8 +44,7 @@ class Pattern(Protocol):
     def match(self, text: str, /) -> Match | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """Where requests go that match a path. With a `pattern`, that decides and not the path itself.
 
     `rewrite` makes the path that the backend gets: texts, and numbers of the pattern's groups. Empty for no change.
@@ -59,16 +59,14 @@ class Route:
     rewrite: tuple[str | int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What somebody has to know about an Ingress: an event's reason and message."""
 
     reason: str
     message: str
 
 
-@dataclass(slots=True)
-class Host:
+class Host(Struct):
     """The rules of one host."""
 
     exact: dict[str, Route] = field(default_factory=dict)
@@ -104,8 +102,7 @@ class Host:
             path = path[: path.rindex("/")] if "/" in path else ""
 
 
-@dataclass(slots=True)
-class Table:
+class Table(Struct):
     """The rules of all Ingresses. Secrets and problems are by `namespace/name`, secrets' keys are hosts."""
 
     hosts: dict[str, Host] = field(default_factory=dict)

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.tasks import Scope
@@ -29,8 +30,7 @@ LOOK_AGAIN_SECONDS = 1.0
 _ENDS = (ContainerEventType.CONTAINER_STOPPED_EVENT, ContainerEventType.CONTAINER_DELETED_EVENT)
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """A worker and the task that runs it."""
 
     worker: PodWorker

@@ -1,7 +1,8 @@
 """What the runtime has of one pod, as one immutable value."""
 
 import asyncio
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import NotFoundError
@@ -9,8 +10,7 @@ from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet import names
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedContainer:
+class ObservedContainer(Struct, frozen=True):
     """A container of the runtime, and the sandbox that it belongs to."""
 
     sandbox_id: str
@@ -37,8 +37,7 @@ class ObservedContainer:
         return self.status.state == t.ContainerState.CONTAINER_EXITED
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """Sandboxes and containers of a pod, the newest first."""
 
     sandboxes: tuple[t.PodSandboxStatus, ...] = ()

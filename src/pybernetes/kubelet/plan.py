@@ -1,8 +1,9 @@
 """Desired pod and observed containers in, actions out. Pure: everything that decides about a living pod is here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from zlib import crc32
+
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.types import ContainerState
@@ -16,8 +17,7 @@ from pybernetes.kubelet.restart import RestartBackoff, restarts_after_exit, shou
 NANOSECONDS = 1e9
 
 
-@dataclass(frozen=True, slots=True)
-class StopContainer:
+class StopContainer(Struct, frozen=True):
     """End a container; `message` is the event's."""
 
     id: str
@@ -27,8 +27,7 @@ class StopContainer:
     """Seconds; the pod's own grace if None."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartContainer:
+class StartContainer(Struct, frozen=True):
     """Create and start the next attempt of a container."""
 
     name: str
@@ -37,16 +36,14 @@ class StartContainer:
     """When the attempt before ended, if there was one: it lengthens the back-off."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResizeContainer:
+class ResizeContainer(Struct, frozen=True):
     """Give a running container the resources that its pod has been granted."""
 
     id: str
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunSandbox:
+class RunSandbox(Struct, frozen=True):
     """Create the pod's sandbox, after stopping the ones before."""
 
     attempt: int
@@ -57,16 +54,14 @@ class RunSandbox:
 Action = StopContainer | StartContainer | ResizeContainer | RunSandbox
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """Why a container does not run, as its status says."""
 
     reason: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known beside the runtime's answer, as of one moment."""
 
     now: float
@@ -84,8 +79,7 @@ class Facts:
     """Of the node, in bytes."""
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """The next actions, in order, and what waits for time to pass."""
 
     actions: list[Action] = field(default_factory=list)
@@ -156,8 +150,7 @@ def _init_failed(pod: v1.Pod, observed: Observed) -> bool:
     )
 
 
-@dataclass(slots=True)
-class _Planner:
+class _Planner(Struct):
     pod: v1.Pod
     observed: Observed
     facts: Facts

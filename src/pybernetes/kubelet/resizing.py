@@ -4,9 +4,9 @@ A worker goes by the granted resources in everything: a pod that must wait for m
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
@@ -18,8 +18,7 @@ DEFERRED, INFEASIBLE = "Deferred", "Infeasible"
 replace = msgspec.structs.replace
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why the node cannot give what is asked: for now (Deferred), or ever (Infeasible)."""
 
     reason: str
@@ -30,8 +29,7 @@ Room = Callable[[v1.Pod], Refusal | None]
 """Whether a pod as it asks to be fits beside the others of the node."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resizing:
+class Resizing(Struct, frozen=True):
     """Where a pod stands: what of it waits, which containers are being changed, and what went wrong with that."""
 
     refusal: Refusal | None = None

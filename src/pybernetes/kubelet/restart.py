@@ -1,6 +1,6 @@
 """Whether a container runs again, and after how long: restart policies, rules and the crash loop's back-off. Pure."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.observed import ObservedContainer
@@ -11,16 +11,14 @@ MAX_BACKOFF = 300.0
 RESET_AFTER = 2 * MAX_BACKOFF
 
 
-@dataclass(frozen=True, slots=True)
-class BackoffEntry:
+class BackoffEntry(Struct, frozen=True):
     """The delay now in force for one container, and when it was last prolonged (seconds of the wall clock)."""
 
     delay: float
     since: float
 
 
-@dataclass(slots=True)
-class RestartBackoff:
+class RestartBackoff(Struct):
     """Delays between the restarts of one pod's containers: none at first, then 10 s doubling up to 5 minutes."""
 
     limit: float = MAX_BACKOFF

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.aio.http_server import Answer, Connection, Front, respond
 from pybernetes.aio.tasks import Scope, open_scope
@@ -25,8 +26,7 @@ def check_port(service: v1.Service | None) -> int:
     return service.spec.health_check_node_port or 0
 
 
-@dataclass(slots=True)
-class _Check:
+class _Check(Struct):
     port: int
     endpoints: int
     server: asyncio.Server | None = None

@@ -5,7 +5,8 @@ externalTrafficPolicy).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api.endpoints import Target, targets_of
 from pybernetes.api.types import core_v1 as v1
@@ -16,8 +17,7 @@ PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 
 
-@dataclass(frozen=True, slots=True)
-class PortRules:
+class PortRules(Struct, frozen=True):
     """One port of one service.
 
     `endpoints` serve the whole cluster, `local_endpoints` are those on this node. `affinity_seconds` is 0 for none.

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybernetes.aio.clock import SystemClock
 from pybernetes.aio.idle import Idle
@@ -24,8 +25,7 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """`root` is the registry's own directory, `shared` the content store's of blobs, both on one file system.
 
     `runtime` is the socket of the runtime, `host` what images of this registry are called after: `localhost:5000`.

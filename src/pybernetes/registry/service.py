@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from aiohttp import web
+from msgspec import Struct
 
 from pybernetes.registry import names
 from pybernetes.registry.storage import Storage
@@ -19,8 +19,7 @@ Forget = Callable[[str], Awaitable[None]]
 """Take the name `repository:tag` of this registry away from the cluster's images."""
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """The registry's parts."""
 
     storage: Storage

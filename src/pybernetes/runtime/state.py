@@ -3,11 +3,11 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct, field
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import NotFoundError
@@ -63,8 +63,7 @@ class Exit(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-@dataclass(slots=True)
-class Sandbox:
+class Sandbox(Struct):
     record: SandboxRecord
 
     @property
@@ -72,8 +71,7 @@ class Sandbox:
         return self.record.id
 
 
-@dataclass(slots=True)
-class Container:
+class Container(Struct):
     """A container: created until it has a `pid` or an `exit`, exited once it has an `exit`."""
 
     record: ContainerRecord

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api import errors
@@ -21,8 +21,7 @@ from pybernetes.scheduler.preemption import Victims
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Binder:
+class Binder(Struct, frozen=True):
     """Writes decisions to the API server."""
 
     client: Client

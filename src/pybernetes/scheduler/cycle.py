@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.scheduler.plugins import Rejection, Verdicts, volume_binding
 from pybernetes.scheduler.pod import PodInfo
@@ -15,15 +16,13 @@ from pybernetes.scheduler.snapshot import Snapshot
 NO_NODES = "no nodes available to schedule pods"
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """The pod goes to `node`."""
 
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unplaced:
+class Unplaced(Struct, frozen=True):
     """No node can take the pod: each node's rejection."""
 
     rejections: Mapping[str, Rejection]

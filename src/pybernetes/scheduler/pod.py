@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as core
 from pybernetes.scheduler.resources import Amounts, pod_requests
@@ -20,8 +21,7 @@ REMEMBERED: Final = 4096
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Needs:
+class Needs(Struct, frozen=True, eq=False):
     """The part of a pod that node-local plugins look at: pods that are alike in it share it.
 
     `shape` is equal for pods that every node suits equally well, as far as no other pods count.

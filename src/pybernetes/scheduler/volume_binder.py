@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1 as core
@@ -15,8 +16,7 @@ SECONDS = 600.0
 """Upstream's bindTimeoutSeconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeBinder:
+class VolumeBinder(Struct, frozen=True):
     """Asks; the volume controller and the provisioners carry it out."""
 
     client: Client

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1 as core
 from pybernetes.api.types import storage_v1 as storage
@@ -21,8 +22,7 @@ Plan = Mapping[ClaimKey, str]
 """What has to be bound before the pod: the volume that each claim gets, "" for one that is to be made."""
 
 
-@dataclass(slots=True)
-class Volumes:
+class Volumes(Struct):
     """Mutable, as the informers tell; `assumed` is the claim for which a decision has set a volume aside."""
 
     claims: dict[ClaimKey, core.PersistentVolumeClaim] = field(default_factory=dict)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 from typing import Final
+
+from msgspec import Struct, field
 
 from pybernetes.simulator.stages import NOTHING, PULL, READY, RUN, START, STOP, Behaviour, Stage
 from pybernetes.simulator.view import Container, Pod
@@ -37,8 +38,7 @@ class Step(Enum):
     ENDED = "Ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """An event about the pod, or about one of its containers."""
 
     type: str
@@ -47,8 +47,7 @@ class Said:
     container: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """How containers ended."""
 
     code: int
@@ -58,8 +57,7 @@ class Exit:
     message: str = ""
 
 
-@dataclass(slots=True)
-class Course:
+class Course(Struct):
     """See the module. `at` is the next moment; infinite: nothing happens any more by itself."""
 
     pod: Pod

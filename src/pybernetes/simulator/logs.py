@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil, floor, inf
 from typing import Final
+
+from msgspec import Struct
 
 from pybernetes.api.time import seconds
 from pybernetes.simulator.stages import Logs
@@ -15,8 +16,7 @@ USUAL: Final = Logs(("{container} of pod {namespace}/{pod} has started on {node}
 """What a container says whose rules say nothing of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What of a log is wanted (PodLogOptions)."""
 
     tail: int | None = None
@@ -41,8 +41,7 @@ class Selection:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Struct, frozen=True):
     """The log of one attempt of a container: its lines are numbered from 0, each has its moment."""
 
     logs: Logs

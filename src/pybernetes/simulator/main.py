@@ -7,8 +7,9 @@ import logging
 import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope, open_scope
@@ -44,8 +45,7 @@ async def run(options: Options, rules: Rules, clock: Clock | None = None) -> Non
         await _simulate(Parts(client, clock, scope, stack), options, rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What all that is simulated shares."""
 
     client: Client

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from math import inf
+
+from msgspec import Struct
 
 from pybernetes.simulator.rules import Outage
 
 
-@dataclass(slots=True)
-class Outages:
+class Outages(Struct):
     """The recurring bad times of one node, by a rule; None: there are none."""
 
     rule: Outage | None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import inf
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from pybernetes import flags
 from pybernetes.api.quantity import Quantity, QuantityError

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api import errors
@@ -32,8 +33,7 @@ WORKERS: Final = 16
 GONE: Final = (404, 409)
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """A pod in the table."""
 
     pod: Pod

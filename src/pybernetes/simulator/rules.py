@@ -14,9 +14,10 @@ nodes:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+
+from msgspec import Struct
 
 from pybernetes.api.quantity import QuantityError, canonical
 from pybernetes.api.selectors import labels as selectors
@@ -25,8 +26,7 @@ from pybernetes.simulator.parse import StagesError, behaviour_of, chance_of, ref
 from pybernetes.simulator.stages import CONCERNS, UNSAID, Behaviour
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """Whom a rule concerns; each pattern (`*` and `?`) that is given has to fit."""
 
     name: str = ""
@@ -45,8 +45,7 @@ class Match:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What a rule looks at."""
 
     name: str
@@ -77,16 +76,14 @@ def match_of(tree: Any, where: str) -> Match:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class PodRule:
+class PodRule(Struct, frozen=True):
     """What the pods that match do."""
 
     match: Match
     behaviour: Behaviour
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
+class Outage(Struct, frozen=True):
     """A node's bad time: it begins `after` its registration and lasts `lasts` seconds, then comes again."""
 
     after: float
@@ -96,8 +93,7 @@ class Outage:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRule:
+class NodeRule(Struct, frozen=True):
     """What the nodes that match are. Empty: the rules after it, and then the defaults."""
 
     match: Match
@@ -111,8 +107,7 @@ class NodeRule:
     unreachable: Outage | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """A whole file."""
 
     pods: tuple[PodRule, ...] = ()

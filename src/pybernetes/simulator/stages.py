@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import inf
 from typing import Final
+
+from msgspec import Struct, field
 
 PULL, START, READY, RUN, STOP = "pull", "start", "ready", "run", "stop"
 STAGES: Final = (PULL, START, READY, RUN, STOP)
@@ -19,8 +20,7 @@ TASK_SECONDS: Final = 1.0
 """How long pods run that are to end by themselves (restartPolicy OnFailure or Never)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """One stage. Seconds; `after` infinite: the stage never ends."""
 
     after: float = 0.0
@@ -55,8 +55,7 @@ FOR_EVER: Final = Stage(after=inf)
 TASK: Final = Stage(after=TASK_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Logs:
+class Logs(Struct, frozen=True):
     """What containers write: these lines at once, then `every` so many seconds the next of `lines` again."""
 
     lines: tuple[str, ...] = ()
@@ -64,8 +63,7 @@ class Logs:
     """0: nothing more follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True):
     """All that a pod does."""
 
     stages: Mapping[str, Stage] = field(default_factory=dict)

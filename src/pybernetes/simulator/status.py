@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pybernetes.api.time import format_time
 from pybernetes.simulator.course import Course, Exit, Step
@@ -18,8 +19,7 @@ RUNTIME: Final = "simulated"
 STARTED: Final = (Step.RUNNING, Step.CRASHED, Step.STOPPING, Step.ENDED)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """The addresses of a pod and of its node."""
 
     pod_ip: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pybernetes.api.quantity import NANO, Quantity
 from pybernetes.simulator.stages import Behaviour
@@ -16,16 +17,14 @@ CPU_WITHOUT_REQUEST: Final = "5m"
 MEMORY_WITHOUT_REQUEST: Final = "16Mi"
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(Struct, frozen=True):
     """CPU seconds that were used until a moment."""
 
     seconds: float
     moment: float
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """Of one container: its name, CPU seconds so far, and bytes of memory."""
 
     namespace: str

@@ -6,8 +6,9 @@ One revision counter for the whole store; each committed write takes the next on
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class StoreError(Exception):
@@ -38,8 +39,7 @@ class CorruptError(StoreError):
     """The stored data fails its checks; never silently repaired."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyValue:
+class KeyValue(Struct, frozen=True):
     """A key's value; `revision` is that of its last write, `create_revision` that of its creation."""
 
     key: bytes
@@ -48,8 +48,7 @@ class KeyValue:
     create_revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """A committed write. `value` is None for a delete, whose `create_revision` is 0."""
 
     key: bytes
@@ -58,8 +57,7 @@ class Event:
     create_revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A consistent part of a range: `revision` is the store's at reading; `remaining` counts what `limit` cut off."""
 
     items: list[KeyValue]
@@ -67,8 +65,7 @@ class Page:
     remaining: int
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """Outcome of a conditional write: it happened at `revision`, or it did not and `current` stands in its way (None: nothing does)."""
 
     succeeded: bool

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.streaming.channel import Channel
@@ -15,8 +16,7 @@ OPEN_SECONDS = 30.0
 _LINGER_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which streams were asked for. A terminal has no stderr of its own."""
 
     stdin: bool
@@ -36,8 +36,7 @@ class Wanted:
         return self.names & {"stdin", "resize"}
 
 
-@dataclass(frozen=True, slots=True)
-class CommandStreams:
+class CommandStreams(Struct, frozen=True):
     """A session's streams; None for those that were not asked for."""
 
     stdin: Channel | None

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct
 
 LIMIT = 64 * 1024
 
@@ -12,8 +13,7 @@ class HeadError(ValueError):
     """What came is no request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """A request's head. Names of headers are in lower case, repeated ones joined by commas."""
 
     method: str

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.streaming import command, forward
 from pybernetes.streaming.duplex import Duplex, StreamDuplex, TunnelDuplex, WebSocket
@@ -13,16 +14,14 @@ from pybernetes.wire.websocket import accept_key
 _SPDY = "spdy/3.1"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A command's streams, and the session that runs over them."""
 
     wanted: command.Wanted
     session: command.Session
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """Connections to `ports`; to any, if it is empty."""
 
     ports: list[int]

@@ -9,9 +9,10 @@ import binascii
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
+
+from msgspec import Struct
 
 from pybernetes.wire.numbers import parse_number
 
@@ -41,8 +42,7 @@ class ChannelError(ValueError):
     """A message that the protocol does not know."""
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(Struct, frozen=True):
     """How a negotiated protocol writes channel and payload into one message."""
 
     protocol: str

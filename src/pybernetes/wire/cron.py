@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+
+from msgspec import Struct
 
 from pybernetes.wire.numbers import parse_number
 
@@ -31,8 +32,7 @@ class CronError(ValueError):
     """A schedule that cannot be understood."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """The minutes, hours, ... at which it is due; a day is due by either field if both are restricted."""
 
     minutes: frozenset[int]

@@ -6,8 +6,9 @@ Flow control is left to TCP, as these clients do. Source: the SPDY protocol draf
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 _CONTROL = 0x80000000
 _VERSION = 3
@@ -55,8 +56,7 @@ class SpdyError(ValueError):
     """The other side breaks the protocol; the connection cannot be used any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """The other side has opened a stream, which is to be accepted or reset. Names of headers are in lower case."""
 
     stream: int
@@ -64,16 +64,14 @@ class Opened:
     fin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """The other side has accepted a stream of ours."""
 
     stream: int
     fin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     """Bytes of a stream; after `fin` the other side sends no more on it."""
 
     stream: int
@@ -81,23 +79,20 @@ class Data:
     fin: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Struct, frozen=True):
     """The stream is over at once."""
 
     stream: int
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(Struct, frozen=True):
     """To be answered with `Connection.pong`, unless it answers a ping of ours."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class GoAway:
+class GoAway(Struct, frozen=True):
     """The other side wants no more streams."""
 
 

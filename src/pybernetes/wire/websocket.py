@@ -4,8 +4,9 @@ import base64
 import hashlib
 import os
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _MAX_MESSAGE = 32 << 20
@@ -24,8 +25,7 @@ class WebSocketError(ValueError):
     """The other side breaks the protocol."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A whole message, its fragments joined, or a control frame."""
 
     opcode: Opcode

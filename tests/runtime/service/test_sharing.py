@@ -6,11 +6,12 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pybernetes.cri import types as t
 from pybernetes.cri.testsuite import Lab, remove_all

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pybernetes.api.cel.environment import Environment, Program
 from pybernetes.api.cel.errors import CompileError
@@ -72,8 +73,7 @@ _JSON_PATCH: Final[Mapping[str, Type]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """A compiled expression, or why it is none."""
 
     source: str
@@ -99,8 +99,7 @@ def conditions_environment(*, params: bool = False) -> Environment:
     return Environment({**CONDITION_VARIABLES, **({"params": DYN} if params else {})}, _LIBRARIES)
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyExpressions:
+class PolicyExpressions(Struct, frozen=True):
     """All of a policy's expressions, of either kind of policy."""
 
     conditions: Mapping[str, Expression]
@@ -133,8 +132,7 @@ class PolicyExpressions:
         return cls(conditions, found, Environment({**names, **_OBJECTS, **_JSON_PATCH}, _LIBRARIES))
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(Struct, frozen=True):
     """One expression that must be true, and what is said where it is not."""
 
     condition: Expression
@@ -161,8 +159,7 @@ def compile_annotations(spec: Mapping[str, Any], environment: Environment) -> li
     return [compile_expression(environment, each["valueExpression"], wanted, words) for each in given]
 
 
-@dataclass(frozen=True, slots=True)
-class Mutation:
+class Mutation(Struct, frozen=True):
     """One change; `is_patch` tells a JSON patch from an apply configuration."""
 
     expression: Expression

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Literal:
+
+class Literal(Struct, frozen=True, eq=False):
     offset: int
     value: object
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Identifier:
+class Identifier(Struct, frozen=True, eq=False):
     offset: int
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Select:
+class Select(Struct, frozen=True, eq=False):
     """`operand.field`; `optional` is `operand.?field`, `test` is `has(operand.field)`."""
 
     offset: int
@@ -29,8 +27,7 @@ class Select:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class Call(Struct, frozen=True, eq=False):
     """A function, an operator under cel-go's name (`_+_`), or a method if there is a target."""
 
     offset: int
@@ -43,8 +40,7 @@ class Call:
         return self.arguments if self.target is None else (self.target, *self.arguments)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ListLiteral:
+class ListLiteral(Struct, frozen=True, eq=False):
     """`optional` has the indexes of elements written `?x`."""
 
     offset: int
@@ -52,22 +48,19 @@ class ListLiteral:
     optional: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class Entry(Struct, frozen=True, eq=False):
     offset: int
     key: Node
     value: Node
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MapLiteral:
+class MapLiteral(Struct, frozen=True, eq=False):
     offset: int
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ObjectLiteral:
+class ObjectLiteral(Struct, frozen=True, eq=False):
     """`Name{field: value}`; for MutatingAdmissionPolicy's JSONPatch and Object."""
 
     offset: int
@@ -75,8 +68,7 @@ class ObjectLiteral:
     fields: tuple[tuple[str, Node, bool, int], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Macro:
+class Macro(Struct, frozen=True, eq=False):
     """A comprehension: `range.name(variables, body...)`, or `cel.bind(variable, range, body)`."""
 
     offset: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pybernetes.api.cel.ast import (  # fmt: skip
     Call,
@@ -39,8 +40,7 @@ from pybernetes.api.cel.values import Uint
 _TYPE_NAMES = ("bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type")
 
 
-@dataclass(slots=True)
-class Checked:
+class Checked(Struct):
     """What was found out: the type of each node, the overloads that a call may mean, the global name of a call."""
 
     types: dict[Node, Type] = field(default_factory=dict)

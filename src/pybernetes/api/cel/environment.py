@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
+
+from msgspec import Struct
 
 from pybernetes.api.cel.ast import Node, uses
 from pybernetes.api.cel.checker import check
@@ -21,8 +22,7 @@ CALL_LIMIT: Final = 10_000_000
 """What one evaluation may cost (upstream's PerCallLimit is 1,000,000 for admission; its rules of resources share this)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """A compiled expression. `type` is that of its value, `cost` what an evaluation costs at least and at most."""
 
     source: str
@@ -50,8 +50,7 @@ class Program:
             raise EvaluationError("no such overload") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(Struct, frozen=True):
     """Declared variables with their types; functions are Kubernetes' libraries and `more`."""
 
     variables: Mapping[str, Type]

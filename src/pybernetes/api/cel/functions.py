@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from pybernetes.api.cel.types import UNBOUNDED, Type
 from pybernetes.api.cel.values import Duration, Optional, Timestamp, Uint
@@ -14,8 +15,7 @@ Measure: TypeAlias = Callable[[Sizes], int]
 """From the sizes of the operands (elements, or characters; 1 for scalars) to a cost, or to the size of the result."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overload:
+class Overload(Struct, frozen=True):
     """One signature of a function; the first parameter of a method is its target.
 
     `apply` gets values that have the parameters' types and raises EvaluationError. `cost` must grow with the sizes: it

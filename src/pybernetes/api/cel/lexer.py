@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pybernetes.api.cel.errors import Issue
 
@@ -34,8 +35,7 @@ _ESCAPE: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """`kind` is `end`, `name`, `quoted`, a kind of literal, or the sign itself."""
 
     kind: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pybernetes.api.cel.environment import Environment, Program
 from pybernetes.api.cel.errors import CompileError
@@ -26,8 +27,7 @@ SCHEMA_LIMIT: Final = 100_000_000
 KEYWORD: Final = "x-kubernetes-validations"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A rule with its programs; one that does not compile has its error instead."""
 
     source: Mapping[str, Any]
@@ -74,8 +74,7 @@ def _try(environment: Environment, source: str, kind: str, wrong: str) -> tuple[
     return program, ""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleNode:
+class RuleNode(Struct, frozen=True):
     """The rules of a schema and of what is below it; places without any are left out."""
 
     schema: Schema

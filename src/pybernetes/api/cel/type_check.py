@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from pybernetes.api.cel.admission import PolicyExpressions
 from pybernetes.api.cel.errors import CompileError
@@ -21,8 +22,7 @@ Find: TypeAlias = Callable[[str], Mapping[str, Any] | None]
 """A definition by its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedKind:
+class CheckedKind(Struct, frozen=True):
     """A kind with its schema, references resolved; None where nobody knows it."""
 
     api_version: str

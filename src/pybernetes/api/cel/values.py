@@ -7,9 +7,10 @@ is here. Equality and order are CEL's: numbers compare by value, whatever their 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
+
+from msgspec import Struct
 
 from pybernetes.api.cel.errors import EvaluationError
 
@@ -27,8 +28,7 @@ class Uint(int):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Duration:
+class Duration(Struct, frozen=True, order=True):
     """Nanoseconds."""
 
     nanoseconds: int
@@ -39,8 +39,7 @@ class Duration:
         return f"{sign}{whole}{_fraction(rest)}s"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Timestamp:
+class Timestamp(Struct, frozen=True, order=True):
     """Nanoseconds since 1970, UTC."""
 
     nanoseconds: int
@@ -55,8 +54,7 @@ class Timestamp:
         return datetime.fromtimestamp(self.nanoseconds // SECOND, zone)
 
 
-@dataclass(frozen=True, slots=True)
-class Optional:
+class Optional(Struct, frozen=True):
     """`optional.of(value)`, or none."""
 
     value: object = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pybernetes.api.decode.errors import DecodeError, Mismatch, found_type, go_type
 from pybernetes.api.decode.go_names import named_types, with_name
@@ -14,8 +15,7 @@ from pybernetes.api.decode.unions import union_fields
 from pybernetes.api.schema import Kind, Schema, presence, schema_for
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """`tree` is the caller's own; `unknown` are the paths of fields that were dropped, in the order of the input."""
 
     tree: dict[str, Any]

@@ -13,8 +13,10 @@ Both run before admission and before a kind's strategy fills in more, since what
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pybernetes.api import errors
 from pybernetes.api.patch import check, last_applied
@@ -102,8 +104,7 @@ class Versions(Protocol):
     def convert(self, tree: Tree, api_version: str) -> Tree: ...
 
 
-@dataclass(frozen=True, slots=True)
-class FieldManager:
+class FieldManager(Struct, frozen=True):
     """Keeps `metadata.managedFields` of one kind at one version, for the object or one of its subresources.
 
     `reset` are the fields that the endpoint ignores in requests (`reset_fields`): writing them makes no owner. Without

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.api.json_text import refuse_depth
@@ -66,8 +66,7 @@ def _checked(operations: Json) -> list[dict[str, Json]]:
     return listed
 
 
-@dataclass(slots=True)
-class _Work:
+class _Work(Struct):
     """The document between operations. It owns all its parts and changes them in place."""
 
     document: Json

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
+
+from msgspec import Struct
 
 from pybernetes.api.field import quote
 from pybernetes.api.patch.fields import FieldSet, ordered, union
@@ -26,8 +27,7 @@ class ManagerKey(NamedTuple):
     subresource: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """The fields of one manager. `time` is RFC 3339, empty if the manager never changed the object."""
 
     manager: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pybernetes.api.patch.fields import FieldSet, difference, has, of_paths
 from pybernetes.api.patch.managed_fields import ManagedFieldsError, Managers, decode, encode
@@ -14,8 +16,7 @@ SCALE_VERSION: Final = "autoscaling/v1"
 _IN_SCALE: Final = of_paths("spec.replicas")
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleFields:
+class ScaleFields(Struct, frozen=True):
     """Carries managedFields between an object and its Scale.
 
     `replicas` maps each apiVersion of the object to the dotted path of its replicas (`spec.replicas`, or a custom

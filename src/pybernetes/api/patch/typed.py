@@ -7,9 +7,10 @@ setting `spec` of a Deployment adds what is inside of it, and not `spec` itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from pybernetes.api.patch.fields import MEMBER, FieldSet, key_element, value_element
 from pybernetes.api.schema import Json, Kind, ListType, Schema
@@ -109,8 +110,7 @@ def _is_hollow(schema: Schema, value: Json) -> bool:
     return isinstance(value, list) and not value and is_granular(schema, value)
 
 
-@dataclass(slots=True)
-class Difference:
+class Difference(Struct):
     """The fields that one object has and another has not, or has with another value."""
 
     added: FieldSet

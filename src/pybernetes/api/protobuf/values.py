@@ -6,11 +6,11 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api.json_text import read_json
 from pybernetes.api.time import format_micro_time, format_time
@@ -36,8 +36,7 @@ Read: TypeAlias = "Callable[[bytes, int], tuple[Any, int]]"
 """The JSON value at a position, and the position behind it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValueCodec:
+class ValueCodec(Struct, frozen=True):
     """One type of value. `zero` is what an unset field of it holds in JSON (None for a message)."""
 
     wire_type: int
@@ -96,8 +95,7 @@ SCALARS: Final = {
 # -- messages with a JSON form of their own
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
+class _Parts(Struct, frozen=True):
     """The fields of a small message by number; of an integer that stands twice the last counts."""
 
     integers: dict[int, int]

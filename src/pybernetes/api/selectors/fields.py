@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pybernetes.api.caching import short_cache
 from pybernetes.api.selectors.labels import SelectorError
@@ -15,8 +16,7 @@ _OPERATOR = re.compile(r"(?:[^\\=!]|\\.?|!(?!=))*?(!=|==|=)", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRequirement:
+class FieldRequirement(Struct, frozen=True):
     field: str
     value: str
     negated: bool = False
@@ -28,8 +28,7 @@ class FieldRequirement:
         return f"{self.field}{'!=' if self.negated else '='}{escape(self.value)}"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldSelector:
+class FieldSelector(Struct, frozen=True):
     """All requirements have to hold; a field that an object lacks reads as empty."""
 
     requirements: tuple[FieldRequirement, ...] = ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from pybernetes.api import field, names
 from pybernetes.api.caching import short_cache
@@ -30,8 +31,7 @@ class SelectorError(ValueError):
     """A selector that cannot be understood; the message is upstream's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Struct, frozen=True):
     """One condition on one label; values are sorted and without doubles."""
 
     key: str
@@ -73,8 +73,7 @@ class Requirement:
                 return f"{self.key}{self.operator}{listed}"
 
 
-@dataclass(frozen=True, slots=True)
-class LabelSelector:
+class LabelSelector(Struct, frozen=True):
     """All requirements have to hold; without any, everything matches, unless `nothing` says otherwise."""
 
     requirements: tuple[Requirement, ...] = ()

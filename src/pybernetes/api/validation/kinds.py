@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from pybernetes.api import names
 from pybernetes.api.field import FieldError, Path
@@ -23,8 +24,7 @@ def nothing(_: Tree) -> Errors:
     return iter(())
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """The rules of one kind. Metadata is checked by `validate` itself, with the kind's `name` format.
 
     `update` says what a change may not touch; the new object has to pass `create` as well, unless `update_is_whole`.

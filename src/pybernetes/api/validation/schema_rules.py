@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from dataclasses import field as attribute
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
+from msgspec import field as attribute
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
@@ -24,8 +25,7 @@ _MOST_EXPENSIVE: Final = 4
 """So many rules are named when all together cost too much."""
 
 
-@dataclass(slots=True)
-class _Costs:
+class _Costs(Struct):
     """What the rules seen so far cost by estimate."""
 
     total: int = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pybernetes.api.errors import StatusError
 from pybernetes.api.json_text import read_json
@@ -19,8 +20,7 @@ SECONDS: Final = 5.0
 UNCHANGED: Final = 304
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """`url` is where the document of v3 is, "" for nowhere; `part` what v2 says; `etag` that of its document."""
 
     url: str = ""

@@ -3,8 +3,9 @@
 import ipaddress
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
+
+from msgspec import Struct
 
 from pybernetes.api.errors import StatusError, is_already_exists, is_not_found
 from pybernetes.apiserver.allocators.ranges import Network, Range, address_range
@@ -23,8 +24,7 @@ class AllocationError(Exception):
     """The address or port cannot be had; the text is upstream's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """The service that an address is for."""
 
     namespace: str

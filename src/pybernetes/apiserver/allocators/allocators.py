@@ -1,8 +1,9 @@
 """The allocators of one server."""
 
 import ipaddress
-from dataclasses import dataclass
 from random import Random, SystemRandom
+
+from msgspec import Struct
 
 from pybernetes.apiserver.allocators.addresses import Addresses
 from pybernetes.apiserver.allocators.node_ports import NodePorts
@@ -13,8 +14,7 @@ from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.registry.registry import Registry
 
 
-@dataclass(frozen=True, slots=True)
-class Allocators:
+class Allocators(Struct, frozen=True):
     """What services share; see each."""
 
     addresses: Addresses

@@ -5,16 +5,16 @@ The bands make it unlikely that an address somebody writes into a manifest is ta
 
 import ipaddress
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias
+
+from msgspec import Struct
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 TRIES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """The numbers from `first` to `last`; those below `dynamic` belong to the lower band."""
 
     first: int

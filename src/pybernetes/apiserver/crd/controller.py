@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError
@@ -34,8 +35,7 @@ def definition_resource() -> Resource:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(Struct, frozen=True):
     """What is served of a definition, as it was then."""
 
     uid: str

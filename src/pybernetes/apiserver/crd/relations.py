@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api.schema import Schema
 from pybernetes.apiserver.context import Tree
@@ -16,8 +16,7 @@ from pybernetes.apiserver.crd.conversion import Converter, rename
 KEPT: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """A version's schema, and where in its objects the replicas are ("" for nowhere)."""
 
     schema: Schema

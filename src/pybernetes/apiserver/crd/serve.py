@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.schema import custom_resource_schema
@@ -29,8 +30,7 @@ VERBS: Final = ("delete", "deletecollection", "get", "list", "patch", "create", 
 PART_VERBS: Final = ("get", "patch", "update")
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(Struct, frozen=True):
     """What a definition makes: its served versions, and the store of the version in which objects are stored."""
 
     served: list[Served]
@@ -43,8 +43,7 @@ class Serving:
             store.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """What custom resources need of the API server that serves them."""
 
     access: Access

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from pybernetes.api.errors import StatusError, method_not_supported
@@ -37,7 +36,6 @@ class CustomStatus(Part):
         return merged
 
 
-@dataclass(slots=True)
 class CustomStrategy(Strategy):
     """An object of a custom resource."""
 
@@ -83,7 +81,6 @@ class CustomStrategy(Strategy):
         return f"field label not supported: {name}"
 
 
-@dataclass(slots=True)
 class DefinitionStrategy(Strategy):
     """A CustomResourceDefinition."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api import field as fields
 from pybernetes.api.field import FieldError, Path, quote
@@ -85,8 +85,7 @@ class _Configuration(msgspec.Struct, forbid_unknown_fields=True):
     resources: list[_Resources] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Encryption:
+class Encryption(Struct, frozen=True):
     """Whose values are encrypted, and with what."""
 
     chains: Mapping[tuple[str, str], Chain]

@@ -12,13 +12,13 @@ import os
 import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api.names import fully_qualified_domain_name
@@ -61,8 +61,7 @@ class EncryptedObject(Message, frozen=True):
         return msgspec.structs.replace(self, data=b"").encode()
 
 
-@dataclass(frozen=True, slots=True)
-class _Current:
+class _Current(Struct, frozen=True):
     """What is written with."""
 
     seed: bytes

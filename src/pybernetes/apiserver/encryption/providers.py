@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.padding import PKCS7
+from msgspec import Struct
 
 ENCRYPTED: Final = b"k8s:enc:"
 BLOCK: Final = 16
@@ -172,8 +172,7 @@ def unseal(secret: bytes, data: bytes, bound: bytes) -> bytes:
         raise TransformError("cipher: message authentication failed") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """The providers of a resource: the first one writes, all of them read."""
 
     providers: Sequence[Provider]

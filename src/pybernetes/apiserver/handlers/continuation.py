@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api.errors import StatusError, bad_request
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """`after` is the last key already given, relative to the listed prefix. Revision -1: whatever is current."""
 
     revision: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pybernetes.api import field as fields
 from pybernetes.api.errors import StatusError, bad_request, invalid, unexpected
@@ -22,8 +23,7 @@ _ALWAYS_SELECTABLE: Final = ("metadata.name", "metadata.namespace")
 _MATCH: Final = Path("resourceVersionMatch")
 
 
-@dataclass(frozen=True, slots=True)
-class ListOptions:
+class ListOptions(Struct, frozen=True):
     """`version` is "" where the query has none; `send_initial_events` is None where it has none."""
 
     labels: LabelSelector = label_selectors.EVERYTHING

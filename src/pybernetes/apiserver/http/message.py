@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 from urllib.parse import parse_qs
+
+from msgspec import Struct, field
 
 Query: TypeAlias = dict[str, list[str]]
 
@@ -104,8 +105,7 @@ class Request:
         return await self._source.read()
 
 
-@dataclass(slots=True)
-class Response:
+class Response(Struct):
     """An answer whose body is there; a list of parts is sent without joining them first."""
 
     status: int
@@ -144,8 +144,7 @@ def frame(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-@dataclass(slots=True)
-class StreamResponse:
+class StreamResponse(Struct):
     """An answer written while it is made; ends when `run` returns (cancelled when the client goes away)."""
 
     status: int
@@ -170,8 +169,7 @@ class Duplex(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class UpgradeResponse:
+class UpgradeResponse(Struct):
     """101 Switching Protocols with these headers; then the connection belongs to `run`, and closes when it returns."""
 
     headers: list[tuple[str, str]]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
@@ -24,8 +25,7 @@ class BackendError(Exception):
     """The other side broke off, or speaks no HTTP/1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Status and headers of an answer."""
 
     status: int
@@ -36,8 +36,7 @@ class Head:
         return next((value for key, value in self.headers if key.lower() == name), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """The two streams to the other side; whoever holds it closes it."""
 
     reader: asyncio.StreamReader

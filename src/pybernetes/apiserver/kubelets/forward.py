@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.apiserver.context import RequestContext
@@ -20,8 +21,7 @@ PAGE_LIMIT = 4 << 20
 CLOSE = ("Connection", "close")
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What the request is about, for the words of errors."""
 
     resource: str

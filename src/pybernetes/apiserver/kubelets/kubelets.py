@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.aio.tls import FollowedContext
 from pybernetes.api import errors
@@ -14,8 +15,7 @@ from pybernetes.apiserver.options import Options
 DEFAULT_PORT = 10250
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where to connect to; `tls` is None for plain HTTP, `server_name` the name that its certificate must have."""
 
     host: str
@@ -33,8 +33,7 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Kubelets:
+class Kubelets(Struct, frozen=True):
     """How to reach them; holds no connection."""
 
     tls: FollowedContext | None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 _URLS = {
     "a": "href", "applet": "codebase", "area": "href", "audio": "src", "base": "href", "blockquote": "cite",
@@ -29,8 +30,7 @@ _ATTRIBUTE = re.compile(r"""(?<![^\s"'/])(?P<name>[^\s=>"'/]++)(?P<equals>\s*+=\
 _RAW = frozenset(("script", "style", "textarea", "title", "iframe", "noembed", "noframes", "xmp", "plaintext"))
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+class Back(Struct, frozen=True):
     """The way back: `prefix` is the proxy's path, `hosts` are the names under which the backend was asked."""
 
     prefix: str

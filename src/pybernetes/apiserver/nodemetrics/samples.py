@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+from msgspec import Struct, field
 
 NODE: Final = ("", "", "")
 Subject: TypeAlias = tuple[str, str, str]
@@ -25,8 +26,7 @@ _LINE: Final = re.compile(
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
-@dataclass(slots=True)
-class Counters:
+class Counters(Struct):
     """Of one container or node: CPU nanoseconds so far, bytes in use, and when (seconds since 1970)."""
 
     cpu: int | None = None
@@ -34,16 +34,14 @@ class Counters:
     time: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """What one answer of a kubelet told."""
 
     time: float
     counters: Mapping[Subject, Counters] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Nanocores on average over `window` seconds until `time`, and the bytes in use then."""
 
     nanocores: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pybernetes.api.scheme import Resource, Subresource, groups
 from pybernetes.apiserver.context import Tree
@@ -50,8 +51,7 @@ _PARAMETERS: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(Struct, frozen=True):
     """A resource whose operations are described."""
 
     resource: Resource

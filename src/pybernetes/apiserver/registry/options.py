@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from pybernetes.api import field as fields
 from pybernetes.api.caching import short_cache
@@ -16,8 +17,7 @@ FIELD_VALIDATIONS: Final = ("Ignore", "Warn", "Strict")
 MAX_MANAGER_BYTES: Final = 128
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOptions:
+class WriteOptions(Struct, frozen=True):
     """Create-, Update- and PatchOptions as one; `manager` is who managedFields name."""
 
     dry_run: bool = False
@@ -90,8 +90,7 @@ def _boolean(text: str) -> bool:
     return text.lower() not in ("false", "0")
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteOptions:
+class DeleteOptions(Struct, frozen=True):
     """How to delete. `orphan`/`foreground`: None leaves it to the kind's default."""
 
     dry_run: bool = False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from pybernetes.api.patch.apply import Versions
 from pybernetes.api.schema import Schema
@@ -37,8 +38,7 @@ class Conversion(Protocol):
     def from_storage(self, obj: Tree) -> Tree: ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Served:
+class Served(Struct, frozen=True, eq=False):
     """`store` is shared by all versions of a kind. `schema` is None for kinds that have none (all is taken)."""
 
     resource: Resource

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+from msgspec import Struct, field
 
 from pybernetes.api import errors
 from pybernetes.api import field as fields
@@ -36,8 +37,7 @@ Make: TypeAlias = Callable[[Item | None], Tree]
 """The object to be stored, made of the one that is (None: there is none); called again after a conflict."""
 
 
-@dataclass(slots=True)
-class Access:
+class Access(Struct):
     """What a store needs of its server."""
 
     backend: Backend
@@ -48,8 +48,7 @@ class Access:
     rng: random.Random = field(default_factory=random.Random)
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """One update or patch. `strict` refuses what `make` made without resourceVersion for kinds that demand one."""
 
     namespace: str

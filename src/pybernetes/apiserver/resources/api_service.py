@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.resources.timestamps import now
 
 
-@dataclass(slots=True)
 class APIServiceStrategy(KindStrategy):
     """See the module."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from pybernetes.apiserver.context import RequestContext, Tree
@@ -12,7 +11,6 @@ from pybernetes.apiserver.resources.timestamps import now
 from pybernetes.apiserver.stages.authenticate.user import to_tree
 
 
-@dataclass(slots=True)
 class CertificateRequestStrategy(KindStrategy):
     """The requester's name, uid, groups and extra are those of the user; the spec never changes."""
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 
 
-@dataclass(slots=True)
 class EndpointSliceStrategy(KindStrategy):
     def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:
         if new.get("addressType") == "FQDN":

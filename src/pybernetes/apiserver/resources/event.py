@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.api import field
 from pybernetes.api.field import FieldError, Path
 from pybernetes.api.scheme import by_plural
@@ -14,7 +12,6 @@ from pybernetes.apiserver.resources.kind import KindStrategy
 NEW_GROUP = "events.k8s.io"
 
 
-@dataclass(slots=True)
 class EventStrategy(KindStrategy):
     """The life of an event is `--event-ttl`, from its last write on; its own group is the stricter door."""
 

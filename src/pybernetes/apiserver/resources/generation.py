@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 
 
-@dataclass(slots=True)
 class DeploymentStrategy(KindStrategy):
     """Annotations count too: the controller copies them to the ReplicaSets."""
 
@@ -17,7 +14,6 @@ class DeploymentStrategy(KindStrategy):
         return new.get("spec") != old.get("spec") or after != before
 
 
-@dataclass(slots=True)
 class PriorityClassStrategy(KindStrategy):
     """Nothing that a controller would have to observe can change."""
 

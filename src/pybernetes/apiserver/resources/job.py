@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.api.field import quote
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
@@ -16,7 +14,6 @@ ORPHANED = (
 UID, NAME = "controller-uid", "job-name"
 
 
-@dataclass(slots=True)
 class JobStrategy(KindStrategy):
     """Unless `manualSelector` is set, both are made of the job's uid, so that no two jobs share pods."""
 

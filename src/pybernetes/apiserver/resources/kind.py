@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec import field
 
 from pybernetes.api.decode import zero_value
 from pybernetes.api.schema import schema_of
@@ -18,7 +18,6 @@ from pybernetes.apiserver.resources.strategy import Strategy
 FieldOf: TypeAlias = Callable[[Tree], str]
 
 
-@dataclass(slots=True)
 class KindStrategy(Strategy):
     """A built-in kind: it has an empty status from the start, and its selectable fields by name."""
 

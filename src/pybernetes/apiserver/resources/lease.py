@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 
 SWITCHED_OFF = ("strategy", "preferredHolder")
 
 
-@dataclass(slots=True)
 class LeaseStrategy(KindStrategy):
     """What such a field holds already stays."""
 

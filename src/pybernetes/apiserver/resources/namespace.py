@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from pybernetes.apiserver.context import RequestContext, Tree
@@ -12,7 +11,6 @@ from pybernetes.apiserver.resources.strategy import Part
 FINALIZER = "kubernetes"
 
 
-@dataclass(slots=True)
 class NamespaceStrategy(KindStrategy):
     """A namespace with finalizers in its spec is only marked by a deletion: phase Terminating."""
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 
 
-@dataclass(slots=True)
 class NodeStrategy(KindStrategy):
     """Alone of all kinds a node may be created with its status."""
 

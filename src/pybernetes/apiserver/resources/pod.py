@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.api.pod_qos import qos_class
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
@@ -12,7 +10,6 @@ DEFAULT_GRACE = 30
 FINISHED = frozenset(("Succeeded", "Failed"))
 
 
-@dataclass(slots=True)
 class PodStrategy(KindStrategy):
     """See the module."""
 

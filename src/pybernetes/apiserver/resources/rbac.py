@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.api import errors
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types.rbac_v1 import PolicyRule
@@ -12,7 +10,6 @@ from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.stages.authorize.objects import role_ref_of, rules_of
 
 
-@dataclass(slots=True)
 class RoleStrategy(KindStrategy):
     """Roles and ClusterRoles."""
 
@@ -39,7 +36,6 @@ class RoleStrategy(KindStrategy):
             raise errors.forbidden(self.resource.group, resource, name, cause)
 
 
-@dataclass(slots=True)
 class BindingStrategy(KindStrategy):
     """RoleBindings and ClusterRoleBindings; the role that one binds never changes."""
 

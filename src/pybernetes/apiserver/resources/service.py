@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
 from pybernetes.apiserver.allocators.addresses import AllocationError, Owner
@@ -27,7 +25,6 @@ DRY_RUN_PORT = 32768
 """The node ports that dry runs show begin behind it, out of the range of the real ones (upstream's number)."""
 
 
-@dataclass(slots=True)
 class ServiceStrategy(KindStrategy):
     """See the module."""
 

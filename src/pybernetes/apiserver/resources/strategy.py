@@ -11,8 +11,9 @@ Hooks get objects in the storage version. `new` is the caller's own and may be c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 from pybernetes.api.field import FieldError
 from pybernetes.api.scheme import Resource
@@ -24,8 +25,7 @@ Undo: TypeAlias = Callable[[], Awaitable[None]]
 """Gives back what a begin_ hook reserved; called when the write does not happen, or was a dry run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What an action is called on: `tail` is the rest of the path behind the subresource ("proxy/a/b" -> "a/b")."""
 
     resource: Resource
@@ -80,8 +80,7 @@ class Part:
     """Name under which managedFields track the part, if not its own: scale's writes belong to the main object."""
 
 
-@dataclass(slots=True)
-class Strategy:
+class Strategy(Struct):
     """Hooks of one kind; subclasses override what differs.
 
     `tracks_generation`: metadata.generation starts at 1 and grows when anything but metadata and status changes.

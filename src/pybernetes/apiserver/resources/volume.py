@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.resources.strategy import Part
 from pybernetes.apiserver.resources.timestamps import now
 
 
-@dataclass(slots=True)
 class VolumeStrategy(KindStrategy):
     def first_status(self, ctx: RequestContext, new: Tree) -> Tree:
         return {"phase": "Pending", "lastPhaseTransitionTime": now(ctx)}
 
 
-@dataclass(slots=True)
 class ClaimStrategy(KindStrategy):
     def first_status(self, ctx: RequestContext, new: Tree) -> Tree:
         return {"phase": "Pending"}

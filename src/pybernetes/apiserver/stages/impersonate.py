@@ -1,8 +1,9 @@
 """Acting as somebody else: `Impersonate-*` headers of those who may impersonate each thing that they ask for."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.apiserver.chain import Handle
@@ -17,8 +18,7 @@ EXTRA_PREFIX = "impersonate-extra-"
 AUTHENTICATION = "authentication.k8s.io"
 
 
-@dataclass(frozen=True, slots=True)
-class Impersonate:
+class Impersonate(Struct, frozen=True):
     """Replaces the request's user; the one who asked stays on record for the audit log."""
 
     authorizer: Authorizer

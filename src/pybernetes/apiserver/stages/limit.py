@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import MASTERS, RequestContext
@@ -14,8 +14,7 @@ LONG_RUNNING_PARTS = frozenset(("attach", "exec", "log", "portforward", "proxy")
 WORDS = "Too many requests, please try again later."
 
 
-@dataclass(slots=True)
-class Limit:
+class Limit(Struct):
     """`--max-requests-inflight` and `--max-mutating-requests-inflight`; 0 is no limit. Administrators always pass."""
 
     reads: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from pybernetes.apiserver.context import Tree
 
@@ -13,8 +14,7 @@ Cells: TypeAlias = Callable[[Tree, datetime], list[Any]]
 """The cells of an object, in the order of its columns, at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     name: str
     type: str
     format: str = ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct
 
 from pybernetes.api.field import quote
 from pybernetes.api.time import parse_time
@@ -16,8 +17,7 @@ MANY_MISSED = 100
 _WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=5 * 366))
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """The latest moment that is due (None: none is), the next one to come, and how many have passed unseen."""
 
     moment: datetime | None

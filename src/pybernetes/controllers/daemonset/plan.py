@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct, field
 
 from pybernetes.api.types import apps_v1, core_v1
 from pybernetes.api.types.base import IntOrString
@@ -27,8 +27,7 @@ _TOLERATED = (
 _NETWORK = ("node.kubernetes.io/network-unavailable", "NoSchedule")
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct):
     """Nodes that need a pod, pods to delete, and pods among them that had failed by themselves."""
 
     create: list[str] = field(default_factory=list)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api.types import apps_v1
 from pybernetes.api.types.base import IntOrString
@@ -12,16 +13,14 @@ from pybernetes.controllers.deployment.revision import DESIRED_REPLICAS, MAX_REP
 from pybernetes.wire.numbers import parse_number
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Struct, frozen=True):
     """Give a set another size (or, with the size that it has, fresh annotations only)."""
 
     target: apps_v1.ReplicaSet
     replicas: int
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A Deployment with its sets: the one of its present template, if that exists, and all others."""
 
     deployment: apps_v1.Deployment

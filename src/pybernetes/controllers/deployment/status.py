@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api.time import format_time, parse_time
 from pybernetes.api.types import apps_v1
@@ -20,8 +20,7 @@ NO_DEADLINE = 2**31 - 1
 Conditions = list[apps_v1.DeploymentCondition]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """What a condition should say."""
 
     type: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
+
+from msgspec import Struct
 
 from pybernetes.api.types import core_v1, discovery_v1
 from pybernetes.controllers import pods as podstate
@@ -14,8 +15,7 @@ TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """A port as a backend offers it; `name` is the Service port's."""
 
     name: str
@@ -24,8 +24,7 @@ class Port:
     app_protocol: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(Struct, frozen=True):
     """One pod at one address family; `ports` may differ from pod to pod, since they are found by name."""
 
     pod: core_v1.Pod

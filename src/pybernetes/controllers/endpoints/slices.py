@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1, discovery_v1, meta_v1
 from pybernetes.controllers.endpoints.backends import HEADLESS_LABEL, TRIGGER_TIME, Port, is_headless
@@ -22,16 +22,14 @@ MIRROR_MANAGER = "endpointslicemirroring-controller.k8s.io"
 Slice = discovery_v1.EndpointSlice
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Endpoints that offer the same ports."""
 
     ports: tuple[Port, ...]
     endpoints: Sequence[discovery_v1.Endpoint]
 
 
-@dataclass(slots=True)
-class SlicePlan:
+class SlicePlan(Struct):
     """What to write so that the slices say what they should."""
 
     create: list[Slice] = field(default_factory=list)

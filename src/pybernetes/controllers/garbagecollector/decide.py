@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
+
+from msgspec import Struct, field
 
 from pybernetes.api.types import meta_v1
 from pybernetes.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Node
@@ -18,23 +19,20 @@ class Owner(Enum):
     WAITING = "waiting"
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """The object stays, without these of its owners (none: as it is)."""
 
     drop: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """The object goes, with this propagation policy; `unblock` says that its owners need not wait for it (a cycle)."""
 
     policy: str
     unblock: bool = False
 
 
-@dataclass(slots=True)
-class Owners:
+class Owners(Struct):
     """The owners of an object, by what became of them."""
 
     states: Mapping[str, Owner] = field(default_factory=dict)

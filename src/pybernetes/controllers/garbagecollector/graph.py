@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from pybernetes.api.scheme import Resource
 from pybernetes.api.types import meta_v1
@@ -12,8 +13,7 @@ from pybernetes.api.types import meta_v1
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """An object, or (with `observed` False) one that others name as their owner and nobody has seen yet."""
 
     uid: str
@@ -36,8 +36,7 @@ class Node:
         return self.is_deleting and ORPHAN in self.finalizers
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct):
     """What a change of the graph asks to be looked at: nodes that may have to go, and one that lets its own go free."""
 
     delete: list[str] = field(default_factory=list)

@@ -5,10 +5,11 @@ Nothing serves `custom.metrics.k8s.io` or `external.metrics.k8s.io` unless someb
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pybernetes.api.errors import StatusError, is_not_found
 from pybernetes.api.quantity import Quantity
@@ -66,16 +67,14 @@ _decode_items = msgspec.json.Decoder(_Items).decode
 _decode_group = msgspec.json.Decoder(_Group).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One value that an adapter told, and whose it is; outside the cluster nobody's."""
 
     name: str
     reading: Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(Struct, frozen=True):
     """Asks for the metrics of one namespace."""
 
     client: Client

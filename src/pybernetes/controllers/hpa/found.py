@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybernetes.api.quantity import NANO, Quantity
 from pybernetes.api.types import autoscaling_v2 as v2
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A metric's proposal, its name as messages have it, and what the status tells of it."""
 
     replicas: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from pybernetes.api.types import autoscaling_v2 as v2
 
@@ -29,8 +30,7 @@ class Recommendation(NamedTuple):
     replicas: int
 
 
-@dataclass(slots=True)
-class History:
+class History(Struct):
     """What one autoscaler remembers; gone with the process, as upstream's."""
 
     recommendations: list[Recommendation] = field(default_factory=list)
@@ -58,8 +58,7 @@ class Verdict(NamedTuple):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """Of the spec, and how many there are now."""
 
     minimum: int

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
+
+from msgspec import Struct, field
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.time import parse_time
@@ -23,8 +24,7 @@ class MetricError(Exception):
     """Why a metric gives no number of replicas, in upstream's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a pod uses on average over `window` seconds until `time`."""
 
     value: int
@@ -32,8 +32,7 @@ class Reading:
     window: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
+class Tolerance(Struct, frozen=True):
     """By how much the ratio may be off before anything is done."""
 
     down: float = 0.1
@@ -43,16 +42,14 @@ class Tolerance:
         return 1.0 - self.down <= ratio <= 1.0 + self.up
 
 
-@dataclass(frozen=True, slots=True)
-class Readiness:
+class Readiness(Struct, frozen=True):
     """For how long (seconds) a pod's CPU usage is that of its start."""
 
     cpu_initialization: float = 300.0
     initial_delay: float = 30.0
 
 
-@dataclass(slots=True)
-class Groups:
+class Groups(Struct):
     """The pods by what their metrics are worth."""
 
     ready: int = 0
@@ -61,8 +58,7 @@ class Groups:
     ignored: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """A number of replicas, and the usage that it was made of: per cent of the requests, average per pod."""
 
     replicas: int
@@ -70,8 +66,7 @@ class Proposal:
     average: int
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """How far usage is off its target (1.0: exact), and the usage itself as in `Proposal`."""
 
     ratio: float
@@ -83,8 +78,7 @@ Values: TypeAlias = dict[str, int]
 Measure: TypeAlias = Callable[[Values], Measured]
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """What a decision starts from: the target's pods, what was read of them, and how many there are to be now."""
 
     current: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from pybernetes.api.types import autoscaling_v2 as v2
 
@@ -13,8 +13,7 @@ class NoTargetError(Exception):
     """The target cannot be scaled, in the words of whoever said so."""
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What one sync has found out so far."""
 
     current: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1
@@ -16,8 +17,7 @@ FAILURES = "batch.kubernetes.io/job-index-failure-count"
 IGNORED_FAILURES = "batch.kubernetes.io/job-index-ignored-failure-count"
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """Failures since the last success, and when the last of them was. Forgotten with the process, as upstream's."""
 
     failures: int = 0

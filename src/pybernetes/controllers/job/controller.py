@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.api.selectors import labels
@@ -30,8 +30,7 @@ NO_JOB = ""
 """Stands for the Job in the keys of pods that carry the finalizer and that no Job controls."""
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """What one reconcile goes by."""
 
     view: View

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import batch_v1, core_v1
@@ -19,8 +19,7 @@ TARGETS = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}
 """The condition that announces an end, by the one that says it has come."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A Job's pods, sorted: each is in exactly one list. `terminating` ones neither run nor have failed yet."""
 
     active: Sequence[core_v1.Pod] = ()
@@ -29,8 +28,7 @@ class View:
     terminating: Sequence[core_v1.Pod] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """What the Job has come to, with the pods that its status does not count yet."""
 
     succeeded: int = 0
@@ -39,8 +37,7 @@ class Tally:
     lost: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How a Job ended: the type of its last condition, with reason and message."""
 
     type: str

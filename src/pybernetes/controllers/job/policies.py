@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api.types import batch_v1, core_v1
 from pybernetes.controllers.job import indexes
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """What is done about a failed pod: Count, Ignore, FailIndex or FailJob, and the words for the last."""
 
     action: str

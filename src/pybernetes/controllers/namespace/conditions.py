@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1
 
 
-@dataclass(frozen=True, slots=True)
-class Remains:
+class Remains(Struct, frozen=True):
     """What is left: objects by resource ("pods", "widgets.example.com"), by finalizer, and what went wrong."""
 
     resources: Mapping[str, int] = field(default_factory=dict)

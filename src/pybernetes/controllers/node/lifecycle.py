@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.api.types import coordination_v1, core_v1
@@ -31,8 +30,7 @@ def node_of(pod: core_v1.Pod) -> list[str]:
     return [pod.spec.node_name] if pod.spec.node_name else []
 
 
-@dataclass(slots=True)
-class _Pulse:
+class _Pulse(Struct):
     """When (monotonic) a node was last heard of, and by what."""
 
     heard: float

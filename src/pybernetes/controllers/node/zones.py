@@ -3,7 +3,7 @@ the fault is more likely the network's. Rates and thresholds are upstream's opti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1
 from pybernetes.controllers.options import Options
@@ -18,8 +18,7 @@ def zone_of(node: core_v1.Node) -> tuple[str, str]:
     return labels.get("topology.kubernetes.io/region", ""), labels.get("topology.kubernetes.io/zone", "")
 
 
-@dataclass(slots=True)
-class Zone:
+class Zone(Struct):
     """The nodes of a zone by name; of those to be emptied, whose turn has come and who is `waiting` for it."""
 
     nodes: set[str] = field(default_factory=set)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api.types import apps_v1, core_v1
 from pybernetes.client.cache import Key
@@ -16,8 +16,7 @@ from pybernetes.controllers.ownership import controller_of
 REPLICA_FAILURE = "ReplicaFailure"
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """The pods of a set, counted; `until_available` is when the next ready pod will count as available."""
 
     replicas: int = 0
@@ -28,8 +27,7 @@ class Counts:
     until_available: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """What kept the set from making or deleting pods."""
 
     reason: str

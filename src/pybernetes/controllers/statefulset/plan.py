@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from pybernetes.api.types import apps_v1, core_v1
 from pybernetes.controllers import pods as podstate
@@ -12,8 +13,7 @@ from pybernetes.controllers.history import REVISION_LABEL
 from pybernetes.controllers.statefulset.identity import first_ordinal, ordinal_of
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct):
     """Ordinals whose pod is to be made, and pods to delete; `until` is when a pod will count as available."""
 
     create: list[int] = field(default_factory=list)
@@ -21,8 +21,7 @@ class Step:
     until: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A set's pods by ordinal: those it should have, and those beyond."""
 
     stateful: apps_v1.StatefulSet

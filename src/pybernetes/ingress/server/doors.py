@@ -7,7 +7,8 @@ import errno
 import logging
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.ingress.server.front import Front
 from pybernetes.ingress.server.gate import Gate
@@ -18,8 +19,7 @@ SPARES = 10
 """Spare ports that are tried, counted from the first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """A port of an address, and the port that is tried when it is taken."""
 
     address: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeAlias
+
+from msgspec import Struct
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
@@ -35,8 +36,7 @@ BODILESS = frozenset({204, 304})
 """Statuses whose answers have no body, and need not say so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Struct, frozen=True):
     """Who sent a request, and how."""
 
     address: str

@@ -1,9 +1,9 @@
 """The configuration of one container attempt. Pure: values, mounts and ids have been gathered before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
@@ -18,8 +18,7 @@ from pybernetes.kubelet.podspec import AnyContainer, grace_seconds
 TERMINATION_LOG = "/dev/termination-log"
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """What a container needs beside its spec."""
 
     attempt: int

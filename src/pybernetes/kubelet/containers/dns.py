@@ -1,7 +1,8 @@
 """The resolver configuration of a pod: its dnsPolicy and dnsConfig over the node's own. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
@@ -11,8 +12,7 @@ MAX_SEARCHES = 32
 MAX_SEARCH_CHARACTERS = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Resolver:
+class Resolver(Struct, frozen=True):
     """The content of a resolv.conf."""
 
     servers: list[str] = field(default_factory=list)
@@ -20,8 +20,7 @@ class Resolver:
     options: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class DnsSettings:
+class DnsSettings(Struct, frozen=True):
     """The cluster's name service, and the node's own resolver."""
 
     cluster_dns: list[str]

@@ -1,7 +1,8 @@
 """The environment of a container, in the order and with the precedence of the API: services, envFrom, env."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.containers.expansion import expand
@@ -11,8 +12,7 @@ from pybernetes.kubelet.objects import ConfigError, Objects, secret_data
 from pybernetes.kubelet.podspec import AnyContainer, namespace_of
 
 
-@dataclass(frozen=True, slots=True)
-class EnvSources:
+class EnvSources(Struct, frozen=True):
     """Where values come from beside the pod itself."""
 
     objects: Objects

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
@@ -22,8 +23,7 @@ PROPAGATION = {
 HOSTS = "/etc/hosts"
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerFiles:
+class ContainerFiles(Struct, frozen=True):
     """Where the files of one attempt live, the content of its /etc/hosts, the volumes that are read-only or images."""
 
     pod_directory: Path

@@ -1,7 +1,8 @@
 """The sandbox configuration of a pod."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
@@ -15,8 +16,7 @@ from pybernetes.kubelet.podspec import name_of, namespace_of, uid_of
 PROTOCOLS = {"TCP": t.Protocol.TCP, "UDP": t.Protocol.UDP, "SCTP": t.Protocol.SCTP}
 
 
-@dataclass(frozen=True, slots=True)
-class NodeSettings:
+class NodeSettings(Struct, frozen=True):
     """What sandboxes of this node have in common."""
 
     node_name: str

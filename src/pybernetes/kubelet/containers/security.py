@@ -1,6 +1,6 @@
 """Security contexts: the container's own, over the pod's, over upstream's defaults. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
@@ -11,8 +11,7 @@ MASKED_PATHS = ["/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore",
 READONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageUser:
+class ImageUser(Struct, frozen=True):
     """The user that the image names: a number, or a name that only the container's own files can resolve."""
 
     uid: int | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1 as v1
@@ -14,8 +15,7 @@ DISK = "ephemeral-storage"
 CRITICAL_PRIORITY = 2_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """Bytes that a pod uses of one resource: by container, and by emptyDir volume."""
 
     containers: Mapping[str, int] = field(default_factory=dict)
@@ -26,8 +26,7 @@ class Use:
         return sum(self.containers.values()) + sum(self.volumes.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Shortage:
+class Shortage(Struct, frozen=True):
     """What the node runs out of: "memory" or "ephemeral-storage"; bytes that there should be at least, and are."""
 
     resource: str

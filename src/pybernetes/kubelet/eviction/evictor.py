@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.aio.threads import Worker
 from pybernetes.cri import types as t
@@ -33,8 +34,7 @@ EVICTED = "Evicted"
 GRACE_SECONDS = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Evictor:
+class Evictor(Struct, frozen=True):
     """Called from the kubelet's housekeeping; measures only what somebody has limited or the node is short of."""
 
     workers: Callable[[], Iterable[PodWorker]]

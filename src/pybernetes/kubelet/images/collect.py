@@ -2,7 +2,8 @@
 
 import logging
 import os
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.cri import types as t
@@ -15,8 +16,7 @@ log = logging.getLogger(__name__)
 PERIOD_SECONDS = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class ImageLimits:
+class ImageLimits(Struct, frozen=True):
     """Above `high` percent of the disk images are removed until `low` is reached; none younger than `min_age` seconds."""
 
     high: int
@@ -24,8 +24,7 @@ class ImageLimits:
     min_age: float
 
 
-@dataclass(slots=True)
-class ImageCollector:
+class ImageCollector(Struct):
     """Knows since when each image is unused."""
 
     images: ImageService

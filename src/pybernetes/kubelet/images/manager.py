@@ -1,7 +1,8 @@
 """Makes an image that a pod wants present, by its pull policy, with back-off after failures and upstream's events."""
 
 import logging
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api.types import core_v1 as v1
@@ -23,8 +24,7 @@ SHOW_ERROR_SECONDS = 2.0
 """How long a pod shows the error itself before it shows that it waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """An image by the name that the pod has for it; events tell of the container, or of the pod if it is a volume."""
 
     image: str
@@ -32,8 +32,7 @@ class Wanted:
     container: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyImage:
+class ReadyImage(Struct, frozen=True):
     """An image that is present."""
 
     ref: str
@@ -48,8 +47,7 @@ class ImageError(Exception):
         self.reason, self.retry_after = reason, retry_after
 
 
-@dataclass(slots=True)
-class _Failure:
+class _Failure(Struct):
     """The last failed pull of an image for a pod."""
 
     message: str
@@ -57,8 +55,7 @@ class _Failure:
     until: float
 
 
-@dataclass(slots=True)
-class ImageManager:
+class ImageManager(Struct):
     """The images of this node's containers and of their volumes."""
 
     service: ImageService

@@ -1,10 +1,11 @@
 """Reads a log forwards from a chosen line, through its rotated parts, to its end."""
 
 import os
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from pybernetes.kubelet.logs.record import Record, files_of, open_log, parse
 from pybernetes.kubelet.logs.tail import lines_backwards
@@ -12,8 +13,7 @@ from pybernetes.kubelet.logs.tail import lines_backwards
 CHUNK = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What of a log is wanted (PodLogOptions)."""
 
     tail_lines: int | None = None

@@ -5,16 +5,16 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from msgspec import Struct
+
 from pybernetes.kubelet.volumes.mounting import open_beneath
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A part of a line; `text` ends with a newline unless the line goes on in the next record."""
 
     time: bytes

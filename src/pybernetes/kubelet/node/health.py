@@ -1,8 +1,10 @@
 """Pressures of the machine against the eviction thresholds. Pure but for the reading of /proc."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.cri import types as t
@@ -11,8 +13,7 @@ from pybernetes.kubelet.node.machine import Machine, read_machine, read_meminfo
 from pybernetes.kubelet.node.status import Health, runtime_problem
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Struct, frozen=True):
     """Below these the node is under pressure; in bytes."""
 
     memory: int
@@ -60,8 +61,7 @@ def health_of(machine: Machine, thresholds: Thresholds, runtime: t.StatusRespons
     )
 
 
-@dataclass(slots=True)
-class Pressures:
+class Pressures(Struct):
     """A pressure stands for a while after it was last seen, so that a node at its limit does not swing to and fro."""
 
     period: float

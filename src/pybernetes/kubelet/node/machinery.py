@@ -2,8 +2,9 @@
 
 import logging
 import socket
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api.quantity import Quantity
@@ -20,16 +21,14 @@ log = logging.getLogger(__name__)
 RUNTIME_RETRY_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(Struct, frozen=True):
     """The two services of CRI; the same object may be both."""
 
     containers: RuntimeService
     images: ImageService
 
 
-@dataclass(frozen=True, slots=True)
-class Machinery:
+class Machinery(Struct, frozen=True):
     """What is known before the first pod: the machine, the runtime, the node's addresses and reserves."""
 
     options: Options

@@ -1,8 +1,9 @@
 """The Node's status, made of facts. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from pybernetes.api.quantity import Quantity, canonical
 from pybernetes.api.time import format_time
@@ -15,8 +16,7 @@ MAX_IMAGES = 50
 MAX_IMAGE_NAMES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """What the conditions tell."""
 
     problem: str = ""
@@ -26,8 +26,7 @@ class Health:
     pid_pressure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NodeFacts:
+class NodeFacts(Struct, frozen=True):
     """What a status is made of."""
 
     name: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.errors import StatusError
 from pybernetes.cri.errors import CRIError
 
 
-@dataclass(slots=True)
-class _Running:
+class _Running(Struct):
     task: asyncio.Task[None]
     grace: int | None
     """Seconds that an ending act gives; None for an act that starts something."""

@@ -1,8 +1,9 @@
 """What all pod workers of the node share."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.threads import Worker
@@ -18,8 +19,7 @@ from pybernetes.kubelet.status.writer import PodWriter
 from pybernetes.kubelet.volumes.context import VolumeDoors
 
 
-@dataclass(frozen=True, slots=True)
-class PodDoors:
+class PodDoors(Struct, frozen=True):
     """Services and settings; none of them belongs to a single pod."""
 
     runtime: RuntimeService

@@ -1,6 +1,6 @@
 """What a worker remembers of its pod between two looks; lost with the process, and rebuilt from runtime and API."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
@@ -8,8 +8,7 @@ from pybernetes.kubelet.plan import StopContainer, Waiting
 from pybernetes.kubelet.restart import RestartBackoff
 
 
-@dataclass(slots=True)
-class PodMemory:
+class PodMemory(Struct):
     """By container name, unless said otherwise."""
 
     backoff: RestartBackoff

@@ -1,6 +1,6 @@
 """One probe or hook action against one container."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api.types import core_v1 as v1
@@ -15,8 +15,7 @@ PROBE_AGENT = "kube-probe/1.36"
 HOOK_AGENT = "kube-lifecycle/1.36"
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """The container that is acted upon."""
 
     container: AnyContainer
@@ -24,8 +23,7 @@ class Subject:
     pod_ip: str
 
 
-@dataclass(frozen=True, slots=True)
-class Actions:
+class Actions(Struct, frozen=True):
     """Carries actions out."""
 
     runtime: RuntimeService

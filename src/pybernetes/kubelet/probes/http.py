@@ -2,9 +2,10 @@
 
 import asyncio
 import ssl
-from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import SplitResult, urljoin, urlsplit
+
+from msgspec import Struct, field
 
 from pybernetes.aio.http import Answer, ConnectError, DisconnectedError, HTTPClient, HTTPError, Origin, open_client
 from pybernetes.api.types import core_v1 as v1
@@ -17,8 +18,7 @@ MAX_REDIRECTS = 10
 CONNECT_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class HttpTarget:
+class HttpTarget(Struct, frozen=True):
     """A resolved httpGet: where it goes and with which headers."""
 
     scheme: str

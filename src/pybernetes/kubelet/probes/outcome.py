@@ -1,10 +1,9 @@
 """What one probe found."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Success, or a failure with the words for the event."""
 
     ok: bool

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
@@ -23,8 +24,7 @@ TELL_SECONDS = 1.0
 STARTUP, LIVENESS, READINESS = "Startup", "Liveness", "Readiness"
 
 
-@dataclass(slots=True)
-class Verdicts:
+class Verdicts(Struct):
     """What the probes have found so far, by container id."""
 
     started: set[str] = field(default_factory=set)
@@ -32,8 +32,7 @@ class Verdicts:
     unhealthy: dict[str, StopContainer] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Probed:
+class _Probed(Struct):
     """A running container and the tasks that probe it."""
 
     tasks: list["asyncio.Task[None]"]
@@ -147,8 +146,7 @@ def _known_status(pod: v1.Pod, name: str, container_id: str) -> v1.ContainerStat
     return None
 
 
-@dataclass(slots=True)
-class _Watch:
+class _Watch(Struct):
     """One probe of one container attempt."""
 
     probes: PodProbes

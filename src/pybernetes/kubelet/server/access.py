@@ -4,8 +4,9 @@ Rules: kubelet authentication and authorization (webhook mode) of upstream's doc
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tls import organizations
@@ -18,8 +19,7 @@ _SUBRESOURCES = {"containerLogs": "log", "logs": "log", "stats": "stats", "metri
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """A name and its groups."""
 
     name: str
@@ -37,8 +37,7 @@ class Refused(Exception):
         self.code = code
 
 
-@dataclass(slots=True)
-class Access:
+class Access(Struct):
     """Decides over requests. Members of system:masters may all; everything else is asked and remembered."""
 
     client: Client

@@ -3,10 +3,10 @@
 import asyncio
 import ssl
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.http_server import Answer, Connection, Front, Handler, Request, RequestError, Routes, respond, text
@@ -32,8 +32,7 @@ OPEN_PATHS = ("/healthz",)
 """Told to anybody: nothing but that the kubelet lives."""
 
 
-@dataclass(slots=True)
-class KubeletServer:
+class KubeletServer(Struct):
     """Serves one kubelet until its stack is closed."""
 
     kubelet: Kubelet

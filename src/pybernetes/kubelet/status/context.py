@@ -1,8 +1,9 @@
 """What a status is made of."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.observed import Observed, ObservedContainer
@@ -10,8 +11,7 @@ from pybernetes.kubelet.plan import Waiting
 from pybernetes.kubelet.resizing import Resizing
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """A reason and message that hold for the whole pod, such as Evicted or DeadlineExceeded; its phase is Failed."""
 
     reason: str
@@ -20,8 +20,7 @@ class Verdict:
     """The pod has to go for the node's sake, not for its own (KEP-3329)."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatusContext:
+class StatusContext(Struct, frozen=True):
     """One moment of one pod."""
 
     pod: v1.Pod

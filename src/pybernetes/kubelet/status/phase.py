@@ -1,13 +1,12 @@
 """The phase of a pod, from the statuses of its containers."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.podspec import is_sidecar
 
 
-@dataclass(slots=True)
-class _Count:
+class _Count(Struct):
     running: int = 0
     waiting: int = 0
     stopped: int = 0

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock
@@ -32,8 +32,7 @@ class PodWriter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """The API object that carries the status: the pod itself, or the mirror of a static pod."""
 
     name: str

@@ -1,10 +1,11 @@
 """What volume types are given: the pod, where its volumes live, and narrow doors to everything else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.threads import Worker
@@ -12,8 +13,7 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.objects import Objects
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A bound service-account token."""
 
     text: str
@@ -36,8 +36,7 @@ class Claims(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeDoors:
+class VolumeDoors(Struct, frozen=True):
     """What all volumes of the node share."""
 
     objects: Objects
@@ -48,8 +47,7 @@ class VolumeDoors:
     allocatable: Mapping[str, str | int | float]
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeContext:
+class VolumeContext(Struct, frozen=True):
     """One pod's volumes being set up."""
 
     pod: v1.Pod

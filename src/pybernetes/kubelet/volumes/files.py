@@ -2,8 +2,9 @@
 
 from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
 
@@ -12,8 +13,7 @@ class VolumeError(Exception):
     """A volume cannot be set up; the message follows `MountVolume.SetUp failed for volume "x" : `."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A file to be; the owner is root unless given."""
 
     data: bytes

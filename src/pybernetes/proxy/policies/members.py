@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api.selectors import labels
 from pybernetes.api.selectors.labels import LabelSelector
@@ -14,8 +15,7 @@ Namespaces = Mapping[str, dict[str, str]]
 """Labels by the name of the namespace."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPort:
+class NamedPort(Struct, frozen=True):
     """A port of a container; `protocol` as the backend writes it ("tcp")."""
 
     name: str
@@ -23,8 +23,7 @@ class NamedPort:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A pod with an address of its own; `is_local` if it runs on this node."""
 
     namespace: str
@@ -56,8 +55,7 @@ def member_of(pod: v1.Pod, node_name: str) -> Member | None:
     return Member(meta.namespace or "", meta.name or "", meta.labels, address, is_local, ports)
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """Pods by labels, in the namespace given or in all whose labels match."""
 
     pods: LabelSelector

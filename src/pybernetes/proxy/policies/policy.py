@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network, ip_network
+
+from msgspec import Struct
 
 from pybernetes.api.selectors import labels
 from pybernetes.api.types import networking_v1 as networking
@@ -13,16 +14,14 @@ from pybernetes.proxy.policies.members import Member, Namespaces, Peer, peer_of
 INGRESS, EGRESS = "ingress", "egress"
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Addresses of a network, without those of others."""
 
     network: IPv4Network
     excepted: tuple[IPv4Network, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """All ports of a protocol, those from `first` to `last`, or (address, port) of the pods that have it by name."""
 
     protocol: str
@@ -31,8 +30,7 @@ class Ports:
     named: frozenset[tuple[str, int]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(Struct, frozen=True):
     """Connections with these partners at these ports; None is anybody, and any port."""
 
     pods: frozenset[str] | None
@@ -40,8 +38,7 @@ class Allowed:
     ports: tuple[Ports, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """By direction what is allowed to the pods of this node that the policy selects; all else is not."""
 
     selected: frozenset[str]
@@ -49,8 +46,7 @@ class Resolved:
     allowed: dict[str, tuple[Allowed, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Struct, frozen=True):
     """A rule of a policy: no peers are all peers, no ports all ports."""
 
     peers: tuple[Peer, ...]

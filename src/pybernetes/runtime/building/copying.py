@@ -4,9 +4,10 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from posixpath import basename, dirname
 from typing import TypeVar
+
+from msgspec import Struct
 
 from pybernetes.cri.building import InlineFile
 from pybernetes.cri.errors import InvalidError
@@ -25,8 +26,7 @@ _CHUNK = 8 << 20
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What copies are given: an owner (None keeps that of the source, root where it has none), a mode ("" keeps it)."""
 
     owner: tuple[int, int] | None = None

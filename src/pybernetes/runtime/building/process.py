@@ -6,8 +6,9 @@ import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybernetes.aio.tasks import open_scope
 from pybernetes.cri import types as t
@@ -39,8 +40,7 @@ _KILL_PATIENCE = 15.0
 _UPLINK = Path("/run/systemd/resolve/resolv.conf")
 
 
-@dataclass(frozen=True, slots=True)
-class _Image:
+class _Image(Struct, frozen=True):
     """The defaults of an image that has none."""
 
     env: Sequence[str]

@@ -3,7 +3,8 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.cri.errors import InvalidError, NotFoundError
 from pybernetes.runtime.syscalls import open_in_root
@@ -12,8 +13,7 @@ from pybernetes.wire.images.ignore import Ignore, PatternError, clean, is_wild, 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A name in a directory; `path` is relative to the tree's root."""
 
     name: str

@@ -1,13 +1,13 @@
 """Counters of a cgroup, as CRI reports them."""
 
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.runtime.cgroups.group import Cgroup
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """CPU in nanoseconds since the start, memory in bytes. None: the host does not count it."""
 
     cpu: int | None = None

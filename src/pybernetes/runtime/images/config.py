@@ -1,15 +1,13 @@
 """The config of an image (OCI image spec, config.md), as a container needs it."""
 
-from dataclasses import dataclass, field
-
 import msgspec
+from msgspec import Struct, field
 
 from pybernetes.wire.images.documents import DOCUMENT_LIMIT, DocumentError
 from pybernetes.wire.images.reference import is_digest
 
 
-@dataclass(frozen=True, slots=True)
-class ImageConfig:
+class ImageConfig(Struct, frozen=True):
     """How containers of the image run unless told otherwise. Nothing in it is checked: it is the image's word."""
 
     architecture: str = ""

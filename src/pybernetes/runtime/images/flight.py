@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.cri.service import PullProgress
@@ -12,8 +13,7 @@ Progress = Callable[[PullProgress], None]
 Work = Callable[[Progress], Coroutine[Any, Any, str]]
 
 
-@dataclass(eq=False, slots=True)
-class _Flight:
+class _Flight(Struct, eq=False):
     """Work under way: who wants to hear of its progress, how many wait for its result."""
 
     result: asyncio.Future[str]

@@ -1,7 +1,8 @@
 """Pulling: from a reference to a record, over mirrors and the registry itself."""
 
 import asyncio
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock
@@ -25,8 +26,7 @@ _ATTEMPTS = 5
 _WRITE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """What a name stands for now, and who has it."""
 
     repository: Repository

@@ -1,9 +1,10 @@
 """The node's bridge: its address, the routes that keep pod and service packets here, and the way out for pods."""
 
 from contextlib import closing
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybernetes.runtime.network import nftables as nft
 from pybernetes.runtime.network import rtnetlink as rt
@@ -13,8 +14,7 @@ from pybernetes.runtime.network.rules import leave_rules, wall_rules
 _FALLBACK_METRIC = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeConfig:
+class BridgeConfig(Struct, frozen=True):
     """`name` of the bridge and of its nftables table; `node_range` is this node's part of `pod_range`.
 
     `uplink` is the link to the first node, for one that has a network namespace of its own.

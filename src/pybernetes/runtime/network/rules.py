@@ -1,16 +1,16 @@
 """What the node's table holds: the way out for pods, the wall around their ranges, and host ports. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+
+from msgspec import Struct
 
 from pybernetes.runtime.network import nftables as nft
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
 
 
-@dataclass(frozen=True, slots=True)
-class HostPort:
+class HostPort(Struct, frozen=True):
     """A port of the node that leads to a pod's. `host_address` None: any address of the node."""
 
     protocol: str

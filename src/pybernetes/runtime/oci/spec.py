@@ -1,8 +1,9 @@
 """The config.json of a container."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from pybernetes.cri import types as t
 from pybernetes.runtime.oci.devices import build_devices
@@ -19,8 +20,7 @@ MASKED = _MASKED.split()
 READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxPaths:
+class SandboxPaths(Struct, frozen=True):
     """What a sandbox lends its containers.
 
     `namespaces`: OCI namespace type to the file it is pinned on, for those that are shared. `files`: paths in a
@@ -32,8 +32,7 @@ class SandboxPaths:
     files: dict[str, Path]
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """All that a spec is made of. `pid_namespace` is the path of one to join, or empty."""
 
     config: t.ContainerConfig

@@ -1,8 +1,9 @@
 """The user and groups that a container runs as, looked up in the image's own databases, below its root only."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import InvalidError
@@ -14,8 +15,7 @@ MAX_ID = (1 << 31) - 1
 """As with other engines; for the kernel, ids end with one that means "leave it as it is"."""
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """Who the process is. `home` is where HOME points."""
 
     uid: int = 0
@@ -24,8 +24,7 @@ class User:
     home: str = "/"
 
 
-@dataclass(frozen=True, slots=True)
-class _Databases:
+class _Databases(Struct, frozen=True):
     passwd: list[list[str]]
     group: list[list[str]]
 

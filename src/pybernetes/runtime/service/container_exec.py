@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, DeadlineError, StartError
@@ -20,8 +21,7 @@ _LIMIT = 16 << 20
 _DRAIN_SECONDS = 2.0
 
 
-@dataclass(slots=True)
-class Execution:
+class Execution(Struct):
     """A process that runs in a container. `terminal` is the end to hold of its terminal, owned by the caller."""
 
     reply: Reply

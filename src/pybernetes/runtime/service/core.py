@@ -1,7 +1,8 @@
 """What all RPCs share."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.aio.threads import Worker
@@ -15,8 +16,7 @@ from pybernetes.runtime.service.statuses import container_status, sandbox_status
 from pybernetes.runtime.state import Container, Records, Table
 
 
-@dataclass(slots=True)
-class Core:
+class Core(Struct):
     """The runtime's state and helpers. `network` is None until a pod range is known."""
 
     options: Options

@@ -1,7 +1,8 @@
 """Version, Status and UpdateRuntimeConfig: the runtime as a whole."""
 
-from dataclasses import replace
 from ipaddress import IPv4Network
+
+from msgspec.structs import replace
 
 import pybernetes
 from pybernetes.cri import types as t

@@ -11,11 +11,11 @@ import os
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.runtime.snapshots import files
 from pybernetes.runtime.snapshots.overlay import unmount_below
@@ -39,8 +39,7 @@ class _Info(msgspec.Struct, frozen=True):
     boot: str
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(Struct, frozen=True):
     """A layer that is unpacked but has no place yet."""
 
     path: Path

@@ -8,8 +8,9 @@ import stat
 import tarfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
+
+from msgspec import Struct
 
 from pybernetes.runtime.snapshots.unpack import OPAQUE, WHITEOUT_DEVICE, is_kept
 
@@ -24,8 +25,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(Struct, frozen=True):
     """The tar's digest, and what the files take: bytes and inodes. No member at all is `members` 0."""
 
     diff_id: str

@@ -8,10 +8,10 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.threads import Worker
 from pybernetes.cri.errors import InvalidError, NotFoundError
@@ -21,8 +21,7 @@ from pybernetes.runtime.snapshots.layers import Layers
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What a writable layer takes."""
 
     bytes: int

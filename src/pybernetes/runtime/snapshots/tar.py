@@ -7,7 +7,8 @@ names and records are bounded.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 BLOCK = 512
 _NAME_LIMIT = 4096
@@ -23,8 +24,7 @@ class TarError(ValueError):
     """The archive is malformed or asks for something that no layer may."""
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """One member: names are bytes as they stand in the archive, unchecked."""
 
     kind: bytes

@@ -11,8 +11,9 @@ import stat
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from pybernetes.runtime.snapshots import tar
 from pybernetes.runtime.snapshots.compression import CompressionError, decompressed
@@ -49,8 +50,7 @@ class LayerError(ValueError):
     """The layer is refused; the text says which member and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one layer may ask for at most (`size` in bytes); `spare` bytes of the file system are never used."""
 
     size: int = 64 << 30
@@ -58,8 +58,7 @@ class Limits:
     spare: int = 64 << 20
 
 
-@dataclass(slots=True)
-class Applied:
+class Applied(Struct):
     """What came of a layer: its diff id, what it takes, and the directories that it uses without describing them."""
 
     diff_id: str = ""

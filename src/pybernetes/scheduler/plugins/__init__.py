@@ -7,8 +7,9 @@ Local plugins look at one node alone, so that their verdicts are kept until that
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from pybernetes.scheduler.node import NodeState
 from pybernetes.scheduler.pod import PodInfo
@@ -17,8 +18,7 @@ from pybernetes.scheduler.snapshot import Snapshot
 MAX_SCORE = 100.0
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(Struct, frozen=True):
     """Why a node cannot take a pod, in upstream's words.
 
     `resolvable`: it could if other pods left it. `of_pod`: the reason is the pod's own, and not told per node.
@@ -42,8 +42,7 @@ class Score(Protocol):
     def __call__(self, pod: PodInfo, node: NodeState) -> float: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
+class Verdicts(Struct, frozen=True):
     """What a global plugin says for one pod: a filter and a score over nodes, either may be absent."""
 
     filter: Callable[[NodeState], Rejection | None] | None = None

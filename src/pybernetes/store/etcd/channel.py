@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc.aio
+from msgspec import Struct
 
 from pybernetes.store.backend import CompactedError, FutureRevisionError, StoreError, UnavailableError
 from pybernetes.store.etcd import messages as m
@@ -22,8 +22,7 @@ READS = frozenset(("KV/Range", "KV/Compact", "Lease/LeaseGrant", "Maintenance/St
 """Calls that may be made twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where etcd is, and the files of the TLS credentials (all or none)."""
 
     endpoints: tuple[str, ...]

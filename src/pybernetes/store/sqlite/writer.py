@@ -6,8 +6,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from pybernetes.store.backend import CorruptError, Event, StoreError, UnavailableError, Written
 from pybernetes.store.sqlite import log
@@ -20,8 +21,7 @@ class Head(NamedTuple):
     create_revision: int
 
 
-@dataclass(slots=True)
-class Write:
+class Write(Struct):
     """A write that waits: `expected` is the revision to replace (0: must not exist, -1: whatever it is)."""
 
     key: bytes
@@ -31,8 +31,7 @@ class Write:
     resolve: Callable[[Written | StoreError], None]
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """Something else to do on the writer's connection, in order with the writes."""
 
     run: Callable[[sqlite3.Connection], None]

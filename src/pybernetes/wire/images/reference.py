@@ -5,7 +5,8 @@ tag and a digest, the digest decides and the tag is dropped, as CRI runtimes do.
 """
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 DOCKER_HUB = "docker.io"
 
@@ -26,8 +27,7 @@ class InvalidReferenceError(ValueError):
     """A name that is no image reference; the text is distribution's, without the name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A full name: host, repository, and either a tag or a digest."""
 
     domain: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
@@ -23,8 +24,7 @@ _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a container's rules look at beyond the container: the spec that it stands in, and its volumes by name."""
 
     spec: Tree

@@ -1,8 +1,9 @@
 """What a plugin is, and all of them as one `Admission`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.api.errors import StatusError
@@ -36,8 +37,7 @@ class Plugin:
         """See the object as it will be stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Hooks:
+class _Hooks(Struct, frozen=True):
     mutating: tuple[Plugin, ...]
     validating: tuple[Plugin, ...]
 

@@ -6,12 +6,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
+from msgspec import Struct
 
 log = logging.getLogger(__name__)
 DEFAULT_MEGABYTES: Final = 100
@@ -38,8 +38,7 @@ class StandardOutput:
             log.error("audit event lost id=%s err=%s", event["auditID"], error)
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(Struct, frozen=True):
     """How large a file may get (0: 100 MB), and how many old ones are kept for how many days (0: all, for ever)."""
 
     megabytes: int = 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api.errors import StatusError
@@ -18,8 +18,7 @@ log = logging.getLogger(__name__)
 TRIES: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Batching:
+class Batching(Struct, frozen=True):
     """Upstream's defaults: how many events may wait, how many go at once, how long the first one waits for others."""
 
     buffer: int = 10_000

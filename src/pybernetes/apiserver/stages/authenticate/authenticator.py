@@ -1,8 +1,9 @@
 """The seam of authentication, and the authenticators that are made of others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from pybernetes.apiserver.context import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
 from pybernetes.apiserver.http.message import Request
@@ -38,8 +39,7 @@ class RemoteTokens(TokenAuthenticator, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FirstOf:
+class FirstOf(Struct, frozen=True):
     """The first credential that names a user counts; an invalid one does not hide a valid one behind it."""
 
     authenticators: Sequence[Authenticator]
@@ -72,8 +72,7 @@ class FirstOf:
         return known[1]
 
 
-@dataclass(frozen=True, slots=True)
-class OrAnonymous:
+class OrAnonymous(Struct, frozen=True):
     """Requests without a credential are anonymous's; those with an invalid one stay refused."""
 
     authenticator: Authenticator

@@ -2,7 +2,8 @@
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.http.message import Request
@@ -16,8 +17,7 @@ WEBSOCKET_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 """Browsers cannot set headers on a WebSocket, so the token travels as a subprotocol of this prefix."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bearer:
+class Bearer(Struct, frozen=True):
     """A token that no authenticator knows is invalid, never anonymous."""
 
     authenticators: Sequence[TokenAuthenticator]

@@ -4,8 +4,9 @@ import base64
 import binascii
 import hmac
 import re
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.apiserver.context import Tree, UserInfo
@@ -17,8 +18,7 @@ DEFAULT_GROUP = "system:bootstrappers"
 GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]")
 
 
-@dataclass(frozen=True, slots=True)
-class BootstrapTokens:
+class BootstrapTokens(Struct, frozen=True):
     """A token is valid while its Secret says so: same secret, not expired, usable for authentication."""
 
     objects: Objects

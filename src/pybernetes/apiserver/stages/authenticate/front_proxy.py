@@ -1,8 +1,9 @@
 """The user that a trusted proxy vouches for in headers (`--requestheader-*`)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from urllib.parse import unquote
+
+from msgspec import Struct, field
 
 from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.http.message import Request
@@ -12,8 +13,7 @@ UNRELATED = frozenset(("host", "accept", "content-type", "content-length", "user
 REMEMBERED = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class FrontProxy:
+class FrontProxy(Struct, frozen=True):
     """Headers count only with a certificate of the front proxy's own authority, or on the server's own socket.
 
     Header names are in lower case.

@@ -1,15 +1,15 @@
 """Service-account tokens as bearer tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
 from pybernetes.apiserver.stages.authenticate.tokens.validator import TokenError, Validator
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceAccountTokens:
+class ServiceAccountTokens(Struct, frozen=True):
     """Tokens of this cluster's issuers that are meant for the API server (`--api-audiences`)."""
 
     validator: Validator

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.apiserver.chain import Handle
@@ -13,8 +14,7 @@ from pybernetes.apiserver.stages.authenticate.authenticator import Authenticator
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticate:
+class Authenticate(Struct, frozen=True):
     """Finds out who asks; the Authorization header is of no use to anybody behind it."""
 
     authenticator: Authenticator

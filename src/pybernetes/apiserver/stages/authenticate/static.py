@@ -4,7 +4,8 @@ import csv
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.apiserver.context import UserInfo
 
@@ -16,8 +17,7 @@ class TokenFileError(ValueError):
     """The file is not as upstream wants it; the text names the line."""
 
 
-@dataclass(frozen=True, slots=True)
-class StaticTokens:
+class StaticTokens(Struct, frozen=True):
     """Users by the digest of their token, so that how long a look-up takes tells nothing of a token."""
 
     users: Mapping[bytes, UserInfo]

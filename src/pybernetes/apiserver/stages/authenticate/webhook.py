@@ -7,11 +7,11 @@ import hmac
 import logging
 import os
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api.field import quote
@@ -43,8 +43,7 @@ class _Status(msgspec.Struct):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(Struct, frozen=True):
     user: UserInfo | None
     error: str
     until: float

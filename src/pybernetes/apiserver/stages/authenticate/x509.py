@@ -1,13 +1,13 @@
 """Client certificates: the common name is the user, the organizations are the groups."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.apiserver.context import UserInfo
@@ -21,16 +21,14 @@ CLIENT_USAGES = frozenset((ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.
 REMEMBERED = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """A certificate that was found good: the identity in it, and until when it holds."""
 
     user: UserInfo
     not_after: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateCheck:
+class CertificateCheck(Struct, frozen=True):
     """Checks client certificates against authorities; the outcome is remembered, the time is checked each time."""
 
     authorities: Sequence[x509.Certificate]
@@ -63,8 +61,7 @@ class CertificateCheck:
         return Certificate(user_of(certificate), certificate.not_valid_after_utc)
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCertificates:
+class ClientCertificates(Struct, frozen=True):
     """Users of `--client-ca-file`. A certificate without a common name names nobody."""
 
     certificates: CertificateCheck

@@ -6,9 +6,10 @@ question after a change and kept until the next change.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import product
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from pybernetes.api.types.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject
 from pybernetes.apiserver.context import UserInfo
@@ -24,8 +25,7 @@ COMPILED_USERS = 4096
 REMEMBERED_QUESTIONS = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """One rule of a role that a binding gives; `namespace` is empty where it holds everywhere."""
 
     rule: PolicyRule

@@ -1,6 +1,6 @@
 """The stage: lets the request pass, or ends it with 403."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.apiserver.chain import Handle
@@ -11,8 +11,7 @@ from pybernetes.apiserver.stages.authorize.attributes import Attributes, Authori
 SELECTING = frozenset(("list", "watch", "deletecollection"))
 
 
-@dataclass(frozen=True, slots=True)
-class Authorize:
+class Authorize(Struct, frozen=True):
     """Asks the authorizer about each request, and leaves the answer to the audit log."""
 
     authorizer: Authorizer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from pybernetes.apiserver.context import RequestContext, Tree, UserInfo
 from pybernetes.apiserver.request_info import RequestInfo
@@ -17,8 +18,7 @@ BY_USER, BY_NAMESPACE = "ByUser", "ByNamespace"
 LEVEL_HEADER, FLOW_HEADER = "x-kubernetes-pf-prioritylevel-uid", "x-kubernetes-pf-flowschema-uid"
 
 
-@dataclass(slots=True, eq=False)
-class Flow:
+class Flow(Struct, eq=False):
     """The requests of one FlowSchema: where they queue, and how many there are."""
 
     name: str

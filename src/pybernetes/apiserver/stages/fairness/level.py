@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.stages.fairness.demand import Meter
@@ -29,8 +30,7 @@ class RejectedError(Exception):
     """There is no room; `args[0]` is the reason that the metrics tell."""
 
 
-@dataclass(slots=True, eq=False)
-class Waiting:
+class Waiting(Struct, eq=False):
     """A request that waits."""
 
     ctx: RequestContext
@@ -40,8 +40,7 @@ class Waiting:
     ready: asyncio.Future[None]
 
 
-@dataclass(slots=True, eq=False)
-class Queue:
+class Queue(Struct, eq=False):
     """One queue; `virtual` is when its next request begins, in seat-seconds."""
 
     index: int
@@ -56,8 +55,7 @@ class Queue:
         return self.seats + sum(one.width for one in self.requests)
 
 
-@dataclass(slots=True, eq=False)
-class Seats:
+class Seats(Struct, eq=False):
     """What a request holds that came through a queue."""
 
     queue: Queue

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pybernetes.apiserver.context import Tree
 
@@ -14,8 +16,7 @@ SMOOTHING = 0.977
 """How much of the smoothed demand stays from one adjustment to the next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """What a PriorityLevelConfiguration asks for. Without queues what finds no seat is turned away."""
 
     exempt: bool = False
@@ -53,8 +54,7 @@ class Shape:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Seats of a level: its own, the least and the most it may be left with, and the widest request."""
 
     nominal: int
@@ -81,8 +81,7 @@ def limits_of(shapes: Mapping[str, Shape], seats: int) -> dict[str, Limits]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """Seats wanted of a level since the last adjustment, used or waited for."""
 
     high: int
@@ -95,8 +94,7 @@ class Demand:
         return max(envelope, SMOOTHING * before + (1 - SMOOTHING) * envelope)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """What a level is to get of the server's seats: at least `lower`, at most `upper`, else in proportion to `target`."""
 
     lower: float

@@ -3,8 +3,9 @@
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address
+
+from msgspec import Struct
 
 from pybernetes.api.endpoints import Target
 from pybernetes.proxy.table import PortRules
@@ -19,16 +20,14 @@ _SOURCE, _DESTINATION = 1, 2
 _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """A UDP service port whose endpoints are others than before."""
 
     rules: PortRules
     endpoints: tuple[Target, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """A UDP flow: whom the client addressed, who answers, and the tuple that names the flow to the kernel."""
 
     addressed: Target

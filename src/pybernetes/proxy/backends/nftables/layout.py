@@ -7,7 +7,7 @@ invalid      (after translation)    a service address that is still there has no
 postrouting                         marked packets, and those of a pod to itself, get this node's address
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pybernetes.proxy.backends.nftables import expressions as e
 from pybernetes.proxy.backends.nftables.expressions import Rule
@@ -31,8 +31,7 @@ def _joined(*parts: int) -> int:
     return kind
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
+class Set(Struct, frozen=True):
     """A set, or a map if it has a data type; lengths in words."""
 
     name: str
@@ -44,8 +43,7 @@ class Set:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(Struct, frozen=True):
     """Where packets enter a chain."""
 
     number: int

@@ -5,8 +5,9 @@ has a chain and a set of its own: the clients that it had last, which come back 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from ipaddress import IPv4Network
+
+from msgspec import Struct, field
 
 from pybernetes.api.endpoints import Target
 from pybernetes.proxy.backends.nftables import expressions as e
@@ -18,8 +19,7 @@ Element = tuple[str, bytes]
 """Name of the set, key."""
 
 
-@dataclass(slots=True)
-class Pieces:
+class Pieces(Struct):
     """Sets and chains of its own by name; elements of any set with their data (b"" in sets)."""
 
     sets: dict[str, layout.Set] = field(default_factory=dict)
@@ -27,8 +27,7 @@ class Pieces:
     elements: dict[Element, bytes] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Masquerade:
+class Masquerade(Struct, frozen=True):
     """When packets get this node's address: `mark` says so; pods of `cluster_range` keep theirs."""
 
     mark: int

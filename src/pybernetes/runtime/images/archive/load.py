@@ -3,11 +3,11 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.threads import Worker
 from pybernetes.runtime.images.archive.source import Source, open_source, read
@@ -32,8 +32,7 @@ class _DockerImage(msgspec.Struct, frozen=True):
     layers: list[str] | None = msgspec.field(name="Layers", default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A document of the archive, now in the content store, and the names that it has there."""
 
     digest: str

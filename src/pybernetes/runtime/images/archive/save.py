@@ -3,10 +3,10 @@
 import io
 import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.runtime.images.content import Content
 from pybernetes.runtime.images.index import Record
@@ -15,8 +15,7 @@ from pybernetes.wire.images.documents import Descriptor, Index, Manifest
 from pybernetes.wire.images.reference import Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """An image to save, under the names to give it."""
 
     record: Record

@@ -1,9 +1,9 @@
 """Proving who we are: Basic, and Bearer tokens from the realm that the registry names (distribution's token spec)."""
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.runtime.images.registry.challenge import Challenge
 from pybernetes.runtime.images.registry.credentials import Credential
@@ -19,8 +19,7 @@ class _Token(msgspec.Struct, frozen=True):
     access_token: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What a registry asked, and of whom: the answer depends on nothing else."""
 
     url: str

@@ -1,15 +1,15 @@
 """The WWW-Authenticate header (RFC 9110, section 11.6.1) as registries use it."""
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))\s*,?')
 _SCHEME = re.compile(rf"\s*({_TOKEN})(?:\s+|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     """A scheme in lower case, and its parameters."""
 
     scheme: str

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.runtime.images.registry import challenge
 from pybernetes.runtime.images.registry.auth import Question, authorization, server_message
@@ -41,8 +41,7 @@ class _Tags(msgspec.Struct, frozen=True):
     tags: list[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """Where a repository is, who asks, and for what (`pull` or `pull,push`)."""
 
     endpoint: Endpoint

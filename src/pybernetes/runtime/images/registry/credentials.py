@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.cri.types import AuthConfig
 from pybernetes.wire.images.reference import DOCKER_HUB
@@ -16,8 +16,7 @@ class CredentialsError(ValueError):
     """The credentials cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """A name with a password, or a refresh token (`identity_token`), or a bearer token as it stands."""
 
     username: str = ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pybernetes.api.scheme import Resource, join_api_version, storage_prefix, storage_resource
 from pybernetes.apiserver.admission import Attributes
@@ -11,8 +12,7 @@ from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 
 
-@dataclass(slots=True)
-class Face:
+class Face(Struct):
     """`object` and `old` are of the version of `resource`, with apiVersion and kind; `requested` is how the client asked."""
 
     attributes: Attributes

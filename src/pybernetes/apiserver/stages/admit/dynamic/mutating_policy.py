@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pybernetes.api.cel.admission import Mutation, PolicyExpressions, compile_mutations
 from pybernetes.api.cel.errors import EvaluationError
@@ -27,8 +28,7 @@ from pybernetes.apiserver.stages.admit.plugin import refuse
 _AGAIN: Final = "IfNeeded"
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """A policy's expressions."""
 
     expressions: PolicyExpressions

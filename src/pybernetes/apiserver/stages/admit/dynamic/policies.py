@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from pybernetes.api.cel.admission import CALL_LIMIT, Expression, PolicyExpressions
 from pybernetes.api.cel.errors import EvaluationError
@@ -53,8 +54,7 @@ class Programs(Generic[T]):
             self._known = {uid: known for uid, known in self._known.items() if uid in uids}
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """A policy as a binding applies it to a request."""
 
     policy: Tree

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.api.cel.admission import (
@@ -32,8 +33,7 @@ _CODES: Final = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge":
 _MAX_AUDIT_VALUE: Final = 10 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """A policy's expressions."""
 
     expressions: PolicyExpressions
@@ -41,8 +41,7 @@ class Compiled:
     annotations: Mapping[str, Expression]
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(Struct, frozen=True):
     """Why a binding is against a request."""
 
     bound: Binding

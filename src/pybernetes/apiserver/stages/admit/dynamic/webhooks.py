@@ -6,10 +6,10 @@ import base64
 import logging
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.api import errors
@@ -35,8 +35,7 @@ DEFAULT_SECONDS: Final = 10
 _NO_SIDE_EFFECTS: Final = ("None", "NoneOnDryRun")
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(Struct, frozen=True):
     """One webhook of a configuration."""
 
     configuration: str

@@ -2,9 +2,9 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
 from pybernetes.apiserver.stages.authenticate.tokens import jws
@@ -18,8 +18,7 @@ WARN_ONLY_BOUND = HOUR + 7
 EXTENDED = 365 * 24 * HOUR
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """What a token is for: the account, and the objects whose end is the token's end."""
 
     namespace: str
@@ -29,8 +28,7 @@ class Binding:
     node: Ref | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
+class Issuer(Struct, frozen=True):
     """Signs tokens as `url`; `extend` gives clients that never reload their token file a year (upstream's default)."""
 
     url: str

@@ -6,7 +6,6 @@ keys only, so that the general part of such a package (algorithms by header, key
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.x509 import load_pem_x509_certificate
+from msgspec import Struct
 
 PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -35,8 +35,7 @@ def decode_segment(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Verifier:
+class Verifier(Struct, frozen=True):
     """A public key with its id and the one algorithm that it is used with."""
 
     key: PublicKey
@@ -79,8 +78,7 @@ class Signer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FileSigner:
+class FileSigner(Struct, frozen=True):
     """A private key from `--service-account-signing-key-file`."""
 
     key: PrivateKey

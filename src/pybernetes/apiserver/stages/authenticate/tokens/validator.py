@@ -3,10 +3,10 @@
 import base64
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.apiserver.context import Tree, UserInfo
@@ -35,8 +35,7 @@ class TokenError(Exception):
     """The token is one of ours, or claims to be, and is not valid; the text goes into a TokenReview."""
 
 
-@dataclass(frozen=True, slots=True)
-class Validator:
+class Validator(Struct, frozen=True):
     """Validates tokens of this cluster's issuers. Signatures once checked are remembered; objects never are."""
 
     issuers: Sequence[str]

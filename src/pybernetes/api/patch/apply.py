@@ -300,7 +300,8 @@ class FieldManager(Struct, frozen=True):
 
 def _prune(schema: Schema, merged: Json, managers: Iterable[Entry], last: FieldSet) -> Json:
     """The object without what was applied before and is claimed by none of the managers, all of one version."""
-    claimed: FieldSet = {}
+    # Every configuration states its own name, in whatever version: so `metadata` does not go with what was in it.
+    claimed = _STRIPPED
     for entry in managers:
         claimed = union(claimed, entry.fields)
     if not difference(last, claimed):

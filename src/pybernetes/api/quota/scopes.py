@@ -33,9 +33,9 @@ def _pod_matches(pod: Tree, scope: str, operator: str, values: list[str]) -> boo
     spec = pod["spec"]
     match scope:
         case "Terminating":
-            return spec.get("activeDeadlineSeconds") is not None
+            return is_terminating(pod)
         case "NotTerminating":
-            return spec.get("activeDeadlineSeconds") is None
+            return not is_terminating(pod)
         case "BestEffort":
             return _is_best_effort(spec)
         case "NotBestEffort":
@@ -47,10 +47,27 @@ def _pod_matches(pod: Tree, scope: str, operator: str, values: list[str]) -> boo
     return False
 
 
+def is_terminating(pod: Tree) -> bool:
+    """Whether the pod may run for so long only."""
+    return (pod.get("spec") or {}).get("activeDeadlineSeconds") is not None
+
+
 def _claim_matches(claim: Tree, scope: str, operator: str, values: list[str]) -> bool:
+    """While a volume is being modified its claim is of both classes."""
     if scope != "VolumeAttributesClass":
         return False
-    return _selects(claim["spec"].get("volumeAttributesClassName") or "", operator, values)
+    return any(_selects(name, operator, values) for name in attributes_classes(claim) or {""})
+
+
+def attributes_classes(claim: Tree) -> set[str]:
+    """The classes that a claim wants, has, or is on its way to."""
+    status = claim.get("status") or {}
+    names = (
+        (claim.get("spec") or {}).get("volumeAttributesClassName"),
+        status.get("currentVolumeAttributesClassName"),
+        (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName"),
+    )
+    return {name for name in names if name}
 
 
 def _selects(value: str, operator: str, values: list[str]) -> bool:

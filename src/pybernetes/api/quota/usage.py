@@ -1,13 +1,16 @@
 """What one object uses, by the names that quotas limit. Pure."""
 
 from pybernetes.api.quantity import Quantity
-from pybernetes.api.quota.amounts import Amounts, Tree, amounts, pod_amounts
+from pybernetes.api.quota.amounts import Amounts, Tree, add, amounts, pod_amounts
 from pybernetes.api.scheme import Resource
 
 COUNTED_BY_PLURAL = frozenset(
     ("pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims")
 )
 CLASS_SUFFIX = ".storageclass.storage.k8s.io/"
+DEVICES_SUFFIX = ".deviceclass.resource.k8s.io/devices"
+MOST_DEVICES = 32
+"""How many devices a request for all of them may come to."""
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 STANDARD = ("cpu", "memory", "ephemeral-storage")
 
@@ -15,6 +18,8 @@ STANDARD = ("cpu", "memory", "ephemeral-storage")
 def usage(resource: Resource, obj: Tree) -> Amounts:
     """Amounts by quota resource name; a finished pod holds nothing but its place among the counted objects."""
     found = _counts(resource)
+    if resource.group_resource == "resourceclaims.resource.k8s.io":
+        return found | _devices(obj)
     if resource.group:
         return found
     if resource.plural == "pods":
@@ -67,6 +72,20 @@ def _service(service: Tree) -> Amounts:
             ports = sum(1 for port in spec.get("ports") or () if port.get("nodePort"))
         node_ports = ports
     return {"services.nodeports": _number(node_ports), "services.loadbalancers": _number(balancers)}
+
+
+def _devices(claim: Tree) -> Amounts:
+    """Of each class the most that a claim may get: of alternatives, the largest."""
+    found: Amounts = {}
+    for request in (claim["spec"].get("devices") or {}).get("requests") or ():
+        exact = request.get("exactly")
+        largest: dict[str, int] = {}
+        for one in request.get("firstAvailable") or ([exact] if exact else ()):
+            name = f"{one['deviceClassName']}{DEVICES_SUFFIX}"
+            number = {"ExactCount": one.get("count") or 0, "All": MOST_DEVICES}.get(one.get("allocationMode", ""), 0)
+            largest[name] = max(number, largest.get(name, 0))
+        found = add(found, {name: _number(number) for name, number in largest.items()})
+    return found
 
 
 def _claim(claim: Tree) -> Amounts:

@@ -179,8 +179,16 @@ class PersistentVolumeController:
         volume = await self._claim_volume(claim, volume)
         await self._write_phase(volume, "Bound")
         claim = await self._name_volume(claim, volume)
-        status = core_v1.PersistentVolumeClaimStatus(
-            phase="Bound", access_modes=volume.spec.access_modes, capacity=volume.spec.capacity
+        known = claim.status
+        # Of a bound volume its driver says which class it has.
+        current = known.current_volume_attributes_class_name
+        attributes = current if known.phase == "Bound" else volume.spec.volume_attributes_class_name
+        status = replace(
+            known,
+            phase="Bound",
+            access_modes=volume.spec.access_modes,
+            capacity=volume.spec.capacity,
+            current_volume_attributes_class_name=attributes,
         )
         await self._write_claim(claim, status)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from pybernetes.api.errors import StatusError, is_conflict, is_not_found
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.quota.amounts import ZERO, Amounts, add, amounts
-from pybernetes.api.quota.scopes import matches
+from pybernetes.api.quota.scopes import is_terminating, matches
 from pybernetes.api.quota.usage import usage
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.admission import Attributes, Operation
@@ -18,7 +18,7 @@ from pybernetes.apiserver.stages.objects import Objects
 
 log = logging.getLogger(__name__)
 TRIES = 8
-UPDATES = frozenset(("services", "persistentvolumeclaims"))
+UPDATES = frozenset(("pods", "services", "persistentvolumeclaims"))
 POD_REQUIRES = {
     **{name: ("requests", name) for name in ("cpu", "memory")},
     **{f"requests.{name}": ("requests", name) for name in ("cpu", "memory")},
@@ -51,7 +51,7 @@ class ResourceQuota(Plugin):
         return operation == "CREATE" or resource.group_resource in UPDATES
 
     async def validate(self, attributes: Attributes) -> None:
-        if attributes.object is None:
+        if attributes.object is None or _is_other_pod_update(attributes):
             return
         done: set[str] = set()
         for _ in range(TRIES):
@@ -79,7 +79,6 @@ class ResourceQuota(Plugin):
         if not quotas:
             return []
         used = usage(resource, obj)
-        change = _difference(used, usage(resource, attributes.old)) if attributes.old else used
         booked: list[Tree] = []
         for quota in quotas:
             if quota["metadata"]["name"] in done or not matches(quota, resource, obj):
@@ -87,6 +86,8 @@ class ResourceQuota(Plugin):
             hard = amounts((quota.get("status") or {}).get("hard"))
             if resource.group_resource == "pods":
                 _check_required(attributes, quota, hard, obj)
+            had = usage(resource, attributes.old) if attributes.old and matches(quota, resource, attributes.old) else {}
+            change = _difference(used, had)
             asked = {name: value for name, value in change.items() if name in hard and value.nanos}
             if asked:
                 booked.append(self._book(attributes, quota, hard, asked))
@@ -110,6 +111,14 @@ class ResourceQuota(Plugin):
         changed = copy.deepcopy(quota)
         changed["status"]["used"] = {key: str(value) for key, value in total.items()}
         return changed
+
+
+def _is_other_pod_update(attributes: Attributes) -> bool:
+    """Of a pod's updates only those count that bring it under other quotas: it is given a deadline, or loses it."""
+    if attributes.resource.group_resource != "pods" or attributes.subresource or attributes.operation != "UPDATE":
+        return False
+    old, new = attributes.old or {}, attributes.object or {}
+    return is_terminating(old) == is_terminating(new)
 
 
 def _check_required(attributes: Attributes, quota: Tree, hard: Mapping[str, Quantity], pod: Tree) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
@@ -12,6 +12,26 @@ from pybernetes.telemetry.metrics import Counter, Gauge, Registry
 
 Check: TypeAlias = Callable[[], str]
 """What is wrong, or "" if nothing is."""
+
+
+BEFORE_SERVING: Final = tuple(f"poststarthook/{name}" for name in (
+    "start-apiserver-admission-initializer", "generic-apiserver-start-informers", "rbac/bootstrap-roles",
+    "priority-and-fairness-config-consumer", "priority-and-fairness-filter", "scheduling/bootstrap-system-priority-classes",
+    "priority-and-fairness-config-producer", "bootstrap-controller", "start-system-namespaces-controller",
+    "start-cluster-authentication-info-controller", "start-service-ip-repair-controllers", "start-kube-aggregator-informers",
+))  # fmt: skip
+"""What upstream's hooks do after the start is done here before the first request is answered: the checks are there for
+those who look for their names."""
+DEFINITIONS: Final = tuple(f"poststarthook/{name}" for name in (
+    "start-apiextensions-informers", "start-apiextensions-controllers", "crd-informer-synced",
+))  # fmt: skip
+"""What stands while definitions of custom resources are followed."""
+API_SERVICES: Final = (*(f"poststarthook/{name}" for name in (
+    "apiservice-status-local-available-controller", "apiservice-status-remote-available-controller",
+    "apiservice-registration-controller", "apiservice-discovery-controller", "kube-apiserver-autoregistration",
+    "apiservice-openapi-controller", "apiservice-openapiv3-controller",
+)), "autoregister-completion")  # fmt: skip
+"""What stands while APIServices are kept."""
 
 
 class Health:
@@ -33,6 +53,10 @@ class Health:
 
     def add(self, name: str, check: Check, *, ready_only: bool = False) -> None:
         self._checks[name] = (check, ready_only)
+
+    def add_all(self, names: Sequence[str], check: Check) -> None:
+        for name in names:
+            self.add(name, check)
 
     def paths(self) -> list[str]:
         """Of all pages."""

@@ -34,7 +34,7 @@ from pybernetes.apiserver.crd.schemas import custom_schemas
 from pybernetes.apiserver.crd.strategy import DefinitionStrategy
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.handlers.dispatch import Dispatcher
-from pybernetes.apiserver.health import Health
+from pybernetes.apiserver.health import API_SERVICES, BEFORE_SERVING, DEFINITIONS, Health
 from pybernetes.apiserver.http.server import HTTPServer, serving
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
 from pybernetes.apiserver.measured import MeasuredBackend
@@ -186,7 +186,9 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
 
         peers = Peers(services, backend, cacher)
         await peers.join()
-        health.add("etcd", lambda: "" if cacher.follows else "the watch of the store does not stand")
+    health.add("etcd", lambda: _unless(cacher.follows, "the watch of the store does not stand"))
+    health.add("informer-sync", lambda: _unless(cacher.follows, "the caches do not follow the store"), ready_only=True)
+    health.add_all(BEFORE_SERVING, lambda: "")
     aggregator = Aggregator(Backends(registry, options))
     pages, changed = _pages(options, registry, services, aggregator, health)
     aggregator.follow(registry, changed)
@@ -196,18 +198,24 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         changed()
         api_services.changed()
 
-    scope.spawn(DefinitionController(services, registry, served_changed).run(), "definitions")
+    definitions = scope.spawn(DefinitionController(services, registry, served_changed).run(), "definitions")
+    health.add_all(DEFINITIONS, lambda: _unless(not definitions.done(), "definitions are not followed"))
     kept = (
         FlowControl(services, registry),
         FlowSchemas(services, registry),
         ServiceCIDRs(services, registry),
         api_services,
     )
-    scope.spawn(Upkeep(services, kept).run(), "upkeep")
+    upkeep = scope.spawn(Upkeep(services, kept).run(), "upkeep")
+    health.add_all(API_SERVICES, lambda: _unless(not upkeep.done(), "APIServices are not kept"))
     catch_up = cacher.catch_up if backend.shared else None
     dispatch = Dispatcher(registry, pages, aggregator, catch_up)
     handle = link(stages(services, _limit(services, registry, pages)), dispatch)
     yield APIServer(services, handle, RequestMetrics(metrics, registry), partial(_end, health, peers))
+
+
+def _unless(holds: bool, wrong: str) -> str:
+    return "" if holds else wrong
 
 
 async def _end(health: Health, peers: Peers | None) -> None:

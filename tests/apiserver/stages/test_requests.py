@@ -1,5 +1,6 @@
 """Who asks and what they may, seen through whole requests."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import pytest
 from tests.apiserver.inprocess import Server, server
 
+from pybernetes.api.errors import StatusError
 from pybernetes.apiserver.context import RequestContext, UserInfo
-from pybernetes.apiserver.http.message import Answer, Response
+from pybernetes.apiserver.http.message import Answer, Request, Response
 from pybernetes.apiserver.request_info import parse
+from pybernetes.apiserver.stages.deadline import Deadline
 from pybernetes.apiserver.stages.limit import Limit
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
@@ -167,3 +170,29 @@ async def test_no_more_requests_at_once_than_the_limit() -> None:
 
     assert (await limit(context("GET"), nested)).status == 200
     assert (await limit(context("GET"), answer)).status == 200
+
+
+async def test_a_request_ends_when_its_client_says(api: Server) -> None:
+    for text, why in (("soon", "invalid duration"), ("5", "missing unit in duration")):
+        refused = await api.get(f"/version?timeout={text}")
+        words = f'invalid timeout specified in the request URL - time: {why} "{text}"'
+        assert (refused.status, refused.message) == (400, words)
+    for text in ("0s", "3m", "32s", ""):
+        assert (await api.get(f"/version?timeout={text}")).status == 200
+
+
+async def test_what_lasts_longer_than_its_client_wants_is_given_up() -> None:
+    given_up: list[str] = []
+
+    async def forever(ctx: RequestContext) -> Answer:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.append(ctx.request.path)
+        raise AssertionError("unreachable")
+
+    request = Request("GET", "/api/v1/pods", "timeout=1ms", [], None)  # type: ignore[arg-type]
+    ctx = RequestContext(request, parse("GET", "/api/v1/pods"), None)  # type: ignore[arg-type]
+    with pytest.raises(StatusError, match="Timeout: request did not complete within the allotted timeout") as caught:
+        await Deadline(60.0)(ctx, forever)
+    assert (caught.value.code, given_up) == (504, ["/api/v1/pods"])

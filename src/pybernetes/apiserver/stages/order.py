@@ -10,6 +10,7 @@ from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.stages.authenticate.stage import Authenticate
 from pybernetes.apiserver.stages.authorize.stage import Authorize
 from pybernetes.apiserver.stages.cors import CORS
+from pybernetes.apiserver.stages.deadline import Deadline
 from pybernetes.apiserver.stages.deprecation import WarnDeprecated
 from pybernetes.apiserver.stages.impersonate import Impersonate
 
@@ -24,6 +25,7 @@ def stages(services: Services, limit: Stage) -> list[Stage]:
     audit = _audit(services)
     ordered: list[Stage | None] = [
         CORS(services.options.cors_allowed_origins) if services.options.cors_allowed_origins else None,
+        Deadline(services.options.request_timeout),
         WarnDeprecated(),
         Authenticate(
             security.authenticator,

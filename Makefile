@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
-.PHONY: start stop delete test lint bench tools clean
+.PHONY: start install stop delete test lint bench tools clean
 
 $(BIN)/p8s: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,9 @@ $(VENV)/dev: pyproject.toml $(BIN)/p8s
 
 start: $(BIN)/p8s
 	$(SUDO) $(BIN)/p8s start
+
+install: $(BIN)/p8s
+	$(SUDO) ln -sfn $(CURDIR)/$(BIN)/p8s /usr/local/bin/p8s
 
 stop: $(BIN)/p8s
 	$(SUDO) $(BIN)/p8s stop

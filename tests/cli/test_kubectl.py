@@ -29,8 +29,8 @@ def test_split(arguments: list[str], own: list[str], rest: list[str]) -> None:
     assert split(arguments) == (own, rest)
 
 
-def run(path: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": path, "KUBECONFIG": "/home/me/config:/other"}
+def run(path: str, *arguments: str, kubeconfig: str = "/home/me/config") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": path, "KUBECONFIG": f"{kubeconfig}:/other"}
     command = [sys.executable, "-m", "pybernetes.cli.main", "kubectl", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
 
@@ -39,9 +39,12 @@ def test_becomes_kubectl(tmp_path: Path) -> None:
     program = tmp_path / "kubectl"
     program.write_text('#!/bin/sh\necho "$KUBECONFIG" "$@"\nexit 7\n')
     program.chmod(0o755)
-    done = run(f"{tmp_path}:/bin:/usr/bin", "-p", "nobody-made-this", "get", "pods", "-o", "wide")
+    place = tmp_path / "config"
+    place.write_text("contexts: [{name: nobody-made-this}]")
+    words = ("-p", "nobody-made-this", "get", "pods", "-o", "wide")
+    done = run(f"{tmp_path}:/bin:/usr/bin", *words, kubeconfig=str(place))
     assert (done.returncode, done.stderr) == (7, "")
-    assert done.stdout == "/home/me/config --context=nobody-made-this get pods -o wide\n"
+    assert done.stdout == f"{place} --context=nobody-made-this get pods -o wide\n"
 
 
 def test_not_installed() -> None:

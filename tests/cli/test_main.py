@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from pybernetes.cli import console
 from pybernetes.cli.main import COMMANDS, GROUPS, PASSING_ON, build_parser, failure_of
 from pybernetes.cli.parser import branches
+from pybernetes.cli.profiles import existing
+from pybernetes.cluster import preferences, profile
 
 PARSER = build_parser(*COMMANDS)
 VERBS = [(command, verb) for command, parser in branches(PARSER).items() for verb in branches(parser)]
@@ -76,13 +79,52 @@ def test_wrong_usage_exits_with_2_and_the_nearest(arguments: list[str], cause: s
     assert done.stderr.splitlines() == [f"error: {cause}", f"  try: {step}"]
 
 
-@pytest.mark.parametrize("command", ["stop", "status", "logs", "restart", "delete", "update-context"])
+@pytest.mark.parametrize(
+    "command", ["stop", "status", "logs", "restart", "delete", "update-context", "docker-env", "df", "pause", "unpause"]
+)
 def test_cluster_that_is_not_there(command: str) -> None:
     done = p8s(command, "--profile", "nobody-made-this")
     assert done.returncode == 3
     assert "there is no cluster 'nobody-made-this'" in done.stderr
     assert "try: p8s start --profile nobody-made-this" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["service", "web"], ["service", "list"], ["tunnel"], ["ip"], ["why"], ["kubectl", "get", "pods"]]
+)
+@pytest.mark.parametrize("kubeconfig", ["", '{"clusters": [], "contexts": [], "users": []}'])
+def test_cluster_that_is_in_no_kubeconfig(arguments: list[str], kubeconfig: str, tmp_path: Path) -> None:
+    """What may be asked without root looks into the caller's kubeconfig."""
+    place = tmp_path / "config"
+    if kubeconfig:
+        place.write_text(kubeconfig)
+    command, *rest = arguments
+    done = p8s(command, "--profile", "nobody-made-this", *rest, KUBECONFIG=str(place))
+    assert done.returncode == 3
+    cause, step = done.stderr.splitlines()
+    assert cause.startswith("error: there is no cluster 'nobody-made-this': ")
+    assert str(place) in cause
+    assert "Errno" not in cause
+    assert step.startswith("  try: p8s start --profile nobody-made-this")
+
+
+def test_what_is_roots_says_sudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that was started with sudo is no cluster of the caller's, and yet it is there."""
+    (tmp_path / "state/ci").mkdir(parents=True)
+    monkeypatch.setattr(profile, "STATE", tmp_path / "state")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    arguments = build_parser("df").read(["df", "-p", "ci"])
+    with pytest.raises(PermissionError) as raised:
+        existing(arguments)
+    failure = failure_of(raised.value, ["df", "-p", "ci"])
+    assert failure.causes == [("cluster 'ci' belongs to root: only root may do this", "sudo p8s df -p ci")]
+
+
+def test_the_preferred_cluster_needs_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preferences, "load", lambda: {"profile": "ci"})
+    assert [preferences.command("start", name) for name in ("ci", "x")] == ["p8s start", "p8s start --profile x"]
 
 
 def test_malformed_profile_name() -> None:
@@ -111,6 +153,24 @@ def test_what_needs_root_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
     failure = failure_of(PermissionError(13, "Permission denied", "/var/lib/x"), ["logs", "-n", "3"])
     assert failure.causes == [("/var/lib/x: Permission denied: only root may do this", "sudo p8s logs -n 3")]
     assert failure.code == 1
+
+
+def test_what_is_to_be_typed_works_where_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a venv, sudo would not find p8s; root needs no sudo, unless it was sudo that made them root."""
+    program = tmp_path / "bin" / "p8s"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.setattr("sys.argv", [str(program)])
+    monkeypatch.setattr(console, "SUDO_PATH", "/nowhere")
+    assert console.typed("sudo p8s start") == "p8s start"
+    monkeypatch.setenv("SUDO_UID", "1000")
+    assert console.typed("sudo p8s start") == "sudo p8s start"
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert console.typed("sudo p8s start; or wait") == f"sudo {program} start; or wait"
+    monkeypatch.setattr(console, "SUDO_PATH", str(program.parent))
+    assert console.typed("sudo p8s start") == "sudo p8s start"
 
 
 def test_a_fault_of_ours_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,23 @@ def test_no_cluster_answers(kubeconfig: str, capsys: pytest.CaptureFixture[str])
 def test_no_kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     assert main(["why", "--profile", "no-such-profile"]) == 3
-    assert capsys.readouterr().err.endswith("  try: sudo p8s start --profile no-such-profile\n")
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: there is no cluster 'no-such-profile': there is no kubeconfig {tmp_path}/none\n")
+    assert "  try: p8s start --profile no-such-profile, or if it is there: p8s update-context" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "cause", "step"),
+    [
+        ("deploymnt/web", "there is no kind 'deploymnt' that could be explained", "p8s why deployment/web"),
+        ("qqqqqq/web", "there is no kind 'qqqqqq' that could be explained", "kubectl api-resources names the kinds"),
+        ("pod/web/x", "'pod/web/x' is not KIND/NAME", "p8s why pod/x"),
+        ("pod/", "'pod/' is not KIND/NAME", "p8s why pod/NAME"),
+    ],
+)
+def test_what_is_no_object(given: str, cause: str, step: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["why", given]) == 1
+    assert capsys.readouterr().err == f"error: {cause}\n  try: {step}\n"
 
 
 def test_a_kind_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ def service(kind: str = "ClusterIP", *ports: dict[str, Any], **spec: Any) -> dic
             [("http/80", "http://127.0.0.1:30080", ""), ("https/443", "https://127.0.0.1:30443", "")],
         ),
         (service("ClusterIP", {"port": 53, "protocol": "UDP"}), [("53", "udp://10.96.0.7:53", "")]),
+        (service("ClusterIP", {"port": 53, "protocol": "TCP"}), [("53", "tcp://10.96.0.7:53", "")]),
         (service("ClusterIP", {"port": 8443, "appProtocol": "https"}), [("8443", "https://10.96.0.7:8443", "")]),
         (service("ClusterIP", {"port": 80}, clusterIP="fd00::1"), [("80", "http://[fd00::1]:80", "")]),
         (service(clusterIP="None"), [("80", "", "headless: its pods are reached by their own addresses")]),

@@ -2,13 +2,18 @@
 
 import dataclasses
 import json
+import os
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 FAILED, WRONG_USAGE, NOT_RUNNING = 1, 2, 3
 INTERRUPTED, BROKEN_PIPE = 130, 141
+SUDO_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where sudo looks for programs, whatever the caller's PATH (secure_path, as distributions set it)."""
 
 
 class Failure(Exception):
@@ -18,6 +23,16 @@ class Failure(Exception):
         super().__init__("; ".join(cause for cause, _ in causes))
         self.causes = causes
         self.code = code
+
+
+def typed(step: str) -> str:
+    """A next step as the caller has to type it: root needs no sudo, and sudo does not find what is in a venv."""
+    if os.geteuid() == 0:
+        return step if "SUDO_UID" in os.environ else step.replace("sudo p8s", "p8s")
+    program = shutil.which(sys.argv[0])
+    if program is None or os.path.basename(program) != "p8s" or shutil.which("p8s", path=SUDO_PATH):
+        return step
+    return step.replace("sudo p8s", f"sudo {shlex.quote(os.path.abspath(program))}")
 
 
 def plain(value: Any) -> Any:
@@ -82,6 +97,7 @@ class Console:
 
     def json(self, value: Any) -> None:
         """The result of a command; dataclasses become objects, their names as Kubernetes writes them (camelCase)."""
+        self._end_live()
         print(json.dumps(plain(value), indent=2), file=self._out, flush=True)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -114,5 +130,5 @@ class Console:
         for cause, next_step in failure.causes:
             print(f"error: {cause}", file=self._err)
             if next_step:
-                print(f"  try: {next_step}", file=self._err)
+                print(f"  try: {typed(next_step)}", file=self._err)
         return failure.code

@@ -1,10 +1,12 @@
 """The --profile argument, and the profile behind it."""
 
 import argparse
+import errno
 import os
 
 from pybernetes.cli.console import NOT_RUNNING, Failure
 from pybernetes.cluster import control, preferences, profile
+from pybernetes.cluster.preferences import command
 
 
 def add_profile(parser: argparse.ArgumentParser, *, filled: bool = True) -> None:
@@ -15,7 +17,7 @@ def add_profile(parser: argparse.ArgumentParser, *, filled: bool = True) -> None
 
 
 def preferred() -> str:
-    return preferences.default_profile(profile.DEFAULT)
+    return preferences.default_profile()
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +30,10 @@ def chosen(arguments: argparse.Namespace) -> profile.Profile:
 
 
 def existing(arguments: argparse.Namespace) -> profile.Profile:
-    """The profile named, which must have been started once."""
+    """The profile named, which must have been started once. Raises Failure; PermissionError if it is root's."""
     if profile.check_name(arguments.profile) not in profile.profile_names():
+        if profile.is_roots(arguments.profile):
+            raise PermissionError(errno.EACCES, f"cluster {arguments.profile!r} belongs to root")
         raise absent(arguments.profile)
     return chosen(arguments)
 
@@ -39,7 +43,7 @@ def need_machines(arguments: argparse.Namespace) -> None:
     name = getattr(arguments, "profile", None)
     if name in profile.profile_names() and profile.load(name).settings.simulated:
         cause = f"the nodes of cluster {name!r} are simulated: they have no images, no files and no network"
-        raise Failure([(cause, "sudo p8s start makes a cluster of real ones")])
+        raise Failure([(cause, "p8s start, as root, makes a cluster of real ones")])
 
 
 def meant(arguments: argparse.Namespace) -> list[profile.Profile]:
@@ -66,12 +70,13 @@ def hint(name: str) -> str:
     names = ", ".join(profile.profile_names())
     others = f"; there are: {names}" if names else ""
     if os.geteuid() == 0:
-        return f"p8s start --profile {name}{others}"
-    return f"p8s start --simulated --profile {name}; clusters started with sudo are seen with sudo only{others}"
+        return f"{command('start', name)}{others}"
+    return f"sudo {command('start', name)}, or without root: {command('start --simulated', name)}{others}"
 
 
 def running(arguments: argparse.Namespace) -> profile.Profile:
+    """The profile named, which must run."""
     found = existing(arguments)
     if not control.is_running(found):
-        raise Failure([(f"cluster {found.name!r} does not run", f"p8s start --profile {found.name}")], NOT_RUNNING)
+        raise control.NotRunningError(found)
     return found

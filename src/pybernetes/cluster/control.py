@@ -6,11 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from pybernetes.cluster import pidfile
+from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.preferences import command
 from pybernetes.cluster.profile import Profile
 
 PAUSED = "paused"
 """A file among the sockets, which are gone after a reboot as the frozen containers are."""
 PAUSED_STATE = "Paused"
+UNATTENDED = "Unattended"
+"""The supervisor was killed: components live on, and nobody starts them again."""
+WORDS = {
+    PAUSED_STATE: ("is paused", "unpause"),
+    UNATTENDED: ("has lost its supervisor: what still runs is not restarted", "start"),
+    "Stopped": ("is stopped", "start"),
+}
+"""What is said of each state but Running, and which command brings the cluster back."""
+
+
+class NotRunningError(ClusterError):
+    """The cluster is there, but does not run."""
+
+    answers = False
+
+    def __init__(self, profile: Profile) -> None:
+        words, verb = WORDS.get(state(profile), WORDS["Stopped"])
+        super().__init__(f"cluster {profile.name!r} {words}", command(verb, profile.name))
 
 
 def is_running(profile: Profile) -> bool:
@@ -19,10 +39,12 @@ def is_running(profile: Profile) -> bool:
 
 
 def state(profile: Profile) -> str:
-    """Running, Paused or Stopped."""
+    """Running, Paused, Unattended or Stopped."""
     if is_running(profile):
         return "Running"
-    return PAUSED_STATE if (profile.run / PAUSED).exists() else "Stopped"
+    if (profile.run / PAUSED).exists():
+        return PAUSED_STATE
+    return UNATTENDED if leftovers(profile) else "Stopped"
 
 
 def request(profile: Profile, action: str, *, timeout: float = 120.0, **arguments: Any) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pybernetes.cluster import profile
+from pybernetes.cluster import control, profile
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.kubeconfig import ADMIN_HEADERS
 from pybernetes.cluster.owner import caller, user_path
+from pybernetes.cluster.preferences import command
 
 if TYPE_CHECKING:
     import ssl
@@ -32,6 +33,7 @@ class DoorError(ClusterError):
     def __init__(self, cause: str, next_step: str = "", code: int = 0) -> None:
         super().__init__(cause, next_step)
         self.code = code
+        self.answers = code != 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,15 @@ def access(name: str) -> Access:
     try:
         return _access(name, _yaml(place), place)
     except DoorError as error:
-        raise DoorError(
-            f"there is no cluster {name!r}: {error.problems[0].cause}",
-            f"sudo p8s start --profile {name}, or if it is there: sudo p8s update-context --profile {name}",
-        ) from error
+        raise absent(name, error.problems[0].cause) from error
+
+
+def absent(name: str, cause: str) -> DoorError:
+    """Nobody has a way in; `cause` says why the kubeconfig is none."""
+    start, mend = (command(verb, name) for verb in ("start", "update-context"))
+    if profile.is_roots(name):
+        return DoorError(f"cluster {name!r} belongs to root, and {cause}", f"sudo {mend}")
+    return DoorError(f"there is no cluster {name!r}: {cause}", f"sudo {start}, or if it is there: sudo {mend}")
 
 
 def credentials(name: str) -> Path | None:
@@ -81,7 +88,11 @@ def _yaml(place: Path) -> Any:
 
     try:
         return yaml.safe_load(place.read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except FileNotFoundError as error:
+        raise DoorError(f"there is no kubeconfig {place}") from error
+    except OSError as error:
+        raise DoorError(f"{place} cannot be read: {error.strerror}") from error
+    except (ValueError, yaml.YAMLError) as error:
         raise DoorError(f"{place} cannot be read: {error}") from error
 
 
@@ -180,9 +191,13 @@ class Door:
 
     def _unreachable(self, error: Exception) -> DoorError:
         name = self.access.profile
+        if credentials(name) is not None and control.state(found := profile.load(name)) != "Running":
+            [problem] = control.NotRunningError(found).problems
+            return DoorError(problem.cause, problem.next_step)
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return DoorError(
-            f"the API server of cluster {name!r} does not answer at {self.access.server} ({error})",
-            f"p8s status --profile {name}; sudo p8s start --profile {name}",
+            f"the API server of cluster {name!r} does not answer at {self.access.server} ({said})",
+            f"{command('status', name)}; sudo {command('start', name)}",
         )
 
 

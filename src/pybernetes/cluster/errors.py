@@ -13,7 +13,9 @@ class Problem:
 
 
 class ClusterError(Exception):
-    """Base of what the cluster's verbs raise."""
+    """Base of what the cluster's verbs raise. `answers` is False where the cluster is not there, or does not run."""
+
+    answers = True
 
     def __init__(self, cause: str, next_step: str = "") -> None:
         super().__init__(cause)

@@ -177,10 +177,12 @@ def prepare(profile: Profile) -> None:
 def stop(profile: Profile, grace: float = 30.0) -> bool:
     """End the pods gracefully, then the components. False if the cluster was not running.
 
-    The pods of one that is paused need its components to end gracefully: they come back for that.
+    The pods of one that is paused, or has lost its supervisor, need its components to end gracefully: they come back
+    for that.
     """
     with locks.of_profile(profile.name):
-        if control.state(profile) == control.PAUSED_STATE:
+        if control.state(profile) in (control.PAUSED_STATE, control.UNATTENDED):
+            end_leftovers(profile)
             with deferred() as interrupts:
                 bring_up(profile, lambda step: None, RESUME_SECONDS, interrupts, keep=True)
         return end(profile, grace)

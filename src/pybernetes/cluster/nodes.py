@@ -61,7 +61,7 @@ def add(name: str, report: Report, *, count: int = 1, called: str = "", wait_sec
 def delete(name: str, node_name: str, report: Report, *, drain_seconds: float = 60.0) -> list[Victim]:
     """Drain a node, end it, and take away all that it had; returns the pods that could not be moved in time.
 
-    Raises NodesError if it is the first, or the cluster does not run: the Node object could not be removed then.
+    Raises NodesError if it is the first, NotRunningError: the Node object could not be removed then.
     """
     with locks.of_profile(name):
         node = _further(load(name), node_name)
@@ -183,7 +183,7 @@ def _further(profile: Profile, name: str) -> Node:
 
 def _running_probe(profile: Profile) -> readiness.Probe:
     if not control.is_running(profile):
-        raise NodesError(f"cluster {profile.name!r} does not run", f"p8s start --profile {profile.name}")
+        raise control.NotRunningError(profile)
     return readiness.Probe(profile)
 
 

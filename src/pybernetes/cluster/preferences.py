@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pybernetes.cluster import profile
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.files import write_private
 from pybernetes.cluster.owner import acting_as, caller
@@ -46,6 +48,14 @@ def save(preferences: dict[str, Any]) -> None:
         raise PreferencesError(f"{place} cannot be written: {error.strerror}") from error
 
 
-def default_profile(builtin: str) -> str:
+def default_profile() -> str:
     """The profile that is meant where none is named."""
-    return str(load().get("profile", builtin))
+    return str(load().get("profile", profile.DEFAULT))
+
+
+def command(verb: str, name: str) -> str:
+    """What to type to have `verb` done to a cluster: it is named unless it is the one that is meant anyway."""
+    with suppress(PreferencesError):
+        if name == default_profile():
+            return f"p8s {verb}"
+    return f"p8s {verb} --profile {name}"

@@ -245,6 +245,11 @@ def list_profiles() -> list[Profile]:
     return [load(name) for name in profile_names()]
 
 
+def is_roots(name: str) -> bool:
+    """Whether root has a cluster of this name, for others: they see that it is there, and nothing of it."""
+    return os.geteuid() != 0 and (STATE / name).is_dir()
+
+
 def profile_names() -> list[str]:
     """The names of the caller's profiles."""
     try:

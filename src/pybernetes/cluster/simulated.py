@@ -27,12 +27,12 @@ class SimulatedError(ClusterError):
 def add(name: str, count: int, *, wait_seconds: float = 60.0) -> list[str]:
     """Add simulated nodes to the profile `name`, which has to run, and wait until they are Ready; their names.
 
-    Beside real nodes they are tainted, so that nothing lands there by surprise. Raises SimulatedError.
+    Beside real nodes they are tainted, so that nothing lands there by surprise. Raises SimulatedError, NotRunningError.
     """
     with locks.of_profile(name):
         profile = load(name)
         if not control.is_running(profile):
-            raise SimulatedError(f"cluster {name!r} does not run", f"p8s start --profile {name}")
+            raise control.NotRunningError(profile)
         probe, known = Probe(profile), listed(Probe(profile))
         profile = simulating(profile, count)
         trees = list(made(profile, known, count))

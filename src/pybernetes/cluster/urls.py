@@ -11,6 +11,7 @@ from typing import Any
 
 Tree = Mapping[str, Any]
 
+DOMAIN = 53
 LOOPBACK = "127.0.0.1"
 """Node ports answer on it."""
 
@@ -69,9 +70,9 @@ def _url(address: str, number: int, port: Tree) -> str:
 
 
 def _scheme(port: Tree) -> str:
-    """http, unless the port is said to speak something else."""
-    if port.get("protocol", "TCP") != "TCP":
-        return str(port["protocol"]).lower()
+    """http, unless the port is said to speak something else, or is that of names."""
+    if port.get("protocol", "TCP") != "TCP" or port.get("port") == DOMAIN:
+        return str(port.get("protocol", "TCP")).lower()
     said = f"{port.get('appProtocol', '')} {port.get('name', '')}"
     return "https" if "https" in said or port.get("port") == 443 else "http"
 

@@ -40,9 +40,12 @@ def parse(words: Sequence[str]) -> Target:
         raise TargetError("one object at a time: KIND/NAME", "p8s why deployment/web, or p8s why for all that is wrong")
     known = kinds()
     found = known.get(kind.lower().partition(".")[0])
-    if found is None or not name:
-        close = [kind] if found else nearest(kind.lower(), known, 1) or ["KIND"]
-        raise TargetError(f"there is no explanation for {words[0]!r}", f"p8s why {close[0]}/{name or 'NAME'}")
+    if found is None:
+        close = nearest(kind.lower(), known, 1)
+        step = f"p8s why {close[0]}/{name}" if close else "kubectl api-resources names the kinds"
+        raise TargetError(f"there is no kind {kind!r} that could be explained", step)
+    if not name or "/" in name:
+        raise TargetError(f"{words[0]!r} is not KIND/NAME", f"p8s why {kind}/{name.rpartition('/')[2] or 'NAME'}")
     return Target(found, name)
 
 

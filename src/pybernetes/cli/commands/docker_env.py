@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Mapping
 
 from pybernetes.cli.console import NOT_RUNNING, Console, Failure
-from pybernetes.cli.profiles import add_output, add_profile
+from pybernetes.cli.profiles import absent, add_output, add_profile, running
 from pybernetes.cluster import docker
-from pybernetes.cluster.profile import check_name
+from pybernetes.cluster.preferences import command
+from pybernetes.cluster.profile import check_name, is_roots, profile_names
 
 EXAMPLES = """examples:
   eval $(p8s docker-env)                 from now on docker builds, tags and pushes images of the cluster
@@ -35,6 +36,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     variables = environment(name)
     if arguments.unset:
         variables = dict.fromkeys(variables, None)
+    elif name in profile_names():
+        running(arguments)
     else:
         check(name)
     if arguments.output == "json":
@@ -60,15 +63,17 @@ def environment(name: str) -> dict[str, str | None]:
 
 
 def check(name: str) -> None:
-    """Raises Failure unless the caller can use the socket."""
+    """Raises Failure unless the caller can use the socket of a cluster that is not theirs, as one started by sudo."""
     path = docker.socket(name)
+    if not is_roots(name):
+        raise absent(name)
     try:
         os.stat(path)
     except FileNotFoundError:
-        raise Failure([(f"cluster {name!r} does not run", f"p8s start --profile {name}")], NOT_RUNNING) from None
+        raise Failure([(f"cluster {name!r} is stopped", f"sudo {command('start', name)}")], NOT_RUNNING) from None
     except PermissionError:
         raise Failure(
-            [(f"{path} belongs to root, who started the cluster", "sudo p8s ...; sudo -E docker ...")]
+            [(f"cluster {name!r} belongs to root, who alone may use its images", f"sudo {command('docker-env', name)}")]
         ) from None
     if not os.access(path, os.R_OK | os.W_OK):
         raise Failure([(f"{path} belongs to another user, who started the cluster", "sudo -E docker ...")])
@@ -94,9 +99,9 @@ def lines(variables: Mapping[str, str | None], shell: str) -> list[str]:
 
 
 def hint(name: str, shell: str) -> str:
-    command = "p8s docker-env" + ("" if name == "pybernetes" else f" --profile {name}")
+    typed = command("docker-env", name)
     if shell == "fish":
-        return f"{command} --shell fish | source"
+        return f"{typed} --shell fish | source"
     if shell in ("powershell", "pwsh"):
-        return f"& {command} --shell powershell | Invoke-Expression"
-    return f"eval $({command})"
+        return f"& {typed} --shell powershell | Invoke-Expression"
+    return f"eval $({typed})"

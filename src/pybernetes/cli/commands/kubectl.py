@@ -11,7 +11,7 @@ from pybernetes import API_LEVEL
 from pybernetes.cli.console import Console, Failure
 from pybernetes.cli.parser import Parser
 from pybernetes.cli.profiles import add_profile
-from pybernetes.cluster.door import credentials
+from pybernetes.cluster.door import absent, credentials
 from pybernetes.cluster.owner import caller, user_path
 
 EXAMPLES = """everything after the profile is kubectl's; so are the signals and the exit code
@@ -57,8 +57,16 @@ def pass_on(arguments: Sequence[str], console: Console) -> int:
 
 
 def kubeconfig(name: str) -> str:
-    """The cluster's own where it is the caller's cluster, else the caller's."""
-    return str(credentials(name) or user_path(caller()))
+    """The cluster's own where it is the caller's cluster, else the caller's.
+
+    Raises DoorError if that says nothing of the cluster. It is not parsed: loading YAML takes longer than kubectl.
+    """
+    place = credentials(name) or user_path(caller())
+    if not place.exists():
+        raise absent(name, f"there is no kubeconfig {place}")
+    if name not in place.read_text(errors="replace"):
+        raise absent(name, f"{place} has no context {name!r}")
+    return str(place)
 
 
 def install() -> str:

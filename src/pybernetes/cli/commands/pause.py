@@ -2,10 +2,11 @@
 
 import argparse
 
-from pybernetes.cli.console import NOT_RUNNING, Console, Failure
+from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, add_profile, existing
 from pybernetes.cluster import control
 from pybernetes.cluster.lifecycle import pause
+from pybernetes.cluster.preferences import command
 
 EXAMPLES = """containers stand still and keep their memory, the cluster's processes end: nothing uses a CPU.
 kubectl is refused the connection until the cluster goes on.
@@ -24,9 +25,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Safe to repeat."""
     profile = existing(arguments)
     if not pause(profile) and control.state(profile) != control.PAUSED_STATE:
-        raise Failure([(f"cluster {profile.name!r} does not run", f"p8s start --profile {profile.name}")], NOT_RUNNING)
+        raise control.NotRunningError(profile)
     if arguments.output:
         console.json({"profile": profile.name, "status": control.PAUSED_STATE})
         return 0
-    console.step("⏸", f"cluster {profile.name!r} is paused; p8s unpause --profile {profile.name} lets it go on")
+    console.step("⏸", f"cluster {profile.name!r} is paused; {command('unpause', profile.name)} lets it go on")
     return 0

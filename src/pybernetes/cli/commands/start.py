@@ -33,7 +33,8 @@ STEPS = {
     "waiting": ("⏳", "waiting for another p8s command on this cluster"),
     "certificates": ("🔑", "certificates"),
     "control plane": ("🧠", "control plane ready"),
-    "node": ("🚀", "nodes Ready"),
+    "node": ("🚀", "node Ready"),
+    "nodes": ("🚀", "all nodes Ready"),
 }
 UNDER_WAY = {
     "": "signing certificates",
@@ -129,7 +130,7 @@ def run(arguments: argparse.Namespace, console: Console, *, again: bool = False)
 
     def report(step: str) -> None:
         if step in STEPS:
-            console.step(*STEPS[step])
+            console.step(*STEPS[step if step != "node" or is_one(name) else "nodes"])
         elif step != "kubeconfig":
             console.note(step)
         if step in UNDER_WAY:
@@ -142,6 +143,12 @@ def run(arguments: argparse.Namespace, console: Console, *, again: bool = False)
     if arguments.output == "json":
         console.json(as_json(name, started))
     return 0
+
+
+def is_one(name: str) -> bool:
+    """Whether the cluster has one node only."""
+    found = profile.load(name)
+    return len(found.nodes) + found.settings.simulated_nodes == 1
 
 
 def as_json(name: str, started: Started) -> dict[str, Any]:

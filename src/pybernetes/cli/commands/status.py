@@ -8,6 +8,7 @@ from pybernetes.cli.console import FAILED, NOT_RUNNING, Console
 from pybernetes.cli.profiles import add_output, add_profile, existing
 from pybernetes.cluster import control, profile, registry
 from pybernetes.cluster.door import Door, DoorError, access
+from pybernetes.cluster.preferences import command
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.readiness import says_ready
 
@@ -105,9 +106,8 @@ def code_of(found: dict[str, Any]) -> int:
 def show(found: dict[str, Any], console: Console) -> None:
     name = found["profile"]
     if not found["running"]:
-        back = "p8s unpause" if found["status"] == "Paused" else "p8s start"
-        words = {"Paused": "is paused", "Stopped": "is stopped"}.get(found["status"], "does not answer")
-        console.line(f"cluster {name!r} {words}; {back} --profile {name} brings it back")
+        words, verb = control.WORDS.get(found["status"], ("does not answer", "start"))
+        console.line(f"cluster {name!r} {words}; {command(verb, name)} brings it back")
         return
     console.line(f"cluster {name!r} at {found['server']}: {found['api']}")
     show_nodes(found["nodes"], console)
@@ -124,7 +124,17 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 
 def row_of(component: dict[str, Any]) -> list[str]:
-    return [component["name"], process_of(component), str(component["restarts"]), f"{component['uptime']:.0f}s"]
+    up = duration(component["uptime"]) if component["pid"] else "-"
+    return [component["name"], process_of(component), str(component["restarts"]), up]
+
+
+def duration(seconds: float) -> str:
+    """Its two largest units, as kubectl shows ages: 42s, 5m7s, 3h12m, 2d4h."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{value}{unit}" for value, unit in ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s")) if value]
+    return "".join(parts[:2]) or "0s"
 
 
 def show_nodes(nodes: dict[str, bool], console: Console) -> None:

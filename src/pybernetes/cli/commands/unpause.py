@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Safe to repeat."""
     profile = existing(arguments)
-    if control.state(profile) == "Stopped":
+    if control.state(profile) not in (control.PAUSED_STATE, "Running"):
         raise Failure(
             [(f"cluster {profile.name!r} is stopped, not paused", f"p8s start --profile {profile.name}")], NOT_RUNNING
         )

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, Failure
-from pybernetes.cli.profiles import add_output
-from pybernetes.cluster import kubeconfig, profile
+from pybernetes.cli.profiles import add_output, preferred
+from pybernetes.cluster import control, kubeconfig, profile
+from pybernetes.cluster.door import absent
 from pybernetes.cluster.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         target = parse(arguments.object) if arguments.object else None
     except TargetError as error:
         raise Failure([(str(error), error.step)]) from error
+    console.live("asking the cluster, and registries about its images")
     findings = asyncio.run(find(arguments, target))
     if arguments.output == "json":
         console.json([as_json(finding) for finding in findings])
@@ -125,15 +127,14 @@ def credentials(profile_name: str) -> Config:
     """
     from pybernetes.client.config import Config, ConfigError
 
+    place = kubeconfig.user_path(kubeconfig.caller())
     try:
-        return Config.from_kubeconfig(kubeconfig.user_path(kubeconfig.caller()), profile_name)
+        return Config.from_kubeconfig(place, profile_name)
     except ConfigError as error:
-        name = profile_name or profile.DEFAULT
+        name = profile_name or preferred()
         with suppress(ClusterError, PermissionError, ConfigError):
             return Config.from_kubeconfig(profile.load(name).kubeconfig("admin"))
-        raise Failure(
-            [(str(error), f"sudo p8s start{' --profile ' + profile_name if profile_name else ''}")], NOT_RUNNING
-        ) from error
+        raise absent(name, str(error) if place.exists() else f"there is no kubeconfig {place}") from error
 
 
 def registries(config: Config) -> RegistryOptions:
@@ -148,12 +149,15 @@ def registries(config: Config) -> RegistryOptions:
     return RegistryOptions()
 
 
-def refused(config: Config, error: StatusError) -> Failure:
+def refused(config: Config, error: StatusError) -> Failure | ClusterError:
     """The API server does not answer, or not us."""
     if error.code in UNREACHABLE:
-        return Failure(
-            [(f"no cluster answers at {config.server}: {error.message}", "p8s status; sudo p8s start")], NOT_RUNNING
-        )
+        with suppress(ClusterError, PermissionError):
+            for each in profile.list_profiles():
+                if each.server == config.server and control.state(each) != "Running":
+                    return control.NotRunningError(each)
+        said = error.message.removeprefix(f"{config.server}: ")
+        return Failure([(f"no cluster answers at {config.server}: {said}", "p8s status; sudo p8s start")], NOT_RUNNING)
     return Failure([(error.message, "kubectl auth whoami")])
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, existing
+from pybernetes.cluster import control
+from pybernetes.cluster.preferences import command
 
 EXAMPLES = """examples:
   sudo p8s node add
@@ -59,4 +61,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.step(emoji, text.format(repr(node.name)))
 
     nodes.add(profile.name, report, count=arguments.count, called=arguments.name, wait_seconds=arguments.wait)
+    if not control.is_running(profile):
+        words, verb = control.WORDS[control.state(profile)]
+        console.note(
+            f"cluster {profile.name!r} {words}; {command(verb, profile.name)} brings it back with its new nodes"
+        )
     return told(list(added), arguments, console)

@@ -3,7 +3,8 @@
 import argparse
 
 from pybernetes import API_LEVEL
-from pybernetes.cli.console import Console
+from pybernetes.cli.console import Console, typed
+from pybernetes.cli.profiles import whose
 from pybernetes.cluster import control, profile
 from pybernetes.cluster.errors import ClusterError
 
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.json(found)
         return 0
     if not found:
-        console.line("there is no cluster; sudo p8s start makes one")
+        console.line(typed(f"there is no cluster{whose()}; sudo p8s start makes one"))
         return 0
     keys = ("name", "status", "nodes", "server", "podCIDR", "serviceCIDR", "kubernetes")
     console.table(HEADER, [[str(each.get(key, "-")) for key in keys] for each in found])

@@ -16,7 +16,7 @@ Check: TypeAlias = Callable[[], str]
 
 BEFORE_SERVING: Final = tuple(f"poststarthook/{name}" for name in (
     "start-apiserver-admission-initializer", "generic-apiserver-start-informers", "rbac/bootstrap-roles",
-    "priority-and-fairness-config-consumer", "priority-and-fairness-filter", "scheduling/bootstrap-system-priority-classes",
+    "storage-readiness", "priority-and-fairness-config-consumer", "priority-and-fairness-filter", "scheduling/bootstrap-system-priority-classes",
     "priority-and-fairness-config-producer", "bootstrap-controller", "start-system-namespaces-controller",
     "start-cluster-authentication-info-controller", "start-service-ip-repair-controllers", "start-kube-aggregator-informers",
 ))  # fmt: skip

@@ -29,6 +29,7 @@ from pybernetes.apiserver.bootstrap.bootstrap import bootstrap
 from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.cacher import Cacher
 from pybernetes.apiserver.chain import Stage, link
+from pybernetes.apiserver.compaction import keep_compacting
 from pybernetes.apiserver.crd.controller import DefinitionController, definition_resource
 from pybernetes.apiserver.crd.schemas import custom_schemas
 from pybernetes.apiserver.crd.strategy import DefinitionStrategy
@@ -189,6 +190,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     health.add("etcd", lambda: _unless(cacher.follows, "the watch of the store does not stand"))
     health.add("informer-sync", lambda: _unless(cacher.follows, "the caches do not follow the store"), ready_only=True)
     health.add_all(BEFORE_SERVING, lambda: "")
+    scope.spawn(keep_compacting(backend, clock, options.etcd_compaction_interval), "compaction")
     aggregator = Aggregator(Backends(registry, options))
     pages, changed = _pages(options, registry, services, aggregator, health)
     aggregator.follow(registry, changed)

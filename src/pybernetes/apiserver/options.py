@@ -25,7 +25,7 @@ class Options:
     etcd_certfile: str = flags.option("", "the client certificate for etcd")
     etcd_keyfile: str = ""
     etcd_prefix: str = flags.option("/registry", "what keys in etcd begin with")
-    etcd_compaction_interval: float = flags.option(300.0, "how often etcd forgets what is older; 0 for never")
+    etcd_compaction_interval: float = flags.option(300.0, "how often the store forgets what is older; 0 for never")
     tls_cert_file: str = flags.option(
         "", "the serving certificate; without one a self-signed one is made under --cert-dir"
     )

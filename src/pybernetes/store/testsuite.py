@@ -194,6 +194,11 @@ class Contract:
         after = await backend.create(C, b"1")
         assert after.revision == gone.revision + 1
         await backend.compact(gone.revision)
+        third = await backend.update(A, b"3", second.revision)
+        await backend.delete(C)
+        await backend.compact(await backend.current_revision())
+        page = await backend.range(THINGS)
+        assert [(item.key, item.value, item.revision) for item in page.items] == [(A, b"3", third.revision)]
 
     async def test_expiry_deletes_the_key(self, backend: Backend) -> None:
         await backend.create(B, b"1", ttl=1000)

@@ -7,7 +7,6 @@ import logging
 from pybernetes.api.errors import StatusError
 from pybernetes.apiserver.cacher.cacher import Cacher
 from pybernetes.apiserver.peers.addresses import PREFIX, Addresses
-from pybernetes.apiserver.peers.compaction import keep_compacting
 from pybernetes.apiserver.peers.identity import Identity
 from pybernetes.apiserver.services import Services
 from pybernetes.store.backend import Backend, StoreError
@@ -20,7 +19,6 @@ class Peers:
 
     def __init__(self, services: Services, backend: Backend, cacher: Cacher) -> None:
         self._services = services
-        self._backend = backend
         self._addresses = Addresses(services, backend, cacher.cache(PREFIX))
 
     async def join(self) -> None:
@@ -30,8 +28,6 @@ class Peers:
             await self._addresses.announce()
             services.scope.spawn(self._addresses.run(), "addresses")
         services.scope.spawn(Identity(services).run(), "identity")
-        interval = services.options.etcd_compaction_interval
-        services.scope.spawn(keep_compacting(self._backend, services.clock, interval), "compaction")
 
     async def leave(self) -> None:
         """Nobody shall be sent here any more."""

@@ -160,18 +160,20 @@ def append(db: sqlite3.Connection, rows: list[Row]) -> None:
 
 
 def compact(db: sqlite3.Connection, revision: int) -> None:
-    """Drop rows that no read at `revision` or later can see."""
+    """Drop rows that no read at `revision` or later can see: those of keys that were written since the last time."""
     db.execute("BEGIN IMMEDIATE")
     try:
+        before = number(db, "compacted")
         set_number(db, "last", last_revision(db))
         set_number(db, "compacted", revision)
         db.execute(
-            "DELETE FROM log WHERE revision < ?1 AND EXISTS "
+            "DELETE FROM log WHERE key IN (SELECT key FROM log WHERE revision > ?2 AND revision <= ?1) "
+            "AND revision < ?1 AND EXISTS "
             "(SELECT 1 FROM log AS later WHERE later.key = log.key AND later.revision > log.revision "
             "AND later.revision <= ?1)",
-            (revision,),
+            (revision, before),
         )
-        db.execute("DELETE FROM log WHERE revision <= ?1 AND value IS NULL", (revision,))
+        db.execute("DELETE FROM log WHERE revision > ?2 AND revision <= ?1 AND value IS NULL", (revision, before))
         db.execute("COMMIT")
     except sqlite3.Error:
         db.execute("ROLLBACK")

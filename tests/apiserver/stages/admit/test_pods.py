@@ -182,6 +182,9 @@ async def test_quotas_are_booked(api: Server) -> None:
         "requests.cpu": "500m",
     }
     assert "exceeded quota" in (await api.pod("q", containers=sized)).message
+    assert (
+        await api.post(f"{CORE}/services", {"metadata": {"name": "s"}, "spec": {"ports": [{"port": 1}]}})
+    ).status == 201
 
 
 async def test_namespaces_that_end_or_are_not_there_take_nothing(api: Server) -> None:

@@ -139,7 +139,9 @@ def _check_required(attributes: Attributes, quota: Tree, hard: Mapping[str, Quan
 
 def _difference(new: Amounts, old: Amounts) -> Amounts:
     return {
-        name: Quantity(new.get(name, ZERO).nanos - old.get(name, ZERO).nanos, (new.get(name) or old[name]).format)
+        name: Quantity(
+            new.get(name, ZERO).nanos - old.get(name, ZERO).nanos, (new.get(name) or old.get(name, ZERO)).format
+        )
         for name in new.keys() | old.keys()
     }
 

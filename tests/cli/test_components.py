@@ -6,28 +6,16 @@ import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pybernetes.cli.main import COMPONENTS
 
-P8S = [sys.executable, "-m", "pybernetes.cli.main"]
-SECONDS = 30.0
+from .parts import NODE, P8S, READY, SECONDS, Parts, bound, serving_certificate, wait_until, write_kubeconfig
+
 NEEDED = {"runtime": ["--root=/nowhere", "--socket=/nowhere/socket"], "simulator": ["--kubeconfig=/no/file"]}
-NODE = '{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "made-by-hand"}}'
-ROOM = {"cpu": "4", "memory": "8Gi", "pods": "10"}
-READY = {
-    "capacity": ROOM,
-    "allocatable": ROOM,
-    "conditions": [{"type": "Ready", "status": "True", "reason": "Test", "message": ""}],
-}
 
 
 def p8s(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -101,59 +89,6 @@ def test_what_cannot_be_used_is_told_in_a_line(arguments: list[str], cause: str)
     assert cause in last
 
 
-class Parts:
-    """Components as processes, ended with the test."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, name: str, *flags: str) -> None:
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self.running[name] = subprocess.Popen([*P8S, name, *flags], stdout=log, stderr=log)
-
-    def log(self, name: str) -> str:
-        return (self.folder / f"{name}.log").read_text()
-
-    def end(self, name: str, number: signal.Signals) -> int:
-        process = self.running.pop(name)
-        process.send_signal(number)
-        return process.wait(SECONDS)
-
-    def kubectl(self, *arguments: str, input: str | None = None) -> str:
-        command = ["kubectl", f"--kubeconfig={self.folder / 'kubeconfig'}", *arguments]
-        done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=SECONDS)
-        assert done.returncode == 0, done.stderr + self.log("apiserver")
-        return done.stdout
-
-    def get(self, *arguments: str) -> Any:
-        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    parts = Parts(tmp_path)
-    yield parts
-    for process in parts.running.values():
-        process.kill()
-        process.wait()
-
-
-def wait_until(reached: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + SECONDS
-    while not (value := reached()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.05)
-    return value
-
-
-def serving_certificate(port: int) -> str:
-    try:
-        return ssl.get_server_certificate(("127.0.0.1", port), timeout=SECONDS)
-    except OSError:
-        return ""
-
-
 def test_parts_make_a_control_plane(parts: Parts, tmp_path: Path) -> None:
     """A deployment's pods are bound to a node; every part ends in good order, also while the API server is away."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -168,8 +103,8 @@ def test_parts_make_a_control_plane(parts: Parts, tmp_path: Path) -> None:
     certificate = wait_until(lambda: serving_certificate(port))
     write_kubeconfig(tmp_path, port)
     kubeconfig = f"--kubeconfig={tmp_path / 'kubeconfig'}"
-    parts.start("controller-manager", kubeconfig, "--leader-elect=false")
-    parts.start("scheduler", kubeconfig, "--leader-elect=false")
+    parts.start("controller-manager", kubeconfig, "--leader-elect=false", "--secure-port=0")
+    parts.start("scheduler", kubeconfig, "--leader-elect=false", "--secure-port=0")
     parts.kubectl("create", "-f", "-", input=NODE)
     ready = json.dumps({"status": READY})
     parts.kubectl("patch", "node", "made-by-hand", "--subresource=status", "--type=merge", "--patch", ready)
@@ -186,22 +121,3 @@ def test_parts_make_a_control_plane(parts: Parts, tmp_path: Path) -> None:
     assert wait_until(lambda: serving_certificate(port)) == certificate, "the same, so that clients may trust it"
     assert len(parts.get("pods")["items"]) == 2
     assert os.stat(tmp_path / "certificates" / "apiserver.key").st_mode & 0o777 == 0o600
-
-
-def bound(parts: Parts) -> list[str]:
-    return [pod["spec"].get("nodeName") for pod in parts.get("pods")["items"]]
-
-
-def write_kubeconfig(folder: Path, port: int) -> None:
-    """Clients trust the self-signed certificate as their authority, and nothing else."""
-    cluster = {
-        "server": f"https://127.0.0.1:{port}",
-        "certificate-authority": str(folder / "certificates" / "apiserver.crt"),
-    }
-    config = {
-        "current-context": "a",
-        "clusters": [{"name": "a", "cluster": cluster}],
-        "users": [{"name": "a", "user": {"token": "sesame"}}],
-        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-    }
-    (folder / "kubeconfig").write_text(json.dumps(config))

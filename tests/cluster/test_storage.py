@@ -35,7 +35,7 @@ async def world(apiserver: str, tmp_path: Path) -> AsyncIterator[World]:
     async with running_world(apiserver, CONTROLLERS) as made, open_scope("storage") as scope:
         clock = SystemClock()
         scope.spawn(storage.run(made.informers, tmp_path, clock), "provisioner")
-        scope.spawn(scheduler.run(made.informers, clock), "scheduler")
+        scope.spawn(scheduler.run(scheduler.Options(leader_elect=False), made.informers, clock), "scheduler")
         await given_node(made)
         yield made
         await scope.close()

@@ -16,9 +16,10 @@ from yarl import URL
 from pybernetes.aio.clock import FakeClock
 from pybernetes.aio.http_server import parse_head
 from pybernetes.api.types import authorization_v1
+from pybernetes.client.reviews import User, user_of_certificate
 from pybernetes.cri import types as t
 from pybernetes.kubelet.options import Options
-from pybernetes.kubelet.server.access import Access, Refused, User, user_of
+from pybernetes.kubelet.server.access import Access, Refused
 from pybernetes.kubelet.server.app import KubeletServer
 from pybernetes.telemetry.metrics import Registry
 
@@ -223,7 +224,7 @@ async def test_who_may_ask() -> None:
         ):
             await access.check(user, "", "POST", "/exec/default/p/c")
     assert reviewer.asked == 1
-    assert user_of(MASTERS) == User("admin", ("system:masters",))
+    assert user_of_certificate(MASTERS) == User("admin", ("system:masters",))
 
 
 async def test_the_nodes_log_directory_is_shown(world: World, tmp_path: Path) -> None:

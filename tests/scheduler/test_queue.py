@@ -54,15 +54,15 @@ async def test_unschedulable_waits_for_a_change_that_concerns_it(queue: Queue, c
     info = tried(pod("a"), 1, clock)
     queue.give_back_unschedulable(info, frozenset({"NodePorts"}))
     await clock.advance(20)
-    queue.wake(frozenset({"InterPodAffinity"}))
+    queue.wake("AssignedPodAdd", frozenset({"InterPodAffinity"}))
     assert await popped(queue) is None
-    queue.wake(frozenset({"NodePorts"}))
+    queue.wake("AssignedPodDelete", frozenset({"NodePorts"}))
     assert await popped(queue) == "a"
 
 
 async def test_woken_pod_still_backs_off(queue: Queue, clock: FakeClock) -> None:
     queue.give_back_unschedulable(tried(pod("a"), 3, clock), frozenset())
-    queue.wake()
+    queue.wake("NodeAdd")
     assert await popped(queue) is None
     await clock.advance(backoff(3))
     assert await popped(queue) == "a"

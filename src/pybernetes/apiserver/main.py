@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pybernetes.aio import self_signed
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.aio.tls import server_context
-from pybernetes.api.scheme import Resource
-from pybernetes.apiserver import serving_certificate
+from pybernetes.api.scheme import API_LEVEL, Resource
 from pybernetes.apiserver.admission import AdmitAll
 from pybernetes.apiserver.aggregation.aggregator import Aggregator
 from pybernetes.apiserver.aggregation.backends import Backends
@@ -71,7 +73,7 @@ from pybernetes.apiserver.zpages import StatusPage, flags_page, index_page
 from pybernetes.process import collect_seldom, run_alone
 from pybernetes.store.backend import Backend, StoreError
 from pybernetes.telemetry.metrics import Registry as Metrics
-from pybernetes.telemetry.process import add_process_metrics
+from pybernetes.telemetry.process import add_build_info, add_process_metrics
 
 if TYPE_CHECKING:  # what only some servers use is loaded by those
     from pybernetes.apiserver.encryption.start import EncryptionService
@@ -125,9 +127,17 @@ def _tls(options: Options, clock: Clock) -> ssl.SSLContext | None:
     if not options.tls_cert_file:
         if not options.cert_dir:
             return None
-        files = serving_certificate.ensure(options, clock.now())
+        files = self_signed.ensure(Path(options.cert_dir), "apiserver", _hosts(options), clock.now())
     authorities = options.client_ca_file, options.requestheader_client_ca_file
     return server_context(*files, *authorities, minimum=_tls_version(options.tls_min_version))
+
+
+def _hosts(options: Options) -> list[str]:
+    """Whom a certificate of our own has to stand for."""
+    first_service = str(ip_network(options.service_cluster_ip_range.split(",")[0])[1])
+    service = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+    addresses = [options.bind_address, options.advertise_address, "127.0.0.1", first_service]
+    return ["localhost", socket.gethostname(), *service, *dict.fromkeys(each for each in addresses if each)]
 
 
 def _tls_version(name: str) -> ssl.TLSVersion:
@@ -144,6 +154,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     """The server's handler with its caches loaded, without a socket."""
     metrics, health = Metrics(), Health()
     add_process_metrics(metrics)
+    add_build_info(metrics, API_LEVEL)
     backend = MeasuredBackend(backend, metrics)
     encryption = _encryption(options, backend, scope, clock, metrics)
     if encryption is not None:

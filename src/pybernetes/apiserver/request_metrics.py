@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pybernetes.api.scheme import API_LEVEL, Resource
+from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.request_info import RequestInfo
@@ -78,13 +78,6 @@ class RequestMetrics:
                 "and component. Not all requests are tracked this way.",
                 ("verb", "group", "version", "resource", "subresource", "scope", "component"),
                 self._watching,
-            ),
-            Computed(
-                "kubernetes_build_info",
-                "A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree state, "
-                "build date, Go version, and compiler from which Kubernetes was built, and platform on which it is running.",
-                ("major", "minor", "git_version"),
-                lambda: [((*API_LEVEL.split("."), f"v{API_LEVEL}.0"), 1)],
             ),
         )
 

@@ -5,11 +5,8 @@ As text for people, whose separators change so that nobody reads it by program, 
 
 from __future__ import annotations
 
-import dataclasses
-import platform
-import random
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Final
 
 import msgspec
@@ -23,18 +20,14 @@ from pybernetes.apiserver.negotiate import JSON, YAML, clauses, matches, no_repr
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.pages import text
 from pybernetes.apiserver.yaml import to_yaml
+from pybernetes.telemetry.zpages import flags_text, runtime_version, shown_flags, status_text
 
 TEXT: Final = "text/plain"
 OFFERED: Final = (JSON, YAML, TEXT)
 GROUP: Final = "config.k8s.io"
 NAME: Final = "apiserver"
-SEPARATORS: Final = (":", ": ", "=", " ")
 PLAIN: Final = frozenset(("apis", "api", "openid", "openapi", ".well-known"))
 """Paths that are not for debugging."""
-HEADER: Final = """
-{name} {page}
-Warning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees and is for debugging purposes only.
-"""
 
 
 def index_page(paths: Callable[[], Iterable[str]]) -> Callable[[RequestContext], Answer]:
@@ -63,30 +56,20 @@ class StatusPage:
         if version:
             told = {
                 "startTime": self._began.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "uptimeSeconds": seconds,
-                "goVersion": _runtime(), "binaryVersion": f"{API_LEVEL}.0", "emulationVersion": API_LEVEL, "paths": paths,
+                "goVersion": runtime_version(), "binaryVersion": f"{API_LEVEL}.0", "emulationVersion": API_LEVEL, "paths": paths,
             }  # fmt: skip
             return _object(ctx, "Statusz", version, told)
-        by = random.choice(SEPARATORS)
-        up = f"{seconds // 3600} hr {seconds // 60 % 60:02} min {seconds % 60:02} sec"
-        lines = (
-            ("Started", _unix_date(self._began)), ("Up", up), ("Go version", _runtime()),
-            ("Binary version", f"{API_LEVEL}.0"), ("Emulation version", API_LEVEL), ("Paths", " ".join(paths)),
-        )  # fmt: skip
-        return _text("statusz", "\n" + "".join(f"{name}{by} {value}\n" for name, value in lines))
+        return text(200, status_text(NAME, API_LEVEL, self._began, seconds, paths))
 
 
 def flags_page(options: Options) -> Callable[[RequestContext], Answer]:
     """Every flag with its value."""
-    flags = {
-        (field.metadata.get("flag") or field.name).lstrip("-").replace("_", "-"): _shown(getattr(options, field.name))
-        for field in dataclasses.fields(options)
-    }
+    flags = shown_flags(options)
 
     def page(ctx: RequestContext) -> Answer:
         if version := _version(ctx, "Flagz"):
             return _object(ctx, "Flagz", version, {"flags": dict(sorted(flags.items()))})
-        by = random.choice(SEPARATORS)
-        return _text("flagz", "".join(f"{name}{by}{value}\n" for name, value in sorted(flags.items())))
+        return text(200, flags_text(NAME, flags))
 
     return page
 
@@ -119,30 +102,3 @@ def _object(ctx: RequestContext, kind: str, version: str, told: Tree) -> Answer:
     ):
         return Response(200, to_yaml(made), YAML)
     return Response(200, msgspec.json.encode(made) + b"\n", JSON)
-
-
-def _text(page: str, body: str) -> Answer:
-    return text(200, HEADER.format(name=NAME, page=page) + body)
-
-
-def _runtime() -> str:
-    """What stands where upstream has the version of Go."""
-    return f"python{platform.python_version()}"
-
-
-def _unix_date(moment: datetime) -> str:
-    return f"{moment:%a %b} {moment.day:2} {moment:%H:%M:%S} {moment.tzname() or 'UTC'} {moment:%Y}"
-
-
-def _shown(value: object) -> str:
-    """As Go prints the values of flags."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return f"[{','.join(map(str, value))}]"
-    if not isinstance(value, float):
-        return str(value)
-    hours, rest = divmod(value, 3600)
-    minutes, seconds = divmod(rest, 60)
-    parts = [f"{hours:g}h" if hours else "", f"{minutes:g}m" if hours or minutes else "", f"{seconds:g}s"]
-    return "".join(parts)

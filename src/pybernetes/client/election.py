@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -17,8 +18,24 @@ from pybernetes.api import errors
 from pybernetes.api.types import coordination_v1, meta_v1
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.rest import Client
+from pybernetes.telemetry.metrics import Computed, Registry
 
 log = logging.getLogger(__name__)
+
+leading: Final[dict[str, bool]] = {}
+"""The leases that this process stands for, and whether it holds them."""
+
+
+def add_election_metrics(metrics: Registry) -> None:
+    metrics.add(
+        Computed(
+            "leader_election_master_status",
+            "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master. "
+            "'name' is the string used to identify the lease. Please make sure to group by name.",
+            ("name",),
+            lambda: [((name,), int(holds)) for name, holds in leading.items()],
+        )
+    )
 
 
 class Timing(Struct, frozen=True):
@@ -148,7 +165,9 @@ async def run_leader_election(
     is given up at the end, also on cancellation.
     """
     elector = Elector(client, lease, namespace, identity, timing or Timing(), clock or SystemClock(), recorder)
+    leading[lease] = False
     await elector.acquire()
+    leading[lease] = True
     try:
         async with open_scope(f"leader/{lease}") as scope:
             work = scope.spawn(_awaited(run), "run")
@@ -157,6 +176,7 @@ async def run_leader_election(
             # The one that ended tells how: the work by its result, the renewal by its error.
             await (hold if hold.done() else work)
     finally:
+        leading[lease] = False
         await asyncio.shield(elector.release())
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
+from time import perf_counter
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -17,6 +18,7 @@ from pybernetes.aio.http import Answer, ConnectError, HTTPClient, HTTPError, Ori
 from pybernetes.api import errors
 from pybernetes.client.config import LOCAL, Config
 from pybernetes.client.credentials import Credentials
+from pybernetes.client.request_metrics import RequestTally
 
 T = TypeVar("T")
 
@@ -71,12 +73,15 @@ class Transport:
         self._headers = [("User-Agent", user_agent), *config.headers]
         self._current = 0
         self._slots = asyncio.Semaphore(CONCURRENCY)
+        self.tally = RequestTally()
 
     async def request(self, request: Request, seconds: float = REQUEST_SECONDS) -> Response:
         """Send and read the whole answer; a server that answers with Retry-After is asked again, up to ten times."""
         for _ in range(MAX_RETRIES):
             async with self._slots:
+                began = perf_counter()
                 answer, body = await self._ask(request, seconds)
+            self.tally.answered(request.method, answer.status, self._server, perf_counter() - began)
             if answer.status < 400:
                 return Response(answer, body)
             wait = _retry_after(answer)
@@ -100,6 +105,7 @@ class Transport:
         try:
             async with asyncio.timeout(idle_seconds):
                 answer = await self._send(request)
+            self.tally.streamed(request.method, answer.status, self._server)
         except TimeoutError as error:
             silent, self._current = self._server, self._current + 1
             raise _unreachable(silent, error) from error

@@ -12,6 +12,8 @@ from typing import Generic, TypeVar
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.api import errors
+from pybernetes.client import queue_metrics
+from pybernetes.client.queue_metrics import QueueTally
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class WorkQueue(Generic[K]):
         self._timer: asyncio.Task[None] | None = None
         self._timer_deadline = 0.0
         self._closed = False
+        self.tally = QueueTally(self._clock, self.__len__)
 
     def __len__(self) -> int:
         """How many keys are ready to be worked on."""
@@ -60,6 +63,7 @@ class WorkQueue(Generic[K]):
         if self._closed or key in self._dirty:
             return
         self._dirty.add(key)
+        self.tally.added(key)
         if key not in self._working:
             self._ready.append(key)
             self._wake()
@@ -79,6 +83,7 @@ class WorkQueue(Generic[K]):
 
     def add_rate_limited(self, key: K) -> None:
         """Add the key after a delay that doubles with each call, from 5 ms to 1000 s, until `forget`."""
+        self.tally.retries += 1
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         self.add_after(key, min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(failures, 32)))
@@ -107,11 +112,13 @@ class WorkQueue(Generic[K]):
         key = self._ready.popleft()
         self._dirty.discard(key)
         self._working.add(key)
+        self.tally.taken(key)
         return key
 
     def done(self, key: K) -> None:
         """The work on the key has ended; if it was added meanwhile, it is ready again."""
         self._working.discard(key)
+        self.tally.done(key)
         if key in self._dirty:
             self._ready.append(key)
             self._wake()
@@ -166,6 +173,7 @@ async def run_workers(
     back-off; TerminalError is logged and not retried. Workers exist only while there is work.
     """
     slots = asyncio.Semaphore(workers)
+    queue_metrics.known[name] = queue.tally
 
     async def work(key: K) -> None:
         try:

@@ -84,6 +84,7 @@ _CONFIGURED = {
     "apiserver": "pybernetes.apiserver.options",
     "controller-manager": "pybernetes.controllers.options",
     "kubelet": "pybernetes.kubelet.options",
+    "scheduler": "pybernetes.scheduler.options",
 }
 """The components that can be given flags, and where these are listed."""
 

@@ -19,6 +19,7 @@ from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import Client
 from pybernetes.client.workqueue import WorkQueue, run_workers
+from pybernetes.controllers.metrics import ControllerMetrics
 from pybernetes.controllers.options import Options
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Context(Struct, frozen=True):
     options: Options
     clock: Clock = field(default_factory=SystemClock)
     rng: random.Random = field(default_factory=random.Random)
+    metrics: ControllerMetrics = field(default_factory=ControllerMetrics)
 
     def recorder(self, component: str) -> EventRecorder:
         """A voice in the name of one controller ("deployment-controller")."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from typing import Any
 
 from msgspec import Struct
@@ -34,6 +33,7 @@ from pybernetes.controllers.endpoints.slice_controller import EndpointSliceContr
 from pybernetes.controllers.garbagecollector.controller import GarbageCollector
 from pybernetes.controllers.hpa.controller import HorizontalPodAutoscalerController
 from pybernetes.controllers.job.controller import JobController
+from pybernetes.controllers.metrics import MANAGER, ControllerMetrics
 from pybernetes.controllers.namespace.controller import NamespaceController
 from pybernetes.controllers.node.eviction import TaintEvictionController
 from pybernetes.controllers.node.ipam import NodeIpamController
@@ -111,23 +111,37 @@ CONTROLLERS = (
 )
 
 
-async def run(options: Options, informers: Informers | None = None, clock: Clock | None = None) -> None:
-    """Run the controllers until cancelled; with `informers` (kept running by the caller) share those.
+async def run(
+    options: Options, informers: Informers, clock: Clock | None = None, metrics: ControllerMetrics | None = None
+) -> None:
+    """Run the controllers until cancelled, with informers that the caller keeps running.
 
-    Raises ConfigError for an unusable kubeconfig, LeadershipLostError when another process took over.
+    Raises LeadershipLostError when another process took over.
     """
     clock = clock or SystemClock()
-    async with AsyncExitStack() as stack:
-        if informers is None:
-            config = Config.from_kubeconfig(options.kubeconfig, options.context)
-            client = await stack.enter_async_context(connect(config, user_agent=USER_AGENT, clock=clock))
+    context = Context(informers.client, informers, options, clock, random.Random(), metrics or ControllerMetrics())
+    if options.leader_elect:
+        await _run_elected(context)
+    else:
+        await run_controllers(context)
+
+
+async def run_alone(options: Options) -> None:
+    """Run the controllers with a connection and informers of their own, and serve the secure port.
+
+    Raises ConfigError for an unusable kubeconfig, OSError for the port, LeadershipLostError.
+    """
+    from pybernetes.client.secure_serving import serving_alone  # which a cluster's own manager loads when it is asked
+    from pybernetes.controllers.pages import component
+
+    clock, metrics = SystemClock(), ControllerMetrics()
+    config = Config.from_kubeconfig(options.kubeconfig, options.context)
+    async with connect(config, user_agent=USER_AGENT, clock=clock) as client:
+        pages = component(options, client, metrics, clock).routes()
+        async with serving_alone(options, USER_AGENT, pages, clock):
             informers = Informers(client, clock)
-            await stack.enter_async_context(informers.running())
-        context = Context(informers.client, informers, options, clock, random.Random())
-        if options.leader_elect:
-            await _run_elected(context)
-        else:
-            await run_controllers(context)
+            async with informers.running():
+                await run(options, informers, clock, metrics)
 
 
 async def _run_elected(context: Context) -> None:
@@ -168,4 +182,5 @@ async def _run_synced(entry: Entry, made: Runnable, context: Context, needed: Se
     """What has been asked for so far has to be there: a cache that is not filled would look like an empty world."""
     for informer in needed:
         await informer.synced.wait()
+    context.metrics.running.set(1, entry.name, MANAGER)
     await keep_running(made.run, entry.name, clock=context.clock)

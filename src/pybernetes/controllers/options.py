@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pybernetes import flags
+from pybernetes.client.serving_options import ServingOptions
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(ServingOptions):
     """Durations are seconds. An empty file name switches off what would need the file."""
 
+    secure_port: int = flags.option(10257, "where health and metrics are served by TLS; 0 for nowhere")
     kubeconfig: str = flags.option("", "credentials for the API server")
     context: str = flags.option("", "the context of the kubeconfig; its current one if empty")
     controllers: tuple[str, ...] = flags.option(("*",), "which run; -NAME leaves one out")

@@ -108,7 +108,7 @@ class NodeRun:
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         options, clock = self._machinery.options, self._machinery.clock
-        access = Access(self._client, clock, options.node_name, options.anonymous_auth)
+        access = Access(self._client, clock, options.node_name, anonymous=options.anonymous_auth)
         server = KubeletServer(
             self.kubelet, self._machinery.runtime.containers, access, options, clock, self._threads,
             node_metrics(self.kubelet),

@@ -83,6 +83,8 @@ class PodInfo:
     pod: core.Pod
     attempts: int = 0
     added: float = 0.0
+    first: float = 0.0
+    """When it came to be scheduled, however often that was tried since."""
     uid: str = field(init=False)
     owner: str = field(init=False, default="")
     """The controller's uid; pods of one owner are kept apart by default. Empty if there is none."""

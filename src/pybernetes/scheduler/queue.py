@@ -9,7 +9,9 @@ from dataclasses import replace
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
 from pybernetes.scheduler.pod import PodInfo
+from pybernetes.telemetry.metrics import Counter
 
+FAILURE = "ScheduleAttemptFailure"
 INITIAL_BACKOFF = 1.0
 MAX_BACKOFF = 10.0
 UNSCHEDULABLE_LIMIT = 300.0
@@ -19,12 +21,15 @@ UNSCHEDULABLE_LIMIT = 300.0
 class Queue:
     """Higher priority first, then who has waited longer. A pod is in at most one of the three parts."""
 
-    def __init__(self, clock: Clock, scope: Scope) -> None:
+    def __init__(self, clock: Clock, scope: Scope, incoming: Counter | None = None) -> None:
+        """`incoming` counts by event and queue."""
         self._clock = clock
         self._scope = scope
         self._pods: dict[str, PodInfo] = {}
         self._active: list[tuple[int, float, int, str]] = []
         self._waiting: dict[str, frozenset[str]] = {}
+        self._backing_off: set[str] = set()
+        self._incoming = incoming or Counter("incoming", "", ("event", "queue"))
         self._sequence = 0
         self._current: dict[str, int] = {}
         self._ready = asyncio.Event()
@@ -32,16 +37,24 @@ class Queue:
     def __len__(self) -> int:
         return len(self._pods)
 
+    def counts(self) -> dict[str, int]:
+        """How many pods wait in each part, by upstream's names."""
+        backoff, unschedulable = len(self._backing_off), len(self._waiting)
+        return {
+            "active": len(self._pods) - backoff - unschedulable, "backoff": backoff, "unschedulable": unschedulable,
+        }  # fmt: skip
+
     def add(self, pod: PodInfo) -> None:
         """A pod that is new, or whose spec or labels have changed: it is tried at once."""
         self._pods[pod.uid] = pod
         self._waiting.pop(pod.uid, None)
-        self._activate(pod)
+        self._activate(pod, "UnschedulablePodAdd")
 
     def remove(self, uid: str) -> None:
         """The pod is bound, gone, or no longer ours. Safe to repeat."""
         self._pods.pop(uid, None)
         self._waiting.pop(uid, None)
+        self._backing_off.discard(uid)
         self._current.pop(uid, None)
 
     def refresh(self, pod: PodInfo) -> None:
@@ -68,14 +81,15 @@ class Queue:
         """No node could take it: it waits until something happens that concerns these plugins."""
         self._pods[pod.uid] = pod
         self._waiting[pod.uid] = plugins
+        self._incoming.inc(FAILURE, "unschedulable")
         self._later(pod, UNSCHEDULABLE_LIMIT)
 
     def give_back_failed(self, pod: PodInfo) -> None:
         """Something went wrong on the way (a conflict, the API server was away): it is tried again after a pause."""
         self._pods[pod.uid] = pod
-        self._later(pod, backoff(pod.attempts))
+        self._back_off(pod, backoff(pod.attempts), FAILURE)
 
-    def wake(self, plugins: frozenset[str] | None = None) -> None:
+    def wake(self, event: str, plugins: frozenset[str] | None = None) -> None:
         """Something has happened that may change the mind of these plugins (None: of any)."""
         for uid, rejected_by in list(self._waiting.items()):
             if plugins is None or not rejected_by.isdisjoint(plugins):
@@ -83,11 +97,18 @@ class Queue:
                 pod = self._pods[uid]
                 remaining = pod.added + backoff(pod.attempts) - self._clock.monotonic()
                 if remaining > 0:
-                    self._later(pod, remaining)
+                    self._back_off(pod, remaining, event)
                 else:
-                    self._activate(pod)
+                    self._activate(pod, event)
 
-    def _activate(self, pod: PodInfo) -> None:
+    def _back_off(self, pod: PodInfo, seconds: float, event: str) -> None:
+        self._backing_off.add(pod.uid)
+        self._incoming.inc(event, "backoff")
+        self._later(pod, seconds)
+
+    def _activate(self, pod: PodInfo, event: str) -> None:
+        self._backing_off.discard(pod.uid)
+        self._incoming.inc(event, "active")
         self._sequence += 1
         self._current[pod.uid] = self._sequence
         heapq.heappush(self._active, (-pod.priority, pod.added, self._sequence, pod.uid))
@@ -101,8 +122,8 @@ class Queue:
     async def _after(self, uid: str, sequence: int, seconds: float) -> None:
         await self._clock.sleep(seconds)
         if self._current.get(uid) == sequence and uid in self._pods:
-            self._waiting.pop(uid, None)
-            self._activate(self._pods[uid])
+            timed_out = self._waiting.pop(uid, None) is not None
+            self._activate(self._pods[uid], "UnschedulableTimeout" if timed_out else "BackoffComplete")
 
 
 def backoff(attempts: int) -> float:

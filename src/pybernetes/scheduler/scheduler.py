@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from dataclasses import replace
+from functools import partial
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import open_scope
@@ -15,6 +16,7 @@ from pybernetes.api.types import storage_v1 as storage
 from pybernetes.client.informer import Informers
 from pybernetes.scheduler.bind import Binder
 from pybernetes.scheduler.cycle import Placed, Unplaced, decide
+from pybernetes.scheduler.metrics import Result, SchedulerMetrics
 from pybernetes.scheduler.plugins.volume_binding import plan_binding
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.preemption import Victims, choose
@@ -45,13 +47,20 @@ class Scheduler:
     """Places the pods that name this scheduler. `run` returns only when cancelled."""
 
     def __init__(
-        self, informers: Informers, binder: Binder, clock: Clock, rng: random.Random, name: str = "default-scheduler"
+        self,
+        informers: Informers,
+        binder: Binder,
+        clock: Clock,
+        rng: random.Random,
+        name: str = "default-scheduler",
+        metrics: SchedulerMetrics | None = None,
     ) -> None:
         self._pods = informers.of(core.Pod)
         self._nodes = informers.of(core.Node)
         self._binder = binder
         self._clock = clock
         self._name = name
+        self._metrics = metrics or SchedulerMetrics()
         self._snapshot = Snapshot()
         volumes = self._snapshot.volumes
         self._claims = informers.of(core.PersistentVolumeClaim)
@@ -62,7 +71,8 @@ class Scheduler:
 
     async def run(self) -> None:
         async with open_scope("scheduler") as scope:
-            self._queue = Queue(self._clock, scope)
+            self._queue = Queue(self._clock, scope, self._metrics.incoming)
+            self._metrics.pending = self._pending
             self._follow_volumes()
             self._nodes.subscribe(self._on_node)
             self._pods.subscribe(self._on_pod)
@@ -74,9 +84,11 @@ class Scheduler:
             for turn in range(1, 1 << 62):
                 await slots.acquire()
                 pod = await self._queue.pop()
+                began = self._clock.monotonic()
                 decision = self._decide(pod)
+                self._metrics.algorithm.observe(self._clock.monotonic() - began)
                 plan = self._assume_volumes(pod, decision) if pod.claims else {}
-                scope.spawn(self._carry_out(pod, decision, plan, slots), f"place {pod.key}")
+                scope.spawn(self._carry_out(pod, decision, plan, slots, began), f"place {pod.key}")
                 if turn % DECISIONS_PER_TURN == 0:
                     await asyncio.sleep(0)
 
@@ -104,27 +116,46 @@ class Scheduler:
         volumes.assume(plan)
         return plan
 
+    def _pending(self) -> dict[str, int]:
+        gated = sum(1 for pod in self._pods.list() if pod.spec.scheduling_gates and not pod.spec.node_name)
+        return {**self._queue.counts(), "gated": gated}
+
     async def _bind_volumes(self, plan: Plan, node: str, slots: asyncio.Semaphore) -> None:
         """Others are bound meanwhile: a provisioner may take its time."""
         slots.release()
+        began = self._clock.monotonic()
         try:
             await self._volume_binder.bind(plan, node)
         finally:
+            self._metrics.passed("PreBind", self._clock.monotonic() - began)
             self._snapshot.volumes.release(plan)
             await slots.acquire()
 
-    async def _carry_out(self, pod: PodInfo, decision: Placed | Unplaced, plan: Plan, slots: asyncio.Semaphore) -> None:
+    async def _carry_out(
+        self, pod: PodInfo, decision: Placed | Unplaced, plan: Plan, slots: asyncio.Semaphore, began: float
+    ) -> None:
+        result: Result = "scheduled" if isinstance(decision, Placed) else "unschedulable"
         try:
             if isinstance(decision, Placed):
                 if plan:
                     await self._bind_volumes(plan, decision.node, slots)
-                await self._binder.bind(pod, decision.node)
+                await self._bind(pod, decision.node)
             else:
                 await self._explain(pod, decision)
         except errors.StatusError as error:
+            result = "error"
             self._failed(self._tried(pod), error, placed=isinstance(decision, Placed))
         finally:
+            self._metrics.attempted(result, self._clock.monotonic() - began)
             slots.release()
+
+    async def _bind(self, pod: PodInfo, node: str) -> None:
+        """Raises StatusError."""
+        began = self._clock.monotonic()
+        await self._binder.bind(pod, node)
+        now = self._clock.monotonic()
+        self._metrics.passed("Bind", now - began)
+        self._metrics.scheduled(pod.attempts + 1, now - pod.first)
 
     def _failed(self, pod: PodInfo, error: errors.StatusError, *, placed: bool) -> None:
         """A pod that is gone is forgotten, any other is tried again."""
@@ -143,8 +174,14 @@ class Scheduler:
         if not decision.rejections:
             await self._binder.report_unschedulable(pod, decision.message())
             return
+        began = self._clock.monotonic()
         preemption = choose(pod, self._snapshot, decision.rejections)
+        found = isinstance(preemption, Victims)
+        status = "Success" if found else "Unschedulable"
+        self._metrics.passed("PostFilter", self._clock.monotonic() - began, status=status)
+        self._metrics.preemptions.inc()
         if isinstance(preemption, Victims):
+            self._metrics.victims.observe(len(preemption.pods))
             await self._binder.report_unschedulable(pod, decision.message(), preemption.node)
             await self._binder.preempt(pod, preemption)
         else:
@@ -154,19 +191,21 @@ class Scheduler:
         """Each change may be what a pod waits for."""
         volumes = self._snapshot.volumes
 
-        def wake(old: object, new: object) -> None:
-            self._queue.wake(VOLUMES)
-
         self._claims.subscribe(volumes.set_claim)
         self._volumes.subscribe(volumes.set_volume)
         self._classes.subscribe(volumes.set_class)
-        for informer in (self._claims, self._volumes, self._classes):
-            informer.subscribe(wake)
+        for kind, informer in (
+            ("PersistentVolumeClaim", self._claims), ("PersistentVolume", self._volumes), ("StorageClass", self._classes),
+        ):  # fmt: skip
+            informer.subscribe(partial(self._wake_for_volume, kind))
+
+    def _wake_for_volume(self, kind: str, old: object, new: object) -> None:
+        self._queue.wake(event_of(kind, old, new), VOLUMES)
 
     def _on_node(self, old: core.Node | None, new: core.Node | None) -> None:
         if new is not None:
             if self._snapshot.set_node(new):
-                self._queue.wake()
+                self._queue.wake(event_of("Node", old, new))
         elif old is not None:
             self._snapshot.remove_node(old.metadata.name or "")
 
@@ -180,7 +219,7 @@ class Scheduler:
             self._queue.remove(new.metadata.uid or "")
             self._snapshot.place(PodInfo(new), new.spec.node_name)
             if old is None or not old.spec.node_name:
-                self._queue.wake(PLACED)
+                self._queue.wake("AssignedPodAdd", PLACED)
         elif self._is_mine(new):
             self._enqueue(old, new)
         else:
@@ -196,7 +235,8 @@ class Scheduler:
     def _enqueue(self, old: core.Pod | None, new: core.Pod) -> None:
         """A pod that is being placed right now is left alone; one whose status alone has changed keeps its place."""
         uid = new.metadata.uid or ""
-        info = PodInfo(new, added=self._clock.monotonic())
+        now = self._clock.monotonic()
+        info = PodInfo(new, added=now, first=now)
         if old is None or old.spec != new.spec or old.metadata.labels != new.metadata.labels:
             self._queue.add(info)
         elif self._queue.knows(uid):
@@ -206,4 +246,9 @@ class Scheduler:
         uid = pod.metadata.uid or ""
         self._queue.remove(uid)
         if self._snapshot.remove(uid):
-            self._queue.wake(FREED)
+            self._queue.wake("AssignedPodDelete", FREED)
+
+
+def event_of(kind: str, old: object, new: object) -> str:
+    """What metrics call a change."""
+    return f"{kind}{'Add' if old is None else 'Delete' if new is None else 'Update'}"

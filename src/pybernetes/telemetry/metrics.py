@@ -13,6 +13,11 @@ def _labels(names: tuple[str, ...], values: tuple[str, ...], extra: str = "") ->
     return "{" + ",".join(pairs) + "}" if pairs else ""
 
 
+def _number(bound: float) -> str:
+    """As Go prints it: short, but all digits that tell it from others."""
+    return short if float(short := format(bound, "g")) == bound else repr(bound)
+
+
 def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
@@ -108,11 +113,18 @@ class Histogram(Metric):
     kind = "histogram"
 
     def __init__(
-        self, name: str, help: str, labels: tuple[str, ...] = (), buckets: tuple[float, ...] = LATENCY_SECONDS
+        self,
+        name: str,
+        help: str,
+        labels: tuple[str, ...] = (),
+        buckets: tuple[float, ...] = LATENCY_SECONDS,
+        read: Callable[[], Iterable[tuple[tuple[str, ...], Series]]] | None = None,
     ) -> None:
+        """`read` replaces its series by those that something else keeps, with these very buckets."""
         super().__init__(name, help, labels)
         self._bounds = buckets
         self._series: dict[tuple[str, ...], Series] = {}
+        self._read = read
 
     def series(self, *values: str) -> Series:
         """Those of these label values, for who observes often."""
@@ -125,11 +137,11 @@ class Histogram(Metric):
         self.series(*values).observe(number)
 
     def lines(self) -> Iterator[str]:
-        for values, series in self._series.items():
+        for values, series in self._series.items() if self._read is None else self._read():
             running = 0
             for bound, count in zip((*self._bounds, None), series.counts, strict=True):
                 running += count
-                le = f'le="{"+Inf" if bound is None else format(bound, "g")}"'
+                le = f'le="{"+Inf" if bound is None else _number(bound)}"'
                 yield f"{self.name}_bucket{_labels(self.labels, values, le)} {running}"
             yield f"{self.name}_sum{_labels(self.labels, values)} {series.total:g}"
             yield f"{self.name}_count{_labels(self.labels, values)} {running}"

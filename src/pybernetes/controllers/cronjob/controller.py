@@ -110,6 +110,7 @@ class CronJobController(KeyedController):
                 self.recorder.event(cron, "Warning", "FailedCreate", f"Error creating job: {error.message}")
             raise
         self.jobs.assume(job)
+        self.context.metrics.cronjob_skew.observe(self.context.seconds_since(moment))
         self.recorder.event(cron, "Normal", "SuccessfulCreate", f"Created job {job.metadata.name}")
         active = [*cron.status.active, _reference(job)]
         return replace(cron, status=replace(cron.status, active=active, last_schedule_time=format_time(moment)))

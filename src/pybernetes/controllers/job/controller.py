@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,7 @@ from pybernetes.controllers.job import plan
 from pybernetes.controllers.job.backoff import Backoff
 from pybernetes.controllers.job.make import FINALIZER, pod_of, pod_of_index
 from pybernetes.controllers.job.plan import Ending, Tally, View
+from pybernetes.controllers.metrics import Action
 from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of, controller_uid
 from pybernetes.controllers.podcontrol import BURST, PodControl, in_parallel, slow_start
 
@@ -39,6 +40,14 @@ class Findings(Struct, frozen=True):
     last: Mapping[int, core_v1.Pod]
     """Per index, the failed pod that is to be followed by another."""
     ending: Ending | None
+
+
+class Acted(NamedTuple):
+    """What one reconcile did about pods, the seconds after which to look again, and what failed."""
+
+    action: Action
+    wait: float | None = None
+    error: errors.StatusError | None = None
 
 
 class JobController(KeyedController):
@@ -81,15 +90,21 @@ class JobController(KeyedController):
             await self._free(self.pods.by_index(CONTROLLER_INDEX, job.metadata.uid or ""))
             self._backoffs.pop(job.metadata.uid or "", None)
             return None
-        pods = self.control.present(await self.claimer.claim(job, labels.from_struct(job.spec.selector)))
-        job = self._with_start(job)
-        found = self._look(job, pods)
-        wait, error = await self._act(job, found)
-        await self._write_down(job, found)
-        if error is not None and not errors.is_namespace_terminating(error):
-            raise error
+        began, acted, failed = self.context.clock.monotonic(), Acted("reconciling"), True
+        try:
+            pods = self.control.present(await self.claimer.claim(job, labels.from_struct(job.spec.selector)))
+            job = self._with_start(job)
+            found = self._look(job, pods)
+            acted = await self._act(job, found)
+            await self._write_down(job, found)
+            if acted.error is not None and not errors.is_namespace_terminating(acted.error):
+                raise acted.error
+            failed = False
+        finally:
+            seconds = self.context.clock.monotonic() - began
+            self.context.metrics.job_synced(plan.completion_mode(job), acted.action, seconds, failed=failed)
         deadline = None if found.ending else plan.seconds_until_deadline(job, self.context.clock.now())
-        return min((left for left in (wait, deadline) if left is not None), default=None)
+        return min((left for left in (acted.wait, deadline) if left is not None), default=None)
 
     def _look(self, job: batch_v1.Job, pods: Sequence[core_v1.Pod]) -> Findings:
         view = plan.view_of(job, pods)
@@ -113,24 +128,26 @@ class JobController(KeyedController):
             status = replace(status, start_time=self.context.now())
         return replace(job, status=status)
 
-    async def _act(self, job: batch_v1.Job, found: Findings) -> tuple[float | None, errors.StatusError | None]:
-        """Delete pods that are not wanted, else make those that are missing; when to look again, and what failed."""
+    async def _act(self, job: batch_v1.Job, found: Findings) -> Acted:
+        """Delete pods that are not wanted, else make those that are missing."""
         now, view = self.context.clock.now(), found.view
         wanted = 0 if found.ending else plan.wanted_active(job, found.tally, len(view.active))
         if gone := plan.victims(job, view, wanted, now)[:BURST]:
             outcomes = await in_parallel([functools.partial(self.control.delete, job, pod) for pod in gone])
-            return None, next((error for error in outcomes if error is not None), None)
+            return Acted("pods_deleted", error=next((error for error in outcomes if error is not None), None))
         missing = min(wanted - len(view.active) - len(view.terminating), BURST)
         if missing <= 0:
-            return None, None
+            return Acted("tracking")
         wait = 0.0 if plan.counts_per_index(job) else found.backoff.seconds_left(now)
         if wait > 0:
-            return wait, None
+            return Acted("pods_created", wait)
         if not plan.is_indexed(job):
-            return None, await slow_start(missing, functools.partial(self.control.create, job, pod_of(job)))
+            error = await slow_start(missing, functools.partial(self.control.create, job, pod_of(job)))
+            return Acted("pods_created", error=error)
         chosen, wait = plan.next_indexes(job, view, found.tally, missing, found.last, now)
         made = iter([pod_of_index(job, index, found.last.get(index)) for index in chosen])
-        return wait or None, await slow_start(len(chosen), lambda: self.control.create(job, next(made)))
+        error = await slow_start(len(chosen), lambda: self.control.create(job, next(made)))
+        return Acted("pods_created", wait or None, error)
 
     async def _write_down(self, job: batch_v1.Job, found: Findings) -> None:
         """Note the pods that have ended, take their finalizer away, add them up, and tell the end if this is it."""
@@ -147,6 +164,9 @@ class JobController(KeyedController):
             job = await self._write(job, replace(status, uncounted_terminated_pods=noted))
         self._backoffs[job.metadata.uid or ""] = found.backoff
         await self._free(ended)
+        for pod in filter(plan.is_bound, ended):
+            result = "succeeded" if pod.status.phase == "Succeeded" else "failed"
+            self.context.metrics.job_pods_finished.inc(plan.completion_mode(job), result)
         status = plan.counted(job, found.tally)
         if found.ending is None or any(not podstate.is_finished(pod) for pod in left):
             await self._write(job, status)
@@ -159,6 +179,8 @@ class JobController(KeyedController):
         if ending.type == "Complete":
             status = replace(status, completion_time=self.context.now())
         await self._write(job, status)
+        result = "failed" if ending.type == "Failed" else "succeeded"
+        self.context.metrics.jobs_finished.inc(plan.completion_mode(job), result, ending.reason)
         if ending.type == "Failed":
             self.recorder.event(job, "Warning", ending.reason, ending.message)
             return

@@ -58,6 +58,10 @@ def is_indexed(job: batch_v1.Job) -> bool:
     return job.spec.completion_mode == "Indexed"
 
 
+def completion_mode(job: batch_v1.Job) -> str:
+    return "Indexed" if is_indexed(job) else "NonIndexed"
+
+
 def counts_per_index(job: batch_v1.Job) -> bool:
     return is_indexed(job) and job.spec.backoff_limit_per_index is not None
 

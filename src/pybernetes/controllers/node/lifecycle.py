@@ -19,7 +19,7 @@ from pybernetes.controllers.node.health import (
     silent_conditions,
     taints_of,
 )
-from pybernetes.controllers.node.zones import Zone, zone_of
+from pybernetes.controllers.node.zones import Zone, zone_key, zone_of
 
 LEASES = "kube-node-lease"
 NODE_INDEX = "node"
@@ -186,6 +186,8 @@ class NodeLifecycleController(KeyedController):
         }
         try:
             self.nodes.assume(await self.client.patch(core_v1.Node, node.metadata.name or "", "", patch))
+            if evicts and any(taint.effect == "NoExecute" and taint not in node.spec.taints for taint in taints):
+                self.context.metrics.evictions.inc(zone_key(node))
         except errors.StatusError as error:
             if not errors.is_not_found(error):
                 raise

@@ -18,6 +18,12 @@ def zone_of(node: core_v1.Node) -> tuple[str, str]:
     return labels.get("topology.kubernetes.io/region", ""), labels.get("topology.kubernetes.io/zone", "")
 
 
+def zone_key(node: core_v1.Node) -> str:
+    """How metrics name it, upstream's way."""
+    region, zone = zone_of(node)
+    return f"{region}:\0:{zone}" if region or zone else ""
+
+
 class Zone(Struct):
     """The nodes of a zone by name; of those to be emptied, whose turn has come and who is `waiting` for it."""
 

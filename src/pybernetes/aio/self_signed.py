@@ -1,4 +1,4 @@
-"""The serving certificate of a server that was given none: self-signed, kept under --cert-dir, as upstream does."""
+"""The serving certificate of a server that was given none: self-signed, kept in a directory, as upstream does."""
 
 from __future__ import annotations
 
@@ -14,31 +14,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from pybernetes.apiserver.options import Options
-
 LIFETIME = timedelta(days=365)
 BACKDATE = timedelta(hours=1)
 
 
-def ensure(options: Options, now: datetime) -> tuple[str, str]:
+def ensure(folder: Path, name: str, hosts: Sequence[str], now: datetime) -> tuple[str, str]:
     """Paths of certificate and key; made anew if they are missing, damaged, out of date or for other names.
 
     Raises OSError if the directory cannot be written.
     """
-    folder = Path(options.cert_dir)
-    paths = folder / "apiserver.crt", folder / "apiserver.key"
-    names = _names(_hosts(options))
+    paths = folder / f"{name}.crt", folder / f"{name}.key"
+    names = _names(hosts)
     if not _is_usable(*paths, names, now):
         folder.mkdir(parents=True, exist_ok=True)
         _make(*paths, names, now)
     return str(paths[0]), str(paths[1])
-
-
-def _hosts(options: Options) -> list[str]:
-    first_service = str(ipaddress.ip_network(options.service_cluster_ip_range.split(",")[0])[1])
-    service = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
-    addresses = [options.bind_address, options.advertise_address, "127.0.0.1", first_service]
-    return ["localhost", socket.gethostname(), *service, *dict.fromkeys(each for each in addresses if each)]
 
 
 def _names(hosts: Sequence[str]) -> x509.SubjectAlternativeName:

@@ -40,10 +40,10 @@ def test_secure_ports_go_by_the_api_servers_word(parts: Parts, tmp_path: Path) -
         assert "secure-port" in page(port, "/flagz", "sesame")[1]
     parts.kubectl("create", "clusterrole", "scraper", *rule)
     parts.kubectl("create", "clusterrolebinding", "scraper", "--clusterrole=scraper", "--user=prometheus")
-    told = wait_until(lambda: metrics(controllers, "/metrics", 'workqueue_adds_total{name="deployment-controller"}'))
-    assert told['workqueue_adds_total{name="deployment-controller"}'] >= 1
-    assert told['workqueue_work_duration_seconds_bucket{name="deployment-controller",le="+Inf"}'] >= 1
-    assert told['workqueue_depth{name="replicaset-controller"}'] == 0
+    told = wait_until(lambda: metrics(controllers, "/metrics", 'workqueue_adds_total{name="deployment"}'))
+    assert told['workqueue_adds_total{name="deployment"}'] >= 1
+    assert told['workqueue_work_duration_seconds_bucket{name="deployment",le="+Inf"}'] >= 1
+    assert told['workqueue_depth{name="replicaset"}'] == 0
     assert told['leader_election_master_status{name="kube-controller-manager"}'] == 1
     assert told['running_managed_controllers{name="job-controller",manager="kube-controller-manager"}'] == 1
     assert told[f'rest_client_requests_total{{code="201",host="127.0.0.1:{api}",method="POST"}}'] >= 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Final
 
 from pybernetes.aio.clock import Clock
@@ -52,14 +52,14 @@ known: Final[dict[str, QueueTally]] = {}
 """Of the queues of this process by their workers' name; a queue that is made anew takes its place."""
 
 
-def add_queue_metrics(metrics: Registry) -> None:
-    """Those of all queues of this process."""
+def add_queue_metrics(metrics: Registry, names: Mapping[str, str]) -> None:
+    """Those of all queues of this process; `names` are what metrics call those that are named otherwise."""
 
     def each(read: Callable[[QueueTally], float]) -> Callable[[], Iterator[tuple[tuple[str, ...], float]]]:
-        return lambda: (((name,), read(tally)) for name, tally in sorted(known.items()))
+        return lambda: (((names.get(name, name),), read(tally)) for name, tally in sorted(known.items()))
 
     def series(read: Callable[[QueueTally], Series]) -> Callable[[], Iterator[tuple[tuple[str, ...], Series]]]:
-        return lambda: (((name,), read(tally)) for name, tally in sorted(known.items()))
+        return lambda: (((names.get(name, name),), read(tally)) for name, tally in sorted(known.items()))
 
     def counter(name: str, help: str, read: Callable[[QueueTally], float]) -> Computed:
         return Computed(name, help, LABELS, each(read), kind="counter")

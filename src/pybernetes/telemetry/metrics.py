@@ -13,9 +13,9 @@ def _labels(names: tuple[str, ...], values: tuple[str, ...], extra: str = "") ->
     return "{" + ",".join(pairs) + "}" if pairs else ""
 
 
-def _number(bound: float) -> str:
-    """As Go prints it: short, but all digits that tell it from others."""
-    return short if float(short := format(bound, "g")) == bound else repr(bound)
+def _number(number: float) -> str:
+    """As short as can be, but with all digits that tell it from others, as Go prints it."""
+    return short if float(short := format(number, "g")) == number else repr(number)
 
 
 def _escape(value: str) -> str:
@@ -48,7 +48,7 @@ class Counter(Metric):
 
     def lines(self) -> Iterator[str]:
         for values, number in self._values.items():
-            yield f"{self.name}{_labels(self.labels, values)} {number:g}"
+            yield f"{self.name}{_labels(self.labels, values)} {_number(number)}"
 
 
 class Gauge(Counter):
@@ -89,7 +89,7 @@ class Computed(Metric):
 
     def lines(self) -> Iterator[str]:
         for values, number in self._read():
-            yield f"{self.name}{_labels(self.labels, values)} {number:g}"
+            yield f"{self.name}{_labels(self.labels, values)} {_number(number)}"
 
 
 class Series:
@@ -143,7 +143,7 @@ class Histogram(Metric):
                 running += count
                 le = f'le="{"+Inf" if bound is None else _number(bound)}"'
                 yield f"{self.name}_bucket{_labels(self.labels, values, le)} {running}"
-            yield f"{self.name}_sum{_labels(self.labels, values)} {series.total:g}"
+            yield f"{self.name}_sum{_labels(self.labels, values)} {_number(series.total)}"
             yield f"{self.name}_count{_labels(self.labels, values)} {running}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -22,25 +21,29 @@ Check = Callable[[], str]
 """What is wrong, or "" if nothing is."""
 
 
-@dataclass
 class Component:
     """`checks` are those of health by name; `config_name` is under which /configz tells the options."""
 
-    name: str
-    config_name: str
-    options: Any
-    clock: Clock
-    metrics: Registry = field(default_factory=Registry)
-    checks: dict[str, Check] = field(default_factory=dict)
-    more: Mapping[str, Handler] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        name: str,
+        config_name: str,
+        options: Any,
+        clock: Clock,
+        *,
+        checks: Mapping[str, Check] | None = None,
+        more: Mapping[str, Handler] | None = None,
+    ) -> None:
+        """`more` are pages beside those that all have."""
+        self.name, self.config_name, self.options, self.clock = name, config_name, options, clock
+        self.metrics = Registry()
+        self.checks: dict[str, Check] = {"ping": lambda: "", **(checks or {})}
+        self.more = more or {}
         self._began = self.clock.now().replace(microsecond=0)
         self._last = Gauge("kubernetes_healthcheck", "This metric records the result of a single healthcheck.", ("name", "type"))  # fmt: skip
         self._all = Counter("kubernetes_healthchecks_total", "This metric records the results of all healthcheck.", ("name", "type", "status"))  # fmt: skip
         self._slis = Registry()
         self._slis.add(self._last, self._all)
-        self.checks = {"ping": lambda: "", **self.checks}
 
     def routes(self) -> dict[str, Handler]:
         """Handlers by method and path."""

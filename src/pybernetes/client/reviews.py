@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tls import organizations
@@ -17,8 +18,7 @@ REMEMBERED = 4096
 Attributes: TypeAlias = authorization_v1.ResourceAttributes | authorization_v1.NonResourceAttributes
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """A name and its groups."""
 
     name: str
@@ -28,8 +28,7 @@ class User:
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 
-@dataclass(slots=True)
-class Reviews:
+class Reviews(Struct):
     """Asks the API server. Whether somebody may is remembered for `seconds`."""
 
     client: Client

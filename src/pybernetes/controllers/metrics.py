@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from msgspec import Struct, field
 
 from pybernetes.telemetry.metrics import Counter, Gauge, Histogram, Registry
 
@@ -19,8 +20,7 @@ def _counter(name: str, help: str, *labels: str) -> Counter:
     return Counter(name, help, labels)
 
 
-@dataclass(frozen=True, slots=True)
-class ControllerMetrics:
+class ControllerMetrics(Struct, frozen=True):
     """Counted where it happens."""
 
     job_syncs: Counter = field(default_factory=lambda: _counter("job_controller_job_syncs_total", "The number of job syncs", *JOB))  # fmt: skip

@@ -87,7 +87,7 @@ IMAGES = (
         "pod/web",
         r"image absent:1 is not on the node, and imagePullPolicy is Never",
         r'Container image "absent:1" is not present with pull policy of Never',
-        r"p8s image load",
+        r"docker save absent:1 \| sudo p8s image load",
     ),
 )
 
@@ -98,9 +98,16 @@ SCHEDULING = (
         "deployment/web",
         r"it asks for 500 cpu; the largest node has \d+\w* in all",
         r"0/1 nodes are available: 1 Insufficient cpu\.",
-        r"set resources deployment/web -n cpu --requests=cpu=",
+        r"set resources deployment/web -n cpu --requests=cpu=\d+m?$",
     ),
-    Case("memory", (pod(**requests(memory="900Ti")),), "pod/web", r"largest node has", r"1 Insufficient memory\."),
+    Case(
+        "memory",
+        (pod(**requests(memory="900Ti")),),
+        "pod/web",
+        r"it asks for 900Ti memory; the largest node has",
+        r"1 Insufficient memory\.",
+        r"ask for [\d.]+Gi at most in the manifest of pod/web",
+    ),
     Case(
         "node-selector",
         (pod(spec={"nodeSelector": {"kubernetes.io/os": "linus"}}),),
@@ -145,6 +152,7 @@ SCHEDULING = (
         (pod(spec={"schedulerName": "default-schedular"}),),
         "pod/web",
         r'no such scheduler has looked at it; nearest is "default-scheduler"',
+        next=r"leave schedulerName out, .*: correct the manifest of pod/web",
     ),
 )
 
@@ -183,6 +191,7 @@ STORAGE = (
         "pod/web",
         r'persistentvolumeclaim data does not exist; nearest is "datas"',
         r'persistentvolumeclaim "data" not found',
+        r"name datas instead of data: correct the manifest of pod/web",
     ),
     Case(
         "host-path",
@@ -203,6 +212,7 @@ CONFIGURATION = (
         "pod/web",
         r'configmap setings does not exist; nearest is "settings"',
         r'configmap "setings" not found',
+        r"name settings instead of setings: correct the manifest of pod/web",
     ),
     Case(
         "config-key",
@@ -213,7 +223,7 @@ CONFIGURATION = (
         "pod/web",
         r"configmap settings has no key color; it has: colour",
         r"couldn't find key color in ConfigMap config-key/settings",
-        r"name key colour instead of color",
+        r"name colour instead of color: correct the manifest of pod/web",
     ),
     Case(
         "secret-volume",
@@ -339,6 +349,7 @@ CONTROLLERS = (
         "deployment/web",
         r"LimitRange of the namespace allows at most 1 cpu per Container; the limit is 2",
         r"maximum cpu usage per Container is 1, but limit is 2",
+        r"set resources deployment/web -n limit-range --limits=cpu=1$",
     ),
     Case(
         "service-account",
@@ -346,6 +357,7 @@ CONTROLLERS = (
         "deployment/web",
         r'serviceaccount defualt does not exist; nearest is "default"',
         r'error looking up service account service-account/defualt: serviceaccount "defualt" not found',
+        r"name default instead of defualt: kubectl edit deployment/web -n service-account",
     ),
     Case(
         "backoff-limit",
@@ -445,6 +457,7 @@ NETWORK = (
         "svc/web",
         r"nobody listens on port 80 of its pods",
         r"connection refused",
+        r"kubectl exec pod/web-\S+ -n nobody-listens -- netstat -tln",
     ),
     Case(
         "not-ready",
@@ -480,6 +493,7 @@ NETWORK = (
         (ingress(ingressClassName="ngnix"),),
         "ing/web",
         r"ingress class ngnix does not exist",
+        next=r'"ingressClassName":"pybernetes"',
     ),
 )
 
@@ -489,6 +503,7 @@ STUCK = (
         (pod(spec={"schedulingGates": [{"name": "example.com/wait"}]}),),
         "pod/web",
         r"its scheduling gates are closed: example\.com/wait",
+        next=r"""kubectl patch pod/web -n cordoned-gate --type=json -p '\[{"op":"remove","path":"/spec/schedulingGates"}\]'""",
     ),
     Case(
         "stateful",

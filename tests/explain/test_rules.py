@@ -177,3 +177,28 @@ def test_what_may_not_be_listed_is_not_said_to_be_missing() -> None:
     stuck = pod(waiting=("ErrImagePull", "x"))
     blind = replace(snapshot(stuck), unread=frozenset({v1.Node}))
     assert not any("does not exist" in what for what in words(rules.explain(blind, stuck)))
+
+
+def test_a_probe_that_spent_the_events_is_still_the_cause() -> None:
+    """The verdict itself was not told: events of one pod are limited, as upstream's."""
+    ended = {"exitCode": 143, "reason": "Error"}
+    status = {"name": "app", "image": "nginx:1", "imageID": "", "ready": False, "restartCount": 1, "started": False}
+    state = {"state": {"running": {}}, "lastState": {"terminated": ended}}
+    found = pod(containerStatuses=[status | state], conditions=[{"type": "Ready", "status": "False"}])
+    startup = v1.Probe(tcp_socket=v1.TCPSocketAction(port=80))
+    change = msgspec.structs.replace
+    container = change(found.spec.containers[0], startup_probe=startup)
+    found = change(found, spec=change(found.spec, containers=[container]))
+    event = convert(
+        v1.Event,
+        {
+            "metadata": {"name": "e", "namespace": "default"},
+            "involvedObject": {"uid": "web", "fieldPath": "spec.containers{app}"},
+            "reason": "Unhealthy",
+            "message": "Startup probe failed: dial tcp 10.244.0.9:80: connect: connection refused",
+            "lastTimestamp": "2027-01-15T07:00:00Z",
+        },
+    )
+    [cause] = rules.explain(snapshot(node(), found, event), found).causes
+    assert cause.what == "its startup probe fails, so that it is ended and started again: connect to port 80"
+    assert cause.seen == (event.message,)

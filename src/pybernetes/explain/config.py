@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain.causes import Cause
-from pybernetes.explain.nearest import hint, nearest
+from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, ref
+from pybernetes.explain.steps import change, rename
 
 if TYPE_CHECKING:
     from pybernetes.explain.pod import AnyContainer
@@ -28,13 +29,15 @@ _ROOT = re.compile(r"runAsNonRoot")
 def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v1.ContainerStateWaiting) -> Cause:
     """Why the container could not be made."""
     said = waiting.message or ""
-    if found := refers_to_nothing(snapshot, pod.metadata.namespace or "", said):
+    if found := refers_to_nothing(snapshot, pod, said):
         return found
     if _ROOT.search(said):
         return Cause(
             "runAsNonRoot is set, and the image's user is root",
             seen=(said,),
-            steps=("set securityContext.runAsUser to another user than 0, or take an image with a user of its own",),
+            steps=(
+                f"set securityContext.runAsUser: 1000, or take an image with a user of its own: {change(snapshot, pod)}",
+            ),
         )
     from pybernetes.explain import crash
 
@@ -47,35 +50,34 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
     )
 
 
-def refers_to_nothing(snapshot: Snapshot, namespace: str, said: str) -> Cause | None:
+def refers_to_nothing(snapshot: Snapshot, pod: v1.Pod, said: str) -> Cause | None:
     """A ConfigMap or Secret, or a key of one, that does not exist; None if the words are about something else."""
+    namespace = pod.metadata.namespace or ""
     if found := _NO_OBJECT.search(said):
         kind, name = found["kind"], found["name"]
+        there_are = snapshot.names(KINDS[kind], namespace)
         return Cause(
-            f"{kind} {name} does not exist{hint(name, snapshot.names(KINDS[kind], namespace))}",
+            f"{kind} {name} does not exist{hint(name, there_are)}",
             seen=(said,),
-            steps=(_create(snapshot, kind, name, namespace),),
+            steps=(*rename(snapshot, pod, name, there_are), _create(snapshot, kind, name, namespace)),
         )
     if found := _NO_KEY.search(said):
         kind, name, key = found["kind"].lower(), found["name"], found["key"]
-        return _no_key(snapshot, kind, name, key, namespace, said)
+        return _no_key(snapshot, pod, kind, name, key, said)
     return None
 
 
-def _no_key(snapshot: Snapshot, kind: str, name: str, key: str, namespace: str, said: str) -> Cause:
+def _no_key(snapshot: Snapshot, pod: v1.Pod, kind: str, name: str, key: str, said: str) -> Cause:
+    namespace = pod.metadata.namespace or ""
     obj = snapshot.get(KINDS[kind], name, namespace)
     keys = list(obj.data) if isinstance(obj, v1.ConfigMap | v1.Secret) else []
     has = f"; it has: {', '.join(sorted(keys))}" if keys else ""
-    close = nearest(key, keys, 1)
-    step = (
-        f"name key {close[0]} instead of {key}"
-        if close
-        else f"add the key: kubectl edit {kind} {name}{snapshot.within(namespace)}"
-    )
-    return Cause(f"{kind} {name} has no key {key}{has}", seen=(said,), steps=(step,))
+    add = f"add the key: kubectl edit {kind} {name}{snapshot.within(namespace)}"
+    steps = rename(snapshot, pod, key, keys) or (add,)
+    return Cause(f"{kind} {name} has no key {key}{has}", seen=(said,), steps=steps)
 
 
-def no_file_key(snapshot: Snapshot, volume: v1.Volume, namespace: str, said: str) -> Cause | None:
+def no_file_key(snapshot: Snapshot, pod: v1.Pod, volume: v1.Volume, said: str) -> Cause | None:
     """A key that a volume names as a file, and that its ConfigMap or Secret does not have."""
     if not (found := _NO_FILE_KEY.search(said)):
         return None
@@ -84,7 +86,7 @@ def no_file_key(snapshot: Snapshot, volume: v1.Volume, namespace: str, said: str
     if source is None or not name:
         return None
     kind = "configmap" if volume.config_map else "secret"
-    return _no_key(snapshot, kind, name, found["key"], namespace, said)
+    return _no_key(snapshot, pod, kind, name, found["key"], said)
 
 
 def _create(snapshot: Snapshot, kind: str, name: str, namespace: str) -> str:

@@ -11,7 +11,7 @@ from pybernetes.api.types.base import Object
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, condition, meta
-from pybernetes.explain.steps import change
+from pybernetes.explain.steps import change, rename
 
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>\S+), requested: (?P<asked>.+?), used: (?P<used>.+?), limited: (?P<limit>.+)$"
@@ -64,11 +64,13 @@ def explain(snapshot: Snapshot, owner: Object, said: str) -> Cause:
     if found := _LIMIT.search(said):
         names = snapshot.names(v1.LimitRange, namespace)
         what = f"a LimitRange of the namespace allows at {'most' if found['which'] == 'maximum' else 'least'} {found['bound']} {found['resource']} per {found['type']}; the {found['what']} is {found['given']}"
-        return Cause(what, seen=(said,), steps=(change(snapshot, owner, "set resources", f"--{found['what']}s={found['resource']}=..."), *(f"kubectl describe limitrange {name}{within}" for name in names[:1])))  # fmt: skip
+        return Cause(what, seen=(said,), steps=(change(snapshot, owner, "set resources", f"--{found['what']}s={found['resource']}={found['bound']}"), *(f"kubectl describe limitrange {name}{within}" for name in names[:1])))  # fmt: skip
     if found := _ACCOUNT.search(said):
         name = found["name"]
-        what = f"serviceaccount {name} does not exist{hint(name, snapshot.names(v1.ServiceAccount, namespace))}"
-        return Cause(what, seen=(said,), steps=(f"kubectl create serviceaccount {name}{within}",))
+        there_are = snapshot.names(v1.ServiceAccount, namespace)
+        what = f"serviceaccount {name} does not exist{hint(name, there_are)}"
+        steps = (*rename(snapshot, owner, name, there_are), f"kubectl create serviceaccount {name}{within}")
+        return Cause(what, seen=(said,), steps=steps)
     if found := _SECURITY.search(said):
         level = found["level"].partition(":")[0]
         what = f"the namespace enforces the Pod Security Standard {level}: {found['why']}"

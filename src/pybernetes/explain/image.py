@@ -44,7 +44,10 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
         return Cause(
             f"image {image} is not on the node, and imagePullPolicy is Never",
             seen=(said,),
-            steps=(f"p8s image load {image}    # or build it, or set imagePullPolicy: IfNotPresent",),
+            steps=(
+                f"docker save {image} | sudo p8s image load    # or p8s image build -t {image} DIRECTORY",
+                f"or have it pulled (imagePullPolicy: IfNotPresent): {change(snapshot, pod)}",
+            ),
         )
     if _FULL.search(said):
         return Cause("the node's disk is full", seen=(said,), steps=("df -h /var/lib/pybernetes",))

@@ -8,7 +8,7 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import networking_v1
 from pybernetes.explain import service, terminating
 from pybernetes.explain.causes import Cause, Finding, merged
-from pybernetes.explain.nearest import hint
+from pybernetes.explain.nearest import hint, nearest
 from pybernetes.explain.snapshot import Snapshot, ref
 from pybernetes.explain.terms import listed
 
@@ -38,7 +38,8 @@ def backends(ingress: networking_v1.Ingress) -> Iterator[tuple[str, networking_v
 def _class(snapshot: Snapshot, ingress: networking_v1.Ingress) -> Iterator[Cause]:
     names = snapshot.names(networking_v1.IngressClass)
     name = ingress.spec.ingress_class_name or ingress.metadata.annotations.get(OLD_CLASS)
-    patch = f"""-p '{{"spec":{{"ingressClassName":"{names[0] if names else "CLASS"}"}}}}'"""
+    given = [*nearest(name or "", names, 1), *_default_classes(snapshot), *names, "CLASS"]
+    patch = f"""-p '{{"spec":{{"ingressClassName":"{given[0]}"}}}}'"""
     if not name:
         has = f"; there is {listed(names)}" if names else ", and there is no class"
         yield Cause(
@@ -53,6 +54,11 @@ def _class(snapshot: Snapshot, ingress: networking_v1.Ingress) -> Iterator[Cause
             f"ingress class {name} does not exist{has}",
             steps=(snapshot.command("patch", ref(ingress), patch),) if names else ("kubectl get ingressclasses",),
         )
+
+
+def _default_classes(snapshot: Snapshot) -> list[str]:
+    found = snapshot.all(networking_v1.IngressClass)
+    return [each.metadata.name or "" for each in found if each.metadata.annotations.get(DEFAULT_CLASS) == "true"]
 
 
 def _secrets(snapshot: Snapshot, ingress: networking_v1.Ingress) -> Iterator[Cause]:

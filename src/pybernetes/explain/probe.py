@@ -17,6 +17,9 @@ ENDS_SECONDS = 15.0
 """A container's end this long after a probe's verdict is still its doing, beyond the pod's grace period."""
 
 
+ENDED_BY_SIGNAL = (128 + 9, 128 + 15)
+
+
 def not_ready(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, status: v1.ContainerStatus) -> Cause | None:
     """Why a container that runs is not ready; None if its first probe has not failed yet."""
     kind = "Startup" if container.startup_probe and not status.started else "Readiness"
@@ -42,17 +45,23 @@ def killed(
         return Cause(f"its postStart hook fails, so that it is ended each time: {command}", seen=(hook,), steps=(
             snapshot.command("logs", ref(pod), f"-c {container.name} --previous"),))  # fmt: skip
     verdict = next((m for m in _told(snapshot, pod, container, "Killing") if "probe" in m), "")
+    if not verdict and ended.exit_code in ENDED_BY_SIGNAL:
+        # A pod whose probe fails every second has spent its events before the verdict.
+        unwell = _told(snapshot, pod, container, "Unhealthy")
+        verdict = next((m for m in unwell if m.startswith(("Startup probe failed", "Liveness probe failed"))), "")
     if not verdict or (ended.exit_code == 0 and ended.reason == "OOMKilled"):
         return None
     kind, probe = (
-        ("startup", container.startup_probe) if "startup probe" in verdict else ("liveness", container.liveness_probe)
+        ("startup", container.startup_probe)
+        if "startup probe" in verdict.lower()
+        else ("liveness", container.liveness_probe)
     )
     if probe is None:
         return None
     said = next((m for m in _told(snapshot, pod, container, "Unhealthy") if m.startswith(kind.capitalize())), "")
     return Cause(
         f"its {kind} probe fails, so that it is ended and started again: {_action(probe)}",
-        seen=tuple(filter(None, (said, verdict))),
+        seen=tuple(dict.fromkeys(filter(None, (said, verdict)))),
         steps=_steps(snapshot, pod, container, probe, said),
     )
 

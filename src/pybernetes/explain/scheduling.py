@@ -12,7 +12,7 @@ from pybernetes.explain import node as nodes
 from pybernetes.explain.causes import Cause, Finding, merged
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, condition, ref
-from pybernetes.explain.steps import change
+from pybernetes.explain.steps import change, rename
 from pybernetes.explain.terms import amount, listed
 from pybernetes.scheduler import resources
 
@@ -28,9 +28,10 @@ def explain(snapshot: Snapshot, pod: v1.Pod) -> Finding:
     if pod.spec.scheduling_gates:
         gates = listed([gate.name for gate in pod.spec.scheduling_gates])
         what = f"its scheduling gates are closed: {gates}; whoever put them there has to remove them"
-        return Finding(
-            ref(pod), "waits for its scheduling gates", (Cause(what, seen=(found.message or "",) if found else ()),)
-        )
+        remove = """--type=json -p '[{"op":"remove","path":"/spec/schedulingGates"}]'    # if nobody else does"""
+        seen = (found.message or "",) if found else ()
+        cause = Cause(what, seen=seen, steps=(snapshot.command("patch", ref(pod), remove),))
+        return Finding(ref(pod), "waits for its scheduling gates", (cause,))
     if found is None or found.status != "False":
         return _not_looked_at(snapshot, pod)
     said = found.message or ""
@@ -42,7 +43,8 @@ def _not_looked_at(snapshot: Snapshot, pod: v1.Pod) -> Finding:
     name = pod.spec.scheduler_name or DEFAULT_SCHEDULER
     if name != DEFAULT_SCHEDULER:
         what = f"its schedulerName is {name}, and no such scheduler has looked at it{hint(name, [DEFAULT_SCHEDULER])}"
-        return Finding(ref(pod), "is Pending: no scheduler has looked at it", (Cause(what),))
+        step = f"leave schedulerName out, or start that scheduler: {change(snapshot, pod)}"
+        return Finding(ref(pod), "is Pending: no scheduler has looked at it", (Cause(what, steps=(step,)),))
     if snapshot.age(pod.metadata.creation_timestamp) > SOON_SECONDS:
         cause = Cause("the scheduler does not look at pods: does it run?", steps=("p8s status", "p8s logs manager"))
         return Finding(ref(pod), "is Pending: the scheduler has not looked at it", (cause,))
@@ -53,10 +55,10 @@ def _because(snapshot: Snapshot, pod: v1.Pod, said: str) -> Iterator[Cause]:
     """The reasons of the scheduler's sentence, each said plainly."""
     if found := _NO_CLAIM.search(said):
         name, namespace = found["name"], pod.metadata.namespace or ""
-        close = hint(name, snapshot.names(v1.PersistentVolumeClaim, namespace))
+        there_are = snapshot.names(v1.PersistentVolumeClaim, namespace)
         yield Cause(
-            f"persistentvolumeclaim {name} does not exist{close}",
-            steps=(f"kubectl get pvc{snapshot.within(namespace)}",),
+            f"persistentvolumeclaim {name} does not exist{hint(name, there_are)}",
+            steps=rename(snapshot, pod, name, there_are) or (f"kubectl get pvc{snapshot.within(namespace)}",),
         )
         return
     reasons = said.partition("available: ")[2].partition(". ")[0].rstrip(".").split(", ")
@@ -81,7 +83,15 @@ def _insufficient(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
         for node in snapshot.all(v1.Node)
     }
     largest = max(nodes.values(), default=0)
-    lower = change(snapshot, pod, "set resources", f"--requests={resource}=LESS", instead="ask for less in")
+    used = dict.fromkeys(nodes, 0)
+    for other in snapshot.all(v1.Pod):
+        if other.spec.node_name in used and other.status.phase not in ("Succeeded", "Failed"):
+            used[other.spec.node_name] += resources.pod_requests(other.spec).get(resource, 0)
+    free = max((total - used[name] for name, total in nodes.items()), default=0)
+    fits = amount(resource, free) if free > 0 and v1.Pod not in snapshot.unread else "LESS"
+    lower = change(
+        snapshot, pod, "set resources", f"--requests={resource}={fits}", instead=f"ask for {fits} at most in"
+    )
     if asked > largest:
         what = (
             f"it asks for {amount(resource, asked)} {resource}; the largest node has {amount(resource, largest)} in all"
@@ -89,11 +99,6 @@ def _insufficient(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
         return Cause(what, steps=(lower,))
     if v1.Pod in snapshot.unread:
         return Cause(f"no node has {amount(resource, asked)} {resource} left", steps=(lower,))
-    used = dict.fromkeys(nodes, 0)
-    for other in snapshot.all(v1.Pod):
-        if other.spec.node_name in used and other.status.phase not in ("Succeeded", "Failed"):
-            used[other.spec.node_name] += resources.pod_requests(other.spec).get(resource, 0)
-    free = max(total - used[name] for name, total in nodes.items())
     what = f"it asks for {amount(resource, asked)} {resource}; other pods have asked for theirs, the most that a node has left is {amount(resource, max(0, free))}"
     return Cause(what, steps=(lower, "or end other pods: kubectl describe nodes | grep -A12 'Non-terminated Pods'"))
 

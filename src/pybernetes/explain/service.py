@@ -8,7 +8,7 @@ from pybernetes.api.selectors import labels
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1
 from pybernetes.explain import pods, terminating
-from pybernetes.explain.causes import Cause, Finding
+from pybernetes.explain.causes import Cause, Finding, Ref
 from pybernetes.explain.nearest import hint, nearest
 from pybernetes.explain.snapshot import Snapshot, ref
 from pybernetes.explain.terms import count, listed
@@ -160,7 +160,10 @@ def _silent(snapshot: Snapshot, service: v1.Service, ready: list[str]) -> Iterat
             snapshot.clues.listening[door] for door in found if door[1] == port and door in snapshot.clues.listening
         ]
         if answers and not any(answers):
-            command = f"kubectl exec{snapshot.within(service.metadata.namespace or '')} POD -- netstat -tln    # where does it listen?"
+            inside = [ref(pod) for pod in selected_pods(snapshot, service)] or [
+                Ref("pod", "POD", ref(service).namespace)
+            ]
+            command = snapshot.command("exec", inside[0], "-- netstat -tln    # where does it listen?")
             yield Cause(
                 f"nobody listens on port {port} of its pods",
                 seen=(f"connect {ready[0] if ready else ''}:{port}: connection refused",),

@@ -30,7 +30,7 @@ def amount(resource: str, number: int) -> str:
     """An amount of `scheduler.resources` as a manifest writes it: `500m`, `2`, `1.5Gi`."""
     if resource == "cpu":
         return f"{number // 1000}" if number % 1000 == 0 else f"{number}m"
-    for power, unit in ((30, "Gi"), (20, "Mi"), (10, "Ki")):
+    for power, unit in ((50, "Pi"), (40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")):
         if resource in ("memory", "ephemeral-storage", "storage") and number >= 1 << power:
             return f"{number / (1 << power):.1f}".removesuffix(".0") + unit
     return str(number)

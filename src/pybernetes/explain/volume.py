@@ -43,9 +43,9 @@ def _sandbox(said: str) -> Cause:
 def _mount(snapshot: Snapshot, pod: v1.Pod, name: str, said: str) -> Cause:
     namespace = pod.metadata.namespace or ""
     volume = next((each for each in pod.spec.volumes if each.name == name), None)
-    found = config.refers_to_nothing(snapshot, namespace, said)
+    found = config.refers_to_nothing(snapshot, pod, said)
     if found is None and volume is not None:
-        found = config.no_file_key(snapshot, volume, namespace, said) or _claimed(snapshot, volume, namespace)
+        found = config.no_file_key(snapshot, pod, volume, said) or _claimed(snapshot, volume, namespace)
     if found is None and (wrong := _TYPE.search(said)):
         found = Cause(
             f"host path {wrong['path']} is not a {wrong['kind']} on node {pod.spec.node_name}",

@@ -6,7 +6,8 @@
 Read off the type declarations, per definition and only where there is something to tell:
 `zeros` field -> the value that an answer holds when nothing was set, `pointers` fields that protobuf omits when unset,
 `inline` protobuf field -> definition whose JSON fields are those of its parent, `defaults` declared default values,
-`protobuf` field -> its name in protobuf where that is another one.
+`protobuf` field -> its name in protobuf where that is another one, `types` field -> its Go type where that has a name of
+its own, `embedded` field -> the Go type that it is embedded with, whose name errors tell.
 """
 
 from __future__ import annotations
@@ -148,6 +149,8 @@ class Reader:
         inline: dict[str, str] = {}
         defaults: dict[str, Any] = {}
         protobuf: dict[str, str] = {}
+        types: dict[str, str] = {}
+        embedding: dict[str, str] = {}
         for member in members:
             target = member.type.lstrip("*")
             if member.name == "" and "inline" in member.options:
@@ -155,6 +158,8 @@ class Reader:
                 zeros |= embedded.get("zeros", {})
                 defaults |= embedded.get("defaults", {})
                 pointers |= set(embedded.get("pointers", ()))
+                types |= embedded.get("types", {})
+                embedding |= self.embedding(package, target)
                 if member.protobuf:
                     inline[member.protobuf] = package.resolve(target)
             elif member.name not in ("", "-"):
@@ -162,6 +167,8 @@ class Reader:
                     zeros[member.name] = self.zero(package, member.type)
                 if member.type.startswith("*"):
                     pointers.add(member.name)
+                if named := self.type_name(package, member.type):
+                    types[member.name] = named
                 if member.default is not None:
                     defaults[member.name] = member.default
                 if member.protobuf not in ("", member.name):
@@ -172,8 +179,41 @@ class Reader:
             "inline": inline,
             "defaults": defaults,
             "protobuf": protobuf,
+            "types": types,
+            "embedded": embedding,
         }
         return {key: value for key, value in told.items() if value}
+
+    def embedding(self, package: Package, target: str) -> dict[str, str]:
+        """The fields of an embedded struct -> the way to them, through structs embedded there too."""
+        found = self.struct(package.resolve(target))
+        if found is None or target.endswith("TypeMeta"):
+            return {}
+        owner, members = found
+        name = target.rpartition(".")[2]
+        ways: dict[str, str] = {}
+        for member in members:
+            if member.name == "" and "inline" in member.options:
+                below = self.embedding(owner, member.type.lstrip("*"))
+                ways |= {field_name: f"{name}.{way}" for field_name, way in below.items()}
+            elif member.name not in ("", "-"):
+                ways[member.name] = name
+        return ways
+
+    def type_name(self, package: Package, go_type: str) -> str:
+        """The type as errors tell it, "" where it is made of unnamed types only, or is a struct."""
+        plain = go_type.replace("*", "")
+        shape = re.match(r"((?:\[\]|map\[\w+\])*)(.*)", plain)
+        assert shape is not None
+        before, name = shape.groups()
+        full = package.resolve(name)
+        prefix, _, local = full.rpartition(".")
+        owner = self.packages.get(prefix)
+        if full in SCALAR_ZEROS or full in SPECIAL_ZEROS or owner is None or local in owner.structs:
+            return ""
+        if local not in owner.aliases or self.struct(full):
+            return ""
+        return f"{before}{prefix.rpartition('.')[2]}.{local}"
 
     def is_written(self, package: Package, member: Field) -> bool:
         """Whether Go's encoder writes the field's zero value: `omitempty` never leaves out a struct."""

@@ -174,21 +174,33 @@ def test_unknown_and_repeated_fields_are_met_in_the_order_of_the_text() -> None:
     assert found == [("spec.foo", False), ("spec.replicas", True), ("spec.bar", False), ("spec", True)]
 
 
-def test_named_types_are_of_fields_that_exist() -> None:
-    from pybernetes.api.decode.go_names import _NAMES
-    from pybernetes.api.schema import schema_for
-
-    for short, fields in _NAMES.items():
-        prefixes = ("io.k8s.api.", "io.k8s.apimachinery.pkg.apis.meta.", "io.k8s.apiextensions-apiserver.pkg.apis.")
-        found = [prefix + short for prefix in prefixes if _exists(prefix + short)]
-        assert len(found) == 1, short
-        assert fields.keys() <= schema_for(found[0]).properties.keys(), short
-
-
-def _exists(definition: str) -> bool:
-    from pybernetes.api.schema import schema_for
-
-    try:
-        return bool(schema_for(definition).properties)
-    except KeyError:
-        return False
+@pytest.mark.parametrize(
+    ("api_version", "kind", "tree", "words"),
+    [
+        ("v1", "Event", {"eventTime": 5}, "number into Go struct field Event.eventTime of type string"),
+        (
+            "v1", "Service", {"spec": {"ports": [{"targetPort": True}]}},
+            "bool into Go struct field ServicePort.spec.ports.targetPort of type int32",
+        ),
+        (
+            "certificates.k8s.io/v1", "CertificateSigningRequest", {"spec": {"usages": {}}},
+            "object into Go struct field CertificateSigningRequestSpec.spec.usages of type []v1.KeyUsage",
+        ),
+        (
+            "certificates.k8s.io/v1", "CertificateSigningRequest", {"spec": {"usages": [5]}},
+            "number into Go struct field CertificateSigningRequestSpec.spec.usages of type v1.KeyUsage",
+        ),
+        (
+            "certificates.k8s.io/v1", "CertificateSigningRequest", {"spec": {"extra": {"a": "b"}}},
+            "string into Go struct field CertificateSigningRequestSpec.spec.extra of type v1.ExtraValue",
+        ),
+        (
+            "v1", "PersistentVolume", {"spec": {"nfs": {"server": 5}}},
+            "number into Go struct field NFSVolumeSource.spec.PersistentVolumeSource.nfs.server of type string",
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_types_are_told_as_go_calls_them(api_version: str, kind: str, tree: dict[str, Any], words: str) -> None:
+    with pytest.raises(decode.DecodeError) as caught:
+        decode.decode(schema_of(api_version, kind), tree)
+    assert str(caught.value) == f"json: cannot unmarshal {words}"

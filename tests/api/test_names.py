@@ -26,7 +26,7 @@ def test_right_ones(check: names.Check, value: str) -> None:
         (names.dns1123_label, "Bad", "a lowercase RFC 1123 label must consist of"),
         (names.dns1123_label, "a\n", "a lowercase RFC 1123 label must consist of"),
         (names.dns1123_label, "a.b", "must not contain dots"),
-        (names.dns1123_label, "x" * 64, "must be no more than 63 bytes"),
+        (names.dns1123_label, "x" * 64, "must be no more than 63 characters"),
         (names.dns1123_subdomain, "a..b", "a lowercase RFC 1123 subdomain must consist of"),
         (names.dns1035_label, "1a", "a DNS-1035 label must consist of"),
         (names.qualified_name, "a/b/c", "a valid label key must consist of"),

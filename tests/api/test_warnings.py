@@ -9,7 +9,7 @@ from pybernetes.api.warnings import warnings_for
 def told(api_version: str, kind: str, old: dict[str, Any] | None = None, **fields: Any) -> list[str]:
     resource = scheme.by_kind(api_version, kind)
     assert resource is not None
-    return warnings_for(resource, {"metadata": {}, **fields}, old)
+    return warnings_for(resource, {"metadata": {"name": "a"}, **fields}, old)
 
 
 CONTAINER = {
@@ -22,9 +22,9 @@ CONTAINER = {
 
 def test_pods_and_templates() -> None:
     expected = [
-        "spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]",
-        'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
         'spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer',
+        'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
+        "spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]",
     ]
     spec = {"containers": [CONTAINER]}
     assert told("v1", "Pod", spec=spec) == expected

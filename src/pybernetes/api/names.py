@@ -28,8 +28,14 @@ _WILDCARD = rf"\*\.{_SUBDOMAIN}"
 _ENV_NAME = "[-._a-zA-Z][-._a-zA-Z0-9]*"
 
 
-def max_length_complaint(limit: int, unit: str = "bytes") -> str:
+def max_length_complaint(limit: int, unit: str = "characters") -> str:
+    """Upstream has two sets of checks: those of names count characters in words, those of label keys and values bytes."""
     return f"must be no more than {limit} {unit}"
+
+
+def in_bytes(complaint: str) -> str:
+    """A name's complaint in the words of label keys."""
+    return re.sub("(no more than [0-9]+) characters$", r"\1 bytes", complaint)
 
 
 def regex_complaint(message: str, pattern: str, *examples: str) -> str:
@@ -53,7 +59,7 @@ _QUALIFIED_COMPLAINT = (
 _QUALIFIED_EXAMPLES = ("MyName", "my.name", "123-abc")
 
 
-def _format(message: str, pattern: str, *examples: str, limit: int = 0) -> Check:
+def _format(message: str, pattern: str, *examples: str, limit: int = 0, unit: str = "characters") -> Check:
     """A check of a pattern over the whole value, and of the length in bytes where there is a limit."""
     matches = re.compile(pattern, re.ASCII).fullmatch
     wrong = regex_complaint(message, pattern, *examples)
@@ -62,7 +68,7 @@ def _format(message: str, pattern: str, *examples: str, limit: int = 0) -> Check
     def check(value: str) -> tuple[str, ...]:
         found: tuple[str, ...] = ()
         if limit and len(value.encode("utf-8", "surrogatepass")) > limit:
-            found += (max_length_complaint(limit),)
+            found += (max_length_complaint(limit, unit),)
         return found if matches(value) else (*found, wrong)
 
     return check
@@ -91,7 +97,7 @@ wildcard_dns1123_subdomain: Final = _format(
 label_value: Final = _format(
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
     "and must start and end with an alphanumeric character",
-    _LABEL_VALUE, "MyValue", "my_value", "12345", limit=LABEL_VALUE_MAX,
+    _LABEL_VALUE, "MyValue", "my_value", "12345", limit=LABEL_VALUE_MAX, unit="bytes",
 )  # fmt: skip
 c_identifier: Final = _format(
     "a valid C identifier must start with alphabetic character or '_', "
@@ -110,7 +116,9 @@ _config_map_key: Final = _format(
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
     _CONFIG_KEY, "key.name", "KEY_NAME", "key-name", limit=CONFIG_KEY_MAX,
 )  # fmt: skip
-_qualified_part: Final = _format(_QUALIFIED_COMPLAINT, _QUALIFIED, *_QUALIFIED_EXAMPLES, limit=DNS1123_LABEL_MAX)
+_qualified_part: Final = _format(
+    _QUALIFIED_COMPLAINT, _QUALIFIED, *_QUALIFIED_EXAMPLES, limit=DNS1123_LABEL_MAX, unit="bytes"
+)
 
 
 @short_cache(4096)
@@ -124,7 +132,7 @@ def qualified_name(value: str) -> tuple[str, ...]:
     if slash and not prefix:
         found.append("prefix part must be non-empty")
     elif slash:
-        found += (f"prefix part {complaint}" for complaint in dns1123_subdomain(prefix))
+        found += (f"prefix part {in_bytes(complaint)}" for complaint in dns1123_subdomain(prefix))
     if not name:
         found.append("name part must be non-empty")
     found += (f"name part {complaint}" for complaint in _qualified_part(name))
@@ -162,7 +170,7 @@ def port_name(value: str) -> tuple[str, ...]:
     """An IANA service name (RFC 6335)."""
     found: list[str] = []
     if len(value) > 15:
-        found.append(max_length_complaint(15, "characters"))
+        found.append(max_length_complaint(15))
     if not re.fullmatch("[-a-z0-9]*", value):
         found.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not re.search("[a-z]", value):

@@ -133,6 +133,10 @@ class Presence(msgspec.Struct, frozen=True):
     inline: dict[str, str] = {}
     defaults: dict[str, Any] = {}
     protobuf: dict[str, str] = {}
+    types: dict[str, str] = {}
+    """Field -> its Go type, where that is no struct and has a name of its own."""
+    embedded: dict[str, str] = {}
+    """Field -> the Go type that it is embedded with."""
 
 
 @cache

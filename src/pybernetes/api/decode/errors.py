@@ -21,6 +21,14 @@ class Mismatch(Exception):
         self.struct = ""
         self.fields: list[str] = []
 
+    def name_type(self, full: str) -> None:
+        """The field's type by its own name: `[]v1.KeyUsage`, of which an element is wrong if no list was wanted."""
+        element = full
+        for before in ("[]", "map[string]"):
+            if full.startswith(before) and not self.wanted.startswith(before):
+                element = full.removeprefix(before)
+        self.wanted = element
+
     def passes(self, struct: str, field: str) -> None:
         """The innermost struct gives the message its name, all of them the path."""
         self.struct = self.struct or struct

@@ -91,10 +91,10 @@ def _int_or_string(value: Any, notes: list[str], known: Any = None) -> Any:
     if value.__class__ is str:
         return value
     if value.__class__ is not int:
-        raise DecodeError(f"json: cannot unmarshal {_number_or_type(value)} into Go value of type int32")
+        raise Mismatch(_number_or_type(value), "int32")
     low, high = _BOUNDS["int32"]
     if not low <= value <= high:
-        raise DecodeError(f"json: cannot unmarshal number {value} into Go value of type int32")
+        raise Mismatch(f"number {value}", "int32")
     return value
 
 
@@ -116,8 +116,8 @@ def _text_form(read: Callable[[str], str], own_type: str = "") -> Convert:
 
 _STRINGS: dict[str, Convert] = {
     "byte": _text_form(canonical_base64, go_type(Schema(Kind.STRING, format="byte"))),
-    "date-time": _text_form(canonical_time),
-    "micro-time": _text_form(canonical_micro_time),
+    "date-time": _text_form(canonical_time, "string"),
+    "micro-time": _text_form(canonical_micro_time, "string"),
 }
 _CONVERTERS: dict[Kind, Convert] = {
     Kind.NUMBER: _number,

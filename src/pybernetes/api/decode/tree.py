@@ -8,11 +8,10 @@ from typing import Any
 from msgspec import Struct
 
 from pybernetes.api.decode.errors import DecodeError, Mismatch, found_type, go_type
-from pybernetes.api.decode.go_names import named_types, with_name
 from pybernetes.api.decode.scalars import Convert, scalar, zero
 from pybernetes.api.decode.unions import DEFINITION as JSON_SCHEMA
 from pybernetes.api.decode.unions import union_fields
-from pybernetes.api.schema import Kind, Schema, presence, schema_for
+from pybernetes.api.schema import Kind, Presence, Schema, presence, schema_for
 
 
 class Decoded(Struct, frozen=True):
@@ -85,12 +84,13 @@ def _lazy(node: Schema) -> Convert:
 
 
 def _struct(node: Schema) -> Convert:
-    pointers = presence()[node.definition].pointers if node.definition in presence() else frozenset()
+    told = presence().get(node.definition) or Presence()
+    pointers, named, embedded = told.pointers, told.types, told.embedded
     fields = {name: (_lazy(child), name in pointers) for name, child in node.properties.items()}
     if node.definition == JSON_SCHEMA:
         fields |= {name: (convert, True) for name, convert in union_fields(_lazy(node)).items()}
     zeros = [(name, _zero_maker(node.properties[name], value)) for name, value in node.zeros.items()]
-    struct, named = node.definition.rpartition(".")[2], named_types(node.definition)
+    struct = node.definition.rpartition(".")[2]
     wanted = go_type(node)
 
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
@@ -113,8 +113,8 @@ def _struct(node: Schema) -> Convert:
                 item = field[0](item, notes, stood)
             except Mismatch as mismatch:
                 if name in named and not mismatch.fields:
-                    mismatch.wanted = with_name(mismatch.wanted, named[name])
-                mismatch.passes(struct, name)
+                    mismatch.name_type(named[name])
+                mismatch.passes(struct, f"{embedded[name]}.{name}" if name in embedded else name)
                 raise
             if item or (field[1] and item is not None):
                 out[name] = item

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pybernetes.api.defaults.table import Default, Tree, set_absent, set_empty
+
+TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 
 
 def _deployment_spec(spec: Tree) -> None:
@@ -15,6 +19,11 @@ def _deployment_spec(spec: Tree) -> None:
         set_absent(rolling, "maxSurge", "25%")
     set_absent(spec, "revisionHistoryLimit", 10)
     set_absent(spec, "progressDeadlineSeconds", 600)
+
+
+def _daemon_set(daemon_set: Tree) -> None:
+    """Upstream's own form counts templates in a field that all versions show as an annotation."""
+    daemon_set["metadata"].setdefault("annotations", {}).setdefault(TEMPLATE_GENERATION, "0")
 
 
 def _daemon_set_spec(spec: Tree) -> None:
@@ -50,6 +59,7 @@ def _replica_set_spec(spec: Tree) -> None:
 
 DEFAULTS: dict[str, Default] = {
     "apps.v1.DeploymentSpec": _deployment_spec,
+    "apps.v1.DaemonSet": _daemon_set,
     "apps.v1.DaemonSetSpec": _daemon_set_spec,
     "apps.v1.StatefulSetSpec": _stateful_set_spec,
     "apps.v1.ReplicaSetSpec": _replica_set_spec,

@@ -17,12 +17,16 @@ _METADATA_AND_SPEC: Final = of_paths("metadata", "spec")
 _SPECIAL: Final[Mapping[tuple[str, str, str], FieldSet]] = {
     ("", "pods", "status"): of_paths("spec", "metadata.deletionTimestamp", "metadata.ownerReferences"),
     ("apps", "deployments", "status"): of_paths("spec", "metadata.labels"),
+    ("certificates.k8s.io", "certificatesigningrequests", ""): of_paths("spec", "status"),
     ("certificates.k8s.io", "certificatesigningrequests", "approval"): of_paths("spec", "status.certificate"),
     ("certificates.k8s.io", "certificatesigningrequests", "status"): of_paths("spec", "status.conditions"),
     ("flowcontrol.apiserver.k8s.io", "flowschemas", "status"): _METADATA_AND_SPEC,
     ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", "status"): _METADATA_AND_SPEC,
     ("storage.k8s.io", "volumeattachments", "status"): _METADATA_AND_SPEC,
     ("apiregistration.k8s.io", "apiservices", "status"): _METADATA_AND_SPEC,
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies", "status"): _METADATA_AND_SPEC,
+    ("networking.k8s.io", "servicecidrs", "status"): _METADATA_AND_SPEC,
+    ("resource.k8s.io", "resourceclaims", "status"): _METADATA_AND_SPEC,
 }
 
 

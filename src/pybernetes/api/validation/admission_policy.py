@@ -60,11 +60,20 @@ def _validating(policy: Tree) -> Errors:
         yield from _validate_validation(validation, _SPEC.child("validations").index(index))
     for index, audit in enumerate(audits):
         at = _SPEC.child("auditAnnotations").index(index)
-        yield from complain(at.child("key"), audit["key"], names.qualified_name(audit["key"]))
+        yield from _validate_annotation_key(policy["metadata"].get("name", ""), audit["key"], at.child("key"))
         if not audit.get("valueExpression", "").strip():
             yield field.required(at.child("valueExpression"), "valueExpression is not specified")
 
     yield from _validate_expressions(spec)
+
+
+def _validate_annotation_key(policy: str, key: str, path: Path) -> Errors:
+    """The audit log has the key behind the policy's name."""
+    if policy:
+        whole = f"{policy}/{key}"
+        yield from complain(path, whole, names.qualified_name(whole))
+    else:
+        yield field.invalid(path, key, "requires metadata.name be non-empty")
 
 
 def _validate_expressions(spec: Tree) -> Errors:
@@ -123,8 +132,7 @@ def _mutating(policy: Tree) -> Errors:
     for index, mutation in enumerate(mutations):
         at = _SPEC.child("mutations").index(index)
         yield from one_of(mutation.get("patchType"), at.child("patchType"), _PATCHES)
-    if spec.get("reinvocationPolicy") is not None:
-        yield from one_of(spec["reinvocationPolicy"], _SPEC.child("reinvocationPolicy"), ("IfNeeded", "Never"))
+    yield from one_of(spec.get("reinvocationPolicy"), _SPEC.child("reinvocationPolicy"), ("IfNeeded", "Never"))
     yield from _validate_expressions(spec)
 
 
@@ -175,7 +183,7 @@ def _validating_binding(binding: Tree) -> Errors:
     actions = binding["spec"].get("validationActions") or []
     path = _SPEC.child("validationActions")
     if not actions:
-        yield field.required(path)
+        yield field.required(path, "at least one validation action is required")
     for index, action in enumerate(actions):
         if action not in _ACTIONS:
             yield field.not_supported(path.index(index), action, _ACTIONS)

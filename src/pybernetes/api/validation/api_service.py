@@ -5,20 +5,21 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
-from pybernetes.api.validation.metadata import METADATA, complain
+from pybernetes.api.validation.metadata import complain, validate_told_name
 
 _SPEC = Path("spec")
 _PRIORITIES = {"groupPriorityMinimum": 20000, "versionPriority": 1000}
 
 
 def _create(api_service: Tree) -> Errors:
-    spec, name = api_service["spec"], api_service["metadata"].get("name", "")
+    spec = api_service["spec"]
     group, version = spec.get("group", ""), spec.get("version", "")
     wanted = f"{version}.{group}"
-    if name != wanted:
-        detail = f'must be `spec.version+"."+spec.group`: {field.quote(wanted)}'
-        yield field.invalid(METADATA.child("name"), name, detail)
-    if group or version != "v1":
+    detail = f'must be `spec.version+"."+spec.group`: {field.quote(wanted)}'
+    yield from validate_told_name(api_service["metadata"], wanted, detail)
+    if not group and version != "v1":
+        yield field.required(_SPEC.child("group"), "only v1 may have an empty group and it better be legacy kube")
+    elif group:
         yield from complain(_SPEC.child("group"), group, names.dns1123_subdomain(group))
     yield from complain(_SPEC.child("version"), version, names.dns1035_label(version))
     for key, highest in _PRIORITIES.items():

@@ -31,7 +31,7 @@ def _create(request: Tree) -> Errors:
         yield field.invalid(_SPEC.child("request"), spec.get("request"), detail)
     usages = spec.get("usages") or []
     if not usages:
-        yield field.required(_SPEC.child("usages"), "usages cannot be empty")
+        yield field.required(_SPEC.child("usages"))
     for index, usage in enumerate(usages):
         if usage not in _USAGES:
             yield field.not_supported(_SPEC.child("usages").index(index), usage, _USAGES)

@@ -9,7 +9,7 @@ from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.validation.authorities import bundle_complaint
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
-from pybernetes.api.validation.metadata import METADATA, complain
+from pybernetes.api.validation.metadata import METADATA, complain, validate_told_name
 from pybernetes.api.validation.structural import validate_structural
 from pybernetes.api.validation.webhooks import validate_client_config
 
@@ -39,9 +39,9 @@ def _create(definition: Tree) -> Errors:
 
 
 def _validate_name(definition: Tree) -> Errors:
-    spec, name = definition["spec"], definition["metadata"].get("name", "")
-    if name != f"{spec['names'].get('plural', '')}.{spec.get('group', '')}":
-        yield field.invalid(METADATA.child("name"), name, 'must be spec.names.plural+"."+spec.group')
+    spec = definition["spec"]
+    wanted = f"{spec['names'].get('plural', '')}.{spec.get('group', '')}"
+    yield from validate_told_name(definition["metadata"], wanted, 'must be spec.names.plural+"."+spec.group')
 
 
 def _validate_approval(definition: Tree) -> Errors:

@@ -69,5 +69,5 @@ def _update_new(new: Tree, old: Tree) -> Errors:
 
 RULES: RulesTable = {
     ("", "events"): Rules(_create, name=names.path_segment),
-    ("events.k8s.io", "events"): Rules(_create_new, _update_new, names.path_segment),
+    ("events.k8s.io", "events"): Rules(_create_new, _update_new),
 }

@@ -7,6 +7,7 @@ from pybernetes.api.field import OMITTED, Path
 from pybernetes.api.validation.common import immutable, label_selector, non_negative, shown_map, shown_selector
 from pybernetes.api.validation.job_policies import validate_failure_policy, validate_success_policy
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.metadata import METADATA
 from pybernetes.api.validation.pod.internal_form import shown_template
 from pybernetes.api.validation.pod.spec import validate_pod_template
 from pybernetes.api.validation.workload import selects
@@ -24,19 +25,14 @@ _OWN_LABELS = {"batch.kubernetes.io/controller-uid", "controller-uid"}
 
 def _create(job: Tree) -> Errors:
     spec = job["spec"]
-    if not spec.get("manualSelector"):
+    if not spec.get("manualSelector") and spec.get("selector") is not None:
         yield from _validate_generated_selector(job)
     yield from validate_job_spec(spec, SPEC)
     if spec.get("completionMode") == "Indexed" and (spec.get("completions") or 0) > 0:
         last = f"{job['metadata'].get('name', '')}-{spec['completions'] - 1}"
-        yield from _complain_of_pod_names(names.dns1123_label(last), job)
-
-
-def _complain_of_pod_names(complaints: tuple[str, ...], job: Tree) -> Errors:
-    for complaint in complaints:
-        if complaint.startswith("must be no more"):
-            detail = f"will not able to create pod with invalid DNS label: {job['metadata']['name']}-{job['spec']['completions'] - 1}"
-            yield field.invalid(Path("metadata").child("name"), job["metadata"]["name"], detail)
+        if names.dns1123_label(last):
+            detail = f"will not able to create pod with invalid DNS label: {last}"
+            yield field.invalid(METADATA.child("name"), job["metadata"].get("name", ""), detail)
 
 
 def _validate_generated_selector(job: Tree) -> Errors:
@@ -61,10 +57,10 @@ def validate_job_spec(spec: Tree, path: Path) -> Errors:
         yield field.required(path.child("selector"))
     else:
         yield from label_selector(selector, path.child("selector"))
-        found = spec["template"]["metadata"].get("labels") or {}
-        if not selects(selector, found):
-            at = path.child("template", "metadata", "labels")
-            yield field.invalid(at, shown_map(found) or None, "`selector` does not match template `labels`")
+    found = spec["template"]["metadata"].get("labels") or {}
+    if not selects(selector, found):
+        at = path.child("template", "metadata", "labels")
+        yield field.invalid(at, shown_map(found) or None, "`selector` does not match template `labels`")
     yield from validate_job_template_spec(spec, path)
 
 

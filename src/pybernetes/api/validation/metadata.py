@@ -25,13 +25,8 @@ def validate_metadata(
     plain_finalizers: bool = False,
 ) -> Errors:
     """The metadata of an object, new or changed. `plain_finalizers`: their names need no domain."""
-    prefix = meta.get("generateName")
-    if prefix:
-        yield from complain(path.child("generateName"), prefix, names.generated_prefix(name_check)(prefix))
-    name = meta.get("name")
-    if name:
-        yield from complain(path.child("name"), name, name_check(name))
-    else:
+    yield from validate_name(meta, name_check, path)
+    if not meta.get("name"):
         yield field.required(path.child("name"), "name or generateName is required")
     yield from _validate_namespace(meta.get("namespace", ""), namespaced, path.child("namespace"))
     if meta.get("generation", 0) < 0:
@@ -41,6 +36,23 @@ def validate_metadata(
         if not plain_finalizers and is_plain(finalizer):
             detail = "name is neither a standard finalizer name nor is it fully qualified"
             yield field.invalid(path.child("finalizers").index(index), finalizer, detail)
+
+
+def validate_name(meta: Tree, check: names.Check, path: Path = METADATA) -> Errors:
+    """The name, and what it is generated from."""
+    prefix, name = meta.get("generateName"), meta.get("name")
+    if prefix:
+        yield from complain(path.child("generateName"), prefix, names.generated_prefix(check)(prefix))
+    if name:
+        yield from complain(path.child("name"), name, check(name))
+
+
+def validate_told_name(meta: Tree, wanted: str, detail: str) -> Errors:
+    """Of a kind whose name follows from its spec; what is no segment of a path has been complained of already."""
+    for key in ("name", "generateName"):
+        value = meta.get(key)
+        if value and value != wanted and not names.path_segment(value):
+            yield field.invalid(METADATA.child(key), value, detail)
 
 
 def is_plain(finalizer: str) -> bool:

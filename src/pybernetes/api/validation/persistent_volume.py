@@ -48,8 +48,8 @@ def _create(volume: Tree) -> Errors:
     capacity = spec.get("capacity") or {}
     if not capacity:
         yield field.required(_SPEC.child("capacity"))
-    if capacity and set(capacity) != {"storage"}:
-        yield field.not_supported(_SPEC.child("capacity"), _shown_capacity(capacity), ("storage",))
+    if set(capacity) != {"storage"}:
+        yield field.not_supported(_SPEC.child("capacity"), _shown_capacity(capacity) or None, ("storage",))
     for name, amount in capacity.items():
         yield from positive_quantity(amount, _SPEC.child("capacity").key(name))
     policy = spec.get("persistentVolumeReclaimPolicy", "")

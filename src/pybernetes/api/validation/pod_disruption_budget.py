@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybernetes.api import field
+from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.validation.common import (
     label_selector,
@@ -43,4 +43,6 @@ def _update_status(new: Tree, old: Tree) -> Errors:
     yield from non_negative(new.get("status") or {}, Path("status"), *counts)
 
 
-RULES: RulesTable = {("policy", "poddisruptionbudgets"): Rules(_create, subresources={"status": _update_status})}
+RULES: RulesTable = {
+    ("policy", "poddisruptionbudgets"): Rules(_create, name=names.path_segment, subresources={"status": _update_status})
+}

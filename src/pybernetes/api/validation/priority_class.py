@@ -40,7 +40,10 @@ def _update(new: Tree, old: Tree) -> Errors:
 
 def _create_runtime(runtime: Tree) -> Errors:
     handler = runtime.get("handler", "")
-    yield from complain(ROOT.child("handler"), handler, names.dns1123_label(handler))
+    if handler:
+        yield from complain(ROOT.child("handler"), handler, names.dns1123_label(handler))
+    else:
+        yield field.required(ROOT.child("handler"))
     tolerations = (runtime.get("scheduling") or {}).get("tolerations")
     if tolerations:
         yield from validate_tolerations(tolerations, ROOT.child("scheduling", "tolerations"))

@@ -51,7 +51,7 @@ def _binding(namespaced: bool) -> Create:
         path = ROOT.child("roleRef")
         if ref["apiGroup"] != _GROUP:
             yield field.not_supported(path.child("apiGroup"), ref["apiGroup"], (_GROUP,))
-        kinds = ("ClusterRole", "Role") if namespaced else ("ClusterRole",)
+        kinds = ("Role", "ClusterRole") if namespaced else ("ClusterRole",)
         if ref["kind"] not in kinds:
             yield field.not_supported(path.child("kind"), ref["kind"], kinds)
         if not ref["name"]:

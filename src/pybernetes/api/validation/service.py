@@ -271,5 +271,5 @@ def _update_status(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    ("", "services"): Rules(_create, _update, names.dns1035_label, subresources={"status": _update_status}),
+    ("", "services"): Rules(_create, _update, names.dns1123_label, subresources={"status": _update_status}),
 }

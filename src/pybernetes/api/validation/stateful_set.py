@@ -97,5 +97,5 @@ def _update_status(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    ("apps", "statefulsets"): Rules(_create, _update, subresources={"status": _update_status}),
+    ("apps", "statefulsets"): Rules(_create, _update, names.dns1123_label, subresources={"status": _update_status}),
 }

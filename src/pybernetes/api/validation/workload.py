@@ -44,7 +44,9 @@ def validate_selected_template(spec: Tree, *, always: bool = True) -> Errors:
 
 
 def selects(selector: Tree | None, found: dict[str, str]) -> bool:
-    """Whether a selector that selects anything at all matches; a wrong selector is told elsewhere."""
+    """Whether a selector matches: none matches nothing, an empty one all; a wrong selector is told elsewhere."""
+    if selector is None:
+        return False
     if is_empty_selector(selector):
         return True
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Final, TypeAlias
 
 import msgspec
@@ -17,7 +17,7 @@ from pybernetes.api.json_text import refuse_depth
 from pybernetes.api.protobuf import ProtobufError
 from pybernetes.api.protobuf import decode_object as decode_object_message
 from pybernetes.api.schema import schema_of
-from pybernetes.api.scheme import by_kind, split_api_version
+from pybernetes.api.scheme import by_kind, resources, split_api_version
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request, SlowBodyError
@@ -30,6 +30,7 @@ SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
 """What upstream calls its scheme in messages."""
 _UNSERVED: Final = frozenset(("DeleteOptions", "Status"))
 """Kinds that are registered in every group without a resource."""
+_ALSO_REGISTERED: Final = frozenset((("v1", "List"), ("autoscaling/v1", "Scale")))
 _OLD_VERSIONS: Final = frozenset((
     "apps/v1beta1", "apps/v1beta2", "autoscaling/v2beta1", "autoscaling/v2beta2", "batch/v1beta1",
     "extensions/v1beta1", "networking.k8s.io/v1beta1", "policy/v1beta1", "rbac.authorization.k8s.io/v1alpha1",
@@ -58,7 +59,7 @@ async def decode_object(call: Call, options: WriteOptions) -> Tree:
     body = await read_body(call.ctx.request)
     media = content_type(call.ctx.request.headers.get("content-type", ""))
     tree, complaints = parse_object(body, media, call.expected_kind)
-    check_type(tree, call.expected_api_version, call.expected_kind, custom=call.served.custom)
+    check_type(tree, call.expected_api_version, call.expected_kind, custom=call.served.custom, body=body)
     made = typed_object(call, tree, options, complaints)
     check_identity(call, made)
     return made
@@ -121,7 +122,7 @@ def json_type(value: object) -> str:
     return "string" if isinstance(value, str) else "array"
 
 
-def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool) -> None:
+def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool, body: bytes | None = None) -> None:
     """apiVersion and kind must be the path's; absent ones are. Raises StatusError 400."""
     given_version, given_kind = tree.get("apiVersion") or api_version, tree.get("kind") or kind
     for name, value in (("apiVersion", given_version), ("kind", given_kind)):
@@ -136,24 +137,50 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool) -> None
         metadata = tree.get("metadata")
         name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
         raise invalid(split_api_version(api_version)[0], given_kind, name, [wrong])
-    registered = by_kind(given_version, given_kind) is not None or given_version in _OLD_VERSIONS
-    if not custom and not registered and given_kind not in _UNSERVED:
-        raise bad_request(
-            f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
+    if given_version.count("/") > 1:
+        shown = "" if body is None else f" ({body[:30].decode(errors='replace')}{' ...' if len(body) > 30 else ''})"
+        raise _unrecognized(kind, f"unexpected GroupVersion string: {given_version}{shown}", None)
+    refusal = f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
+    if not custom and not _is_registered(given_version, given_kind):
+        unknown = (
             f"no kind {quote(given_kind)} is registered for version {quote(given_version)} in scheme {quote(SCHEME)}"
         )
-    if given_version != api_version:
+        raise bad_request(refusal + unknown)
+    if custom or _internal(given_version, given_kind) == _internal(api_version, kind):
         raise bad_request(
             f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
         )
     try:
         decode(schema_of(given_version, given_kind), tree)
-    except (KeyError, DecodeError) as error:
-        raise bad_request(f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: {error}") from error
+    except KeyError:
+        pass  # not served: there is no schema of it
+    except DecodeError as error:
+        raise bad_request(f"{refusal}{error}") from error
     raise bad_request(
-        f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
-        f"converting ({given_version}.{given_kind}) to ({api_version}.{kind}): unknown conversion"
+        f"{refusal}converting ({version}.{given_kind}) to ({_internal(api_version, kind)}): unknown conversion"
     )
+
+
+def _internal(api_version: str, kind: str) -> str:
+    """What upstream calls the form of a kind that all its versions have in common."""
+    group = split_api_version(api_version)[0].partition(".")[0]
+    if group == "extensions":  # where these kinds were before they got groups of their own
+        group = next((one.group.partition(".")[0] for one in resources() if one.kind == kind), group)
+    return f"{'core' if group in ('', 'events') else group}.{kind}"
+
+
+def _is_registered(api_version: str, kind: str) -> bool:
+    """Whether upstream knows the kind, served or not."""
+    if by_kind(api_version, kind) is not None or api_version in _OLD_VERSIONS:
+        return True
+    if (api_version, kind) in _ALSO_REGISTERED or (kind in _UNSERVED and api_version in _served_versions()):
+        return True
+    return kind.endswith("List") and by_kind(api_version, kind.removesuffix("List")) is not None
+
+
+@cache
+def _served_versions() -> frozenset[str]:
+    return frozenset(resource.api_version for resource in resources())
 
 
 def typed_object(call: Call, tree: Tree, options: WriteOptions, complaints: Complaints) -> Tree:

@@ -118,7 +118,8 @@ def typed_patched(
         # A patch of values is decoded by another of upstream's decoders.
         decoder = "error decoding from json: " if patch is not None and str(error).startswith("illegal base64") else ""
         raise invalid_patch(shown(), f"{decoder}{error}") from error
-    report_strictness(call.ctx, options, field_warnings(unknown), lambda text: invalid_patch(shown(), text))
+    # Upstream has written the patched object out, in the order of its keys, before it decodes it.
+    report_strictness(call.ctx, options, field_warnings(sorted(unknown)), lambda text: invalid_patch(shown(), text))
     check_identity(call, made)
     return owned(call, made, current, options)
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from pybernetes.api.decode import DecodeError, decode
+from pybernetes.api.defaults.workloads import TEMPLATE_GENERATION
 from pybernetes.api.json_text import read_json
 from pybernetes.api.schema import schema_for
 from pybernetes.apiserver.context import Tree
@@ -139,7 +140,30 @@ def _unpacked(text: str, kind: str) -> list[Tree]:
         return []
 
 
+_GENERATION: Final = "templateGeneration"
+
+
+class DaemonSetConversion:
+    """Upstream's own form of a DaemonSet counts templates in its spec; clients see an annotation, in whole objects only."""
+
+    def to_storage(self, obj: Tree) -> Tree:
+        metadata = dict(obj["metadata"])
+        annotations = dict(metadata.get("annotations") or {})
+        count = annotations.pop(TEMPLATE_GENERATION, "0")
+        spec = {**(obj.get("spec") or {}), _GENERATION: int(count) if count.isdecimal() else 0}
+        return {**obj, "metadata": _annotated(metadata, annotations), "spec": spec}
+
+    def from_storage(self, obj: Tree) -> Tree:
+        spec = dict(obj.get("spec") or {})
+        count = spec.pop(_GENERATION, None)
+        if count is None:  # as an upstream server has stored it
+            return obj
+        annotations = {**(obj["metadata"].get("annotations") or {}), TEMPLATE_GENERATION: str(count)}
+        return {**obj, "metadata": _annotated(obj["metadata"], annotations), "spec": spec}
+
+
 CONVERSIONS: Final[dict[tuple[str, str, str], Conversion]] = {
     ("events.k8s.io", "v1", "events"): EventConversion(),
     ("autoscaling", "v1", "horizontalpodautoscalers"): AutoscalerConversion(),
+    ("apps", "v1", "daemonsets"): DaemonSetConversion(),
 }

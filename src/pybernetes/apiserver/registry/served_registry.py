@@ -42,7 +42,9 @@ class ServedRegistry:
         store = self._stores.get(stored)
         if store is None:
             store = self._stores[stored] = ObjectStore(stored, self._strategy_of(stored), self.access)
-        conversion = None if stored == resource else CONVERSIONS[(resource.group, resource.version, resource.plural)]
+        if stored.group != resource.group:
+            store = ObjectStore(stored, store.strategy, self.access, called=resource)
+        conversion = CONVERSIONS.get((resource.group, resource.version, resource.plural))
         self.add(Served(resource, store.strategy, store, _schema(resource), conversion))
 
     def add(self, served: Served) -> None:

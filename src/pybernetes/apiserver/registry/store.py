@@ -65,8 +65,18 @@ class Update(Struct, frozen=True):
 class ObjectStore:
     """See the module."""
 
-    def __init__(self, resource: Resource, strategy: Strategy, access: Access, *, custom: bool = False) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        strategy: Strategy,
+        access: Access,
+        *,
+        custom: bool = False,
+        called: Resource | None = None,
+    ) -> None:
+        """`called` is what messages call the resource, where that is not the one that is stored."""
         self.resource = resource
+        self._called = called or resource
         self.strategy = strategy
         self.custom = custom
         self._access = access
@@ -141,10 +151,10 @@ class ObjectStore:
         return found
 
     def not_found(self, name: str) -> StatusError:
-        return errors.not_found(self.resource.group, self.resource.plural, name)
+        return errors.not_found(self._called.group, self._called.plural, name)
 
     def conflict(self, name: str, cause: str = errors.OBJECT_MODIFIED) -> StatusError:
-        return errors.conflict(self.resource.group, self.resource.plural, name, cause)
+        return errors.conflict(self._called.group, self._called.plural, name, cause)
 
     # Creating.
 
@@ -184,6 +194,7 @@ class ObjectStore:
             self._refuse_invalid(new, validate(self.resource, new) + strategy.validate(ctx, new))
             for text in strategy.warnings(ctx, new, None):
                 ctx.warn(text)
+            strategy.complete(new)
             if attributes is not None:
                 attributes.object, attributes.name = new, new["metadata"]["name"]
                 await self._access.admission.validate(attributes)
@@ -219,7 +230,7 @@ class ObjectStore:
         return made
 
     def _taken(self, name: str, standing: Item | None) -> StatusError:
-        error = errors.already_exists(self.resource.group, self.resource.plural, name)
+        error = errors.already_exists(self._called.group, self._called.plural, name)
         if standing is not None and "deletionTimestamp" in standing.tree["metadata"]:
             return StatusError(error.code, error.reason, f"object is being deleted: {error.message}", error.details)
         return error

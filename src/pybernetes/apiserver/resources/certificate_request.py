@@ -33,8 +33,9 @@ class Approval(Part):
 
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         status = dict(old.get("status") or {})
-        conditions = (view.get("status") or {}).get("conditions")
-        status["conditions"] = _stamped(ctx, conditions or [], status.get("conditions") or [])
+        given, before = ((tree.get("status") or {}).get("conditions") or [] for tree in (view, old))
+        if given or before:
+            status["conditions"] = _stamped(ctx, given, before)
         return {**old, "metadata": view["metadata"], "status": status}
 
 

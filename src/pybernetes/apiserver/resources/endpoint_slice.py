@@ -7,6 +7,12 @@ from pybernetes.apiserver.resources.kind import KindStrategy
 
 
 class EndpointSliceStrategy(KindStrategy):
+    """Labels count as content: whose slice it is stands there."""
+
+    def bumps_generation(self, new: Tree, old: Tree) -> bool:
+        after, before = (each["metadata"].get("labels") or {} for each in (new, old))
+        return after != before or KindStrategy.bumps_generation(self, new, old)
+
     def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:
         if new.get("addressType") == "FQDN":
             return ["spec.addressType: FQDN endpoints are deprecated"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pybernetes.api import field
+from pybernetes.api import field, names
 from pybernetes.api.field import FieldError, Path
 from pybernetes.api.scheme import by_plural
 from pybernetes.api.validation.entry import rules_of
+from pybernetes.api.validation.metadata import validate_name
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 
@@ -19,9 +20,13 @@ class EventStrategy(KindStrategy):
         return int(ctx.services.options.event_ttl)
 
     def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
-        if ctx.info.api_group == NEW_GROUP and not new.get("eventTime"):
-            return [field.required(Path("eventTime"))]
-        return []
+        if ctx.info.api_group != NEW_GROUP:
+            return []
+        metadata = new["metadata"]
+        found = list(validate_name(metadata, names.dns1123_subdomain))
+        if not new.get("eventTime"):
+            found.append(field.required(Path("eventTime")))
+        return found
 
     def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
         resource = by_plural(NEW_GROUP, "v1", "events")

@@ -21,6 +21,8 @@ class JobStrategy(KindStrategy):
         KindStrategy.prepare_for_create(self, ctx, new)
         if not new["spec"].get("manualSelector"):
             _set_selector(new)
+
+    def complete(self, new: Tree) -> None:
         labels = new["spec"]["template"].get("metadata", {}).get("labels")
         if labels and not new["metadata"].get("labels"):
             new["metadata"]["labels"] = dict(labels)
@@ -33,7 +35,6 @@ class JobStrategy(KindStrategy):
 
     def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
         KindStrategy.prepare_for_update(self, ctx, new, old)
-        new["spec"].setdefault("selector", old["spec"].get("selector"))
 
 
 def _set_selector(job: Tree) -> None:

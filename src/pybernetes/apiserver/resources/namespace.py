@@ -9,6 +9,7 @@ from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.resources.strategy import Part
 
 FINALIZER = "kubernetes"
+NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 class NamespaceStrategy(KindStrategy):
@@ -20,6 +21,9 @@ class NamespaceStrategy(KindStrategy):
         if FINALIZER not in finalizers:
             spec["finalizers"] = [*finalizers, FINALIZER]
         new["status"] = {"phase": "Active"}
+
+    def complete(self, new: Tree) -> None:
+        new["metadata"].setdefault("labels", {})[NAME_LABEL] = new["metadata"]["name"]
 
     def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
         new["spec"] = old.get("spec") or {}

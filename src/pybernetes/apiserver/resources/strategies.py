@@ -9,12 +9,14 @@ from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.resources import event
 from pybernetes.apiserver.resources.api_service import APIServiceStrategy
 from pybernetes.apiserver.resources.certificate_request import Approval, CertificateRequestStrategy, CertificateStatus
+from pybernetes.apiserver.resources.daemon_set import DaemonSetStrategy
 from pybernetes.apiserver.resources.endpoint_slice import EndpointSliceStrategy
 from pybernetes.apiserver.resources.event import EventStrategy
 from pybernetes.apiserver.resources.generation import DeploymentStrategy, PriorityClassStrategy
 from pybernetes.apiserver.resources.job import JobStrategy
 from pybernetes.apiserver.resources.kind import FieldOf, KindStrategy, path
 from pybernetes.apiserver.resources.lease import LeaseStrategy
+from pybernetes.apiserver.resources.limit_range import LimitRangeStrategy
 from pybernetes.apiserver.resources.namespace import Finalize, NamespaceStrategy
 from pybernetes.apiserver.resources.node import NodeStrategy
 from pybernetes.apiserver.resources.pod import PodStrategy
@@ -35,7 +37,7 @@ from pybernetes.apiserver.resources.volume import ClaimStrategy, VolumeStatus, V
 
 Make: TypeAlias = Callable[[Resource], Strategy]
 
-SPECIAL_GROUPS = frozenset(("admissionregistration.k8s.io", "flowcontrol.apiserver.k8s.io", "resource.k8s.io"))
+SPECIAL_GROUPS = frozenset(("admissionregistration.k8s.io", "flowcontrol.apiserver.k8s.io"))
 """Groups all of whose kinds count generations."""
 GENERATION = frozenset(
     (
@@ -49,12 +51,14 @@ GENERATION = frozenset(
         "jobs.batch",
         "cronjobs.batch",
         "customresourcedefinitions.apiextensions.k8s.io",
+        "deviceclasses.resource.k8s.io",
         "endpointslices.discovery.k8s.io",
         "ingressclasses.networking.k8s.io",
         "ingresses.networking.k8s.io",
         "networkpolicies.networking.k8s.io",
         "poddisruptionbudgets.policy",
         "priorityclasses.scheduling.k8s.io",
+        "resourceslices.resource.k8s.io",
     )
 )
 RETURNS_DELETED = frozenset(
@@ -66,10 +70,13 @@ RETURNS_DELETED = frozenset(
         "resourcequotas",
         "serviceaccounts",
         "podtemplates",
+        "deviceclasses.resource.k8s.io",
+        "resourceclaims.resource.k8s.io",
+        "resourceclaimtemplates.resource.k8s.io",
+        "resourceslices.resource.k8s.io",
         "storageclasses.storage.k8s.io",
         "csidrivers.storage.k8s.io",
         "csinodes.storage.k8s.io",
-        "csistoragecapacities.storage.k8s.io",
         "volumeattachments.storage.k8s.io",
         "volumeattributesclasses.storage.k8s.io",
     )
@@ -146,7 +153,9 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "events": EventStrategy,
     "persistentvolumes": VolumeStrategy,
     "persistentvolumeclaims": ClaimStrategy,
+    "limitranges": LimitRangeStrategy,
     "deployments.apps": DeploymentStrategy,
+    "daemonsets.apps": DaemonSetStrategy,
     "jobs.batch": JobStrategy,
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
     "leases.coordination.k8s.io": LeaseStrategy,
@@ -217,6 +226,5 @@ def strategy_of(resource: Resource) -> Strategy:
         tracks_generation=name in GENERATION or resource.group in SPECIAL_GROUPS,
         returns_deleted=name in RETURNS_DELETED,
         orphans_dependents=name in ORPHANS_DEPENDENTS,
-        tracks_owners=resource.plural != "certificatesigningrequests",
         fields=FIELDS.get(name, {}),
     )

@@ -139,6 +139,9 @@ class Strategy(Struct):
         """The text for a deletion, "" for none; `chosen` says whether the client said what becomes of dependents."""
         return ""
 
+    def complete(self, new: Tree) -> None:
+        """What upstream's defaults add to an object as it is read again: nobody judges it."""
+
     async def begin_create(self, ctx: RequestContext, new: Tree, *, dry_run: bool) -> Undo | None:
         """Reserve what the object needs (addresses, ports), writing it into `new`."""
         return None

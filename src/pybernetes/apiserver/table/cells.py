@@ -104,3 +104,17 @@ def containers(spec: Tree | None) -> tuple[str, str]:
     """Names and images of a pod spec's containers, comma-separated."""
     listed = (spec or {}).get("containers") or []
     return ",".join(one["name"] for one in listed), ",".join(one.get("image", "") for one in listed)
+
+
+def go_label_selector(selector: Tree) -> str:
+    """A LabelSelector as Go prints it."""
+    labels = "".join(f"{key}: {value}," for key, value in sorted((selector.get("matchLabels") or {}).items()))
+    expressions = "".join(
+        f"LabelSelectorRequirement{{Key:{one.get('key', '')},Operator:{one.get('operator', '')},"
+        f"Values:[{' '.join(one.get('values') or ())}],}},"
+        for one in selector.get("matchExpressions") or ()
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
+    )

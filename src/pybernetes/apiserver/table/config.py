@@ -45,7 +45,7 @@ def event(obj: Tree, now: datetime) -> list[Any]:
         count = series.get("count", 0)
         last_seen = since(series.get("lastObservedTime"), now)
     else:
-        count = obj.get("count") or (1 if obj.get("eventTime") else 0)
+        count = obj.get("count") or 1
         last = obj.get("lastTimestamp")
         last_seen = since(last, now) if last else first_seen
     target = involved.get("kind", "").lower()

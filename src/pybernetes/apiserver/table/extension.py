@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.table.cells import NONE, UNSET, age, at, name
+from pybernetes.apiserver.table.cells import NONE, UNSET, age, at, go_label_selector, name
 
 
 def webhook_configuration(obj: Tree, now: datetime) -> list[Any]:
@@ -31,7 +31,10 @@ def policy_binding(obj: Tree, now: datetime) -> list[Any]:
     shown = UNSET
     if parameter:
         namespace = parameter.get("namespace")
-        shown = f"{namespace}/{parameter.get('name', '')}" if namespace else parameter.get("name") or "*"
+        if parameter.get("name"):
+            shown = f"{namespace or '*'}/{parameter['name']}"
+        elif parameter.get("selector") is not None:
+            shown = go_label_selector(parameter["selector"])
     return [name(obj), at(obj, "spec", "policyName", default=""), shown, age(obj, now)]
 
 

@@ -142,9 +142,14 @@ def node(obj: Tree, now: datetime) -> list[Any]:
         _node_address(obj, "InternalIP"),
         _node_address(obj, "ExternalIP"),
         info.get("osImage") or UNKNOWN,
-        info.get("kernelVersion") or UNKNOWN,
+        _kernel(info),
         info.get("containerRuntimeVersion") or UNKNOWN,
     ]
+
+
+def _kernel(info: Tree) -> str:
+    kernel = info.get("kernelVersion") or UNKNOWN
+    return f"{kernel} ({info['architecture']})" if info.get("architecture") else kernel
 
 
 def _node_status(obj: Tree) -> str:

@@ -44,7 +44,7 @@ def persistent_volume_claim(obj: Tree, now: datetime) -> list[Any]:
         name(obj),
         _phase(obj),
         spec.get("volumeName", ""),
-        at(status, "capacity", "storage", default="") if bound else "",
+        at(status, "capacity", "storage", default="0") if bound else "",
         _modes(status.get("accessModes")) if bound else "",
         _class(obj),
         status.get("currentVolumeAttributesClassName") or UNSET,

@@ -242,6 +242,8 @@ class FieldManager(Struct, frozen=True):
 
     def _released(self, managers: Managers, old: Tree, new: Tree, taken: FieldSet, removed: FieldSet) -> Managers:
         """The managers without what another one set or removed, each by the names of its own version."""
+        if not managers:
+            return {}
         elsewhere = self._taken_elsewhere(managers, old, new)
         out: Managers = {}
         for key, entry in managers.items():

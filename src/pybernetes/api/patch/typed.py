@@ -163,6 +163,8 @@ class _Walk:
         return _MODIFIED
 
     def _maps(self, schema: Schema, old: dict[str, Json], new: dict[str, Json]) -> Nodes:
+        if not old:
+            return self._first(schema, new)
         added_: FieldSet = {}
         modified: FieldSet = {}
         removed: FieldSet = {}
@@ -183,6 +185,23 @@ class _Walk:
             if found is not _SAME:
                 _put(added_, modified, removed, "f:" + name, found)
         return added_ or None, modified or None, removed or None
+
+    def _first(self, schema: Schema, new: dict[str, Json]) -> Nodes:
+        """As `_maps`, where there was nothing before: a creation is nearly always that."""
+        added_: FieldSet = {}
+        modified: FieldSet = {}
+        properties, zeros = schema.properties, schema.zeros
+        for name, after in new.items():
+            child = properties.get(name) or schema.child(name)
+            if child is None:
+                continue
+            if name not in zeros:
+                added_["f:" + name] = added(child, after) if after.__class__ in _CONTAINERS else MEMBER
+            else:
+                found = self.compare(child, zeros[name], after)
+                if found is not _SAME:
+                    _put(added_, modified, {}, "f:" + name, found)
+        return added_ or None, modified or None, None
 
     def _lists(self, schema: Schema, old: list[Json], new: list[Json]) -> Nodes:
         added_: FieldSet = {}

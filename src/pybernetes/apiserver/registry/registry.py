@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.item import Item, Listener
 from pybernetes.apiserver.context import LOOPBACK, Tree, UserInfo
 
@@ -35,8 +36,8 @@ class Registry(Protocol):
 
     def list(self, resource: Resource, namespace: str = "") -> list[Item]: ...
 
-    def state(self, resource: Resource) -> int:
-        """A number that is another one whenever any of the objects has changed."""
+    def cache(self, resource: Resource) -> Cache:
+        """Where its objects are; of a built-in one it stays the same. Its `state` tells whether any has changed."""
         ...
 
     def subscribe(self, resource: Resource, listener: Listener) -> None:

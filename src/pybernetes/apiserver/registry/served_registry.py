@@ -8,6 +8,7 @@ from pybernetes.api import scheme
 from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.scheme import Resource
 from pybernetes.api.time import format_time
+from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.item import Item, Listener
 from pybernetes.apiserver.context import LOOPBACK, RequestContext, Tree, UserInfo
 from pybernetes.apiserver.http.message import Request
@@ -91,8 +92,8 @@ class ServedRegistry:
         cache = self._of(resource).store.cache
         return cache.select(f"{namespace}/" if namespace else "") if cache else []
 
-    def state(self, resource: Resource) -> int:
-        return self._of(resource).store.cache.state
+    def cache(self, resource: Resource) -> Cache:
+        return self._of(resource).store.cache
 
     def subscribe(self, resource: Resource, listener: Listener) -> None:
         self._of(resource).store.cache.subscribe(listener)

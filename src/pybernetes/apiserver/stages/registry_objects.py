@@ -5,6 +5,7 @@ from typing import Final
 
 from pybernetes.api import scheme
 from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.registry import Registry
 
@@ -19,8 +20,8 @@ class RegistryObjects:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._resources: dict[tuple[str, str], Resource] = {}
-        self._lists: dict[tuple[str, str, str], tuple[int, Sequence[Tree]]] = {}
-        """Short lists that were asked for, and the state of the resource then."""
+        self._lists: dict[tuple[str, str, str], tuple[Cache, int, Sequence[Tree]]] = {}
+        """Short lists that were asked for, where they come from, and its state then."""
 
     def get(self, group: str, plural: str, namespace: str, name: str) -> Tree | None:
         resource = self._resource(group, plural)
@@ -28,18 +29,19 @@ class RegistryObjects:
         return item.tree if item else None
 
     def list(self, group: str, plural: str, namespace: str = "") -> Sequence[Tree]:
+        key = group, plural, namespace
+        known = self._lists.get(key)
+        if known is not None and known[0].state == known[1]:
+            return known[2]
         resource = self._resource(group, plural)
         if resource is None:
             return []
-        state, key = self._registry.state(resource), (group, plural, namespace)
-        known = self._lists.get(key)
-        if known is not None and known[0] == state:
-            return known[1]
-        found = [item.tree for item in self._registry.list(resource, namespace)]
+        cache = self._registry.cache(resource)
+        state, found = cache.state, [item.tree for item in self._registry.list(resource, namespace)]
         if len(self._lists) >= LISTS:
             self._lists.clear()
         if len(found) <= SHORT:
-            self._lists[key] = state, found
+            self._lists[key] = cache, state, found
         return found
 
     def _resource(self, group: str, plural: str) -> Resource | None:

@@ -60,7 +60,7 @@ def view_of(stateful: apps_v1.StatefulSet, pods: Sequence[core_v1.Pod], now: dat
 def plan_step(view: View, update_revision: str) -> Step:
     """Fill gaps, then shrink, then replace pods of an old revision; in order each waits for those before it."""
     step = Step()
-    waits = [left for pod in view.replicas.values() if (left := view.until_available(pod))]
+    waits = [left for pod in (*view.replicas.values(), *view.condemned) if (left := view.until_available(pod))]
     step.until = min(waits, default=None)
     if not _fill(view, step) and not _shrink(view, step):
         _update(view, step, update_revision)
@@ -83,9 +83,13 @@ def _fill(view: View, step: Step) -> bool:
 
 
 def _shrink(view: View, step: Step) -> bool:
-    """Delete pods beyond the size, in order one at a time from the last; True if that is going on."""
+    """Delete pods beyond the size, in order one at a time from the last; True if that is going on.
+
+    In order a pod that is not available holds up those before it: it may be deleted only if all of these are.
+    """
+    unavailable = [pod for pod in view.condemned if view.until_available(pod) != 0]
     for pod in view.condemned:
-        if pod.metadata.deletion_timestamp is None:
+        if pod.metadata.deletion_timestamp is None and not (view.is_ordered and pod in unavailable[:-1]):
             step.delete.append(pod)
         if view.is_ordered:
             return True

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pytest
 
 from pybernetes.cluster import profile
-from pybernetes.cluster.door import Access, DoorError, access, open_door
+from pybernetes.cluster.door import Access, Door, DoorError, access, open_door
 
 
 @pytest.fixture(autouse=True)
@@ -94,8 +94,19 @@ def test_the_owner_asks_the_servers_own_socket(tmp_path: Path, monkeypatch: pyte
     assert answers == [{"path": "/version", **admin}, {"path": "/api/v1/nodes", **admin}]
     assert len(Handler.connections) == 1
     (tmp_path / "run/ci/apiserver.sock").unlink()
-    with pytest.raises(DoorError, match=r"does not answer at https://127\.0\.0\.1:1"):
+    with pytest.raises(DoorError, match="cluster 'ci' is stopped"):
         open_door("ci").get("/version")
+
+
+def test_who_does_not_answer(tmp_path: Path) -> None:
+    """Of a cluster that is not the caller's nothing more is known."""
+    found = Access("ci", "https://127.0.0.1:1", b"", b"", b"", socket=tmp_path / "none")
+    with pytest.raises(DoorError) as raised:
+        Door(found).get("/version")
+    assert not raised.value.answers
+    assert str(raised.value) == (
+        "the API server of cluster 'ci' does not answer at https://127.0.0.1:1 (No such file or directory)"
+    )
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", "contexts: []", json.dumps({**config("x"), "users": []})])

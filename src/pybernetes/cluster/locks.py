@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pybernetes.cluster import profile
+from pybernetes.cluster.entries import DELETE, Entries
 
-PAUSE = 0.02
+CHECK_SECONDS = 0.1
+"""How often who waits looks up: for Ctrl-C, and for a holder that was killed, which takes no file away."""
 
 
 def nothing() -> None:
@@ -36,13 +37,11 @@ def of_machine() -> contextlib.AbstractContextManager[None]:
 @contextlib.contextmanager
 def held(path: Path, waiting: Callable[[], None] = nothing, check: Callable[[], None] = nothing) -> Iterator[None]:
     """Hold the lock of this file, which exists only as long as somebody does."""
-    told = False
-    while (descriptor := _acquire(path)) is None:
+    descriptor = _acquire(path)
+    if descriptor is None:
         check()
-        if not told:
-            waiting()
-            told = True
-        time.sleep(PAUSE)
+        waiting()
+        descriptor = _awaited(path, check)
     try:
         yield
     finally:
@@ -52,6 +51,17 @@ def held(path: Path, waiting: Callable[[], None] = nothing, check: Callable[[], 
             path.parent.rmdir()
             if path.parent.name.startswith("."):  # a user's, inside what keeps their state
                 path.parent.parent.rmdir()
+
+
+def _awaited(path: Path, check: Callable[[], None]) -> int:
+    """The lock, once its holder has taken the file away."""
+    while True:
+        with Entries(path.parent, DELETE) as entries:
+            descriptor = _acquire(path)
+            if descriptor is not None:
+                return descriptor
+            entries.wait(CHECK_SECONDS)
+        check()
 
 
 def _acquire(path: Path) -> int | None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pybernetes.cluster import control
+from pybernetes.cluster.entries import CREATE, Entries
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.interrupts import Interrupts
 from pybernetes.cluster.kubeconfig import ADMIN_HEADERS
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NODES = "/api/v1/nodes"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+SOME_LEASE = f"{LEASES}?limit=1"
 PAUSE = 0.01
 LOOK_SECONDS = 0.5
+CHECK_SECONDS = 0.1
+"""How often who waits looks up for Ctrl-C, or a supervisor that has ended."""
 RESTARTS = 3
 LOG_LINES = 8
 LONG_SECONDS = 5.0
@@ -111,9 +115,7 @@ class Probe:
 
     def last_renewal(self) -> float:
         """When one of the simulated nodes last said that it lives, in Unix seconds; 0 if none ever has."""
-        status, body = self.get(f"{LEASES}?limit=1")
-        leases = json.loads(body)["items"] if status == 200 else []
-        renewed = [datetime.fromisoformat(lease["spec"]["renewTime"]) for lease in leases]
+        renewed = [datetime.fromisoformat(lease["spec"]["renewTime"]) for lease in self.list(SOME_LEASE)]
         return max((moment.timestamp() for moment in renewed), default=0.0)
 
     def count_nodes(self) -> int:
@@ -226,10 +228,17 @@ def wait_ready(
     def nodes_alive() -> bool | None:
         return True if probe.last_renewal() >= since and (since == 0.0 or probe.count_nodes() >= count) else None
 
-    wait_for("the API server", serves, vigil, "apiserver", deadline)
+    with Entries(profile.run, CREATE) as entries:
+
+        def socket_comes() -> None:
+            pause() if profile.api_socket.exists() else entries.wait(CHECK_SECONDS)
+
+        wait_for("the API server", serves, vigil, "apiserver", deadline, socket_comes)
     report("control plane")
     if profile.settings.simulated:
-        wait_for(f"{count} simulated nodes", nodes_alive, vigil, "simulator", deadline)
+        # A node is renewed after it was made.
+        renewed = partial(probe.wait_change, SOME_LEASE)
+        wait_for(f"{count} simulated nodes", nodes_alive, vigil, "simulator", deadline, renewed)
     else:
         wait_nodes(probe, [node for node in profile.nodes if not node.stopped], vigil, since, deadline)
     report("node")

@@ -94,6 +94,14 @@ class Server:
         return await self.post("/api/v1/namespaces/default/pods", body)
 
 
+async def metrics(api: Server) -> list[str]:
+    """The lines of /metrics."""
+    answer = await api.raw("GET", "/metrics")
+    assert isinstance(answer, Response)
+    assert isinstance(answer.body, bytes)
+    return answer.body.decode().splitlines()
+
+
 @asynccontextmanager
 async def server(tmp_path: Path, *arguments: str) -> AsyncIterator[Server]:
     """A server with RBAC, its clock standing still, and the account `default` of the namespace `default`."""

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.apiserver.inprocess import Server, server
+from tests.apiserver.inprocess import Server, metrics, server
 from tests.etcds import Authority, free_port
 
 from pybernetes.apiserver.http.message import Response
@@ -26,13 +26,6 @@ async def api(tmp_path: Path) -> AsyncIterator[Server]:
         yield made
 
 
-async def metrics(api: Server) -> list[str]:
-    answer = await api.raw("GET", "/metrics")
-    assert isinstance(answer, Response)
-    assert isinstance(answer.body, bytes)
-    return answer.body.decode().splitlines()
-
-
 async def test_metrics_have_the_names_that_dashboards_ask_for(api: Server) -> None:
     await api.post(MAPS, {"metadata": {"name": "c"}})
     await api.get(f"{MAPS}/c")
@@ -41,6 +34,10 @@ async def test_metrics_have_the_names_that_dashboards_ask_for(api: Server) -> No
     patch = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
     apply = {"content-type": "application/apply-patch+yaml"}
     await api.call("PATCH", f"{MAPS}/c?fieldManager=me&dryRun=All", patch, headers=apply)
+    assert (await api.get("/api/v1/namespaces/default/endpoints")).status == 200
+    assert (await api.get("/api", token="nobody's")).status == 401
+    assert (await api.get("/api", token="bob")).status == 200
+    assert (await api.delete("/api/v1/namespaces/default")).status == 403
     found = await metrics(api)
     of = 'group="",version="v1",resource="configmaps",subresource=""'
     for line in (
@@ -50,11 +47,22 @@ async def test_metrics_have_the_names_that_dashboards_ask_for(api: Server) -> No
         f'apiserver_request_total{{verb="APPLY",dry_run="All",{of},scope="resource",component="apiserver",code="200"}} 1',
         f'apiserver_request_duration_seconds_count{{verb="LIST",dry_run="",{of},scope="namespace",component="apiserver"}} 1',
         'apiserver_storage_objects{resource="configmaps"} 2',
-        'etcd_request_duration_seconds_count{operation="create",type="configmaps"} 2',
+        'etcd_request_duration_seconds_count{operation="create",group="",resource="configmaps"} 2',
+        'apiserver_storage_events_received_total{group="",resource="configmaps"} 2',
+        f'apiserver_response_sizes_bucket{{verb="GET",{of},scope="resource",component="apiserver",le="1000"}} 1',
+        'apiserver_authorization_decisions_total{type="RBAC",name="rbac",decision="allowed"} 1',
+        'authentication_attempts{result="success"} 10',
+        'authenticated_user_requests{username="admin"} 9',
+        'authenticated_user_requests{username="other"} 1',
+        'authentication_attempts{result="error"} 1',
+        'apiserver_requested_deprecated_apis{group="",version="v1",resource="endpoints",subresource="",removed_release=""} 1',
+        'apiserver_admission_step_admission_duration_seconds_count{type="admit",operation="DELETE",rejected="true"} 1',
+        'apiserver_admission_controller_admission_duration_seconds_count{name="NamespaceLifecycle",type="admit",operation="DELETE",rejected="true"} 1',
         'apiserver_current_inflight_requests{request_kind="readOnly"} 1',
     ):
         assert line in found
-    assert any(line.startswith("process_resident_memory_bytes ") for line in found)
+    for start in ("process_resident_memory_bytes ", 'apiserver_storage_size_bytes{storage_cluster_id="sqlite"} '):
+        assert any(line.startswith(start) and not line.endswith(" 0") for line in found)
     assert not any("made-up" in line for line in found)
 
 

@@ -40,7 +40,7 @@ from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import API_SERVICES, BEFORE_SERVING, DEFINITIONS, Health
 from pybernetes.apiserver.http.server import HTTPServer, serving
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
-from pybernetes.apiserver.measured import MeasuredBackend
+from pybernetes.apiserver.measured import MeasuredBackend, MetricsPage
 from pybernetes.apiserver.nodemetrics.serve import serve_node_metrics
 from pybernetes.apiserver.openapi.documents import OpenAPI
 from pybernetes.apiserver.options import Options, parse
@@ -176,7 +176,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     security = make_security(options, clock, registry, metrics)
     for one in security.reloads:
         scope.spawn(one.run(), "reload")
-    access.admission = make_plugins(options, registry, security)
+    access.admission = make_plugins(options, registry, security, metrics)
     services = Services(
         options,
         clock,
@@ -293,7 +293,7 @@ def _pages(
     openapi = OpenAPI(discovery.groups, partial(custom_schemas, registry), aggregator.documents)
     pages.add_finder(openapi.find)
     pages.add("/version", version_page)
-    pages.add("/metrics", lambda ctx: text(200, services.metrics.render()))
+    pages.add("/metrics", MetricsPage(services.metrics, registry.access.backend))
     pages.add("/metrics/slis", lambda ctx: text(200, health.slis.render()))
     pages.add("/flagz", flags_page(options))
     pages.add("/statusz", StatusPage(services.clock, lambda: [*pages.paths, *health.paths()]))

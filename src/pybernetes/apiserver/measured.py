@@ -1,18 +1,47 @@
-"""How long the store takes (`etcd_request_duration_seconds`): a backend around the one that does the work."""
+"""How long the store takes (`etcd_request_duration_seconds`), by a backend around the one that does the work, and its size."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import logging
+from collections.abc import Awaitable, Iterator
 from time import perf_counter
 from typing import TypeVar
 
+from pybernetes.api import scheme
+from pybernetes.api.scheme import storage_prefix, storage_resource
 from pybernetes.apiserver.cacher.cacher import split_key
+from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.pages import text
 from pybernetes.apiserver.wrapped import WrappedBackend
-from pybernetes.store.backend import Backend, KeyValue, Page, Written
-from pybernetes.telemetry.metrics import Histogram, Registry, Series
+from pybernetes.store.backend import Backend, KeyValue, Page, StoreError, Written
+from pybernetes.telemetry.metrics import Gauge, Histogram, Registry, Series
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
+CLUSTER = "etcd-0"
 BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)  # fmt: skip
+
+
+class MetricsPage:
+    """/metrics, for which the store is asked how large it is."""
+
+    def __init__(self, metrics: Registry, backend: Backend) -> None:
+        self._metrics = metrics
+        self._backend = backend
+        self._size = Gauge(
+            "apiserver_storage_size_bytes",
+            "Size of the storage database file physically allocated in bytes.",
+            ("storage_cluster_id",),
+        )
+        metrics.add(self._size)
+
+    async def __call__(self, ctx: RequestContext) -> Answer:
+        try:
+            self._size.set(await self._backend.size(), CLUSTER if self._backend.shared else "sqlite")
+        except (StoreError, OSError) as error:
+            log.warning("size of the store is not known error=%s", error)
+        return text(200, self._metrics.render())
 
 
 class MeasuredBackend(WrappedBackend):
@@ -23,11 +52,18 @@ class MeasuredBackend(WrappedBackend):
         self._durations = Histogram(
             "etcd_request_duration_seconds",
             "Etcd request latency in seconds for each operation and object type.",
-            ("operation", "type"),
+            ("operation", "group", "resource"),
             BUCKETS,
+            read=self._named,
         )
         self._series: dict[tuple[str, str], Series] = {}
         metrics.add(self._durations)
+
+    def _named(self) -> Iterator[tuple[tuple[str, ...], Series]]:
+        names = {storage_prefix(one): (one.group, one.plural) for one in map(storage_resource, scheme.resources())}
+        for (operation, prefix), series in self._series.items():
+            group, _, plural = prefix.rpartition("/")
+            yield (operation, *names.get(prefix, (group, plural))), series
 
     async def _measure(self, operation: str, key: bytes, call: Awaitable[T]) -> T:
         began = perf_counter()
@@ -37,7 +73,7 @@ class MeasuredBackend(WrappedBackend):
             kind = operation, split_key(key)[0]
             series = self._series.get(kind)
             if series is None:
-                series = self._series[kind] = self._durations.series(*kind)
+                series = self._series[kind] = Series(BUCKETS)
             series.observe(perf_counter() - began)
 
     async def get(self, key: bytes, revision: int = 0) -> tuple[KeyValue | None, int]:

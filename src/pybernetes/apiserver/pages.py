@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response
 
-Page: TypeAlias = Callable[[RequestContext], Answer]
+Page: TypeAlias = Callable[[RequestContext], Answer | Awaitable[Answer]]
 Finder: TypeAlias = Callable[[str], Page | None]
 
 
@@ -34,7 +34,8 @@ class Pages:
             page = next((found for finder in self._finders if (found := finder(bare)) is not None), None)
         if page is None:
             return not_found()
-        return page(ctx)
+        answer = page(ctx)
+        return await answer if isinstance(answer, Awaitable) else answer
 
     @property
     def paths(self) -> list[str]:

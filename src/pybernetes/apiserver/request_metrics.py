@@ -7,6 +7,7 @@ from typing import Final
 
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.telemetry.metrics import Computed, Histogram, Registry, Series
@@ -18,16 +19,19 @@ APPLY: Final = "application/apply-patch"
 LABELS: Final = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
 OTHER: Final = ("other", "", "", "", "", "", "", "apiserver")
 OTHER_GET: Final = ("GET", *OTHER[1:])
+SIZES: Final = (1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)
 BUCKETS: Final = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)  # fmt: skip
 
 
 class Tally:
     """The requests of one kind that were answered with one code."""
 
-    __slots__ = ("count", "seconds")
+    __slots__ = ("count", "seconds", "sizes")
 
-    def __init__(self, seconds: Series | None) -> None:
+    def __init__(self, seconds: Series | None, sizes: Series | None) -> None:
         self.count = 0
+        self.sizes = sizes
+        """None for what reads nothing."""
         self.seconds = seconds
         """None for watches and the like, which last as long as their client wants."""
 
@@ -50,6 +54,12 @@ class RequestMetrics:
             LABELS,
             BUCKETS,
         )
+        self._sizes = Histogram(
+            "apiserver_response_sizes",
+            "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.",
+            (LABELS[0], *LABELS[2:]),
+            SIZES,
+        )
         metrics.add(
             Computed(
                 "apiserver_request_total",
@@ -60,6 +70,14 @@ class RequestMetrics:
                 kind="counter",
             ),
             self._durations,
+            self._sizes,
+            Computed(
+                "apiserver_storage_events_received_total",
+                "Number of etcd events received split by kind.",
+                ("group", "resource"),
+                self._received,
+                kind="counter",
+            ),
             Computed(
                 "apiserver_current_inflight_requests",
                 "Maximal number of currently used inflight request limit of this apiserver per request kind in last second.",
@@ -81,9 +99,9 @@ class RequestMetrics:
             ),
         )
 
-    def record(self, ctx: RequestContext, status: int, seconds: float) -> None:
+    def record(self, ctx: RequestContext, answer: Answer, seconds: float) -> None:
         """A request has been answered."""
-        info, request = ctx.info, ctx.request
+        info, request, status = ctx.info, ctx.request, answer.status
         apply = info.verb == "patch" and request.headers.get("content-type", "").startswith(APPLY)
         dry_run = bool(request.query_string) and info.verb in WRITES and request.parameter("dryRun") == "All"
         served = self._registry.find(info.api_group, info.api_version, info.resource)
@@ -100,13 +118,20 @@ class RequestMetrics:
         tally.count += 1
         if tally.seconds is not None:
             tally.seconds.observe(seconds)
+        if tally.sizes is not None and isinstance(answer, Response):
+            body = answer.body
+            tally.sizes.observe(len(body) if isinstance(body, bytes) else sum(map(len, body)))
 
     def _tally(self, labels: tuple[str, ...], status: int) -> Tally:
         key = (*labels, str(status))
         tally = self._series.get(key)
         if tally is None:
             long = labels[0] in ("WATCH", "CONNECT")
-            tally = self._series[key] = Tally(None if long else self._durations.series(*labels))
+            reads = labels[0] in ("GET", "LIST")
+            tally = self._series[key] = Tally(
+                None if long else self._durations.series(*labels),
+                self._sizes.series(labels[0], *labels[2:]) if reads else None,
+            )
         return tally
 
     @staticmethod
@@ -133,6 +158,14 @@ class RequestMetrics:
                 continue
             seen.add(resource.group_resource)
             yield (resource.group_resource,), len(served.store.cache)
+
+    def _received(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        seen: set[int] = set()
+        for resource in self._registry.resources():
+            served = self._registry.served(resource.group, resource.version, resource.plural)
+            if served is not None and served.strategy.virtual is None and id(served.store) not in seen:
+                seen.add(id(served.store))
+                yield (resource.group, resource.plural), served.store.cache.state
 
     def _watching(self) -> Iterator[tuple[tuple[str, ...], float]]:
         seen: set[int] = set()

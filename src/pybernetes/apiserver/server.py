@@ -75,7 +75,7 @@ class APIServer:
         metrics.mutating -= writes
         metrics.reading -= not writes
         if ctx is not None:
-            metrics.record(ctx, answer.status, perf_counter() - began)
+            metrics.record(ctx, answer, perf_counter() - began)
             answer.headers.extend(ctx.headers)
             if ctx.warnings:
                 answer.headers.extend(("warning", warning(text)) for text in ctx.warnings)

@@ -41,6 +41,9 @@ class WrappedBackend:
     def watch(self, prefix: bytes, after: int) -> AbstractAsyncContextManager[Watcher]:
         return self.inner.watch(prefix, after)
 
+    async def size(self) -> int:
+        return await self.inner.size()
+
     async def current_revision(self) -> int:
         return await self.inner.current_revision()
 

@@ -134,6 +134,10 @@ class Backend(Protocol):
         """
         ...
 
+    async def size(self) -> int:
+        """Bytes that the store takes on its disk, as far as it knows."""
+        ...
+
     async def current_revision(self) -> int:
         """The revision of the newest committed write."""
         ...

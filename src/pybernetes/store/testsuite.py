@@ -217,6 +217,10 @@ class Contract:
         assert event.key == B
         assert (await backend.get(A))[0] is not None
 
+    async def test_a_store_takes_room(self, backend: Backend) -> None:
+        await backend.create(A, b"1")
+        assert await backend.size() > 0
+
     async def test_values_are_bytes(self, backend: Backend) -> None:
         value = bytes(range(256)) * 4000
         await backend.create(A, value)

@@ -7,6 +7,8 @@ from typing import Final
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
+from pybernetes.telemetry.metrics import Gauge
+from pybernetes.telemetry.metrics import Registry as Metrics
 
 DEPRECATED: Final = {
     ("", "v1", "endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
@@ -17,6 +19,15 @@ DEPRECATED: Final = {
 class WarnDeprecated:
     """Every request that such a resource takes is answered with a warning, whatever its outcome."""
 
+    def __init__(self, metrics: Metrics) -> None:
+        self._requested = Gauge(
+            "apiserver_requested_deprecated_apis",
+            "Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, "
+            "and removed_release.",
+            ("group", "version", "resource", "subresource", "removed_release"),
+        )
+        metrics.add(self._requested)
+
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
         info = ctx.info
         resource = ctx.services.registry.find(info.api_group, info.api_version, info.resource)
@@ -25,4 +36,6 @@ class WarnDeprecated:
             if text:
                 ctx.warn(text)
                 ctx.audit["k8s.io/deprecated"] = "true"
+                subresource = info.subresource if info.subresource in resource.subresources else ""
+                self._requested.set(1, info.api_group, info.api_version, info.resource, subresource, "")
         return await proceed(ctx)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pybernetes.apiserver.chain import Stage
 from pybernetes.apiserver.services import Services
+from pybernetes.apiserver.stages.authenticate.metrics import AuthenticationMetrics
 from pybernetes.apiserver.stages.authenticate.stage import Authenticate
 from pybernetes.apiserver.stages.authorize.stage import Authorize
 from pybernetes.apiserver.stages.cors import CORS
@@ -26,11 +27,12 @@ def stages(services: Services, limit: Stage) -> list[Stage]:
     ordered: list[Stage | None] = [
         CORS(services.options.cors_allowed_origins) if services.options.cors_allowed_origins else None,
         Deadline(services.options.request_timeout),
-        WarnDeprecated(),
+        WarnDeprecated(services.metrics),
         Authenticate(
             security.authenticator,
             audit.refused if audit else None,
             security.bearer.inquire_of if security.bearer.remote else None,
+            AuthenticationMetrics(services.metrics),
         ),
         audit,
         Impersonate(security.authorizer),

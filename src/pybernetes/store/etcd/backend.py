@@ -145,6 +145,9 @@ class EtcdBackend:
         value = None if one.type else one.kv.value
         return Event(self._outer(one.kv.key), value, one.kv.mod_revision, one.kv.create_revision)
 
+    async def size(self) -> int:
+        return (await self._caller.call("Maintenance/Status", m.StatusRequest(), m.StatusResponse)).db_size
+
     async def current_revision(self) -> int:
         return (await self.get(b"\0"))[1]
 

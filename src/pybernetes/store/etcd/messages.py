@@ -154,9 +154,10 @@ class StatusRequest(Message, frozen=True):
 
 
 class StatusResponse(Message, frozen=True):
-    FIELDS: ClassVar = {1: ("header", Header), 2: ("version", bytes)}
+    FIELDS: ClassVar = {1: ("header", Header), 2: ("version", bytes), 3: ("db_size", int)}
     header: Header = Header()
     version: bytes = b""
+    db_size: int = 0
 
 
 class WatchResponse(Message, frozen=True):

@@ -39,6 +39,7 @@ class SQLiteBackend:
 
     def __init__(self, path: Path, lock: int, now: Callable[[], float]) -> None:
         self._loop = asyncio.get_running_loop()
+        self._path = path
         self._lock = lock
         self._now = now
         self._write_db = log.connect(path)
@@ -160,6 +161,11 @@ class SQLiteBackend:
 
     async def current_revision(self) -> int:
         return self._hub.revision
+
+    async def size(self) -> int:
+        """With what is still in the log of the file."""
+        files = self._path, self._path.with_name(f"{self._path.name}-wal")
+        return sum(file.stat().st_size for file in files if file.exists())
 
     async def compact(self, revision: int) -> None:
         if revision > self._hub.revision:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.apiserver.inprocess import Server, server
+from tests.apiserver.inprocess import Server, metrics, server
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
@@ -43,6 +43,10 @@ async def test_denied_in_upstreams_words(cluster: Server) -> None:
         "configmaps \"no\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: not this one"
     )
     assert (await cluster.post(CONFIG_MAPS, config_map("yes"))).status == 201
+    found = await metrics(cluster)
+    checked = 'apiserver_validating_admission_policy_check_total{policy="p",policy_binding="b",error_type="no_error"'
+    assert {f'{checked},enforcement_action="deny"}} 1', f'{checked},enforcement_action="allow"}} 1'} <= set(found)
+    assert "apiserver_cel_compilation_duration_seconds_count 1" in found
 
 
 async def test_failure_policy_decides_about_errors(cluster: Server) -> None:

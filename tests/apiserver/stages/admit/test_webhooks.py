@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.apiserver.hooks import Hook, admitting, patch, pki, serving
-from tests.apiserver.inprocess import Server, server
+from tests.apiserver.inprocess import Server, metrics, server
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
@@ -58,6 +58,14 @@ async def test_refusal_in_upstreams_words(cluster: Server, pki: Path) -> None:
         assert (refused.status, refused.message) == (403, 'admission webhook "h.hooks.test" denied the request: no x')
         answer = await cluster.raw("POST", CONFIG_MAPS, config_map("y"))
         assert ("warning", '299 - "mind the gap"') in answer.headers
+    of = 'name="h.hooks.test",type="validating",operation="CREATE"'
+    found = await metrics(cluster)
+    for line in (
+        f'apiserver_admission_webhook_admission_duration_seconds_count{{{of},rejected="true"}} 1',
+        f'apiserver_admission_webhook_admission_duration_seconds_count{{{of},rejected="false"}} 1',
+        f'apiserver_admission_webhook_rejection_count{{{of},error_type="no_error",rejection_code="403"}} 1',
+    ):
+        assert line in found
     (first, _) = made.asked
     assert first["kind"] == {"group": "", "version": "v1", "kind": "ConfigMap"}
     assert (first["operation"], first["namespace"], first["oldObject"]) == ("CREATE", "default", None)
@@ -95,6 +103,8 @@ async def test_failure_policy_decides_about_webhooks_that_do_not_answer(cluster:
     configuration["webhooks"][0]["failurePolicy"] = "Ignore"
     assert (await cluster.call("PUT", path, configuration)).status == 200
     assert (await cluster.post(CONFIG_MAPS, config_map("x"))).status == 201
+    counted = 'apiserver_admission_webhook_fail_open_count{name="h.hooks.test",type="validating"} 1'
+    assert counted in await metrics(cluster)
 
 
 @pytest.mark.parametrize(

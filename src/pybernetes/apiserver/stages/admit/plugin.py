@@ -9,6 +9,8 @@ from pybernetes.api import errors
 from pybernetes.api.errors import StatusError
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.admission import Attributes, Operation
+from pybernetes.apiserver.stages.admit.metrics import AdmissionMetrics, Kind
+from pybernetes.apiserver.stages.admit.step import Hook, Step
 
 
 class Plugin:
@@ -38,15 +40,16 @@ class Plugin:
 
 
 class _Hooks(Struct, frozen=True):
-    mutating: tuple[Plugin, ...]
-    validating: tuple[Plugin, ...]
+    mutating: Step
+    validating: Step
 
 
 class Plugins:
     """Plugins in order; who sees which writes is worked out once for each kind of write."""
 
-    def __init__(self, plugins: Sequence[Plugin]) -> None:
+    def __init__(self, plugins: Sequence[Plugin], metrics: AdmissionMetrics | None = None) -> None:
         self._plugins = plugins
+        self._metrics = metrics or AdmissionMetrics()
         self._hooks: dict[tuple[Operation, str, str], _Hooks] = {}
 
     def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
@@ -54,12 +57,10 @@ class Plugins:
         return bool(hooks.mutating or hooks.validating)
 
     async def mutate(self, attributes: Attributes) -> None:
-        for plugin in self._of(attributes.operation, attributes.resource, attributes.subresource).mutating:
-            await plugin.mutate(attributes)
+        await self._of(attributes.operation, attributes.resource, attributes.subresource).mutating.run(attributes)
 
     async def validate(self, attributes: Attributes) -> None:
-        for plugin in self._of(attributes.operation, attributes.resource, attributes.subresource).validating:
-            await plugin.validate(attributes)
+        await self._of(attributes.operation, attributes.resource, attributes.subresource).validating.run(attributes)
 
     def _of(self, operation: Operation, resource: Resource, subresource: str) -> _Hooks:
         key = (operation, resource.group_resource, subresource)
@@ -67,10 +68,21 @@ class Plugins:
         if found is None:
             interested = [plugin for plugin in self._plugins if plugin.handles(operation, resource, subresource)]
             found = self._hooks[key] = _Hooks(
-                tuple(plugin for plugin in interested if type(plugin).mutate is not Plugin.mutate),
-                tuple(plugin for plugin in interested if type(plugin).validate is not Plugin.validate),
+                self._step(
+                    operation,
+                    "admit",
+                    [(one.name, one.mutate) for one in interested if type(one).mutate is not Plugin.mutate],
+                ),
+                self._step(
+                    operation,
+                    "validate",
+                    [(one.name, one.validate) for one in interested if type(one).validate is not Plugin.validate],
+                ),
             )
         return found
+
+    def _step(self, operation: Operation, kind: Kind, hooks: Sequence[tuple[str, Hook]]) -> Step:
+        return Step(operation, kind, hooks, self._metrics)
 
 
 def object_name(attributes: Attributes) -> str:

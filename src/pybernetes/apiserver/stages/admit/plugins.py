@@ -21,6 +21,7 @@ from pybernetes.apiserver.stages.admit.dynamic.plugins import (
     ValidatingAdmissionWebhook,
 )
 from pybernetes.apiserver.stages.admit.limit_ranger import LimitRanger
+from pybernetes.apiserver.stages.admit.metrics import AdmissionMetrics
 from pybernetes.apiserver.stages.admit.namespace_lifecycle import NamespaceLifecycle
 from pybernetes.apiserver.stages.admit.node_restriction import NodeRestriction
 from pybernetes.apiserver.stages.admit.nodes import DefaultTolerationSeconds, TaintNodesByCondition
@@ -36,6 +37,7 @@ from pybernetes.apiserver.stages.admit.storage import (
     StorageObjectInUseProtection,
 )
 from pybernetes.apiserver.stages.security import Security
+from pybernetes.telemetry.metrics import Registry as Metrics
 
 
 class StoredQuotaStatus:
@@ -50,13 +52,15 @@ class StoredQuotaStatus:
 
 
 def make_plugins(
-    options: Options, registry: ServedRegistry, security: Security, random: Random | None = None
+    options: Options, registry: ServedRegistry, security: Security, metrics: Metrics, random: Random | None = None
 ) -> Plugins:
     """All plugins but those of `--disable-admission-plugins`.
 
     NodeRestriction is among them: it holds for kubelets alone, and a cluster without it is open to each of its nodes.
     """
     objects, authorizer = security.objects, security.authorizer
+    admission = AdmissionMetrics()
+    admission.add_to(metrics)
     ordered: list[Plugin] = [
         NamespaceLifecycle(objects),
         LimitRanger(objects),
@@ -75,10 +79,10 @@ def make_plugins(
         ClusterTrustBundleAttest(authorizer),
         CertificateSubjectRestriction(),
         DefaultIngressClass(objects),
-        MutatingAdmissionPolicy(objects, registry, authorizer),
-        MutatingAdmissionWebhook(objects, registry, authorizer),
-        ValidatingAdmissionPolicy(objects, registry, authorizer),
-        ValidatingAdmissionWebhook(objects, registry, authorizer),
+        MutatingAdmissionPolicy(objects, registry, authorizer, admission),
+        MutatingAdmissionWebhook(objects, registry, authorizer, admission),
+        ValidatingAdmissionPolicy(objects, registry, authorizer, admission),
+        ValidatingAdmissionWebhook(objects, registry, authorizer, admission),
         ResourceQuota(objects, StoredQuotaStatus(registry)),
     ]
-    return Plugins([plugin for plugin in ordered if plugin.name not in options.disable_admission_plugins])
+    return Plugins([plugin for plugin in ordered if plugin.name not in options.disable_admission_plugins], admission)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 
 from msgspec import Struct
 
@@ -10,6 +11,7 @@ from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Request
 from pybernetes.apiserver.stages.authenticate.authenticator import Authenticator, InvalidCredentialError
+from pybernetes.apiserver.stages.authenticate.metrics import AuthenticationMetrics
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,10 @@ class Authenticate(Struct, frozen=True):
     inquire: Callable[[Request], Awaitable[bool]] | None = None
     """Asks others about a request that was refused; whether it is worth to look at it again."""
 
+    metrics: AuthenticationMetrics | None = None
+
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
+        began = perf_counter()
         try:
             try:
                 user = self.authenticator.authenticate(ctx.request)
@@ -33,11 +38,18 @@ class Authenticate(Struct, frozen=True):
                 user = self.authenticator.authenticate(ctx.request)
         except InvalidCredentialError as error:
             log.info("authentication failed path=%s remote=%s err=%s", ctx.info.path, ctx.request.remote, error)
+            self._count("error", began)
             raise self._refusal(ctx) from error
         if user is None:
+            self._count("failure", began)
             raise self._refusal(ctx)
+        self._count("success", began, user.name)
         ctx.user = user
         return await proceed(ctx)
+
+    def _count(self, result: str, began: float, user: str = "") -> None:
+        if self.metrics is not None:
+            self.metrics.attempted(result, perf_counter() - began, user)
 
     def _refusal(self, ctx: RequestContext) -> errors.StatusError:
         refusal = errors.unauthorized()

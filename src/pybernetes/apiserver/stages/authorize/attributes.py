@@ -92,10 +92,14 @@ class Union:
 
     def __init__(self, authorizers: Sequence[Authorizer]) -> None:
         self._authorizers = authorizers
+        self.tally: dict[tuple[str, str], list[int]] = {}
+        """How often authorizers, by type and name, have denied and allowed."""
+        self._tallies: dict[int, list[int]] = {}
 
-    def use(self, authorizers: Sequence[Authorizer]) -> None:
-        """Others from now on."""
-        self._authorizers = authorizers
+    def use(self, authorizers: Mapping[tuple[str, str], Authorizer]) -> None:
+        """These from now on, by type and name; before them, whoever may do everything."""
+        self._authorizers = [Masters(), *authorizers.values()]
+        self._tallies = {id(one): self.tally.setdefault(name, [0, 0]) for name, one in authorizers.items()}
 
     @property
     def asks_others(self) -> bool:
@@ -112,7 +116,11 @@ class Union:
             decision = (answered.get(id(authorizer)) if answered else None) or authorizer.authorize(attributes)
             if decision is NO_OPINION:
                 continue
-            if decision.allowed or decision.denied or decision.pending is not None:
+            if decision.allowed or decision.denied:
+                if (tally := self._tallies.get(id(authorizer))) is not None:
+                    tally[decision.allowed] += 1
+                return decision
+            if decision.pending is not None:
                 return decision
             if decision.reason:
                 reasons.append(decision.reason)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from pybernetes.aio.clock import Clock
 from pybernetes.apiserver.configuration import ConfigurationError
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.stages.authorize.attributes import AlwaysAllow, AlwaysDeny, Authorizer, Masters, Union
+from pybernetes.telemetry.metrics import Computed
 from pybernetes.telemetry.metrics import Registry as Metrics
 
 if TYPE_CHECKING:  # most servers have no webhooks and no file
@@ -33,6 +34,15 @@ class Modes:
         self._webhooks: WebhookMetrics | None = None
         self.union = Union([Masters()])
         """Of all of them."""
+        words = "Total number of terminal decisions made by an authorizer split by authorizer type, name, and decision."
+        labels = "type", "name", "decision"
+        metrics.add(Computed("apiserver_authorization_decisions_total", words, labels, self._decisions, kind="counter"))
+
+    def _decisions(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        for name, counts in self.union.tally.items():
+            for decision, count in zip(("denied", "allowed"), counts, strict=True):
+                if count:
+                    yield (*name, decision), count
 
     def start(self, options: Options) -> Reload | None:
         """Use what the options name; what is returned follows the file. Raises ConfigurationError."""
@@ -40,7 +50,7 @@ class Modes:
         if not file and PLAIN.issuperset(options.authorization_mode) and not options.authorization_webhook_config_file:
             modes = dict.fromkeys(options.authorization_mode)
             if len(modes) == len(options.authorization_mode):
-                self.union.use([Masters(), *(self._mode(mode, starting=True) for mode in modes)])
+                self.union.use({(mode, mode.lower()): self._mode(mode, starting=True) for mode in modes})
                 return None
         from pybernetes.apiserver.stages.authorize.configuration import load, of_flags, parse
 
@@ -69,13 +79,13 @@ class Modes:
     def _use(self, configuration: Authorization, *, starting: bool = False) -> None:
         from pybernetes.apiserver.stages.authorize.webhook import WebhookAuthorizer, WebhookMetrics
 
-        found: list[Authorizer] = [Masters()]
+        found: dict[tuple[str, str], Authorizer] = {}
         for one in configuration.authorizers:
             if one.webhook is None:
-                found.append(self._mode(one.type, starting=starting))
+                found[one.type, one.name] = self._mode(one.type, starting=starting)
                 continue
             self._webhooks = self._webhooks or WebhookMetrics(self._metrics)
-            found.append(WebhookAuthorizer(one.name, one.webhook, self._clock, self._webhooks))
+            found[one.type, one.name] = WebhookAuthorizer(one.name, one.webhook, self._clock, self._webhooks)
         self.union.use(found)
 
     def _mode(self, mode: str, *, starting: bool) -> Authorizer:

@@ -8,6 +8,7 @@ from typing import ClassVar, Final, TypeAlias
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.admission import Attributes, Operation
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
+from pybernetes.apiserver.stages.admit.metrics import AdmissionMetrics
 from pybernetes.apiserver.stages.admit.plugin import Plugin
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
 from pybernetes.apiserver.stages.objects import Objects
@@ -23,8 +24,11 @@ class Configured(Plugin):
     configuration: ClassVar[str]
     subresources = frozenset()
 
-    def __init__(self, objects: Objects, registry: ServedRegistry, authorizer: Authorizer) -> None:
+    def __init__(
+        self, objects: Objects, registry: ServedRegistry, authorizer: Authorizer, metrics: AdmissionMetrics
+    ) -> None:
         self._objects = objects
+        self._metrics = metrics
         self._registry = registry
         self._authorizer = authorizer
         self._ask: Ask | None = None
@@ -54,7 +58,7 @@ class ValidatingAdmissionPolicy(Configured):
         from pybernetes.apiserver.stages.admit.dynamic.validating_policy import PolicyValidator
 
         versions = Versions(self._registry)
-        return PolicyValidator(Policies(self.configuration, self._objects, versions, self._authorizer))
+        return PolicyValidator(Policies(self.configuration, self._objects, versions, self._authorizer), self._metrics)
 
     async def validate(self, attributes: Attributes) -> None:
         await self.ask(attributes)
@@ -93,7 +97,7 @@ class MutatingAdmissionWebhook(Configured):
         from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhooks
 
         versions = Versions(self._registry)
-        webhooks = Webhooks(self.configuration, self._objects, versions, self._authorizer)
+        webhooks = Webhooks(self.configuration, self._objects, versions, self._authorizer, self._metrics)
         return WebhookMutator(webhooks, Maker(self._registry, versions), versions)
 
     async def mutate(self, attributes: Attributes) -> None:
@@ -112,7 +116,7 @@ class ValidatingAdmissionWebhook(Configured):
         from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhooks
 
         versions = Versions(self._registry)
-        return WebhookValidator(Webhooks(self.configuration, self._objects, versions, self._authorizer))
+        return WebhookValidator(Webhooks(self.configuration, self._objects, versions, self._authorizer, self._metrics))
 
     async def validate(self, attributes: Attributes) -> None:
         await self.ask(attributes)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from time import perf_counter
 from typing import Any, Final
 
 from msgspec import Struct
@@ -27,6 +28,7 @@ from pybernetes.apiserver.stages.admit.dynamic.policies import (  # fmt: skip
     Policies,
     Programs,
 )
+from pybernetes.apiserver.stages.admit.metrics import AdmissionMetrics
 from pybernetes.apiserver.stages.admit.plugin import object_name
 
 _CODES: Final = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413, "Invalid": 422}
@@ -70,15 +72,24 @@ def compile_policy(spec: Mapping[str, Any]) -> Compiled:
 class PolicyValidator:
     """Asks every policy that a binding applies to the request."""
 
-    def __init__(self, policies: Policies) -> None:
+    def __init__(self, policies: Policies, metrics: AdmissionMetrics) -> None:
         self._policies = policies
-        self._programs = Programs(compile_policy)
+        self._metrics = metrics
+        self._programs = Programs(self._compile)
+
+    def _compile(self, spec: Mapping[str, Any]) -> Compiled:
+        began = perf_counter()
+        made = compile_policy(spec)
+        self._metrics.compilations.observe(perf_counter() - began)
+        return made
 
     async def __call__(self, attributes: Attributes) -> None:
         denials: list[Denial] = []
         for bound in self._policies.bound(attributes):
             actions = bound.binding["spec"].get("validationActions") or ()
+            began = perf_counter()
             found = await self._judge(bound, attributes)
+            self._count(bound, actions, found, perf_counter() - began)
             if "Deny" in actions:
                 denials += found
             if "Warn" in actions:
@@ -90,6 +101,15 @@ class PolicyValidator:
         if denials:
             raise _refusal(attributes, denials[0])
 
+    def _count(self, bound: Binding, actions: Sequence[str], found: list[Denial], seconds: float) -> None:
+        """Each denial by what it leads to; all that were allowed together."""
+        policy, binding = bound.policy_name, bound.name
+        if not found:
+            self._metrics.checked(policy, binding, "allow", seconds)
+        for _ in found:
+            for action in actions:
+                self._metrics.checked(policy, binding, action.lower(), seconds)
+
     async def _judge(self, bound: Binding, attributes: Attributes) -> list[Denial]:
         try:
             parameters = await self._policies.parameters(bound, attributes)
@@ -100,7 +120,9 @@ class PolicyValidator:
         denials: list[Denial] = []
         for parameter in parameters:
             evaluation = self._policies.evaluation(compiled.expressions, parameter, face)
+            began = perf_counter()
             denials += _evaluate(bound, compiled, evaluation, attributes)
+            self._metrics.evaluations.observe(perf_counter() - began)
         return denials
 
 

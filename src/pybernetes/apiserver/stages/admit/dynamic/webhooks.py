@@ -6,6 +6,7 @@ import base64
 import logging
 import uuid
 from collections.abc import AsyncIterator
+from time import perf_counter
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +25,7 @@ from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 from pybernetes.apiserver.stages.admit.dynamic.matching import Matching
 from pybernetes.apiserver.stages.admit.dynamic.variables import admission_request, variables_of
+from pybernetes.apiserver.stages.admit.metrics import AdmissionMetrics
 from pybernetes.apiserver.stages.admit.plugin import refuse
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
 from pybernetes.apiserver.stages.objects import Objects
@@ -53,8 +55,12 @@ class Webhook(Struct, frozen=True):
 class Webhooks:
     """Those of one kind of configuration (`plural`)."""
 
-    def __init__(self, plural: str, objects: Objects, versions: Versions, authorizer: Authorizer) -> None:
+    def __init__(
+        self, plural: str, objects: Objects, versions: Versions, authorizer: Authorizer, metrics: AdmissionMetrics
+    ) -> None:
         self._plural = plural
+        self._metrics = metrics
+        self._kind = "admit" if plural.startswith("mutating") else "validating"
         self._objects = objects
         self._authorizer = authorizer
         self._matching = Matching(objects, versions)
@@ -107,21 +113,28 @@ class Webhooks:
             raise errors.bad_request(f'admission webhook "{webhook.name}" does not support dry run')
         review = _review(face)
         seconds = webhook.source.get("timeoutSeconds") or DEFAULT_SECONDS
-        scope = attributes.ctx.services.scope
+        scope, began, called = attributes.ctx.services.scope, perf_counter(), self._metrics.webhook_called
+        about = webhook.name, self._kind, attributes.operation, began
         try:
             answer = await self._post(scope, webhook, review, seconds)
             response = _response(answer, review["request"]["uid"])
         except CallError as error:
             if webhook.ignores_failure:
                 log.warning("webhook failed, failing open webhook=%s error=%s", webhook.name, error)
+                called(*about)
+                self._metrics.fail_open.inc(webhook.name, self._kind)
                 return None
+            called(*about, error="calling_webhook_error")
             raise errors.internal(f'failed calling webhook "{webhook.name}": {error}') from error
         for text in response.get("warnings") or ():
             attributes.ctx.warn(str(text))
         for key, value in (response.get("auditAnnotations") or {}).items():
             attributes.ctx.audit[f"{webhook.name}/{key}"] = str(value)
         if response.get("allowed") is not True:
-            raise _denial(webhook.name, response.get("status") or {})
+            denial = _denial(webhook.name, response.get("status") or {})
+            called(*about, error="no_error", code=denial.code)
+            raise denial
+        called(*about)
         return response
 
     async def _post(self, scope: Scope, webhook: Webhook, review: Tree, seconds: float) -> Any:

@@ -74,6 +74,7 @@ class History:
                     name=f"{owner.metadata.name}-{hashed}",
                     namespace=owner.metadata.namespace,
                     labels={**owner.spec.template.metadata.labels, REVISION_LABEL: hashed},
+                    annotations=owner.metadata.annotations,
                     owner_references=[reference(owner)],
                 ),
                 data=data,
@@ -102,8 +103,11 @@ class History:
 
 
 def encode(template: core_v1.PodTemplateSpec) -> dict[str, Any]:
-    """The template as a strategic merge patch of its owner, as `kubectl rollout undo` applies it."""
-    return {"spec": {"template": {**msgspec.to_builtins(template), "$patch": "replace"}}}
+    """The template as a strategic merge patch of its owner, as `kubectl rollout undo` applies it.
+
+    Clients compare revisions byte by byte with what they would make themselves: all names are in order.
+    """
+    return {"spec": {"template": {"$patch": "replace", **msgspec.to_builtins(template, order="sorted")}}}
 
 
 def decode(revision: apps_v1.ControllerRevision) -> core_v1.PodTemplateSpec:

@@ -170,9 +170,9 @@ def test_a_claim_template_is_a_volume_of_the_pods() -> None:
     spec: dict[str, Any] = {"serviceName": "s", "selector": {"matchLabels": {"a": "b"}}, "template": template}
     missing = ["spec.template.spec.containers[0].volumeMounts[0].name", 'Not found: "data"']
     assert created("apps/v1", "StatefulSet", spec=spec) == [missing]
-    assert (
-        created("apps/v1", "StatefulSet", spec={**spec, "volumeClaimTemplates": [{"metadata": {"name": "data"}}]}) == []
-    )
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    templates = [{"metadata": {"name": "data"}, "spec": claim}]
+    assert created("apps/v1", "StatefulSet", spec={**spec, "volumeClaimTemplates": templates}) == []
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,13 @@ def _job(job: Tree) -> None:
     set_absent(spec, "manualSelector", False)
 
 
+def _pod_condition(pattern: Tree) -> None:
+    set_empty(pattern, "status", "True")
+
+
 DEFAULTS: dict[str, Default] = {
     "batch.v1.Job": _job,
-    "batch.v1.PodFailurePolicyOnPodConditionsPattern": fields(status="True"),
+    "batch.v1.PodFailurePolicyOnPodConditionsPattern": _pod_condition,
     "batch.v1.CronJobSpec": fields(
         concurrencyPolicy="Allow", suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1
     ),

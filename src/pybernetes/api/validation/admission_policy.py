@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.scheme import split_api_version
 from pybernetes.api.validation.common import label_selector, one_of
 from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Tree, Update
 from pybernetes.api.validation.match_conditions import validate_match_conditions
@@ -17,10 +18,16 @@ if TYPE_CHECKING:
 
 _GROUP = "admissionregistration.k8s.io"
 _SPEC = Path("spec")
+RESERVED = frozenset({
+    "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let",
+    "loop", "package", "namespace", "return", "var", "void", "while",
+})  # fmt: skip
+"""Words of CEL that can name nothing."""
 _FAILURE = ("Fail", "Ignore")
 _ACTIONS = ("Audit", "Deny", "Warn")
-_NOT_FOUND = ("Allow", "Deny")
-_REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized")
+_NOT_FOUND = ("Deny", "Allow")
+_REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
+_MUTABLE = ("*", "CONNECT", "CREATE", "UPDATE")
 _PATCHES = ("ApplyConfiguration", "JSONPatch")
 
 
@@ -61,6 +68,8 @@ def _validating(policy: Tree) -> Errors:
     for index, audit in enumerate(audits):
         at = _SPEC.child("auditAnnotations").index(index)
         yield from _validate_annotation_key(policy["metadata"].get("name", ""), audit["key"], at.child("key"))
+        if any(audit["key"] == earlier["key"] for earlier in audits[:index]):
+            yield field.duplicate(at.child("key"), audit["key"])
         if not audit.get("valueExpression", "").strip():
             yield field.required(at.child("valueExpression"), "valueExpression is not specified")
 
@@ -114,7 +123,7 @@ def _validate_validation(validation: Tree, path: Path) -> Errors:
     if not validation.get("expression", "").strip():
         yield field.required(path.child("expression"), "expression is not specified")
     message = validation.get("message", "")
-    if message != message.strip() or (message and not message.strip()):
+    if message and not message.strip():
         yield field.invalid(path.child("message"), message, "message must be non-empty if specified")
     if "\n" in message.strip():
         yield field.invalid(path.child("message"), message, "message must not contain line breaks")
@@ -131,18 +140,53 @@ def _mutating(policy: Tree) -> Errors:
         yield field.required(_SPEC.child("mutations"), "mutations must contain at least one item")
     for index, mutation in enumerate(mutations):
         at = _SPEC.child("mutations").index(index)
-        yield from one_of(mutation.get("patchType"), at.child("patchType"), _PATCHES)
+        yield from _validate_mutation(mutation, at)
     yield from one_of(spec.get("reinvocationPolicy"), _SPEC.child("reinvocationPolicy"), ("IfNeeded", "Never"))
+    yield from _validate_mutable(spec.get("matchConstraints") or {}, _SPEC.child("matchConstraints"))
     yield from _validate_expressions(spec)
+
+
+def _validate_mutation(mutation: Tree, path: Path) -> Errors:
+    kind = mutation.get("patchType")
+    yield from one_of(kind, path.child("patchType"), _PATCHES)
+    forms = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
+    for form_kind, form in forms.items() if kind in forms else ():
+        told = mutation.get(form)
+        if form_kind == kind and told is None:
+            yield field.required(path.child(form), f"must be specified when patchType is {kind}")
+        elif form_kind == kind and told is not None and not told.get("expression", "").strip():
+            yield field.required(path.child(form, "expression"))
+        elif form_kind != kind and told is not None:
+            yield field.invalid(path.child(form), f"{{{form}}}", f"must not be specified when patchType is {kind}")
+
+
+def _validate_param_kind(param: Tree, path: Path) -> Errors:
+    api_version, kind = param.get("apiVersion", ""), param.get("kind", "")
+    group, version = split_api_version(api_version)
+    at = path.child("apiVersion")
+    if not api_version:
+        yield field.required(at)
+    elif api_version.count("/") > 1:
+        yield field.invalid(at, api_version, f"unexpected GroupVersion string: {api_version}")
+    else:
+        for value, complaints in (
+            (group, names.dns1123_subdomain(group) if group else ()),
+            (version, names.dns1035_label(version)),
+        ):
+            if complaints:
+                yield field.invalid(at, value, ",".join(complaints))
+    if not kind:
+        yield field.required(path.child("kind"))
+    elif complaints := names.dns1035_label(kind.lower()):
+        detail = f"may have mixed case, but should otherwise match: {','.join(complaints)}"
+        yield field.invalid(path.child("kind"), kind, detail)
 
 
 def _validate_common(spec: Tree) -> Errors:
     """What both kinds of policies say: when they apply, and what happens where they fail."""
-    yield from one_of(spec.get("failurePolicy"), _SPEC.child("failurePolicy"), _FAILURE)
+    yield from _chosen(spec, "failurePolicy", _SPEC, _FAILURE)
     if spec.get("paramKind") is not None:
-        for name in ("apiVersion", "kind"):
-            if not spec["paramKind"].get(name):
-                yield field.required(_SPEC.child("paramKind", name))
+        yield from _validate_param_kind(spec["paramKind"], _SPEC.child("paramKind"))
     constraints = spec.get("matchConstraints")
     if constraints is None:
         yield field.required(_SPEC.child("matchConstraints"))
@@ -150,32 +194,41 @@ def _validate_common(spec: Tree) -> Errors:
         if not constraints.get("resourceRules"):
             yield field.required(_SPEC.child("matchConstraints", "resourceRules"))
         yield from _validate_match(constraints, _SPEC.child("matchConstraints"))
-    yield from _validate_named(spec.get("variables") or [], names.c_identifier, _SPEC.child("variables"))
+    for index, variable in enumerate(spec.get("variables") or ()):
+        yield from _validate_variable(variable, _SPEC.child("variables").index(index))
 
 
 def _validate_match(match: Tree, path: Path) -> Errors:
-    if match.get("matchPolicy") is not None:
-        yield from one_of(match["matchPolicy"], path.child("matchPolicy"), ("Equivalent", "Exact"))
+    yield from _chosen(match, "matchPolicy", path, ("Equivalent", "Exact"))
     for name in ("namespaceSelector", "objectSelector"):
         yield from label_selector(match.get(name), path.child(name))
     for name in ("resourceRules", "excludeResourceRules"):
         for index, rule in enumerate(match.get(name) or ()):
-            yield from validate_rule(rule, path.child(name).index(index))
+            at, resource_names = path.child(name).index(index), rule.get("resourceNames") or []
+            for number, resource_name in enumerate(resource_names):
+                where = at.child("resourceNames").index(number)
+                yield from complain(where, resource_name, names.path_segment(resource_name))
+                if resource_name in resource_names[:number]:
+                    yield field.duplicate(where, resource_name)
+            yield from validate_rule(rule, at)
 
 
-def _validate_named(entries: list[Tree], checked: names.Check, path: Path) -> Errors:
-    taken: set[str] = set()
-    for index, entry in enumerate(entries):
-        at, name = path.index(index), entry.get("name", "")
-        if not name:
-            yield field.required(at.child("name"))
-        else:
-            yield from complain(at.child("name"), name, checked(name))
-            if name in taken:
-                yield field.duplicate(at.child("name"), name)
-        taken.add(name)
-        if not entry.get("expression", "").strip():
-            yield field.required(at.child("expression"))
+def _validate_variable(variable: Tree, path: Path) -> Errors:
+    name = variable.get("name", "")
+    if not name.strip():
+        yield field.required(path.child("name"), "name is not specified")
+    elif names.c_identifier(name) or name in RESERVED:
+        yield field.invalid(path.child("name"), name, "must be a valid CEL identifier")
+    if not variable.get("expression", "").strip():
+        yield field.required(path.child("expression"), "expression is not specified")
+
+
+def _chosen(tree: Tree, name: str, path: Path, supported: tuple[str, ...]) -> Errors:
+    """A choice that has a default: it is there, though perhaps empty."""
+    if tree.get(name) is None:
+        yield field.required(path.child(name))
+    elif tree[name] not in supported:
+        yield field.not_supported(path.child(name), tree[name], supported)
 
 
 def _validating_binding(binding: Tree) -> Errors:
@@ -195,6 +248,19 @@ def _validating_binding(binding: Tree) -> Errors:
             "response and headers serves no purpose)"
         )
         yield field.invalid(path, actions, detail)
+
+
+def _mutating_binding(binding: Tree) -> Errors:
+    yield from _validate_binding(binding)
+    yield from _validate_mutable(binding["spec"].get("matchResources") or {}, _SPEC.child("matchResources"))
+
+
+def _validate_mutable(match: Tree, path: Path) -> Errors:
+    """What is deleted cannot be changed before."""
+    for rule in match.get("resourceRules") or ():
+        for operation in rule.get("operations") or ():
+            if operation not in _MUTABLE:
+                yield field.not_supported(path.child("resourceRules", "operations"), operation, _MUTABLE)
 
 
 def _validate_binding(binding: Tree) -> Errors:
@@ -227,5 +293,5 @@ RULES: RulesTable = {
     (_GROUP, "validatingadmissionpolicies"): Rules(_created(_validating), _updated(_validating), update_is_whole=True),
     (_GROUP, "mutatingadmissionpolicies"): Rules(_created(_mutating), _updated(_mutating), update_is_whole=True),
     (_GROUP, "validatingadmissionpolicybindings"): Rules(_validating_binding),
-    (_GROUP, "mutatingadmissionpolicybindings"): Rules(_validate_binding),
+    (_GROUP, "mutatingadmissionpolicybindings"): Rules(_mutating_binding),
 }

@@ -54,7 +54,7 @@ def _validate_signer(signer: str) -> Errors:
         yield field.invalid(path, signer, "the legacy signerName is not allowed via this API version")
         return
     domain, slash, rest = signer.partition("/")
-    if not slash:
+    if not slash or "/" in rest:
         yield field.invalid(
             path, signer, "must be a fully qualified domain and path of the form 'example.com/signer-name'"
         )

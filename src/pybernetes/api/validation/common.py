@@ -85,6 +85,11 @@ def _selector_requirement(requirement: Tree, path: Path) -> Errors:
         yield from complain(path.child("values").index(index), value, names.label_value(value))
 
 
+def is_wrong_selector(selector: Tree | None) -> bool:
+    """Whether no selector can be made of it."""
+    return next(label_selector(selector, Path()), None) is not None
+
+
 def is_empty_selector(selector: Tree | None) -> bool:
     return not selector or not (selector.get("matchLabels") or selector.get("matchExpressions"))
 
@@ -95,9 +100,9 @@ def shown_selector(selector: Tree) -> Tree:
     if selector.get("matchLabels"):
         shown["matchLabels"] = shown_map(selector["matchLabels"])
     if selector.get("matchExpressions"):
-        order = ("key", "operator", "values")
         shown["matchExpressions"] = [
-            {name: one[name] for name in order if one.get(name)} for one in selector["matchExpressions"]
+            {"key": one["key"], "operator": one["operator"]} | ({"values": one["values"]} if one.get("values") else {})
+            for one in selector["matchExpressions"]
         ]
     return shown
 

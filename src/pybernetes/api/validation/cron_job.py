@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
-from pybernetes.api.validation.common import non_negative, one_of
+from pybernetes.api.validation.common import non_negative, one_of, shown_selector
 from pybernetes.api.validation.cron_schedule import schedule_complaint
 from pybernetes.api.validation.job import validate_job_template_spec
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
@@ -70,7 +70,7 @@ def _validate_job_template(template: Tree) -> Errors:
     path = _SPEC.child("jobTemplate", "spec")
     spec = template["spec"]
     if spec.get("selector") is not None:
-        shown = spec["selector"]
+        shown = shown_selector(spec["selector"])
         yield field.invalid(path.child("selector"), shown, "`selector` will be auto-generated")
     if spec.get("manualSelector"):
         yield field.not_supported(path.child("manualSelector"), True, ("nil", "false"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
-from pybernetes.api.validation.common import immutable, label_selector, non_negative_quantity
+from pybernetes.api.validation.common import immutable, label_selector, non_negative, non_negative_quantity
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.volumes import validate_driver_name
@@ -12,6 +12,8 @@ from pybernetes.api.validation.pod.volumes import validate_driver_name
 _GROUP = "storage.k8s.io"
 _SPEC = Path("spec")
 _REQUIRED = ("attachRequired", "podInfoOnMount", "storageCapacity")
+_MAX_NODE_ID = 256
+_MODES = ("Persistent", "Ephemeral")
 _POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 
 
@@ -22,15 +24,33 @@ def _driver(driver: Tree) -> Errors:
             yield field.required(_SPEC.child(name))
     modes = spec.get("volumeLifecycleModes") or []
     for mode in modes:
-        if mode not in ("Ephemeral", "Persistent"):
-            yield field.not_supported(_SPEC.child("volumeLifecycleModes"), mode, ("Ephemeral", "Persistent"))
+        if mode not in _MODES:
+            yield field.not_supported(_SPEC.child("volumeLifecycleModes"), mode, _MODES)
     policy = spec.get("fsGroupPolicy")
     if policy is not None and policy not in _POLICIES:
         yield field.not_supported(_SPEC.child("fsGroupPolicy"), policy, _POLICIES)
-    audiences = [request["audience"] for request in spec.get("tokenRequests") or ()]
-    for index, audience in enumerate(audiences):
-        if audience in audiences[:index]:
-            yield field.duplicate(_SPEC.child("tokenRequests").index(index).child("audience"), audience)
+    yield from _token_requests(spec.get("tokenRequests") or [])
+    period = spec.get("nodeAllocatableUpdatePeriodSeconds")
+    if period is not None and period < 10:
+        path = _SPEC.child("nodeAllocatableUpdatePeriodSeconds")
+        yield field.invalid(path, period, "must be greater than or equal to 10 seconds")
+
+
+def _token_requests(requests: list[Tree]) -> Errors:
+    audiences = [request["audience"] for request in requests]
+    for index, request in enumerate(requests):
+        path, seconds = _SPEC.child("tokenRequests").index(index), request.get("expirationSeconds")
+        if audiences[index] in audiences[:index]:
+            yield field.duplicate(path.child("audience"), audiences[index])
+        if seconds is None:
+            continue
+        if seconds < 600:
+            yield field.invalid(
+                path.child("expirationSeconds"), seconds, "may not specify a duration less than 10 minutes"
+            )
+        if seconds > 2**32:
+            detail = "may not specify a duration larger than 2^32 seconds"
+            yield field.invalid(path.child("expirationSeconds"), seconds, detail)
 
 
 def _update_driver(new: Tree, old: Tree) -> Errors:
@@ -45,18 +65,28 @@ def _node(node: Tree) -> Errors:
         yield from validate_driver_name(driver["name"], path.child("name"))
         if not driver.get("nodeID"):
             yield field.required(path.child("nodeID"))
+        elif len(driver["nodeID"].encode()) > _MAX_NODE_ID:
+            detail = f"must be {_MAX_NODE_ID} characters or less"
+            yield field.invalid(path.child("nodeID"), driver["nodeID"], detail)
+        yield from non_negative(driver.get("allocatable") or {}, path.child("allocatable"), "count")
         if driver["name"] in taken:
             yield field.duplicate(path.child("name"), driver["name"])
         taken.add(driver["name"])
+        keys = driver.get("topologyKeys") or []
+        for number, key in enumerate(keys):
+            if not key:
+                yield field.required(path)
+            if key in keys[:number]:
+                yield field.duplicate(path, key)
+            yield from complain(path, key, names.qualified_name(key))
 
 
 def _capacity(capacity: Tree) -> Errors:
     name = capacity.get("storageClassName", "")
     yield from complain(ROOT.child("storageClassName"), name, names.dns1123_subdomain(name))
     yield from label_selector(capacity.get("nodeTopology"), ROOT.child("nodeTopology"))
-    for key in ("capacity", "maximumVolumeSize"):
-        if capacity.get(key) is not None:
-            yield from non_negative_quantity(capacity[key], ROOT.child(key))
+    if capacity.get("capacity") is not None:
+        yield from non_negative_quantity(capacity["capacity"], ROOT.child("capacity"))
 
 
 def _update_capacity(new: Tree, old: Tree) -> Errors:
@@ -75,8 +105,10 @@ def _attachment(attachment: Tree) -> Errors:
     path = _SPEC.child("source")
     if inline is None and not name:
         yield field.required(path, "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
-    elif inline is not None and name is not None:
+    elif inline is not None and name:
         yield field.forbidden(path, "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
+    elif inline is None and name:
+        yield from complain(path.child("persistentVolumeName"), name, names.dns1123_subdomain(name))
 
 
 def _update_attachment(new: Tree, old: Tree) -> Errors:

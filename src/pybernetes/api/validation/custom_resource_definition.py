@@ -168,9 +168,11 @@ def _validate_columns(columns: list[Tree], path: Path) -> Errors:
         at = path.child("additionalPrinterColumns").index(index)
         if not column.get("name"):
             yield field.required(at.child("name"))
-        if column.get("type", "") not in _COLUMN_TYPES:
-            detail = f"must be one of {','.join(_COLUMN_TYPES)}"
-            yield field.invalid(at.child("type"), column.get("type", ""), detail)
+        kind, detail = column.get("type", ""), f"must be one of {','.join(_COLUMN_TYPES)}"
+        if not kind:
+            yield field.required(at.child("type"), detail)
+        elif kind not in _COLUMN_TYPES:
+            yield field.invalid(at.child("type"), kind, detail)
         if column.get("format", "") not in _COLUMN_FORMATS:
             detail = f"must be one of {','.join(filter(None, _COLUMN_FORMATS))}"
             yield field.invalid(at.child("format"), column["format"], detail)
@@ -255,7 +257,7 @@ def _validate_conversion(conversion: Tree, path: Path) -> Errors:
         yield from _validate_review_versions(webhook.get("conversionReviewVersions") or [], path)
     else:
         detail = "should not be set when strategy is not set to Webhook"
-        if webhook.get("clientConfig") is not None:
+        if conversion.get("webhook") is not None:
             yield field.forbidden(path.child("webhookClientConfig"), detail)
         if webhook.get("conversionReviewVersions"):
             yield field.forbidden(path.child("conversionReviewVersions"), detail)

@@ -10,6 +10,7 @@ from pybernetes.api.validation.common import (
     percent_of,
     positive_int_or_percent,
 )
+from pybernetes.api.validation.deployment import shown_rolling_update
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.workload import (
     SPEC,
@@ -23,8 +24,9 @@ from pybernetes.api.validation.workload import (
 
 def _create(daemon_set: Tree) -> Errors:
     spec = daemon_set["spec"]
-    yield from validate_selector(spec.get("selector"), "daemonset")
-    yield from validate_selected_template(spec)
+    if spec.get("selector") is not None:
+        yield from validate_selector(spec["selector"], "daemonset")
+    yield from validate_selected_template(spec, wrong=None, kind="DaemonSet")
     yield from non_negative(spec, SPEC, "minReadySeconds", "revisionHistoryLimit")
     yield from _validate_strategy(spec["updateStrategy"], SPEC.child("updateStrategy"))
 
@@ -34,7 +36,9 @@ def _validate_strategy(strategy: Tree, path: Path) -> Errors:
     if kind == "OnDelete":
         return
     if kind != "RollingUpdate":
-        yield field.not_supported(path.child("type"), kind, ("RollingUpdate", "OnDelete"))
+        wrong = field.not_supported(path, "", ("RollingUpdate", "OnDelete"))
+        shown = {"Type": kind, "RollingUpdate": shown_rolling_update(strategy.get("rollingUpdate"))}
+        yield field.FieldError(wrong.kind, wrong.field, shown, wrong.detail)
     elif strategy.get("rollingUpdate") is None:
         yield field.required(path.child("rollingUpdate"))
     else:
@@ -46,7 +50,8 @@ def _validate_rolling_update(rolling: Tree, path: Path) -> Errors:
     for name, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
         yield from positive_int_or_percent(value, path.child(name))
         yield from not_more_than_100_percent(value, path.child(name))
-    zero = [value == 0 or percent_of(value) == 0 for value in (unavailable, surge)]
+    # What is no number and no percentage counts as none.
+    zero = [value == 0 or (isinstance(value, str) and not percent_of(value)) for value in (unavailable, surge)]
     if not any(zero):
         yield field.invalid(path.child("maxSurge"), surge, "may not be set when maxUnavailable is non-zero")
     elif all(zero):

@@ -49,7 +49,16 @@ def _validate_strategy(strategy: Tree, path: Path) -> Errors:
         else:
             yield from validate_rolling_update(rolling, path.child("rollingUpdate"))
     else:
-        yield field.not_supported(path, kind, ("Recreate", "RollingUpdate"))
+        wrong = field.not_supported(path, "", ("Recreate", "RollingUpdate"))
+        shown = {"Type": kind, "RollingUpdate": shown_rolling_update(rolling)}
+        yield field.FieldError(wrong.kind, wrong.field, shown, wrong.detail)
+
+
+def shown_rolling_update(rolling: Tree | None) -> Tree | None:
+    """As messages show it."""
+    if rolling is None:
+        return None
+    return {"MaxUnavailable": rolling.get("maxUnavailable"), "MaxSurge": rolling.get("maxSurge")}
 
 
 def validate_rolling_update(rolling: Tree, path: Path) -> Errors:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
-from pybernetes.api.validation.addresses import parse_ip, validate_endpoint_ip
+from pybernetes.api.validation.addresses import parse_ip, validate_endpoint_ip, validate_ip
 from pybernetes.api.validation.common import immutable
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
-from pybernetes.api.validation.metadata import complain, validate_labels
+from pybernetes.api.validation.metadata import complain
 
 _TYPES = ("FQDN", "IPv4", "IPv6")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
@@ -46,7 +46,14 @@ def _validate_endpoint(endpoint: Tree, kind: str, path: Path) -> Errors:
         yield from _validate_address(address, kind, path.child("addresses").index(index))
     if endpoint.get("nodeName") is not None:
         yield from complain(path.child("nodeName"), endpoint["nodeName"], names.dns1123_subdomain(endpoint["nodeName"]))
-    yield from validate_labels(endpoint.get("deprecatedTopology") or {}, path.child("deprecatedTopology"))
+    hints = endpoint.get("hints") or {}
+    for kind_of_place, check in (("forZones", names.label_value), ("forNodes", names.dns1123_subdomain)):
+        places = [one.get("name", "") for one in hints.get(kind_of_place) or ()]
+        for index, place in enumerate(places):
+            at = path.child("hints", kind_of_place).index(index).child("name")
+            yield from complain(at, place, check(place))
+            if place in places[:index]:
+                yield field.duplicate(at, place)
     if endpoint.get("hostname") is not None:
         yield from complain(path.child("hostname"), endpoint["hostname"], names.dns1123_label(endpoint["hostname"]))
 
@@ -57,7 +64,9 @@ def _validate_address(address: str, kind: str, path: Path) -> Errors:
         return
     parsed = parse_ip(address)
     wanted = {"IPv4": 4, "IPv6": 6}.get(kind)
-    if wanted is not None and (parsed is None or parsed.version != wanted):
+    if wanted is not None and parsed is None:
+        yield from validate_ip(address, path)
+    elif wanted is not None and parsed is not None and parsed.version != wanted:
         yield field.invalid(path, address, f"must be a valid {kind} address")
     elif parsed is not None:
         yield from validate_endpoint_ip(address, path)

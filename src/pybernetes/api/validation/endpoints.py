@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
-from pybernetes.api.validation.addresses import validate_endpoint_ip
+from pybernetes.api.validation.addresses import parse_ip, validate_endpoint_ip
 from pybernetes.api.validation.common import one_of, port_number
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.metadata import complain
@@ -27,6 +27,8 @@ def _create(endpoints: Tree) -> Errors:
 
 def _validate_address(address: Tree, path: Path) -> Errors:
     yield from validate_endpoint_ip(address["ip"], path.child("ip"))
+    if parse_ip(address["ip"]) is None:  # told by both of upstream's checks
+        yield field.invalid(path.child("ip"), address["ip"], "must be a valid IP address")
     if address.get("hostname"):
         yield from complain(path.child("hostname"), address["hostname"], names.dns1123_label(address["hostname"]))
     if address.get("nodeName") is not None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from pybernetes.api import field
+from typing import Final
+
+from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.metadata import complain
 
 _GROUP = "flowcontrol.apiserver.k8s.io"
 _SPEC = Path("spec")
 _MAX_PRECEDENCE = 10000
-_SUBJECTS = ("Group", "ServiceAccount", "User")
+_SUBJECTS: Final = {"Group": "group", "ServiceAccount": "serviceAccount", "User": "user"}
+_METHODS = ("ByNamespace", "ByUser")
+_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch")
 
 
 def _schema(schema: Tree) -> Errors:
@@ -21,11 +26,16 @@ def _schema(schema: Tree) -> Errors:
         detail = f"must not be greater than {_MAX_PRECEDENCE}"
         yield field.invalid(_SPEC.child("matchingPrecedence"), precedence, detail)
     method = spec.get("distinguisherMethod")
-    if method is not None and method.get("type") not in ("ByNamespace", "ByUser"):
+    if method is not None and method.get("type") not in _METHODS:
         path = _SPEC.child("distinguisherMethod").child("type")
-        yield field.not_supported(path, method.get("type", ""), ("ByNamespace", "ByUser"))
-    if not (spec.get("priorityLevelConfiguration") or {}).get("name"):
-        yield field.required(_SPEC.child("priorityLevelConfiguration", "name"), "must reference a priority level")
+        shown = field.not_supported(path, "", _METHODS)
+        yield field.FieldError(shown.kind, shown.field, {"Type": method.get("type", "")}, shown.detail)
+    name = (spec.get("priorityLevelConfiguration") or {}).get("name")
+    path = _SPEC.child("priorityLevelConfiguration", "name")
+    if not name:
+        yield field.required(path, "must reference a priority level")
+    else:
+        yield from complain(path, name, names.dns1123_subdomain(name))
     for index, rule in enumerate(spec.get("rules") or ()):
         yield from _validate_rule(rule, _SPEC.child("rules").index(index))
 
@@ -35,11 +45,108 @@ def _validate_rule(rule: Tree, path: Path) -> Errors:
     if not subjects:
         yield field.required(path.child("subjects"), "subjects must contain at least one value")
     for index, subject in enumerate(subjects):
-        if subject["kind"] not in _SUBJECTS:
-            yield field.not_supported(path.child("subjects").index(index).child("kind"), subject["kind"], _SUBJECTS)
+        yield from _validate_subject(subject, path.child("subjects").index(index))
     if not rule.get("resourceRules") and not rule.get("nonResourceRules"):
         detail = "at least one of resourceRules and nonResourceRules has to be non-empty"
         yield field.required(path, detail)
+    for index, resources in enumerate(rule.get("resourceRules") or ()):
+        yield from _validate_resources(resources, path.child("resourceRules").index(index))
+    for index, urls in enumerate(rule.get("nonResourceRules") or ()):
+        at = path.child("nonResourceRules").index(index)
+        yield from _validate_verbs(urls, at)
+        yield from _validate_urls(urls, at)
+
+
+def _validate_subject(subject: Tree, path: Path) -> Errors:
+    kind = subject["kind"]
+    if kind not in _SUBJECTS:
+        yield field.not_supported(path.child("kind"), kind, tuple(_SUBJECTS))
+        return
+    name = _SUBJECTS[kind]
+    told, at = subject.get(name), path.child(name)
+    if told is None:
+        yield field.required(at, f"{name} is required when subject kind is '{kind}'")
+    else:
+        if not told.get("name"):
+            yield field.required(at.child("name"))
+        if kind == "ServiceAccount":
+            yield from _validate_account(told, at)
+    for other_kind, other in _SUBJECTS.items():
+        if other != name and subject.get(other) is not None:
+            yield field.forbidden(path.child(other), f"{other} is forbidden when subject kind is not '{other_kind}'")
+
+
+def _validate_account(account: Tree, path: Path) -> Errors:
+    name, namespace = account.get("name"), account.get("namespace")
+    if name and name != "*":
+        yield from complain(path.child("name"), name, names.dns1123_subdomain(name))
+    if namespace:
+        yield from complain(path.child("namespace"), namespace, names.dns1123_label(namespace))
+    else:
+        yield field.required(path.child("namespace"), "must specify namespace for service account")
+
+
+def _validate_verbs(rule: Tree, path: Path) -> Errors:
+    verbs, at = rule.get("verbs") or [], path.child("verbs")
+    if not verbs:
+        yield field.required(at, "verbs must contain at least one value")
+    elif "*" in verbs:
+        if len(verbs) > 1:
+            yield field.invalid(at, verbs, "if '*' is present, must not specify other verbs")
+    elif not set(verbs) <= set(_VERBS):
+        shown = field.not_supported(at, "", _VERBS)
+        yield field.FieldError(shown.kind, shown.field, verbs, shown.detail)
+
+
+def _validate_urls(rule: Tree, path: Path) -> Errors:
+    urls, at = rule.get("nonResourceURLs") or [], path.child("nonResourceURLs")
+    if not urls:
+        yield field.required(at, "nonResourceURLs must contain at least one value")
+    elif "*" in urls:
+        if len(urls) > 1:
+            yield field.invalid(at, urls, "if '*' is present, must not specify other non-resource URLs")
+    else:
+        for index, url in enumerate(urls):
+            yield from _validate_url(url, at.index(index))
+
+
+def _validate_url(url: str, path: Path) -> Errors:
+    if not url:
+        yield field.invalid(path, url, "must not be empty")
+    elif url == "/":
+        return
+    elif not url.startswith("/"):
+        yield field.invalid(path, url, "must start with slash")
+    elif " " in url:
+        yield field.invalid(path, url, "must not contain white-space")
+    elif "//" in url:
+        yield field.invalid(path, url, "must not contain double slash")
+    elif "*" in url and (url.count("*") > 1 or not url.endswith("/*")):
+        yield field.invalid(path, url, "wildcard can only do suffix matching")
+
+
+def _validate_resources(rule: Tree, path: Path) -> Errors:
+    yield from _validate_verbs(rule, path)
+    for name, one, several in (
+        ("apiGroups", "resource rules must supply at least one api group", "api groups"),
+        ("resources", "resource rules must supply at least one resource", "resources"),
+    ):
+        values = rule.get(name) or []
+        if not values:
+            yield field.required(path.child(name), one)
+        elif "*" in values and len(values) > 1:
+            yield field.invalid(path.child(name), values, f"if '*' is present, must not specify other {several}")
+    namespaces, at = rule.get("namespaces") or [], path.child("namespaces")
+    if not namespaces and not rule.get("clusterScope"):
+        yield field.required(at, "resource rules that are not cluster scoped must supply at least one namespace")
+    elif "*" in namespaces:
+        if len(namespaces) > 1:
+            yield field.invalid(at, namespaces, "if '*' is present, must not specify other namespaces")
+    else:
+        for index, namespace in enumerate(namespaces):
+            for complaint in names.dns1123_label(namespace):
+                detail = f"each member of this list must be '*' or a DNS-1123 label; {complaint}"
+                yield field.invalid(at.index(index), namespace, detail)
 
 
 def _level(level: Tree) -> Errors:
@@ -53,6 +160,8 @@ def _level(level: Tree) -> Errors:
             yield field.required(_SPEC.child("limited"), "must not be empty when type is Limited")
         else:
             yield from _validate_limited(limited, _SPEC.child("limited"))
+        if spec.get("exempt") is not None:
+            yield field.forbidden(_SPEC.child("exempt"), "must be nil if the type is Limited")
     else:
         yield field.not_supported(_SPEC.child("type"), kind, ("Exempt", "Limited"))
 
@@ -76,8 +185,6 @@ def _validate_limited(limited: Tree, path: Path) -> Errors:
             yield field.required(at.child("queuing"), detail)
         else:
             yield from _validate_queuing(queuing, at.child("queuing"))
-    elif not kind:
-        yield field.required(at.child("type"))
     else:
         yield field.not_supported(at.child("type"), kind, ("Queue", "Reject"))
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.quantity import Quantity
-from pybernetes.api.validation.common import label_selector
+from pybernetes.api.validation.common import non_negative_quantity
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.pod.resources import validate_container_resource_name
 
 _SPEC = Path("spec")
 _SOURCES = {
     "ContainerResource": "containerResource", "External": "external", "Object": "object", "Pods": "pods",
     "Resource": "resource",
 }  # fmt: skip
+_ORDER = ("object", "external", "pods", "resource", "containerResource")
+"""In which upstream looks at the sources; only the first is judged."""
 _TARGETS = ("AverageValue", "Utilization", "Value")
 _SELECT = ("Disabled", "Max", "Min")
 _POLICY_TYPES = ("Percent", "Pods")
@@ -25,8 +28,10 @@ def _create(autoscaler: Tree) -> Errors:
     least, most = spec.get("minReplicas"), spec.get("maxReplicas", 0)
     if least is not None and least < 1:
         yield field.invalid(_SPEC.child("minReplicas"), least, "must be greater than or equal to 1")
-    if most < 1:
+    if not most:
         yield field.required(_SPEC.child("maxReplicas"), "must be set and greater than 0")
+    elif most < 1:
+        yield field.invalid(_SPEC.child("maxReplicas"), most, "must be greater than or equal to 1")
     if least is not None and most < least:
         yield field.invalid(_SPEC.child("maxReplicas"), most, "must be greater than or equal to `minReplicas`")
     yield from _validate_reference(spec["scaleTargetRef"], _SPEC.child("scaleTargetRef"))
@@ -47,14 +52,16 @@ def _metrics(spec: Tree) -> list[Tree]:
     return spec.get("metrics") or []
 
 
-def _validate_reference(ref: Tree, path: Path) -> Errors:
+def _validate_reference(ref: Tree, path: Path, *, any_group: bool = False) -> Errors:
     for name in ("kind", "name"):
         if not ref.get(name):
             yield field.required(path.child(name))
         else:
             yield from complain(path.child(name), ref[name], names.path_segment(ref[name]))
     version = ref.get("apiVersion", "")
-    if "/" not in version and (not version or (ref.get("kind") and version != "v1")):
+    if version.count("/") > 1:
+        yield field.invalid(path.child("apiVersion"), version, f"unexpected GroupVersion string: {version}")
+    if not any_group and "/" not in version and (not version or (ref.get("kind") and version != "v1")):
         yield field.invalid(path.child("apiVersion"), version, "apiVersion must specify API group")
 
 
@@ -71,22 +78,19 @@ def _validate_metric(metric: Tree, path: Path) -> Errors:
     kind = metric.get("type", "")
     if not kind:
         yield field.required(path.child("type"), "must specify a metric source type")
-    elif kind not in _SOURCES:
+    if kind not in _SOURCES:
         # Told by the check of the type, and again by that of its source.
         for _ in range(2):
             yield field.not_supported(path.child("type"), kind, tuple(_SOURCES))
-        return
+    told = [name for name in _ORDER if metric.get(name) is not None]
+    if told:
+        yield from _validate_source(told[0], metric[told[0]], path.child(told[0]))
     wanted = _SOURCES.get(kind, "")
-    for name in _SOURCES.values():
-        source = metric.get(name)
-        if source is None:
-            if name == wanted:
-                yield field.required(path.child(name), "must populate information for the given metric source")
-            continue
+    if wanted and wanted not in told:
+        yield field.required(path.child(wanted), "must populate information for the given metric source")
+    for name in told if len(told) > 1 else ():
         if name != wanted:
-            detail = "must populate the given metric source only"
-            yield field.forbidden(path.child(name), detail)
-        yield from _validate_source(name, source, path.child(name))
+            yield field.forbidden(path.child(name), "must populate the given metric source only")
 
 
 def _validate_source(name: str, source: Tree, path: Path) -> Errors:
@@ -94,20 +98,28 @@ def _validate_source(name: str, source: Tree, path: Path) -> Errors:
     if name in ("resource", "containerResource"):
         if not source.get("name"):
             yield field.required(path.child("name"), "must specify a resource name")
-        if name == "containerResource" and not source.get("container"):
+        elif name == "containerResource":
+            yield from validate_container_resource_name(source["name"], path.child("name"))
+        container = source.get("container", "")
+        if name == "containerResource" and not container:
             yield field.required(path.child("container"), "must specify a container")
+        elif name == "containerResource":
+            yield from complain(path.child("container"), container, names.dns1123_label(container))
         yield from _validate_resource_target(target, path.child("target"))
         return
     if name == "object":
-        yield from _validate_reference(source["describedObject"], path.child("describedObject"))
+        yield from _validate_reference(source["describedObject"], path.child("describedObject"), any_group=True)
     yield from _validate_identifier(source["metric"], path.child("metric"))
     yield from _validate_target(target, path.child("target"))
     if name == "pods" and target.get("averageValue") is None:
         yield field.required(path.child("target", "averageValue"), "must specify a positive target averageValue")
     if name in ("object", "external") and target.get("value") is None and target.get("averageValue") is None:
-        yield field.required(
-            path.child("target", "averageValue"), "must set either a target value for metric or a per-pod target"
-        )
+        per_pod = "must set either a target value for metric or a per-pod target"
+        detail = "must set either a target value or averageValue" if name == "object" else per_pod
+        yield field.required(path.child("target", "averageValue"), detail)
+    if name == "external" and target.get("value") is not None and target.get("averageValue") is not None:
+        detail = "may not set both a target value for metric and a per-pod target"
+        yield field.forbidden(path.child("target", "value"), detail)
 
 
 def _validate_identifier(metric: Tree, path: Path) -> Errors:
@@ -116,7 +128,6 @@ def _validate_identifier(metric: Tree, path: Path) -> Errors:
         yield field.required(path.child("name"), "must specify a metric name")
     else:
         yield from complain(path.child("name"), name, names.path_segment(name))
-    yield from label_selector(metric.get("selector"), path.child("selector"))
 
 
 def _validate_resource_target(target: Tree, path: Path) -> Errors:
@@ -134,7 +145,7 @@ def _validate_target(target: Tree, path: Path) -> Errors:
     kind = target.get("type", "")
     if not kind:
         yield field.required(path.child("type"), "must specify a metric target type")
-    elif kind not in _TARGETS:
+    if kind not in _TARGETS:
         detail = "must be either Utilization, Value, or AverageValue"
         yield field.invalid(path.child("type"), kind, detail)
     for name in ("value", "averageValue"):
@@ -155,6 +166,9 @@ def _validate_rules(rules: Tree, path: Path) -> Errors:
         if window > _MAX_WINDOW:
             detail = f"must be less than or equal to {_MAX_WINDOW}"
             yield field.invalid(path.child("stabilizationWindowSeconds"), window, detail)
+    tolerance = rules.get("tolerance")
+    if tolerance is not None:
+        yield from non_negative_quantity(tolerance, path.child("tolerance"))
     if rules.get("selectPolicy") is not None and rules["selectPolicy"] not in _SELECT:
         yield field.not_supported(path.child("selectPolicy"), rules["selectPolicy"], _SELECT)
     if not rules.get("policies"):

@@ -36,6 +36,10 @@ def _validate_spec(spec: Tree) -> Errors:
     for index, rule in enumerate(rules):
         yield from _validate_rule(rule, _SPEC.child("rules").index(index))
     for index, tls in enumerate(spec.get("tls") or ()):
+        if secret := tls.get("secretName"):
+            yield from complain(
+                _SPEC.child("tls").index(index).child("secretName"), secret, names.dns1123_subdomain(secret)
+            )
         for number, host in enumerate(tls.get("hosts") or ()):
             at = _SPEC.child("tls").index(index).child("hosts").index(number)
             yield from complain(at, host, _host_format(host))
@@ -69,7 +73,8 @@ def _validate_path(one: Tree, path: Path) -> Errors:
     kind, value = one.get("pathType"), one.get("path", "")
     if kind is None:
         yield field.required(path.child("pathType"), "pathType must be specified")
-    elif kind in ("Exact", "Prefix"):
+        return
+    if kind in ("Exact", "Prefix"):
         yield from _validate_exact_path(value, path.child("path"))
     elif kind == "ImplementationSpecific":
         if value and not value.startswith("/"):
@@ -150,9 +155,14 @@ def _create_class(ingress_class: Tree) -> Errors:
 
 
 def _validate_parameters(parameters: Tree, path: Path) -> Errors:
+    group = parameters.get("apiGroup")
+    if group is not None:
+        yield from complain(path.child("apiGroup"), group, names.dns1123_subdomain(group))
     for name in ("kind", "name"):
         if not parameters.get(name):
             yield field.required(path.child(name))
+        else:
+            yield from complain(path.child(name), parameters[name], names.path_segment(parameters[name]))
     scope, namespace = parameters.get("scope"), parameters.get("namespace")
     if scope is None:
         yield field.required(path.child("scope"))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import OMITTED, Path
-from pybernetes.api.validation.common import immutable, label_selector, non_negative, shown_map, shown_selector
+from pybernetes.api.validation.common import (
+    immutable,
+    is_wrong_selector,
+    label_selector,
+    non_negative,
+    shown_map,
+    shown_selector,
+)
 from pybernetes.api.validation.job_policies import validate_failure_policy, validate_success_policy
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.metadata import METADATA
@@ -46,7 +53,8 @@ def _validate_generated_selector(job: Tree) -> Errors:
     for key in sorted(_OWN_LABELS & found.keys()):
         if found[key] != uid:
             yield field.invalid(path.key(key), found[key], f"must be '{uid}'")
-    if (selector.get("matchLabels") or {}) != expected["matchLabels"] or selector.get("matchExpressions"):
+    differs = (selector.get("matchLabels") or {}) != expected["matchLabels"] or selector.get("matchExpressions")
+    if differs and not is_wrong_selector(selector):
         yield field.invalid(SPEC.child("selector"), shown_selector(selector), "`selector` not auto-generated")
 
 
@@ -77,7 +85,9 @@ def validate_job_template_spec(spec: Tree, path: Path) -> Errors:
     yield from _validate_replacement(spec, path)
     managed_by = spec.get("managedBy")
     if managed_by is not None:
-        if not names.is_domain_prefixed_path(managed_by):
+        if not managed_by:
+            yield field.required(path.child("managedBy"))
+        elif not names.is_domain_prefixed_path(managed_by):
             detail = 'must be a domain-prefixed path (such as "acme.io/foo")'
             yield field.invalid(path.child("managedBy"), managed_by, detail)
         if len(managed_by) > 63:
@@ -88,7 +98,7 @@ def validate_job_template_spec(spec: Tree, path: Path) -> Errors:
 
 def _validate_index_limits(spec: Tree, path: Path) -> Errors:
     if spec.get("completionMode") != "Indexed":
-        for name in ("backoffLimitPerIndex",):
+        for name in ("backoffLimitPerIndex", "maxFailedIndexes"):
             if spec.get(name) is not None:
                 yield field.invalid(path.child(name), spec[name], "requires indexed completion mode")
     if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:

@@ -24,7 +24,7 @@ def validate_failure_policy(spec: Tree, path: Path) -> Errors:
 def _validate_rule(rule: Tree, spec: Tree, known: set[str], path: Path) -> Errors:
     action = rule.get("action", "")
     if not action:
-        yield field.required(path.child("action"), f"valid values: {', '.join(field.quote(one) for one in _ACTIONS)}")
+        yield field.required(path.child("action"), f"valid values: [{' '.join(field.quote(one) for one in _ACTIONS)}]")
     elif action == "FailIndex" and spec.get("backoffLimitPerIndex") is None:
         yield field.invalid(path.child("action"), action, "requires the backoffLimitPerIndex to be set")
     elif action not in _ACTIONS:
@@ -43,7 +43,7 @@ def _validate_rule(rule: Tree, spec: Tree, known: set[str], path: Path) -> Error
 def _validate_codes(codes: Tree, known: set[str], path: Path) -> Errors:
     operator, values = codes.get("operator", ""), codes.get("values") or []
     if not operator:
-        yield field.required(path.child("operator"), 'valid values: "In", "NotIn"')
+        yield field.required(path.child("operator"), 'valid values: ["In" "NotIn"]')
     elif operator not in ("In", "NotIn"):
         yield field.not_supported(path.child("operator"), operator, ("In", "NotIn"))
     name = codes.get("containerName")
@@ -86,7 +86,9 @@ def validate_success_policy(spec: Tree, path: Path) -> Errors:
         yield field.invalid(path, shown, "requires indexed completion mode")
         return
     if not rules:
-        yield field.required(path.child("rules"), "at least one rules is required")
+        yield field.required(
+            path.child("rules"), "at least one rules must be specified when the successPolicy is specified"
+        )
     elif len(rules) > _MAX_RULES:
         yield field.too_many(path.child("rules"), len(rules), _MAX_RULES)
     for index, rule in enumerate(rules):

@@ -10,7 +10,6 @@ from pybernetes.api.quantity import Quantity
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.resources import (
-    validate_amount,
     validate_container_resource_name,
     validate_resource_name,
 )
@@ -73,9 +72,8 @@ def _validate_item(item: Tree, path: Path) -> Errors:
     skipped = ("default", "defaultRequest") if kind == "Pod" else ()
     check = validate_container_resource_name if kind in ("Pod", "Container") else validate_resource_name
     for name in _FIELDS:
-        for resource, amount in (item.get(name) or {}).items() if name not in skipped else ():
+        for resource in (item.get(name) or ()) if name not in skipped else ():
             yield from check(resource, path.child(name).key(resource))
-            yield from validate_amount(resource, amount, path.child(name).key(resource))
     for resource in sorted({key for name in _FIELDS for key in item.get(name) or ()}):
         yield from _validate_order(item, resource, skipped, path)
         yield from _validate_ratio(item, resource, path)

@@ -39,7 +39,7 @@ def _validate_port(port: Tree, path: Path) -> Errors:
     first, last = port.get("port"), port.get("endPort")
     if first is None:
         if last is not None:
-            yield field.required(path.child("port"), "must be specified when `endPort` is specified")
+            yield field.invalid(path.child("endPort"), last, "may not be specified when `port` is not specified")
         return
     yield from port_number_or_name(first, path.child("port"))
     if last is None:

@@ -6,6 +6,7 @@ from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.validation.addresses import parse_cidr, validate_cidr
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.metadata import METADATA
 from pybernetes.api.validation.pod.resources import validate_amount, validate_resource_name
 from pybernetes.api.validation.pod.scheduling import validate_taints
 
@@ -16,7 +17,7 @@ _AMOUNTS = ("capacity", "allocatable")
 def _create(node: Tree) -> Errors:
     spec = node["spec"]
     if taints := spec.get("taints"):
-        yield from validate_taints(taints, _SPEC.child("taints"))
+        yield from validate_taints(taints, METADATA.child("taints"))
     for index, cidr in enumerate(spec.get("podCIDRs") or ()):
         yield from validate_cidr(cidr, _SPEC.child("podCIDRs").index(index))
     yield from _validate_families(spec.get("podCIDRs") or [])

@@ -45,9 +45,21 @@ def validate_claim_spec(spec: Tree, path: Path) -> Errors:
     for key in ("dataSource", "dataSourceRef"):
         if spec.get(key) is not None:
             yield from _validate_source(spec[key], path.child(key))
+    yield from _validate_sources(spec, path)
     attributes = spec.get("volumeAttributesClassName")
     if attributes:
         yield from complain(path.child("volumeAttributesClassName"), attributes, names.dns1123_subdomain(attributes))
+
+
+def _validate_sources(spec: Tree, path: Path) -> Errors:
+    source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is None or ref is None:
+        return
+    # Upstream shows its own path in the place of a value, and that has no JSON.
+    if ref.get("namespace"):
+        yield field.invalid(path, {}, "may not be specified when dataSourceRef.namespace is specified")
+    elif any(source.get(name) != ref.get(name) for name in ("apiGroup", "kind", "name")):
+        yield field.invalid(path, {}, "must match dataSourceRef")
 
 
 def _validate_source(source: Tree, path: Path) -> Errors:
@@ -62,6 +74,9 @@ def _validate_source(source: Tree, path: Path) -> Errors:
         )
     elif group:
         yield from complain(path.child("apiGroup"), group, names.dns1123_subdomain(group))
+    if source.get("namespace"):
+        at = path.child("namespace")
+        yield from complain(at, source["namespace"], names.dns1123_label(source["namespace"]))
 
 
 def _create(claim: Tree) -> Errors:

@@ -6,12 +6,13 @@ from pybernetes.api import field, names
 from pybernetes.api.field import ROOT
 from pybernetes.api.validation.common import immutable, one_of
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
-from pybernetes.api.validation.metadata import METADATA, complain
+from pybernetes.api.validation.metadata import METADATA, complain, validate_labels
+from pybernetes.api.validation.pod.resources import validate_container_resources
 from pybernetes.api.validation.pod.scheduling import validate_tolerations
 
 _HIGHEST = 1_000_000_000
 _SYSTEM = {"system-cluster-critical": (2_000_000_000, False), "system-node-critical": (2_000_001_000, False)}
-_POLICIES = ("Never", "PreemptLowerPriority")
+_POLICIES = ("PreemptLowerPriority", "Never")
 
 
 def _create(priority: Tree) -> Errors:
@@ -44,9 +45,25 @@ def _create_runtime(runtime: Tree) -> Errors:
         yield from complain(ROOT.child("handler"), handler, names.dns1123_label(handler))
     else:
         yield field.required(ROOT.child("handler"))
+    if runtime.get("overhead") is not None:
+        amounts = runtime["overhead"].get("podFixed") or {}
+        yield from validate_container_resources({"limits": amounts}, frozenset(), ROOT.child("overhead"))
+    selector = (runtime.get("scheduling") or {}).get("nodeSelector")
+    if selector:
+        yield from validate_labels(selector, ROOT.child("scheduling", "nodeSelector"))
     tolerations = (runtime.get("scheduling") or {}).get("tolerations")
     if tolerations:
-        yield from validate_tolerations(tolerations, ROOT.child("scheduling", "tolerations"))
+        path = ROOT.child("scheduling", "tolerations")
+        yield from validate_tolerations(tolerations, path)
+        for index, toleration in enumerate(tolerations):
+            if toleration in tolerations[:index]:
+                yield field.duplicate(path.index(index), _shown(toleration))
+
+
+def _shown(toleration: Tree) -> Tree:
+    names = {"Key": "key", "Operator": "operator", "Value": "value", "Effect": "effect"}
+    shown: Tree = {name: toleration.get(key, "") for name, key in names.items()}
+    return shown | {"TolerationSeconds": toleration.get("tolerationSeconds")}
 
 
 def _update_runtime(new: Tree, old: Tree) -> Errors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
-from pybernetes.api.validation.common import immutable, label_selector
+from pybernetes.api.validation.common import immutable, is_wrong_selector, label_selector
 from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.metadata import complain
 
@@ -26,6 +26,8 @@ def _cluster_role(role: Tree) -> Errors:
             yield field.required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil")
         for index, selector in enumerate(aggregation.get("clusterRoleSelectors") or ()):
             yield from label_selector(selector, path.index(index))
+            if is_wrong_selector(selector):
+                yield field.invalid(path.index(index), None, "invalid label selector.")
 
 
 def _validate_rule(rule: Tree, namespaced: bool, path: Path) -> Errors:

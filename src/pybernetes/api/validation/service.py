@@ -134,7 +134,7 @@ def _validate_load_balancer(spec: Tree, kind: str) -> Errors:
     for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
         if spec.get(name) is not None and kind != "LoadBalancer":
             yield field.forbidden(_SPEC.child(name), "may only be used when `type` is 'LoadBalancer'")
-    if spec.get("loadBalancerClass") is not None:
+    if spec.get("loadBalancerClass") is not None and kind == "LoadBalancer":
         value = spec["loadBalancerClass"]
         yield from complain(_SPEC.child("loadBalancerClass"), value, names.qualified_name(value))
     if kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is None:
@@ -171,8 +171,8 @@ def _validate_families(spec: Tree) -> Errors:
         if family in families[:index]:
             yield field.duplicate(path.index(index), family)
     policy = spec.get("ipFamilyPolicy")
-    if policy is not None:
-        yield from one_of(policy, _SPEC.child("ipFamilyPolicy"), _FAMILY_POLICIES)
+    if policy is not None and policy not in _FAMILY_POLICIES:
+        yield field.not_supported(_SPEC.child("ipFamilyPolicy"), policy, _FAMILY_POLICIES)
 
 
 def _validate_cluster_ips(spec: Tree) -> Errors:
@@ -218,12 +218,12 @@ def _validate_traffic(spec: Tree, kind: str) -> Errors:
     elif external or kind != "ClusterIP":
         yield from one_of(external, path, _POLICIES)
     internal = spec.get("internalTrafficPolicy")
-    if kind in ("LoadBalancer", "NodePort", "ClusterIP") or internal is not None:
-        yield from one_of(internal, _SPEC.child("internalTrafficPolicy"), _POLICIES)
+    if internal is not None and internal not in _POLICIES:
+        yield field.not_supported(_SPEC.child("internalTrafficPolicy"), internal, _POLICIES)
+    elif internal is None and kind in ("LoadBalancer", "NodePort", "ClusterIP"):
+        yield field.required(_SPEC.child("internalTrafficPolicy"))
     check = spec.get("healthCheckNodePort", 0)
-    if check < 0:
-        yield field.invalid(_SPEC.child("healthCheckNodePort"), check, "must be greater than or equal to 0")
-    elif check and not (kind == "LoadBalancer" and external == "Local"):
+    if check and not (kind == "LoadBalancer" and external == "Local"):
         detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
         yield field.invalid(_SPEC.child("healthCheckNodePort"), check, detail)
     distribution = spec.get("trafficDistribution")

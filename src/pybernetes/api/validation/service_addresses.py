@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pybernetes.api import field
+from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.validation.addresses import parse_cidr, parse_ip, validate_cidr
 from pybernetes.api.validation.common import immutable
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.metadata import complain
 
 _GROUP = "networking.k8s.io"
 _SPEC = Path("spec")
@@ -48,9 +49,16 @@ def _address(address: Tree) -> Errors:
     if parent is None:
         yield field.required(path)
         return
+    if parent.get("group"):
+        yield from complain(path.child("group"), parent["group"], names.dns1123_subdomain(parent["group"]))
     for name in ("resource", "name"):
         if not parent.get(name):
             yield field.required(path.child(name))
+        else:
+            yield from complain(path.child(name), parent[name], names.path_segment(parent[name]))
+    if parent.get("namespace"):
+        at = path.child("namespace")
+        yield from complain(at, parent["namespace"], names.path_segment(parent["namespace"]))
 
 
 def _update_address(new: Tree, old: Tree) -> Errors:

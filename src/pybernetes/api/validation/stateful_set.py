@@ -12,6 +12,7 @@ from pybernetes.api.validation.common import (
 )
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
 from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.persistent_volume_claim import validate_claim_spec
 from pybernetes.api.validation.workload import (
     SPEC,
     validate_collision_count,
@@ -24,7 +25,7 @@ _MUTABLE = (
     "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
     "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
 )  # fmt: skip
-_RETENTIONS = ("Delete", "Retain")
+_RETENTIONS = ("Retain", "Delete")
 
 
 def _create(stateful_set: Tree) -> Errors:
@@ -38,14 +39,14 @@ def _create(stateful_set: Tree) -> Errors:
     retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
     for name in ("whenDeleted", "whenScaled"):
         yield from one_of(retention.get(name), SPEC.child("persistentVolumeClaimRetentionPolicy", name), _RETENTIONS)
-    yield from non_negative(spec, SPEC, "replicas", "minReadySeconds", "revisionHistoryLimit")
+    for index, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
+        yield from validate_claim_spec(claim["spec"], SPEC.child("volumeClaimTemplates").index(index).child("spec"))
+    yield from non_negative(spec, SPEC, "replicas", "minReadySeconds")
     yield from non_negative(spec.get("ordinals") or {}, SPEC.child("ordinals"), "start")
     if spec.get("serviceName"):
-        yield from complain(
-            SPEC.child("serviceName"), spec["serviceName"], names.dns1123_subdomain(spec["serviceName"])
-        )
+        yield from complain(SPEC.child("serviceName"), spec["serviceName"], names.dns1123_label(spec["serviceName"]))
     yield from validate_selector(spec.get("selector"), "statefulset")
-    yield from validate_selected_template({**spec, "template": _with_claims(spec)})
+    yield from validate_selected_template({**spec, "template": _with_claims(spec)}, wrong="", kind="StatefulSet")
 
 
 def _with_claims(spec: Tree) -> Tree:
@@ -53,8 +54,8 @@ def _with_claims(spec: Tree) -> Tree:
     template: Tree = spec["template"]
     claims = [claim["metadata"].get("name", "") for claim in spec.get("volumeClaimTemplates") or ()]
     kept = [volume for volume in template["spec"].get("volumes") or () if volume["name"] not in claims]
-    made = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims if name]
-    return {**template, "spec": {**template["spec"], "volumes": kept + made}}
+    made = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in dict.fromkeys(claims)]
+    return {**template, "spec": {**template["spec"], "volumes": made + kept}}
 
 
 def _validate_strategy(strategy: Tree) -> Errors:
@@ -67,7 +68,8 @@ def _validate_strategy(strategy: Tree) -> Errors:
             detail = "only allowed for updateStrategy 'RollingUpdate'"
             yield field.invalid(path.child("rollingUpdate"), rolling, detail)
     elif kind != "RollingUpdate":
-        yield field.invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")
+        shown = None if rolling is None else {"Partition": rolling.get("partition", 0), "MaxUnavailable": None}
+        yield field.invalid(path, {"Type": kind, "RollingUpdate": shown}, "must be 'RollingUpdate' or 'OnDelete'")
     elif rolling is not None:
         yield from non_negative(rolling, path.child("rollingUpdate"), "partition")
         unavailable = rolling.get("maxUnavailable")

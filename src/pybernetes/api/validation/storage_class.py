@@ -20,16 +20,26 @@ def _create(storage_class: Tree) -> Errors:
     policy = storage_class.get("reclaimPolicy")
     if policy:
         yield from one_of(policy, ROOT.child("reclaimPolicy"), _RECLAIM)
-    yield from one_of(storage_class.get("volumeBindingMode"), ROOT.child("volumeBindingMode"), _BINDING)
+    mode = storage_class.get("volumeBindingMode")
+    if mode is None:
+        yield field.required(ROOT.child("volumeBindingMode"))
+    elif mode not in _BINDING:
+        yield field.not_supported(ROOT.child("volumeBindingMode"), mode, _BINDING)
+    known: list[dict[str, list[str]]] = [{}]
     for index, term in enumerate(storage_class.get("allowedTopologies") or ()):
-        yield from _validate_topology(term, ROOT.child("allowedTopologies").index(index))
+        path = ROOT.child("allowedTopologies").index(index)
+        yield from _validate_topology(term, path)
+        selected = {one["key"]: sorted(set(one.get("values") or ())) for one in term.get("matchLabelExpressions") or ()}
+        if selected in known:
+            yield field.duplicate(path.child("matchLabelExpressions"), "")
+        known.append(selected)
 
 
 def _validate_provisioner(name: str, path: Path) -> Errors:
     if not name:
         yield field.required(path)
     else:
-        yield from complain(path, name, names.qualified_name(name.lower()))
+        yield from complain(path, name.lower(), names.qualified_name(name.lower()))
 
 
 def _validate_parameters(parameters: dict[str, str], path: Path) -> Errors:

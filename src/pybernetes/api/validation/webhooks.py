@@ -101,7 +101,12 @@ def _validate_choices(webhook: Tree, mutating: bool, path: Path) -> Errors:
     at = path.child("admissionReviewVersions")
     if not versions:
         yield field.required(at, f"must specify one of {', '.join(_VERSIONS)}")
-    elif not set(versions) & set(_VERSIONS):
+    for index, version in enumerate(versions):
+        if version in versions[:index]:
+            yield field.invalid(at.index(index), version, "duplicate version")
+        else:
+            yield from complain(at.index(index), version, names.dns1035_label(version))
+    if versions and not set(versions) & set(_VERSIONS):
         yield field.invalid(at, versions, f"must include at least one of {', '.join(_VERSIONS)}")
 
 
@@ -134,26 +139,41 @@ def validate_rule(rule: Tree, path: Path) -> Errors:
         yield field.not_supported(path.child("scope"), scope, _SCOPES)
 
 
-def validate_client_config(config: Tree, path: Path) -> Errors:
-    """How a webhook is reached: by URL or by service."""
+def validate_client_config(config: Tree, path: Path, *, words: bool = False) -> Errors:
+    """How a webhook is reached: by URL or by service; `words`: what is missing of a service is told in full."""
     url, service = config.get("url"), config.get("service")
     if (url is None) == (service is None):
         yield field.required(path, "exactly one of url or service is required")
     elif url is not None:
         yield from _validate_url(url, path.child("url"))
     elif service is not None:
-        yield from _validate_service(service, path)
+        yield from _validate_service(service, path, words)
 
 
-def _validate_service(service: Tree, path: Path) -> Errors:
+def _validate_service(service: Tree, path: Path, words: bool) -> Errors:
     for name in ("name", "namespace"):
         if not service.get(name):
-            yield field.required(path.child("service", name), f"service {name} is required")
+            yield field.required(path.child("service", name), f"service {name} is required" if words else "")
     port = service.get("port", 443)
     if names.port_number(port):
         yield field.invalid(path.child("service", "port"), port, f"port is not valid: {names.port_number(port)[0]}")
-    if service.get("path") and not service["path"].startswith("/"):
-        yield field.invalid(path.child("service", "path"), service["path"], "must start with a '/'")
+    if service.get("path"):
+        yield from _validate_service_path(service["path"], path.child("service", "path"))
+
+
+def _validate_service_path(url_path: str, path: Path) -> Errors:
+    if not url_path.startswith("/"):
+        yield field.invalid(path, url_path, "must start with a '/'")
+    steps = url_path[1:].split("/") if url_path.startswith("/") else url_path.split("/")
+    if url_path == "/":
+        return
+    for index, step in enumerate(steps):
+        if not step and index == len(steps) - 1:
+            continue
+        if not step:
+            yield field.invalid(path, url_path, f"segment[{index}] may not be empty")
+        for complaint in names.dns1123_subdomain(step) if step else ():
+            yield field.invalid(path, url_path, f"segment[{index}]: {complaint}")
 
 
 def _validate_url(url: str, path: Path) -> Errors:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.selectors import labels
-from pybernetes.api.selectors.labels import SelectorError
 from pybernetes.api.validation.common import (
     immutable,
     is_empty_selector,
+    is_wrong_selector,
     label_selector,
     non_negative,
     shown_map,
@@ -31,37 +31,44 @@ def validate_selector(selector: Tree | None, kind: str) -> Errors:
         yield field.invalid(SPEC.child("selector"), shown_selector(selector), detail)
 
 
-def validate_selected_template(spec: Tree, *, always: bool = True) -> Errors:
-    """The template, whose labels the selector has to match; `always` for pods that are started again and again."""
+def validate_selected_template(
+    spec: Tree, *, always: bool = True, wrong: str | None = "invalid label selector", kind: str = "ReplicaSet"
+) -> Errors:
+    """The template, whose labels the selector has to match; `always` for pods that are started again and again.
+
+    `wrong` is said where no selector can be made of it: the template is not judged then; None: it always is.
+    """
     template, path = spec["template"], SPEC.child("template")
     found = template["metadata"].get("labels") or {}
+    if is_wrong_selector(spec.get("selector")) and wrong is not None:
+        yield field.invalid(SPEC.child("selector"), shown_selector(spec["selector"]), wrong)
+        if always:
+            yield from validate_always_restarts(template, path, kind)
+        return
     if not selects(spec.get("selector"), found):
         shown = shown_map(found) or None
         yield field.invalid(path.child("metadata", "labels"), shown, "`selector` does not match template `labels`")
     yield from validate_pod_template(template, path)
     if always:
-        yield from validate_always_restarts(template, path)
+        yield from validate_always_restarts(template, path, kind)
 
 
 def selects(selector: Tree | None, found: dict[str, str]) -> bool:
     """Whether a selector matches: none matches nothing, an empty one all; a wrong selector is told elsewhere."""
     if selector is None:
         return False
-    if is_empty_selector(selector):
+    if is_empty_selector(selector) or is_wrong_selector(selector):
         return True
-    try:
-        return labels.from_tree(selector).matches(found)
-    except SelectorError:
-        return True
+    return labels.from_tree(selector).matches(found)
 
 
-def validate_always_restarts(template: Tree, path: Path) -> Errors:
+def validate_always_restarts(template: Tree, path: Path, kind: str = "ReplicaSet") -> Errors:
     policy = template["spec"].get("restartPolicy")
     if policy != "Always":
         yield field.not_supported(path.child("spec", "restartPolicy"), policy, ("Always",))
     if template["spec"].get("activeDeadlineSeconds") is not None:
         at = path.child("spec", "activeDeadlineSeconds")
-        yield field.forbidden(at, "activeDeadlineSeconds in ReplicaSet is not Supported")
+        yield field.forbidden(at, f"activeDeadlineSeconds in {kind} is not Supported")
 
 
 def validate_same_selector(new: Tree, old: Tree) -> Errors:

@@ -29,6 +29,7 @@ from pybernetes.apiserver.resources.reviews import AccessReview, RulesReview, Se
 from pybernetes.apiserver.resources.scale import Scale
 from pybernetes.apiserver.resources.secret import SecretStrategy
 from pybernetes.apiserver.resources.service import ServiceStrategy
+from pybernetes.apiserver.resources.stateful_set import StatefulSetStrategy
 from pybernetes.apiserver.resources.status import StatusOnly, StatusWithoutLabels
 from pybernetes.apiserver.resources.strategy import Part, Strategy
 from pybernetes.apiserver.resources.streams import AttachAction, ExecAction, LogAction, PortForwardAction
@@ -156,6 +157,7 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "limitranges": LimitRangeStrategy,
     "deployments.apps": DeploymentStrategy,
     "daemonsets.apps": DaemonSetStrategy,
+    "statefulsets.apps": StatefulSetStrategy,
     "jobs.batch": JobStrategy,
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
     "leases.coordination.k8s.io": LeaseStrategy,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.resources.strategy import Part
@@ -13,7 +15,27 @@ class VolumeStrategy(KindStrategy):
         return {"phase": "Pending", "lastPhaseTransitionTime": now(ctx)}
 
 
+_POPULATORS: Final = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
+"""(group, kind) of what a claim's `dataSource` may name; `dataSourceRef` may name anything."""
+
+
 class ClaimStrategy(KindStrategy):
+    """The two fields for what a volume is filled with say the same, whichever the client has set."""
+
+    def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
+        KindStrategy.prepare_for_create(self, ctx, new)
+        spec = new["spec"]
+        source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
+        if source is not None and ((source.get("apiGroup") or ""), source.get("kind")) not in _POPULATORS:
+            del spec["dataSource"]
+        if ref is not None and ref.get("namespace"):  # across namespaces: not at this API level
+            del spec["dataSourceRef"]
+        source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
+        if source is not None and ref is None:
+            spec["dataSourceRef"] = dict(source)
+        elif ref is not None and source is None:
+            spec["dataSource"] = dict(ref)
+
     def first_status(self, ctx: RequestContext, new: Tree) -> Tree:
         return {"phase": "Pending"}
 

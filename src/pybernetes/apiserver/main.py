@@ -152,6 +152,10 @@ def _tls_version(name: str) -> ssl.TLSVersion:
 @asynccontextmanager
 async def started(options: Options, backend: Backend, scope: Scope, clock: Clock) -> AsyncIterator[APIServer]:
     """The server's handler with its caches loaded, without a socket."""
+    if options.egress_selector_config_file:
+        from pybernetes.apiserver import egress
+
+        egress.check(options.egress_selector_config_file)
     metrics, health = Metrics(), Health()
     add_process_metrics(metrics)
     add_build_info(metrics, API_LEVEL)
@@ -167,7 +171,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         taken = TakenOverBackend(backend, is_stale)
         backend, is_stale = taken, taken.is_stale
     cacher = Cacher(backend, clock, window=options.default_watch_cache_size)
-    await cacher.start(scope)
+    await (cacher.start(scope) if encryption is None else encryption.load(lambda: cacher.start(scope)))
     access = Access(backend, cacher, AdmitAll())
     access.is_stale = is_stale
     if encryption is not None:

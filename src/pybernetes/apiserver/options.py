@@ -51,6 +51,7 @@ class Options:
     oidc_groups_prefix: str = ""
     oidc_required_claim: tuple[str, ...] = flags.option((), "NAME=VALUE that tokens must have")
     authorization_mode: tuple[str, ...] = ("AlwaysAllow",)
+    authorization_policy_file: str = flags.option("", "who may what in mode ABAC, a JSON object a line")
     authorization_webhook_config_file: str = flags.option("", "a kubeconfig of who decides in mode Webhook")
     authorization_webhook_version: str = flags.option("v1beta1", "of the SubjectAccessReview that is sent")
     authorization_webhook_cache_authorized_ttl: float = flags.option(300.0, "for how long its consent is remembered")
@@ -76,6 +77,7 @@ class Options:
     requestheader_group_headers: tuple[str, ...] = ("X-Remote-Group",)
     requestheader_extra_headers_prefix: tuple[str, ...] = ("X-Remote-Extra-",)
     requestheader_allowed_names: tuple[str, ...] = ()
+    egress_selector_config_file: str = flags.option("", "how others are reached; only directly")
     enable_bootstrap_token_auth: bool = False
     encryption_provider_config: str = flags.option("", "says which resources are encrypted in the store, and how")
     encryption_provider_config_automatic_reload: bool = flags.option(False, "use the file anew when it changes")

@@ -57,13 +57,15 @@ def configuration(*providers: dict[str, Any], resources: tuple[str, ...] = ("sec
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, backend: Backend, config: str = "", *flags: str) -> AsyncIterator[Server]:
+async def running(
+    tmp_path: Path, backend: Backend, config: str = "", *flags: str, clock: FakeClock | None = None
+) -> AsyncIterator[Server]:
     tokens, file = tmp_path / "tokens.csv", tmp_path / "encryption.yaml"
     tokens.write_text(TOKENS)
     file.write_text(config)
     given = [f"--encryption-provider-config={file}"] if config else []
     options = parse_options([f"--token-auth-file={tokens}", "--secure-port=1", *given, *flags])
-    clock = FakeClock(datetime(2026, 1, 1, tzinfo=UTC))
+    clock = clock or FakeClock(datetime(2026, 1, 1, tzinfo=UTC))
     async with open_scope("test") as scope, started(options, backend, scope, clock) as handler:
         yield Server(handler, clock)
 

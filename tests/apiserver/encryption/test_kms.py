@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from tests.apiserver.encryption.test_encryption import KEY, SECRETS, configuration, put, running, stored, value_of
 from tests.apiserver.inprocess import Server
 
+from pybernetes.aio.clock import FakeClock
 from pybernetes.apiserver.encryption.kms import KEY as PLAIN_KEY
 from pybernetes.apiserver.encryption.kms import EncryptedObject, key_hash
 from pybernetes.apiserver.encryption.plugin import (
@@ -32,7 +33,7 @@ from pybernetes.apiserver.encryption.plugin import (
     StatusResponse,
 )
 from pybernetes.apiserver.http.message import Response
-from pybernetes.store.backend import Backend, UnavailableError
+from pybernetes.store.backend import Backend
 from pybernetes.store.sqlite import open_store
 from pybernetes.wire.message import Message
 
@@ -147,9 +148,33 @@ async def test_values_are_sealed_with_a_seed_that_the_plugin_keeps(
         async with running(tmp_path, backend, configuration(plugin.provider)) as api:
             assert await value_of(api) == "hidden"
             assert plugin.called == ["Status", "Encrypt", "Decrypt"]  # one seed, however many values
-    with pytest.raises(UnavailableError, match=r'unable to transform key "/registry/secrets/default/.*": failed to decrypt DEK, error: rpc error: code = '):  # fmt: skip
-        async with running(tmp_path, backend, configuration(plugin.provider)):
-            pass
+
+
+async def test_a_start_waits_for_the_plugin(
+    tmp_path: Path, backend: Backend, plugin: Plugin, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with plugin.serving(), running(tmp_path, backend, configuration(plugin.provider)) as api:
+        await put(api)
+    clock = FakeClock()
+
+    async def value() -> str:
+        async with running(tmp_path, backend, configuration(plugin.provider), clock=clock) as api:
+            return await value_of(api)
+
+    starting = asyncio.create_task(value())
+    words = (
+        'waiting for a KMS plugin error=unable to transform key "/registry/secrets/default/s": failed to decrypt DEK'
+    )
+    async with asyncio.timeout(10):
+        while words not in caplog.text:
+            await asyncio.sleep(0.01)
+        await clock.advance(5)
+        assert not starting.done()
+        async with plugin.serving():
+            while not starting.done():
+                await clock.advance(1)
+                await asyncio.sleep(0.02)  # the plugin's answer comes by a real socket
+            assert await starting == "hidden"
 
 
 async def test_a_new_key_is_used_for_what_is_written_from_then_on(

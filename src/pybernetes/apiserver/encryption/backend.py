@@ -17,6 +17,10 @@ from pybernetes.store.backend import Backend, CorruptError, UnavailableError
 log = logging.getLogger(__name__)
 
 
+class PluginAwayError(UnavailableError):
+    """A value's key is with a plugin that does not answer."""
+
+
 class EncryptedBackend(TranslatedBackend):
     """A `Backend`. A value that no key reads stops the server's start; later it is left out, and told.
 
@@ -79,7 +83,7 @@ class EncryptedBackend(TranslatedBackend):
         except TransformError as error:
             words = f'unable to transform key "{key.decode()}": {error}'
             if self.strict:
-                raise (UnavailableError if isinstance(error, KeyAwayError) else CorruptError)(words) from error
+                raise (PluginAwayError if isinstance(error, KeyAwayError) else CorruptError)(words) from error
             self.unread = True
             log.error("%s", words)
             return None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.configuration import ConfigurationError
-from pybernetes.apiserver.encryption.backend import EncryptedBackend
+from pybernetes.apiserver.encryption.backend import EncryptedBackend, PluginAwayError
 from pybernetes.apiserver.encryption.config import Encryption, load, parse
 from pybernetes.apiserver.encryption.providers import RemoteProvider
 from pybernetes.apiserver.health import Health
@@ -21,6 +22,8 @@ from pybernetes.telemetry.metrics import Registry
 if TYPE_CHECKING:  # only with plugins
     from pybernetes.apiserver.encryption.kms_metrics import KMSMetrics
 
+log = logging.getLogger(__name__)
+WAIT_SECONDS: Final = 1.0
 PROBE_SECONDS: Final = 60.0
 PROBE_AGAIN_SECONDS: Final = 10.0
 HEALTH: Final = "kms-providers"
@@ -46,6 +49,19 @@ class EncryptionService:
         for one in self._encryption.remote:
             await one.probe()
         self._watch_over(self._encryption)
+
+    async def load(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Read the store for the first time. While a key is with a plugin that is away, wait for that."""
+        while True:
+            try:
+                await read()
+            except PluginAwayError as error:
+                log.warning("not ready: waiting for a KMS plugin error=%s", error)
+            else:
+                return
+            await self._clock.sleep(WAIT_SECONDS)
+            for one in self._encryption.remote:
+                await one.probe()
 
     def serve(self, again: Callable[[], Awaitable[None]], health: Health) -> None:
         """The server is loaded; `again` reads everything from the store once more."""

@@ -19,8 +19,7 @@ from pybernetes.apiserver.options import Options
 from pybernetes.flags import duration
 
 VERSIONS: Final = ("apiserver.config.k8s.io/v1", "apiserver.config.k8s.io/v1beta1")
-TYPES: Final = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC", "Webhook")
-"""All but ABAC."""
+TYPES: Final = ("ABAC", "AlwaysAllow", "AlwaysDeny", "Node", "RBAC", "Webhook")
 POLICIES: Final = ("NoOpinion", "Deny")
 SENT: Final = ("v1", "v1beta1")
 """Versions of the SubjectAccessReview that is sent."""
@@ -104,6 +103,11 @@ def of_flags(options: Options) -> Authorization:
     for mode in modes:
         if mode not in TYPES:
             raise ConfigurationError(f"authorization-mode {quote(mode)} is not a valid mode")
+    policy = options.authorization_policy_file
+    if "ABAC" in modes and not policy:
+        raise ConfigurationError("authorization-mode ABAC's authorization policy file not passed")
+    if policy and "ABAC" not in modes:
+        raise ConfigurationError("cannot specify --authorization-policy-file without mode ABAC")
     if "Webhook" in modes and not file:
         raise ConfigurationError("authorization-mode Webhook's authorization config file not passed")
     if file and "Webhook" not in modes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # most servers have no webhooks and no file
     from pybernetes.apiserver.stages.authorize.webhook import WebhookMetrics
 
 PLAIN = frozenset(("AlwaysAllow", "AlwaysDeny", "Node", "RBAC"))
-FLAGS = ("authorization_mode", "authorization_webhook_config_file", "authorization_webhook_version", "authorization_webhook_cache_authorized_ttl", "authorization_webhook_cache_unauthorized_ttl")  # fmt: skip
+FLAGS = ("authorization_mode", "authorization_policy_file", "authorization_webhook_config_file", "authorization_webhook_version", "authorization_webhook_cache_authorized_ttl", "authorization_webhook_cache_unauthorized_ttl")  # fmt: skip
 
 
 class Modes:
@@ -28,6 +28,7 @@ class Modes:
         self, rbac: Callable[[], Authorizer], node: Callable[[], Authorizer], clock: Clock, metrics: Metrics
     ) -> None:
         self._makers = {"RBAC": rbac, "Node": node, "AlwaysAllow": AlwaysAllow, "AlwaysDeny": AlwaysDeny}
+        self._policy_file = ""
         self._made: dict[str, Authorizer] = {}
         self._clock = clock
         self._metrics = metrics
@@ -46,8 +47,9 @@ class Modes:
 
     def start(self, options: Options) -> Reload | None:
         """Use what the options name; what is returned follows the file. Raises ConfigurationError."""
-        file = options.authorization_config
-        if not file and PLAIN.issuperset(options.authorization_mode) and not options.authorization_webhook_config_file:
+        file, self._policy_file = options.authorization_config, options.authorization_policy_file
+        others = options.authorization_webhook_config_file or self._policy_file
+        if not file and PLAIN.issuperset(options.authorization_mode) and not others:
             modes = dict.fromkeys(options.authorization_mode)
             if len(modes) == len(options.authorization_mode):
                 self.union.use({(mode, mode.lower()): self._mode(mode, starting=True) for mode in modes})
@@ -90,8 +92,16 @@ class Modes:
 
     def _mode(self, mode: str, *, starting: bool) -> Authorizer:
         if mode not in self._made:
-            if not starting and mode in ("RBAC", "Node"):
+            if not starting and mode in ("ABAC", "RBAC", "Node"):
                 words = f"authorizer type {mode} is not allowed if it was not enabled at initial server startup"
                 raise ConfigurationError(words)
-            self._made[mode] = self._makers[mode]()
+            self._made[mode] = self._abac() if mode == "ABAC" else self._makers[mode]()
         return self._made[mode]
+
+    def _abac(self) -> Authorizer:
+        """Raises ConfigurationError."""
+        from pybernetes.apiserver.stages.authorize.abac import load
+
+        if not self._policy_file:
+            raise ConfigurationError("authorization-mode ABAC's authorization policy file not passed")
+        return load(self._policy_file)

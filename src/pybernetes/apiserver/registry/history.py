@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pybernetes.apiserver.cacher.cache import Change
 from pybernetes.apiserver.cacher.cacher import ROOT
 from pybernetes.apiserver.cacher.item import STARTS, Item
 from pybernetes.store.backend import Backend, Event
 
-if TYPE_CHECKING:
-    from pybernetes.apiserver.registry.store import ObjectStore
+
+class Past(Protocol):
+    """The objects of a resource, in the version that is served."""
+
+    async def at_revision(self, prefix: str, revision: int, after: str) -> list[Item]: ...
+
+    async def read(self, items: list[Item]) -> list[Item]: ...
 
 
 async def changes(
-    store: ObjectStore, backend: Backend, base: str, prefix: str, after: int, upto: int
+    store: Past, backend: Backend, base: str, prefix: str, after: int, upto: int
 ) -> AsyncIterator[list[Change]]:
     """Changes with revisions in (after, upto] of the objects under `prefix`, in batches; `base` is before their keys.
 
@@ -34,7 +39,7 @@ async def changes(
                 return
 
 
-async def _changes(store: ObjectStore, base: str, events: list[Event], known: dict[str, Item]) -> list[Change]:
+async def _changes(store: Past, base: str, events: list[Event], known: dict[str, Item]) -> list[Change]:
     """What the events change of what is known, which is brought up to date."""
     keys = [event.key.decode().removeprefix(base) for event in events]
     puts = [

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, TypeAlias, cast
 
-if TYPE_CHECKING:
-    from pybernetes.ingress.server.exchange import Exchange
-    from pybernetes.ingress.server.pool import Place, Pool
+from pybernetes.api.endpoints import Target
+from pybernetes.ingress.server.exchange import Exchange
+
+Place: TypeAlias = tuple[Target, bool, bool]
+"""An endpoint, whether it speaks TLS, and whether HTTP/2."""
+
+
+class Keeper(Protocol):
+    """Whose the connections are."""
+
+    open: set[BackendConnection]
+
+    def release(self, upstream: BackendConnection) -> None:
+        """Take a connection back whose exchange has ended well."""
+        ...
+
+    def forget(self, upstream: BackendConnection) -> None:
+        """A connection has ended."""
+        ...
+
+    def forget_idle(self, upstream: BackendConnection) -> None:
+        """A connection takes no more exchanges."""
+        ...
 
 
 class BackendConnection(asyncio.Protocol, ABC):
     """Takes one exchange at a time, and passes its answer on to the client as it comes."""
 
-    def __init__(self, pool: Pool, place: Place) -> None:
+    def __init__(self, pool: Keeper, place: Place) -> None:
         self._pool, self.place = pool, place
         self.idle_since = 0.0
         self._transport: asyncio.Transport | None = None
@@ -29,12 +49,10 @@ class BackendConnection(asyncio.Protocol, ABC):
     def send_body(self, data: bytes) -> None: ...
 
     @abstractmethod
-    def end_body(self) -> None:
-        """The request is out, and the time for its answer begins."""
+    def end_body(self) -> None: ...
 
     @abstractmethod
-    def give_up(self) -> None:
-        """The client has gone, or has been answered otherwise."""
+    def give_up(self) -> None: ...
 
     @abstractmethod
     def pause_reading(self) -> None: ...
@@ -43,8 +61,7 @@ class BackendConnection(asyncio.Protocol, ABC):
     def resume_reading(self) -> None: ...
 
     @abstractmethod
-    def send_raw(self, data: bytes) -> None:
-        """After an upgrade."""
+    def send_raw(self, data: bytes) -> None: ...
 
     @abstractmethod
     def end_raw(self) -> None: ...

@@ -3,18 +3,94 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.decide import Forward
-from pybernetes.ingress.server.message import CHUNKED, OURS, Client, header, passed_on, request_head
-
-if TYPE_CHECKING:
-    from pybernetes.ingress.server.backend_connection import BackendConnection
-    from pybernetes.ingress.server.side import Side
+from pybernetes.ingress.server.message import CHUNKED, OURS, Client, Headers, header, passed_on, request_head
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 ATTEMPTS = 3
+
+
+class Answering(Protocol):
+    """The client's side of an exchange, as whoever has the answer sees it."""
+
+    client: Client
+
+    def inform(self, exchange: Exchange, status: int, reason: bytes, headers: Headers) -> None:
+        """An answer before the answer (1xx)."""
+        ...
+
+    def begin_answer(self, exchange: Exchange, status: int, reason: bytes, headers: Headers, *, has_body: bool) -> None:
+        """The head; without a body the answer is complete for the client."""
+        ...
+
+    def send_part(self, exchange: Exchange, data: bytes) -> None:
+        """Of the body."""
+        ...
+
+    def end_answer(self, exchange: Exchange, trailers: Headers = ()) -> None:
+        """The body is complete."""
+        ...
+
+    def answered(self, exchange: Exchange, *, keep: bool) -> None:
+        """All of the answer is out; without `keep` its end is that of the connection."""
+        ...
+
+    def hold(self, *, backend: bool) -> None:
+        """Whether the backend is too slow for what the client sends."""
+        ...
+
+    def pipe(self, exchange: Exchange) -> None:
+        """From now on bytes go through as they are (HTTP/1.1 only)."""
+        ...
+
+    def send(self, data: bytes) -> None:
+        """Bytes as they are, after `pipe`."""
+        ...
+
+    def end_raw(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def cork(self) -> None:
+        """What is sent from now on goes out at once with `uncork`: head and body in one packet."""
+        ...
+
+    def uncork(self) -> None: ...
+
+    def broken_off(self, exchange: Exchange, why: str) -> None:
+        """The backend has gone before its answer was complete."""
+        ...
+
+    def failed(self, exchange: Exchange, status: int, message: str) -> None:
+        """There will be no (more of an) answer."""
+        ...
+
+
+class Taker(Protocol):
+    """The backend's side of an exchange."""
+
+    def send_body(self, data: bytes) -> None: ...
+
+    def end_body(self) -> None:
+        """The request is out, and the time for its answer begins."""
+        ...
+
+    def give_up(self) -> None:
+        """The client has gone, or has been answered otherwise."""
+        ...
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def send_raw(self, data: bytes) -> None:
+        """After an upgrade."""
+        ...
+
+    def end_raw(self) -> None: ...
 
 
 class Exchange:
@@ -44,7 +120,7 @@ class Exchange:
         "waiting",
     )  # fmt: skip
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Answering) -> None:
         self.side = side
         self.method = self.target = self.host = self.upgrade = b""
         self.headers: list[tuple[bytes, bytes]] = []
@@ -56,7 +132,7 @@ class Exchange:
         # The request has arrived as a whole; the first byte of an answer has gone out; all of it has.
         self.complete = self.started = self.answered = False
         self.forward: Forward | None = None
-        self.upstream: BackendConnection | None = None
+        self.upstream: Taker | None = None
         self.attempts = 0
         # Of the body, or of what follows an upgrade, while there is no upstream yet.
         self.waiting: deque[bytes] = deque()

@@ -6,11 +6,11 @@ import asyncio
 import itertools
 import ssl
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.decide import Forward
-from pybernetes.ingress.server.backend_connection import BackendConnection
+from pybernetes.ingress.server.backend_connection import BackendConnection, Place
 from pybernetes.ingress.server.exchange import Exchange, order
 from pybernetes.ingress.server.upstream import Upstream
 from pybernetes.ingress.table import Backend
@@ -24,9 +24,6 @@ FRESH_SECONDS = 1.0
 may be about to close an older one."""
 KEEP_CONNECTIONS = 64
 """Kept per endpoint."""
-
-Place: TypeAlias = tuple[Target, bool, bool]
-"""An endpoint, whether it speaks TLS, and whether HTTP/2."""
 
 
 class NoBackendError(Exception):

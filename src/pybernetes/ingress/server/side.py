@@ -6,41 +6,20 @@ from typing import Protocol
 
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.decide import Forward, Question, Redirect, Refuse
-from pybernetes.ingress.server.exchange import Exchange
+from pybernetes.ingress.server.exchange import Answering, Exchange
 from pybernetes.ingress.server.gate import Gate
-from pybernetes.ingress.server.message import Client, Headers, origin_form
+from pybernetes.ingress.server.message import origin_form
 from pybernetes.ingress.server.pool import NoBackendError
 
 
-class Side(Protocol):
-    """The base of those that take requests and write answers. An upstream calls what is said of answers."""
+class Side(Answering, Protocol):
+    """The base of those that take requests and write answers."""
 
-    client: Client
     gate: Gate
 
     @property
     def is_open(self) -> bool:
         """Whether the client is still there."""
-        ...
-
-    def inform(self, exchange: Exchange, status: int, reason: bytes, headers: Headers) -> None:
-        """An answer before the answer (1xx)."""
-        ...
-
-    def begin_answer(self, exchange: Exchange, status: int, reason: bytes, headers: Headers, *, has_body: bool) -> None:
-        """The head; without a body the answer is complete for the client."""
-        ...
-
-    def send_part(self, exchange: Exchange, data: bytes) -> None:
-        """Of the body."""
-        ...
-
-    def end_answer(self, exchange: Exchange, trailers: Headers = ()) -> None:
-        """The body is complete."""
-        ...
-
-    def answered(self, exchange: Exchange, *, keep: bool) -> None:
-        """All of the answer is out; without `keep` its end is that of the connection."""
         ...
 
     def refuse(self, exchange: Exchange, status: int, message: str, *, location: str = "") -> None:
@@ -51,31 +30,9 @@ class Side(Protocol):
         """There is no more of an answer that has begun."""
         ...
 
-    def hold(self, *, backend: bool) -> None:
-        """Whether the backend is too slow for what the client sends."""
-        ...
-
     def regulate(self) -> None:
         """Read on only while somebody takes what comes."""
         ...
-
-    def cork(self) -> None:
-        """What is sent from now on goes out at once with `uncork`: head and body in one packet."""
-        ...
-
-    def uncork(self) -> None: ...
-
-    def pipe(self, exchange: Exchange) -> None:
-        """From now on bytes go through as they are (HTTP/1.1 only)."""
-        ...
-
-    def send(self, data: bytes) -> None:
-        """Bytes as they are, after `pipe`."""
-        ...
-
-    def end_raw(self) -> None: ...
-
-    def close(self) -> None: ...
 
     def start(self, exchange: Exchange) -> None:
         """The head of a request is there, and it is its turn."""

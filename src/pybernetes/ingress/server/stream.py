@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
 from pybernetes.ingress.server.exchange import Exchange
-from pybernetes.ingress.server.message import Headers, own_body, passed_on
+from pybernetes.ingress.server.gate import Gate
+from pybernetes.ingress.server.message import Client, Headers, own_body, passed_on
 from pybernetes.ingress.server.side import Side
-
-if TYPE_CHECKING:
-    from pybernetes.ingress.server.http2 import Http2
 
 HIGH_WATER = 256 << 10
 """Bytes of an answer that wait for the client's windows before the backend has to wait, too."""
@@ -22,10 +21,33 @@ PATIENCE = 1 << 20
 """Bytes of a request that may follow its answer."""
 
 
+class Carrier(Protocol):
+    """The connection of a stream."""
+
+    client: Client
+    gate: Gate
+    frames: H2Connection
+
+    @property
+    def is_open(self) -> bool: ...
+
+    def done(self, number: int) -> None:
+        """The stream has ended."""
+        ...
+
+    def flush(self) -> None:
+        """Send the frames that are ready, unless more are about to come."""
+        ...
+
+    def cork(self) -> None: ...
+
+    def uncork(self) -> None: ...
+
+
 class Stream(Side):
     """A `Side` with one exchange. Bytes of a request count as read once a backend has taken them."""
 
-    def __init__(self, connection: Http2, number: int) -> None:
+    def __init__(self, connection: Carrier, number: int) -> None:
         self._connection, self._number = connection, number
         self.client, self.gate = connection.client, connection.gate
         self._exchange = Exchange(self)

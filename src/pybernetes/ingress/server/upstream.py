@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import httptools
 
-from pybernetes.ingress.server.backend_connection import BackendConnection
+from pybernetes.ingress.server.backend_connection import BackendConnection, Keeper, Place
+from pybernetes.ingress.server.exchange import Exchange
 from pybernetes.ingress.server.message import BODILESS, LAST_CHUNK, header
-
-if TYPE_CHECKING:
-    from pybernetes.ingress.server.exchange import Exchange
-    from pybernetes.ingress.server.pool import Place, Pool
 
 HIGH_WATER = 1 << 20
 
@@ -20,7 +16,7 @@ HIGH_WATER = 1 << 20
 class Upstream(BackendConnection):
     """The callbacks named `on_*` are httptools'."""
 
-    def __init__(self, pool: Pool, place: Place) -> None:
+    def __init__(self, pool: Keeper, place: Place) -> None:
         super().__init__(pool, place)
         self._piped = self._paused = False
         self._new_parser()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from h2 import events as happened
 from h2.config import H2Configuration
@@ -13,12 +13,9 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
-from pybernetes.ingress.server.backend_connection import BackendConnection
+from pybernetes.ingress.server.backend_connection import BackendConnection, Keeper, Place
+from pybernetes.ingress.server.exchange import Exchange
 from pybernetes.ingress.server.message import Headers
-
-if TYPE_CHECKING:
-    from pybernetes.ingress.server.exchange import Exchange
-    from pybernetes.ingress.server.pool import Place, Pool
 
 HIGH_WATER = 256 << 10
 
@@ -26,7 +23,7 @@ HIGH_WATER = 256 << 10
 class Upstream2(BackendConnection):
     """Bytes of an answer count as read once the client has taken them."""
 
-    def __init__(self, pool: Pool, place: Place) -> None:
+    def __init__(self, pool: Keeper, place: Place) -> None:
         super().__init__(pool, place)
         self._frames = H2Connection(H2Configuration(client_side=True, header_encoding=None))
         self._number = 0

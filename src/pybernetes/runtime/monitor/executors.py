@@ -1,11 +1,10 @@
 """Who executes the bundle: the builtin launcher, or an OCI runtime's program."""
 
-import json
-import os
 from typing import Any, Protocol
 
 from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.launcher.start import Started, start_container
+from pybernetes.runtime.monitor.bundle import owns_pids, read_config
 
 
 class Executor(Protocol):
@@ -22,16 +21,6 @@ class Executor(Protocol):
     def clean_up(self) -> None:
         """Remove the cgroup and the runtime's own state. Safe to repeat."""
         ...
-
-
-def read_config(bundle: str) -> dict[str, Any]:
-    with open(os.path.join(bundle, "config.json")) as file:
-        config: dict[str, Any] = json.load(file)
-        return config
-
-
-def owns_pids(config: dict[str, Any]) -> bool:
-    return any(each["type"] == "pid" and not each.get("path") for each in config["linux"]["namespaces"])
 
 
 class Builtin:

@@ -11,7 +11,7 @@ from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.launcher import message
 from pybernetes.runtime.launcher.errors import LaunchError
 from pybernetes.runtime.launcher.start import Started
-from pybernetes.runtime.monitor.executors import owns_pids, read_config
+from pybernetes.runtime.monitor.bundle import owns_pids, read_config
 
 
 class External:

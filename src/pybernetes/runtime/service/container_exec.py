@@ -12,7 +12,7 @@ from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, DeadlineError, StartError
 from pybernetes.runtime.launcher.client import Reply
 from pybernetes.runtime.launcher.message import close_all
-from pybernetes.runtime.monitor.executors import read_config
+from pybernetes.runtime.monitor.bundle import read_config
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.handlers import choose_program
 from pybernetes.runtime.service.pipes import Collector

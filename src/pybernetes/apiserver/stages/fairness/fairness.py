@@ -15,8 +15,8 @@ from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.registry.registry import Registry
 from pybernetes.apiserver.stages.fairness.demand import Meter
-from pybernetes.apiserver.stages.fairness.flows import FLOW_HEADER, LEVEL_HEADER, Flow, Schema
-from pybernetes.apiserver.stages.fairness.level import Level
+from pybernetes.apiserver.stages.fairness.flows import FLOW_HEADER, LEVEL_HEADER, Schema
+from pybernetes.apiserver.stages.fairness.level import Flow, Level
 from pybernetes.apiserver.stages.fairness.limits import Claim, Shape, divide, limits_of
 from pybernetes.telemetry.metrics import Histogram
 

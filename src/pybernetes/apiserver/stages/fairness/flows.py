@@ -2,55 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from msgspec import Struct, field
-
-from pybernetes.apiserver.context import RequestContext, Tree, UserInfo
+from pybernetes.apiserver.context import Tree, UserInfo
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.stages.authenticate.user import split_service_account
-from pybernetes.telemetry.metrics import Series
 
-if TYPE_CHECKING:
-    from pybernetes.apiserver.stages.fairness.level import Level
-
-BY_USER, BY_NAMESPACE = "ByUser", "ByNamespace"
 LEVEL_HEADER, FLOW_HEADER = "x-kubernetes-pf-prioritylevel-uid", "x-kubernetes-pf-flowschema-uid"
-
-
-class Flow(Struct, eq=False):
-    """The requests of one FlowSchema: where they queue, and how many there are."""
-
-    name: str
-    level: Level
-    execution: Series
-    """How long the requests run."""
-    distinguisher: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    dispatched: int = 0
-    executing: int = 0
-    seats: int = 0
-    waiting: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
-    """By reason."""
-
-    def begin(self, seats: int) -> None:
-        """A request has got its seats."""
-        self.dispatched += 1
-        self.executing += 1
-        self.seats += seats
-
-    def end(self, seats: int, seconds: float) -> None:
-        """It has had them for so long."""
-        self.executing -= 1
-        self.seats -= seats
-        self.execution.observe(seconds)
-
-    def distinguish(self, ctx: RequestContext) -> str:
-        """What sets this request's flow apart from others of the schema."""
-        if self.distinguisher == BY_USER:
-            return ctx.user.name
-        return ctx.info.namespace if self.distinguisher == BY_NAMESPACE else ""
 
 
 class Schema:

@@ -16,11 +16,12 @@ from msgspec import Struct, field
 
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.stages.fairness.demand import Meter
-from pybernetes.apiserver.stages.fairness.flows import Flow
 from pybernetes.apiserver.stages.fairness.limits import Limits, Shape
 from pybernetes.apiserver.stages.fairness.retry import RetryAfter
 from pybernetes.apiserver.stages.fairness.shuffle import deal
+from pybernetes.telemetry.metrics import Series
 
+BY_USER, BY_NAMESPACE = "ByUser", "ByNamespace"
 GUESS_SECONDS: Final = 0.003
 """How long a request is thought to take until it has ended."""
 CONCURRENCY, FULL, LATE, GONE = "concurrency-limit", "queue-full", "time-out", "cancelled"
@@ -28,6 +29,41 @@ CONCURRENCY, FULL, LATE, GONE = "concurrency-limit", "queue-full", "time-out", "
 
 class RejectedError(Exception):
     """There is no room; `args[0]` is the reason that the metrics tell."""
+
+
+class Flow(Struct, eq=False):
+    """The requests of one FlowSchema: where they queue, and how many there are."""
+
+    name: str
+    level: Level
+    execution: Series
+    """How long the requests run."""
+    distinguisher: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    dispatched: int = 0
+    executing: int = 0
+    seats: int = 0
+    waiting: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    """By reason."""
+
+    def begin(self, seats: int) -> None:
+        """A request has got its seats."""
+        self.dispatched += 1
+        self.executing += 1
+        self.seats += seats
+
+    def end(self, seats: int, seconds: float) -> None:
+        """It has had them for so long."""
+        self.executing -= 1
+        self.seats -= seats
+        self.execution.observe(seconds)
+
+    def distinguish(self, ctx: RequestContext) -> str:
+        """What sets this request's flow apart from others of the schema."""
+        if self.distinguisher == BY_USER:
+            return ctx.user.name
+        return ctx.info.namespace if self.distinguisher == BY_NAMESPACE else ""
 
 
 class Waiting(Struct, eq=False):

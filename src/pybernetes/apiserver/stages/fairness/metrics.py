@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from pybernetes.apiserver.stages.fairness.fairness import Fairness
-from pybernetes.apiserver.stages.fairness.flows import Flow
-from pybernetes.apiserver.stages.fairness.level import Level
+from pybernetes.apiserver.stages.fairness.level import Flow, Level
 from pybernetes.telemetry.metrics import Computed, Histogram, Registry
 
 PREFIX: Final = "apiserver_flowcontrol_"

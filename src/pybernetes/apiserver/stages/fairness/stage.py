@@ -9,8 +9,7 @@ from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, StreamResponse, StreamWriter
 from pybernetes.apiserver.stages.fairness.fairness import Fairness
-from pybernetes.apiserver.stages.fairness.flows import Flow
-from pybernetes.apiserver.stages.fairness.level import RejectedError, Seats
+from pybernetes.apiserver.stages.fairness.level import Flow, RejectedError, Seats
 from pybernetes.apiserver.stages.fairness.width import FindStored, width
 from pybernetes.apiserver.stages.limit import is_long_running, too_many
 from pybernetes.telemetry.metrics import Histogram

@@ -1,0 +1,15 @@
+"""What the bundle of a container says."""
+
+import json
+import os
+from typing import Any
+
+
+def read_config(bundle: str) -> dict[str, Any]:
+    with open(os.path.join(bundle, "config.json")) as file:
+        config: dict[str, Any] = json.load(file)
+        return config
+
+
+def owns_pids(config: dict[str, Any]) -> bool:
+    return any(each["type"] == "pid" and not each.get("path") for each in config["linux"]["namespaces"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from pybernetes.cluster import kubeconfig, lifecycle, locks
+from pybernetes.cluster import kubeconfig, locks
+from pybernetes.cluster.ending import end
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.remains import remove_cgroups, remove_if_empty, remove_tree, unmount_below
 
@@ -38,7 +39,7 @@ def inventory(profile: Profile) -> list[str]:
 
 def remove(profile: Profile) -> None:
     """`delete`, for who holds the profile's lock."""
-    lifecycle.end(profile, GRACE_SECONDS)
+    end(profile, GRACE_SECONDS)
     if not profile.settings.simulated:
         remove_nodes(profile)
     with contextlib.suppress(kubeconfig.KubeconfigError):

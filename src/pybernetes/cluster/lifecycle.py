@@ -1,13 +1,13 @@
 """start, stop, restart: the verbs of a cluster on this machine."""
 
-import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pybernetes.cluster import control, freezing, kubeconfig, locks, options, pidfile, preflight, readiness
+from pybernetes.cluster import control, freezing, kubeconfig, locks, options, preflight, readiness
+from pybernetes.cluster.ending import end, end_leftovers, halt
 from pybernetes.cluster.errors import ClusterError, Problem
 from pybernetes.cluster.interrupts import Interrupts, deferred
 from pybernetes.cluster.launch import Launch
@@ -198,38 +198,3 @@ def pause(profile: Profile) -> bool:
             return False
         freezing.freeze(profile)
         return True
-
-
-def end(profile: Profile, grace: float) -> bool:
-    """`stop`, for who holds the profile's lock."""
-    freezing.thaw(profile)
-    if not control.is_running(profile):
-        end_leftovers(profile)
-        return False
-    control.request(profile, "stop", grace=grace, timeout=grace + 60)
-    wait_ended(profile)
-    return True
-
-
-def halt(profile: Profile) -> bool:
-    """End the components only; containers go on running. False if the cluster was not running."""
-    if not control.is_running(profile):
-        return False
-    control.request(profile, "halt", timeout=60)
-    wait_ended(profile)
-    return True
-
-
-def wait_ended(profile: Profile, seconds: float = 30.0) -> None:
-    pidfile.wait_ended(profile.run / "supervisor.pid", seconds)
-
-
-def end_leftovers(profile: Profile) -> None:
-    """End components whose supervisor was killed: their successors take over what they did."""
-    paths = control.leftovers(profile)
-    for path in paths:
-        pidfile.end(path)
-    deadline = time.monotonic() + 10
-    for path in paths:
-        if not pidfile.wait_ended(path, max(0.0, deadline - time.monotonic())):
-            pidfile.end(path, signal.SIGKILL)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.explain import crash
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.nearest import hint
-from pybernetes.explain.snapshot import Snapshot, ref
+from pybernetes.explain.snapshot import AnyContainer, Snapshot, ref
 from pybernetes.explain.steps import change, rename
-
-if TYPE_CHECKING:
-    from pybernetes.explain.pod import AnyContainer
 
 REASONS = frozenset({
     "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError",
@@ -39,8 +36,6 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
                 f"set securityContext.runAsUser: 1000, or take an image with a user of its own: {change(snapshot, pod)}",
             ),
         )
-    from pybernetes.explain import crash
-
     if found := crash.no_such_program(snapshot, pod, container, said):
         return found
     return Cause(

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
-from typing import TYPE_CHECKING
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain.causes import Cause
-from pybernetes.explain.snapshot import Snapshot, ref
+from pybernetes.explain.snapshot import AnyContainer, Snapshot, ref
 from pybernetes.explain.steps import change
-
-if TYPE_CHECKING:
-    from pybernetes.explain.pod import AnyContainer
 
 SIGNALLED = 128
 _NOT_IN_PATH = re.compile(r'exec: "(?P<name>[^"]+)": executable file not found in \$PATH')

@@ -5,19 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from pybernetes.api.mistakes import meant_image
 from pybernetes.api.types import apps_v1
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain.causes import Cause, Ref
 from pybernetes.explain.nearest import nearest, nearest_tags
-from pybernetes.explain.snapshot import Snapshot, Tags, ref
+from pybernetes.explain.snapshot import AnyContainer, Snapshot, Tags, ref
 from pybernetes.explain.steps import change
 from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse
-
-if TYPE_CHECKING:
-    from pybernetes.explain.pod import AnyContainer
 
 REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"})
 OFFICIAL = (

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeAlias
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain import config, crash, image, names_asked, node, probe, scheduling, terminating, volume
 from pybernetes.explain.causes import Cause, Finding, merged
-from pybernetes.explain.snapshot import Snapshot, condition, ref
+from pybernetes.explain.snapshot import AnyContainer, Snapshot, condition, ref
 from pybernetes.explain.terms import count, duration
 
-AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
 RECENT_SECONDS = 600.0
 
 

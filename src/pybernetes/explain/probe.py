@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.nearest import hint
-from pybernetes.explain.snapshot import Snapshot, ref
+from pybernetes.explain.snapshot import AnyContainer, Snapshot, ref
 from pybernetes.explain.steps import change
-
-if TYPE_CHECKING:
-    from pybernetes.explain.pod import AnyContainer
 
 ENDS_SECONDS = 15.0
 """A container's end this long after a probe's verdict is still its doing, beyond the pod's grace period."""

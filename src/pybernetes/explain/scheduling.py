@@ -11,7 +11,7 @@ from pybernetes.explain import claim
 from pybernetes.explain import node as nodes
 from pybernetes.explain.causes import Cause, Finding, merged
 from pybernetes.explain.nearest import hint
-from pybernetes.explain.snapshot import Snapshot, condition, ref
+from pybernetes.explain.snapshot import Snapshot, claim_names, condition, ref
 from pybernetes.explain.steps import change, rename
 from pybernetes.explain.terms import amount, listed
 from pybernetes.scheduler import resources
@@ -190,15 +190,6 @@ def _unbound(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
             found.append(finding.as_cause())
     names = listed(list(claim_names(pod)))
     return Cause(f"its volume is not there: claim {names} is not bound", because=tuple(found))
-
-
-def claim_names(pod: v1.Pod) -> Iterator[str]:
-    """The claims that a pod mounts."""
-    for volume in pod.spec.volumes:
-        if volume.persistent_volume_claim:
-            yield volume.persistent_volume_claim.claim_name
-        elif volume.ephemeral:
-            yield f"{pod.metadata.name}-{volume.name}"
 
 
 RULES: dict[str, Callable[[Snapshot, v1.Pod, str], Cause]] = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from pybernetes.api import time
 from pybernetes.api.types import (
@@ -24,6 +24,7 @@ from pybernetes.client.codec import HasMetadata
 from pybernetes.explain.causes import Ref
 
 T = TypeVar("T", bound=Object)
+AnyContainer: TypeAlias = v1.Container | v1.EphemeralContainer
 
 NAMESPACED: tuple[type[Object], ...] = (
     v1.Pod, v1.Service, v1.PersistentVolumeClaim, v1.ConfigMap, v1.Secret, v1.ServiceAccount, v1.Event,
@@ -149,6 +150,15 @@ class Snapshot:
 
 def meta(obj: Object) -> meta_v1.ObjectMeta:
     return cast(HasMetadata, obj).metadata
+
+
+def claim_names(pod: v1.Pod) -> Iterator[str]:
+    """The claims that a pod mounts."""
+    for volume in pod.spec.volumes:
+        if volume.persistent_volume_claim:
+            yield volume.persistent_volume_claim.claim_name
+        elif volume.ephemeral:
+            yield f"{pod.metadata.name}-{volume.name}"
 
 
 def ref(obj: Object) -> Ref:

@@ -8,7 +8,7 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
 from pybernetes.explain import node as nodes
 from pybernetes.explain.causes import Cause, Finding
-from pybernetes.explain.snapshot import Snapshot, meta, ref
+from pybernetes.explain.snapshot import Snapshot, claim_names, meta, ref
 from pybernetes.explain.terms import duration, listed
 
 SLACK_SECONDS = 5.0
@@ -52,8 +52,6 @@ def _finalizers(snapshot: Snapshot, obj: Object) -> Iterator[Cause]:
 
 
 def _used_claim(snapshot: Snapshot, claim: Object) -> Cause:
-    from pybernetes.explain.scheduling import claim_names
-
     name, namespace = meta(claim).name or "", meta(claim).namespace or ""
     users = [str(ref(pod)) for pod in snapshot.all(v1.Pod, namespace) if name in claim_names(pod)]
     if not users:

@@ -55,6 +55,9 @@ def _ensure_link(first: BridgeConfig, node: BridgeConfig, link: str, place: Path
             finally:
                 os.close(descriptor)
         channel.send(
+            # What is translated here may go back where it came from: a node port of the first node that leads to a pod
+            # of the node that asks. Where the kernel translates bridged packets, too, it is the bridge that sends it back.
+            rt.set_hairpin(link),
             rt.add_route(IPv4Network(node.address.ip), link=bridge),
             rt.add_route(node.node_range, gateway=node.address.ip),
         )

@@ -32,9 +32,10 @@ def _create_new(event: Tree) -> Errors:
 
 def _validate_new_kind(event: Tree) -> Errors:
     controller = event.get("reportingController") or event.get("reportingComponent") or ""
+    path = ROOT.child("reportingController")
     if not controller:
-        yield field.required(ROOT.child("reportingController"))
-    yield from complain(ROOT.child("reportingController"), controller, names.qualified_name(controller))
+        yield field.required(path)
+    yield from complain(path, controller, names.qualified_name(controller))
     instance = event.get("reportingInstance", "")
     if not instance:
         yield field.required(ROOT.child("reportingInstance"))

@@ -18,7 +18,7 @@ from pybernetes.api.validation.pod.resources import validate_container_resources
 from pybernetes.api.validation.pod.security import validate_security_context
 
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-_MESSAGE_POLICIES = ("FallbackToLogsOnError", "File")
+_MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")

@@ -301,7 +301,7 @@ CONTAINERS = (
         "startup",
         (pod(startupProbe=probe(failureThreshold=60)),),
         "pod/web",
-        r"its startup probe fails: GET / on port 80",
+        r"its startup probe fails.*: GET / on port 80",
         r"Startup probe failed:",
     ),
     Case(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
 
 from tests.live import P8S, LiveCluster
 
-COUNT = "i=0; while true; do i=$((i+1)); echo line $i; sleep 0.02; done"
+from pybernetes.cluster import control, pidfile
+
+COUNT = "trap exit TERM; i=0; while true; do i=$((i+1)); echo line $i; sleep 0.02; done"
 
 
 def p8s(cluster: LiveCluster, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -69,6 +73,29 @@ def test_paused_pods_end_gracefully_when_the_cluster_is_stopped(shared_cluster: 
     assert log.read_text().splitlines()[-1].endswith(" bye")
     done = p8s(cluster, "unpause")
     assert (done.returncode, "is stopped, not paused" in done.stderr) == (3, True)
+    cluster.p8s("start")
+
+
+def test_a_cluster_without_its_supervisor_is_told_and_stopped_gracefully(shared_cluster: LiveCluster) -> None:
+    """Its components live on, so that it is not stopped; and its pods are not forgotten when it is."""
+    cluster = shared_cluster
+    script = "trap 'echo bye; exit 0' TERM; echo up; while true; do sleep 0.05; done"
+    cluster.kubectl("run", "orphan", "--image=busybox", "--", "sh", "-c", script)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/orphan", "--timeout=30s")
+    os.kill(pidfile.read(cluster.profile.run / "supervisor.pid"), signal.SIGKILL)
+    assert pidfile.wait_ended(cluster.profile.run / "supervisor.pid", 10)
+    status = p8s(cluster, "status")
+    assert (status.returncode, "has lost its supervisor" in status.stdout) == (3, True)
+    for command in (["pause"], ["docker-env"]):
+        done = p8s(cluster, *command)
+        assert (done.returncode, "try: p8s start --profile shared" in done.stderr) == (3, True)
+    assert "'shared' stopped" in p8s(cluster, "stop").stdout
+    [log] = cluster.profile.logs.glob("pods/default_orphan_*/orphan/0.log")
+    assert log.read_text().splitlines()[-1].endswith(" bye")
+    assert control.leftovers(cluster.profile) == []
+    for command in (["service", "list"], ["why"], ["docker-env"]):
+        done = p8s(cluster, *command)
+        assert (done.returncode, "cluster 'shared' is stopped" in done.stderr) == (3, True), done
     cluster.p8s("start")
 
 

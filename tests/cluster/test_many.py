@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,8 @@ def clusters(mirror: str, tmp_path: Path) -> Iterator[list[LiveCluster]]:
     try:
         yield made
     finally:
-        for cluster in made:
-            if cluster.profile.exists():
-                cluster.p8s("delete")
+        with ThreadPoolExecutor(COUNT) as pool:
+            list(pool.map(lambda cluster: cluster.p8s("delete"), [each for each in made if each.profile.exists()]))
 
 
 @pytest.mark.timeout(2 * SECONDS)

@@ -16,6 +16,7 @@ from yarl import URL
 from pybernetes.aio.clock import FakeClock
 from pybernetes.aio.http_server import parse_head
 from pybernetes.api.types import authorization_v1
+from pybernetes.api.types import core_v1 as v1
 from pybernetes.client.reviews import User, user_of_certificate
 from pybernetes.cri import types as t
 from pybernetes.kubelet.options import Options
@@ -263,3 +264,22 @@ async def test_nothing_in_the_log_directory_leads_out_of_it(world: World, tmp_pa
         for path in ("up", "absolute", "%2e%2e/secret", "..%2fsecret", "%2e%2e/", "../secret"):
             assert await get(URL(f"{url}/logs/{path}", encoded=True)) == (404, "404 page not found")
         assert await get(f"{url}/logs/pipe") == (403, "403 Forbidden")
+
+
+async def test_metrics_of_containers_and_probes(world: World) -> None:
+    probe = v1.Probe(exec=v1.ExecAction(command=["true"]), period_seconds=1)
+    await world.apply(a_pod(containers=[a_container(readiness_probe=probe)]))
+    worker = world.kubelet.find("default", "p")
+    assert worker is not None
+    async with asyncio.timeout(5):
+        while not worker.probe_results:
+            await world.clock.settle()
+    async with serving(world) as url:
+        _, resources = await get(f"{url}/metrics/resource")
+        started = [line for line in resources.splitlines() if line.startswith("container_start_time_seconds{")]
+        assert len(started) == 1
+        assert 'namespace="default",pod="p"}' in started[0]
+        assert "resource_scrape_error 0" in resources.splitlines()
+        _, probes = await get(f"{url}/metrics/probes")
+        assert 'prober_probe_total{probe_type="Readiness",result=' in probes
+        assert f'pod="p",namespace="default",pod_uid="{worker.pod.metadata.uid}"}}' in probes

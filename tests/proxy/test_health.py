@@ -15,6 +15,8 @@ async def test_health_and_metrics_are_served() -> None:
             async with session.get(f"http://127.0.0.1:{port}{path}") as answer:
                 assert answer.status == 200
                 assert (await answer.json())["nodeEligible"] is True
+        async with session.get(f"http://127.0.0.1:{port}/proxyMode") as answer:
+            assert await answer.text() == "nftables"
         async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
             assert "kubeproxy_sync_proxy_rules_duration_seconds_count 1" in await answer.text()
 

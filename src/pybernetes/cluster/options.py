@@ -87,6 +87,8 @@ _CONFIGURED = {
     "scheduler": "pybernetes.scheduler.options",
 }
 """The components that can be given flags, and where these are listed."""
+_FILES = ("-file", "-config", "cafile", "certfile", "keyfile", "kubeconfig")
+"""How flags end that name files which a component reads."""
 
 
 def _check_flag(component: str, flag: str, value: str) -> None:
@@ -100,9 +102,10 @@ def _check_flag(component: str, flag: str, value: str) -> None:
 
 
 def _flags(value: Any) -> list[str]:
-    """`COMPONENT.FLAG=VALUE`, each a flag that its component has."""
-    given = _several(value)
-    for each in given:
+    """`COMPONENT.FLAG=VALUE`, each a flag that its component has; files by their whole paths, for a component has
+    another working directory."""
+    found = []
+    for each in _several(value):
         component, dot, rest = each.partition(".")
         flag, equals, wanted = rest.partition("=")
         if not (dot and equals):
@@ -110,7 +113,19 @@ def _flags(value: Any) -> list[str]:
         if component not in _CONFIGURED:
             raise ValueError(f"{component!r} is none of {', '.join(_CONFIGURED)}")
         _check_flag(component, flag, wanted)
-    return given
+        found.append(f"{component}.{flag}={_located(flag, wanted)}")
+    return found
+
+
+def _located(flag: str, value: str) -> str:
+    """The value of a flag that names files; they have to be there. Raises ValueError."""
+    if not flag.endswith(_FILES):
+        return value
+    paths = [Path(part).absolute() for part in value.split(",") if part]
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(f"--{flag}: there is no file {path}")
+    return ",".join(map(str, paths))
 
 
 def _count(value: Any) -> int:

@@ -7,7 +7,9 @@ from datetime import datetime
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.http_server import Answer, Request, Routes, text
 from pybernetes.aio.http_server import serving as serving_routes
+from pybernetes.api.scheme import API_LEVEL
 from pybernetes.telemetry.metrics import Counter, Gauge, Histogram, Registry
+from pybernetes.telemetry.process import add_build_info, add_process_metrics
 
 
 class Health:
@@ -22,6 +24,8 @@ class Health:
         self.last = Gauge("kubeproxy_sync_proxy_rules_last_timestamp_seconds", "When rules were last synced")
         self.failures = Counter("kubeproxy_sync_proxy_rules_nftables_sync_failures_total", "Syncs that failed")
         self.registry = Registry()
+        add_process_metrics(self.registry)
+        add_build_info(self.registry, API_LEVEL)
         self.registry.add(self.seconds, self.last, self.failures)
 
     def synced(self, seconds: float) -> None:
@@ -47,6 +51,10 @@ class Health:
         }
         return Answer(json.dumps(body).encode(), "application/json", 200 if self.is_healthy() else 503)
 
+    async def answer_mode(self, request: Request) -> Answer:
+        """By upstream's name; there is one here."""
+        return text("nftables")
+
     async def answer_metrics(self, request: Request) -> Answer:
         return text(self.registry.render())
 
@@ -57,5 +65,6 @@ def serving(health: Health, *addresses: str) -> AbstractAsyncContextManager[list
         "GET /healthz": health.answer_health,
         "GET /livez": health.answer_health,
         "GET /metrics": health.answer_metrics,
+        "GET /proxyMode": health.answer_mode,
     }
     return serving_routes(Routes(routes), *addresses)

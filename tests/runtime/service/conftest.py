@@ -10,7 +10,7 @@ from tests.images import busybox
 from tests.isolation import isolate_network
 from tests.mounts import enter_private_mounts
 
-from pybernetes.cri.testsuite import Lab, remove_all
+from pybernetes.cri.testsuite import Lab, Pod, remove_all
 from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.images.service import Images
 from pybernetes.runtime.network.bridge import remove_bridge
@@ -19,6 +19,7 @@ from pybernetes.runtime.service.runtime import open_runtime
 
 BRIDGE = bridge_config("p8s9", "10.244.0.0/24", "10.244.0.0/16", "10.96.0.0/12")
 IMAGE = "busybox:latest"
+CANARY = "untouched"
 
 OpenLab = Callable[[], AbstractAsyncContextManager[Lab]]
 
@@ -88,3 +89,22 @@ async def lab(open_lab: OpenLab, tmp_path: Path) -> AsyncIterator[Lab]:
     remove_bridge(BRIDGE)
     leftovers = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(tmp_path) in line]  # fmt: skip
     assert leftovers == []
+
+
+@pytest.fixture
+async def pod(lab: Lab) -> Pod:
+    return await lab.run_pod()
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Iterator[Path]:
+    """A directory of the host with a file, and a program that would leave another; all is as it was when the test has ended."""
+    directory = tmp_path / "canary"
+    directory.mkdir()
+    (directory / "file").write_text(CANARY)
+    (directory / "program").write_text(f"#!/bin/sh\necho x > {directory}/made\n")
+    (directory / "program").chmod(0o755)
+    yield directory
+    assert sorted(path.name for path in directory.iterdir()) == ["file", "program"]
+    assert (directory / "file").read_text() == CANARY
+    assert str(directory) not in Path("/proc/self/mountinfo").read_text()

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,25 +13,6 @@ from tests.races import racing
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, StartError
 from pybernetes.cri.testsuite import Lab, Pod, security
-
-CANARY = "untouched"
-
-
-@pytest.fixture
-async def pod(lab: Lab) -> Pod:
-    return await lab.run_pod()
-
-
-@pytest.fixture
-def canary(tmp_path: Path) -> Iterator[Path]:
-    """A directory of the host with one file; both are as they were when the test has ended."""
-    directory = tmp_path / "canary"
-    directory.mkdir()
-    (directory / "file").write_text(CANARY)
-    yield directory
-    assert [path.name for path in directory.iterdir()] == ["file"]
-    assert (directory / "file").read_text() == CANARY
-    assert str(directory) not in Path("/proc/self/mountinfo").read_text()
 
 
 async def prepared(lab: Lab, pod: Pod, tmp_path: Path, config: t.ContainerConfig) -> tuple[str, Path]:

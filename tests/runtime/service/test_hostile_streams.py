@@ -23,11 +23,6 @@ pytestmark = pytest.mark.parametrize("oci_runtime", ["builtin"], indirect=True)
 
 
 @pytest.fixture
-async def pod(lab: Lab) -> Pod:
-    return await lab.run_pod()
-
-
-@pytest.fixture
 async def container(lab: Lab, pod: Pod) -> AsyncIterator[str]:
     """After each test the runtime serves the next client, and no command of the test runs any more."""
     made = await pod.start(lab.container("sleep", "1000"))

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,25 +15,6 @@ from pybernetes.cri.errors import CRIError
 from pybernetes.cri.testsuite import Lab, Pod
 from pybernetes.kubelet import names
 from pybernetes.runtime.images.service import Images
-
-CANARY = "untouched"
-
-
-@pytest.fixture
-async def pod(lab: Lab) -> Pod:
-    return await lab.run_pod()
-
-
-@pytest.fixture
-def canary(tmp_path: Path) -> Iterator[Path]:
-    directory = tmp_path / "canary"
-    directory.mkdir()
-    (directory / "file").write_text(CANARY)
-    (directory / "program").write_text(f"#!/bin/sh\necho x > {directory}/made\n")
-    (directory / "program").chmod(0o755)
-    yield directory
-    assert sorted(path.name for path in directory.iterdir()) == ["file", "program"]
-    assert (directory / "file").read_text() == CANARY
 
 
 async def loaded(images: Images, tmp_path: Path, run: dict[str, Any], tree: Tree | None = None) -> str:

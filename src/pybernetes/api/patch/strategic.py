@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 from pybernetes.api import errors
 from pybernetes.api.patch import go_text, strategic_order
-from pybernetes.api.patch.depth import refuses_depth
+from pybernetes.api.patch.depth import CONTAINERS, refuses_depth
 from pybernetes.api.schema import DEDUCED, Json, Kind, Schema
 
 Map: TypeAlias = "dict[str, Json]"
@@ -112,7 +112,6 @@ def _strategy(field: Schema) -> Strategy:
     return "merge" if "merge" in field.patch_strategy else ""
 
 
-_CONTAINERS: Final = (dict, list)
 _DROPPED: Final[Map] = {}
 """Stands for a value that was nothing but a directive; compared by identity."""
 
@@ -121,10 +120,10 @@ def _speaks(value: Json) -> bool:
     """Whether there are directives or removals in a value, and not just what is to be set."""
     if isinstance(value, dict):
         for name, held in value.items():
-            if held is None or name == DIRECTIVE or (held.__class__ in _CONTAINERS and _speaks(held)):
+            if held is None or name == DIRECTIVE or (held.__class__ in CONTAINERS and _speaks(held)):
                 return True
         return False
-    return isinstance(value, list) and any(item.__class__ in _CONTAINERS and _speaks(item) for item in value)
+    return isinstance(value, list) and any(item.__class__ in CONTAINERS and _speaks(item) for item in value)
 
 
 def _without_directives(value: Json) -> Json:

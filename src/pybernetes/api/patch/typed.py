@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from pybernetes.api.patch.depth import CONTAINERS
 from pybernetes.api.patch.fields import MEMBER, FieldSet, key_element, value_element
 from pybernetes.api.schema import Json, Kind, ListType, Schema
 
@@ -26,7 +27,6 @@ ABSENT: Final = Absent.ABSENT
 Value: TypeAlias = "Json | Absent"
 
 _SELF: FieldSet = {".": MEMBER}
-_CONTAINERS: Final = (dict, list)
 _EMPTY: Final[list[Json]] = []
 
 
@@ -196,7 +196,7 @@ class _Walk:
             if child is None:
                 continue
             if name not in zeros:
-                added_["f:" + name] = added(child, after) if after.__class__ in _CONTAINERS else MEMBER
+                added_["f:" + name] = added(child, after) if after.__class__ in CONTAINERS else MEMBER
             else:
                 found = self.compare(child, zeros[name], after)
                 if found is not _SAME:
@@ -254,7 +254,7 @@ def added(schema: Schema, value: Json) -> FieldSet:
         for name, held in value.items():
             child = properties.get(name) or schema.child(name)
             if child is not None:
-                out["f:" + name] = added(child, held) if held.__class__ in _CONTAINERS else MEMBER
+                out["f:" + name] = added(child, held) if held.__class__ in CONTAINERS else MEMBER
     elif isinstance(value, list):
         items = schema.items
         for element, group in grouped(schema, value).items():

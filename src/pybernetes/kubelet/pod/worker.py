@@ -375,6 +375,11 @@ class PodWorker:
             level = logging.DEBUG if isinstance(error, UnavailableError) else logging.WARNING
             log.log(level, "%s pod=%s error=%s", what, full_name(self._pod), error)
 
+    @property
+    def probe_results(self) -> Mapping[tuple[str, str, str], int]:
+        """See `PodProbes.results`."""
+        return self._probes.results if self._probes is not None else {}
+
     def _the_probes(self) -> PodProbes:
         if self._probes is None:
             raise RuntimeError("the worker does not run")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from msgspec import Struct, field
@@ -46,6 +47,8 @@ class PodProbes:
         self, actions: Actions, events: Events, clock: Clock, scope: Scope, on_change: Callable[[], None]
     ) -> None:
         self.verdicts = Verdicts()
+        self.results: Counter[tuple[str, str, str]] = Counter()
+        """How often a probe of a container (its name, the kind) came out so: successful, failed or unknown."""
         self._actions, self._events, self._clock = actions, events, clock
         self._scope, self._on_change = scope, on_change
         self._probed: dict[str, _Probed] = {}
@@ -101,12 +104,18 @@ class PodProbes:
         self.verdicts.ready.discard(container_id)
         self.verdicts.unhealthy.pop(container_id, None)
 
-    async def attempt(self, probe: v1.Probe, container: AnyContainer, container_id: str) -> Outcome | ActionError:
+    async def attempt(
+        self, kind: str, probe: v1.Probe, container: AnyContainer, container_id: str
+    ) -> Outcome | ActionError:
         """One probe; an action that cannot be carried out is an answer of its own."""
+        outcome: Outcome | ActionError
         try:
-            return await self._actions.probe(probe, Subject(container, container_id, self._ip))
+            outcome = await self._actions.probe(probe, Subject(container, container_id, self._ip))
         except ActionError as error:
-            return error
+            outcome = error
+        result = "unknown" if isinstance(outcome, ActionError) else "successful" if outcome.ok else "failed"
+        self.results[container.name, kind, result] += 1
+        return outcome
 
     def tell(self, container: AnyContainer, message: str) -> None:
         if self._pod is not None:
@@ -190,7 +199,7 @@ class _Watch(Struct):
         """
         clock, delay, waited, told = self.probes.clock, FIRST_RETRY_SECONDS, 0.0, False
         while True:
-            outcome = await self.probes.attempt(self.probe, self.container, self.attempt.id)
+            outcome = await self.probes.attempt(self.kind, self.probe, self.container, self.attempt.id)
             ok = isinstance(outcome, Outcome) and outcome.ok
             is_last = ok or bool(self.probe.exec) or self.kind == LIVENESS or waited + delay >= period
             if not told and (is_last or waited >= TELL_SECONDS):
@@ -202,7 +211,7 @@ class _Watch(Struct):
             waited, delay = waited + delay, min(delay * 1.5, 1.0)
 
     async def _once(self) -> bool:
-        return self._told(await self.probes.attempt(self.probe, self.container, self.attempt.id))
+        return self._told(await self.probes.attempt(self.kind, self.probe, self.container, self.attempt.id))
 
     def _told(self, outcome: Outcome | ActionError) -> bool:
         if isinstance(outcome, ActionError):

@@ -1,6 +1,7 @@
 """The routes of the kubelet's server, and its listening socket."""
 
 import asyncio
+import logging
 import ssl
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -19,6 +20,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.cri.errors import CRIError
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet.kubelet import Kubelet
+from pybernetes.kubelet.metrics import probe_metrics
 from pybernetes.kubelet.node.machine import read_meminfo
 from pybernetes.kubelet.node.use import cgroup_use, machine_use
 from pybernetes.kubelet.options import Options
@@ -28,6 +30,7 @@ from pybernetes.kubelet.server.access import Access, Refused
 from pybernetes.kubelet.server.streams import Streams
 from pybernetes.telemetry.metrics import Registry
 
+log = logging.getLogger(__name__)
 OPEN_PATHS = ("/healthz",)
 """Told to anybody: nothing but that the kubelet lives."""
 
@@ -84,6 +87,7 @@ class KubeletServer(Struct):
             "GET /runningpods": self.running_pods,
             "GET /configz": self.configz,
             "GET /metrics": self.show_metrics,
+            "GET /metrics/probes": self.probe_metrics,
             "GET /metrics/resource": self.resource_metrics,
             "GET /stats/summary": self.stats_summary,
             "GET /containerLogs/{namespace}/{pod}/{container}": self.container_logs,
@@ -126,10 +130,23 @@ class KubeletServer(Struct):
         return text(self.metrics.render())
 
     async def resource_metrics(self, request: Request) -> Answer:
-        found = await self.runtime.list_pod_sandbox_stats()
+        try:
+            found, failed = await self.runtime.list_pod_sandbox_stats(), False
+        except CRIError as error:
+            log.warning("use of pods is not known error=%s", error)
+            found, failed = [], True
         use = cgroup_use(self.options.cgroup_root) if self.options.shares_machine else machine_use()
         node = stats.NodeUse(use.cpu_seconds, use.working_set, self.clock.now().timestamp())
-        return text(stats.resource_metrics(found, node))
+        started = [
+            (worker.pod.metadata.namespace or "", worker.pod.metadata.name or "", one.name, one.status.started_at)
+            for worker in self.kubelet.workers()
+            for one in worker.observed.running
+        ]
+        told = stats.resource_metrics(found, node) + stats.start_times(started) + stats.scrape_error(failed)
+        return text(told)
+
+    async def probe_metrics(self, request: Request) -> Answer:
+        return text(probe_metrics(self.kubelet).render())
 
     async def stats_summary(self, request: Request) -> Answer:
         memory = read_meminfo()

@@ -123,6 +123,25 @@ def resource_metrics(pods: Iterable[t.PodSandboxStats], node: NodeUse) -> str:
     return "\n".join([*cpu, *memory, *_node_lines(node), *pod_cpu, *pod_memory]) + "\n"
 
 
+def start_times(pods: Iterable[tuple[str, str, str, int]]) -> str:
+    """`container_start_time_seconds`, of namespaces, pods, containers and nanoseconds."""
+    lines = [
+        "# HELP container_start_time_seconds Start time of the container since unix epoch in seconds",
+        "# TYPE container_start_time_seconds gauge",
+    ]
+    for namespace, pod, container, nanoseconds in pods:
+        labels = f'container="{container}",namespace="{namespace}",pod="{pod}"'
+        lines.append(f"container_start_time_seconds{{{labels}}} {nanoseconds / NANOSECONDS}")
+    return "\n".join(lines) + "\n"
+
+
+def scrape_error(failed: bool) -> str:
+    return (
+        "# HELP resource_scrape_error 1 if there was an error while getting container metrics, 0 otherwise\n"
+        f"# TYPE resource_scrape_error gauge\nresource_scrape_error {int(failed)}\n"
+    )
+
+
 def _node_lines(node: NodeUse) -> list[str]:
     moment = round(node.time * 1000)
     return [

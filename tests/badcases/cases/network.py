@@ -1,0 +1,80 @@
+"""Services, endpoints and Ingresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.badcases.cases.case import Case, Tree
+from tests.badcases.manifests import deployment, ingress, plain, pod, service
+
+
+def probe(port: int = 80, **fields: Any) -> Tree:
+    return {"httpGet": {"port": port, "path": "/"}, "periodSeconds": 1, "failureThreshold": 1} | fields
+
+
+NETWORK = (
+    Case(
+        "selector",
+        (deployment("web"), service(selector={"app": "wep"})),
+        "svc/web",
+        r"its selector app=wep matches no pod; pods have app=web",
+        next=r"kubectl set selector service/web -n selector 'app=web'",
+    ),
+    Case(
+        "target-port",
+        (deployment(ports=[{"containerPort": 8080}]), service()),
+        "svc/web",
+        r"it sends to port 80, and its pods declare 8080",
+        next=r'"value":8080',
+    ),
+    Case(
+        "port-name",
+        (deployment(ports=[{"containerPort": 80, "name": "http"}]), service(ports=[{"port": 80, "targetPort": "htp"}])),
+        "svc/web",
+        r'targetPort htp is no port of its pods; nearest is "http"',
+    ),
+    Case(
+        "nobody-listens",
+        (deployment(), service()),
+        "svc/web",
+        r"nobody listens on port 80 of its pods",
+        r"connection refused",
+        r"kubectl exec pod/web-\S+ -n nobody-listens -- netstat -tln",
+    ),
+    Case(
+        "not-ready",
+        (deployment(readinessProbe=probe()), service()),
+        "svc/web",
+        r"its readiness probe fails: GET / on port 80",
+        r"Readiness probe failed",
+    ),
+    Case(
+        "name-asked",
+        (
+            service("php-apache"),
+            pod("load", command=["sh", "-c", "trap exit TERM; while sleep 0.2; do wget -q -O- http://php-apach; done"]),
+        ),
+        "pod/load",
+        r"it asks DNS for service php-apach of namespace name-asked, which does not exist; there is php-apache",
+        r'asked DNS for "php-apach\.name-asked\.svc\.cluster\.local", which does not exist',
+        r"let it ask for php-apache",
+    ),
+    Case(
+        "ingress-service",
+        (
+            deployment(),
+            service("web"),
+            plain("IngressClass", "badcases", "networking.k8s.io/v1", spec={"controller": "example.com/none"}),
+            ingress("wed", ingressClassName="badcases"),
+        ),
+        "ingress/web",
+        r'service wed does not exist; nearest is "web"',
+    ),
+    Case(
+        "ingress-class",
+        (ingress(ingressClassName="ngnix"),),
+        "ing/web",
+        r"ingress class ngnix does not exist",
+        next=r'"ingressClassName":"pybernetes"',
+    ),
+)

@@ -1,0 +1,71 @@
+"""Pods that no node takes."""
+
+from __future__ import annotations
+
+from tests.badcases.cases.case import Case
+from tests.badcases.manifests import deployment, pod, requests
+
+SCHEDULING = (
+    Case(
+        "cpu",
+        (deployment(**requests(cpu="500")),),
+        "deployment/web",
+        r"it asks for 500 cpu; the largest node has \d+\w* in all",
+        r"0/1 nodes are available: 1 Insufficient cpu\.",
+        r"set resources deployment/web -n cpu --requests=cpu=\d+m?$",
+    ),
+    Case(
+        "memory",
+        (pod(**requests(memory="900Ti")),),
+        "pod/web",
+        r"it asks for 900Ti memory; the largest node has",
+        r"1 Insufficient memory\.",
+        r"ask for [\d.]+Gi at most in the manifest of pod/web",
+    ),
+    Case(
+        "node-selector",
+        (pod(spec={"nodeSelector": {"kubernetes.io/os": "linus"}}),),
+        "pod/web",
+        r"no node has label kubernetes\.io/os=linus; nodes have kubernetes\.io/os=linux",
+        r"1 node\(s\) didn't match Pod's node affinity/selector",
+    ),
+    Case(
+        "host-port",
+        (
+            pod("first", ports=[{"containerPort": 80, "hostPort": 18080}]),
+            pod("second", ports=[{"containerPort": 80, "hostPort": 18080}]),
+        ),
+        "pod/second",
+        r"hostPort 18080 is taken on every node; pod/first -n host-port has it",
+        r"1 node\(s\) didn't have free ports for the requested pod ports",
+    ),
+    Case(
+        "affinity",
+        (
+            pod(
+                spec={
+                    "affinity": {
+                        "podAffinity": {
+                            "requiredDuringSchedulingIgnoredDuringExecution": [
+                                {
+                                    "labelSelector": {"matchLabels": {"app": "db"}},
+                                    "topologyKey": "kubernetes.io/hostname",
+                                }
+                            ]
+                        }
+                    }
+                }
+            ),
+        ),
+        "pod/web",
+        r"no node runs a pod that its podAffinity wants",
+        r"1 node\(s\) didn't match pod affinity rules",
+    ),
+    Case(
+        "scheduler-name",
+        (pod(spec={"schedulerName": "default-schedular"}),),
+        "pod/web",
+        r'no such scheduler has looked at it; nearest is "default-scheduler"',
+        next=r"leave schedulerName out, .*: correct the manifest of pod/web",
+    ),
+)

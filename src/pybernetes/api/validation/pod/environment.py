@@ -9,6 +9,7 @@ from pybernetes.api.field import Path
 from pybernetes.api.validation.common import require
 from pybernetes.api.validation.kinds import Errors, Tree
 from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.pod.paths import no_backsteps
 
 _FIELD_LABELS = frozenset({
     "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName",
@@ -52,7 +53,7 @@ def _validate_value_from(variable: Tree, path: Path) -> Errors:
         if source.get(name) is not None:
             yield from _validate_key_ref(source[name], path.child(name))
     if source.get("fileKeyRef") is not None:
-        yield from require(source["fileKeyRef"], path.child("fileKeyRef"), "volumeName", "path", "key")
+        yield from _validate_file_ref(source["fileKeyRef"], path.child("fileKeyRef"))
     if not told:
         listed = ", ".join(f"`{name}`" for name in _SOURCES[:-1])
         yield field.invalid(path, "", f"must specify one of: {listed} or `{_SOURCES[-1]}`")
@@ -129,10 +130,21 @@ def _validate_divisor(resource: str, divisor: str, path: Path) -> Errors:
         yield field.invalid(path, resource, f"only divisor's values {listed} are supported with the {called} resource")
 
 
+def _validate_file_ref(ref: Tree, path: Path) -> Errors:
+    """A key of a file in a volume."""
+    yield from require(ref, path, "volumeName", "path", "key")
+    if key := ref.get("key"):
+        yield from complain(path.child("key"), key, names.env_var_name(key))
+    if volume := ref.get("volumeName"):
+        yield from complain(path.child("volumeName"), volume, names.dns1123_label(volume))
+    if ref.get("path"):
+        yield from no_backsteps(ref["path"], path.child("path"))
+
+
 def _validate_key_ref(ref: Tree, path: Path) -> Errors:
     """A key of a ConfigMap or Secret."""
-    yield from require(ref, path, "name")
-    key = ref.get("key", "")
+    name, key = ref.get("name", ""), ref.get("key", "")
+    yield from complain(path.child("name"), name, names.dns1123_subdomain(name))
     if not key:
         yield field.required(path.child("key"))
     else:

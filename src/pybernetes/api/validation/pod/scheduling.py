@@ -30,7 +30,8 @@ def _validate_node_affinity(affinity: Tree, path: Path) -> Errors:
     for index, term in enumerate(affinity.get(PREFERRED) or ()):
         at = path.child(PREFERRED).index(index)
         yield from _validate_weight(term, at)
-        yield from validate_node_selector_term(term["preference"], at.child("preference"))
+        # Values that no label has are only warned of here: such a term just never counts.
+        yield from validate_node_selector_term(term["preference"], at.child("preference"), any_value=True)
 
 
 def _validate_weight(term: Tree, path: Path) -> Errors:
@@ -46,12 +47,12 @@ def validate_node_selector(selector: Tree, path: Path) -> Errors:
         yield from validate_node_selector_term(term, path.child("nodeSelectorTerms").index(index))
 
 
-def validate_node_selector_term(term: Tree, path: Path) -> Errors:
+def validate_node_selector_term(term: Tree, path: Path, *, any_value: bool = False) -> Errors:
     for index, requirement in enumerate(term.get("matchExpressions") or ()):
         at = path.child("matchExpressions").index(index)
         yield from _validate_operator(requirement, at)
         yield from complain(at.child("key"), requirement["key"], names.qualified_name(requirement["key"]))
-        for number, value in enumerate(requirement.get("values") or ()):
+        for number, value in enumerate((not any_value and requirement.get("values")) or ()):
             yield from complain(at.child("values").index(number), value, names.label_value(value))
     for index, requirement in enumerate(term.get("matchFields") or ()):
         yield from _validate_field_requirement(requirement, path.child("matchFields").index(index))
@@ -100,8 +101,8 @@ def _validate_pod_affinity(affinity: Tree, path: Path) -> Errors:
 def _validate_pod_affinity_term(term: Tree, path: Path) -> Errors:
     yield from label_selector(term.get("labelSelector"), path.child("labelSelector"))
     yield from label_selector(term.get("namespaceSelector"), path.child("namespaceSelector"))
-    for index, namespace in enumerate(term.get("namespaces") or ()):
-        yield from complain(path.child("namespace").index(index), namespace, names.dns1123_label(namespace))
+    for namespace in term.get("namespaces") or ():
+        yield from complain(path.child("namespace"), namespace, names.dns1123_label(namespace))
     for name in ("matchLabelKeys", "mismatchLabelKeys"):
         yield from _validate_label_keys(term.get(name) or [], term.get("labelSelector"), path.child(name))
     key = term["topologyKey"]
@@ -113,6 +114,7 @@ def _validate_pod_affinity_term(term: Tree, path: Path) -> Errors:
 def _validate_label_keys(keys: list[str], selector: Tree | None, path: Path) -> Errors:
     if keys and selector is None:
         yield field.forbidden(path, "must not be specified when labelSelector is not set")
+        return
     for index, key in enumerate(keys):
         yield from complain(path.index(index), key, names.qualified_name(key))
 

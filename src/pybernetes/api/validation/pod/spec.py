@@ -113,7 +113,7 @@ def _validate_rest(spec: Tree, path: Path) -> Errors:
 
 def _validate_os(os: Tree, path: Path) -> Errors:
     if not os["name"]:
-        yield field.required(path.child("name"), "cannot be empty")
+        yield field.required(path.child("name"))
     elif os["name"] not in ("linux", "windows"):
         yield field.not_supported(path, os["name"], ("linux", "windows"))
 

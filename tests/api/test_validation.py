@@ -128,12 +128,8 @@ def deployment(**spec: Any) -> dict[str, Any]:
             ],
         ),
         (
-            pod(volumes=[{"name": "v", "projected": {"sources": [{}]}}]),
-            [
-                "spec.volumes[0].projected.sources[0]",
-                "Required value: must specify one of secret, downwardAPI, configMap, serviceAccountToken, "
-                "clusterTrustBundle, podCertificate",
-            ],
+            pod(volumes=[{"name": "v", "projected": {"sources": [{"serviceAccountToken": {}}]}}]),
+            ["spec.volumes[0].projected.path", "Required value"],
         ),
     ],
 )

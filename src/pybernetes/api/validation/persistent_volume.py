@@ -11,7 +11,15 @@ from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.persistent_volume_claim import VOLUME_MODES, validate_access_modes
 from pybernetes.api.validation.pod.paths import no_backsteps
 from pybernetes.api.validation.pod.scheduling import validate_node_selector
-from pybernetes.api.validation.pod.volumes import host_path, needs, nfs, validate_driver_name
+from pybernetes.api.validation.pod.volumes import (
+    fibre_channel,
+    flocker,
+    host_path,
+    needs,
+    nfs,
+    quobyte,
+    validate_driver_name,
+)
 
 _SPEC = Path("spec")
 _RECLAIM = ("Delete", "Recycle", "Retain")
@@ -32,9 +40,9 @@ def _local(source: Tree, path: Path) -> Errors:
 
 _SOURCES: dict[str, Part] = {
     "hostPath": host_path, "gcePersistentDisk": needs("pdName"), "awsElasticBlockStore": needs("volumeID"),
-    "glusterfs": needs("endpoints", "path"), "flocker": needs(), "nfs": nfs, "rbd": needs("monitors", "image"),
-    "quobyte": needs("registry", "volume"), "cephfs": needs("monitors"), "iscsi": needs("targetPortal", "iqn"),
-    "cinder": needs("volumeID"), "fc": needs(), "flexVolume": needs("driver"),
+    "glusterfs": needs("endpoints", "path"), "flocker": flocker, "nfs": nfs, "rbd": needs("monitors", "image"),
+    "quobyte": quobyte, "cephfs": needs("monitors"), "iscsi": needs("targetPortal", "iqn"),
+    "cinder": needs("volumeID"), "fc": fibre_channel, "flexVolume": needs("driver"),
     "azureFile": needs("secretName", "shareName"), "vsphereVolume": needs("volumePath"),
     "photonPersistentDisk": needs("pdID"), "portworxVolume": needs("volumeID"),
     "azureDisk": needs("diskName", "diskURI"), "scaleIO": needs("gateway", "system", "volumeName"),

@@ -81,8 +81,45 @@ def host_path(source: Tree, path: Path) -> Errors:
 
 def nfs(source: Tree, path: Path) -> Errors:
     yield from require(source, path, "server", "path")
-    if source.get("path") and not source["path"].startswith("/"):
-        yield field.invalid(path.child("path"), source["path"], "must be an absolute path")
+    if not source.get("path", "").startswith("/"):
+        yield field.invalid(path.child("path"), source.get("path", ""), "must be an absolute path")
+
+
+def fibre_channel(source: Tree, path: Path) -> Errors:
+    targets, wwids, lun = source.get("targetWWNs") or [], source.get("wwids") or [], source.get("lun")
+    at = path.child("targetWWNs")
+    if not targets and not wwids:
+        yield field.required(at, "must specify either targetWWNs or wwids, but not both")
+    if targets and wwids:
+        yield field.invalid(at, targets, "targetWWNs and wwids can not be specified simultaneously")
+    if targets and lun is None:
+        yield field.required(path.child("lun"), "lun is required if targetWWNs is specified")
+    elif targets and lun is not None and not 0 <= lun <= 255:
+        yield field.invalid(path.child("lun"), lun, "must be between 0 and 255, inclusive")
+
+
+def quobyte(source: Tree, path: Path) -> Errors:
+    registry, at = source.get("registry", ""), path.child("registry")
+    pairs = "must be a host:port pair or multiple pairs separated by commas"
+    if not registry:
+        yield field.required(at, pairs)
+    elif len(source.get("tenant", "")) > 64:
+        yield field.required(path.child("tenant"), "must be a UUID and may not exceed a length of 64 characters")
+    else:
+        for pair in registry.split(","):
+            if pair.count(":") != 1:
+                yield field.invalid(at, registry, pairs)
+    yield from require(source, path, "volume")
+
+
+def flocker(source: Tree, path: Path) -> Errors:
+    name, uuid = source.get("datasetName", ""), source.get("datasetUUID", "")
+    if not name and not uuid:
+        yield field.required(path, "one of datasetName and datasetUUID is required")
+    if name and uuid:
+        yield field.invalid(path, "resource", "datasetName and datasetUUID can not be specified simultaneously")
+    if "/" in name:
+        yield field.invalid(path.child("datasetName"), name, "must not contain '/'")
 
 
 def _mode(source: Tree, path: Path, name: str = "defaultMode") -> Errors:
@@ -142,10 +179,10 @@ def _projected(source: Tree, path: Path) -> Errors:
     for index, projection in enumerate(source.get("sources") or ()):
         at = path.child("sources").index(index)
         told = [name for name in _PROJECTIONS if projection.get(name) is not None]
-        if not told:
-            listed = "secret, downwardAPI, configMap, serviceAccountToken, clusterTrustBundle, podCertificate"
-            yield field.required(at, f"must specify one of {listed}")
+        if not told:  # upstream only warns
             continue
+        if told[0] == "serviceAccountToken" and not projection["serviceAccountToken"].get("path"):
+            yield field.required(path.child("path"))
         yield from _PROJECTIONS[told[0]](projection[told[0]], at.child(told[0]))
         for name in told[1:]:
             yield field.forbidden(at.child(name), "may not specify more than 1 volume type per source")
@@ -172,9 +209,7 @@ def _account_token(source: Tree, path: Path) -> Errors:
         yield field.invalid(
             path.child("expirationSeconds"), seconds, "may not specify a duration larger than 2^32 seconds"
         )
-    if not source.get("path"):
-        yield field.required(path.child("path"))
-    else:
+    if source.get("path"):
         yield from new_file_path(source["path"], path.child("path"))
 
 
@@ -242,9 +277,9 @@ def _iscsi(source: Tree, path: Path) -> Errors:
 _SOURCES: Final[dict[str, _Source]] = {
     "emptyDir": _empty_dir, "hostPath": host_path, "gitRepo": needs("repository"),
     "gcePersistentDisk": needs("pdName"), "awsElasticBlockStore": needs("volumeID"), "secret": _secret, "nfs": nfs,
-    "iscsi": _iscsi, "glusterfs": needs("endpoints", "path"), "flocker": needs(),
+    "iscsi": _iscsi, "glusterfs": needs("endpoints", "path"), "flocker": flocker,
     "persistentVolumeClaim": needs("claimName"), "rbd": needs("monitors", "image"), "cinder": needs("volumeID"),
-    "cephfs": needs("monitors"), "quobyte": needs("registry", "volume"), "downwardAPI": _downward_api, "fc": needs(),
+    "cephfs": needs("monitors"), "quobyte": quobyte, "downwardAPI": _downward_api, "fc": fibre_channel,
     "flexVolume": needs("driver"), "configMap": _config_map, "azureFile": needs("secretName", "shareName"),
     "azureDisk": needs("diskName", "diskURI"), "vsphereVolume": needs("volumePath"),
     "photonPersistentDisk": needs("pdID"), "portworxVolume": needs("volumeID"),

@@ -38,7 +38,8 @@ def complete(resource: Resource, sent: dict[str, Any]) -> dict[str, Any]:
     meta.setdefault("name", meta["generateName"] + "abcde") if "generateName" in meta else None
     if resource.namespaced:
         meta.setdefault("namespace", NAMESPACE)
-    meta["uid"] = UID
+    if "get" in resource.verbs:  # reviews are never stored
+        meta["uid"] = UID
     if resource.kind == "Job" and not tree["spec"].get("manualSelector"):
         own = {"controller-uid": UID, "batch.kubernetes.io/controller-uid": UID}
         named = {"job-name": meta["name"], "batch.kubernetes.io/job-name": meta["name"]}

@@ -31,7 +31,7 @@ def definition() -> dict[str, Any]:
         "metadata": {"name": "shelves.shop.test"},
         "spec": {
             "group": "shop.test", "scope": "Namespaced", "names": {"plural": "shelves", "kind": "Shelf"},
-            "versions": [version("v1", False, port=PORT, inner=INNER), version("v2", True, port={"type": "string"})],
+            "versions": [version("v1", True, port=PORT, inner=INNER), version("v2", False, port={"type": "string"})],
         },
     }  # fmt: skip
 

@@ -151,7 +151,8 @@ def internal(path: Path, detail: str) -> FieldError:
 
 
 def too_long(path: Path, limit: int) -> FieldError:
-    return FieldError(Kind.TOO_LONG, str(path), "", f"may not be more than {limit} bytes" if limit >= 0 else "")
+    unit = "byte" if limit == 1 else "bytes"
+    return FieldError(Kind.TOO_LONG, str(path), "", f"may not be more than {limit} {unit}" if limit >= 0 else "")
 
 
 def too_many(path: Path, actual: int, limit: int) -> FieldError:

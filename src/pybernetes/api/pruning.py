@@ -15,12 +15,19 @@ OWN: Final = ("apiVersion", "kind", "metadata")
 """What every object has, whatever its schema says."""
 
 
-def prune(schema: Tree, value: Any, path: str, unknown: list[str]) -> None:
-    """Drop what the schema does not know, in place."""
+def prune(schema: Tree, value: Any) -> list[str]:
+    """Drop what the schema does not know, in place. The paths of what went: fields, then those of embedded metadata."""
+    fields: list[str] = []
+    metadata: list[str] = []
+    _prune(schema, value, "", fields, metadata)
+    return sorted(fields) + sorted(metadata)
+
+
+def _prune(schema: Tree, value: Any, path: str, unknown: list[str], meta: list[str]) -> None:
     if isinstance(value, list):
         items = schema.get("items") or {}
         for index, item in enumerate(value):
-            prune(items, item, f"{path}[{index}]", unknown)
+            _prune(items, item, f"{path}[{index}]", unknown, meta)
         return
     if not isinstance(value, dict):
         return
@@ -33,11 +40,11 @@ def prune(schema: Tree, value: Any, path: str, unknown: list[str]) -> None:
             if key == "metadata" and isinstance(value[key], dict):
                 made = decode(META, value[key])
                 value[key] = made.tree
-                unknown += [f"{below}.{field_path}" for field_path in made.unknown]
+                meta += [f"{below}.{field_path}" for field_path in made.unknown]
         elif key in properties:
-            prune(properties[key], value[key], below, unknown)
+            _prune(properties[key], value[key], below, unknown, meta)
         elif isinstance(others, dict):
-            prune(others, value[key], below, unknown)
+            _prune(others, value[key], below, unknown, meta)
         elif not keeps:
             unknown.append(below)
             del value[key]

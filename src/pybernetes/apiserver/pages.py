@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from pybernetes.api.errors import page_not_found
+from pybernetes.api.scheme import group_versions
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response
 
@@ -33,6 +35,8 @@ class Pages:
         if page is None:
             page = next((found for finder in self._finders if (found := finder(bare)) is not None), None)
         if page is None:
+            if _is_api(bare):
+                raise page_not_found()
             return not_found()
         answer = page(ctx)
         return await answer if isinstance(answer, Awaitable) else answer
@@ -41,6 +45,14 @@ class Pages:
     def paths(self) -> list[str]:
         """Those of the pages, without what finders find and the index of all."""
         return sorted(self._pages.keys() - {"/"})
+
+
+def _is_api(path: str) -> bool:
+    """Whether a path lies below the core group or another one that is built in: its absence is told in JSON there."""
+    first, _, rest = path[1:].partition("/")
+    return bool(rest) and (
+        first == "api" or (first == "apis" and "/" in rest and bool(group_versions(rest.partition("/")[0])))
+    )
 
 
 def not_found() -> Response:

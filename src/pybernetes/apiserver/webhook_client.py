@@ -44,7 +44,7 @@ class WebhookClient:
 
     async def post(self, scope: Scope, config: Tree, body: Tree, seconds: float) -> Any:
         """The answer's JSON. Raises CallError."""
-        target = self._target(config)
+        target = self._target(config, seconds)
         shown = f'Post "{target.url}?timeout={seconds:g}s"'
         client = await self._connected(scope)
         headers = [("Content-Type", "application/json"), ("Accept", "application/json")]
@@ -73,7 +73,7 @@ class WebhookClient:
             self._client = await ready
         return self._client
 
-    def _target(self, config: Tree) -> Target:
+    def _target(self, config: Tree, seconds: float) -> Target:
         tls = _context(config.get("caBundle") or "")
         if config.get("url"):
             try:
@@ -87,8 +87,12 @@ class WebhookClient:
         namespace, name, port = reference["namespace"], reference["name"], reference.get("port", 443)
         path = "/" + (reference.get("path") or "").lstrip("/")
         host = f"{name}.{namespace}.svc"
-        origin = Origin(self._address(namespace, name, port), port, tls, server_name=host)
-        return Target(origin, path, f"https://{host}:{port}{path}")
+        url = f"https://{host}:{port}{path}"
+        try:
+            origin = Origin(self._address(namespace, name, port), port, tls, server_name=host)
+        except CallError as error:
+            raise CallError(f"Post {quote(f'{url}?timeout={seconds:g}s')}: {error}") from error
+        return Target(origin, path, url)
 
     def _address(self, namespace: str, name: str, port: int) -> str:
         service = self._objects.get("", "services", namespace, name)

@@ -89,9 +89,35 @@ async def test_impersonation(api: Server) -> None:
     assert (await api.get(f"{CORE}/pods", headers=as_bob)).status == 403
     refused = await api.get(f"{CORE}/pods", token="bob", headers={"impersonate-user": "admin"})
     assert refused.message == (
-        'users "admin" is forbidden: User "bob" cannot impersonate resource "users" in API group "" at the cluster scope'
+        'pods is forbidden: User "bob" cannot impersonate-on:user-info:list resource "pods" in API group "" in the '
+        'namespace "default"'
     )
     assert (await api.get(f"{CORE}/pods", headers={"impersonate-group": "g"})).status == 400
+
+
+async def test_constrained_impersonation_is_for_some_requests_only(api: Server) -> None:
+    rbac = "/apis/rbac.authorization.k8s.io/v1"
+    rules = [
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["users"], "verbs": ["impersonate:user-info"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["impersonate-on:user-info:list"]},
+    ]
+    names = [
+        ("bob-acts", "bob", rules),
+        ("jane-reads", "jane", [{"apiGroups": [""], "resources": ["pods"], "verbs": ["*"]}]),
+    ]
+    for name, user, granted in names:
+        await api.post(f"{rbac}/clusterroles", {"metadata": {"name": name}, "rules": granted})
+        subject = {"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}
+        reference = {"kind": "ClusterRole", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
+        await api.post(
+            f"{rbac}/clusterrolebindings", {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
+        )
+    as_jane = {"impersonate-user": "jane"}
+    assert (await api.get(f"{CORE}/pods", token="bob", headers=as_jane)).status == 200
+    refused = await api.get(f"{CORE}/pods/x", token="bob", headers=as_jane)
+    assert (refused.status, "impersonate-on:user-info:get" in refused.message) == (403, True)
+    masters = as_jane | {"impersonate-group": "system:masters"}
+    assert (await api.get(f"{CORE}/pods", token="bob", headers=masters)).status == 403
 
 
 async def test_access_reviews(api: Server) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from pybernetes.api.cel.environment import Environment, Program
 from pybernetes.api.cel.errors import CompileError
 from pybernetes.api.cel.functions import function, walks
 from pybernetes.api.cel.library import authorizer
-from pybernetes.api.cel.types import BOOL, DYN, STRING, Type, list_of, map_of, object_of
+from pybernetes.api.cel.types import BOOL, DYN, NULL, STRING, Type, list_of, map_of, object_of
 
 CALL_LIMIT: Final = 1_000_000
 _GROUP_VERSION_KIND: Final = object_of(
@@ -81,17 +81,20 @@ class Expression(Struct, frozen=True):
     error: str = ""
 
 
-def compile_expression(environment: Environment, source: str, kinds: Iterable[str], words: str) -> Expression:
-    """`kinds` are the types that its value may have, `words` what is said of another one."""
+def compile_expression(environment: Environment, source: str, wanted: Sequence[Type]) -> Expression:
+    """`wanted` are the types that its value may have: what is only known when it is evaluated is none of them."""
     try:
         program = environment.compile(source)
     except CompileError as error:
         return Expression(source, None, f"compilation failed: {error}")
-    return Expression(source, program) if program.type.kind in kinds else Expression(source, None, words)
+    if any((program.type.kind, str(program.type)) == (each.kind, str(each)) for each in wanted):
+        return Expression(source, program)
+    shown = str(wanted[0]) if len(wanted) == 1 else f"one of [{' '.join(map(str, wanted))}]"
+    return Expression(source, None, f"must evaluate to {shown} but got {program.type}")
 
 
 def compile_condition(environment: Environment, source: str) -> Expression:
-    return compile_expression(environment, source, ("bool", "dyn"), "must evaluate to bool")
+    return compile_expression(environment, source, [BOOL])
 
 
 def conditions_environment(*, params: bool = False) -> Environment:
@@ -147,16 +150,15 @@ def compile_validations(spec: Mapping[str, Any], environment: Environment) -> It
         expression = each.get("messageExpression")
         message = None
         if expression:
-            message = compile_expression(environment, expression, ("string", "dyn"), "must evaluate to string")
+            message = compile_expression(environment, expression, [STRING])
         condition = compile_condition(environment, each["expression"])
         yield Validation(condition, each.get("message", "").strip(), message, each.get("reason") or "Invalid")
 
 
 def compile_annotations(spec: Mapping[str, Any], environment: Environment) -> list[Expression]:
     """The values of a policy's audit annotations."""
-    wanted, words = ("string", "null_type", "dyn"), "must evaluate to one of [string null_type]"
     given = spec.get("auditAnnotations") or ()
-    return [compile_expression(environment, each["valueExpression"], wanted, words) for each in given]
+    return [compile_expression(environment, each["valueExpression"], [STRING, NULL]) for each in given]
 
 
 class Mutation(Struct, frozen=True):
@@ -171,6 +173,15 @@ def compile_mutations(spec: Mapping[str, Any], environment: Environment) -> Iter
     for each in spec.get("mutations") or ():
         is_patch = each.get("patchType") == "JSONPatch"
         source = (each.get("jsonPatch" if is_patch else "applyConfiguration") or {}).get("expression", "")
-        kinds = ("list", "dyn") if is_patch else ("object", "map", "dyn")
-        words = f"must evaluate to {'list of JSONPatch' if is_patch else 'Object'}"
-        yield Mutation(compile_expression(environment, source, kinds, words), is_patch)
+        yield Mutation(_compile_mutation(environment, source, is_patch), is_patch)
+
+
+def _compile_mutation(environment: Environment, source: str, is_patch: bool) -> Expression:
+    try:
+        program = environment.compile(source)
+    except CompileError as error:
+        return Expression(source, None, f"compilation failed: {error}")
+    if program.type.kind in (("list", "dyn") if is_patch else ("object", "map", "dyn")):
+        return Expression(source, program)
+    wanted = "list(JSONPatch)" if is_patch else "Object"
+    return Expression(source, None, f"must evaluate to {wanted} but got {program.type}")

@@ -56,12 +56,12 @@ def _checked(operations: Json) -> list[dict[str, Json]]:
         return []
     if not isinstance(operations, list):
         kind = _KINDS[type(operations)]
-        raise errors.bad_request(f"json: cannot unmarshal {kind} into Go value of type jsonpatch.Patch")
+        raise errors.bad_request(f"json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp")
     listed: list[dict[str, Json]] = []
     for operation in operations:
         if operation is not None and not isinstance(operation, dict):
             kind = _KINDS[type(operation)]
-            raise errors.bad_request(f"json: cannot unmarshal {kind} into Go value of type jsonpatch.Operation")
+            raise errors.bad_request(f"json: cannot unmarshal {kind} into Go value of type handlers.jsonPatchOp")
         listed.append(operation or {})
     return listed
 
@@ -94,7 +94,6 @@ class _Work(Struct):
             self.document = value
             return
         parent, key = self._target(operation)
-        _get(parent, key)
         if isinstance(parent, dict):
             parent[key] = value
         else:
@@ -108,7 +107,7 @@ class _Work(Struct):
 
     def copy(self, operation: Mapping[str, Json]) -> None:
         parent, key = self._target(operation, "from")
-        value = _copied(_get(parent, key))
+        value = _copied(parent.get(key) if isinstance(parent, dict) else _get(parent, key))
         self.copied += len(msgspec.json.encode(value))
         if self.copied > MAX_COPY_BYTES:
             raise JSONPatchError(f"the accumulated size of copies is limited to {MAX_COPY_BYTES}")

@@ -88,10 +88,10 @@ def _term(term: str, whole: str) -> FieldRequirement:
 def _unescape(value: str) -> str:
     for escaped in _ESCAPE.findall(value):
         if not escaped:
-            raise SelectorError("invalid field selector: unterminated escape sequence")
+            raise SelectorError("invalid field selector: invalid escape sequence: \\")
         if escaped not in "\\,=":
             raise SelectorError(f"invalid field selector: invalid escape sequence: \\{escaped}")
     bare = _ESCAPE.sub("", value)
     if "=" in bare or "," in bare:
-        raise SelectorError("invalid field selector: unescaped character in value: " + ("=" if "=" in bare else ","))
+        raise SelectorError(f"invalid field selector: unescaped character in value: {ord('=' if '=' in bare else ',')}")
     return _ESCAPE.sub(r"\1", value)

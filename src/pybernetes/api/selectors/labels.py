@@ -137,7 +137,7 @@ def make_requirement(key: str, operator: str, values: Iterable[str] = (), path: 
     """A checked requirement; SelectorError when key, values or their number do not fit the operator."""
     listed = tuple(sorted(set(values)))
     errors = _check_key(key, path.child("key"))
-    errors += _check_values(operator, listed, path.child("values"))
+    errors += _check_values(key, operator, listed, path.child("values"))
     if errors:
         raise SelectorError(field.aggregate(errors))
     return Requirement(key, operator, listed)
@@ -148,7 +148,7 @@ def _check_key(key: str, path: Path) -> ErrorList:
     return [field.invalid(path, key, "; ".join(complaints))] if complaints else []
 
 
-def _check_values(operator: str, values: tuple[str, ...], path: Path) -> ErrorList:
+def _check_values(key: str, operator: str, values: tuple[str, ...], path: Path) -> ErrorList:
     errors: ErrorList = []
     complaint = _count_complaint(operator, values)
     if complaint:
@@ -159,7 +159,7 @@ def _check_values(operator: str, values: tuple[str, ...], path: Path) -> ErrorLi
             errors.append(field.invalid(path.index(index), value, detail))
         wrong = names.label_value(value)
         if wrong:
-            errors.append(field.invalid(path.index(index), value, "; ".join(wrong)))
+            errors.append(field.invalid(path.index(index).key(key), value, "; ".join(wrong)))
     return errors
 
 

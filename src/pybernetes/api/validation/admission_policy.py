@@ -28,6 +28,7 @@ _ACTIONS = ("Audit", "Deny", "Warn")
 _NOT_FOUND = ("Deny", "Allow")
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 _MUTABLE = ("*", "CONNECT", "CREATE", "UPDATE")
+_MOST_AUDITS = 20
 _PATCHES = ("ApplyConfiguration", "JSONPatch")
 
 
@@ -65,6 +66,10 @@ def _validating(policy: Tree) -> Errors:
             yield field.required(_SPEC.child(name), detail)
     for index, validation in enumerate(validations):
         yield from _validate_validation(validation, _SPEC.child("validations").index(index))
+    if len(audits) > _MOST_AUDITS:
+        shown = [{"Key": audit["key"], "ValueExpression": audit.get("valueExpression", "")} for audit in audits]
+        detail = f"must not have more than {_MOST_AUDITS} auditAnnotations"
+        yield field.invalid(_SPEC.child("auditAnnotations"), shown, detail)
     for index, audit in enumerate(audits):
         at = _SPEC.child("auditAnnotations").index(index)
         yield from _validate_annotation_key(policy["metadata"].get("name", ""), audit["key"], at.child("key"))
@@ -122,11 +127,12 @@ def _validate_expressions(spec: Tree) -> Errors:
 def _validate_validation(validation: Tree, path: Path) -> Errors:
     if not validation.get("expression", "").strip():
         yield field.required(path.child("expression"), "expression is not specified")
-    message = validation.get("message", "")
-    if message and not message.strip():
-        yield field.invalid(path.child("message"), message, "message must be non-empty if specified")
-    if "\n" in message.strip():
-        yield field.invalid(path.child("message"), message, "message must not contain line breaks")
+    for name in ("message", "messageExpression"):
+        text = validation.get(name, "")
+        if text and not text.strip():
+            yield field.invalid(path.child(name), text, "must be non-empty if specified")
+        elif name == "message" and "\n" in text.strip():
+            yield field.invalid(path.child(name), text, "must not contain line breaks")
     reason = validation.get("reason")
     if reason is not None and reason not in _REASONS:
         yield field.not_supported(path.child("reason"), reason, _REASONS)

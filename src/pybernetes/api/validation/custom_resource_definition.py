@@ -18,6 +18,7 @@ _SIMPLE_PATH = re.compile(r"(?:\.[a-zA-Z_$][a-zA-Z0-9_$-]*(?:\[[^\]]*\])?)+")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("", "byte", "date", "date-time", "double", "float", "int32", "int64", "password")
 _REVIEWS = ("v1", "v1beta1")
+_LONGEST_WARNING = 256
 _PROTECTED = ("k8s.io", "kubernetes.io")
 APPROVED = "api-approved.kubernetes.io"
 NEEDS_APPROVAL = (
@@ -110,7 +111,7 @@ def _validate_versions(spec: Tree) -> Errors:
     versions = spec.get("versions") or []
     for index, version in enumerate(versions):
         yield from _validate_version(version, path.index(index))
-    if versions and names.dns1035_label(versions[0]["name"]):
+    if versions and versions[0]["name"] and names.dns1035_label(versions[0]["name"]):
         # The first version is also told under its old name.
         first = versions[0]["name"]
         yield from complain(_SPEC.child("version"), first, names.dns1035_label(first))
@@ -128,10 +129,24 @@ def _validate_versions(spec: Tree) -> Errors:
 def _validate_version(version: Tree, path: Path) -> Errors:
     yield from complain(path.child("name"), version["name"], names.dns1035_label(version["name"]))
     warning = version.get("deprecationWarning")
-    if warning is not None and not version.get("deprecated"):
-        yield field.invalid(path.child("deprecationWarning"), warning, "can only be set for deprecated versions")
+    if warning is not None:
+        yield from _validate_warning(warning, bool(version.get("deprecated")), path.child("deprecationWarning"))
     if not (version.get("schema") or {}).get("openAPIV3Schema") and not version.get("schema"):
         yield field.required(path.child("schema", "openAPIV3Schema"))
+
+
+def _validate_warning(warning: str, deprecated: bool, path: Path) -> Errors:
+    if not deprecated:
+        yield field.invalid(path, warning, "can only be set for deprecated versions")
+    if not warning:
+        yield field.invalid(path, warning, "must not be an empty string")
+    if len(warning.encode()) > _LONGEST_WARNING:
+        yield field.invalid(path, warning, f"must be <= {_LONGEST_WARNING} characters long")
+    for index, character in enumerate(warning):
+        if not character.isprintable():
+            detail = f"must only contain printable UTF-8 characters; non-printable character found at index {index}"
+            yield field.invalid(path, warning, detail)
+            break
 
 
 def _validate_version_set(versions: list[Tree], path: Path) -> Errors:
@@ -229,8 +244,8 @@ def _validate_selectable(version: Tree, path: Path) -> Errors:
 
 
 def _selectable_complaint(value: str, schema: Tree) -> str:
-    if not _SIMPLE_PATH.fullmatch(value) or "[" in value:
-        return "is an invalid path: must be a simple json path starting with ."
+    if not value.startswith((".", "[")):
+        return f"is an invalid path: expected [ or . but got: {value.partition('.')[0]}"
     node: Tree = schema
     for name in value.split(".")[1:]:
         node = (node.get("properties") or {}).get(name) or {}
@@ -257,7 +272,7 @@ def _validate_conversion(conversion: Tree, path: Path) -> Errors:
         yield from _validate_review_versions(webhook.get("conversionReviewVersions") or [], path)
     else:
         detail = "should not be set when strategy is not set to Webhook"
-        if conversion.get("webhook") is not None:
+        if webhook.get("clientConfig") is not None:
             yield field.forbidden(path.child("webhookClientConfig"), detail)
         if webhook.get("conversionReviewVersions"):
             yield field.forbidden(path.child("conversionReviewVersions"), detail)
@@ -303,7 +318,12 @@ def _validate_stored_versions(definition: Tree) -> Errors:
     known = [version["name"] for version in versions]
     for index, name in enumerate(stored):
         if name not in known:
-            yield field.invalid(path.index(index), name, "must appear in spec.versions")
+            detail = (
+                f"missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions "
+                f"until a storage migration ensures no data remains persisted in {name} and removes {name} from "
+                "status.storedVersions"
+            )
+            yield field.invalid(path.index(index), name, detail)
 
 
 def _update(new: Tree, old: Tree) -> Errors:

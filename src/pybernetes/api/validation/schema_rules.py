@@ -97,8 +97,9 @@ def _validate_place(schema: Tree, path: Path, count: int, alone: Path | None, co
 
 def _validate_programs(rule: Rule, path: Path, alone: Path | None) -> Errors:
     shown = _shown(rule.source)
-    if rule.takes_optional and not rule.is_transition:
-        yield field.invalid(path.child("optionalOldSelf"), True, "may not be set if oldSelf is not used in rule")
+    optional = rule.source.get("optionalOldSelf")
+    if optional is not None and not rule.is_transition:
+        yield field.invalid(path.child("optionalOldSelf"), optional, "may not be set if oldSelf is not used in rule")
     if rule.error:
         yield field.invalid(path.child("rule"), shown, rule.error)
     if rule.message_error:
@@ -141,13 +142,18 @@ def _shown(rule: Any) -> Tree:
 
 def _validate_form(rule: Tree, schema: Tree, path: Path) -> Errors:
     """A rule apart from its expressions."""
-    if not rule.get("rule", "").strip():
+    text, message = rule.get("rule", "").strip(), rule.get("message", "")
+    if not text:
         yield field.required(path.child("rule"), "rule is not specified")
-    message = rule.get("message", "")
-    if message and not message.strip():
-        yield field.invalid(path.child("message"), message, "message must be non-empty if specified")
+    elif message and not message.strip():
+        yield field.invalid(path.child("message"), message, "must be non-empty if specified")
     elif "\n" in message.strip():
         yield field.invalid(path.child("message"), message, "must not contain line breaks")
+    elif "\n" in text and not message:
+        yield field.required(path.child("message"), "message must be specified if rule contains line breaks")
+    expression = rule.get("messageExpression", "")
+    if expression and not expression.strip():
+        yield field.required(path.child("messageExpression"), "messageExpression must be non-empty if specified")
     reason = rule.get("reason")
     if reason is not None and reason not in _REASONS:
         yield field.not_supported(path.child("reason"), reason, _REASONS)

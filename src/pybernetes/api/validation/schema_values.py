@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pybernetes.api import field, names
-from pybernetes.api.field import FieldError, Path
+from pybernetes.api.field import ROOT, FieldError, Path
 from pybernetes.api.regexp import compiled
+from pybernetes.api.validation.formats import has_format
 from pybernetes.api.validation.kinds import Tree
 from pybernetes.api.validation.metadata import validate_open_bags
 
@@ -20,7 +21,12 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "number": (int, float),
     "integer": int,
 }
-
+_RANGES: Final = {
+    "int32": (-(1 << 31), (1 << 31) - 1),
+    "int64": (-(1 << 63), (1 << 63) - 1),
+    "uint32": (0, (1 << 32) - 1),
+    "uint64": (0, (1 << 64) - 1),
+}
 
 NEW: Final = object()
 """Stands for the old value of what has none."""
@@ -37,7 +43,6 @@ def validate_value(schema: Tree, value: Any, path: Path, old: Any = NEW) -> Iter
         return
     if not _has_type(schema, value):
         yield _wrong_type(schema, value, path)
-        return
     yield from _enum(schema, value, path)
     if isinstance(value, str):
         yield from _string(schema, value, path)
@@ -58,8 +63,6 @@ def _has_type(schema: Tree, value: Any) -> bool:
         return True
     if isinstance(value, bool):
         return bool(wanted == "boolean")
-    if wanted == "integer" and isinstance(value, float):
-        return value.is_integer()
     return isinstance(value, _TYPES.get(wanted, object))
 
 
@@ -83,21 +86,37 @@ def _wrong_type(schema: Tree, value: Any, path: Path) -> FieldError:
 
 def _enum(schema: Tree, value: Any, path: Path) -> Iterator[FieldError]:
     allowed = schema.get("enum")
-    if allowed is not None and value not in allowed:
-        yield field.not_supported(path, value, [str(one) for one in allowed])
+    if allowed and not any(same(value, one) for one in allowed):
+        shown = [one if isinstance(one, str) else field.go_json(one) for one in allowed]
+        yield field.not_supported(path, value, shown)
 
 
 def _string(schema: Tree, value: str, path: Path) -> Iterator[FieldError]:
+    """Of lengths and patterns the first that is wrong is told."""
     longest, shortest, pattern = schema.get("maxLength"), schema.get("minLength"), schema.get("pattern")
     if longest is not None and len(value) > longest:
         yield field.too_long(path, longest)
-    if shortest is not None and len(value) < shortest:
+    elif shortest is not None and len(value) < shortest:
         yield field.invalid(path, value, f"{path} in body should be at least {shortest} chars long")
-    if pattern is not None and not compiled(pattern).search(value):
+    elif pattern and not compiled(pattern).search(value):
         yield field.invalid(path, value, f"{path} in body should match '{pattern}'")
+    if not has_format(value, schema.get("format") or ""):
+        yield field.type_invalid(path, value, f'{path} in body must be of type {schema["format"]}: "{value}"')
+
+
+def _range(schema: Tree, value: float, path: Path) -> Iterator[FieldError]:
+    """Whether a whole number is one that its format can hold."""
+    if schema.get("type") != "integer":
+        return
+    called = schema.get("format") or ""
+    least, most = _RANGES.get(called, _RANGES["int64"])
+    if not (float(value).is_integer() and least <= value <= most):
+        shown = f"with format {called}" if called else "(default format)"
+        yield field.invalid(ROOT, "", f"Checked value must be of type integer {shown} in {path}")
 
 
 def _number(schema: Tree, value: float, path: Path) -> Iterator[FieldError]:
+    yield from _range(schema, value, path)
     least, most, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
     if most is not None and (value >= most if schema.get("exclusiveMaximum") else value > most):
         words = "less than" if schema.get("exclusiveMaximum") else "less than or equal to"
@@ -122,7 +141,7 @@ def _object(schema: Tree, value: Tree, path: Path, old: Tree) -> Iterator[FieldE
     if most is not None and len(value) > most:
         yield field.too_many(path, len(value), most)
     if least is not None and len(value) < least:
-        yield field.invalid(path, value, f"{path} in body should have at least {least} properties")
+        yield field.invalid(path, len(value), f"{path} in body should have at least {least} properties")
     embedded = bool(schema.get("x-kubernetes-embedded-resource"))
     if embedded:
         yield from _embedded(value, path)
@@ -139,11 +158,11 @@ def _embedded(value: Tree, path: Path) -> Iterator[FieldError]:
     """An object inside of an object says what it is, and its metadata are like any other's."""
     api_version, kind = value.get("apiVersion"), value.get("kind")
     if not isinstance(api_version, str) or not api_version:
-        yield field.required(path.child("apiVersion"), "must not be empty")
+        yield _lacking(value, path, "apiVersion")
     elif api_version.count("/") > 1:
         yield field.invalid(path.child("apiVersion"), api_version, f"unexpected GroupVersion string: {api_version}")
     if not isinstance(kind, str) or not kind:
-        yield field.required(path.child("kind"), "must not be empty")
+        yield _lacking(value, path, "kind")
     else:
         for complaint in names.dns1035_label(kind.lower()):
             detail = f"may have mixed case, but should otherwise match: {complaint}"
@@ -152,12 +171,20 @@ def _embedded(value: Tree, path: Path) -> Iterator[FieldError]:
         yield from validate_open_bags(value["metadata"], path.child("metadata"))
 
 
+def _lacking(value: Tree, path: Path, name: str) -> FieldError:
+    return (
+        field.required(path.child(name))
+        if name not in value
+        else field.invalid(path.child(name), "", "must not be empty")
+    )
+
+
 def _array(schema: Tree, value: list[Any], path: Path, old: list[Any]) -> Iterator[FieldError]:
     most, least = schema.get("maxItems"), schema.get("minItems")
     if most is not None and len(value) > most:
         yield field.too_many(path, len(value), most)
     if least is not None and len(value) < least:
-        yield field.invalid(path, value, f"{path} in body should have at least {least} items")
+        yield field.invalid(path, len(value), f"{path} in body should have at least {least} items")
     items = schema.get("items") or {}
     before = keyed(schema, old)
     for index, item in enumerate(value):
@@ -209,17 +236,42 @@ def _duplicates(schema: Tree, value: list[Any], path: Path) -> Iterator[FieldErr
 
 
 def _junctors(schema: Tree, value: Any, path: Path, old: Any) -> Iterator[FieldError]:
-    for one in schema.get("allOf") or []:
-        yield from validate_value(one, value, path, old)
+    """Of alternatives that all fail, the one is told that had most to say about the value."""
+    needed = [list(validate_value(one, value, path, old)) for one in schema.get("allOf") or []]
+    if any(needed):
+        none = "" if not all(needed) else ". None validated"
+        yield field.invalid(ROOT, "", f'"{path}" must validate all the schemas (allOf){none}')
+        for errors in needed:
+            yield from errors
     alternatives = schema.get("anyOf") or []
     if alternatives and not any(_fits(one, value) for one in alternatives):
-        yield field.invalid(path, value, f"{path} in body must validate at least one schema (anyOf)")
+        yield field.invalid(ROOT, "", f'"{path}" must validate at least one schema (anyOf)')
+        yield from validate_value(_closest(alternatives, value), value, path, old)
     exclusive = schema.get("oneOf") or []
-    if exclusive and sum(_fits(one, value) for one in exclusive) != 1:
-        yield field.invalid(path, value, f"{path} in body must validate one and only one schema (oneOf)")
+    fitting = sum(_fits(one, value) for one in exclusive)
+    if exclusive and fitting != 1:
+        found = f"Found {fitting} valid alternatives" if fitting else "Found none valid"
+        yield field.invalid(ROOT, "", f'"{path}" must validate one and only one schema (oneOf). {found}')
+        if not fitting:
+            yield from validate_value(_closest(exclusive, value), value, path, old)
     refused = schema.get("not")
     if refused is not None and _fits(refused, value):
-        yield field.invalid(path, value, f"{path} in body must not validate the schema (not)")
+        yield field.invalid(ROOT, "", f'"{path}" must not validate the schema (not)')
+
+
+def _closest(schemas: list[Tree], value: Any) -> Tree:
+    return max(schemas, key=lambda one: _said(one, value))
+
+
+def _said(schema: Tree, value: Any) -> int:
+    """Of how many places in the value a schema says something."""
+    if isinstance(value, list):
+        return 1 + sum(_said(schema["items"], item) for item in value if isinstance(schema.get("items"), dict))
+    if not isinstance(value, dict):
+        return 1
+    properties, others = schema.get("properties") or {}, schema.get("additionalProperties")
+    below = [(properties.get(key, others), item) for key, item in value.items()]
+    return 1 + sum(_said(one, item) for one, item in below if isinstance(one, dict))
 
 
 def _fits(schema: Tree, value: Any) -> bool:

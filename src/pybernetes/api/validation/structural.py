@@ -14,17 +14,21 @@ from pybernetes.api.field import Path
 from pybernetes.api.pruning import prune
 from pybernetes.api.regexp import RegexpError, compiled
 from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.schema_extensions import validate_embedded, validate_extensions
 from pybernetes.api.validation.schema_rules import has_rules, validate_schema_rules
 from pybernetes.api.validation.schema_values import validate_value
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _JUNCTORS = ("allOf", "anyOf", "oneOf")
-# What a value validation may not say, since the structure says it.
-_STRUCTURE = (
-    "type", "title", "description", "default", "additionalProperties", "nullable",
-    "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource", "x-kubernetes-int-or-string",
-    "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-map-type",
-)  # fmt: skip
+# What a value validation may not say, since the structure says it -> how it has to be instead.
+_STRUCTURE = {
+    "type": "empty", "title": "empty", "description": "empty", "default": "undefined",
+    "additionalProperties": "undefined", "nullable": "false", "x-kubernetes-preserve-unknown-fields": "false",
+    "x-kubernetes-embedded-resource": "false", "x-kubernetes-int-or-string": "false",
+    "x-kubernetes-list-map-keys": "empty", "x-kubernetes-list-type": "undefined",
+    "x-kubernetes-map-type": "undefined",
+}  # fmt: skip
+_EITHER = [{"type": "integer"}, {"type": "string"}]
 
 
 def validate_structural(schema: Tree, path: Path) -> Errors:
@@ -46,6 +50,8 @@ def _validate_metadata(schema: Tree, path: Path) -> Errors:
     metadata = (schema.get("properties") or {}).get("metadata")
     if metadata is None:
         return
+    if metadata.get("type") != "object":
+        return
     said = set(metadata) - {"type", "properties", "description"}
     named = set(metadata.get("properties") or ()) - {"name", "generateName"}
     if said or named:
@@ -65,12 +71,13 @@ def _children(schema: Tree, path: Path) -> Iterator[tuple[Tree, Path]]:
 def _validate_node(schema: Tree, path: Path, *, root: bool = False) -> Errors:
     yield from _validate_type(schema, path, root)
     yield from _validate_keywords(schema, path)
-    yield from _validate_list(schema, path)
-    for junctor in _JUNCTORS:
-        for index, value in enumerate(schema.get(junctor) or ()):
-            yield from _validate_value_validation(value, schema, path.child(junctor).index(index))
-    if isinstance(schema.get("not"), dict):
-        yield from _validate_value_validation(schema["not"], schema, path.child("not"))
+    yield from validate_extensions(schema, path)
+    yield from validate_embedded(schema, path, root=root)
+    if root and isinstance(schema.get("additionalProperties"), dict):
+        yield field.forbidden(path.child("additionalProperties"), "must not be used at the root")
+    if root and schema.get("nullable"):
+        yield field.forbidden(path.child("nullable"), "nullable cannot be true at the root")
+    yield from _validate_junctors(schema, path, _numbers_or_strings(schema))
     for child, at in _children(schema, path):
         yield from _validate_node(child, at)
 
@@ -79,16 +86,13 @@ def _validate_type(schema: Tree, path: Path, root: bool) -> Errors:
     kind = schema.get("type", "")
     free = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
     if not kind:
-        if not free and not root and "$ref" not in schema:
+        if not free and not root and not schema.get("x-kubernetes-embedded-resource") and "$ref" not in schema:
             place = "array items" if str(path).endswith(".items") else "object fields"
             yield field.required(path.child("type"), f"must not be empty for specified {place}")
     elif kind not in _TYPES:
         yield field.not_supported(path.child("type"), kind, _TYPES)
     if kind == "array" and schema.get("items") is None:
         yield field.required(path.child("items"), "must be specified")
-    if schema.get("x-kubernetes-embedded-resource") and kind != "object":
-        detail = "must be object if x-kubernetes-embedded-resource is true"
-        yield field.invalid(path.child("type"), kind, detail)
 
 
 def _validate_keywords(schema: Tree, path: Path) -> Errors:
@@ -103,7 +107,7 @@ def _validate_keywords(schema: Tree, path: Path) -> Errors:
         yield field.forbidden(
             path.child("additionalProperties"), "additionalProperties and properties are mutual exclusive"
         )
-    for name in ("definitions", "dependencies", "patternProperties", "id", "$schema"):
+    for name in ("definitions", "dependencies", "patternProperties", "id", "additionalItems"):
         if schema.get(name):
             yield field.forbidden(path.child(name), f"{name} is not supported")
     if schema.get("x-kubernetes-preserve-unknown-fields") is False:
@@ -120,45 +124,6 @@ def _validate_pattern(pattern: str, path: Path) -> Errors:
         yield field.invalid(path, pattern, f"must be a valid regular expression, but isn't: {error}")
 
 
-def _validate_list(schema: Tree, path: Path) -> Errors:
-    kind, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys") or []
-    if kind is None:
-        if keys:
-            detail = "must not be set if x-kubernetes-list-type is not map"
-            yield field.invalid(path.child("x-kubernetes-list-type"), None, detail)
-        return
-    if kind not in ("atomic", "map", "set"):
-        yield field.not_supported(path.child("x-kubernetes-list-type"), kind, ("atomic", "map", "set"))
-    if schema.get("type") != "array":
-        yield field.invalid(
-            path.child("type"), schema.get("type", ""), "must be array if x-kubernetes-list-type is specified"
-        )
-    if kind != "map":
-        return
-    items = schema["items"] if isinstance(schema.get("items"), dict) else {}
-    if not keys:
-        detail = "must not be empty if x-kubernetes-list-type is map"
-        yield field.required(path.child("x-kubernetes-list-map-keys"), detail)
-    if items.get("type") != "object":
-        detail = "must be object if parent array's x-kubernetes-list-type is map"
-        yield field.invalid(path.child("items", "type"), items.get("type", ""), detail)
-    yield from _validate_list_keys(keys, items, path)
-
-
-def _validate_list_keys(keys: list[str], items: Tree, path: Path) -> Errors:
-    properties = items.get("properties") or {}
-    for index, key in enumerate(keys):
-        if key not in properties:
-            detail = "entries must all be names of item properties"
-            yield field.invalid(path.child("x-kubernetes-list-map-keys").index(index), key, detail)
-        elif key not in (items.get("required") or ()) and "default" not in properties[key]:
-            at = path.child("items", "properties").key(key).child("default")
-            detail = (
-                "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"
-            )
-            yield field.required(at, detail)
-
-
 def _validate_defaults(schema: Tree, path: Path, *, root: bool = False) -> Errors:
     if "default" in schema:
         yield from _validate_default(schema, schema["default"], path.child("default"), root=root)
@@ -168,9 +133,8 @@ def _validate_defaults(schema: Tree, path: Path, *, root: bool = False) -> Error
 
 def _validate_default(schema: Tree, value: Any, path: Path, *, root: bool) -> Errors:
     """A default is a value that its field can have, with nothing that would be dropped."""
-    unknown: list[str] = []
     try:
-        prune(schema, copy.deepcopy(value), "", unknown)
+        unknown = prune(schema, copy.deepcopy(value))
     except DecodeError as error:
         yield field.invalid(path, value, str(error))
         return
@@ -189,21 +153,37 @@ def _validate_default(schema: Tree, value: Any, path: Path, *, root: bool) -> Er
             yield from validate_default(tree, value, path)
 
 
-def _validate_value_validation(schema: Tree, structure: Tree, path: Path) -> Errors:
-    """Inside of junctors only values are judged, fields are not made up."""
-    for name in _STRUCTURE:
-        if schema.get(name) is not None and not _is_int_or_string(schema, structure, name):
-            yield field.forbidden(path.child(name), "must be empty to be structural")
-    yield from _validate_keywords(schema, path)
+def _validate_junctors(schema: Tree, path: Path, typed: tuple[str, ...] = ()) -> Errors:
+    """Inside of junctors only values are judged, fields are not made up; at the places in `typed` types may be named."""
     for junctor in _JUNCTORS:
         for index, value in enumerate(schema.get(junctor) or ()):
-            yield from _validate_value_validation(value, structure, path.child(junctor).index(index))
+            if junctor in typed:
+                continue
+            inner = ("anyOf",) if index == 0 and f"{junctor}[0].anyOf" in typed else ()
+            yield from _validate_value_validation(value, path.child(junctor).index(index), inner)
+    if isinstance(schema.get("not"), dict):
+        yield from _validate_value_validation(schema["not"], path.child("not"))
+
+
+def _validate_value_validation(schema: Tree, path: Path, typed: tuple[str, ...] = ()) -> Errors:
+    for name, wanted in _STRUCTURE.items():
+        if schema.get(name) if wanted != "undefined" else schema.get(name) is not None:
+            yield field.forbidden(path.child(name), f"must be {wanted} to be structural")
+    yield from _validate_keywords(schema, path)
+    yield from validate_extensions(schema, path)
+    if "metadata" in (schema.get("properties") or {}):
+        yield field.forbidden(path.child("properties").key("metadata"), "must not be specified in a nested context")
+    yield from _validate_junctors(schema, path, typed)
     for child, at in _children(schema, path):
-        yield from _validate_value_validation(child, {}, at)
+        if child is not schema.get("additionalProperties"):
+            yield from _validate_value_validation(child, at)
 
 
-def _is_int_or_string(schema: Tree, structure: Tree, name: str) -> bool:
-    """The one pattern in which a junctor may name types."""
-    return (
-        name == "type" and bool(structure.get("x-kubernetes-int-or-string")) and schema["type"] in ("integer", "string")
-    )
+def _numbers_or_strings(schema: Tree) -> tuple[str, ...]:
+    """The one pattern in which a junctor may name types, where it stands in the schema."""
+    if not schema.get("x-kubernetes-int-or-string"):
+        return ()
+    if schema.get("anyOf") == _EITHER:
+        return ("anyOf",)
+    needed = schema.get("allOf") or []
+    return ("allOf[0].anyOf",) if needed and needed[0].get("anyOf") == _EITHER else ()

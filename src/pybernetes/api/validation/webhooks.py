@@ -130,13 +130,35 @@ def validate_rule(rule: Tree, path: Path) -> Errors:
             yield field.invalid(path.child(name), values, detail)
     if "" in (rule.get("apiVersions") or ()):
         yield field.required(path.child("apiVersions").index(rule["apiVersions"].index("")))
-    if not rule.get("resources"):
-        yield field.required(path.child("resources"))
-    elif "" in rule["resources"]:
-        yield field.required(path.child("resources").index(rule["resources"].index("")))
+    yield from _validate_resources(rule.get("resources") or [], path.child("resources"))
     scope = rule.get("scope")
     if scope is not None and scope not in _SCOPES:
         yield field.not_supported(path.child("scope"), scope, _SCOPES)
+
+
+def _validate_resources(resources: list[str], path: Path) -> Errors:
+    """What a wildcard stands for already is not named beside it."""
+    if not resources:
+        yield field.required(path)
+    whole: set[str] = set()  # x of x/*
+    parts: set[str] = set()  # y of */y
+    for index, resource in enumerate(resources):
+        at, (name, _, part) = path.index(index), resource.partition("/")
+        if not resource:
+            yield field.required(at)
+        if part and name in whole:
+            yield field.invalid(at, resource, f"if '{name}/*' is present, must not specify {resource}")
+        if part and part in parts:
+            yield field.invalid(at, resource, f"if '*/{part}' is present, must not specify {resource}")
+        if part == "*":
+            whole.add(name)
+        if part and name == "*":
+            parts.add(part)
+    if "*/*" in resources and len(resources) > 1:
+        yield field.invalid(path, resources, "if '*/*' is present, must not specify other resources")
+    if "*" in resources and any("/" not in each for each in resources if each != "*"):
+        detail = "if '*' is present, must not specify other resources without subresources"
+        yield field.invalid(path, resources, detail)
 
 
 def validate_client_config(config: Tree, path: Path, *, words: bool = False) -> Errors:

@@ -16,7 +16,7 @@ from pybernetes.apiserver.table.column import Cells, Column
 NAME: Final = Column("Name", "string", "name")
 AGE: Final = Column("Age", "date")
 _STEP: Final = re.compile(
-    r"\.([\w-]+)|\[(\d+|\*)\]|\[['\"]([^'\"]+)['\"]\]|\[\?\(@\.([\w.-]+)\s*==\s*['\"]([^'\"]*)['\"]\)\]"
+    r"\.((?:[\w/-]|\\.)+)|\[(\d+|\*)\]|\[['\"]([^'\"]+)['\"]\]|\[\?\(@\.([\w.-]+)\s*==\s*['\"]([^'\"]*)['\"]\)\]"
 )
 
 
@@ -43,9 +43,11 @@ def cells_of(version: Tree) -> Cells:
 
 def _cell(obj: Tree, column: Tree, now: datetime) -> Any:
     found = list(_find(obj, column["jsonPath"]))
-    if not found or found[0] is None:
+    if not found:
         return None
     value = found[0]
+    if value is None:
+        return "<no value>" if column["type"] == "string" else None
     match column["type"]:
         case "integer":
             return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
@@ -59,10 +61,14 @@ def _cell(obj: Tree, column: Tree, now: datetime) -> Any:
             return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
-def _ago(value: Any, now: datetime) -> str:
+def _ago(value: Any, now: datetime) -> str | None:
+    if not isinstance(value, str):
+        return None
+    if not value:
+        return "<unknown>"
     try:
         return human_duration((now - parse_time(value)).total_seconds())
-    except (TimeError, TypeError):
+    except TimeError:
         return "<invalid>"
 
 
@@ -71,8 +77,15 @@ def _find(obj: Any, path: str) -> Iterator[Any]:
     values = [obj]
     for match in _STEP.finditer(path):
         dotted, index, quoted, filtered, wanted = match.groups()
-        values = [below for value in values for below in _step(value, dotted or quoted, index, filtered, wanted)]
+        values = [
+            below for value in values for below in _step(value, _plain(dotted) or quoted, index, filtered, wanted)
+        ]
     yield from values
+
+
+def _plain(name: str | None) -> str | None:
+    """A name without the backslashes before its dots."""
+    return name and re.sub(r"\\(.)", r"\1", name)
 
 
 def _step(value: Any, key: str | None, index: str | None, filtered: str | None, wanted: str | None) -> Iterator[Any]:

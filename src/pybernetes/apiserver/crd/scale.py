@@ -40,7 +40,9 @@ class CustomScale(Part):
             raise internal(f'the spec replicas field "{self._path}" does not exist')
 
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
-        merged: Tree = {**old, "metadata": dict(old["metadata"])}
+        given = view["metadata"]
+        named = {key: given[key] for key in ("resourceVersion", "uid") if given.get(key)}
+        merged: Tree = {**old, "metadata": {**old["metadata"], **named}}
         inside = merged
         for key in self._spec[:-1]:
             inside[key] = dict(inside.get(key) or {})

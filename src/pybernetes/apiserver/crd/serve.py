@@ -61,12 +61,12 @@ class Server(Struct, frozen=True):
             {name: one for version in versions for name, one in [_related(definition, version)]}, converter
         )
         replicas = {name: one.replicas_path for name, one in relations.versions.items() if one.replicas_path}
+        shapes = {f"{definition['spec']['group']}/{version['name']}": _shape(version) for version in versions}
         for version in versions:
             resource = _resource(definition, version)
-            source = (version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"}
-            shape = Shape(source)
+            shape = shapes[resource.api_version]
             strategy = _strategy(resource, version, shape, terminating=is_terminating(definition))
-            reader = Reader(resource.api_version, shape, converter, settled_at)
+            reader = Reader(resource.api_version, shapes, converter, settled_at)
             store = CustomStore(resource, strategy, self.access, reader, relations, converter, self.scope)
             stores.append(store)
             if version["storage"]:
@@ -95,6 +95,10 @@ class Server(Struct, frozen=True):
         if conversion.get("strategy") != "Webhook":
             return Renaming()
         return WebhookConverter(conversion["webhook"], self.client, self.scope)
+
+
+def _shape(version: Tree) -> Shape:
+    return Shape((version.get("schema") or {}).get("openAPIV3Schema") or {"type": "object"})
 
 
 def _related(definition: Tree, version: Tree) -> tuple[str, Version]:

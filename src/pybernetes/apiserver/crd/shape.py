@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pybernetes.api import field
 from pybernetes.api.decode import decode
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 _BLOCKING: Final = frozenset({Kind.NOT_SUPPORTED, Kind.REQUIRED, Kind.TOO_LONG, Kind.TOO_MANY, Kind.TYPE_INVALID})
 """What makes an object one that rules cannot be asked about."""
+_PLAIN: Final = 1e21
+"""From here on Go's encoder writes an exponent."""
 _UNCHECKED: Final = (
     "some validation rules were not checked because the object was invalid; correct the existing errors to complete "
     "validation"
@@ -35,11 +36,18 @@ class Shape:
         """The object as it is stored, and the paths of fields that were dropped. Raises DecodeError."""
         metadata = decode(META, tree.get("metadata") or {})
         unknown = [f"metadata.{path}" for path in metadata.unknown]
-        rest = {key: copy.deepcopy(value) for key, value in tree.items() if key not in OWN}
-        prune(self.source, rest, "", unknown)
+        rest = {key: copied(value) for key, value in tree.items() if key not in OWN}
+        unknown += prune(self.source, rest)
         fill_defaults(self.source, rest)
         own: Tree = {key: tree[key] for key in ("apiVersion", "kind") if key in tree}
         return {**own, "metadata": metadata.tree, **rest}, unknown
+
+    def pruned(self, tree: Tree) -> Tree:
+        """The object without what the schema does not know, and without defaults. Raises DecodeError."""
+        made: Tree = copied(tree)
+        rest = {key: value for key, value in made.items() if key not in OWN}
+        prune(self.source, rest)
+        return {**{key: made[key] for key in OWN if key in made}, **rest}
 
     def validate(self, tree: Tree, old: Tree | None = None) -> ErrorList:
         """What is wrong with the values; with `old`, with those that are other ones than there."""
@@ -64,6 +72,17 @@ class Shape:
 
         self._rules = self._rules or rule_tree(self.source)
         return [] if self._rules is None else list(validate_rules(self._rules, tree, NEW if old is None else old))
+
+
+def copied(value: Any) -> Any:
+    """A deep copy in which a whole number is an int, however it was written (5.0), as Go's encoder has it."""
+    if isinstance(value, dict):
+        return {key: copied(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [copied(each) for each in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _PLAIN:
+        return int(value)
+    return value
 
 
 def has_rules(schema: Tree) -> bool:

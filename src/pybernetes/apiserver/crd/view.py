@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 import msgspec
@@ -34,15 +35,19 @@ _State: TypeAlias = tuple[list[Item], int, list[Change]]
 
 
 class Reader:
-    """Makes stored objects, of whatever version, those of one version: converted, pruned and defaulted.
+    """Makes stored objects, of whatever version, those of one version.
 
-    Of a definition that has never had another version, objects that were written after the revision `settled_at` were
-    written by its present schema: they are what they are.
+    An object is pruned and defaulted by the schema of the version in which it is stored; what it becomes in another
+    version is only pruned. `shapes` are those of all versions of the definition, by apiVersion. Of a definition that
+    has never had another version, objects that were written after the revision `settled_at` were written by its present
+    schema: they are what they are.
     """
 
-    def __init__(self, api_version: str, shape: Shape, converter: Converter, settled_at: int | None) -> None:
+    def __init__(
+        self, api_version: str, shapes: Mapping[str, Shape], converter: Converter, settled_at: int | None
+    ) -> None:
         self._api_version = api_version
-        self._shape = shape
+        self._shapes = shapes
         self._converter = converter
         self._settled_at = settled_at
 
@@ -50,10 +55,9 @@ class Reader:
         """The item in this version; None if somebody has to be asked."""
         if self._settled_at is not None and item.revision > self._settled_at:
             return item
-        tree = item.tree
-        if tree["apiVersion"] != self._api_version and not self._converter.at_once:
+        if item.tree["apiVersion"] != self._api_version and not self._converter.at_once:
             return None
-        return self._prepared(item, rename(tree, self._api_version))
+        return self._converted(item, rename(self._stored(item), self._api_version))
 
     async def read(self, items: list[Item]) -> list[Item]:
         """Raises StatusError."""
@@ -63,13 +67,27 @@ class Reader:
             if index % CHUNK == 0:
                 await asyncio.sleep(0)
         asked = [item for item, made in zip(items, found, strict=True) if made is None]
-        trees = await self._converter.convert([item.tree for item in asked], self._api_version) if asked else []
-        converted = iter([self._prepared(item, tree) for item, tree in zip(asked, trees, strict=True)])
+        stored = [self._stored(item) for item in asked]
+        trees = await self._converter.convert(stored, self._api_version) if asked else []
+        converted = iter([self._converted(item, tree) for item, tree in zip(asked, trees, strict=True)])
         return [made if made is not None else next(converted) for made in found]
 
-    def _prepared(self, item: Item, tree: Tree) -> Item:
+    def _stored(self, item: Item) -> Tree:
+        """The object in the version in which it is stored."""
+        tree = item.tree
+        shape = self._shapes.get(tree["apiVersion"])
+        if shape is None:
+            raise unexpected(f"request to convert CR from an invalid group/version: {tree['apiVersion']}")
         try:
-            made, _ = self._shape.prepare(tree)
+            return shape.prepare(tree)[0]
+        except DecodeError as error:
+            raise unexpected(str(error)) from error
+
+    def _converted(self, item: Item, tree: Tree) -> Item:
+        try:
+            made = (
+                tree if item.tree["apiVersion"] == self._api_version else self._shapes[self._api_version].pruned(tree)
+            )
             if made == item.tree:
                 return item
             stored = stored_form(made, keep_type=True)

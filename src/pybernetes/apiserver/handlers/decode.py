@@ -22,7 +22,7 @@ from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request, SlowBodyError
 from pybernetes.apiserver.json_errors import JSONError, parse_json
-from pybernetes.apiserver.negotiate import JSON, PROTOBUF, YAML, content_type
+from pybernetes.apiserver.negotiate import JSON, PROTOBUF, content_type
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.yaml import from_yaml, repeated_keys
 
@@ -37,6 +37,7 @@ _OLD_VERSIONS: Final = frozenset((
     "rbac.authorization.k8s.io/v1beta1", "storage.k8s.io/v1alpha1", "storage.k8s.io/v1beta1",
 ))  # fmt: skip
 """Versions that upstream knows, but serves no longer."""
+_SUMMARY: Final = 30
 _TYPE_META: Final = (
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 )
@@ -84,12 +85,11 @@ def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, Complaints]:
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {error}", body) from error
     except ValueError as error:
         raise _unrecognized(kind, str(error), body) from error
-    if value is None and media == YAML:
+    if value is None:
         value = {}
     if not isinstance(value, dict):
         words = f"json: cannot unmarshal {json_type(value)} into Go value of type {_TYPE_META}"
-        shown = body if media == YAML else None
-        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", shown)
+        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", body)
     if media == JSON:
         # What our own encoder writes anew byte by byte has nothing twice: that is quicker than to look for it.
         is_plain = msgspec.json.encode(value) == body or not duplicate_fields(body)
@@ -106,11 +106,15 @@ def _mixed_complaints(body: bytes, unknown: list[str]) -> list[str]:
 
 
 def _unrecognized(kind: str, why: str, body: bytes | None) -> StatusError:
-    message = f"the object provided is unrecognized (must be of type {kind}): {why}"
-    if body is not None:
-        shown = body.hex() if len(body) <= 16 else f"{body[:16].hex()} ..."
-        message += f" ({shown})"
-    return bad_request(message)
+    shown = "" if body is None else f" ({_summary(body)})"
+    return bad_request(f"the object provided is unrecognized (must be of type {kind}): {why}{shown}")
+
+
+def _summary(body: bytes) -> str:
+    """How a body begins: as text where it may be JSON, else in hexadecimal digits."""
+    begin = body[:_SUMMARY]
+    shown = begin.decode(errors="replace") if body[:1] == b"{" else begin.hex()
+    return (shown + " ..." if len(body) > _SUMMARY else shown) or "<empty>"
 
 
 def json_type(value: object) -> str:
@@ -128,7 +132,7 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool, body: b
     for name, value in (("apiVersion", given_version), ("kind", given_kind)):
         if not isinstance(value, str):
             words = f"json: cannot unmarshal {json_type(value)} into Go struct field .{name} of type string"
-            raise bad_request(f"couldn't get version/kind; json parse error: {words}")
+            raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", body)
     if given_version == api_version and given_kind == kind:
         return
     _, version = split_api_version(given_version)
@@ -138,8 +142,7 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool, body: b
         name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
         raise invalid(split_api_version(api_version)[0], given_kind, name, [wrong])
     if given_version.count("/") > 1:
-        shown = "" if body is None else f" ({body[:30].decode(errors='replace')}{' ...' if len(body) > 30 else ''})"
-        raise _unrecognized(kind, f"unexpected GroupVersion string: {given_version}{shown}", None)
+        raise _unrecognized(kind, f"unexpected GroupVersion string: {given_version}", body)
     refusal = f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
     if not custom and not _is_registered(given_version, given_kind):
         unknown = (

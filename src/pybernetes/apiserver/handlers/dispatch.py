@@ -53,6 +53,11 @@ _NAMED: Final = frozenset(("get", "update", "patch", "delete"))
 """Verbs on one object; the others are on collections."""
 
 
+def _suits(ctx: RequestContext) -> bool:
+    """Objects have no HEAD, and the old paths of watches are for GET alone."""
+    return ctx.request.method == "GET" or (ctx.request.method != "HEAD" and ctx.info.verb not in ("watch", "watchlist"))
+
+
 class Dispatcher:
     """Resource requests go to a verb's handler, an action of the kind, or 404/405; all others to the pages."""
 
@@ -87,7 +92,9 @@ class Dispatcher:
         if info.subresource:
             return await self._subresource(ctx, served)
         named = len(info.parts) > 1
-        if info.verb not in served.resource.verbs or ctx.request.method == "HEAD" or named is not (info.verb in _NAMED):
+        if named and not _NAMED & set(served.resource.verbs):
+            raise page_not_found()
+        if info.verb not in served.resource.verbs or not _suits(ctx) or named is not (info.verb in _NAMED):
             raise method_not_allowed()
         if served.strategy.virtual is not None:
             return await served.strategy.virtual(ctx, _target(served, ctx))
@@ -102,6 +109,8 @@ class Dispatcher:
         if info.name and len(info.parts) > 1:
             return False
         if info.verb not in ("list", "watch", "create", "deletecollection"):
+            return False
+        if not {"list", "watch"} & set(served.resource.verbs):
             return False
         if info.verb in ("create", "deletecollection"):
             raise method_not_allowed()

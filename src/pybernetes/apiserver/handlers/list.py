@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
-from pybernetes.api.errors import StatusError, expired
+from pybernetes.api.errors import StatusError, bad_request, expired
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.encoding import ListMetadata
@@ -42,10 +43,22 @@ async def list_objects(call: Call) -> Answer:
     request = call.ctx.request
     wanted = negotiate(call.accept, transformable=True, protobuf=not call.served.custom)
     options = list_options(request, call.served)
+    check_version(options)
+    if options.version == "0" and options.match != "Exact":
+        # What is answered from memory is not cut.
+        options = replace(options, limit=0)
     encoder = call.encoders.collection(call.served, wanted, request.parameter("includeObject"))
     items, metadata = await _select(call, options)
     parts = encoder.items(items, metadata)
     return compressed(Response(200, parts, encoder.content_type), request.headers.get("accept-encoding", ""))
+
+
+def check_version(options: ListOptions) -> None:
+    """Raises StatusError 400 for a resourceVersion that is none."""
+    try:
+        _ = options.revision
+    except StatusError as error:
+        raise bad_request(f"invalid resource version: {error.message}") from error
 
 
 async def _select(call: Call, options: ListOptions) -> tuple[list[Item], ListMetadata]:
@@ -60,7 +73,7 @@ async def _select(call: Call, options: ListOptions) -> tuple[list[Item], ListMet
     await wait_for_revision(call, revision)
     store = call.served.store
     cache = await store.settled()
-    return _cut(call, options, cache.select(call.prefix), store.revision)
+    return cut(call, options, cache.select(call.prefix), store.revision)
 
 
 async def _continue(call: Call, options: ListOptions) -> tuple[list[Item], ListMetadata]:
@@ -70,11 +83,13 @@ async def _continue(call: Call, options: ListOptions) -> tuple[list[Item], ListM
     if position.revision < 0:
         store = call.served.store
         cache = await store.settled()
-        return _cut(call, options, cache.select(call.prefix, call.prefix + position.after), store.revision)
+        return cut(call, options, cache.select(call.prefix, call.prefix + position.after), store.revision)
     return await _from_history(call, options, position)
 
 
 async def _from_history(call: Call, options: ListOptions, position: Position) -> tuple[list[Item], ListMetadata]:
+    if not position.after and position.revision > call.served.store.revision:
+        await wait_for_revision(call, position.revision)
     try:
         items = await call.served.store.at_revision(call.prefix, position.revision, position.after)
     except CompactedError as error:
@@ -84,12 +99,12 @@ async def _from_history(call: Call, options: ListOptions, position: Position) ->
         raise expired("The resourceVersion for the provided list is too old.") from error
     store = call.served.store
     if not options.selects_everything:
-        return _cut(call, options, await store.read(items), position.revision)
-    items, metadata = _cut(call, options, items, position.revision)
+        return cut(call, options, await store.read(items), position.revision)
+    items, metadata = cut(call, options, items, position.revision)
     return await store.read(items), metadata
 
 
-def _cut(call: Call, options: ListOptions, items: list[Item], revision: int) -> tuple[list[Item], ListMetadata]:
+def cut(call: Call, options: ListOptions, items: list[Item], revision: int) -> tuple[list[Item], ListMetadata]:
     """The objects that the selectors take, as many as the limit allows, and where the next chunk begins."""
     if not options.selects_everything:
         strategy = call.served.strategy

@@ -91,8 +91,11 @@ class BodyPatcher:
         elif self._media == STRATEGIC_PATCH and self._call.schema is not None:
             made = strategic_patch(self._call.schema, shown, self._patch)
         elif not isinstance(self._patch, dict):
+            if self._patch is None:
+                raise bad_request("Invalid JSON Patch")
+            kind = json_type(self._patch)
             raise bad_request(
-                f"json: cannot unmarshal {json_type(self._patch)} into Go value of type map[string]interface {{}}"
+                f"error decoding patch: json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
             )
         else:
             made = merge_patch(shown, self._patch)
@@ -142,8 +145,12 @@ class ApplyPatcher:
             config = from_yaml(body)
         except ValueError as error:
             raise bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from error
+        if config is None:
+            config = {}
         if not isinstance(config, dict):
-            raise bad_request("error decoding YAML")
+            kind = json_type(config)
+            words = f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+            raise bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {words}")
         self._config = config
         self._repeated = "" if options.field_validation == "Ignore" else repeated_keys(body)
 

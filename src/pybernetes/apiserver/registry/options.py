@@ -40,7 +40,7 @@ def write_options(request: Request, kind: str, *, apply: bool = False) -> WriteO
     errors += check_manager(manager)
     validation = request.parameter("fieldValidation")
     if validation not in ("", *FIELD_VALIDATIONS):
-        errors.append(fields.not_supported(Path("fieldValidation"), validation, ["Ignore", "Strict", "Warn", ""]))
+        errors.append(fields.not_supported(Path("fieldValidation"), validation, ["", "Ignore", "Strict", "Warn"]))
     force = _boolean(request.parameter("force")) if "force" in request.query else None
     if kind == "PatchOptions":
         if apply and not manager:

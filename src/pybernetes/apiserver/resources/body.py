@@ -54,11 +54,11 @@ def _decoded(schema: Schema, tree: Tree, api_version: str, kind: str) -> Tree:
     return made
 
 
-def note_manager(ctx: RequestContext, obj: Tree) -> None:
+def note_manager(ctx: RequestContext, obj: Tree, subresource: str = "") -> None:
     """Put the client into the object's managedFields, as the owner of all that it sent."""
     api_version, kind = obj["apiVersion"], obj["kind"]
     options = write_options(ctx.request, "CreateOptions")
-    manager = FieldManager(schema_of(api_version, kind), api_version, kind)
+    manager = FieldManager(schema_of(api_version, kind), api_version, kind, subresource)
     made = manager.update(None, obj, options.manager, now(ctx))
     obj["metadata"] = made["metadata"]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Final
 
-from pybernetes.api import errors, field
-from pybernetes.api.field import FieldError, Path
+from pybernetes.api import errors
+from pybernetes.api.selectors import fields, labels
+from pybernetes.api.selectors.labels import SelectorError
 from pybernetes.api.types.rbac_v1 import PolicyRule
-from pybernetes.apiserver.context import RequestContext, Tree, UserInfo
+from pybernetes.api.validation.access_review import RULES
+from pybernetes.apiserver.context import AUTHENTICATED, RequestContext, Tree, UserInfo
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.resources.body import answer, note_manager, read_object
 from pybernetes.apiserver.resources.strategy import Target
@@ -20,7 +23,8 @@ from pybernetes.apiserver.stages.authorize.attributes import Attributes, Union, 
 AUTHORIZATION = "authorization.k8s.io/v1"
 UNKNOWN_RULES = "webhook authorizer does not support user rule resolution"
 AUTHENTICATION = "authentication.k8s.io/v1"
-SPEC = Path("spec")
+INVALID_TOKEN = "invalid bearer token"
+OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
 
 class AccessReview:
@@ -28,37 +32,24 @@ class AccessReview:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         review = await read_object(ctx, AUTHORIZATION, target.resource.kind)
-        is_self = target.resource.kind == "SelfSubjectAccessReview"
-        wrong = _access_errors(review, is_self=is_self, namespace=target.namespace)
+        if target.resource.namespaced:
+            review["metadata"].setdefault("namespace", target.namespace)
+            if review["metadata"]["namespace"] != target.namespace:
+                raise errors.bad_request(OTHER_NAMESPACE)
+        else:
+            review["metadata"].pop("namespace", None)
+        note_manager(ctx, review)
+        wrong = list(RULES["authorization.k8s.io", target.resource.plural].create(review))
         if wrong:
             raise errors.invalid("authorization.k8s.io", "", "", wrong)
-        note_manager(ctx, review)
         spec = review["spec"]
-        user = ctx.user if is_self else _subject(spec)
-        decision = await decide(ctx.services.security.authorizer, _question(user, spec))
+        user = ctx.user if target.resource.kind == "SelfSubjectAccessReview" else _subject(spec)
+        question, ignored = _question(user, spec)
+        decision = await decide(ctx.services.security.authorizer, question)
         review["status"] = {"allowed": decision.allowed} | ({"reason": decision.reason} if decision.reason else {})
+        if ignored:
+            review["status"]["evaluationError"] = "; ".join(ignored)
         return answer(ctx, 201, review)
-
-
-def _access_errors(review: Tree, *, is_self: bool, namespace: str) -> list[FieldError]:
-    spec = review.get("spec") or {}
-    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    found: list[FieldError] = []
-    if resource is not None and path is not None:
-        value = {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
-        words = "cannot be specified in combination with resourceAttributes"
-        found.append(field.invalid(SPEC.child("nonResourceAttributes"), value, words))
-    if resource is None and path is None:
-        words = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        found.append(field.invalid(SPEC.child("resourceAttributes"), None, words))
-    if not is_self and not spec.get("user") and not spec.get("groups"):
-        found.append(field.invalid(SPEC.child("user"), "", "at least one of user or group must be specified"))
-    asked = (resource or {}).get("namespace", "")
-    if namespace and resource is not None and asked != namespace:
-        found.append(
-            field.invalid(SPEC.child("resourceAttributes", "namespace"), asked, "must match metadata.namespace")
-        )
-    return found
 
 
 def _subject(spec: Tree) -> UserInfo:
@@ -66,12 +57,16 @@ def _subject(spec: Tree) -> UserInfo:
     return UserInfo(spec.get("user", ""), spec.get("uid", ""), tuple(spec.get("groups") or ()), extra)
 
 
-def _question(user: UserInfo, spec: Tree) -> Attributes:
+def _question(user: UserInfo, spec: Tree) -> tuple[Attributes, list[str]]:
+    """And what of it could not be understood, and so is not heeded."""
     asked = spec.get("resourceAttributes")
     if asked is None:
         path = spec["nonResourceAttributes"]
-        return Attributes(user, path.get("verb", ""), path=path.get("path", ""))
-    return Attributes(
+        return Attributes(user, path.get("verb", ""), path=path.get("path", "")), []
+    ignored: list[str] = []
+    chosen_fields = _selector(asked, "fieldSelector", ignored)
+    chosen_labels = _selector(asked, "labelSelector", ignored)
+    attributes = Attributes(
         user,
         asked.get("verb", ""),
         asked.get("group", ""),
@@ -80,8 +75,43 @@ def _question(user: UserInfo, spec: Tree) -> Attributes:
         asked.get("subresource", ""),
         asked.get("namespace", ""),
         asked.get("name", ""),
-        field_selector=(asked.get("fieldSelector") or {}).get("rawSelector", ""),
+        field_selector=chosen_fields,
+        label_selector=chosen_labels,
     )
+    return attributes, ignored
+
+
+def _selector(asked: Tree, name: str, ignored: list[str]) -> str:
+    """A selector as requests write it: what can be understood of it, since less narrows less."""
+    selector = asked.get(name) or {}
+    made, wrong = [], False
+    parse: Callable[[str], object] = fields.parse if name == "fieldSelector" else labels.parse
+    for text in [selector.get("rawSelector") or "", *map(_TEXTS[name], selector.get("requirements") or [])]:
+        try:
+            if text is None:
+                raise SelectorError("no such operator")
+            made += [text] if parse(text) and text else []
+        except SelectorError:
+            wrong = True
+    if wrong:
+        partly = "partially " if made else ""
+        ignored.append(f"spec.resourceAttributes.{name} {partly}ignored due to parse error")
+    return ",".join(made)
+
+
+def _field_text(requirement: Tree) -> str | None:
+    sign = {"In": "=", "NotIn": "!="}.get(requirement.get("operator", ""))
+    values = requirement.get("values") or []
+    return f"{requirement['key']}{sign}{fields.escape(values[0])}" if sign and len(values) == 1 else None
+
+
+def _label_text(requirement: Tree) -> str | None:
+    key, listed = requirement["key"], f"({','.join(requirement.get('values') or [])})"
+    texts = {"In": f"{key} in {listed}", "NotIn": f"{key} notin {listed}", "Exists": key, "DoesNotExist": f"!{key}"}
+    return texts.get(requirement.get("operator", ""))
+
+
+_TEXTS: Final[dict[str, Callable[[Tree], str | None]]] = {"fieldSelector": _field_text, "labelSelector": _label_text}
 
 
 class RulesReview:
@@ -133,6 +163,7 @@ class TokenReview:
         token = spec.get("token", "")
         if not token:
             raise errors.bad_request("token is required for TokenReview in authentication")
+        note_manager(ctx, review)
         audiences = spec.get("audiences") or []
         status = _token_status(ctx, token, audiences)
         if "error" in status and await ctx.services.security.bearer.inquire(token):
@@ -147,12 +178,21 @@ def _token_status(ctx: RequestContext, token: str, audiences: Iterable[str]) -> 
     try:
         valid = security.validator.validate(token, wanted)
         if valid is not None:
-            return {"authenticated": True, "user": to_tree(valid[0]), "audiences": valid[1]}
+            return {"authenticated": True, "user": _shown(valid[0]), "audiences": valid[1]}
         user = security.bearer.authenticate_token(token)
-    except (TokenError, InvalidCredentialError) as error:
+    except TokenError as error:
+        told = str(error)
+        return {"user": {}, "error": told if told == INVALID_TOKEN else f"[{INVALID_TOKEN}, {told}]"}
+    except InvalidCredentialError as error:
         return {"user": {}, "error": str(error)}
     # Tokens of other kinds are for the API server itself, whatever audience is asked for.
     shared = [audience for audience in wanted if audience in security.issuer.api_audiences]
     if not shared:
-        return {"user": {}, "error": "token is not for the audiences that are asked for"}
-    return {"authenticated": True, "user": to_tree(user), "audiences": shared}
+        return {"user": {}, "error": INVALID_TOKEN}
+    return {"authenticated": True, "user": _shown(user), "audiences": shared}
+
+
+def _shown(user: UserInfo) -> Tree:
+    """With the group of all who have proved who they are."""
+    groups = user.groups if AUTHENTICATED in user.groups else (*user.groups, AUTHENTICATED)
+    return to_tree(UserInfo(user.name, user.uid, groups, user.extra))

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 
 from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
+from pybernetes.api.scheme import split_api_version
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext, Tree
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.registry.metadata import timestamp
-from pybernetes.apiserver.resources.body import answer, is_dry_run, read_object
+from pybernetes.apiserver.resources.body import answer, is_dry_run, note_manager, read_object
+from pybernetes.apiserver.resources.reviews import OTHER_NAMESPACE
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.stages.authenticate.tokens.claims import Ref
 from pybernetes.apiserver.stages.authenticate.tokens.issuer import HOUR, Binding
@@ -30,6 +32,14 @@ class TokenAction:
             raise errors.not_found("", "serviceaccounts", target.name)
         spec = request.setdefault("spec", {})
         spec.setdefault("expirationSeconds", HOUR)
+        note_manager(ctx, request, "token")
+        given = request["metadata"]
+        if given.setdefault("namespace", target.namespace) != target.namespace:
+            raise errors.bad_request(OTHER_NAMESPACE)
+        if given.setdefault("name", target.name) != target.name:
+            words = "must match the service account name if specified"
+            wrong = [field.invalid(Path("metadata").child("name"), given["name"], words)]
+            raise errors.invalid("authentication.k8s.io", "TokenRequest", target.name, wrong)
         if not spec.get("audiences"):
             spec["audiences"] = list(ctx.services.security.issuer.api_audiences)
         if wrong := _errors(spec):
@@ -39,8 +49,8 @@ class TokenAction:
         binding = _bind(ctx, target.namespace, reference, spec.get("boundObjectRef"))
         token, expires = ctx.services.security.issuer.issue(binding, spec["audiences"], spec["expirationSeconds"])
         request["metadata"] = {
-            "name": target.name,
-            "namespace": target.namespace,
+            **given,
+            "uid": reference.uid,
             "creationTimestamp": timestamp(ctx.services.clock.now()),
         }
         request["status"] = {"token": token, "expirationTimestamp": timestamp(datetime.fromtimestamp(expires, UTC))}
@@ -72,7 +82,8 @@ def _bind(ctx: RequestContext, namespace: str, account: Ref, reference: Tree | N
         return Binding(namespace, account)
     kind = reference.get("kind", "")
     if (reference.get("apiVersion") or "v1") != "v1" or kind not in ("Pod", "Secret", "Node"):
-        raise errors.bad_request(f"cannot bind token for serviceaccount {account.name!r} to {kind}")
+        group, version = split_api_version(reference.get("apiVersion") or "")
+        raise errors.bad_request(f"cannot bind token to object of type {group}/{version}, Kind={kind}")
     plural = f"{kind.lower()}s"
     found = _object(ctx, plural, "" if kind == "Node" else namespace, reference)
     bound = Ref(found["metadata"]["name"], found["metadata"]["uid"])
@@ -95,7 +106,9 @@ def _object(ctx: RequestContext, plural: str, namespace: str, reference: Tree) -
     uid, actual = reference.get("uid"), item.tree["metadata"]["uid"]
     if uid and uid != actual:
         cause = f"the UID in the bound object reference ({uid}) does not match the UID in record. "
-        raise errors.conflict("", plural, name, cause + "The object might have been deleted and then recreated")
+        raise errors.conflict(
+            "", reference["kind"], name, cause + "The object might have been deleted and then recreated"
+        )
     return item.tree
 
 

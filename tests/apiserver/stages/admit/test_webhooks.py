@@ -170,7 +170,7 @@ async def test_conditions_are_compiled_when_they_are_made(cluster: Server, pki: 
     assert "undeclared reference to 'params' (in container '')" in causes["[1].expression"]
     assert causes["[1].name"] == 'Duplicate value: "a"'
     assert (causes["[2].expression"], causes["[2].name"]) == ("Required value", "Required value")
-    assert causes["[3].expression"] == "Invalid value: \"'text'\": must evaluate to bool"
+    assert causes["[3].expression"] == "Invalid value: \"'text'\": must evaluate to bool but got string"
 
 
 async def test_side_effects_and_dry_runs(cluster: Server, pki: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pybernetes.api.selectors import fields
 from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.apiserver.stages.authenticate.user import node_name
 from pybernetes.apiserver.stages.authorize.attributes import NO_OPINION, Attributes, Decision
@@ -29,57 +30,123 @@ class NodeAuthorizer:
             return Decision(False, f'unknown node for user "{attributes.user.name}"')
         match attributes.group, attributes.resource:
             case ("", "secrets" | "configmaps"):
-                return self._related(node, attributes, READ)
-            case ("", "persistentvolumeclaims") | ("resource.k8s.io", "resourceclaims"):
-                writes_status = attributes.subresource == "status"
-                return self._related(node, attributes, {"update", "patch"} if writes_status else {"get"}, "status")
-            case ("", "persistentvolumes"):
-                return self._related(node, attributes, {"get"})
+                return self._read(node, attributes)
+            case ("", "persistentvolumeclaims") if attributes.subresource == "status":
+                if attributes.verb not in ("update", "patch"):
+                    return Decision(False, "can only get/update/patch this type")
+                return self._related(node, attributes)
+            case ("", "persistentvolumes" | "persistentvolumeclaims"):
+                return self._get(node, attributes)
+            case ("resource.k8s.io", "resourceclaims") | ("storage.k8s.io", "volumeattachments"):
+                return self._get(node, attributes)
             case ("", "serviceaccounts"):
-                is_token = attributes.subresource == "token"
-                return self._related(node, attributes, {"create"} if is_token else {"get"}, "token")
+                return self._service_account(node, attributes)
             case ("", "nodes"):
-                return self._node(node, attributes)
-            case ("", "pods") if attributes.verb in READ and not attributes.subresource:
-                return self._pods(node, attributes)
+                return _node(node, attributes)
+            case ("", "pods"):
+                return self._pod(node, attributes)
             case ("coordination.k8s.io", "leases"):
-                return _own(node, attributes, namespace=LEASES)
+                return _lease(node, attributes)
             case ("storage.k8s.io", "csinodes"):
-                return _own(node, attributes)
+                return _csi_node(node, attributes)
+            case ("resource.k8s.io", "resourceslices"):
+                return self._slice(node, attributes)
         return self._rules.authorize(attributes)
 
-    def _related(self, node: str, asked: Attributes, verbs: "frozenset[str] | set[str]", part: str = "") -> Decision:
-        if asked.verb not in verbs or asked.subresource not in ("", part):
-            return Decision(False, f"can only {'/'.join(sorted(verbs))} resources of this type")
+    def _related(self, node: str, asked: Attributes) -> Decision:
         if not asked.name:
             return Decision(False, "No Object name found")
         if self._graph.reaches(node, asked.resource, asked.namespace, asked.name):
             return ALLOWED
         return Decision(False, f"no relationship found between node '{node}' and this object")
 
-    def _node(self, node: str, asked: Attributes) -> Decision:
-        if asked.verb == "create" and not asked.subresource:
-            return ALLOWED  # what is created is NodeRestriction's to check: the name is in the body
-        if asked.name != node:
-            return Decision(False, f"node '{node}' cannot {asked.verb} node '{asked.name}', only its own Node object")
-        return self._rules.authorize(asked)
+    def _read(self, node: str, asked: Attributes) -> Decision:
+        if asked.verb not in READ:
+            return Decision(False, "can only read resources of this type")
+        if asked.subresource:
+            return Decision(False, "cannot read subresource")
+        if not asked.namespace:
+            return Decision(False, "can only read namespaced object of this type")
+        return self._related(node, asked)
 
-    def _pods(self, node: str, asked: Attributes) -> Decision:
-        if asked.verb == "get":
-            return self._related(node, asked, {"get"})
-        if asked.name and self._graph.reaches(node, "pods", asked.namespace, asked.name):
-            return ALLOWED
-        if f"spec.nodeName={node}" in asked.field_selector.replace("==", "=").split(","):
-            return ALLOWED
-        return Decision(False, f"can only {asked.verb} pods with spec.nodeName={node} field selector")
+    def _get(self, node: str, asked: Attributes) -> Decision:
+        if asked.verb != "get":
+            return Decision(False, "can only get individual resources of this type")
+        if asked.subresource:
+            return Decision(False, "cannot get subresource")
+        return self._related(node, asked)
+
+    def _service_account(self, node: str, asked: Attributes) -> Decision:
+        if asked.verb == "get" and not asked.subresource:
+            return self._read(node, asked)
+        if asked.verb != "create" or not asked.name:
+            return Decision(False, "can only create tokens for individual service accounts")
+        if asked.subresource != "token":
+            return Decision(False, "can only create token subresource of serviceaccount")
+        return self._related(node, asked)
+
+    def _pod(self, node: str, asked: Attributes) -> Decision:
+        match asked.subresource, asked.verb:
+            case ("", "get"):
+                return self._related(node, asked)
+            case ("", "list" | "watch"):
+                if _selects(asked, "spec.nodeName", node):
+                    return ALLOWED
+                if asked.name:
+                    return self._related(node, asked)
+                return Decision(False, "can only list/watch pods with spec.nodeName field selector")
+            case ("", "create" | "delete") | ("status", "update" | "patch") | ("eviction", "create"):
+                return ALLOWED  # which ones, NodeRestriction checks
+        return NO_OPINION
+
+    def _slice(self, node: str, asked: Attributes) -> Decision:
+        if asked.subresource:
+            return Decision(False, "cannot authorize ResourceSlice subresources")
+        match asked.verb:
+            case "create":
+                return ALLOWED
+            case "get" | "update" | "patch" | "delete":
+                return self._related(node, asked)
+            case "list" | "watch" | "deletecollection":
+                if _selects(asked, "spec.nodeName", node):
+                    return ALLOWED
+                known = "can only list/watch/deletecollection resourceslices with nodeName field selector"
+                return Decision(False, known)
+        verbs = "get, watch, list, create, update, patch, delete, deletecollection"
+        return Decision(False, f"only the following verbs are allowed for a ResourceSlice: {verbs}")
 
 
-def _own(node: str, asked: Attributes, namespace: str = "") -> Decision:
-    """Objects that bear the node's name, in one namespace or in none."""
-    if asked.verb not in OWN or asked.subresource:
-        return Decision(False, "can only get, create, update, patch, or delete " + asked.resource)
-    if asked.namespace != namespace:
-        return Decision(False, f'can only access {asked.resource} in the "{namespace}" system namespace')
-    if asked.name != node and not (asked.verb == "create" and not asked.name):
-        return Decision(False, f"can only access {asked.resource} with the same name as the requesting node")
+def _selects(asked: Attributes, called: str, value: str) -> bool:
+    return fields.parse(asked.field_selector).exact(called) == value
+
+
+def _node(node: str, asked: Attributes) -> Decision:
+    match asked.subresource, asked.verb:
+        case ("", "create" | "update" | "patch") | ("status", "update" | "patch"):
+            return ALLOWED  # which one, NodeRestriction checks
+        case ("", "get" | "list" | "watch"):
+            if asked.name == node:
+                return ALLOWED
+            what = f"'{asked.name}'" if asked.name else "all nodes"
+            return Decision(False, f"node '{node}' cannot read {what}, only its own Node object")
+    return NO_OPINION
+
+
+def _lease(node: str, asked: Attributes) -> Decision:
+    if asked.verb not in OWN:
+        return Decision(False, "can only get, create, update, patch, or delete a node lease")
+    if asked.namespace != LEASES:
+        return Decision(False, f'can only access leases in the "{LEASES}" system namespace')
+    if asked.verb != "create" and asked.name != node:
+        return Decision(False, "can only access node lease with the same name as the requesting node")
+    return ALLOWED
+
+
+def _csi_node(node: str, asked: Attributes) -> Decision:
+    if asked.verb not in OWN:
+        return Decision(False, "can only get, create, update, patch, or delete a CSINode")
+    if asked.subresource:
+        return Decision(False, "cannot authorize CSINode subresources")
+    if asked.verb != "create" and asked.name != node:
+        return Decision(False, "can only access CSINode with the same name as the requesting node")
     return ALLOWED

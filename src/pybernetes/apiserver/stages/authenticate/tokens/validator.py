@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
+from pybernetes.api.field import quote
 from pybernetes.apiserver.context import Tree, UserInfo
 from pybernetes.apiserver.stages.authenticate.tokens import jws
 from pybernetes.apiserver.stages.authenticate.tokens.claims import LEGACY_ISSUER, Claims, Legacy, Ref
@@ -56,7 +57,8 @@ class Validator(Struct, frozen=True):
             return self._legacy_user(claims, token), list(audiences)
         shared = [audience for audience in claims.aud if audience in set(audiences)]
         if not shared:
-            raise TokenError(f"token audiences {claims.aud} is invalid for the target audiences {list(audiences)}")
+            given, wanted = (f"[{' '.join(map(quote, each))}]" for each in (claims.aud, audiences))
+            raise TokenError(f"token audiences {given} is invalid for the target audiences {wanted}")
         self._check_time(claims)
         return self._user(claims), shared
 

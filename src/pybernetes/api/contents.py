@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
-Tree: TypeAlias = dict[str, Any]
+from pybernetes.api.tree import Tree
+
 R = TypeVar("R", bool, str)
 
 REMEMBERED: Final = 256

@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 from pybernetes.api.caching import short_cache
 from pybernetes.api.contents import by_content
 from pybernetes.api.field import Path, quote
+from pybernetes.api.tree import Tree
 from pybernetes.wire.images.reference import InvalidReferenceError, parse
 
-Tree: TypeAlias = dict[str, Any]
 _Texts: TypeAlias = Iterator[str]
 
 POD_SPECS: Mapping[str, Sequence[str]] = {

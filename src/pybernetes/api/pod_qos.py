@@ -1,11 +1,8 @@
 """The quality-of-service class that a pod's requests and limits make. Pure."""
 
-from typing import Any, TypeAlias
-
 from pybernetes.api.contents import by_content
 from pybernetes.api.quantity import Quantity
-
-Tree: TypeAlias = dict[str, Any]
+from pybernetes.api.tree import Tree
 
 COMPUTE = ("cpu", "memory")
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from pybernetes.api.decode import decode
 from pybernetes.api.schema import schema_for
-
-Tree: TypeAlias = dict[str, Any]
+from pybernetes.api.tree import Tree
 
 META: Final = schema_for("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
 OWN: Final = ("apiVersion", "kind", "metadata")

@@ -7,9 +7,24 @@ from typing import Literal, Protocol, TypeAlias
 from msgspec import Struct, field
 
 from pybernetes.api.scheme import Resource
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.request_info import RequestInfo
+from pybernetes.apiserver.user import UserInfo
 
 Operation: TypeAlias = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
+
+
+class Asked(Protocol):
+    """The request that a write comes from."""
+
+    user: UserInfo
+    info: RequestInfo
+    audit: dict[str, str]
+    """Annotations of the audit event."""
+
+    def warn(self, text: str) -> None:
+        """Tell the client something in its answer."""
+        ...
 
 
 class Attributes(Struct):
@@ -20,7 +35,7 @@ class Attributes(Struct):
     (scale, binding, eviction, token) `object` is of that kind. `options` is the Create-, Update- or DeleteOptions.
     """
 
-    ctx: RequestContext
+    ctx: Asked
     operation: Operation
     resource: Resource
     namespace: str

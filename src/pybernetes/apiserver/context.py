@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.request_info import RequestInfo
+from pybernetes.apiserver.user import ANONYMOUS, UserInfo
 
 if TYPE_CHECKING:
     from pybernetes.apiserver.services import Services
-
-Tree: TypeAlias = dict[str, Any]
-"""An object as decoded JSON. One that was read from a cache is never changed in place."""
-
-
-class UserInfo(Struct, frozen=True):
-    """Who asks. `extra` keys are lower case."""
-
-    name: str
-    uid: str = ""
-    groups: tuple[str, ...] = ()
-    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-MASTERS = "system:masters"
-AUTHENTICATED = "system:authenticated"
-UNAUTHENTICATED = "system:unauthenticated"
-ANONYMOUS = UserInfo("system:anonymous", groups=(UNAUTHENTICATED,))
-LOOPBACK = UserInfo("system:apiserver", groups=(MASTERS, AUTHENTICATED))
 
 
 class RequestContext(Struct):

@@ -15,7 +15,8 @@ import msgspec
 from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError, method_not_allowed, not_acceptable
 from pybernetes.api.scheme import Resource, join_api_version, version_priority
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.negotiate import OBJECT_TYPES, YAML, negotiate
 from pybernetes.apiserver.pages import Page

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 import msgspec
 
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.served import Served
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -180,7 +180,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
     security = make_security(options, clock, registry, metrics)
     for one in security.reloads:
         scope.spawn(one.run(), "reload")
-    access.admission = make_plugins(options, registry, security, metrics)
+    access.admission = make_plugins(options, registry, security, scope, metrics)
     services = Services(
         options,
         clock,

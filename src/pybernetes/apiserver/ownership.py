@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pybernetes.api.patch.managed_fields import keep_times
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.registry.field_managers import field_manager, tracks_owners
 from pybernetes.apiserver.registry.metadata import timestamp

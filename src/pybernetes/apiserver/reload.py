@@ -13,7 +13,7 @@ from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import open_scope
 from pybernetes.apiserver.configuration import ConfigurationError
 from pybernetes.apiserver.options import Options
-from pybernetes.apiserver.peers.identity import server_name
+from pybernetes.apiserver.own_names import server_name
 from pybernetes.telemetry.metrics import Computed, Counter, Gauge, Registry
 
 log = logging.getLogger(__name__)

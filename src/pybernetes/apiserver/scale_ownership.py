@@ -7,8 +7,8 @@ from pybernetes.api.patch.reset_fields import reset_fields
 from pybernetes.api.patch.scale import ScaleFields
 from pybernetes.api.schema import schema_of
 from pybernetes.api.time import format_time
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.resources.strategy import Part

@@ -18,9 +18,9 @@ from pybernetes.api.defaults import apply_defaults
 from pybernetes.api.json_text import read_json
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import storage_prefix, storage_resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.cacher import split_key
 from pybernetes.apiserver.cacher.item import METADATA, stored_form, stored_head
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.peers.addresses import PREFIX as ADDRESSES
 from pybernetes.apiserver.registry.conversion import CONVERSIONS
 from pybernetes.apiserver.wrapped import TranslatedBackend

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from pybernetes.api.protobuf import encode_event, encode_object
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.encoding import Encoder, ListMetadata, bookmark_event, event_of
 from pybernetes.apiserver.negotiate import PROTOBUF, YAML
 from pybernetes.apiserver.registry.served import Served

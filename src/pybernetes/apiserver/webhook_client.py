@@ -16,8 +16,8 @@ from pybernetes.aio.http import Answer, ConnectError, HTTPClient, HTTPError, Ori
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.field import quote
 from pybernetes.api.json_text import read_json
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.authorities import bundle_complaint
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.objects import Objects
 
 MAX_ANSWER_BYTES = 16 << 20

@@ -14,7 +14,8 @@ import msgspec
 from pybernetes.aio.clock import Clock
 from pybernetes.api.errors import not_acceptable
 from pybernetes.api.scheme import API_LEVEL
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.negotiate import JSON, YAML, clauses, matches, no_representation
 from pybernetes.apiserver.options import Options

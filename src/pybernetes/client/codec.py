@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -11,12 +11,10 @@ from msgspec import Struct
 from pybernetes.api import errors
 from pybernetes.api.schema import Kind, Schema, schema_for, schema_of
 from pybernetes.api.scheme import Resource, resource_for
+from pybernetes.api.tree import Tree
 from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 from pybernetes.client.completed import completed
-
-Tree: TypeAlias = dict[str, Any]
-"""An object of a kind without a type, as the JSON tree that it is. Never changed in place."""
 
 Buffer: TypeAlias = "bytes | msgspec.Raw"
 

@@ -12,10 +12,11 @@ from typing import Any, Generic, Protocol, TypeVar, cast, overload
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
 from pybernetes.client.cache import Cache, GroupFunction, IndexFunction, Key
-from pybernetes.client.codec import PartialObjectMetadata, Tree, WatchEvent, metadata_codec
+from pybernetes.client.codec import PartialObjectMetadata, WatchEvent, metadata_codec
 from pybernetes.client.rest import Client, codec_of
 from pybernetes.client.watch import Reflector, Selection
 

@@ -13,18 +13,9 @@ from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.http import open_client
 from pybernetes.api import errors
 from pybernetes.api.scheme import Resource, by_kind
+from pybernetes.api.tree import Tree
 from pybernetes.api.types.base import Object
-from pybernetes.client.codec import (
-    Codec,
-    HasMetadata,
-    Page,
-    Tree,
-    TypedCodec,
-    decoder_of,
-    kind_of,
-    tree_codec,
-    typed_codec,
-)
+from pybernetes.client.codec import Codec, HasMetadata, Page, TypedCodec, decoder_of, kind_of, tree_codec, typed_codec
 from pybernetes.client.config import Config
 from pybernetes.client.patch import Patch, PatchType
 from pybernetes.client.transport import REQUEST_SECONDS, Request, Response, Transport

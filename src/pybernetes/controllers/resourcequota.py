@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from pybernetes.api.quantity import Quantity
-from pybernetes.api.quota.amounts import Tree, add
+from pybernetes.api.quota.amounts import add
 from pybernetes.api.quota.scopes import attributes_classes, matches
 from pybernetes.api.quota.usage import COUNTED_BY_PLURAL, DEVICES_SUFFIX, usage
 from pybernetes.api.scheme import Resource, resources, type_of
+from pybernetes.api.tree import Tree
 from pybernetes.api.types import apiextensions_v1, apiregistration_v1, core_v1
 from pybernetes.client.cache import Key
 from pybernetes.client.codec import HasMetadata

@@ -16,6 +16,7 @@ import msgspec
 from pybernetes.aio.clock import Clock
 from pybernetes.api import errors
 from pybernetes.api.time import format_micro_time, seconds
+from pybernetes.api.tree import Tree
 from pybernetes.client.codec import WatchEvent
 from pybernetes.client.workqueue import WorkQueue, run_workers
 from pybernetes.simulator import node_objects
@@ -207,7 +208,7 @@ class Fleet:
     async def _write_spec(self, name: str, machine: Machine) -> None:
         """What a node that somebody else has made lacks."""
         node = machine.node
-        patch: node_objects.Tree = {}
+        patch: Tree = {}
         if not node.spec.pod_cidr:
             patch["spec"] = node_objects.ranges(machine.number)
         wanted = node_objects.own_annotations(name)

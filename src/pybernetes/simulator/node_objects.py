@@ -6,15 +6,15 @@ import uuid
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any, Final
+from typing import Final
 
 from pybernetes import __version__
 from pybernetes.api.time import format_micro_time, format_time
+from pybernetes.api.tree import Tree
 from pybernetes.simulator.names import METRICS_PATH, NODE_LABEL, NODE_RANGE, POD_RANGE, TAINT
 from pybernetes.simulator.rules import NodeRule
 from pybernetes.simulator.view import Node
 
-Tree = dict[str, Any]
 KUBELET_VERSION: Final = "v1.36.0"
 LEASES: Final = "kube-node-lease"
 LEASE_SECONDS: Final = 40

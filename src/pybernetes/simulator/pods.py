@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from pybernetes.aio.clock import Clock
 from pybernetes.api import errors
 from pybernetes.api.time import seconds
+from pybernetes.api.tree import Tree
 from pybernetes.client.codec import WatchEvent
 from pybernetes.client.workqueue import WorkQueue, run_workers
 from pybernetes.simulator import usage
@@ -23,7 +24,7 @@ from pybernetes.simulator.names import GROUP
 from pybernetes.simulator.parse import of_annotations
 from pybernetes.simulator.rules import Rules, Subject
 from pybernetes.simulator.stages import UNSAID, Behaviour, defaults
-from pybernetes.simulator.status import Place, Tree, status_of
+from pybernetes.simulator.status import Place, status_of
 from pybernetes.simulator.usage import Counter
 from pybernetes.simulator.view import Pod
 from pybernetes.simulator.writes import Writes

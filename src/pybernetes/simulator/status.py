@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
 from pybernetes.api.time import format_time
+from pybernetes.api.tree import Tree
 from pybernetes.simulator.course import Course, Exit, Step
 from pybernetes.simulator.stages import RUN
 from pybernetes.simulator.view import Container, Pod
 
-Tree = dict[str, Any]
 RUNTIME: Final = "simulated"
 STARTED: Final = (Step.RUNNING, Step.CRASHED, Step.STOPPING, Step.ENDED)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from pybernetes.api import errors
+from pybernetes.api.tree import Tree
 from pybernetes.client.patch import PatchType
 from pybernetes.client.rest import Client
 from pybernetes.simulator.node_objects import LEASES
 from pybernetes.simulator.view import Pod
 
-Tree = dict[str, Any]
 _encode = msgspec.json.Encoder().encode
 _NODES = "/api/v1/nodes"
 _LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{LEASES}/leases"

@@ -18,8 +18,8 @@ from cryptography.x509.oid import NameOID
 from tests.apiserver.inprocess import Reply, Server, server
 
 from pybernetes.apiserver.aggregation.backends import identity_headers
-from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.kubelets.connection import BackendError, Connection, Head
+from pybernetes.apiserver.user import UserInfo
 
 CORE = "/api/v1/namespaces/default"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"

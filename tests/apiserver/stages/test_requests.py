@@ -9,11 +9,12 @@ import pytest
 from tests.apiserver.inprocess import Server, server
 
 from pybernetes.api.errors import StatusError
-from pybernetes.apiserver.context import RequestContext, UserInfo
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Request, Response
 from pybernetes.apiserver.request_info import parse
 from pybernetes.apiserver.stages.deadline import Deadline
 from pybernetes.apiserver.stages.limit import Limit
+from pybernetes.apiserver.user import UserInfo
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
 CORE = "/api/v1/namespaces/default"

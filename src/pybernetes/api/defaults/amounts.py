@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pybernetes.api.caching import short_cache
-from pybernetes.api.defaults.table import Default, Tree
+from pybernetes.api.defaults.table import Default
 from pybernetes.api.quantity import NANO, Quantity
+from pybernetes.api.tree import Tree
 
 _MILLI = NANO // 1000
 _POD_LEVEL = ("cpu", "memory")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pybernetes.api.defaults.table import Default, Tree, fields, set_absent, set_empty
+from pybernetes.api.defaults.table import Default, fields, set_absent, set_empty
+from pybernetes.api.tree import Tree
 
 
 def _percent_policy() -> Tree:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pybernetes.api.defaults.table import Default, Tree, fields, set_absent, set_empty
+from pybernetes.api.defaults.table import Default, fields, set_absent, set_empty
+from pybernetes.api.tree import Tree
 
 _MAX_INT32 = 2**31 - 1
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 
 from pybernetes.api.defaults.amounts import milli
-from pybernetes.api.defaults.table import Default, Tree, fields, set_absent, set_empty
+from pybernetes.api.defaults.table import Default, fields, set_absent, set_empty
+from pybernetes.api.tree import Tree
 
 _EXTERNAL = ("NodePort", "LoadBalancer")
 

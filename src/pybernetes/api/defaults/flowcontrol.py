@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pybernetes.api.defaults.table import Default, Tree, fields, set_empty
+from pybernetes.api.defaults.table import Default, fields, set_empty
+from pybernetes.api.tree import Tree
 
 
 def _flow_schema_spec(spec: Tree) -> None:

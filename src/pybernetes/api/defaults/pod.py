@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from pybernetes.api.defaults.amounts import pod_level_requests, requests_from_limits
-from pybernetes.api.defaults.table import Default, Tree, fields, set_absent, set_empty
+from pybernetes.api.defaults.table import Default, fields, set_absent, set_empty
+from pybernetes.api.tree import Tree
 
 _DIGEST = re.compile(r"@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$")
 _CONTAINER_LISTS = ("containers", "initContainers")

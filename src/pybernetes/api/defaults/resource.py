@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pybernetes.api.defaults.table import Default, Tree, set_empty
+from pybernetes.api.defaults.table import Default, set_empty
+from pybernetes.api.tree import Tree
 
 
 def _device_request(request: Tree) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-Tree: TypeAlias = dict[str, Any]
-"""A decoded object or a part of one."""
+from pybernetes.api.tree import Tree
 
 Default: TypeAlias = Callable[[Tree], None]
 """Fills in one definition's fields, in place; safe to repeat."""

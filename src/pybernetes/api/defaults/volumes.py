@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pybernetes.api.defaults.table import Default, Tree, fields, set_absent
+from pybernetes.api.defaults.table import Default, fields, set_absent
+from pybernetes.api.tree import Tree
 
 _MODE = 0o644
 

@@ -20,9 +20,10 @@ from pybernetes.api.defaults import (
     volumes,
     workloads,
 )
-from pybernetes.api.defaults.table import Default, Tree
+from pybernetes.api.defaults.table import Default
 from pybernetes.api.schema import Kind, Schema, presence, schema_for, schema_of
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 
 
 class _Walk(Protocol):

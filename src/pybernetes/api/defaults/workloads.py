@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pybernetes.api.defaults.table import Default, Tree, set_absent, set_empty
+from pybernetes.api.defaults.table import Default, set_absent, set_empty
+from pybernetes.api.tree import Tree
 
 TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from pybernetes.api.caching import short_cache
 from pybernetes.api.protobuf.messages import facts, message
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import split_api_version
+from pybernetes.api.tree import Tree
 from pybernetes.wire.protobuf import ProtobufError, delimited, delimited_fields
-
-Tree: TypeAlias = dict[str, Any]
 
 CONTENT_TYPE: Final = "application/vnd.kubernetes.protobuf"
 MAGIC: Final = b"k8s\x00"

@@ -16,6 +16,7 @@ import msgspec
 
 from pybernetes.api.protobuf.values import SCALARS, SPECIAL, Read, ValueCodec, Write
 from pybernetes.api.schema import LEVEL, Presence, presence
+from pybernetes.api.tree import Tree
 from pybernetes.wire.protobuf import (
     LENGTH,
     VARINT,
@@ -27,7 +28,6 @@ from pybernetes.wire.protobuf import (
     skip_field,
 )
 
-Tree: TypeAlias = dict[str, Any]
 Emit: TypeAlias = Callable[[Tree, list[bytes]], None]
 Take: TypeAlias = Callable[[bytes, int, Tree], int]
 

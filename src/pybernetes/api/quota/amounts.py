@@ -1,11 +1,11 @@
 """How much a pod asks for: sums over its containers as the scheduler counts them."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.tree import Tree
 
-Tree: TypeAlias = dict[str, Any]
 Amounts: TypeAlias = dict[str, Quantity]
 ZERO = Quantity()
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from pybernetes.api.quota.amounts import Tree
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 
 COMPUTE = ("cpu", "memory")
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")

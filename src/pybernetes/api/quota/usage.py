@@ -1,8 +1,9 @@
 """What one object uses, by the names that quotas limit. Pure."""
 
 from pybernetes.api.quantity import Quantity
-from pybernetes.api.quota.amounts import Amounts, Tree, add, amounts, pod_amounts
+from pybernetes.api.quota.amounts import Amounts, add, amounts, pod_amounts
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 
 COUNTED_BY_PLURAL = frozenset(
     ("pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.scheme import split_api_version
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import label_selector, one_of
-from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Tree, Update
+from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Update
 from pybernetes.api.validation.match_conditions import validate_match_conditions
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.webhooks import validate_rule

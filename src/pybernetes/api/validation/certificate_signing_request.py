@@ -7,8 +7,9 @@ from base64 import b64decode
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import immutable
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 
 _SPEC, _STATUS = Path("spec"), Path("status")
 _USAGES = (

@@ -8,7 +8,8 @@ from typing import Any
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.quantity import Quantity
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.metadata import complain, validate_labels
 
 MAX_INT32 = 2**31 - 1

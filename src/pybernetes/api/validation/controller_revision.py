@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pybernetes.api import field
 from pybernetes.api.field import ROOT
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import immutable, non_negative
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 
 
 def _create(revision: Tree) -> Errors:

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative, one_of, shown_selector
 from pybernetes.api.validation.cron_schedule import schedule_complaint
 from pybernetes.api.validation.job import validate_job_template_spec
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import METADATA
 
 _SPEC = Path("spec")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import immutable, label_selector, non_negative, non_negative_quantity
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.volumes import validate_driver_name
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.authorities import bundle_complaint
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import METADATA, complain, validate_told_name
 from pybernetes.api.validation.structural import validate_structural
 from pybernetes.api.validation.webhooks import validate_client_config

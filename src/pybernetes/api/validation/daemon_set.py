@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import (
     non_negative,
     not_more_than_100_percent,
@@ -11,7 +12,7 @@ from pybernetes.api.validation.common import (
     positive_int_or_percent,
 )
 from pybernetes.api.validation.deployment import shown_rolling_update
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.workload import (
     SPEC,
     STATUS,

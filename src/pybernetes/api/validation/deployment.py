@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import (
     non_negative,
     not_more_than_100_percent,
     percent_of,
     positive_int_or_percent,
 )
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.workload import (
     SPEC,
     validate_collision_count,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.api.field import go_json
-from pybernetes.api.validation.kinds import Tree
+from pybernetes.api.tree import Tree
 
 
 def differences(structure: str, new: Tree, old: Tree) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.addresses import parse_ip, validate_endpoint_ip
 from pybernetes.api.validation.common import one_of, port_number
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 
 _PROTOCOLS = ("SCTP", "TCP", "UDP")

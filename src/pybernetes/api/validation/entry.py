@@ -7,8 +7,9 @@ from importlib import import_module
 
 from pybernetes.api.field import ErrorList, Path
 from pybernetes.api.scheme import Resource, groups
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative
-from pybernetes.api.validation.kinds import Errors, Rules, Tree
+from pybernetes.api.validation.kinds import Errors, Rules
 from pybernetes.api.validation.metadata import (
     is_kept,
     validate_metadata,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import immutable
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 
 _LIMITS = {"reason": 128, "action": 128}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import OMITTED, Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import (
     immutable,
     is_wrong_selector,
@@ -13,7 +14,7 @@ from pybernetes.api.validation.common import (
     shown_selector,
 )
 from pybernetes.api.validation.job_policies import validate_failure_policy, validate_success_policy
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import METADATA
 from pybernetes.api.validation.pod.internal_form import shown_template
 from pybernetes.api.validation.pod.spec import validate_pod_template

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct, field
 
 from pybernetes.api import names
 from pybernetes.api.field import FieldError, Path
-
-Tree: TypeAlias = dict[str, Any]
-"""An object or a part of one, as `decode` and `defaults` leave it."""
+from pybernetes.api.tree import Tree
 
 Errors: TypeAlias = Iterator[FieldError]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 
 _SPEC = Path("spec")
 

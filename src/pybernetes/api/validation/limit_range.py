@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.quantity import Quantity
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.resources import (
     validate_container_resource_name,

@@ -6,7 +6,8 @@ from typing import Final
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.metadata import complain
 
 _MOST: Final = 64

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.scheme import split_api_version
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors
 
 METADATA = Path("metadata")
 _MAX_ANNOTATIONS = 256 * 1024

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 
 _FINALIZERS = Path("spec").child("finalizers")

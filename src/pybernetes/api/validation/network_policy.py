@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.addresses import parse_cidr, validate_cidr
 from pybernetes.api.validation.common import label_selector, port_number, port_number_or_name
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 
 _SPEC = Path("spec")
 _PROTOCOLS = ("TCP", "UDP", "SCTP")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.addresses import parse_cidr, validate_cidr
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import METADATA
 from pybernetes.api.validation.pod.resources import validate_amount, validate_resource_name
 from pybernetes.api.validation.pod.scheduling import validate_taints

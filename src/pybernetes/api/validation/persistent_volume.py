@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import immutable, positive_quantity
 from pybernetes.api.validation.differences import differences
-from pybernetes.api.validation.kinds import Errors, Part, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Part, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.persistent_volume_claim import VOLUME_MODES, validate_access_modes
 from pybernetes.api.validation.pod.paths import no_backsteps

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import label_selector, positive_quantity
 from pybernetes.api.validation.differences import differences
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 
 _SPEC, _STATUS = Path("spec"), Path("status")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import (
     label_selector,
     non_negative,
@@ -11,7 +12,7 @@ from pybernetes.api.validation.common import (
     positive_int_or_percent,
     shown_selector,
 )
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 
 _SPEC = Path("spec")
 _POLICIES = ("AlwaysAllow", "IfHealthyBudget")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import immutable, one_of
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import METADATA, complain, validate_labels
 from pybernetes.api.validation.pod.resources import validate_container_resources
 from pybernetes.api.validation.pod.scheduling import validate_tolerations

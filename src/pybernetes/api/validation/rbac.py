@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import immutable, is_wrong_selector, label_selector
-from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 
 _GROUP = "rbac.authorization.k8s.io"

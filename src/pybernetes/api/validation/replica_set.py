@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.workload import (
     SPEC,
     validate_replica_counts,

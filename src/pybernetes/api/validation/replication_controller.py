@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pybernetes.api import field
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative, shown_map
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.pod.spec import validate_pod_template
 from pybernetes.api.validation.workload import SPEC, validate_always_restarts, validate_replica_counts
 

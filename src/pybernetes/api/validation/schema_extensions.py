@@ -6,7 +6,8 @@ from typing import Final
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors
 
 _LIST: Final = "x-kubernetes-list-type"
 _KEYS: Final = "x-kubernetes-list-map-keys"

@@ -10,7 +10,8 @@ from msgspec import field as attribute
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors
 
 if TYPE_CHECKING:
     from pybernetes.api.cel.rules import Rule

@@ -9,8 +9,8 @@ from typing import Any, Final
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, FieldError, Path
 from pybernetes.api.regexp import compiled
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.formats import has_format
-from pybernetes.api.validation.kinds import Tree
 from pybernetes.api.validation.metadata import validate_open_bags
 
 _TYPES: dict[str, type | tuple[type, ...]] = {

@@ -7,9 +7,10 @@ from base64 import b64decode
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import immutable
 from pybernetes.api.validation.config_map import MAX_SIZE, decoded_size, validate_immutable
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import METADATA, complain
 
 _DATA = ROOT.child("data")

@@ -6,9 +6,10 @@ from typing import Any
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.addresses import validate_cidr, validate_endpoint_ip, validate_ip
 from pybernetes.api.validation.common import one_of, port_number, port_number_or_name
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain, validate_labels
 
 _SPEC = Path("spec")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.addresses import parse_cidr, parse_ip, validate_cidr
 from pybernetes.api.validation.common import immutable
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 
 _GROUP = "networking.k8s.io"

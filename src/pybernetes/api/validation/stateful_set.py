@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.api import field, names
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import (
     non_negative,
     not_more_than_100_percent,
@@ -10,7 +11,7 @@ from pybernetes.api.validation.common import (
     percent_of,
     positive_int_or_percent,
 )
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.persistent_volume_claim import validate_claim_spec
 from pybernetes.api.validation.workload import (

@@ -13,7 +13,8 @@ from pybernetes.api.decode import DecodeError
 from pybernetes.api.field import Path
 from pybernetes.api.pruning import prune
 from pybernetes.api.regexp import RegexpError, compiled
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.schema_extensions import validate_embedded, validate_extensions
 from pybernetes.api.validation.schema_rules import has_rules, validate_schema_rules
 from pybernetes.api.validation.schema_values import validate_value

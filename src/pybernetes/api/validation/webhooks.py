@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import label_selector
-from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Tree, Update
+from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Update
 from pybernetes.api.validation.match_conditions import validate_match_conditions
 from pybernetes.api.validation.metadata import complain
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.selectors import labels
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import (
     immutable,
     is_empty_selector,
@@ -14,7 +15,7 @@ from pybernetes.api.validation.common import (
     shown_map,
     shown_selector,
 )
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.pod.spec import validate_pod_template
 
 SPEC = Path("spec")

@@ -8,8 +8,9 @@ from typing import Final, TypeAlias
 from pybernetes.api.field import Path
 from pybernetes.api.mistakes import new_mistakes
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.api.warnings import objects
-from pybernetes.api.warnings.common import Texts, Tree
+from pybernetes.api.warnings.common import Texts
 from pybernetes.api.warnings.pods import name_texts, pod_texts
 
 __all__ = ["warnings_for"]

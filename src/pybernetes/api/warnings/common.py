@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from pybernetes.api.field import Path, quote
 from pybernetes.api.names import label_value
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.tree import Tree
 
-Tree: TypeAlias = dict[str, Any]
 Texts: TypeAlias = Iterator[str]
 
 _OLD_LABELS: Final = {

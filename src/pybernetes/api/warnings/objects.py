@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from pybernetes.api.field import Path, quote
+from pybernetes.api.tree import Tree
 from pybernetes.api.warnings.common import (
     OLD_CLASS,
     OLD_CLASS_WORDS,
     Texts,
-    Tree,
     cidr_text,
     claim_spec,
     ip_text,

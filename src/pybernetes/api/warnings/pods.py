@@ -7,15 +7,8 @@ from typing import Any, Final
 from pybernetes.api.contents import by_content
 from pybernetes.api.field import Path, quote
 from pybernetes.api.names import dns1123_label
-from pybernetes.api.warnings.common import (
-    Texts,
-    Tree,
-    claim_spec,
-    fractional_bytes,
-    ip_text,
-    node_selector_term,
-    old_label,
-)
+from pybernetes.api.tree import Tree
+from pybernetes.api.warnings.common import Texts, claim_spec, fractional_bytes, ip_text, node_selector_term, old_label
 
 _CONTAINERS: Final = ("initContainers", "containers", "ephemeralContainers")
 _WHOLE_BYTES: Final = ("memory", "ephemeral-storage")

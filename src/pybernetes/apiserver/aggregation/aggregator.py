@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 from pybernetes.api.errors import StatusError
 from pybernetes.api.json_text import read_json
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.aggregation.backends import API_SERVICES, Backends, UnreachableError, identity_headers
 from pybernetes.apiserver.aggregation.documents import Documents
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import LOOPBACK, RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.kubelets.connection import BackendError, dial
 from pybernetes.apiserver.kubelets.forward import forward
@@ -19,6 +20,7 @@ from pybernetes.apiserver.kubelets.headers import forwarded, is_upgrade
 from pybernetes.apiserver.kubelets.upgrade import upgrade
 from pybernetes.apiserver.pages import text
 from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.user import LOOPBACK
 
 SAFE_PATH: Final = "/:@!$&'()*+,;=~-._%"
 DISCOVERY_LIMIT: Final = 4 << 20

@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import Tree, UserInfo
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.registry.registry import Registry
+from pybernetes.apiserver.user import UserInfo
 
 TOKEN: Final = "!#$&'*+-.^_`|~"
 """What a header's name may hold beside letters and digits (RFC 9110, section 5.6.2), but for the percent sign."""

@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from pybernetes.api.errors import StatusError
 from pybernetes.api.json_text import read_json
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.aggregation.backends import identity_headers
-from pybernetes.apiserver.context import LOOPBACK, Tree
 from pybernetes.apiserver.kubelets.connection import BackendError, dial
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
 from pybernetes.apiserver.openapi.merge import part_of
+from pybernetes.apiserver.user import LOOPBACK
 
 LIMIT: Final = 32 << 20
 SECONDS: Final = 5.0

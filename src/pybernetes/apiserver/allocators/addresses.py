@@ -8,9 +8,9 @@ from random import Random
 from msgspec import Struct
 
 from pybernetes.api.errors import StatusError, is_already_exists, is_not_found
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.allocators.ranges import Network, Range, address_range
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.registry import Registry
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ the same instant both succeed; within one server no port is given twice.
 from collections import Counter
 from random import Random
 
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.allocators.addresses import AllocationError
 from pybernetes.apiserver.allocators.ranges import Range
-from pybernetes.apiserver.context import Tree
 
 
 class NodePorts:

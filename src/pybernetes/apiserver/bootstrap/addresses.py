@@ -6,9 +6,9 @@ import logging
 from datetime import datetime
 
 from pybernetes.api.errors import StatusError
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.allocators.addresses import MANAGED_BY_LABEL, MANAGER, AllocationError, Owner
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 
 log = logging.getLogger(__name__)

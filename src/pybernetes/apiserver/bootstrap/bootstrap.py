@@ -6,6 +6,7 @@ import asyncio
 
 from pybernetes.api.errors import StatusError, is_already_exists
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.bootstrap import flow_control, policy
 from pybernetes.apiserver.bootstrap.addresses import repair_addresses
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
@@ -13,7 +14,6 @@ from pybernetes.apiserver.bootstrap.kubernetes_service import keep_kubernetes_se
 from pybernetes.apiserver.bootstrap.objects import complete
 from pybernetes.apiserver.bootstrap.system import authentication_config, namespaces, service_cidr
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 
 

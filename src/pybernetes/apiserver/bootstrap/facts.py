@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from pybernetes.api.scheme import API_LEVEL
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 Facts: TypeAlias = dict[str, list[Tree]]
 

@@ -12,10 +12,10 @@ from typing import Final
 
 from pybernetes.api.errors import StatusError, is_already_exists
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.objects import complete
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 
 GROUP: Final = "flowcontrol.apiserver.k8s.io"

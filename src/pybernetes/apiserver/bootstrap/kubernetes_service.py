@@ -7,11 +7,11 @@ import logging
 
 from pybernetes.api.errors import StatusError, is_already_exists
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.allocators.allocators import service_networks
 from pybernetes.apiserver.bootstrap.objects import complete
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.options import Options
+from pybernetes.apiserver.own_names import advertised_address
 from pybernetes.apiserver.services import Services
 
 NAME = "kubernetes"
@@ -31,22 +31,11 @@ async def keep_kubernetes_service(services: Services, *, alone: bool) -> None:
         await publish_endpoints(services, [advertised])
 
 
-def advertised_address(options: Options) -> str:
-    """Where pods find this server."""
-    return options.advertise_address or options.bind_address
-
-
 async def publish_endpoints(services: Services, addresses: list[str]) -> None:
     """Let the service lead to these servers. Raises StatusError."""
     port = services.options.secure_port
     await _write(services, builtin("", "v1", "endpoints"), _endpoints(addresses, port))
     await _write(services, builtin("discovery.k8s.io", "v1", "endpointslices"), _endpoint_slice(addresses, port))
-
-
-def _is_reachable(address: str) -> bool:
-    """Whether a pod may be told to connect to the address: a loopback one is its own."""
-    parsed = ipaddress.ip_address(address)
-    return not (parsed.is_loopback or parsed.is_unspecified or parsed.is_link_local)
 
 
 async def _write(services: Services, resource: Resource, obj: Tree) -> None:

@@ -6,7 +6,7 @@ from pybernetes.api.decode import decode
 from pybernetes.api.defaults import apply_defaults
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import Resource
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 
 def complete(resource: Resource, obj: Tree) -> Tree:

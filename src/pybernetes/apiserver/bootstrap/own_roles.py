@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 _AGGREGATED: Final = {f"rbac.authorization.k8s.io/aggregate-to-{role}": "true" for role in ("admin", "edit", "view")}
 

@@ -10,11 +10,11 @@ import asyncio
 
 from pybernetes.api.errors import StatusError, is_already_exists
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.bootstrap.facts import bootstrap_objects
 from pybernetes.apiserver.bootstrap.objects import complete
 from pybernetes.apiserver.bootstrap.own_roles import OWN_ROLES
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.stages.authorize.objects import rules_of
 from pybernetes.apiserver.stages.authorize.rbac import GROUP

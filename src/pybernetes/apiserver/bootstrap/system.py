@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.options import Options
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pybernetes.api.time import TimeError, parse_time
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.table.cells import age, human_duration, name
 from pybernetes.apiserver.table.column import Cells, Column
 

@@ -13,8 +13,8 @@ from pybernetes.api import scheme
 from pybernetes.api.errors import StatusError
 from pybernetes.api.scheme import Resource
 from pybernetes.api.time import format_time
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.crd.ending import end_objects
 from pybernetes.apiserver.crd.names import has_names, is_established, is_terminating, new_status, set_condition
 from pybernetes.apiserver.crd.serve import Server, Serving

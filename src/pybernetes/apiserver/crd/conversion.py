@@ -11,8 +11,8 @@ import msgspec
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.errors import unexpected
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.metadata import validate_annotations, validate_labels
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.webhook_client import CallError, WebhookClient
 
 SECONDS: Final = 30.0

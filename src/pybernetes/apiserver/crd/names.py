@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.custom_resource_definition import (
     APPROVED,
     NEEDS_APPROVAL,
@@ -13,7 +14,6 @@ from pybernetes.api.validation.custom_resource_definition import (
     has_bad_bundle,
     is_protected,
 )
-from pybernetes.apiserver.context import Tree
 
 NO_CONFLICTS = ("True", "NoConflicts", "no conflicts found")
 ESTABLISHED = ("True", "InitialNamesAccepted", "the initial names have been accepted")

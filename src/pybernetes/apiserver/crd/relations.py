@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from pybernetes.api.schema import Schema
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.crd.conversion import Converter, rename
 
 KEPT: Final = 64

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from pybernetes.api.errors import internal
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.strategy import Part
 
 _METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.openapi.custom import published
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 

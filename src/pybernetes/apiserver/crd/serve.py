@@ -9,8 +9,8 @@ from msgspec import Struct
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.schema import custom_resource_schema
 from pybernetes.api.scheme import Resource, Subresource, version_priority
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.crd.columns import cells_of, columns_of
 from pybernetes.apiserver.crd.conversion import Converter, Renaming, WebhookConverter
 from pybernetes.apiserver.crd.names import is_terminating

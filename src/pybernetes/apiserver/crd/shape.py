@@ -8,8 +8,8 @@ from pybernetes.api import field
 from pybernetes.api.decode import decode
 from pybernetes.api.field import ErrorList, Kind, Path
 from pybernetes.api.pruning import META, OWN, fill_defaults, prune
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.schema_values import NEW, validate_lists, validate_value
-from pybernetes.apiserver.context import Tree
 
 if TYPE_CHECKING:
     from pybernetes.api.cel.rules import RuleNode

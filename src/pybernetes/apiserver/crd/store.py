@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.scheme import Resource, join_api_version
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.crd.conversion import Converter
 from pybernetes.apiserver.crd.relations import Relations, UnconvertedError
 from pybernetes.apiserver.crd.view import Reader, View

@@ -6,8 +6,9 @@ from typing import ClassVar, Final
 
 from pybernetes.api.errors import StatusError, method_not_supported
 from pybernetes.api.field import FieldError
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.metadata import is_plain
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.crd.names import stored_versions
 from pybernetes.apiserver.crd.shape import Shape
 from pybernetes.apiserver.resources.kind import path

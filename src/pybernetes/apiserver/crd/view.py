@@ -18,10 +18,10 @@ import msgspec
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.decode import DecodeError
 from pybernetes.api.errors import StatusError, too_many_requests, unexpected
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.cache import Cache, Change
 from pybernetes.apiserver.cacher.cacher import Cacher
 from pybernetes.apiserver.cacher.item import Item, stored_form
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.crd.conversion import Converter, rename
 from pybernetes.apiserver.crd.shape import Shape
 

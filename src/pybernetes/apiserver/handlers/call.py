@@ -8,8 +8,9 @@ import msgspec
 
 from pybernetes.api.protobuf import encode_object, has_message
 from pybernetes.api.schema import Schema, schema_of
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import Encoders
 from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.negotiate import PROTOBUF, YAML, Format, negotiate

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.decode import decode_object, read_body
 from pybernetes.apiserver.http.message import Answer

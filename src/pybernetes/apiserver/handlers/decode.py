@@ -18,7 +18,8 @@ from pybernetes.api.protobuf import ProtobufError
 from pybernetes.api.protobuf import decode_object as decode_object_message
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import by_kind, resources, split_api_version
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request, SlowBodyError
 from pybernetes.apiserver.json_errors import JSONError, parse_json

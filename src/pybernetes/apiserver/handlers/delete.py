@@ -6,8 +6,8 @@ from pybernetes.api.decode import DecodeError, decode
 from pybernetes.api.errors import bad_request
 from pybernetes.api.field import quote
 from pybernetes.api.schema import schema_for
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item, stored_form
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call, tree_answer
 from pybernetes.apiserver.handlers.decode import SCHEME, parse_object, read_body
 from pybernetes.apiserver.http.message import Answer

@@ -6,8 +6,8 @@ import zlib
 from dataclasses import replace
 
 from pybernetes.api.errors import StatusError, bad_request, expired
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.encoding import ListMetadata
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.continuation import Position, decode_continue, encode_continue

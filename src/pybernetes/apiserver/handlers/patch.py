@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.decode import read_body
 from pybernetes.apiserver.handlers.patching import Patcher, patcher_for

@@ -16,8 +16,8 @@ from pybernetes.api.patch.merge import merge_patch
 from pybernetes.api.patch.strategic import strategic_patch
 from pybernetes.api.schema import Json
 from pybernetes.api.time import format_time
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.decode import as_typed, cannot_handle, check_identity, json_type, report_strictness
 from pybernetes.apiserver.json_errors import JSONError, parse_json

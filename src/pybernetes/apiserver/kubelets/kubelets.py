@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from pybernetes.aio.tls import FollowedContext
 from pybernetes.api import errors
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.options import Options
 
 DEFAULT_PORT = 10250

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api.errors import StatusError
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.kubelets.connection import BackendError, dial
 from pybernetes.apiserver.kubelets.kubelets import Kubelets
 from pybernetes.apiserver.nodemetrics.samples import SHORTEST, Sample, kept, missing, parse_sample

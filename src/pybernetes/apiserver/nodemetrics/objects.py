@@ -9,7 +9,7 @@ from typing import Any, Final
 from pybernetes.api.quantity import Format, Quantity
 from pybernetes.api.scheme import Resource
 from pybernetes.api.time import format_time
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.nodemetrics.samples import NANO, NODE, Subject, Usage
 from pybernetes.apiserver.table.column import Column
 

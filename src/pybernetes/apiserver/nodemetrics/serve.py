@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from pybernetes.api.errors import not_found
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.cacher.item import Item, stored_form
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import Encoders
 from pybernetes.apiserver.encoding import ListMetadata
 from pybernetes.apiserver.handlers.list_options import list_options, matches

@@ -6,7 +6,7 @@ import copy
 from typing import Any, Final
 
 from pybernetes.api.scheme import Resource
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.openapi.definitions import META
 
 _CONVENTIONS: Final = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"

@@ -14,7 +14,7 @@ import msgspec
 
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import API_LEVEL
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 ALWAYS = tuple(

@@ -12,7 +12,8 @@ import msgspec
 
 from pybernetes.api.errors import not_acceptable
 from pybernetes.api.scheme import API_LEVEL, Resource, join_api_version
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.list import compressed
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.openapi import gnostic, gnostic3

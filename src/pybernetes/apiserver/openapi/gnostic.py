@@ -5,7 +5,7 @@ Messages and field numbers are those of OpenAPIv2.proto (package openapi.v2, goo
 
 from __future__ import annotations
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.openapi.gnostic_parts import any_value, extensions, flag, message, named, text, texts
 
 ASKED_FOR = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.openapi.gnostic_parts import (
     any_value,
     double,

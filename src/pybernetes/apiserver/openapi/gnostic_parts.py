@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.wire.protobuf import FIXED64, LENGTH, VARINT, delimited, encode_double, encode_tag, encode_varint
 
 Encode: TypeAlias = Callable[[Any], bytes]

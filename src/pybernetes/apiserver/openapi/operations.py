@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from pybernetes.api.scheme import Resource, Subresource, groups
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.openapi.custom import definition_name
 from pybernetes.apiserver.openapi.definitions import META, definition_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pybernetes.api.scheme import Resource
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.openapi.definitions import META
 from pybernetes.apiserver.openapi.operations import (  # fmt: skip
     Described,

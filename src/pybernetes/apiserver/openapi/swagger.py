@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 _V3, _V2 = "#/components/schemas/", "#/definitions/"
 

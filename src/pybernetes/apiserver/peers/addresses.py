@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 
 from pybernetes.api.errors import StatusError
-from pybernetes.apiserver.bootstrap.kubernetes_service import advertised_address, publish_endpoints
+from pybernetes.apiserver.bootstrap.kubernetes_service import publish_endpoints
 from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.own_names import advertised_address
 from pybernetes.apiserver.services import Services
 from pybernetes.store.backend import Backend, StoreError
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 import socket
 import uuid
@@ -11,11 +9,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from pybernetes.api.errors import StatusError
-from pybernetes.apiserver.bootstrap.kubernetes_service import advertised_address
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.bootstrap.objects import complete
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import Tree
-from pybernetes.apiserver.options import Options
+from pybernetes.apiserver.own_names import server_name
 from pybernetes.apiserver.services import Services
 
 log = logging.getLogger(__name__)
@@ -25,12 +22,6 @@ LABEL: Final = "apiserver.kubernetes.io/identity"
 COMPONENT: Final = "kube-apiserver"
 LEASE_SECONDS: Final = 3600
 RENEW_SECONDS: Final = 10.0
-
-
-def server_name(options: Options) -> str:
-    """The name of this server among others, the same after each start."""
-    seed = f"{socket.gethostname()} {advertised_address(options)} {options.secure_port}".encode()
-    return f"apiserver-{base64.b32encode(hashlib.sha256(seed).digest()[:16]).decode().rstrip('=').lower()}"
 
 
 class Identity:

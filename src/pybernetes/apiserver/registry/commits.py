@@ -9,10 +9,10 @@ import msgspec
 
 from pybernetes.api import errors
 from pybernetes.api.scheme import Resource, storage_prefix
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.cacher import Cacher
 from pybernetes.apiserver.cacher.item import METADATA, Item, stored_head, stored_tree
-from pybernetes.apiserver.context import Tree
 from pybernetes.store.backend import Backend, FutureRevisionError, UnavailableError, Written
 
 MAX_OBJECT_BYTES: Final = 3 << 19

@@ -10,7 +10,7 @@ from pybernetes.api.decode import DecodeError, decode
 from pybernetes.api.defaults.workloads import TEMPLATE_GENERATION
 from pybernetes.api.json_text import read_json
 from pybernetes.api.schema import schema_for
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.registry.served import Conversion
 
 _EVENT_NAMES: Final = {

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from pybernetes.api import errors
 from pybernetes.api.errors import StatusError
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.registry import metadata as meta
 from pybernetes.apiserver.registry.options import DeleteOptions
 from pybernetes.apiserver.registry.store import ObjectStore

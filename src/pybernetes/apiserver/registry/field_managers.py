@@ -8,7 +8,7 @@ from typing import Final
 from pybernetes.api.patch.apply import FieldManager
 from pybernetes.api.patch.managed_fields import keep_times
 from pybernetes.api.patch.reset_fields import reset_fields
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.registry.served import Served
 
 SERVER: Final = "kube-apiserver"

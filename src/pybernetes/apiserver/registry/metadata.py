@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from pybernetes.api.time import format_time
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 NAME_CHARACTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 """No vowels and no look-alikes: generated names spell no words."""

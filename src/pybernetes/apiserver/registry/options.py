@@ -10,7 +10,7 @@ from pybernetes.api import field as fields
 from pybernetes.api.caching import short_cache
 from pybernetes.api.errors import StatusError, invalid
 from pybernetes.api.field import ErrorList, Path
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.http.message import Request
 
 FIELD_VALIDATIONS: Final = ("Ignore", "Warn", "Strict")

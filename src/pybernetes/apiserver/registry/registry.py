@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.item import Item, Listener
-from pybernetes.apiserver.context import LOOPBACK, Tree, UserInfo
+from pybernetes.apiserver.user import LOOPBACK, UserInfo
 
 
 class Registry(Protocol):

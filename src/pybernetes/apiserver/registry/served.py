@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from pybernetes.api.patch.apply import Versions
 from pybernetes.api.schema import Schema
 from pybernetes.api.scheme import Resource
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.registry.store import ObjectStore
 from pybernetes.apiserver.resources.strategy import Strategy
 from pybernetes.apiserver.table.column import Cells, Column

@@ -8,9 +8,10 @@ from pybernetes.api import scheme
 from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.scheme import Resource
 from pybernetes.api.time import format_time
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.item import Item, Listener
-from pybernetes.apiserver.context import LOOPBACK, RequestContext, Tree, UserInfo
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.registry.conversion import CONVERSIONS
 from pybernetes.apiserver.registry.deletion import delete
@@ -21,6 +22,7 @@ from pybernetes.apiserver.registry.store import Access, ObjectStore, Update
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.resources.strategy import Strategy
 from pybernetes.apiserver.services import Services
+from pybernetes.apiserver.user import LOOPBACK, UserInfo
 
 StrategyOf = Callable[[Resource], Strategy]
 

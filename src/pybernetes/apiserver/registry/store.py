@@ -18,12 +18,13 @@ from pybernetes.api import field as fields
 from pybernetes.api.errors import StatusError
 from pybernetes.api.field import FieldError, Path
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation import validate
 from pybernetes.apiserver.admission import Admission, Attributes, Operation
 from pybernetes.apiserver.cacher.cache import Cache, Change
 from pybernetes.apiserver.cacher.cacher import Cacher
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.registry import history
 from pybernetes.apiserver.registry import metadata as meta
 from pybernetes.apiserver.registry.commits import Commits, Encoded

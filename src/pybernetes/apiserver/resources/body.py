@@ -8,7 +8,8 @@ from pybernetes.api.defaults import default_definition
 from pybernetes.api.patch.apply import FieldManager
 from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.scheme import split_api_version
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.call import tree_answer
 from pybernetes.apiserver.handlers.decode import json_type, parse_object, read_body
 from pybernetes.apiserver.http.message import Response

@@ -1,6 +1,6 @@
 """Conditions in a status."""
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 
 def set_condition(status: Tree, condition: Tree) -> None:

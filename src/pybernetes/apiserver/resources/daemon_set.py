@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.kind import KindStrategy
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import FieldError, Path
 from pybernetes.api.scheme import by_plural
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.entry import rules_of
 from pybernetes.api.validation.metadata import validate_name
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.kind import KindStrategy
 
 NEW_GROUP = "events.k8s.io"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.resources.kind import KindStrategy
 
 

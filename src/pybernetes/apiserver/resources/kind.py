@@ -12,7 +12,8 @@ from msgspec import field
 from pybernetes.api.decode import zero_value
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import Resource
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.strategy import Strategy
 
 FieldOf: TypeAlias = Callable[[Tree], str]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pybernetes.api import errors, field
 from pybernetes.api.errors import StatusError, is_conflict
 from pybernetes.api.field import FieldError, Path, quote
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.resources.body import is_dry_run, read_object, success
 from pybernetes.apiserver.resources.conditions import set_condition

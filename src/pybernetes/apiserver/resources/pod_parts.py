@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pybernetes.api.pod_qos import qos_class
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.strategy import Part
 
 

@@ -9,8 +9,9 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from pybernetes.api import errors
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.kubelets.forward import forward
 from pybernetes.apiserver.kubelets.headers import forwarded, is_upgrade

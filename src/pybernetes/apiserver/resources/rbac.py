@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pybernetes.api import errors
 from pybernetes.api.errors import StatusError
+from pybernetes.api.tree import Tree
 from pybernetes.api.types.rbac_v1 import PolicyRule
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.stages.authorize.objects import role_ref_of, rules_of
 

@@ -8,9 +8,10 @@ from typing import Final
 from pybernetes.api import errors
 from pybernetes.api.selectors import fields, labels
 from pybernetes.api.selectors.labels import SelectorError
+from pybernetes.api.tree import Tree
 from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.api.validation.access_review import RULES
-from pybernetes.apiserver.context import AUTHENTICATED, RequestContext, Tree, UserInfo
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.resources.body import answer, note_manager, read_object
 from pybernetes.apiserver.resources.strategy import Target
@@ -19,6 +20,7 @@ from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCreden
 from pybernetes.apiserver.stages.authenticate.tokens.validator import TokenError
 from pybernetes.apiserver.stages.authenticate.user import to_tree
 from pybernetes.apiserver.stages.authorize.attributes import Attributes, Union, decide
+from pybernetes.apiserver.user import AUTHENTICATED, UserInfo
 
 AUTHORIZATION = "authorization.k8s.io/v1"
 UNKNOWN_RULES = "webhook authorizer does not support user rule resolution"

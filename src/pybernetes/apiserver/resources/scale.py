@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from pybernetes.api import errors, field
 from pybernetes.api.field import Path
 from pybernetes.api.selectors import labels
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.strategy import Part
 
 META = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")

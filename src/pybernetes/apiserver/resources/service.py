@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.allocators.addresses import AllocationError, Owner
 from pybernetes.apiserver.allocators.node_ports import ports_of
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.resources.service_families import set_families
 from pybernetes.apiserver.resources.service_types import (

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from pybernetes.api import errors, field
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.service import validate_addresses
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.resources.service_types import is_headless, needs_address
 
 SPEC = Path("spec")

@@ -1,6 +1,6 @@
 """What each type of service has, and what is dropped or kept when the type changes. Pure."""
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 

@@ -17,8 +17,9 @@ from msgspec import Struct, field
 
 from pybernetes.api.field import FieldError
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.api.warnings import warnings_for
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
 
 Undo: TypeAlias = Callable[[], Awaitable[None]]

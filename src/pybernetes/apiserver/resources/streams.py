@@ -10,9 +10,10 @@ import msgspec
 
 from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Request, Response
 from pybernetes.apiserver.kubelets.forward import Subject, fetch
 from pybernetes.apiserver.kubelets.headers import is_upgrade

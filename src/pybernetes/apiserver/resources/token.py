@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
 from pybernetes.api.scheme import split_api_version
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.registry.metadata import timestamp
 from pybernetes.apiserver.resources.body import answer, is_dry_run, note_manager, read_object

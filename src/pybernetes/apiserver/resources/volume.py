@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.resources.strategy import Part
 from pybernetes.apiserver.resources.timestamps import now

@@ -14,11 +14,12 @@ from msgspec import Struct, field
 from pybernetes.api import errors, names
 from pybernetes.api.field import quote
 from pybernetes.apiserver.chain import Handle
-from pybernetes.apiserver.context import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, RequestContext, UserInfo
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Request
 from pybernetes.apiserver.stages.authenticate.user import NODES, service_account_groups, split_service_account
 from pybernetes.apiserver.stages.authorize.attributes import Attributes, Authorizer, Decision, decide
 from pybernetes.apiserver.stages.authorize.stage import attributes_of, refusal
+from pybernetes.apiserver.user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
 
 PREFIX = "impersonate-"
 EXTRA_PREFIX = "impersonate-extra-"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from pybernetes.apiserver.chain import Handle
-from pybernetes.apiserver.context import MASTERS, RequestContext
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response
+from pybernetes.apiserver.user import MASTERS
 
 READS = frozenset(("get", "list", "head", "options"))
 LONG_RUNNING = frozenset(("watch", "proxy"))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 
 class Objects(Protocol):

@@ -5,8 +5,8 @@ from typing import Final
 
 from pybernetes.api import scheme
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.cache import Cache
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.registry import Registry
 
 LISTS: Final = 256

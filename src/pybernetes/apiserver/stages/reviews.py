@@ -10,8 +10,8 @@ import msgspec
 from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock
 from pybernetes.api.errors import StatusError
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.configuration import ConfigurationError
-from pybernetes.apiserver.context import Tree
 from pybernetes.client.config import Config, ConfigError
 from pybernetes.client.rest import Client, connect
 

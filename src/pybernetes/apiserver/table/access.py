@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.table.cells import NONE, age, at, human_duration, name
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pybernetes.api.time import TimeError, parse_time
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 UNKNOWN = "<unknown>"
 NONE = "<none>"

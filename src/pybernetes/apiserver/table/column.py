@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 Cells: TypeAlias = Callable[[Tree, datetime], list[Any]]
 """The cells of an object, in the order of its columns, at a time."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pybernetes.api.scheme import API_LEVEL
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.table.column import Cells, Column
 from pybernetes.apiserver.table.kinds import KINDS

@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from pybernetes.api.errors import bad_request
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.encoding import INITIAL_EVENTS_END, Encoder, JSONEncoder, ListMetadata, event_of
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.table.column import Column

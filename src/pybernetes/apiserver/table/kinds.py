@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.table import access, config, extension, network, pods, storage, workloads
 from pybernetes.apiserver.table.column import Cells
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.table.cells import NONE, UNSET, age, at, labels_text, name, selector_text
 
 MAX_SHOWN = 3

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pybernetes.api.time import parse_time
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.table.cells import (
     NONE,
     UNKNOWN,

@@ -9,11 +9,11 @@ from typing import Final
 from pybernetes.api import scheme
 from pybernetes.api.scheme import Resource
 from pybernetes.api.time import format_time
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.aggregation.aggregator import Aggregator
 from pybernetes.apiserver.aggregation.backends import API_SERVICES, SERVICES, SLICES, UnreachableError
 from pybernetes.apiserver.bootstrap.objects import complete
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.resources.conditions import set_condition
 from pybernetes.apiserver.services import Services

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.bootstrap.flow_control import GROUP, PLURALS, keep, wanted
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.cacher.item import Item, Listener
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.upkeep.keeper import Wake

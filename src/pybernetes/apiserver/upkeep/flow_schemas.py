@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pybernetes.api.field import quote
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.upkeep.keeper import Wake, apply_condition, says

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 from pybernetes.api.errors import StatusError
 from pybernetes.api.scheme import Resource
 from pybernetes.api.time import format_time
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.field_managers import field_manager
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.services import Services

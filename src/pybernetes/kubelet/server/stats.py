@@ -1,13 +1,13 @@
 """/stats/summary and /metrics/resource, from what the runtime counts."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pybernetes.api.time import format_time
+from pybernetes.api.tree import Tree
 from pybernetes.cri import types as t
 from pybernetes.kubelet import names
 
-Tree = dict[str, Any]
 NANOSECONDS = 10**9
 
 

@@ -11,13 +11,13 @@ from msgspec import Struct
 from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock
 from pybernetes.api.errors import StatusError
+from pybernetes.api.tree import Tree
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.resizing import IN_PROGRESS, PENDING
 
 log = logging.getLogger(__name__)
 
 COALESCE_SECONDS = 1.0
-Tree = dict[str, Any]
 
 
 class PodWriter(Protocol):

@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pybernetes.aio.clock import FakeClock
-from pybernetes.apiserver.context import ANONYMOUS, UserInfo
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.stages.authenticate.authenticator import FirstOf, InvalidCredentialError, OrAnonymous
 from pybernetes.apiserver.stages.authenticate.bearer import Bearer
@@ -17,6 +16,7 @@ from pybernetes.apiserver.stages.authenticate.front_proxy import FrontProxy
 from pybernetes.apiserver.stages.authenticate.static import TokenFileError, parse_tokens
 from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck, ClientCertificates
 from pybernetes.apiserver.stages.objects import ObjectTable
+from pybernetes.apiserver.user import ANONYMOUS, UserInfo
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

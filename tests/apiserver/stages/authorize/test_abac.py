@@ -11,9 +11,9 @@ import pytest
 from tests.apiserver.inprocess import Server, metrics, server
 
 from pybernetes.apiserver.configuration import ConfigurationError
-from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.stages.authorize.abac import VERSION, load
 from pybernetes.apiserver.stages.authorize.attributes import Attributes
+from pybernetes.apiserver.user import UserInfo
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 

@@ -12,10 +12,10 @@ from pybernetes.api.types.rbac_v1 import (
     RoleRef,
     Subject,
 )
-from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.stages.authorize.attributes import Attributes, Union, forbidden_words
 from pybernetes.apiserver.stages.authorize.escalation import Escalation
 from pybernetes.apiserver.stages.authorize.rbac import Policy
+from pybernetes.apiserver.user import UserInfo
 
 BOB = UserInfo("bob", groups=("system:authenticated",))
 ROBOT = UserInfo("system:serviceaccount:ns:robot")

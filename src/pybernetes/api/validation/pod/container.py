@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import one_of, port_number
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.environment import validate_env, validate_env_from
 from pybernetes.api.validation.pod.mounts import validate_devices, validate_mounts

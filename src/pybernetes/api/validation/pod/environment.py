@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import require
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.paths import no_backsteps
 

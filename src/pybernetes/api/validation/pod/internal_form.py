@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import shown_map
-from pybernetes.api.validation.kinds import Tree
 
 # Structure -> its fields in order: name, name in JSON, what stands for an absent value, structure of the value.
 _Field = tuple[str, str, Any, str]

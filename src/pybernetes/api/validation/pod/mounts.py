@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.pod.paths import descending_path, no_backsteps
 
 _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")

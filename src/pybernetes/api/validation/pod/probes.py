@@ -6,8 +6,9 @@ import re
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative, one_of, port_number, port_number_or_name
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.kinds import Errors
 
 _HEADER = re.compile("[-A-Za-z0-9]+")
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc", "sleep")

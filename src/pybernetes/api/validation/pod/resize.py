@@ -5,7 +5,8 @@ from __future__ import annotations
 from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.pod_qos import qos_class
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.tree import Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.pod.spec import validate_pod_spec
 
 _SPEC = Path("spec")

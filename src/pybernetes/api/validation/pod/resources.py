@@ -8,8 +8,9 @@ from pybernetes.api import field, names
 from pybernetes.api.caching import short_cache
 from pybernetes.api.field import Path
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative_quantity
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.kinds import Errors
 
 _STANDARD_CONTAINER = frozenset({"cpu", "memory", "ephemeral-storage"})
 _STANDARD = frozenset({

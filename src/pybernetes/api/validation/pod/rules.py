@@ -6,9 +6,10 @@ from copy import deepcopy
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import MAX_INT32
 from pybernetes.api.validation.differences import differences
-from pybernetes.api.validation.kinds import Errors, Rules, RulesTable, Tree
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.pod.resize import validate_resize
 from pybernetes.api.validation.pod.spec import validate_pod_spec, validate_pod_template
 

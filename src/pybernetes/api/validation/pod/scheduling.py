@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import label_selector
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.metadata import complain
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

@@ -6,8 +6,9 @@ import re
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import MAX_INT32
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.pod.internal_form import shown_struct
 from pybernetes.api.validation.pod.paths import descending_path
 

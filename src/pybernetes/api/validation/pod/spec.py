@@ -5,8 +5,9 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.contents import by_content
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import MAX_INT32, one_of
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.metadata import complain, validate_annotations, validate_labels
 from pybernetes.api.validation.pod.container import validate_containers
 from pybernetes.api.validation.pod.dns import validate_dns, validate_host_aliases

@@ -7,8 +7,9 @@ from typing import Final, TypeAlias
 
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
+from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import require
-from pybernetes.api.validation.kinds import Errors, Tree
+from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.persistent_volume_claim import validate_claim_spec
 from pybernetes.api.validation.pod.environment import VOLUME_FIELDS, validate_field_ref, validate_resource_field_ref

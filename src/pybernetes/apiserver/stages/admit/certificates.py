@@ -7,10 +7,10 @@ from cryptography.x509.oid import NameOID
 
 from pybernetes.api.field import quote
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import MASTERS, UserInfo
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.authorize.attributes import Attributes as Question
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
+from pybernetes.apiserver.user import MASTERS, UserInfo
 
 GROUP = "certificates.k8s.io"
 REQUESTS = f"certificatesigningrequests.{GROUP}"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin
 from pybernetes.apiserver.stages.objects import Objects
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.quota.amounts import Amounts, amounts, pod_amounts
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes, Operation
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.admit.pods import containers
 from pybernetes.apiserver.stages.objects import Objects

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from pybernetes.api.field import quote
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes, Operation
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.admit.pods import is_mirror
 from pybernetes.apiserver.stages.authenticate.user import node_name

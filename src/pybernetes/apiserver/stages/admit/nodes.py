@@ -1,7 +1,7 @@
 """TaintNodesByCondition and DefaultTolerationSeconds: no pod lands on a new node too early, or leaves one too soon."""
 
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin
 
 NOT_READY = "node.kubernetes.io/not-ready"

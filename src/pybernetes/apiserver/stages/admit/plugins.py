@@ -2,8 +2,9 @@
 
 from random import Random
 
+from pybernetes.aio.tasks import Scope
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.registry.registry import Registry
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
@@ -52,7 +53,12 @@ class StoredQuotaStatus:
 
 
 def make_plugins(
-    options: Options, registry: ServedRegistry, security: Security, metrics: Metrics, random: Random | None = None
+    options: Options,
+    registry: ServedRegistry,
+    security: Security,
+    scope: Scope,
+    metrics: Metrics,
+    random: Random | None = None,
 ) -> Plugins:
     """All plugins but those of `--disable-admission-plugins`.
 
@@ -79,10 +85,10 @@ def make_plugins(
         ClusterTrustBundleAttest(authorizer),
         CertificateSubjectRestriction(),
         DefaultIngressClass(objects),
-        MutatingAdmissionPolicy(objects, registry, authorizer, admission),
-        MutatingAdmissionWebhook(objects, registry, authorizer, admission),
-        ValidatingAdmissionPolicy(objects, registry, authorizer, admission),
-        ValidatingAdmissionWebhook(objects, registry, authorizer, admission),
+        MutatingAdmissionPolicy(objects, registry, authorizer, scope, admission),
+        MutatingAdmissionWebhook(objects, registry, authorizer, scope, admission),
+        ValidatingAdmissionPolicy(objects, registry, authorizer, scope, admission),
+        ValidatingAdmissionWebhook(objects, registry, authorizer, scope, admission),
         ResourceQuota(objects, StoredQuotaStatus(registry)),
     ]
     return Plugins([plugin for plugin in ordered if plugin.name not in options.disable_admission_plugins], admission)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 MIRROR = "kubernetes.io/config.mirror"
 KINDS = ("initContainers", "containers", "ephemeralContainers")

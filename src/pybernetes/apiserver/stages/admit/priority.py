@@ -1,7 +1,7 @@
 """Priority: a pod's priority is that of its class."""
 
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.objects import Objects
 

@@ -2,8 +2,8 @@
 
 from pybernetes.api.field import quote
 from pybernetes.api.quota.amounts import amounts
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.objects import Objects
 

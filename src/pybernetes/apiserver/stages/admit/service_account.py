@@ -5,8 +5,8 @@ from random import Random
 from typing import Any
 
 from pybernetes.aio.clock import Clock, SystemClock
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.admit.pods import containers, is_mirror
 from pybernetes.apiserver.stages.authenticate.tokens.issuer import WARN_ONLY_BOUND

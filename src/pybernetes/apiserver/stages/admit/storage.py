@@ -1,8 +1,8 @@
 """Volumes and claims: protection while in use, the default class, growing."""
 
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.defaults import newest_default
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.objects import Objects

@@ -7,11 +7,13 @@ from typing import Any, Final
 
 from pybernetes.api.json_text import read_json
 from pybernetes.api.protobuf import decode_object
-from pybernetes.apiserver.context import RequestContext, Tree, UserInfo
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, BodyTooLargeError, DisconnectedError, Response
 from pybernetes.apiserver.negotiate import PROTOBUF
 from pybernetes.apiserver.stages.audit.policy import NAMES, Level
 from pybernetes.apiserver.stages.authenticate.user import to_tree
+from pybernetes.apiserver.user import UserInfo
 
 WRITES: Final = frozenset(("create", "update", "patch", "delete", "deletecollection"))
 NOBODY: Final = UserInfo("")

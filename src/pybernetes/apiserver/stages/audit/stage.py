@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pybernetes.api.errors import StatusError
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.chain import Handle
-from pybernetes.apiserver.context import RequestContext, Tree
+from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Duplex, Response, StreamResponse, StreamWriter, UpgradeResponse
 from pybernetes.apiserver.stages.audit.event import (
     NOBODY,

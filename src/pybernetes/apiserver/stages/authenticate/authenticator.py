@@ -5,8 +5,8 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
-from pybernetes.apiserver.context import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
 from pybernetes.apiserver.http.message import Request
+from pybernetes.apiserver.user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, UserInfo
 
 REMEMBERED = 1024
 

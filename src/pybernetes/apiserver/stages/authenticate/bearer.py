@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.stages.authenticate.authenticator import (
     InvalidCredentialError,
     RemoteTokens,
     TokenAuthenticator,
 )
+from pybernetes.apiserver.user import UserInfo
 
 WEBSOCKET_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 """Browsers cannot set headers on a WebSocket, so the token travels as a subprotocol of this prefix."""

@@ -9,8 +9,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
-from pybernetes.apiserver.context import Tree, UserInfo
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.stages.objects import Objects
+from pybernetes.apiserver.user import UserInfo
 
 TOKEN = re.compile(r"([a-z0-9]{6})\.([a-z0-9]{16})")
 SECRET_TYPE = "bootstrap.kubernetes.io/token"

@@ -5,9 +5,9 @@ from urllib.parse import unquote
 
 from msgspec import Struct, field
 
-from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck
+from pybernetes.apiserver.user import UserInfo
 
 UNRELATED = frozenset(("host", "accept", "content-type", "content-length", "user-agent"))
 REMEMBERED = 4096

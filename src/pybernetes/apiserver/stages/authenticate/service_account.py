@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
 from pybernetes.apiserver.stages.authenticate.tokens.validator import TokenError, Validator
+from pybernetes.apiserver.user import UserInfo
 
 
 class ServiceAccountTokens(Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from pybernetes.apiserver.context import UserInfo
+from pybernetes.apiserver.user import UserInfo
 
 log = logging.getLogger(__name__)
 COLUMNS = 3

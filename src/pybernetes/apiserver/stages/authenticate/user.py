@@ -1,6 +1,6 @@
 """The names by which identities of nodes and service accounts are known (upstream's conventions)."""
 
-from pybernetes.apiserver.context import AUTHENTICATED, UserInfo
+from pybernetes.apiserver.user import AUTHENTICATED, UserInfo
 
 NODES = "system:nodes"
 NODE_PREFIX = "system:node:"

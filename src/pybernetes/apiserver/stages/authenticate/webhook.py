@@ -16,10 +16,10 @@ from msgspec import Struct
 from pybernetes.aio.clock import Clock
 from pybernetes.api.field import quote
 from pybernetes.apiserver.configuration import ConfigurationError
-from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
 from pybernetes.apiserver.stages.reviews import ReviewClient, ReviewError
+from pybernetes.apiserver.user import UserInfo
 
 log = logging.getLogger(__name__)
 SECONDS: Final = 30.0

@@ -10,10 +10,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
-from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
 from pybernetes.apiserver.stages.authenticate.user import CREDENTIAL_ID
+from pybernetes.apiserver.user import UserInfo
 
 USER_UID = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
 """The subject attribute that carries a user's uid (KEP-4193)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from pybernetes.apiserver.context import MASTERS, UserInfo
+from pybernetes.apiserver.user import MASTERS, UserInfo
 
 
 class Attributes(NamedTuple):

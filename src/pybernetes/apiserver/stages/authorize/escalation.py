@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from pybernetes.api.types.rbac_v1 import PolicyRule, RoleRef
-from pybernetes.apiserver.context import MASTERS, UserInfo
 from pybernetes.apiserver.stages.authorize.attributes import Attributes, Authorizer
 from pybernetes.apiserver.stages.authorize.rbac import GROUP, Policy
 from pybernetes.apiserver.stages.authorize.rules import compact, describe, missing, quoted
+from pybernetes.apiserver.user import MASTERS, UserInfo
 
 
 class Escalation:

@@ -1,5 +1,6 @@
 """Roles and bindings out of their trees: what is absent or null in one is empty, so that nothing stored can break this."""
 
+from pybernetes.api.tree import Tree
 from pybernetes.api.types.meta_v1 import ObjectMeta
 from pybernetes.api.types.rbac_v1 import (
     ClusterRole,
@@ -10,7 +11,6 @@ from pybernetes.api.types.rbac_v1 import (
     RoleRef,
     Subject,
 )
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.authorize.rbac import PolicyObject
 
 

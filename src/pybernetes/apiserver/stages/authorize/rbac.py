@@ -12,10 +12,10 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from pybernetes.api.types.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject
-from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.stages.authenticate.user import split_service_account
 from pybernetes.apiserver.stages.authorize.attributes import NO_OPINION, Attributes, Decision
 from pybernetes.apiserver.stages.authorize.rules import allows_path
+from pybernetes.apiserver.user import UserInfo
 
 Binding: TypeAlias = ClusterRoleBinding | RoleBinding
 PolicyObject: TypeAlias = ClusterRole | Role | Binding

@@ -17,7 +17,7 @@ from pybernetes.api.cel.environment import Program
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.selectors import fields as field_selectors
 from pybernetes.api.selectors import labels as label_selectors
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.stages.authorize.attributes import NO_OPINION, Attributes, Decision
 from pybernetes.apiserver.stages.authorize.configuration import CONDITIONS, Webhook
 from pybernetes.apiserver.stages.reviews import ReviewClient, ReviewError

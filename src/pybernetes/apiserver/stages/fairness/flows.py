@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pybernetes.apiserver.context import Tree, UserInfo
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.stages.authenticate.user import split_service_account
+from pybernetes.apiserver.user import UserInfo
 
 LEVEL_HEADER, FLOW_HEADER = "x-kubernetes-pf-prioritylevel-uid", "x-kubernetes-pf-flowschema-uid"
 

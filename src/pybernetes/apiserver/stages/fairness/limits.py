@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 
 MAX_SEATS = 10
 """No request is wider, whatever the level."""

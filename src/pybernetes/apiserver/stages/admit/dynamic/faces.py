@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from pybernetes.api.scheme import Resource, join_api_version, storage_prefix, storage_resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 
 

@@ -7,7 +7,7 @@ from pybernetes.api.defaults.walk import apply_defaults
 from pybernetes.api.errors import StatusError, bad_request
 from pybernetes.api.patch.structure import merge
 from pybernetes.api.schema import Json, Schema, schema_of
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from pybernetes.api.scheme import Resource
 from pybernetes.api.selectors.labels import from_tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.dynamic.faces import Versions
 from pybernetes.apiserver.stages.objects import Objects
 

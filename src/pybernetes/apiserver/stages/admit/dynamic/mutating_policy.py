@@ -12,8 +12,8 @@ from pybernetes.api.cel.admission import Mutation, PolicyExpressions, compile_mu
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.errors import StatusError
 from pybernetes.api.patch.json_patch import json_patch
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face
 from pybernetes.apiserver.stages.admit.dynamic.made import Maker
 from pybernetes.apiserver.stages.admit.dynamic.policies import (  # fmt: skip

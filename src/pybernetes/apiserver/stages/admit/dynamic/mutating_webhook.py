@@ -9,8 +9,8 @@ from pybernetes.api import errors
 from pybernetes.api.errors import StatusError
 from pybernetes.api.patch.json_patch import json_patch
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 from pybernetes.apiserver.stages.admit.dynamic.made import Maker
 from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhook, Webhooks, patch_of

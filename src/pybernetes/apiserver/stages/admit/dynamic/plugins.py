@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final, TypeAlias
 
+from pybernetes.aio.tasks import Scope
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.admission import Attributes, Operation
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
@@ -25,12 +26,18 @@ class Configured(Plugin):
     subresources = frozenset()
 
     def __init__(
-        self, objects: Objects, registry: ServedRegistry, authorizer: Authorizer, metrics: AdmissionMetrics
+        self,
+        objects: Objects,
+        registry: ServedRegistry,
+        authorizer: Authorizer,
+        scope: Scope,
+        metrics: AdmissionMetrics,
     ) -> None:
         self._objects = objects
         self._metrics = metrics
         self._registry = registry
         self._authorizer = authorizer
+        self._scope = scope
         self._ask: Ask | None = None
 
     def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
@@ -97,7 +104,7 @@ class MutatingAdmissionWebhook(Configured):
         from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhooks
 
         versions = Versions(self._registry)
-        webhooks = Webhooks(self.configuration, self._objects, versions, self._authorizer, self._metrics)
+        webhooks = Webhooks(self.configuration, self._objects, versions, self._authorizer, self._scope, self._metrics)
         return WebhookMutator(webhooks, Maker(self._registry, versions), versions)
 
     async def mutate(self, attributes: Attributes) -> None:
@@ -116,7 +123,9 @@ class ValidatingAdmissionWebhook(Configured):
         from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhooks
 
         versions = Versions(self._registry)
-        return WebhookValidator(Webhooks(self.configuration, self._objects, versions, self._authorizer, self._metrics))
+        return WebhookValidator(
+            Webhooks(self.configuration, self._objects, versions, self._authorizer, self._scope, self._metrics)
+        )
 
     async def validate(self, attributes: Attributes) -> None:
         await self.ask(attributes)

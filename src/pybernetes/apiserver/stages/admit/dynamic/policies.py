@@ -13,8 +13,8 @@ from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.frame import Lazy, LazyMap
 from pybernetes.api.scheme import Resource
 from pybernetes.api.selectors.labels import from_tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 from pybernetes.apiserver.stages.admit.dynamic.matching import Matching
 from pybernetes.apiserver.stages.admit.dynamic.variables import namespace_object, variables_of

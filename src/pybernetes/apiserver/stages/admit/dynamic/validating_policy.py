@@ -19,8 +19,8 @@ from pybernetes.api.cel.admission import (
 )
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.errors import StatusError
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.dynamic.policies import (  # fmt: skip
     Binding,
     ConfigurationError,

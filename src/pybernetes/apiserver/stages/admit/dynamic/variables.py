@@ -7,10 +7,11 @@ from typing import Any
 
 from pybernetes.api.cel.library.authorizer import Asker, Check
 from pybernetes.api.scheme import Resource, split_api_version
-from pybernetes.apiserver.context import Tree, UserInfo
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face
 from pybernetes.apiserver.stages.authorize.attributes import Attributes as Question
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
+from pybernetes.apiserver.user import UserInfo
 
 
 def admission_request(face: Face) -> Tree:

@@ -20,8 +20,8 @@ from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.errors import StatusError
 from pybernetes.api.json_text import read_json
 from pybernetes.api.schema import Json
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 from pybernetes.apiserver.stages.admit.dynamic.matching import Matching
 from pybernetes.apiserver.stages.admit.dynamic.variables import admission_request, variables_of
@@ -56,9 +56,16 @@ class Webhooks:
     """Those of one kind of configuration (`plural`)."""
 
     def __init__(
-        self, plural: str, objects: Objects, versions: Versions, authorizer: Authorizer, metrics: AdmissionMetrics
+        self,
+        plural: str,
+        objects: Objects,
+        versions: Versions,
+        authorizer: Authorizer,
+        scope: Scope,
+        metrics: AdmissionMetrics,
     ) -> None:
         self._plural = plural
+        self._scope = scope
         self._metrics = metrics
         self._kind = "admit" if plural.startswith("mutating") else "validating"
         self._objects = objects
@@ -113,10 +120,10 @@ class Webhooks:
             raise errors.bad_request(f'admission webhook "{webhook.name}" does not support dry run')
         review = _review(face)
         seconds = webhook.source.get("timeoutSeconds") or DEFAULT_SECONDS
-        scope, began, called = attributes.ctx.services.scope, perf_counter(), self._metrics.webhook_called
+        began, called = perf_counter(), self._metrics.webhook_called
         about = webhook.name, self._kind, attributes.operation, began
         try:
-            answer = await self._post(scope, webhook, review, seconds)
+            answer = await self._post(webhook, review, seconds)
             response = _response(answer, review["request"]["uid"])
         except CallError as error:
             if webhook.ignores_failure:
@@ -137,9 +144,9 @@ class Webhooks:
         called(*about)
         return response
 
-    async def _post(self, scope: Scope, webhook: Webhook, review: Tree, seconds: float) -> Any:
+    async def _post(self, webhook: Webhook, review: Tree, seconds: float) -> Any:
         try:
-            return await self._client.post(scope, webhook.source["clientConfig"], review, seconds)
+            return await self._client.post(self._scope, webhook.source["clientConfig"], review, seconds)
         except CallError as error:
             raise CallError(f"failed to call webhook: {error}") from error
 

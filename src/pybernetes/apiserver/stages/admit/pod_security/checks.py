@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from pybernetes.apiserver.context import Tree
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.stages.admit.pods import containers
 
 Finding: TypeAlias = tuple[str, str]

@@ -1,7 +1,7 @@
 """PodSecurity: namespaces say by labels which level their pods are held to."""
 
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.admit.pod_security.checks import violations
 from pybernetes.apiserver.stages.admit.pods import MIRROR

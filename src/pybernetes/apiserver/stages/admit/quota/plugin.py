@@ -11,8 +11,8 @@ from pybernetes.api.quota.amounts import ZERO, Amounts, add, amounts
 from pybernetes.api.quota.scopes import is_terminating, matches
 from pybernetes.api.quota.usage import usage
 from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes, Operation
-from pybernetes.apiserver.context import Tree
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.objects import Objects
 

@@ -10,7 +10,6 @@ import msgspec
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api.cel.errors import EvaluationError
-from pybernetes.apiserver.context import UserInfo
 from pybernetes.apiserver.reload import NotYetError
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
 from pybernetes.apiserver.stages.authenticate.jwt.keys import KeySet
@@ -18,6 +17,7 @@ from pybernetes.apiserver.stages.authenticate.jwt.kinds import JWT, Mapping
 from pybernetes.apiserver.stages.authenticate.jwt.mapping import compile_claims, compile_user
 from pybernetes.apiserver.stages.authenticate.tokens.jws import unverified_issuer
 from pybernetes.apiserver.stages.authenticate.tokens.keys import decode_segment
+from pybernetes.apiserver.user import UserInfo
 
 LEEWAY_SECONDS: Final = 10.0
 

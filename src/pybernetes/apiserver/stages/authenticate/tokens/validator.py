@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.api.field import quote
-from pybernetes.apiserver.context import Tree, UserInfo
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.stages.authenticate.tokens import jws
 from pybernetes.apiserver.stages.authenticate.tokens.claims import LEGACY_ISSUER, Claims, Legacy, Ref
 from pybernetes.apiserver.stages.authenticate.tokens.keys import Verifier
@@ -24,6 +24,7 @@ from pybernetes.apiserver.stages.authenticate.user import (
     service_account_name,
 )
 from pybernetes.apiserver.stages.objects import Objects
+from pybernetes.apiserver.user import UserInfo
 
 LEEWAY = 10
 """Seconds by which clocks may differ at `nbf` and `exp`."""

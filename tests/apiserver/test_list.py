@@ -84,3 +84,8 @@ async def test_a_revision_that_has_not_happened_is_told(api):
     answer = await api.call("GET", f"{BASE}?resourceVersion=99999999")
     assert answer.status == 504
     assert answer.body["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
+
+
+async def test_what_is_answered_from_memory_is_not_cut(api):
+    await fill(api, 3)
+    assert names(await api.call("GET", f"{BASE}?limit=2&resourceVersion=0")) == ["c0", "c1", "c2"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pybernetes.api.errors import StatusError, bad_request, expired
 from pybernetes.api.tree import Tree

@@ -40,6 +40,8 @@ class FakeRuntime:
         self.update_error: Exception | None = None
         self.memory: dict[str, int] = {}
         """Pod name -> the working set of its container c."""
+        self.written: dict[str, int] = {}
+        """Container name -> the bytes that it has written into its root."""
         self.pulls: list[tuple[str, t.AuthConfig | None]] = []
         self._ids = itertools.count(1)
         self._readers: list[asyncio.Queue[t.ContainerEventResponse]] = []
@@ -223,7 +225,12 @@ class FakeRuntime:
         raise NotFoundError(container_id)
 
     async def list_container_stats(self, filter: t.ContainerStatsFilter | None = None) -> list[t.ContainerStats]:
-        return []
+        wanted = filter.label_selector if filter else {}
+        return [
+            _container_stats(status, self.written)
+            for _, status in self.containers.values()
+            if status.state == t.ContainerState.CONTAINER_RUNNING and wanted.items() <= status.labels.items()
+        ]
 
     async def pod_sandbox_stats(self, pod_sandbox_id: str) -> t.PodSandboxStats:
         raise NotFoundError(pod_sandbox_id)
@@ -307,6 +314,14 @@ def _stats(sandbox: t.PodSandboxStatus, memory: Mapping[str, int]) -> t.PodSandb
     )
     attributes = t.PodSandboxAttributes(id=sandbox.id, labels=sandbox.labels)
     return t.PodSandboxStats(attributes=attributes, linux=t.LinuxPodSandboxStats(containers=[container]))
+
+
+def _container_stats(status: t.ContainerStatus, written: Mapping[str, int]) -> t.ContainerStats:
+    used = t.UInt64Value(value=written.get(status.labels["io.kubernetes.container.name"], 0))
+    return t.ContainerStats(
+        attributes=t.ContainerAttributes(id=status.id, metadata=status.metadata, labels=status.labels),
+        writable_layer=t.FilesystemUsage(used_bytes=used),
+    )
 
 
 class FakeApi:

@@ -171,3 +171,22 @@ async def test_images_go_before_pods(world: World) -> None:
     await evictor(world, Short(Shortage("ephemeral-storage", 100 * MIB, 10 * MIB))).look()
     await world.advance(1)
     assert (world.status().phase, world.status().reason) == ("Failed", "Evicted")
+
+
+async def test_who_fills_the_disk_at_once_is_told_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look comes between the start of the container and the worker's next look at it."""
+    start, short = world.runtime.start_container, Short(Shortage("ephemeral-storage", 100 * MIB, 10 * MIB))
+    world.runtime.written = {"c": MIB}
+
+    async def start_and_fill(container_id: str) -> None:
+        await start(container_id)
+        await evictor(world, short).look()
+
+    monkeypatch.setattr(world.runtime, "start_container", start_and_fill)
+    await world.apply(a_pod())
+    await world.advance(1)
+    assert world.status().reason == "Evicted"
+    assert world.status().message == (
+        "The node was low on resource: ephemeral-storage. Threshold quantity: 102400Ki, available: 10240Ki. "
+        "Container c was using 1024Ki, request is 0, has larger consumption of ephemeral-storage. "
+    )

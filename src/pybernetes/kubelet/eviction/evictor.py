@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from pybernetes.aio.threads import Worker
 from pybernetes.cri import types as t
-from pybernetes.cri.errors import CRIError
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet import names
 from pybernetes.kubelet.events import WARNING, Events
@@ -93,19 +92,17 @@ class Evictor(Struct, frozen=True):
         return found
 
     async def _disk_use(self, worker: PodWorker) -> Use:
-        """Of emptyDirs that are on disk, and of what containers have written into their roots."""
+        """Of emptyDirs that are on disk, and of what containers have written into their roots.
+
+        The runtime is asked which run: one may have filled the disk since the worker last looked.
+        """
         watched = limited_volumes(worker.pod).keys() | {v.name for v in worker.pod.spec.volumes if v.empty_dir and not v.empty_dir.medium}  # fmt: skip
         paths = {name: path for name, path in worker.volume_paths.items() if name in watched}
         volumes = {name: await self.threads.run(bytes_below, path) for name, path in paths.items()}
-        containers: dict[str, int] = {}
-        for attempt in worker.observed.running:
-            try:
-                stats = await self.runtime.container_stats(attempt.id)
-            except CRIError:
-                continue
-            used = stats.writable_layer.used_bytes if stats.writable_layer else None
-            containers[attempt.name] = used.value if used else 0
-        return Use(containers, volumes)
+        running = await self.runtime.list_container_stats(
+            t.ContainerStatsFilter(label_selector={names.POD_UID: uid_of(worker.pod)})
+        )
+        return Use({_name(one): _written(one) for one in running}, volumes)
 
 
 def _name(stats: t.ContainerStats) -> str:
@@ -115,4 +112,9 @@ def _name(stats: t.ContainerStats) -> str:
 
 def _working_set(stats: t.ContainerStats) -> int:
     used = stats.memory.working_set_bytes if stats.memory else None
+    return used.value if used else 0
+
+
+def _written(stats: t.ContainerStats) -> int:
+    used = stats.writable_layer.used_bytes if stats.writable_layer else None
     return used.value if used else 0

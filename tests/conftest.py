@@ -17,21 +17,18 @@ settings.load_profile("untimed")
 # A shell lets what it runs in the background ignore Ctrl-C; commands that tests interrupt must not inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LAST = ("simulated", "cluster", "clients", "labs", "badcases", "golden")
-"""Folders whose tests need a whole cluster."""
+LIVE = ("simulated", "cluster", "clients", "labs", "badcases", "golden")
+"""The folders with live tests, in their order: clusters that stay to the end of the session start late."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     root = Path(__file__).parent
 
     def rank(item: pytest.Item) -> int:
-        folder = item.path.relative_to(root).parts[0]
-        return LAST.index(folder) + 1 if folder in LAST else 0
+        """0 for what needs no cluster."""
+        return LIVE.index(item.path.relative_to(root).parts[0]) + 1 if item.get_closest_marker("live") else 0
 
     items.sort(key=rank)
-    for item in items:
-        if rank(item):
-            item.add_marker("live")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,8 @@ from tests.live import Failed, LiveCluster
 
 from pybernetes.cli.main import main
 
+pytestmark = pytest.mark.live
+
 Check = Callable[[Case], None]
 
 

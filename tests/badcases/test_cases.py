@@ -14,6 +14,8 @@ from tests.live import LiveCluster
 
 from pybernetes.cli.main import main
 
+pytestmark = pytest.mark.live
+
 PATIENCE = 25.0
 
 

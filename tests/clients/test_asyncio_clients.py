@@ -19,7 +19,7 @@ from lightkube.resources.core_v1 import ConfigMap
 from lightkube.resources.core_v1 import Pod as LightPod
 from tests.live import LiveCluster
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 """Not all of them close their connections."""
 
 POD: dict[str, Any] = {

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.live import Failed, LiveCluster
 
+pytestmark = pytest.mark.live
+
 CHART = str(Path(__file__).parent / "chart")
 WAIT = ("--wait", "--timeout", "60s")
 

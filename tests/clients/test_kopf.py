@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.live import LiveCluster
 
+pytestmark = pytest.mark.live
+
 DEFINITION = """
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from tests.live import Failed, LiveCluster
 
+pytestmark = pytest.mark.live
+
 WEB = """
 apiVersion: apps/v1
 kind: Deployment

@@ -12,7 +12,7 @@ from kubernetes.client import ApiException
 from kubernetes.stream import portforward, stream
 from tests.live import LiveCluster
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = [pytest.mark.live, pytest.mark.filterwarnings("ignore::ResourceWarning")]
 """A watch that is left early leaves its connection to the garbage collector."""
 
 POD = """

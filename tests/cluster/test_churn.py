@@ -17,6 +17,8 @@ from tests.live import Failed, LiveCluster, live_cluster
 
 from pybernetes.cluster import pidfile
 
+pytestmark = pytest.mark.live
+
 PODS = int(os.environ.get("P8S_PODS", "30"))
 NODES = 3
 AT_ONCE = 50

@@ -18,6 +18,8 @@ from tests.live import LiveCluster, live_cluster
 from pybernetes.cluster import pidfile
 from pybernetes.store.etcd import open_store
 
+pytestmark = pytest.mark.live
+
 SECONDS = 30.0
 ENCRYPTION = """
 apiVersion: apiserver.config.k8s.io/v1

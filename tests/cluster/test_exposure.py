@@ -17,6 +17,8 @@ import pytest
 from tests.live import LiveCluster
 from tests.processes import command_lines
 
+pytestmark = pytest.mark.live
+
 SECRET = "sesame-0f3c9a71"
 POD = f"""
 apiVersion: v1

@@ -13,6 +13,8 @@ from tests.live import LiveCluster, live_cluster
 
 from pybernetes.cluster.profile import STATE
 
+pytestmark = pytest.mark.live
+
 SECONDS = 2.0
 
 

@@ -16,6 +16,8 @@ from tests.processes import command_lines
 
 from pybernetes.cluster import pidfile
 
+pytestmark = pytest.mark.live
+
 KILLS = int(os.environ.get("P8S_KILLS", "12"))
 SECONDS = 60.0
 COMPONENTS = ("apiserver", "runtime", "agent", "manager")

@@ -22,6 +22,8 @@ from tests.processes import lives
 from pybernetes.cli.main import main
 from pybernetes.cluster import pidfile
 
+pytestmark = pytest.mark.live
+
 COMPONENTS = ("apiserver", "runtime", "agent", "manager")
 ON_DEMAND = ("registry", "ingress", "docker")
 COUNTER = """

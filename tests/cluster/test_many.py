@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.live import P8S, LiveCluster
 
+pytestmark = pytest.mark.live
+
 COUNT = 20
 REAL = int(os.environ.get("P8S_REAL", "5"))
 SECONDS = 300

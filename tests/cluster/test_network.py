@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from tests.live import LiveCluster
 
+pytestmark = pytest.mark.live
+
 CLIENT = """
 apiVersion: v1
 kind: Pod

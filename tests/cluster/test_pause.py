@@ -9,9 +9,12 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 from tests.live import P8S, LiveCluster
 
 from pybernetes.cluster import control, pidfile
+
+pytestmark = pytest.mark.live
 
 COUNT = "trap exit TERM; i=0; while true; do i=$((i+1)); echo line $i; sleep 0.02; done"
 

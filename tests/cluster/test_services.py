@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.live import LiveCluster
 
+pytestmark = pytest.mark.live
+
 OBJECTS = [
     {
         "apiVersion": "apps/v1",

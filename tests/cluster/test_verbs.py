@@ -19,6 +19,8 @@ from tests.processes import command_lines
 from pybernetes.cluster import locks, pidfile
 from pybernetes.cluster.profile import RUN, STATE, load
 
+pytestmark = pytest.mark.live
+
 SECONDS = 60.0
 
 

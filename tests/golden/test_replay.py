@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pybernetes.cluster.lifecycle import prepare
 from pybernetes.cluster.profile import Profile, Settings
 
+pytestmark = pytest.mark.live
+
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
 OWN = Path(__file__).parent
 FLOORS = {GOLDEN / "open.jsonl": 99.7, OWN / "kinds.jsonl": 95.0, OWN / "validation.jsonl": 95.0}

@@ -11,6 +11,8 @@ from tests import debian, transcript
 from tests.images import push
 from tests.live import P8S, LiveCluster
 
+pytestmark = pytest.mark.live
+
 DOCKER = "/usr/local/lib/pybernetes-tests"
 HERE = Path(__file__).parent
 LABS = sorted([*HERE.glob("L*.txt"), *HERE.glob("E*.txt")])

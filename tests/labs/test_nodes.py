@@ -16,6 +16,8 @@ import pytest
 from tests.labs.test_labs import DOCKER
 from tests.live import LiveCluster
 
+pytestmark = pytest.mark.live
+
 SECONDS = 30.0
 DAEMONS = """
 apiVersion: apps/v1

@@ -26,6 +26,7 @@ p8s() {
 """
 
 
+@pytest.mark.live
 @pytest.mark.timeout(600)
 def test_tutorial(labs: LiveCluster, tmp_path: Path) -> None:
     """One chapter after the other, as somebody would go through it."""

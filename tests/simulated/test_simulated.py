@@ -13,6 +13,8 @@ from tests import transcript
 from tests.processes import lives
 from tests.simulated.conftest import UID, Nobody
 
+pytestmark = pytest.mark.live
+
 HERE = Path(__file__).parent
 PATIENCE = 90.0
 

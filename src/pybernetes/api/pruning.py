@@ -9,7 +9,7 @@ from pybernetes.api.decode import decode
 from pybernetes.api.schema import schema_for
 from pybernetes.api.tree import Tree
 
-META: Final = schema_for("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 OWN: Final = ("apiVersion", "kind", "metadata")
 """What every object has, whatever its schema says."""
 
@@ -37,7 +37,7 @@ def _prune(schema: Tree, value: Any, path: str, unknown: list[str], meta: list[s
         below = f"{path}.{key}" if path else key
         if embedded and key in OWN:
             if key == "metadata" and isinstance(value[key], dict):
-                made = decode(META, value[key])
+                made = decode(schema_for(META), value[key])
                 value[key] = made.tree
                 meta += [f"{below}.{field_path}" for field_path in made.unknown]
         elif key in properties:

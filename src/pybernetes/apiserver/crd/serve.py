@@ -72,21 +72,18 @@ class Server(Struct, frozen=True):
             if version["storage"]:
                 stored = store
             if version.get("served"):
-                schema = relations.versions[resource.api_version].schema
-                columns, cells = columns_of(version), cells_of(version)
                 found.append(
                     Served(
                         resource,
                         strategy,
                         store,
-                        schema,
-                        None,
-                        shape,
-                        columns,
-                        cells,
-                        converter.convert,
-                        relations,
-                        replicas,
+                        shape=shape,
+                        defined=relations.versions[resource.api_version].schema,
+                        columns=columns_of(version),
+                        cells=cells_of(version),
+                        convert=converter.convert,
+                        versions=relations,
+                        replicas=replicas,
                     )
                 )
         return Serving(found, stored, stores)

@@ -8,6 +8,7 @@ from pybernetes.api import field
 from pybernetes.api.decode import decode
 from pybernetes.api.field import ErrorList, Kind, Path
 from pybernetes.api.pruning import META, OWN, fill_defaults, prune
+from pybernetes.api.schema import schema_for
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.schema_values import NEW, validate_lists, validate_value
 
@@ -34,7 +35,7 @@ class Shape:
 
     def prepare(self, tree: Tree) -> tuple[Tree, list[str]]:
         """The object as it is stored, and the paths of fields that were dropped. Raises DecodeError."""
-        metadata = decode(META, tree.get("metadata") or {})
+        metadata = decode(schema_for(META), tree.get("metadata") or {})
         unknown = [f"metadata.{path}" for path in metadata.unknown]
         rest = {key: copied(value) for key, value in tree.items() if key not in OWN}
         unknown += prune(self.source, rest)

@@ -40,7 +40,7 @@ class NodeMetricsAPI:
         for resource in (NODES, PODS):
             strategy = Strategy(resource, virtual=self, tracks_owners=False)
             served = Served(
-                resource, strategy, registry.new_store(resource, strategy), None, columns=COLUMNS, cells=cells
+                resource, strategy, registry.new_store(resource, strategy), columns=COLUMNS, cells=cells
             )  # fmt: skip
             registry.add(served)
             self._served[resource.plural] = served

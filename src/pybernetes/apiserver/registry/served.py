@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Protocol
 
 from msgspec import Struct, field
 
 from pybernetes.api.patch.apply import Versions
-from pybernetes.api.schema import Schema
+from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.registry.store import ObjectStore
@@ -39,16 +40,17 @@ class Conversion(Protocol):
 
 
 class Served(Struct, frozen=True, eq=False):
-    """`store` is shared by all versions of a kind. `schema` is None for kinds that have none (all is taken)."""
+    """`store` is shared by all versions of a kind."""
 
     resource: Resource
     strategy: Strategy
     store: ObjectStore
-    schema: Schema | None
     conversion: Conversion | None = None
     """None where objects are stored in this very version."""
     shape: Shape | None = None
     """Of a custom resource: what its schema makes of an object."""
+    defined: Schema | None = None
+    """Of a custom resource: the schema, if it has one."""
     columns: tuple[Column, ...] | None = None
     """Of a custom resource with printer columns; built-in kinds have theirs in table/."""
     cells: Cells | None = None
@@ -66,6 +68,11 @@ class Served(Struct, frozen=True, eq=False):
         """Custom resources carry apiVersion and kind in lists and in the store."""
         return self.shape is not None
 
+    @property
+    def schema(self) -> Schema | None:
+        """None for kinds that have none: all is taken."""
+        return self.defined if self.custom else _builtin(self.resource.api_version, self.resource.kind)
+
     def to_storage(self, obj: Tree) -> Tree:
         """An object of this version as it is stored; the same one where the versions agree."""
         return obj if self.conversion is None else self.conversion.to_storage(obj)
@@ -77,3 +84,12 @@ class Served(Struct, frozen=True, eq=False):
     def typed(self, obj: Tree) -> Tree:
         """The object with this version's kind and apiVersion in front."""
         return {"kind": self.resource.kind, "apiVersion": self.resource.api_version} | obj
+
+
+@cache
+def _builtin(api_version: str, kind: str) -> Schema | None:
+    """Compiled when it is first asked for: a start needs a fifth of them."""
+    try:
+        return schema_of(api_version, kind)
+    except KeyError:
+        return None

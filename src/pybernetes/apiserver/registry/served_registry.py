@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pybernetes.api import scheme
-from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.scheme import Resource
 from pybernetes.api.time import format_time
 from pybernetes.api.tree import Tree
@@ -48,7 +47,7 @@ class ServedRegistry:
         if stored.group != resource.group:
             store = ObjectStore(stored, store.strategy, self.access, called=resource)
         conversion = CONVERSIONS.get((resource.group, resource.version, resource.plural))
-        self.add(Served(resource, store.strategy, store, _schema(resource), conversion))
+        self.add(Served(resource, store.strategy, store, conversion))
 
     def add(self, served: Served) -> None:
         """Serve a resource from now on, in place of what was served there."""
@@ -179,10 +178,3 @@ class ServedRegistry:
 class _NoBody:
     async def read(self) -> bytes:
         return b""
-
-
-def _schema(resource: Resource) -> Schema | None:
-    try:
-        return schema_of(resource.api_version, resource.kind)
-    except KeyError:
-        return None

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pybernetes.api.cel.environment import Environment
-from pybernetes.api.cel.errors import CompileError, CostError, EvaluationError
+from pybernetes.api.cel.errors import CompileError, CostError, EvaluationError, InstantiationError
 from pybernetes.api.cel.types import DYN, INT, STRING, list_of, map_of
 from pybernetes.api.cel.values import Uint
 
@@ -55,7 +55,6 @@ VALUES: list[tuple[str, object]] = [
     ("labels.all(k, labels[k] != '')", True),
     ("{'a': 1, 'b': 2}.transformMap(k, v, v > 1, v * 2)", {"b": 4}),
     ("names.transformList(i, v, string(i) + v)", ["0a", "1b"]),
-    ("cel.bind(x, n * n, x + x)", 32),
     ("optional.of(3).optMap(v, v + 1).value()", 4),
     # Conversions, times
     ("int('42') + int(3.9) + int(2u)", 47),
@@ -68,6 +67,17 @@ VALUES: list[tuple[str, object]] = [
     # Strings
     ("'hello'.substring(1, 3) + 'x,y'.split(',')[1].upperAscii()", "elY"),
     ("'a-b-c'.replace('-', '', 1).lastIndexOf('c')", 3),
+    ("'%e %.2e %f'.format([1.5, 0.00012, 'NaN'])", "1.500000×10⁰⁰ 1.200000×10⁻⁰⁴ NaN"),
+    ("'%s %s'.format([[1, 'a', 2.5], {'b': [true], 'a': 1}])", '[1, "a", 2.500000] {"a":1, "b":[true]}'),
+    ("'%b %X %s'.format([-5, 'hi', double('Infinity')])", "-101 6869 Infinity"),
+    ("string(1048576.0) + ' ' + string(100000.0) + ' ' + string(-0.00001)", "1.048576e+06 100000 -1e-05"),
+    ("'hello'.indexOf('l', 9) + 'hello'.lastIndexOf('l', 9)", -2),
+    ("duration('1.234s').getMilliseconds()", 1234),
+    ("lists.range(3) + ['aa', 'b'].sortBy(x, x.size()).map(x, x.size())", [0, 1, 2, 1, 2]),
+    ("[1, 2].first().value() + [1, 2].last().value() + dyn([]).first().orValue(4)", 7),
+    ("sign(quantity('-1'))", -1),
+    ("type(ip('::1')) == net.IP && type(optional.of(1)) == optional_type && type(null) == null_type", True),
+    ("{'a': 1, 'a': 2}['a']", 2),
     ("'%s has %d of %.1f'.format(['x', 3, 2.5])", "x has 3 of 2.5"),
     ("['a', 'b'].join('/')", "a/b"),
     ("'abc123'.matches('^[a-z]+[0-9]+$') && 'a1b2'.findAll('[0-9]') == ['1', '2']", True),
@@ -121,7 +131,22 @@ COMPILE_ERRORS = [
     ("nosuch(n)", "1:7: undeclared reference to 'nosuch' (in container '')"),
     ("n == 'x'", "1:3: found no matching overload for '_==_' applied to '(int, string)'"),
     ("names.matches('a')", "1:14: found no matching overload for 'matches' applied to 'list(string).(string)'"),
-    ("names.all(x, x)", "1:10: found no matching overload for '_&&_' applied to '(bool, string)'"),
+    ("names.all(x, x)", "1:14: expected type 'bool' but found 'string'"),
+    ("1 && true", "1:1: expected type 'bool' but found 'int'"),
+    ("string(1_000)", "1:9: Syntax error: extraneous input '_000' expecting ')'"),
+    ("has(n)", "1:5: invalid argument to has() macro"),
+    ("quantity('1').sign() == 1", "1:19: found no matching overload for 'sign' applied to 'kubernetes.Quantity.()'"),
+    ("cel.bind(x, n * n, x + x)", "1:1: undeclared reference to 'cel' (in container '')"),
+    ("[[1], [0]].sort()", "1:16: found no matching overload for 'sort' applied to 'list(list(int)).()'"),
+    ('b"\\u00e9"', "1:1: unable to unescape string"),
+    ('"\\q" == "a"', "1:1: Syntax error: token recognition error at: '\"\\q'"),
+    ("'%x %d'.format([1, 1.5])", "1:20: error during formatting: decimal clause can only be used on integers, was given double"),
+    ("'%s %s'.format(['a'])", "1:15: index 1 out of range"),
+    ("'%s'.format(['a', 'b'])", "1:12: too many arguments supplied to string.format (expected 1, got 2)"),
+    ("'%5d'.format([1])", '1:13: could not parse formatting clause: unrecognized formatting clause "5"'),
+    ("'%.f'.format([1.5])", '1:13: could not parse formatting clause: error while parsing precision: error while converting precision to integer: strconv.Atoi: parsing "": invalid syntax'),
+    ("'%s'.format([[ip('::1')]])", "1:17: error during formatting: string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps, was given net.IP"),
+    ("duration(1) == duration('1s')", "1:10: invalid duration argument"),
     ("[1, 'a']", "1:5: expected type 'int' but found 'string'"),
     ("n.all(x, true)", "1:1: expression of type 'int' cannot be range of a comprehension (must be list, map, or dynamic)"),
     ("'a'.matches('(')", "1:13: invalid matches argument"),
@@ -136,6 +161,35 @@ def test_does_not_compile(source: str, message: str) -> None:
     with pytest.raises(CompileError) as raised:
         ENVIRONMENT.compile(source)
     assert str(raised.value).split("\n")[0] == f"ERROR: <input>:{message}"
+
+
+CONSTANT_FAULTS = [
+    ("n > 0 && int('1a') == 0", "type conversion error from 'string' to 'int'"),
+    ("[uint(-1)].size() == 0", "unsigned integer overflow"),
+    ("string(b'\\xff')", "invalid UTF-8 in bytes, cannot convert to string"),
+    ("string(null)", "no such overload: string(null_type)"),
+    ("double('1e400')", "type conversion error from 'string' to 'double'"),
+    ("names[0].find('(')", "error parsing regexp: missing closing ): `(`"),
+]
+
+
+@pytest.mark.parametrize(("source", "message"), CONSTANT_FAULTS)
+def test_constant_parts_are_evaluated_once_for_all(source: str, message: str) -> None:
+    with pytest.raises(InstantiationError) as raised:
+        ENVIRONMENT.compile(source)
+    assert raised.value.reason == f"program instantiation failed: {message}"
+
+
+def test_constants_cost_nothing() -> None:
+    _, left = ENVIRONMENT.compile("[1, int('2'), n]").run(VARIABLES, 100)
+    _, folded = ENVIRONMENT.compile("[1, int('2'), 3]").run(VARIABLES, 100)
+    assert (left, folded) == (89, 100)
+
+
+def test_carets_are_as_wide_as_what_is_above() -> None:
+    with pytest.raises(CompileError) as raised:
+        ENVIRONMENT.compile("'é😀' + é")
+    assert " | .．．....＾" in str(raised.value).split("\n")
 
 
 def test_every_fault_is_told_with_its_place() -> None:

@@ -86,7 +86,7 @@ def compile_expression(environment: Environment, source: str, wanted: Sequence[T
     try:
         program = environment.compile(source)
     except CompileError as error:
-        return Expression(source, None, f"compilation failed: {error}")
+        return Expression(source, None, error.reason)
     if any((program.type.kind, str(program.type)) == (each.kind, str(each)) for each in wanted):
         return Expression(source, program)
     shown = str(wanted[0]) if len(wanted) == 1 else f"one of [{' '.join(map(str, wanted))}]"
@@ -129,7 +129,7 @@ class PolicyExpressions(Struct, frozen=True):
                 found[each["name"]] = Expression(each["expression"], program)
                 fields[each["name"]] = program.type
             except CompileError as error:
-                found[each["name"]] = Expression(each["expression"], None, f"compilation failed: {error}")
+                found[each["name"]] = Expression(each["expression"], None, error.reason)
                 fields[each["name"]] = DYN
         names["variables"] = object_of("kubernetes.variables", fields)
         return cls(conditions, found, Environment({**names, **_OBJECTS, **_JSON_PATCH}, _LIBRARIES))
@@ -180,7 +180,7 @@ def _compile_mutation(environment: Environment, source: str, is_patch: bool) -> 
     try:
         program = environment.compile(source)
     except CompileError as error:
-        return Expression(source, None, f"compilation failed: {error}")
+        return Expression(source, None, error.reason)
     if program.type.kind in (("list", "dyn") if is_patch else ("object", "map", "dyn")):
         return Expression(source, program)
     wanted = "list(JSONPatch)" if is_patch else "Object"

@@ -69,7 +69,7 @@ class ObjectLiteral(Struct, frozen=True, eq=False):
 
 
 class Macro(Struct, frozen=True, eq=False):
-    """A comprehension: `range.name(variables, body...)`, or `cel.bind(variable, range, body)`."""
+    """A comprehension: `range.name(variables, body...)`."""
 
     offset: int
     name: str

@@ -17,27 +17,37 @@ from pybernetes.api.cel.ast import (  # fmt: skip
     ObjectLiteral,
     Select,
 )
-from pybernetes.api.cel.errors import EvaluationError, Issue
+from pybernetes.api.cel.errors import Issue
 from pybernetes.api.cel.functions import Functions, Overload
+from pybernetes.api.cel.literals import wrong_literals
 from pybernetes.api.cel.types import (
     BOOL,
+    BYTES,
     DOUBLE,
+    DURATION,
     DYN,
     ERROR,
     INT,
     NULL,
+    STRING,
+    TIMESTAMP,
     UINT,
     Type,
     assign,
     list_of,
     map_of,
+    opaque,
     optional_of,
     substitute,
     type_of,
 )
 from pybernetes.api.cel.values import Uint
 
-_TYPE_NAMES = ("bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type")
+_TYPE_NAMES = ("bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type", "optional_type")
+_QUALIFIED_TYPES = {
+    "google.protobuf.Timestamp": TIMESTAMP, "google.protobuf.Duration": DURATION,
+    **{name: opaque(name) for name in ("net.IP", "net.CIDR")},
+}  # fmt: skip
 
 
 class Checked(Struct):
@@ -110,8 +120,8 @@ class _Checker:
 
     def _select(self, node: Select, scope: Mapping[str, Type]) -> Type:
         name = _dotted(node)
-        if name in ("google.protobuf.Timestamp", "google.protobuf.Duration") and name.split(".")[0] not in scope:
-            self.checked.constants[node] = Type(name.rpartition(".")[2].lower())
+        if name in _QUALIFIED_TYPES and name.split(".")[0] not in scope:
+            self.checked.constants[node] = _QUALIFIED_TYPES[name]
             return type_of(self.checked.constants[node])
         if name in scope and not (node.test or node.optional):
             self.checked.qualified[node] = name
@@ -176,24 +186,11 @@ class _Checker:
         if not fitting:
             return self._no_overload(node, given)
         self.checked.overloads[node] = fitting
-        self._try_literals(node, fitting)
+        for offset, message in wrong_literals(node, fitting, self.checked.types):
+            self._fail(offset, message)
         return results[0] if all(result == results[0] for result in results) else DYN
 
-    def _try_literals(self, node: Call, overloads: Sequence[Overload]) -> None:
-        """A duration, a timestamp or a regular expression that is written down is looked at once for all."""
-        if node.function not in ("duration", "timestamp", "matches") or not isinstance(node.arguments[-1], Literal):
-            return
-        text = node.arguments[-1].value
-        if not isinstance(text, str):
-            return
-        try:
-            overloads[0].apply("", text) if node.function == "matches" else overloads[0].apply(text)
-        except EvaluationError:
-            self._fail(node.arguments[-1].offset, f"invalid {node.function} argument")
-
     def _no_overload(self, node: Call, given: Sequence[Type]) -> Type:
-        if any(type_.kind == "error" for type_ in given):
-            return ERROR
         if node.target is not None and node not in self.checked.globals:
             shown = f"{given[0]}.({', '.join(map(str, given[1:]))})"
         else:
@@ -202,10 +199,13 @@ class _Checker:
         return self._fail(node.offset, f"found no matching overload for '{name}' applied to '{shown}'")
 
     def _logic(self, node: Call, scope: Mapping[str, Type]) -> Type:
-        given = [self.type_of(each, scope) for each in node.arguments]
-        if any(type_.kind not in ("bool", "dyn", "error") for type_ in given):
-            return self._no_overload(node, given)
+        for each in node.arguments:
+            self._truth(each, self.type_of(each, scope))
         return BOOL
+
+    def _truth(self, node: Node, type_: Type) -> None:
+        if type_.kind not in ("bool", "dyn", "error"):
+            self._fail(node.offset, f"expected type 'bool' but found '{type_}'")
 
     def _conditional(self, node: Call, scope: Mapping[str, Type]) -> Type:
         given = [self.type_of(each, scope) for each in node.arguments]
@@ -247,7 +247,8 @@ class _Checker:
         for node, type_ in zip(nodes[1:], types[1:], strict=True):
             found = _joined(joined, type_)
             if found is None and not self._mixed:
-                return self._fail(node.offset, f"expected type '{joined}' but found '{type_}'")
+                self._fail(node.offset, f"expected type '{joined}' but found '{type_}'")
+                return DYN
             joined = found or DYN
         return joined
 
@@ -270,8 +271,6 @@ class _Checker:
 
     def _macro(self, node: Macro, scope: Mapping[str, Type]) -> Type:
         ranged = self.type_of(node.range, scope)
-        if node.name == "bind":
-            return self.type_of(node.body[0], {**scope, node.variables[0]: ranged})
         if node.name in ("optMap", "optFlatMap"):
             return self._opt_map(node, ranged, scope)
         variables = self._loop_variables(node, ranged)
@@ -284,9 +283,10 @@ class _Checker:
         return _macro_result(node, ranged, types, variables)
 
     def _wrong_condition(self, node: Macro, part: Node, type_: Type) -> None:
-        operator = {"all": ("_&&_", f"(bool, {type_})"), "exists": ("_||_", f"(bool, {type_})")}
-        name, shown = operator.get(node.name, ("_?_:_", f"({type_}, dyn, dyn)"))
-        self._fail(node.offset, f"found no matching overload for '{name}' applied to '{shown}'")
+        if node.name in ("all", "exists"):
+            self._truth(part, type_)
+        else:
+            self._fail(node.offset, f"found no matching overload for '_?_:_' applied to '({type_}, dyn, dyn)'")
 
     def _loop_variables(self, node: Macro, ranged: Type) -> list[Type]:
         pair = len(node.variables) == 2
@@ -316,7 +316,7 @@ def _macro_result(node: Macro, ranged: Type, types: Sequence[Type], variables: S
     name = node.name
     if name in ("all", "exists", "exists_one"):
         return BOOL
-    if name == "filter":
+    if name in ("filter", "sortBy"):
         return ranged if ranged.kind == "list" else list_of(variables[0], size=ranged.size)
     if name in ("map", "transformList"):
         return list_of(types[-1], size=ranged.size)
@@ -340,9 +340,9 @@ def _is_vague(type_: Type) -> bool:
 
 
 def _literal(value: object) -> Type:
-    kinds: dict[type, Type] = {bool: BOOL, int: INT, Uint: UINT, float: DOUBLE, type(None): NULL}
-    if isinstance(value, str | bytes):
-        return Type("string" if isinstance(value, str) else "bytes", size=len(value))
+    kinds: dict[type, Type] = {
+        bool: BOOL, int: INT, Uint: UINT, float: DOUBLE, str: STRING, bytes: BYTES, type(None): NULL,
+    }  # fmt: skip
     return kinds[type(value)]
 
 

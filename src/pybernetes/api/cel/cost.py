@@ -137,6 +137,9 @@ class _Estimator:
         return size_of_place(element) if node in self._placed else size_of_type(element)
 
     def _own_cost(self, node: Call, own: list[Range], inside: Range) -> Range:
+        if node.function == "_==_" and self._checked.types[node.arguments[0]].kind == "opaque":
+            # Only here upstream knows how large addresses, quantities and their like are: not for `!=`.
+            return _ONE
         found: Range | None = None
         for overload in self._checked.overloads.get(node, ()):
             sizes = [*own, inside] if overload.inside else own
@@ -151,11 +154,8 @@ class _Estimator:
     def _macro(self, node: Macro, sizes: Sizes) -> Range:
         ranged = self.cost(node.range, sizes)
         count = self.size(node.range)
-        if node.name in ("bind", "optMap", "optFlatMap"):
-            inner: dict[str, Range | None] = dict(sizes)
-            if node.name == "bind":
-                inner[node.variables[0]] = None if node.range in self._placed else count
-            return ranged.plus(self.cost(node.body[0], inner)).plus(_ONE)
+        if node.name in ("optMap", "optFlatMap"):
+            return ranged.plus(self.cost(node.body[0], sizes)).plus(_ONE)
         inner = {name: size for name, size in sizes.items() if name not in node.variables}
         if node.range in self._placed:
             inner |= dict.fromkeys(node.variables)
@@ -199,6 +199,8 @@ def size_of_place(type_: Type) -> Range:
 
 
 def size_of_type(type_: Type) -> Range:
-    if type_.kind in SCALARS:
+    if type_.kind == "optional_type":
+        return size_of_type(type_.parameters[0])
+    if type_.kind in SCALARS or type_.kind == "type":
         return _ONE
     return Range(0, type_.size)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from pybernetes.api.cel.ast import Node, uses
 from pybernetes.api.cel.checker import check
 from pybernetes.api.cel.cost import Range, estimate
-from pybernetes.api.cel.errors import CompileError, EvaluationError, Issue
+from pybernetes.api.cel.errors import CompileError, EvaluationError, InstantiationError, Issue
 from pybernetes.api.cel.frame import Frame, Step
 from pybernetes.api.cel.functions import Functions, Overload, merged
 from pybernetes.api.cel.parser import MAX_DEPTH, parse
@@ -57,13 +57,17 @@ class Environment(Struct, frozen=True):
     more: tuple[Functions, ...] = ()
 
     def compile(self, source: str) -> Program:
-        """Raises CompileError."""
+        """Raises CompileError, also for a constant part that has no value (InstantiationError)."""
         try:
             node = parse(source)
             checked, issues = check(node, self.variables, self._functions())
             if issues:
                 raise CompileError(source, issues)
-            return Program(source, checked.types[node], estimate(node, checked), node, compile_node(node, checked))
+            try:
+                step = compile_node(node, checked)
+            except EvaluationError as error:
+                raise InstantiationError(error, checked.types[node]) from error
+            return Program(source, checked.types[node], estimate(node, checked), node, step)
         except RecursionError as error:
             raise CompileError(source, [Issue(0, f"expression recursion limit exceeded: {MAX_DEPTH}")]) from error
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from pybernetes.api.cel.types import Type
 
 
 class Issue(Struct, frozen=True):
@@ -21,6 +25,24 @@ class CompileError(Exception):
         super().__init__("\n".join(shown(source, issue) for issue in issues))
         self.issues = issues
 
+    @property
+    def reason(self) -> str:
+        """The text, with what could not be done."""
+        return f"compilation failed: {self}"
+
+
+class InstantiationError(CompileError):
+    """The expression is of the type `type`, but a part of it that is constant has no value."""
+
+    def __init__(self, error: EvaluationError, type_: Type) -> None:
+        Exception.__init__(self, str(error))
+        self.issues = ()
+        self.type = type_
+
+    @property
+    def reason(self) -> str:
+        return f"program instantiation failed: {self}"
+
 
 class EvaluationError(Exception):
     """The expression has no value for these values; the text says why."""
@@ -34,9 +56,11 @@ class CostError(EvaluationError):
 
 
 def shown(source: str, issue: Issue) -> str:
-    """`ERROR: <input>:1:9: message`, the line, and a caret under the place."""
+    """`ERROR: <input>:1:9: message`, the line, and a caret under the place; wide signs under what is not ASCII."""
     before = source[: issue.offset]
     line_number = before.count("\n") + 1
     column = issue.offset - (before.rfind("\n") + 1)
     line = source.split("\n")[line_number - 1].replace("\t", " ")
-    return f"ERROR: <input>:{line_number}:{column + 1}: {issue.message}\n | {line}\n | {'.' * column}^"
+    dots = "".join("." if each.isascii() else "\uff0e" for each in line[:column])
+    caret = "^" if line[column : column + 1].isascii() else "\uff3e"
+    return f"ERROR: <input>:{line_number}:{column + 1}: {issue.message}\n | {line}\n | {dots}{caret}"

@@ -120,6 +120,16 @@ def is_of(value: object, wanted: Type) -> bool:
     return _KINDS.get(type(value)) == kind
 
 
+def kind_of(value: object) -> str:
+    """The name of a value's type, as messages have it."""
+    if isinstance(value, OpaqueValue):
+        return value.type_name
+    if isinstance(value, Type):
+        return "type"
+    kind = "list" if isinstance(value, list) else "map" if isinstance(value, dict) else _KINDS[type(value)]
+    return {"timestamp": "google.protobuf.Timestamp", "duration": "google.protobuf.Duration"}.get(kind, kind)
+
+
 def spent(overload: Overload, values: Sequence[object]) -> int:
     """What a call with these values costs."""
     if overload.cost is None:

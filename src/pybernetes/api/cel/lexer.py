@@ -10,21 +10,29 @@ from msgspec import Struct
 
 from pybernetes.api.cel.errors import Issue
 
+_ESCAPED: Final = r"""\\(?:[abfnrtv\\'"`?]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})"""
+_DOUBLE: Final = rf'"(?:{_ESCAPED}|[^"\\\n\r])*'
+_SINGLE: Final = rf"'(?:{_ESCAPED}|[^'\\\n\r])*"
+_TEXT: Final = rf"""\"{{3}}(?:{_ESCAPED}|[^\\])*?\"{{3}}|'{{3}}(?:{_ESCAPED}|[^\\])*?'{{3}}|{_DOUBLE}"|{_SINGLE}'"""
+_RAW: Final = r"""\"{3}.*?\"{3}|'{3}.*?'{3}|\"[^\"\n\r]*\"|'[^'\n\r]*'"""
 _PATTERN: Final = re.compile(
-    r"""
+    rf"""
     (?P<space>[ \t\n\f\r]+|//[^\n]*)
   | (?P<float>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)
   | (?P<uint>0x[0-9a-fA-F]+[uU]|\d+[uU])
   | (?P<int>0x[0-9a-fA-F]+|\d+)
-  | (?P<bytes>[bB](?:[rR])?(?:\"{3}.*?(?<!\\)\"{3}|'{3}.*?(?<!\\)'{3}|\"(?:\\.|[^\"\\\n\r])*\"|'(?:\\.|[^'\\\n\r])*'))
-  | (?P<raw>[rR](?:\"{3}.*?\"{3}|'{3}.*?'{3}|\"[^\"\n\r]*\"|'[^'\n\r]*'))
-  | (?P<string>\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|\"(?:\\.|[^\"\\\n\r])*\"|'(?:\\.|[^'\\\n\r])*')
+  | (?P<bytes>[bB](?:[rR](?:{_RAW})|{_TEXT}))
+  | (?P<raw>[rR](?:{_RAW}))
+  | (?P<string>{_TEXT})
   | (?P<name>[_a-zA-Z][_a-zA-Z0-9]*)
   | (?P<quoted>`[-_./a-zA-Z0-9 ]+`)
-  | (?P<sign>&&|\|\||==|!=|<=|>=|[-+*/%<>!?:.,()\[\]{}])
+  | (?P<sign>&&|\|\||==|!=|<=|>=|[-+*/%<>!?:.,()\[\]{{}}])
     """,
     re.VERBOSE | re.DOTALL,
 )
+
+_UNKNOWN: Final = re.compile(rf"(?:{_DOUBLE}|{_SINGLE})(?:\\?.)?|.", re.DOTALL)
+"""What is read until it turns out to be nothing: up to the first character that cannot go on."""
 
 _SIMPLE: Final = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
@@ -49,9 +57,10 @@ def tokens(source: str, issues: list[Issue]) -> Iterator[Token]:
     while position < len(source):
         found = _PATTERN.match(source, position)
         if found is None:
-            stop = position + 1
-            issues.append(Issue(position, f"Syntax error: token recognition error at: '{source[position:stop]}'"))
-            position = stop
+            unknown = _UNKNOWN.match(source, position)
+            text = unknown.group() if unknown else source[position]
+            issues.append(Issue(position, f"Syntax error: token recognition error at: '{text}'"))
+            position += len(text)
             continue
         kind = found.lastgroup or ""
         if kind != "space":
@@ -75,6 +84,8 @@ def bytes_value(text: str) -> bytes:
     parts, position, body = [], 0, _inside(text)
     for found in _ESCAPE.finditer(body):
         parts.append(body[position : found.start()].encode())
+        if found.group(3) or found.group(4):
+            raise ValueError("unable to unescape string")
         number = found.group(1) or found.group(2)
         if number or found.group(5):
             parts.append(bytes([int(number, 16) if number else int(found.group(5), 8)]))

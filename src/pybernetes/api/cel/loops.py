@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from pybernetes.api.cel.errors import CostError, EvaluationError
@@ -87,6 +88,18 @@ def _entries(maps: Iterator[dict[object, object]]) -> dict[object, object]:
                 raise EvaluationError(f"insert failed: key {key} already exists")
             found[key] = value
     return found
+
+
+def sort_by(loop: Loop, key: Step) -> Step:
+    """The elements in the order of their keys."""
+
+    def evaluate(frame: Frame) -> list[object]:
+        keyed = [(key(frame), values[0]) for values in loop.over(frame)]
+        if len({type(each) for each, _ in keyed}) > 1:
+            raise EvaluationError("list elements must have the same type")
+        return [value for _, value in sorted(keyed, key=itemgetter(0))]
+
+    return evaluate
 
 
 def bind(name: str, value: Step, body: Step) -> Step:

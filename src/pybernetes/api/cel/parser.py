@@ -43,6 +43,7 @@ _MACROS: Final = {
     ("filter", 2): 1, ("all", 3): 2, ("exists", 3): 2, ("exists_one", 3): 2, ("existsOne", 3): 2,
     ("transformList", 3): 2, ("transformList", 4): 2, ("transformMap", 3): 2, ("transformMap", 4): 2,
     ("transformMapEntry", 3): 2, ("transformMapEntry", 4): 2, ("optMap", 2): 1, ("optFlatMap", 2): 1,
+    ("sortBy", 2): 1,
 }  # fmt: skip
 
 
@@ -94,6 +95,11 @@ class _Parser:
             return self._next()
         if token.kind == "end":
             raise self._fail(token.offset, f"Syntax error: missing '{kind}' at '{token.text}'")
+        if self._tokens[self._at + 1].kind == kind:
+            # What is too much is passed over.
+            self._fail(token.offset, f"Syntax error: extraneous input '{token.text}' expecting '{kind}'")
+            self._next()
+            return self._next()
         raise self._fail(token.offset, f"Syntax error: mismatched input '{token.text}' expecting '{kind}'")
 
     def whole(self) -> Node:
@@ -186,9 +192,6 @@ class _Parser:
         return Select(dot.offset, node, name.text, optional=optional)
 
     def _method(self, target: Node, name: str, bracket: Token, arguments: list[Node]) -> Node:
-        if isinstance(target, Identifier) and target.name == "cel" and name == "bind" and len(arguments) == 3:
-            variable = self._variable(arguments[0])
-            return Macro(bracket.offset, "bind", arguments[1], (variable,), (arguments[2],))
         count = _MACROS.get((name, len(arguments)))
         if count is None:
             return Call(bracket.offset, name, tuple(arguments), target)
@@ -253,7 +256,7 @@ class _Parser:
             return Call(bracket.offset, name.text, tuple(arguments))
         chosen = arguments[0]
         if not isinstance(chosen, Select) or chosen.optional:
-            raise self._fail(bracket.offset, "invalid argument to has() macro")
+            raise self._fail(chosen.offset, "invalid argument to has() macro")
         return Select(bracket.offset, chosen.operand, chosen.field, test=True)
 
     def _begins_object(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from pybernetes.api.cel.ast import (  # fmt: skip
@@ -19,8 +19,10 @@ from pybernetes.api.cel.ast import (  # fmt: skip
 from pybernetes.api.cel.checker import Checked
 from pybernetes.api.cel.errors import CostError, EvaluationError
 from pybernetes.api.cel.frame import Frame, Lazy, Step, hashable, truth
-from pybernetes.api.cel.functions import Overload, is_of, spent
-from pybernetes.api.cel.loops import Loop, bind, collector, opt_map, quantifier
+from pybernetes.api.cel.functions import Overload, is_of, kind_of, spent
+from pybernetes.api.cel.library.regex import pattern_of
+from pybernetes.api.cel.loops import Loop, collector, opt_map, quantifier, sort_by
+from pybernetes.api.cel.types import UNBOUNDED
 from pybernetes.api.cel.values import NONE, Optional
 
 LIST_COST: Final = 10
@@ -28,8 +30,35 @@ MAP_COST: Final = 30
 OBJECT_COST: Final = 40
 
 
+_CONVERSIONS: Final = frozenset(
+    {"bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
+)
+"""Functions that are called once for all if what they are given is constant."""
+_SEARCHES: Final = frozenset({"find", "findAll"})
+"""Functions whose second operand is a regular expression, compiled once for all if it is constant."""
+
+
+class Constant:
+    """A step whose value is known before anything is evaluated; it costs nothing."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __call__(self, frame: Frame) -> object:
+        return self.value
+
+
+def folded(step: Step, parts: Iterable[Step]) -> Step:
+    """The step, evaluated once for all if all its parts are constant. Raises EvaluationError if it has no value."""
+    if not all(isinstance(part, Constant) for part in parts):
+        return step
+    return Constant(step(Frame({}, UNBOUNDED)))
+
+
 def compile_node(node: Node, checked: Checked) -> Step:
-    """What evaluates the node; raises EvaluationError when it has no value."""
+    """What evaluates the node. Raises EvaluationError for a constant part that has no value."""
     return _Compiler(checked).compile(node)
 
 
@@ -39,12 +68,11 @@ class _Compiler:
 
     def compile(self, node: Node) -> Step:
         if (constant := self._checked.constants.get(node)) is not None:
-            return lambda frame: constant
+            return Constant(constant)
         if (qualified := self._checked.qualified.get(node)) is not None:
             return _identifier(qualified)
         if isinstance(node, Literal):
-            value = node.value
-            return lambda frame: value
+            return Constant(node.value)
         if isinstance(node, Identifier):
             return _identifier(node.name)
         if isinstance(node, Select):
@@ -78,9 +106,13 @@ class _Compiler:
             return _conditional(*steps)
         overloads = self._checked.overloads[node]
         vague = any(self._checked.types[each].kind in ("dyn", "param", "error") for each in parts)
+        if node.function in _SEARCHES and isinstance(steps[1], Constant):
+            pattern_of(str(steps[1].value))
         if len(overloads) == 1 and not vague:
-            return _call_one(overloads[0], steps)
-        return _call_any(overloads, steps)
+            call = _call_one(overloads[0], steps)
+        else:
+            call = _call_any(node.function, overloads, steps)
+        return folded(call, steps) if node.function in _CONVERSIONS else call
 
     def _list(self, node: ListLiteral) -> Step:
         steps = [(self.compile(each), index in node.optional) for index, each in enumerate(node.elements)]
@@ -96,7 +128,7 @@ class _Compiler:
                     found.append(value.value)
             return found
 
-        return evaluate
+        return evaluate if node.optional else folded(evaluate, [step for step, _ in steps])
 
     def _map(self, node: MapLiteral) -> Step:
         steps = [(self.compile(each.key), self.compile(each.value), each.optional) for each in node.entries]
@@ -106,14 +138,16 @@ class _Compiler:
             found: dict[object, object] = {}
             for key_step, value_step, optional in steps:
                 key, value = hashable(key_step(frame)), value_step(frame)
-                if optional and not value.is_set:
-                    continue
-                if key in found:
-                    raise EvaluationError(f"Failed with repeated key {key}")
-                found[key] = value.value if optional else value
+                if not optional:
+                    found[key] = value
+                elif value.is_set:
+                    found[key] = value.value
             return found
 
-        return evaluate
+        has_optional = any(optional for _, _, optional in steps)
+        return (
+            evaluate if has_optional else folded(evaluate, [part for key, value, _ in steps for part in (key, value)])
+        )
 
     def _object(self, node: ObjectLiteral) -> Step:
         steps = [(name, self.compile(value), optional) for name, value, optional, _ in node.fields]
@@ -134,11 +168,11 @@ class _Compiler:
     def _macro(self, node: Macro) -> Step:
         ranged = self.compile(node.range)
         body = [self.compile(each) for each in node.body]
-        if node.name == "bind":
-            return bind(node.variables[0], ranged, body[0])
         if node.name in ("optMap", "optFlatMap"):
             return opt_map(node.variables[0], ranged, body[0], flat=node.name == "optFlatMap")
         loop = Loop(ranged, node.variables)
+        if node.name == "sortBy":
+            return sort_by(loop, body[0])
         if node.name == "all":
             return quantifier(loop, body[0], False)
         if node.name == "exists":
@@ -229,7 +263,7 @@ def _call_one(overload: Overload, steps: Sequence[Step]) -> Step:
     return evaluate
 
 
-def _call_any(overloads: Sequence[Overload], steps: Sequence[Step]) -> Step:
+def _call_any(name: str, overloads: Sequence[Overload], steps: Sequence[Step]) -> Step:
     """The overload is chosen by the values."""
 
     def evaluate(frame: Frame) -> object:
@@ -238,6 +272,8 @@ def _call_any(overloads: Sequence[Overload], steps: Sequence[Step]) -> Step:
             if all(is_of(value, wanted) for value, wanted in zip(values, overload.parameters, strict=True)):
                 frame.spend(spent(overload, values))
                 return overload.apply(*values)
+        if name in _CONVERSIONS:
+            raise EvaluationError(f"no such overload: {name}({', '.join(map(kind_of, values))})")
         raise EvaluationError("no such overload")
 
     return evaluate

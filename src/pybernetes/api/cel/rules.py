@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from pybernetes.api.cel.environment import Environment, Program
-from pybernetes.api.cel.errors import CompileError
+from pybernetes.api.cel.errors import CompileError, InstantiationError
 from pybernetes.api.cel.schema import (  # fmt: skip
     Convert,
     Schema,
@@ -60,15 +60,17 @@ def _compile(source: Mapping[str, Any], self_type: Type) -> Rule:
         wrong = "messageExpression must evaluate to a string"
         message, message_error = _try(environment, source["messageExpression"], "string", wrong)
         if message_error and message_error != wrong:
-            message_error = f"messageExpression {message_error}"
+            message_error = f"messageExpression {message_error.removeprefix('program ')}"
     return Rule(source, program, message, error, message_error)
 
 
 def _try(environment: Environment, source: str, kind: str, wrong: str) -> tuple[Program | None, str]:
     try:
         program = environment.compile(source)
+    except InstantiationError as error:
+        return None, error.reason if error.type.kind == kind else wrong
     except CompileError as error:
-        return None, f"compilation failed: {error}"
+        return None, error.reason
     if program.type.kind != kind:
         return None, wrong
     return program, ""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.functions import Functions, Overload, function, method, walks
-from pybernetes.api.cel.types import BOOL, BYTES, DOUBLE, DURATION, INT, STRING, TIMESTAMP, UINT, A, Type, type_of
+from pybernetes.api.cel.types import BOOL, BYTES, DOUBLE, DURATION, INT, NULL, STRING, TIMESTAMP, UINT, A, Type, type_of
 from pybernetes.api.cel.values import (
     INT_MAX,
     INT_MIN,
     SECOND,
     UINT_MAX,
     Duration,
+    Optional,
     Timestamp,
     Uint,
     checked_int,
@@ -25,6 +27,9 @@ from pybernetes.api.cel.values import (
     parse_timestamp,
     zone_of,
 )
+
+_PLAIN_DIGITS: Final = 6
+"""Doubles with more digits before the point are written with an exponent."""
 
 
 def _failed(source: str, target: str) -> EvaluationError:
@@ -46,9 +51,10 @@ def _uint_of_text(text: str) -> Uint:
 
 def _double_of_text(text: str) -> float:
     try:
-        if "_" in text or text != text.strip():
+        found = float(text)
+        if "_" in text or text != text.strip() or (math.isinf(found) and any(map(str.isdigit, text))):
             raise ValueError
-        return float(text)
+        return found
     except ValueError as error:
         raise _failed("string", "double") from error
 
@@ -87,12 +93,12 @@ def text_of_double(value: float) -> str:
         return "+Inf" if value > 0 else "-Inf"
     if math.isnan(value):
         return "NaN"
-    digits, exponent = f"{value!r}", math.floor(math.log10(abs(value))) if value else 0
-    if -5 < exponent < 21 and "e" not in digits:
-        return digits.removesuffix(".0")
-    mantissa, _, power = f"{value:e}".partition("e") if "e" not in digits else digits.partition("e")
-    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    return f"{mantissa}e{power[0] if power[0] in '+-' else '+'}{power.lstrip('+-').zfill(2)}"
+    sign, digits, power = Decimal(repr(value)).normalize().as_tuple()
+    exponent = len(digits) - 1 + int(power)
+    if -5 < exponent < _PLAIN_DIGITS:
+        return repr(value).removesuffix(".0")
+    first, *rest = map(str, digits)
+    return f"{'-' * sign}{first}{'.' * bool(rest)}{''.join(rest)}e{exponent:+03d}"
 
 
 def _timestamp_of_text(text: str) -> Timestamp:
@@ -113,12 +119,12 @@ def _type_of(value: object) -> Type:
     if isinstance(value, Timestamp | Duration):
         return TIMESTAMP if isinstance(value, Timestamp) else DURATION
     names: dict[type, Type] = {
-        bool: BOOL, int: INT, Uint: UINT, float: DOUBLE, str: STRING, bytes: BYTES, type(None): Type("null_type"),
-        Type: Type("type"),
+        bool: BOOL, int: INT, Uint: UINT, float: DOUBLE, str: STRING, bytes: BYTES, type(None): NULL,
+        Type: Type("type"), Optional: Type("optional_type"),
     }  # fmt: skip
     if isinstance(value, list | dict):
         return Type("list") if isinstance(value, list) else Type("map")
-    return names.get(type(value)) or Type("opaque", name=getattr(value, "type_name", "optional_type"))
+    return names.get(type(value)) or Type("opaque", name=getattr(value, "type_name", ""))
 
 
 def _part(read: Callable[[datetime], int]) -> list[Overload]:
@@ -200,6 +206,6 @@ FUNCTIONS: Final[Functions] = {
     "getMilliseconds": [
         method(TIMESTAMP, to=INT, do=lambda moment: moment.nanoseconds % SECOND // 1_000_000),
         method(TIMESTAMP, STRING, to=INT, do=lambda moment, zone: moment.nanoseconds % SECOND // 1_000_000),
-        method(DURATION, to=INT, do=lambda value: value.nanoseconds % SECOND // 1_000_000),
+        _whole(1_000_000),
     ],
 }

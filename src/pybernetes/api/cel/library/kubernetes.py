@@ -223,7 +223,7 @@ URLS: Final[Functions] = {
 QUANTITIES: Final[Functions] = {
     "quantity": [function(STRING, to=QUANTITY, do=Amount.parse, cost=walks(0))],
     "isQuantity": [function(STRING, to=BOOL, do=_can(Amount.parse), cost=walks(0))],
-    "sign": [method(QUANTITY, to=INT, do=lambda amount: _compare(amount.value.nanos, 0))],
+    "sign": [function(QUANTITY, to=INT, do=lambda amount: _compare(amount.value.nanos, 0))],
     "isInteger": [method(QUANTITY, to=BOOL, do=Amount.is_integer)],
     "asInteger": [method(QUANTITY, to=INT, do=Amount.as_integer)],
     "asApproximateFloat": [method(QUANTITY, to=DOUBLE, do=lambda amount: amount.value.nanos / NANO)],

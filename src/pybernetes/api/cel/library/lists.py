@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cmp_to_key
 from itertools import pairwise
 from typing import Any, Final
 
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.functions import Functions, Overload, Sizes, each_walked, elements, function, method
-from pybernetes.api.cel.types import BOOL, BYTES, DOUBLE, DURATION, INT, STRING, TIMESTAMP, UINT, A, Type, list_of
-from pybernetes.api.cel.values import Duration, Uint, checked_duration, checked_int, checked_uint, equals
+from pybernetes.api.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    INT,
+    STRING,
+    TIMESTAMP,
+    UINT,
+    A,
+    Type,
+    list_of,
+    optional_of,
+)
+from pybernetes.api.cel.values import (
+    NONE,
+    Duration,
+    Optional,
+    Uint,
+    checked_duration,
+    checked_int,
+    checked_uint,
+    equals,
+)
 
 _ORDERED: Final = (INT, UINT, DOUBLE, BOOL, DURATION, TIMESTAMP, STRING, BYTES)
 
@@ -77,11 +98,11 @@ def _distinct(values: list[object]) -> list[object]:
 def _sorted(values: list[Any]) -> list[Any]:
     if len({type(value) for value in values}) > 1:
         raise EvaluationError("list elements must have the same type")
-    return sorted(values, key=cmp_to_key(_compare))
+    return sorted(values)
 
 
-def _compare(one: Any, other: Any) -> int:
-    return int(one > other) - int(one < other)
+def _end(index: int) -> Callable[[list[object]], Optional]:
+    return lambda values: Optional(values[index], True) if values else NONE
 
 
 def _contains(values: list[object], wanted: list[object]) -> bool:
@@ -113,6 +134,12 @@ def _ordered(apply: Callable[[list[Any]], Any], to: Type | None = None) -> list[
     ]
 
 
+def _searched(apply: Callable[[list[object], object], int]) -> list[Overload]:
+    """Looking at a text or at bytes costs by their size."""
+    walked = [method(list_of(each), each, to=INT, do=apply, cost=each_walked, inside=True) for each in (STRING, BYTES)]
+    return [*walked, method(list_of(A), A, to=INT, do=apply, cost=elements)]
+
+
 def _set(apply: Callable[[list[object], list[object]], bool]) -> list[Overload]:
     return [function(list_of(A), list_of(A), to=BOOL, do=apply, cost=_product)]
 
@@ -122,8 +149,11 @@ FUNCTIONS: Final[Functions] = {
     "sum": [method(list_of(each), to=each, do=_sum, cost=elements) for each in (INT, UINT, DOUBLE, DURATION)],
     "min": _ordered(_extreme(min, "min")),
     "max": _ordered(_extreme(max, "max")),
-    "indexOf": [method(list_of(A), A, to=INT, do=_index_of, cost=elements)],
-    "lastIndexOf": [method(list_of(A), A, to=INT, do=_last_index_of, cost=elements)],
+    "indexOf": _searched(_index_of),
+    "lastIndexOf": _searched(_last_index_of),
+    "first": [method(list_of(A), to=optional_of(A), do=_end(0))],
+    "last": [method(list_of(A), to=optional_of(A), do=_end(-1))],
+    "lists.range": [function(INT, to=list_of(INT), do=lambda count: list(range(count)))],
     "slice": [method(list_of(A), INT, INT, to=list_of(A), do=_slice, cost=elements, size=_same_size)],
     "flatten": [
         method(list_of(list_of(A)), to=list_of(A), do=_flatten, cost=elements),
@@ -131,7 +161,7 @@ FUNCTIONS: Final[Functions] = {
     ],
     "distinct": [method(list_of(A), to=list_of(A), do=_distinct, cost=_square, size=_same_size)],
     "reverse": [method(list_of(A), to=list_of(A), do=lambda values: values[::-1], cost=elements, size=_same_size)],
-    "sort": [method(list_of(A), to=list_of(A), do=_sorted, cost=_square, size=_same_size)],
+    "sort": [method(list_of(each), to=list_of(each), do=_sorted, cost=_square, size=_same_size) for each in _ORDERED],
     "sets.contains": _set(_contains),
     "sets.equivalent": _set(lambda one, other: _contains(one, other) and _contains(other, one)),
     "sets.intersects": _set(_intersects),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, Final
+from typing import Final
 
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.functions import Functions, Sizes, function, method, tenth, twice, walks
-from pybernetes.api.cel.library.conversions import text_of_double
-from pybernetes.api.cel.types import DYN, INT, STRING, Type, list_of
-from pybernetes.api.cel.values import Duration, Timestamp, Uint
+from pybernetes.api.cel.library.formatting import formatted
+from pybernetes.api.cel.types import DYN, INT, STRING, list_of
 
 _SPACE: Final = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _QUOTED: Final = {
@@ -30,7 +28,7 @@ def _char_at(text: str, index: int) -> str:
 
 
 def _index_of(text: str, part: str, offset: int = 0) -> int:
-    if not 0 <= offset <= len(text):
+    if offset < 0:
         raise EvaluationError(f"index out of range: {offset}")
     return text.find(part, offset)
 
@@ -38,9 +36,9 @@ def _index_of(text: str, part: str, offset: int = 0) -> int:
 def _last_index_of(text: str, part: str, offset: int | None = None) -> int:
     if offset is None:
         return text.rfind(part)
-    if not 0 <= offset <= len(text):
+    if offset < 0:
         raise EvaluationError(f"index out of range: {offset}")
-    return text.rfind(part, 0, offset + len(part))
+    return text.rfind(part, 0, offset + len(part)) if offset < len(text) else -1
 
 
 def _join(parts: list[object], separator: str = "") -> str:
@@ -74,85 +72,6 @@ def _substring(text: str, start: int, end: int | None = None) -> str:
 
 def _quote(text: str) -> str:
     return '"' + "".join(_QUOTED.get(character, character) for character in text) + '"'
-
-
-def _format(pattern: str, values: list[object]) -> str:
-    """`"%s is %.2f".format([...])`: clauses s, d, f, e, b, o, x, X and %%."""
-    parts, at, used = [], 0, 0
-    while at < len(pattern):
-        if pattern[at] != "%":
-            stop = pattern.find("%", at)
-            stop = len(pattern) if stop < 0 else stop
-            parts.append(pattern[at:stop])
-            at = stop
-            continue
-        end = at + 1
-        while end < len(pattern) and (pattern[end].isdigit() or pattern[end] == "."):
-            end += 1
-        if end >= len(pattern):
-            raise EvaluationError("could not parse formatting clause: unexpected end of format string")
-        if pattern[end] == "%":
-            parts.append("%")
-        else:
-            if used >= len(values):
-                raise EvaluationError(f"index {used} out of range")
-            parts.append(_clause(pattern[end], pattern[at + 1 : end].lstrip("."), values[used]))
-            used += 1
-        at = end + 1
-    return "".join(parts)
-
-
-def _clause(verb: str, precision: str, value: Any) -> str:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and verb in "sdfe" and not math.isfinite(value):
-        return _unfinite(value)
-    if verb == "s":
-        return shown(value)
-    if verb == "d" and number:
-        return str(int(value)) if isinstance(value, int) else shown(value)
-    if verb in "fe" and number:
-        return f"{float(value):.{precision or 6}{verb}}"
-    if verb == "b" and isinstance(value, int):
-        return f"{int(value):b}"
-    if verb in "oxX" and number and isinstance(value, int):
-        return f"{int(value):{verb}}"
-    if verb in "xX" and isinstance(value, str | bytes):
-        digits = (value.encode() if isinstance(value, str) else value).hex()
-        return digits.upper() if verb == "X" else digits
-    if verb not in "sdfeboxX":
-        raise EvaluationError(f'could not parse formatting clause: unrecognized formatting clause "{verb}"')
-    raise EvaluationError(f"error during formatting: {verb!r} clause does not take this type")
-
-
-def _unfinite(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
-
-
-def shown(value: Any) -> str:
-    """A value in a text."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, float):
-        return text_of_double(value) if math.isfinite(value) else _unfinite(value)
-    if isinstance(value, Uint):
-        return str(int(value))
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, list):
-        return "[" + ", ".join(map(shown, value)) + "]"
-    if isinstance(value, dict):
-        return (
-            "{"
-            + ", ".join(
-                f"{shown(key)}: {shown(each)}" for key, each in sorted(value.items(), key=lambda entry: shown(entry[0]))
-            )
-            + "}"
-        )
-    if isinstance(value, str | int | Type | Duration | Timestamp):
-        return str(value)
-    raise EvaluationError("error during formatting: string clause can only be used on simple values")
 
 
 def _replaced_size(sizes: Sizes) -> int:
@@ -203,6 +122,6 @@ FUNCTIONS: Final[Functions] = {
         method(list_of(STRING), to=STRING, do=_join, cost=_join_cost, size=_joined_size, inside=True),
         method(list_of(STRING), STRING, to=STRING, do=_join, cost=_join_cost, size=_joined_size, inside=True),
     ],
-    "format": [method(STRING, list_of(DYN), to=STRING, do=_format, cost=walks(0))],
+    "format": [method(STRING, list_of(DYN), to=STRING, do=formatted, cost=walks(0))],
     "strings.quote": [function(STRING, to=STRING, do=_quote, cost=walks(0))],
 }  # fmt: skip

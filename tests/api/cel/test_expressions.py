@@ -76,6 +76,13 @@ VALUES: list[tuple[str, object]] = [
     ("lists.range(3) + ['aa', 'b'].sortBy(x, x.size()).map(x, x.size())", [0, 1, 2, 1, 2]),
     ("[1, 2].first().value() + [1, 2].last().value() + dyn([]).first().orValue(4)", 7),
     ("sign(quantity('-1'))", -1),
+    ("string(timestamp('2020-01-01T00:00:00+02:00') + duration('1h'))", "2020-01-01T01:00:00+02:00"),
+    ("timestamp('2020-01-01T00:00:00+02:00') == timestamp('2019-12-31T22:00:00Z')", True),
+    ("timestamp('2020-01-01T00:00:00+02:00').getHours()", 22),
+    ("cidr('10.0.0.1/8') == cidr('10.0.0.0/8')", False),
+    ("url('/a b').getEscapedPath()", "/a%20b"),
+    ("{1.5: 2}[1.5]", 2),
+    ("has(dyn(n).a)", False),
     ("type(ip('::1')) == net.IP && type(optional.of(1)) == optional_type && type(null) == null_type", True),
     ("{'a': 1, 'a': 2}['a']", 2),
     ("'%s has %d of %.1f'.format(['x', 3, 2.5])", "x has 3 of 2.5"),
@@ -161,6 +168,103 @@ def test_does_not_compile(source: str, message: str) -> None:
     with pytest.raises(CompileError) as raised:
         ENVIRONMENT.compile(source)
     assert str(raised.value).split("\n")[0] == f"ERROR: <input>:{message}"
+
+
+# The addresses, URLs and versions are told apart by what a running 1.36 said of them.
+EVALUATION_FAULTS = [
+    ("ip('')", 'IP Address "" parse error during conversion from string: ParseAddr(""): unable to parse IP'),
+    *(
+        (f"ip('{text}')", f'IP Address "{text}" parse error during conversion from string: ParseAddr("{text}"): {fault}')
+        for text, fault in (
+            ("1.2.3", "IPv4 address too short"),
+            ("1.2.3.4.5", "IPv4 address too long"),
+            ("01.2.3.4", "IPv4 field has octet with leading zero"),
+            ("1.2.3.x", 'unexpected character (at "x")'),
+            ("1..2.3", 'IPv4 field must have at least one digit (at ".2.3")'),
+            ("300.1.1.1", "IPv4 field has value >255"),
+            ("1:2", "address string too short"),
+            ("1:2:3:4:5:6:7:8:9", 'trailing garbage after address (at "9")'),
+            ("::x", 'each colon-separated field must have at least one digit (at "x")'),
+            ("12345::", 'each group must have 4 or less digits (at "12345::")'),
+            ("::1::", 'multiple :: in address (at ":")'),
+        )
+    ),
+    *(
+        (f"cidr('{text}')", 2 * "network address parse error during conversion from string: " + f'netip.ParsePrefix("{text}"): {fault}')
+        for text, fault in (
+            ("x", "no '/'"),
+            ("10.0.0.0/", 'bad bits after slash: ""'),
+            ("10.0.0.0/08", 'bad bits after slash: "08"'),
+            ("10.0.0.0/99", "prefix length out of range"),
+            ("x/8", 'ParseAddr("x"): unable to parse IP'),
+            ("fe80::1%eth0/64", "IPv6 zones cannot be present in a prefix"),
+        )
+    ),
+    *(
+        (f"url('{text}')", f'URL parse error during conversion from string: parse "{text}": {fault}')
+        for text, fault in (
+            ("", "empty url"),
+            ("x", "invalid URI for request"),
+            ("://a", "missing protocol scheme"),
+            ("http://[::1", "missing ']' in host"),
+            ("http://[::1]x/", 'invalid port "x" after host'),
+            ("https://a.test:abc/", 'invalid port ":abc" after host'),
+            ("http://a b/", 'invalid character " " in host name'),
+            ("http://%zz/", 'invalid URL escape "%zz"'),
+            ("http://a/%z", 'invalid URL escape "%z"'),
+        )
+    ),
+    *(
+        (f"semver('{text}')", fault)
+        for text, fault in (
+            ("", "Version string empty"),
+            ("1.2", "No Major.Minor.Patch elements found"),
+            ("v1.2.3", 'Invalid character(s) found in major number "v1"'),
+            ("01.2.3", 'Major number must not contain leading zeroes "01"'),
+            ("1.2.x", 'Invalid character(s) found in patch number "x"'),
+            ("1.2.3-a..b", "Prerelease is empty"),
+            ("1.2.3-01", 'Numeric PreRelease version must not contain leading zeroes "01"'),
+            ("1.2.3-a_b", 'Invalid character(s) found in prerelease "a_b"'),
+            ("1.2.3+", "Build meta data is empty"),
+        )
+    ),
+    ("timestamp('2020-01-01T00:00:00Z').getHours('Nowhere/City')", "unknown time zone Nowhere/City"),
+    ("timestamp('2020-01-01T00:00:00Z').getHours('x:y')", 'strconv.Atoi: parsing "x": invalid syntax'),
+    ("cidr('10.0.0.0/8').containsIP('x')", "no such overload"),
+    ("dyn(n).size()", "no such overload: size"),
+    ("dyn(n).upperAscii()", "no such overload: upperAscii(int)"),
+    ("dyn(n).contains('a')", "no such overload"),
+    ("dyn(n).all(x, true)", "got 'types.Int', expected iterable type"),
+    ("dyn('a').b", "no such key: b"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "message"), EVALUATION_FAULTS)
+def test_has_no_value(source: str, message: str) -> None:
+    with pytest.raises(EvaluationError) as raised:
+        ENVIRONMENT.compile(source).evaluate(VARIABLES)
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(
+    ("source", "is_bounded"),
+    [
+        ("['b'][0].upperAscii()", True),
+        ("['b'].map(x, x).sort()[0].upperAscii()", True),
+        ("{'a': 'b'}['a'].upperAscii()", True),
+        ("'a'.split('')[0].upperAscii()", True),
+        ("dyn('abc').upperAscii()", True),
+        ("ip('::1') == ip('::2')", True),
+        ("type('a') == string && optional.of(1) == optional.of(2)", True),
+        ("ip('::1') != ip('::2')", False),
+        ("optional.of('a') == optional.of('b')", False),
+        ("['b'].join()", False),
+        ("['b'].first().value().upperAscii()", False),
+        ("['b'].indexOf('b')", False),
+    ],
+)
+def test_sizes_are_known_of_what_the_expression_makes(source: str, is_bounded: bool) -> None:
+    assert (ENVIRONMENT.compile(source).cost.most < 1000) is is_bounded
 
 
 CONSTANT_FAULTS = [

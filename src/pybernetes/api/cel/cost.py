@@ -5,7 +5,8 @@ A cost and a size are each a pair of least and most; everything is cut off at UN
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Final, NamedTuple, TypeAlias
 
 from pybernetes.api.cel.ast import (  # fmt: skip
@@ -49,6 +50,8 @@ _PAIR_APPEND: Final = Range(LIST_COST + 2, LIST_COST + 2)
 """`accumulator + [element]` but for the element."""
 
 Sizes: TypeAlias = Mapping[str, Range | None]
+Entries: TypeAlias = tuple[Range, Range]
+"""The sizes of what is in a list or map that the expression itself has made: keys (or indexes), and values."""
 
 
 def estimate(node: Node, checked: Checked) -> Range:
@@ -62,6 +65,7 @@ class _Estimator:
         self._sizes: dict[Node, Range] = {}
         self._placed: set[Node] = set()
         """What is a place in the object, of which the schema knows the size; of scalars there it counts none."""
+        self._entries: dict[Node, Entries] = {}
 
     def cost(self, node: Node, sizes: Sizes) -> Range:
         """`sizes` are those of variables that an expression itself has bound; None for places in the object."""
@@ -85,9 +89,14 @@ class _Estimator:
         if isinstance(node, Call):
             return self._call(node, sizes)
         if isinstance(node, ListLiteral):
-            return self._sum(node.elements, sizes, LIST_COST)
+            total = self._sum(node.elements, sizes, LIST_COST)
+            self._entries[node] = (_ONE, self._any(node.elements))
+            return total
         if isinstance(node, MapLiteral):
-            return self._sum([part for entry in node.entries for part in (entry.key, entry.value)], sizes, MAP_COST)
+            keys, values = [entry.key for entry in node.entries], [entry.value for entry in node.entries]
+            total = self._sum([*keys, *values], sizes, MAP_COST)
+            self._entries[node] = (self._any(keys), self._any(values))
+            return total
         if isinstance(node, ObjectLiteral):
             return self._sum([value for _, value, _, _ in node.fields], sizes, OBJECT_COST)
         return self._macro(node, sizes)
@@ -97,6 +106,10 @@ class _Estimator:
         for each in nodes:
             total = total.plus(self.cost(each, sizes))
         return total
+
+    def _any(self, nodes: Sequence[Node]) -> Range:
+        """The size of any of them."""
+        return reduce(Range.either, map(self.size, nodes), self.size(nodes[0])) if nodes else _FREE
 
     def size(self, node: Node) -> Range:
         """The size of a node's value; its cost has been asked for before."""
@@ -126,7 +139,23 @@ class _Estimator:
             self._placed.add(node)
         for each in costs:
             total = total.plus(each)
+        self._keep(node, parts)
         return total
+
+    def _keep(self, node: Call, parts: tuple[Node, ...]) -> None:
+        """What is known of the operands and still holds of the result."""
+        if node.function == "dyn":
+            self._sizes[node] = self.size(parts[0])
+            if parts[0] in self._entries:
+                self._entries[node] = self._entries[parts[0]]
+        elif node.function == "_[_]" and parts[0] in self._entries:
+            self._sizes[node] = self._entries[parts[0]][1]
+        elif node.function == "split":
+            self._entries[node] = (_ONE, Range(0, self.size(parts[0]).most))
+        elif (type_ := self._checked.types[node]).kind == "list":
+            lists = [each for each in parts if self._checked.types[each] == type_]
+            if lists and all(each in self._entries for each in lists):
+                self._entries[node] = (_ONE, reduce(Range.either, [self._entries[each][1] for each in lists]))
 
     def _inside(self, node: Node) -> Range:
         """The size of a list's elements."""
@@ -159,9 +188,16 @@ class _Estimator:
         inner = {name: size for name, size in sizes.items() if name not in node.variables}
         if node.range in self._placed:
             inner |= dict.fromkeys(node.variables)
+        elif (entries := self._entries.get(node.range)) is not None:
+            is_map = self._checked.types[node.range].kind == "map"
+            inner |= zip(node.variables, entries if len(node.variables) == 2 or is_map else entries[1:], strict=False)
         body = [self.cost(each, inner) for each in node.body]
         each = _turn(node.name, body)
         self._sizes[node] = Range(0, count.most)
+        if node.name in ("map", "transformList"):
+            self._entries[node] = (_ONE, self.size(node.body[-1]))
+        elif node.name in ("filter", "sortBy") and node.range in self._entries:
+            self._entries[node] = self._entries[node.range]
         return ranged.plus(count.times(each)).plus(_result(node.name))
 
 

@@ -68,6 +68,6 @@ def hashable(key: object) -> object:
     """A key of a map. Raises EvaluationError for what cannot be one."""
     if isinstance(key, str | int):
         return key
-    if isinstance(key, float) and key.is_integer():
-        return int(key)
+    if isinstance(key, float):
+        return int(key) if key.is_integer() else key
     raise EvaluationError("unsupported key type")

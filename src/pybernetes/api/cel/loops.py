@@ -8,6 +8,7 @@ from typing import Any
 
 from pybernetes.api.cel.errors import CostError, EvaluationError
 from pybernetes.api.cel.frame import Frame, Step, hashable, truth
+from pybernetes.api.cel.functions import kind_of
 from pybernetes.api.cel.values import NONE, Optional
 
 
@@ -36,7 +37,7 @@ def _items(value: object, pairs: bool) -> Iterator[tuple[object, ...]]:
         return enumerate(value) if pairs else ((each,) for each in value)
     if isinstance(value, dict):
         return iter(value.items()) if pairs else ((key,) for key in value)
-    raise EvaluationError("no such overload")
+    raise EvaluationError(f"got 'types.{kind_of(value).title()}', expected iterable type")
 
 
 def quantifier(loop: Loop, condition: Step, decisive: bool) -> Step:

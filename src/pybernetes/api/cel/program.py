@@ -201,7 +201,7 @@ def _field(frame: Frame, value: Any, name: str) -> object:
     if type(value) is Optional:
         return _optional_field(frame, value, name)
     if not isinstance(value, dict):
-        raise EvaluationError("no such overload" if value is not None else f"no such key: {name}")
+        raise EvaluationError(f"no such key: {name}")
     found = value.get(name, NONE)
     if found is NONE:
         raise EvaluationError(f"no such key: {name}")
@@ -222,10 +222,8 @@ def _optional_field(frame: Frame, value: Any, name: str) -> Optional:
 def _has(frame: Frame, value: Any, name: str) -> bool:
     frame.spend(1)
     if type(value) is Optional:
-        value = value.value if value.is_set else {}
-    if not isinstance(value, dict):
-        raise EvaluationError("no such overload")
-    return name in value
+        value = value.value
+    return isinstance(value, dict) and name in value
 
 
 def _logic(first: Step, second: Step, decisive: bool) -> Step:
@@ -272,8 +270,15 @@ def _call_any(name: str, overloads: Sequence[Overload], steps: Sequence[Step]) -
             if all(is_of(value, wanted) for value, wanted in zip(values, overload.parameters, strict=True)):
                 frame.spend(spent(overload, values))
                 return overload.apply(*values)
-        if name in _CONVERSIONS:
-            raise EvaluationError(f"no such overload: {name}({', '.join(map(kind_of, values))})")
-        raise EvaluationError("no such overload")
+        raise EvaluationError(_no_overload(name, values))
 
     return evaluate
+
+
+def _no_overload(name: str, values: Sequence[object]) -> str:
+    """As upstream: what values themselves implement is told without their types."""
+    if name == "size":
+        return "no such overload: size"
+    if name in ("startsWith", "endsWith", "contains", "matches") or not name[0].isalpha():
+        return "no such overload"
+    return f"no such overload: {name}({', '.join(map(kind_of, values))})"

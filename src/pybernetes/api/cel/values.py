@@ -7,6 +7,7 @@ is here. Equality and order are CEL's: numbers compare by value, whatever their 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
@@ -39,15 +40,19 @@ class Duration(Struct, frozen=True, order=True):
         return f"{sign}{whole}{_fraction(rest)}s"
 
 
-class Timestamp(Struct, frozen=True, order=True):
-    """Nanoseconds since 1970, UTC."""
+@dataclass(frozen=True, slots=True, order=True)
+class Timestamp:
+    """Nanoseconds since 1970, UTC; `offset` is that of the zone it was written in, in seconds, and is only shown."""
 
     nanoseconds: int
+    offset: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         whole, rest = divmod(self.nanoseconds, SECOND)
-        shown = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{shown.rjust(19, '0')}{_fraction(rest)}Z"
+        shown = (datetime.fromtimestamp(whole, UTC) + timedelta(seconds=self.offset)).strftime("%Y-%m-%dT%H:%M:%S")
+        hours, minutes = divmod(abs(self.offset) // 60, 60)
+        zone = f"{'-' if self.offset < 0 else '+'}{hours:02d}:{minutes:02d}" if self.offset else "Z"
+        return f"{shown.rjust(19, '0')}{_fraction(rest)}{zone}"
 
     def at(self, zone: tzinfo = UTC) -> datetime:
         """To the second; a fraction is not part of it."""
@@ -92,9 +97,9 @@ def checked_duration(nanoseconds: int) -> Duration:
     raise EvaluationError("integer overflow")
 
 
-def checked_timestamp(nanoseconds: int) -> Timestamp:
+def checked_timestamp(nanoseconds: int, offset: int = 0) -> Timestamp:
     if _YEAR_1 <= nanoseconds // SECOND < _YEAR_10000:
-        return Timestamp(nanoseconds)
+        return Timestamp(nanoseconds, offset)
     raise EvaluationError("timestamp overflow")
 
 
@@ -174,11 +179,12 @@ def parse_timestamp(text: str) -> Timestamp | None:
         moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
+    offset = 0
     if found[8]:
-        offset = timedelta(hours=int(found[9]), minutes=int(found[10]))
-        moment += offset if found[8] == "-" else -offset
+        offset = (int(found[9]) * 60 + int(found[10])) * (-60 if found[8] == "-" else 60)
+        moment -= timedelta(seconds=offset)
     fraction = int((found[7] or "0")[:9].ljust(9, "0"))
-    return Timestamp(int((moment - _EPOCH).total_seconds()) * SECOND + fraction)
+    return Timestamp(int((moment - _EPOCH).total_seconds()) * SECOND + fraction, offset)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -189,9 +195,11 @@ def zone_of(name: str) -> tzinfo:
     if found := re.fullmatch(r"([+-]?)(\d{1,2}):(\d{2})", name):
         offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
         return timezone(-offset if found[1] == "-" else offset)
-    from zoneinfo import ZoneInfo
+    if ":" in name:
+        raise EvaluationError(f'strconv.Atoi: parsing "{name.partition(":")[0]}": invalid syntax')
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
         return ZoneInfo(name) if name else UTC
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ZoneInfoNotFoundError) as error:
         raise EvaluationError(f"unknown time zone {name}") from error

@@ -20,11 +20,10 @@ from pybernetes.api.validation.metadata import (
 _MODULES = (
     "access_review", "admission_policy", "api_service", "certificate_signing_request", "config_map",
     "controller_revision", "cron_job", "csi", "custom_resource_definition", "daemon_set", "deployment",
-    "device_class", "endpoint_slice", "endpoints", "event", "flow_control", "horizontal_pod_autoscaler", "ingress",
-    "job", "lease", "limit_range", "namespace", "network_policy", "node", "persistent_volume",
-    "persistent_volume_claim", "pod.rules", "pod_disruption_budget", "priority_class", "rbac", "replica_set",
-    "replication_controller", "resource_claim", "resource_quota", "resource_slice", "secret", "service",
-    "service_account", "service_addresses", "stateful_set", "storage_class", "webhooks",
+    "endpoint_slice", "endpoints", "event", "flow_control", "horizontal_pod_autoscaler", "ingress", "job", "lease",
+    "limit_range", "namespace", "network_policy", "node", "persistent_volume", "persistent_volume_claim", "pod.rules",
+    "pod_disruption_budget", "priority_class", "rbac", "replica_set", "replication_controller", "resource_quota",
+    "secret", "service", "service_account", "service_addresses", "stateful_set", "storage_class", "webhooks",
 )  # fmt: skip
 
 _DEFAULT = Rules()

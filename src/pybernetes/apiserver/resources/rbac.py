@@ -32,8 +32,7 @@ class RoleStrategy(KindStrategy):
         metadata = new["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata.get("name", "")
         resource = self.resource.plural
-        # Whether they may `escalate` is asked of the name in the URL: a creation has none.
-        cause = ctx.services.security.escalation.refuse_role(ctx.user, resource, namespace, ctx.info.name, rules)
+        cause = ctx.services.security.escalation.refuse_role(ctx.user, resource, namespace, name, rules)
         if cause:
             raise errors.forbidden(self.resource.group, resource, name, cause)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.functions import Functions, OpaqueValue, function, method, walks
+from pybernetes.api.cel.library.faults import address_fault, prefix_fault
 from pybernetes.api.cel.types import BOOL, INT, STRING, opaque
 
 IP: Final = opaque("net.IP")
 CIDR: Final = opaque("net.CIDR")
 _LINK_LOCAL: Final = {4: ipaddress.ip_network("224.0.0.0/24"), 6: ipaddress.ip_network("ff02::/16")}
 """Multicast that no router passes on."""
+_BITS: Final = re.compile(r"0|[1-9][0-9]*")
+_NO_RANGE: Final = "network address parse error during conversion from string: "
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Interface: TypeAlias = ipaddress.IPv4Interface | ipaddress.IPv6Interface
@@ -31,7 +35,8 @@ class Ip(OpaqueValue):
         try:
             address = ipaddress.ip_address(text)
         except ValueError as error:
-            raise EvaluationError(f'IP Address "{text}" parse error during conversion from string: {error}') from error
+            fault = address_fault(text)
+            raise EvaluationError(f'IP Address "{text}" parse error during conversion from string: {fault}') from error
         if "%" in text:
             raise EvaluationError(f'IP address "{text}" with zone value is not allowed')
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
@@ -56,19 +61,22 @@ class Cidr(OpaqueValue):
     @classmethod
     def parse(cls, text: str) -> Cidr:
         try:
-            if "/" not in text or "%" in text or not text.rpartition("/")[2].isdigit():
-                raise ValueError("no '/'" if "/" not in text else "bad bits after slash")
+            if "%" in text or not _BITS.fullmatch(text.rpartition("/")[2]):
+                raise ValueError
             interface = ipaddress.ip_interface(text)
         except ValueError as error:
-            message = f'network address parse error during conversion from string: netip.ParsePrefix("{text}"): {error}'
-            raise EvaluationError(message) from error
+            fault = prefix_fault(text, _is_address(text.rpartition("/")[0]))
+            raise EvaluationError(f"{_NO_RANGE}{_NO_RANGE}{fault}") from error
         if isinstance(interface, ipaddress.IPv6Interface) and interface.ipv4_mapped:
-            raise EvaluationError(f'IPv4-mapped IPv6 address "{text}" is not allowed')
+            raise EvaluationError(f'{_NO_RANGE}IPv4-mapped IPv6 address "{text}" is not allowed')
         return cls(interface)
 
     def contains_ip(self, other: Ip | str) -> bool:
-        address = (Ip.parse(other) if isinstance(other, str) else other).address
-        return address in self.interface.network
+        if isinstance(other, str):
+            if not _is(Ip, other):
+                raise EvaluationError("no such overload")
+            other = Ip.parse(other)
+        return other.address in self.interface.network
 
     def contains_cidr(self, other: Cidr | str) -> bool:
         inner = (Cidr.parse(other) if isinstance(other, str) else other).interface
@@ -79,12 +87,13 @@ class Cidr(OpaqueValue):
     def masked(self) -> Cidr:
         return Cidr(ipaddress.ip_interface(self.interface.network))
 
-    def __eq__(self, other: object) -> bool:
-        """Ranges, not the addresses they were written with."""
-        return isinstance(other, Cidr) and self.interface.network == other.interface.network
 
-    def __hash__(self) -> int:
-        return hash(self.interface.network)
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is(kind: type[Ip] | type[Cidr], text: str) -> bool:

@@ -105,7 +105,7 @@ def _timestamp_of_text(text: str) -> Timestamp:
     found = parse_timestamp(text)
     if found is None:
         raise _failed("string", "google.protobuf.Timestamp")
-    return checked_timestamp(found.nanoseconds)
+    return checked_timestamp(found.nanoseconds, found.offset)
 
 
 def _duration_of_text(text: str) -> Duration:

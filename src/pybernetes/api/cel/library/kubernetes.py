@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 from pybernetes.api import names
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.functions import Functions, OpaqueValue, Overload, function, method, walks
+from pybernetes.api.cel.library.faults import url_fault, version_fault
 from pybernetes.api.cel.types import BOOL, DOUBLE, INT, STRING, Type, list_of, map_of, opaque, optional_of
 from pybernetes.api.cel.values import INT_MAX, INT_MIN, NONE, Optional, parse_timestamp
 from pybernetes.api.quantity import NANO, Quantity, QuantityError
@@ -20,9 +21,6 @@ URL: Final = opaque("kubernetes.URL")
 QUANTITY: Final = opaque("kubernetes.Quantity")
 SEMVER: Final = opaque("kubernetes.Semver")
 FORMAT: Final = opaque("kubernetes.NamedFormat")
-
-_HOST: Final = re.compile(r"(?:[^\[\]:]*|\[[0-9a-fA-F:.%a-zA-Z]*\])(?::\d*)?")
-_SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +32,20 @@ class Url(OpaqueValue):
 
     @classmethod
     def parse(cls, text: str) -> Url:
+        if fault := url_fault(text):
+            raise EvaluationError(f'URL parse error during conversion from string: parse "{text}": {fault}')
         try:
-            parts = urlsplit(text)
-            _ = parts.port
+            return cls(urlsplit(text))
         except ValueError as error:
             raise EvaluationError(f"URL parse error during conversion from string: {error}") from error
-        absolute = text.startswith("/") or _SCHEME.match(text) is not None
-        host = parts.netloc.rpartition("@")[2]
-        if not absolute or not _HOST.fullmatch(host) or any(character <= " " for character in text):
-            message = f'URL parse error during conversion from string: parse "{text}": invalid URI for request'
-            raise EvaluationError(message)
-        return cls(parts)
 
     @property
     def host(self) -> str:
         return self.parts.netloc.rpartition("@")[2]
+
+    @property
+    def port(self) -> str:
+        return self.host.rpartition("]")[2].partition(":")[2]
 
     @property
     def hostname(self) -> str:
@@ -103,9 +100,10 @@ class Version(OpaqueValue):
 
     @classmethod
     def parse(cls, text: str, normalize: bool = False) -> Version:
-        found = _SEMVER.fullmatch(_normalized(text) if normalize else text)
+        text = _normalized(text) if normalize else text
+        found = _SEMVER.fullmatch(text)
         if found is None:
-            raise EvaluationError(f"invalid semantic version: {text!r}")
+            raise EvaluationError(version_fault(text))
         labels = (found[4] or "").split(".") if found[4] else []
         before = tuple((0, int(each), "") if each.isdigit() else (1, 0, each) for each in labels)
         return cls((int(found[1]), int(found[2]), int(found[3])), before)
@@ -216,7 +214,7 @@ URLS: Final[Functions] = {
     "getScheme": [method(URL, to=STRING, do=lambda url: url.parts.scheme)],
     "getHost": [method(URL, to=STRING, do=lambda url: url.host)],
     "getHostname": [method(URL, to=STRING, do=lambda url: url.hostname)],
-    "getPort": [method(URL, to=STRING, do=lambda url: str(url.parts.port or ""))],
+    "getPort": [method(URL, to=STRING, do=lambda url: url.port)],
     "getEscapedPath": [method(URL, to=STRING, do=lambda url: quote(url.parts.path, safe="/%:@!$&'()*+,;=~-._"))],
     "getQuery": [method(URL, to=map_of(STRING, list_of(STRING)), do=_query)],
 }

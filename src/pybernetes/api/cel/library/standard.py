@@ -97,7 +97,7 @@ def _arithmetic(name: str, apply: Callable[[Any, Any], Any]) -> list[Overload]:
 def _moments(apply: Callable[[int, int], int]) -> list[Overload]:
     """What sums and differences of timestamps and durations have in common."""
     return [
-        function(TIMESTAMP, DURATION, to=TIMESTAMP, do=lambda a, b: checked_timestamp(apply(a.nanoseconds, b.nanoseconds))),
+        function(TIMESTAMP, DURATION, to=TIMESTAMP, do=lambda a, b: checked_timestamp(apply(a.nanoseconds, b.nanoseconds), a.offset)),
         function(DURATION, DURATION, to=DURATION, do=lambda a, b: checked_duration(apply(a.nanoseconds, b.nanoseconds))),
     ]  # fmt: skip
 
@@ -182,7 +182,7 @@ FUNCTIONS: Final[Functions] = {
         function(list_of(A), list_of(A), to=list_of(A), do=_joined, size=_sum),
         *_moments(operator.add),
         function(
-            DURATION, TIMESTAMP, to=TIMESTAMP, do=lambda a, b: checked_timestamp(a.nanoseconds + b.nanoseconds)
+            DURATION, TIMESTAMP, to=TIMESTAMP, do=lambda a, b: checked_timestamp(a.nanoseconds + b.nanoseconds, b.offset)
         ),
     ],
     "_-_": [

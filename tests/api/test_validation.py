@@ -218,7 +218,6 @@ def test_annotations_have_a_total_size() -> None:
 
 
 def test_every_rule_stands_for_a_served_kind() -> None:
-    from pybernetes.api.validation.entry import _table
+    from pybernetes.api.validation.entry import _MODULE_OF
 
-    served = {(resource.group, resource.plural) for resource in scheme.resources()}
-    assert set(_table()) <= served
+    assert set(_MODULE_OF) <= {resource.group_resource for resource in scheme.resources()}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from typing import Final
 
 from pybernetes.api.field import ErrorList, Path
 from pybernetes.api.scheme import Resource, groups
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative
-from pybernetes.api.validation.kinds import Errors, Rules
+from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import (
     is_kept,
     validate_metadata,
@@ -17,14 +18,69 @@ from pybernetes.api.validation.metadata import (
     validate_open_bags,
 )
 
-_MODULES = (
-    "access_review", "admission_policy", "api_service", "certificate_signing_request", "config_map",
-    "controller_revision", "cron_job", "csi", "custom_resource_definition", "daemon_set", "deployment",
-    "endpoint_slice", "endpoints", "event", "flow_control", "horizontal_pod_autoscaler", "ingress", "job", "lease",
-    "limit_range", "namespace", "network_policy", "node", "persistent_volume", "persistent_volume_claim", "pod.rules",
-    "pod_disruption_budget", "priority_class", "rbac", "replica_set", "replication_controller", "resource_quota",
-    "secret", "service", "service_account", "service_addresses", "stateful_set", "storage_class", "webhooks",
-)  # fmt: skip
+_MODULES: Final = {
+    "access_review": (
+        "localsubjectaccessreviews.authorization.k8s.io selfsubjectaccessreviews.authorization.k8s.io "
+        "selfsubjectreviews.authentication.k8s.io selfsubjectrulesreviews.authorization.k8s.io "
+        "subjectaccessreviews.authorization.k8s.io tokenreviews.authentication.k8s.io"
+    ),
+    "admission_policy": (
+        "mutatingadmissionpolicies.admissionregistration.k8s.io "
+        "mutatingadmissionpolicybindings.admissionregistration.k8s.io "
+        "validatingadmissionpolicies.admissionregistration.k8s.io "
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io"
+    ),
+    "api_service": "apiservices.apiregistration.k8s.io",
+    "certificate_signing_request": "certificatesigningrequests.certificates.k8s.io",
+    "config_map": "configmaps",
+    "controller_revision": "controllerrevisions.apps",
+    "cron_job": "cronjobs.batch",
+    "csi": (
+        "csidrivers.storage.k8s.io csinodes.storage.k8s.io csistoragecapacities.storage.k8s.io "
+        "volumeattachments.storage.k8s.io"
+    ),
+    "custom_resource_definition": "customresourcedefinitions.apiextensions.k8s.io",
+    "daemon_set": "daemonsets.apps",
+    "deployment": "deployments.apps",
+    "endpoint_slice": "endpointslices.discovery.k8s.io",
+    "endpoints": "endpoints",
+    "event": "events events.events.k8s.io",
+    "flow_control": (
+        "flowschemas.flowcontrol.apiserver.k8s.io prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"
+    ),
+    "horizontal_pod_autoscaler": "horizontalpodautoscalers.autoscaling",
+    "ingress": "ingressclasses.networking.k8s.io ingresses.networking.k8s.io",
+    "job": "jobs.batch",
+    "lease": "leases.coordination.k8s.io",
+    "limit_range": "limitranges",
+    "namespace": "namespaces",
+    "network_policy": "networkpolicies.networking.k8s.io",
+    "node": "nodes",
+    "persistent_volume": "persistentvolumes",
+    "persistent_volume_claim": "persistentvolumeclaims",
+    "pod.rules": "pods podtemplates",
+    "pod_disruption_budget": "poddisruptionbudgets.policy",
+    "priority_class": "priorityclasses.scheduling.k8s.io runtimeclasses.node.k8s.io",
+    "rbac": (
+        "clusterrolebindings.rbac.authorization.k8s.io clusterroles.rbac.authorization.k8s.io "
+        "rolebindings.rbac.authorization.k8s.io roles.rbac.authorization.k8s.io"
+    ),
+    "replica_set": "replicasets.apps",
+    "replication_controller": "replicationcontrollers",
+    "resource_quota": "resourcequotas",
+    "secret": "secrets",
+    "service": "services",
+    "service_account": "serviceaccounts",
+    "service_addresses": "ipaddresses.networking.k8s.io servicecidrs.networking.k8s.io",
+    "stateful_set": "statefulsets.apps",
+    "storage_class": "storageclasses.storage.k8s.io volumeattributesclasses.storage.k8s.io",
+    "webhooks": (
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io "
+        "validatingwebhookconfigurations.admissionregistration.k8s.io"
+    ),
+}
+"""The resources that each module has rules for: a module is loaded with the first object of its kinds."""
+_MODULE_OF: Final = {resource: module for module, resources in _MODULES.items() for resource in resources.split()}
 
 _DEFAULT = Rules()
 _PLAIN_FINALIZERS = ("apiextensions.k8s.io", "apiregistration.k8s.io")
@@ -76,12 +132,13 @@ def _metadata_update_errors(new: Tree, old: Tree) -> Errors:
 
 def rules_of(resource: Resource) -> Rules:
     """The rules of a kind; every version of a group's resource has the same ones."""
-    return _table().get((resource.group, resource.plural), _DEFAULT)
+    return _rules(resource.group, resource.plural)
 
 
 @cache
-def _table() -> dict[tuple[str, str], Rules]:
-    table: dict[tuple[str, str], Rules] = {}
-    for name in _MODULES:
-        table |= import_module(f"pybernetes.api.validation.{name}").RULES
-    return table
+def _rules(group: str, plural: str) -> Rules:
+    module = _MODULE_OF.get(f"{plural}.{group}" if group else plural)
+    if module is None:
+        return _DEFAULT
+    table: RulesTable = import_module(f"pybernetes.api.validation.{module}").RULES
+    return table[group, plural]

@@ -29,6 +29,21 @@ async def test_health(api):
     assert (await api.call("GET", "/readyz/nosuch")).status == 404
 
 
+async def test_what_is_documented_with_the_api_is_there_for_get_alone(api):
+    for path in ("/version", "/version/", "/.well-known/openid-configuration", "/openid/v1/jwks"):
+        assert (await api.call("POST", path, {})).status == 405
+        assert (await api.call("HEAD", path)).status == 405
+    assert (await api.call("GET", "/version/")).status == 200
+    assert (await api.call("GET", "/version", accept="application/yaml")).status == 406
+
+
+async def test_documents_have_no_slash_at_the_end(api):
+    assert (await api.call("GET", "/openapi/v2/")).status == 404
+    missing = await api.call("GET", "/openapi/v3/nosuch")
+    assert (missing.status, missing.body) == (404, b"")
+    assert (await api.call("GET", "/apis/apps/v1/")).status == 200
+
+
 async def test_checks_are_counted(api):
     await api.call("GET", "/readyz")
     await api.call("GET", "/readyz?exclude=log")

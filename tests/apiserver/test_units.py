@@ -12,7 +12,7 @@ from pybernetes.apiserver.options import parse
 from pybernetes.apiserver.request_info import parse as request_info
 from pybernetes.apiserver.table.cells import human_duration, selector_text
 from pybernetes.apiserver.table.pods import pod
-from pybernetes.apiserver.yaml import from_yaml
+from pybernetes.apiserver.yaml import from_yaml, to_yaml
 from pybernetes.flags import duration
 
 
@@ -54,6 +54,19 @@ def test_what_cannot_be_had_is_406():
     with pytest.raises(StatusError, match="406: Not Acceptable") as caught:
         negotiate("text/html")
     assert caught.value.code == 406
+
+
+@pytest.mark.parametrize("accept", ["application/*", "APPLICATION/JSON", ","])
+def test_a_type_is_named_letter_by_letter_or_any_is_taken(accept):
+    with pytest.raises(StatusError, match="Available representations: application/json, application/yaml"):
+        negotiate(accept)
+    assert negotiate(f"{accept},*/*;q=0.1").media_type == "application/json"
+    assert negotiate("application/json;q=0") == Format()
+
+
+def test_yaml_has_gos_styles():
+    written = to_yaml({"a": "1", "b": "", "c": "x\ny\n", "d": "n", "e": "plain", "f": "a: b"})
+    assert written == b'a: "1"\nb: ""\nc: |\n  x\n  y\nd: "n"\ne: plain\nf: \'a: b\'\n'
 
 
 def test_flags_have_upstreams_names():

@@ -48,6 +48,7 @@ class Discovery:
         """The page of a path of /api or /apis; None for others."""
         if self._documents is None:
             self._documents = dict(self._make())
+        path = path.rstrip("/")
         document = self._documents.get(path)
         if document is None:
             return None

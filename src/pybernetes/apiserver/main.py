@@ -41,6 +41,7 @@ from pybernetes.apiserver.health import API_SERVICES, BEFORE_SERVING, DEFINITION
 from pybernetes.apiserver.http.server import HTTPServer, serving
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
 from pybernetes.apiserver.measured import MeasuredBackend, MetricsPage
+from pybernetes.apiserver.negotiate import JSON
 from pybernetes.apiserver.nodemetrics.serve import serve_node_metrics
 from pybernetes.apiserver.openapi.documents import OpenAPI
 from pybernetes.apiserver.options import Options, parse
@@ -296,7 +297,7 @@ def _pages(
     pages.add_finder(health.find)
     openapi = OpenAPI(discovery.groups, partial(custom_schemas, registry), aggregator.documents)
     pages.add_finder(openapi.find)
-    pages.add("/version", version_page)
+    pages.add_resource("/version", version_page, JSON)
     pages.add("/metrics", MetricsPage(services.metrics, registry.access.backend))
     pages.add("/metrics/slis", lambda ctx: text(200, health.slis.render()))
     pages.add("/flagz", flags_page(options))
@@ -307,8 +308,8 @@ def _pages(
 
     pages.add("/", index_page(paths))
     openid = OpenID(services.security, options)
-    pages.add("/.well-known/openid-configuration", openid.configuration)
-    pages.add("/openid/v1/jwks", openid.keys)
+    pages.add_resource("/.well-known/openid-configuration", openid.configuration)
+    pages.add_resource("/openid/v1/jwks", openid.keys)
 
     def changed() -> None:
         discovery.changed()

@@ -36,8 +36,8 @@ def clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
             quality = float(parameters.pop("q", "1"))
         except ValueError:
             quality = 1.0
-        if media and quality > 0:
-            found.append((-quality, position, media.lower(), parameters))
+        if media:
+            found.append((-quality, position, media, parameters))
     return [(media, parameters) for _, _, media, parameters in sorted(found, key=lambda one: one[:2])]
 
 
@@ -47,19 +47,24 @@ def matches(media: str, offered: str) -> bool:
 
 
 @short_cache(512)
-def negotiate(accept: str, *, transformable: bool = False, protobuf: bool = False) -> Format:
+def negotiate(accept: str, *, transformable: bool = False, protobuf: bool = False, streams: bool = False) -> Format:
     """The format for a header; JSON without one. Raises StatusError 406.
 
+    As upstream's router does it before its serializers: one range must be a type that is offered, letter by letter,
+    or any at all; what comes with `q=0` is only wanted least.
+
     `transformable`: Table and PartialObjectMetadata are offered. `protobuf`: the kind has a message.
+    `streams`: watches are told at the same path, in formats that the refusal names too.
     """
     if not accept:
         return Format()
-    known = False
-    for media, parameters in clauses(accept):
+    asked = clauses(accept)
+    if not any(media == "*/*" or media in OBJECT_TYPES for media, _ in asked):
+        raise no_representation(OBJECT_TYPES + STREAM_TYPES if streams else OBJECT_TYPES)
+    for media, parameters in asked:
         offered = next((one for one in OBJECT_TYPES if matches(media, one)), None)
         if offered is None:
             continue
-        known = True
         if offered == PROTOBUF and (not protobuf or parameters.get("as") == TABLE):
             continue
         wanted = parameters.get("as", "")
@@ -74,19 +79,12 @@ def negotiate(accept: str, *, transformable: bool = False, protobuf: bool = Fals
             and version in ("v1", "v1beta1")
         ):
             return Format(offered, wanted, version)
-    if known:
-        raise not_acceptable(OBJECT_TYPES)
-    raise no_representation(OBJECT_TYPES)
+    raise not_acceptable(OBJECT_TYPES)
 
 
 def negotiate_stream(accept: str, *, protobuf: bool = False) -> Format:
     """The format of a watch: as `negotiate`, but YAML cannot be streamed."""
-    try:
-        found = negotiate(accept, transformable=True, protobuf=protobuf)
-    except StatusError as error:
-        if error.message.startswith("406"):
-            raise no_representation(OBJECT_TYPES + STREAM_TYPES) from None
-        raise
+    found = negotiate(accept, transformable=True, protobuf=protobuf, streams=True)
     if found.media_type == YAML:
         raise not_acceptable(STREAM_TYPES)
     return found

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from pybernetes.api.errors import page_not_found
+from pybernetes.api.errors import method_not_allowed, page_not_found
 from pybernetes.api.scheme import group_versions
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response
+from pybernetes.apiserver.negotiate import clauses, no_representation
 
 Page: TypeAlias = Callable[[RequestContext], Answer | Awaitable[Answer]]
 Finder: TypeAlias = Callable[[str], Page | None]
@@ -24,6 +25,19 @@ class Pages:
     def add(self, path: str, page: Page) -> None:
         self._pages[path] = page
 
+    def add_resource(self, path: str, page: Page, *media_types: str) -> None:
+        """A page that upstream documents with its API: there is GET alone, in one of the media types if any are given."""
+
+        def got(ctx: RequestContext) -> Answer | Awaitable[Answer]:
+            if ctx.request.method != "GET":
+                raise method_not_allowed()
+            accept = ctx.request.headers.get("accept", "")
+            if media_types and accept and not any(one in ("*/*", *media_types) for one, _ in clauses(accept)):
+                raise no_representation(media_types)
+            return page(ctx)
+
+        self._pages[path] = got
+
     def add_finder(self, finder: Finder) -> None:
         """`finder(path)` gives the page of a path, or None; asked in the order of adding."""
         self._finders.append(finder)
@@ -33,7 +47,7 @@ class Pages:
         bare = path.rstrip("/") or "/"
         page = self._pages.get(bare)
         if page is None:
-            page = next((found for finder in self._finders if (found := finder(bare)) is not None), None)
+            page = next((found for finder in self._finders if (found := finder(path)) is not None), None)
         if page is None:
             if _is_api(bare):
                 raise page_not_found()

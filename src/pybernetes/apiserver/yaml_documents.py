@@ -38,6 +38,20 @@ class _PlainDumper(_Dumper):  # type: ignore[misc]  # the base is chosen at run 
 
 
 _PlainDumper.add_implicit_resolver(*_SHORT_BOOLEAN)
+_TEXT: Final = "tag:yaml.org,2002:str"
+
+
+def _represent_text(dumper: Any, text: str) -> Any:
+    """In Go's styles: double quotes where plain it would be read as something else, lines as a literal block."""
+    style = None
+    if dumper.resolve(yaml.ScalarNode, text, (True, False)) != _TEXT:
+        style = '"'
+    elif "\n" in text:
+        style = "|"
+    return dumper.represent_scalar(_TEXT, text, style)
+
+
+_PlainDumper.add_representer(str, _represent_text)
 
 
 def from_yaml(data: bytes) -> object:

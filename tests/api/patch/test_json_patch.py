@@ -75,10 +75,13 @@ def test_what_does_not_apply(operation):
 @pytest.mark.parametrize(
     ("patch", "message"),
     [
-        ({"op": "add"}, "json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"),
-        ("x", "json: cannot unmarshal string into Go value of type []handlers.jsonPatchOp"),
-        ([1], "json: cannot unmarshal number into Go value of type handlers.jsonPatchOp"),
-        ([[]], "json: cannot unmarshal array into Go value of type handlers.jsonPatchOp"),
+        (
+            {"op": "add"},
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
+        ),
+        ("x", "error decoding patch: json: cannot unmarshal string into Go value of type []handlers.jsonPatchOp"),
+        ([1], "error decoding patch: json: cannot unmarshal number into Go value of type handlers.jsonPatchOp"),
+        ([[]], "error decoding patch: json: cannot unmarshal array into Go value of type handlers.jsonPatchOp"),
     ],
 )
 def test_what_is_no_patch(patch, message):

@@ -56,12 +56,16 @@ def _checked(operations: Json) -> list[dict[str, Json]]:
         return []
     if not isinstance(operations, list):
         kind = _KINDS[type(operations)]
-        raise errors.bad_request(f"json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp")
+        raise errors.bad_request(
+            f"error decoding patch: json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp"
+        )
     listed: list[dict[str, Json]] = []
     for operation in operations:
         if operation is not None and not isinstance(operation, dict):
             kind = _KINDS[type(operation)]
-            raise errors.bad_request(f"json: cannot unmarshal {kind} into Go value of type handlers.jsonPatchOp")
+            raise errors.bad_request(
+                f"error decoding patch: json: cannot unmarshal {kind} into Go value of type handlers.jsonPatchOp"
+            )
         listed.append(operation or {})
     return listed
 

@@ -131,7 +131,8 @@ class Dispatcher:
             raise page_not_found()
         # A proxy passes OPTIONS on too, for which discovery has no word.
         asks_backend = info.subresource == "proxy" and ctx.request.method == "OPTIONS"
-        if info.verb not in known.verbs and not asks_backend:
+        beyond = info.verb not in known.verbs or (ctx.request.method == "HEAD" and info.subresource != "proxy")
+        if beyond and not asks_backend:
             raise method_not_allowed()
         action = strategy.actions.get(info.subresource)
         if action is not None:

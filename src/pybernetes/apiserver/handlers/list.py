@@ -42,7 +42,7 @@ class OldContinueError(StatusError):
 async def list_objects(call: Call) -> Answer:
     """From memory at the current revision; an exact revision and further chunks come from the store's history."""
     request = call.ctx.request
-    wanted = negotiate(call.accept, transformable=True, protobuf=not call.served.custom)
+    wanted = negotiate(call.accept, transformable=True, protobuf=not call.served.custom, streams=True)
     options = list_options(request, call.served)
     check_version(options)
     if options.version == "0" and options.match != "Exact":

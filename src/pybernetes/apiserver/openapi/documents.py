@@ -60,14 +60,16 @@ class OpenAPI:
         self._hashes.clear()
 
     def find(self, path: str) -> Page | None:
-        """The page of a path below /openapi; None for others."""
+        """The page of a path below /openapi, which ends in no slash; None for others."""
         if path == "/openapi/v2":
             return self._answer_version2
         if path == "/openapi/v3":
             return lambda ctx: self._answer(ctx, "v3", self.index, "text/plain; charset=utf-8")
         key = path.removeprefix("/openapi/v3/")
-        if key == path or key not in self._keys():
+        if key == path:
             return None
+        if key not in self._keys():
+            return lambda ctx: Response(404, b"", "")
         return lambda ctx: self._answer_version3(ctx, key)
 
     def paths(self) -> list[str]:

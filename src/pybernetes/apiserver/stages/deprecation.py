@@ -17,7 +17,7 @@ DEPRECATED: Final = {
 
 
 class WarnDeprecated:
-    """Every request that such a resource takes is answered with a warning, whatever its outcome."""
+    """Every request that such a resource takes is answered with a warning, whatever its outcome, if it is allowed at all."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._requested = Gauge(

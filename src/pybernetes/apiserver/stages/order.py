@@ -27,7 +27,6 @@ def stages(services: Services, limit: Stage) -> list[Stage]:
     ordered: list[Stage | None] = [
         CORS(services.options.cors_allowed_origins) if services.options.cors_allowed_origins else None,
         Deadline(services.options.request_timeout),
-        WarnDeprecated(services.metrics),
         Authenticate(
             security.authenticator,
             audit.refused if audit else None,
@@ -38,6 +37,7 @@ def stages(services: Services, limit: Stage) -> list[Stage]:
         Impersonate(security.authorizer),
         limit,
         Authorize(security.authorizer),
+        WarnDeprecated(services.metrics),
     ]
     return [stage for stage in ordered if stage is not None]
 

@@ -66,14 +66,21 @@ class Bearer(Struct, frozen=True):
 def token_of(request: Request) -> str:
     """The bearer token of the Authorization header, or of a WebSocket's subprotocols; empty without one."""
     said = request.headers.get("authorization", "")
-    if said.startswith("Bearer ") and " " not in (token := said[7:]):
+    if said.startswith("Bearer ") and (token := said[7:]) and " " not in token:
         return token
-    scheme, _, token = said.strip().partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        return token.strip().partition(" ")[0]
+    scheme, _, rest = said.strip().partition(" ")
+    token = rest.partition(" ")[0]  # empty after two spaces, which upstream takes for no token
+    if scheme.lower() == "bearer" and token:
+        return token
     if request.headers.get("upgrade", "").lower() != "websocket":
         return ""
     return _websocket_token(request.headers.get("sec-websocket-protocol", ""))
+
+
+def has_second_space(request: Request) -> bool:
+    """Whether there would be a token but for a second space before it."""
+    scheme, _, rest = request.headers.get("authorization", "").strip().partition(" ")
+    return rest.startswith(" ") and scheme.lower() == "bearer"
 
 
 def _websocket_token(protocols: str) -> str:

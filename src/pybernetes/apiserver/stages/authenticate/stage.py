@@ -11,6 +11,7 @@ from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Request
 from pybernetes.apiserver.stages.authenticate.authenticator import Authenticator, InvalidCredentialError
+from pybernetes.apiserver.stages.authenticate.bearer import has_second_space
 from pybernetes.apiserver.stages.authenticate.metrics import AuthenticationMetrics
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class Authenticate(Struct, frozen=True):
             raise self._refusal(ctx)
         self._count("success", began, user.name)
         ctx.user = user
+        if has_second_space(ctx.request):
+            ctx.warn("the provided Authorization header contains extra space before the bearer token, and is ignored")
         return await proceed(ctx)
 
     def _count(self, result: str, began: float, user: str = "") -> None:

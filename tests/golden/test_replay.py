@@ -60,7 +60,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             wait_ready(url)
             yield url
         finally:
-            process.terminate()
+            process.kill()  # its end is another test's; asked kindly it gives clients with watches 10 s
 
 
 def wait_ready(url: str) -> None:

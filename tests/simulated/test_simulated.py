@@ -47,7 +47,7 @@ def test_life_without_root_and_without_linux(nobody: Nobody) -> None:
     refused = nobody.run("p8s", "start", code=1)
     assert "p8s start --simulated" in refused
     refused = nobody.run("p8s", "status", code=3)
-    assert "clusters started with sudo are seen with sudo only" in refused
+    assert "there is no cluster 'pybernetes' of yours\n  try: sudo " in refused
     nobody.run("portable", "start", "--simulated")
     state = nobody.home / ".local/state/pybernetes"
     assert {entry.stat().st_uid for entry in state.rglob("*")} == {UID}

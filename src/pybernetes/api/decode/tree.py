@@ -86,7 +86,10 @@ def _lazy(node: Schema) -> Convert:
 def _struct(node: Schema) -> Convert:
     told = presence().get(node.definition) or Presence()
     pointers, named, embedded = told.pointers, told.types, told.embedded
-    fields = {name: (_lazy(child), name in pointers) for name, child in node.properties.items()}
+    # Raw values know themselves whether they are there.
+    fields = {
+        name: (_lazy(child), name in pointers or child.kind is Kind.ANY) for name, child in node.properties.items()
+    }
     if node.definition == JSON_SCHEMA:
         fields |= {name: (convert, True) for name, convert in union_fields(_lazy(node)).items()}
     zeros = [(name, _zero_maker(node.properties[name], value)) for name, value in node.zeros.items()]

@@ -60,10 +60,22 @@ def _validate_signer(signer: str) -> Errors:
             path, signer, "must be a fully qualified domain and path of the form 'example.com/signer-name'"
         )
         return
-    for complaint in names.dns1123_subdomain(domain):
-        yield field.invalid(path, domain, f'validating label "{domain}": {complaint}')
-    if not rest:
-        yield field.invalid(path, rest, "name part must be non-empty")
+    labels = domain.split(".")
+    if len(domain) > names.DNS1123_SUBDOMAIN_MAX:
+        yield field.too_long(path, names.DNS1123_SUBDOMAIN_MAX)
+    yield from _validate_labels(path, domain, names.dns1123_label)
+    if len(labels) < 2:
+        yield field.invalid(path, domain, "should be a domain with at least two segments separated by dots")
+    yield from _validate_labels(path, rest, names.dns1123_subdomain)
+
+
+def _validate_labels(path: Path, part: str, check: names.Check) -> Errors:
+    """Of the labels between dots the first wrong one alone is told."""
+    for label in part.split("."):
+        if complaints := check(label):
+            for complaint in complaints:
+                yield field.invalid(path, part, f"validating label {field.quote(label)}: {complaint}")
+            return
 
 
 def _update(new: Tree, old: Tree) -> Errors:
@@ -71,24 +83,31 @@ def _update(new: Tree, old: Tree) -> Errors:
 
 
 def _validate_conditions(new: Tree, old: Tree) -> Errors:
-    status, was = new.get("status") or {}, old.get("status") or {}
+    status = new.get("status") or {}
     path = _STATUS.child("conditions")
     kinds = [condition.get("type", "") for condition in status.get("conditions") or ()]
     for index, condition in enumerate(status.get("conditions") or ()):
         kind, at = condition.get("type", ""), path.index(index)
         if not kind:
             yield field.required(at.child("type"))
-        if kind in _KEPT and condition.get("status") != "True":
-            yield field.not_supported(at.child("status"), condition.get("status", ""), ("True",))
+        value, known = condition.get("status", ""), ("True",) if kind in _KEPT else ("False", "True", "Unknown")
+        if not value:
+            yield field.required(at.child("status"))
+        elif value not in known:
+            yield field.not_supported(at.child("status"), value, known)
         if kind in _EXCLUSIVE and (_EXCLUSIVE - {kind}) <= set(kinds[:index]):
             detail = "Approved and Denied conditions are mutually exclusive"
             yield field.invalid(path, kind, detail)
         if kind in kinds[:index]:
             yield field.duplicate(at.child("type"), kind)
-    for condition in was.get("conditions") or ():
-        kind = condition.get("type", "")
-        if kind in _KEPT and kind not in kinds:
+    for kind in _KEPT:
+        if len(_of_type(new, kind)) < len(_of_type(old, kind)):
             yield field.forbidden(path, f"updates may not remove a condition of type {field.quote(kind)}")
+
+
+def _of_type(request: Tree, kind: str) -> list[Tree]:
+    conditions = (request.get("status") or {}).get("conditions") or ()
+    return [condition for condition in conditions if condition.get("type", "") == kind]
 
 
 def _update_approval(new: Tree, old: Tree) -> Errors:
@@ -97,6 +116,10 @@ def _update_approval(new: Tree, old: Tree) -> Errors:
 
 def _update_status(new: Tree, old: Tree) -> Errors:
     yield from _validate_conditions(new, old)
+    for kind in ("Approved", "Denied"):
+        if len(_of_type(new, kind)) > len(_of_type(old, kind)):
+            detail = f"updates may not add a condition of type {field.quote(kind)}"
+            yield field.forbidden(_STATUS.child("conditions"), detail)
     path = _STATUS.child("certificate")
     now, before = (new.get("status") or {}).get("certificate"), (old.get("status") or {}).get("certificate")
     if before and now != before:

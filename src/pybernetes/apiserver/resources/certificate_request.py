@@ -48,8 +48,21 @@ class CertificateStatus(Part):
         status = dict(merged.get("status") or {})
         before = (old.get("status") or {}).get("conditions") or []
         if status.get("conditions") or before:
-            status["conditions"] = _stamped(ctx, status.get("conditions") or [], before)
+            given = _with_decisions_of(before, status.get("conditions") or [])
+            status["conditions"] = _stamped(ctx, given, before)
         return merged | {"status": status}
+
+
+def _with_decisions_of(before: list[Tree], given: list[Tree]) -> list[Tree]:
+    """Approvals and denials as they were; one that is new or gone stays so, for validation to refuse."""
+    kept = list(given)
+    for kind in ("Approved", "Denied"):
+        places = [place for place, entry in enumerate(given) if entry["type"] == kind]
+        decisions = [entry for entry in before if entry["type"] == kind]
+        if len(places) == len(decisions):
+            for place, decision in zip(places, decisions, strict=True):
+                kept[place] = decision
+    return kept
 
 
 def _stamped(ctx: RequestContext, conditions: list[Tree], before: list[Tree]) -> list[Tree]:

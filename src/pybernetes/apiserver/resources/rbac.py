@@ -32,7 +32,8 @@ class RoleStrategy(KindStrategy):
         metadata = new["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata.get("name", "")
         resource = self.resource.plural
-        cause = ctx.services.security.escalation.refuse_role(ctx.user, resource, namespace, name, rules)
+        # Whether they may `escalate` is asked of the name in the URL: a creation has none.
+        cause = ctx.services.security.escalation.refuse_role(ctx.user, resource, namespace, ctx.info.name, rules)
         if cause:
             raise errors.forbidden(self.resource.group, resource, name, cause)
 

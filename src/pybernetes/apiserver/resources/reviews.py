@@ -23,7 +23,6 @@ from pybernetes.apiserver.stages.authorize.attributes import Attributes, Union, 
 from pybernetes.apiserver.user import AUTHENTICATED, UserInfo
 
 AUTHORIZATION = "authorization.k8s.io/v1"
-UNKNOWN_RULES = "webhook authorizer does not support user rule resolution"
 AUTHENTICATION = "authentication.k8s.io/v1"
 INVALID_TOKEN = "invalid bearer token"
 OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
@@ -136,8 +135,9 @@ class RulesReview:
             "incomplete": False,
         }
         authorizer = ctx.services.security.authorizer
-        if isinstance(authorizer, Union) and authorizer.asks_others:
-            review["status"] |= {"incomplete": True, "evaluationError": UNKNOWN_RULES}
+        if isinstance(authorizer, Union) and (why := authorizer.unlisted(ctx.user)):
+            said = why[0] if len(why) == 1 else f"[{', '.join(why)}]"
+            review["status"] |= {"incomplete": True, "evaluationError": said}
         return answer(ctx, 201, review)
 
 

@@ -10,6 +10,7 @@ from pybernetes.apiserver.resources import event
 from pybernetes.apiserver.resources.api_service import APIServiceStrategy
 from pybernetes.apiserver.resources.certificate_request import Approval, CertificateRequestStrategy, CertificateStatus
 from pybernetes.apiserver.resources.daemon_set import DaemonSetStrategy
+from pybernetes.apiserver.resources.devices import ClaimStatus, ResourceSliceStrategy
 from pybernetes.apiserver.resources.endpoint_slice import EndpointSliceStrategy
 from pybernetes.apiserver.resources.event import EventStrategy
 from pybernetes.apiserver.resources.generation import DeploymentStrategy, PriorityClassStrategy
@@ -162,6 +163,7 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
     "leases.coordination.k8s.io": LeaseStrategy,
     "endpointslices.discovery.k8s.io": EndpointSliceStrategy,
+    "resourceslices.resource.k8s.io": ResourceSliceStrategy,
     "roles.rbac.authorization.k8s.io": RoleStrategy,
     "clusterroles.rbac.authorization.k8s.io": RoleStrategy,
     "rolebindings.rbac.authorization.k8s.io": BindingStrategy,
@@ -180,7 +182,7 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
     "persistentvolumes": {"status": VolumeStatus()},
     "deployments.apps": {"status": StatusWithoutLabels()},
     "apiservices.apiregistration.k8s.io": {"status": StatusOnly()},
-    "resourceclaims.resource.k8s.io": {"status": StatusOnly()},
+    "resourceclaims.resource.k8s.io": {"status": ClaimStatus()},
     "servicecidrs.networking.k8s.io": {"status": StatusOnly()},
     "validatingadmissionpolicies.admissionregistration.k8s.io": {"status": StatusOnly()},
     "volumeattachments.storage.k8s.io": {"status": StatusOnly()},

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import shown_map
 
 # Structure -> its fields in order: name, name in JSON, what stands for an absent value, structure of the value.
-_Field = tuple[str, str, Any, str]
+Structures: TypeAlias = Mapping[str, list[tuple[str, str, Any, str]]]
 
 
-def _fields(text: str) -> list[_Field]:
+def structure(text: str) -> list[tuple[str, str, Any, str]]:
     """Read `Name:zero>structure` words; the JSON name is the name in camel case unless `=json` gives it."""
-    found: list[_Field] = []
+    found: list[tuple[str, str, Any, str]] = []
     for word in text.split():
-        head, _, structure = word.partition(">")
+        head, _, below = word.partition(">")
         head, _, zero = head.partition(":")
         name, _, json_name = head.partition("=")
-        found.append((name, json_name or name[0].lower() + name[1:], _ZEROS[zero], structure))
+        found.append((name, json_name or name[0].lower() + name[1:], _ZEROS[zero], below))
     return found
 
 
-_ZEROS: Final = {"": None, "s": "", "n": 0, "b": False}
+_ZEROS: Final[Mapping[str, Any]] = {"": None, "s": "", "n": 0, "b": False, "o": {}}
 
-_STRUCTURES: Final = {
-    "PodSpec": _fields("""
+_STRUCTURES: Final[Structures] = {
+    "PodSpec": structure("""
         Volumes InitContainers>Container Containers>Container EphemeralContainers RestartPolicy:s
         TerminationGracePeriodSeconds ActiveDeadlineSeconds DNSPolicy=dnsPolicy:s NodeSelector ServiceAccountName:s
         AutomountServiceAccountToken NodeName:s SecurityContext>PodSecurityContext ImagePullSecrets Hostname:s
@@ -33,28 +34,30 @@ _STRUCTURES: Final = {
         Priority PreemptionPolicy DNSConfig=dnsConfig ReadinessGates RuntimeClassName Overhead EnableServiceLinks
         TopologySpreadConstraints OS=os SchedulingGates ResourceClaims Resources HostnameOverride SchedulingGroup
     """),
-    "Container": _fields("""
+    "Container": structure("""
         Name:s Image:s Command Args WorkingDir:s Ports>ContainerPort EnvFrom Env>EnvVar Resources>Resources ResizePolicy
         RestartPolicy RestartPolicyRules VolumeMounts>VolumeMount VolumeDevices LivenessProbe ReadinessProbe
         StartupProbe Lifecycle TerminationMessagePath:s TerminationMessagePolicy:s ImagePullPolicy:s
         SecurityContext>SecurityContext Stdin:b StdinOnce:b TTY=tty:b
     """),
-    "PodSecurityContext": _fields("""
+    "PodSecurityContext": structure("""
         HostNetwork:b HostPID=hostPID:b HostIPC=hostIPC:b ShareProcessNamespace HostUsers SELinuxOptions=seLinuxOptions
         WindowsOptions RunAsUser RunAsGroup RunAsNonRoot SupplementalGroups SupplementalGroupsPolicy FSGroup=fsGroup
         FSGroupChangePolicy=fsGroupChangePolicy Sysctls SeccompProfile AppArmorProfile
         SELinuxChangePolicy=seLinuxChangePolicy
     """),
-    "SecurityContext": _fields("""
+    "SecurityContext": structure("""
         Capabilities>Capabilities Privileged SELinuxOptions=seLinuxOptions WindowsOptions RunAsUser RunAsGroup
         RunAsNonRoot ReadOnlyRootFilesystem AllowPrivilegeEscalation ProcMount SeccompProfile AppArmorProfile
     """),
-    "Capabilities": _fields("Add Drop"),
-    "Resources": _fields("Limits Requests Claims"),
-    "ContainerPort": _fields("Name:s HostPort:n ContainerPort:n Protocol:s HostIP=hostIP:s"),
-    "EnvVar": _fields("Name:s Value:s ValueFrom"),
-    "VolumeMount": _fields("Name:s ReadOnly:b RecursiveReadOnly MountPath:s SubPath:s MountPropagation SubPathExpr:s"),
-    "Toleration": _fields("Key:s Operator:s Value:s Effect:s TolerationSeconds"),
+    "Capabilities": structure("Add Drop"),
+    "Resources": structure("Limits Requests Claims"),
+    "ContainerPort": structure("Name:s HostPort:n ContainerPort:n Protocol:s HostIP=hostIP:s"),
+    "EnvVar": structure("Name:s Value:s ValueFrom"),
+    "VolumeMount": structure(
+        "Name:s ReadOnly:b RecursiveReadOnly MountPath:s SubPath:s MountPropagation SubPathExpr:s"
+    ),
+    "Toleration": structure("Key:s Operator:s Value:s Effect:s TolerationSeconds"),
 }
 
 # What a pod's spec says itself, and upstream keeps in the security context.
@@ -73,16 +76,16 @@ def shown_template(template: Tree) -> Tree:
     return {**shown, "Spec": shown_struct({**spec, "securityContext": context}, "PodSpec")}
 
 
-def shown_struct(value: Any, structure: str) -> Any:
+def shown_struct(value: Any, name: str, structures: Structures = _STRUCTURES) -> Any:
     """A value, or a list of values, of a structure."""
     if isinstance(value, list):
-        return [shown_struct(one, structure) for one in value]
+        return [shown_struct(one, name, structures) for one in value]
     if value is None:
         return None
     shown: Tree = {}
-    for name, json_name, zero, below in _STRUCTURES[structure]:
+    for title, json_name, zero, below in structures[name]:
         found = value.get(json_name, zero)
         if below:
-            found = shown_struct(found, below)
-        shown[name] = found
+            found = shown_struct(found, below, structures)
+        shown[title] = found
     return shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from pybernetes.apiserver.user import MASTERS, UserInfo
 
@@ -66,6 +66,15 @@ class Authorizer(Protocol):
         ...
 
 
+@runtime_checkable
+class Unlisted(Protocol):
+    """An authorizer that knows only by asking, or by rules that are not RBAC's, what some users may do."""
+
+    def unlisted(self, user: UserInfo) -> str:
+        """Why what the user may do cannot be listed; empty if this authorizer gives them nothing."""
+        ...
+
+
 class AlwaysAllow:
     """`--authorization-mode=AlwaysAllow`: for tests alone."""
 
@@ -101,10 +110,10 @@ class Union:
         self._authorizers = [Masters(), *authorizers.values()]
         self._tallies = {id(one): self.tally.setdefault(name, [0, 0]) for name, one in authorizers.items()}
 
-    @property
-    def asks_others(self) -> bool:
-        """Whether somebody is asked of whom nobody knows what all he would allow."""
-        return any(hasattr(one, "ask") for one in self._authorizers)
+    def unlisted(self, user: UserInfo) -> list[str]:
+        """Why not all is known that the user may do, by each authorizer that cannot tell."""
+        said = (one.unlisted(user) for one in self._authorizers if isinstance(one, Unlisted))
+        return [why for why in said if why]
 
     def authorize(self, attributes: Attributes) -> Decision:
         return self.decide(attributes, NOTHING_ANSWERED)

@@ -8,6 +8,7 @@ from pybernetes.apiserver.stages.authenticate.user import node_name
 from pybernetes.apiserver.stages.authorize.attributes import NO_OPINION, Attributes, Decision
 from pybernetes.apiserver.stages.authorize.node_graph import NodeGraph
 from pybernetes.apiserver.stages.authorize.rbac import Compiled, Grant
+from pybernetes.apiserver.user import UserInfo
 
 LEASES = "kube-node-lease"
 OWN = frozenset(("get", "create", "update", "patch", "delete"))
@@ -21,6 +22,9 @@ class NodeAuthorizer:
     def __init__(self, graph: NodeGraph, rules: Sequence[PolicyRule]) -> None:
         self._graph = graph
         self._rules = Compiled(Grant(rule, "", ALLOWED) for rule in rules)
+
+    def unlisted(self, user: UserInfo) -> str:
+        return "" if node_name(user) is None else "node authorizer does not support user rule resolution"
 
     def authorize(self, attributes: Attributes) -> Decision:
         node = node_name(attributes.user)

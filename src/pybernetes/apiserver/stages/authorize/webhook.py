@@ -21,6 +21,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.stages.authorize.attributes import NO_OPINION, Attributes, Decision
 from pybernetes.apiserver.stages.authorize.configuration import CONDITIONS, Webhook
 from pybernetes.apiserver.stages.reviews import ReviewClient, ReviewError
+from pybernetes.apiserver.user import UserInfo
 from pybernetes.flags import duration
 from pybernetes.telemetry.metrics import Counter, Histogram, Registry
 
@@ -76,6 +77,9 @@ class WebhookAuthorizer:
         if answer is not None and self._clock.monotonic() < answer.until:
             return answer.decision
         return Decision(False, pending=self)
+
+    def unlisted(self, user: UserInfo) -> str:
+        return "webhook authorizer does not support user rule resolution"
 
     async def ask(self, attributes: Attributes) -> Decision:
         """The webhook's decision, or what its failure policy says. Never raises."""

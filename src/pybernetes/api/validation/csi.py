@@ -5,15 +5,21 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
 from pybernetes.api.tree import Tree
-from pybernetes.api.validation.common import immutable, label_selector, non_negative, non_negative_quantity
+from pybernetes.api.validation.common import IMMUTABLE, immutable, label_selector, non_negative, non_negative_quantity
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.volumes import validate_driver_name
+from pybernetes.api.validation.structures import Structures, shown_struct, structure
 
 _GROUP = "storage.k8s.io"
 _SPEC = Path("spec")
 _REQUIRED = ("attachRequired", "podInfoOnMount", "storageCapacity")
 _MAX_NODE_ID = 256
+_STRUCTURES: Structures = {
+    "Driver": structure("Name:s NodeID=nodeID:s TopologyKeys Allocatable"),
+    "Attachment": structure("Attacher:s Source:o>Source NodeName:s"),
+    "Source": structure("PersistentVolumeName InlineVolumeSpec"),
+}
 _MODES = ("Persistent", "Ephemeral")
 _POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 
@@ -31,6 +37,10 @@ def _driver(driver: Tree) -> Errors:
     if policy is not None and policy not in _POLICIES:
         yield field.not_supported(_SPEC.child("fsGroupPolicy"), policy, _POLICIES)
     yield from _token_requests(spec.get("tokenRequests") or [])
+    in_secrets = spec.get("serviceAccountTokenInSecrets")
+    if in_secrets is not None and not spec.get("tokenRequests"):
+        detail = "serviceAccountTokenInSecrets is set but no tokenRequests are specified"
+        yield field.invalid(_SPEC.child("serviceAccountTokenInSecrets"), in_secrets, detail)
     period = spec.get("nodeAllocatableUpdatePeriodSeconds")
     if period is not None and period < 10:
         path = _SPEC.child("nodeAllocatableUpdatePeriodSeconds")
@@ -55,8 +65,9 @@ def _token_requests(requests: list[Tree]) -> Errors:
 
 
 def _update_driver(new: Tree, old: Tree) -> Errors:
-    for name in ("attachRequired", "volumeLifecycleModes"):
-        yield from immutable(new["spec"].get(name), old["spec"].get(name), _SPEC.child(name))
+    # The one name is upstream's slip.
+    for name, told in (("attachRequired", "attachedRequired"), ("volumeLifecycleModes", "volumeLifecycleModes")):
+        yield from immutable(new["spec"].get(name), old["spec"].get(name), _SPEC.child(told))
 
 
 def _node(node: Tree) -> Errors:
@@ -82,6 +93,17 @@ def _node(node: Tree) -> Errors:
             yield from complain(path, key, names.qualified_name(key))
 
 
+def _update_node(new: Tree, old: Tree) -> Errors:
+    """Of a driver that stays only the count of volumes may change."""
+    known = {driver["name"]: driver for driver in old["spec"].get("drivers") or ()}
+    for driver in new["spec"].get("drivers") or ():
+        fixed = {name: value for name, value in driver.items() if name != "allocatable"}
+        before = {name: value for name, value in known.get(driver["name"], fixed).items() if name != "allocatable"}
+        if fixed != before:
+            shown = shown_struct(fixed, "Driver", _STRUCTURES)
+            yield field.invalid(_SPEC.child("drivers"), shown, IMMUTABLE)
+
+
 def _capacity(capacity: Tree) -> Errors:
     name = capacity.get("storageClassName", "")
     yield from complain(ROOT.child("storageClassName"), name, names.dns1123_subdomain(name))
@@ -104,21 +126,24 @@ def _attachment(attachment: Tree) -> Errors:
     source = spec.get("source") or {}
     inline, name = source.get("inlineVolumeSpec"), source.get("persistentVolumeName")
     path = _SPEC.child("source")
-    if inline is None and not name:
+    if inline is None and name is None:
         yield field.required(path, "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
-    elif inline is not None and name:
+    elif inline is not None and name is not None:
         yield field.forbidden(path, "must specify exactly one of inlineVolumeSpec and persistentVolumeName")
-    elif inline is None and name:
+    elif name is not None:
+        if not name:
+            yield field.required(path.child("persistentVolumeName"), "must specify non empty persistentVolumeName")
         yield from complain(path.child("persistentVolumeName"), name, names.dns1123_subdomain(name))
 
 
 def _update_attachment(new: Tree, old: Tree) -> Errors:
-    yield from immutable(new["spec"], old["spec"], _SPEC)
+    if new["spec"] != old["spec"]:
+        yield field.invalid(_SPEC, shown_struct(new["spec"], "Attachment", _STRUCTURES), IMMUTABLE)
 
 
 RULES: RulesTable = {
     (_GROUP, "csidrivers"): Rules(_driver, _update_driver),
-    (_GROUP, "csinodes"): Rules(_node),
+    (_GROUP, "csinodes"): Rules(_node, _update_node),
     (_GROUP, "csistoragecapacities"): Rules(_capacity, _update_capacity),
     (_GROUP, "volumeattachments"): Rules(_attachment, _update_attachment),
 }

@@ -1,4 +1,4 @@
-"""Claims of devices as messages show them: upstream's own structures, as those of pods in `pod/internal_form.py`."""
+"""Claims of devices as messages show them: in upstream's own structures."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Final
 
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import shown_map
-from pybernetes.api.validation.pod.internal_form import Structures, shown_struct, structure
+from pybernetes.api.validation.structures import NODE_SELECTOR, Structures, shown_struct, structure
 
 _STRUCTURES: Final[Structures] = {
+    **NODE_SELECTOR,
     "ClaimSpec": structure("Devices:o>DeviceClaim"),
     "DeviceClaim": structure("Requests>Request Constraints>Constraint Config>ClaimConfig"),
     "Request": structure("Name:s Exactly>ExactRequest FirstAvailable>SubRequest"),
@@ -33,9 +34,6 @@ _STRUCTURES: Final[Structures] = {
         Request:s Driver:s Pool:s Device:s AdminAccess Tolerations>Toleration BindingConditions BindingFailureConditions
         ShareID=shareID ConsumedCapacity
     """),
-    "NodeSelector": structure("NodeSelectorTerms>NodeSelectorTerm"),
-    "NodeSelectorTerm": structure("MatchExpressions>NodeRequirement MatchFields>NodeRequirement"),
-    "NodeRequirement": structure("Key:s Operator:s Values"),
     "Attribute": structure("""
         IntValue=int BoolValue=bool StringValue=string VersionValue=version IntValues=ints BoolValues=bools
         StringValues=strings VersionValues=versions

@@ -174,6 +174,10 @@ def _validate_limited(limited: Tree, path: Path) -> Errors:
     lendable = limited.get("lendablePercent")
     if lendable is not None and not 0 <= lendable <= 100:
         yield field.invalid(path.child("lendablePercent"), lendable, "must be between 0 and 100, inclusive")
+    borrowing = limited.get("borrowingLimitPercent")
+    if borrowing is not None and borrowing < 0:
+        detail = "if specified, must be a non-negative integer"
+        yield field.invalid(path.child("borrowingLimitPercent"), borrowing, detail)
     response = limited.get("limitResponse") or {}
     at = path.child("limitResponse")
     kind, queuing = response.get("type", ""), response.get("queuing")

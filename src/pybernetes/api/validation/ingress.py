@@ -170,7 +170,7 @@ def _validate_parameters(parameters: Tree, path: Path) -> Errors:
     elif scope not in _SCOPES:
         yield field.not_supported(path.child("scope"), scope, _SCOPES)
     elif scope == "Namespace":
-        if not namespace:
+        if namespace is None:
             yield field.required(path.child("namespace"), "`parameters.scope` is set to 'Namespace'")
         else:
             yield from complain(path.child("namespace"), namespace, names.dns1123_label(namespace))
@@ -179,8 +179,8 @@ def _validate_parameters(parameters: Tree, path: Path) -> Errors:
 
 
 def _update_class(new: Tree, old: Tree) -> Errors:
-    controller = new["spec"].get("controller")
-    yield from immutable(controller, old["spec"].get("controller"), _SPEC.child("controller"))
+    controller = new["spec"].get("controller") or ""
+    yield from immutable(controller, old["spec"].get("controller") or "", _SPEC.child("controller"))
 
 
 RULES: RulesTable = {

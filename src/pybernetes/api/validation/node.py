@@ -52,6 +52,11 @@ def _validate_status(node: Tree) -> Errors:
 
 def _update(new: Tree, old: Tree) -> Errors:
     spec, was = new["spec"], old["spec"]
+    # Upstream looks at taints twice here, and clients see every complaint twice.
+    if taints := spec.get("taints"):
+        yield from validate_taints(taints, METADATA.child("taints"))
+    if (spec.get("externalID") or "") != (was.get("externalID") or ""):
+        yield field.forbidden(_SPEC.child("externalID"), "may not be updated")
     if was.get("podCIDRs") and spec.get("podCIDRs") != was["podCIDRs"]:
         yield field.forbidden(_SPEC.child("podCIDRs"), 'node updates may not change podCIDR except from "" to valid')
     if was.get("providerID") and spec.get("providerID") != was["providerID"]:

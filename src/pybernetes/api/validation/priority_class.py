@@ -72,6 +72,6 @@ def _update_runtime(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    ("scheduling.k8s.io", "priorityclasses"): Rules(_create, _update),
+    ("scheduling.k8s.io", "priorityclasses"): Rules(_create, _update, update_is_whole=True),
     ("node.k8s.io", "runtimeclasses"): Rules(_create_runtime, _update_runtime),
 }

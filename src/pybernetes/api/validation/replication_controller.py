@@ -25,7 +25,7 @@ def _create(controller: Tree) -> Errors:
         path = SPEC.child("template", "metadata", "labels")
         yield field.invalid(path, shown_map(labels) or None, "`selector` does not match template `labels`")
     yield from validate_pod_template(template, SPEC.child("template"))
-    yield from validate_always_restarts(template, SPEC.child("template"))
+    yield from validate_always_restarts(template, SPEC.child("template"), "ReplicationController")
 
 
 def _update_status(new: Tree, old: Tree) -> Errors:

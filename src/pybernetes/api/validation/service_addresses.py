@@ -6,12 +6,14 @@ from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.addresses import parse_cidr, parse_ip, validate_cidr
-from pybernetes.api.validation.common import immutable
+from pybernetes.api.validation.common import IMMUTABLE, immutable
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.structures import Structures, shown_struct, structure
 
 _GROUP = "networking.k8s.io"
 _SPEC = Path("spec")
+_STRUCTURES: Structures = {"Parent": structure("Group:s Resource:s Namespace:s Name:s")}
 
 
 def _range(service_cidr: Tree) -> Errors:
@@ -31,10 +33,15 @@ def _range(service_cidr: Tree) -> Errors:
 
 
 def _update_range(new: Tree, old: Tree) -> Errors:
+    """A single range may become one per family; nothing else changes."""
     before, now = old["spec"].get("cidrs") or [], new["spec"].get("cidrs") or []
-    # A single range may become one per family; nothing else changes.
-    if now[: len(before)] != before:
-        yield field.invalid(_SPEC.child("cidrs"), now, "field is immutable")
+    if len(now) != len(before) and (len(before), len(now)) != (1, 2):
+        yield field.invalid(_SPEC.child("cidrs"), new["spec"].get("cidrs"), IMMUTABLE)
+        return
+    for index, cidr in enumerate(before):
+        yield from immutable(now[index], cidr, _SPEC.child("cidrs").index(index))
+    if len(now) != len(before):
+        yield from _range(new)
 
 
 def _address_name(name: str) -> tuple[str, ...]:
@@ -63,10 +70,14 @@ def _address(address: Tree) -> Errors:
 
 
 def _update_address(new: Tree, old: Tree) -> Errors:
-    yield from immutable(new["spec"].get("parentRef"), old["spec"].get("parentRef"), _SPEC.child("parentRef"))
+    parent = new["spec"].get("parentRef")
+    if parent != old["spec"].get("parentRef"):
+        yield field.invalid(_SPEC.child("parentRef"), shown_struct(parent, "Parent", _STRUCTURES), IMMUTABLE)
 
 
 RULES: RulesTable = {
-    (_GROUP, "servicecidrs"): Rules(_range, _update_range, subresources={"status": lambda new, old: iter(())}),
+    (_GROUP, "servicecidrs"): Rules(
+        _range, _update_range, update_is_whole=True, subresources={"status": lambda new, old: iter(())}
+    ),
     (_GROUP, "ipaddresses"): Rules(_address, _update_address, _address_name),
 }

@@ -30,6 +30,12 @@ _RETENTIONS = ("Retain", "Delete")
 
 
 def _create(stateful_set: Tree) -> Errors:
+    for index, claim in enumerate(stateful_set["spec"].get("volumeClaimTemplates") or ()):
+        yield from validate_claim_spec(claim["spec"], SPEC.child("volumeClaimTemplates").index(index).child("spec"))
+    yield from _validate(stateful_set)
+
+
+def _validate(stateful_set: Tree) -> Errors:
     spec = stateful_set["spec"]
     if spec.get("podManagementPolicy") not in ("OrderedReady", "Parallel"):
         policy = spec.get("podManagementPolicy")
@@ -40,8 +46,6 @@ def _create(stateful_set: Tree) -> Errors:
     retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
     for name in ("whenDeleted", "whenScaled"):
         yield from one_of(retention.get(name), SPEC.child("persistentVolumeClaimRetentionPolicy", name), _RETENTIONS)
-    for index, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
-        yield from validate_claim_spec(claim["spec"], SPEC.child("volumeClaimTemplates").index(index).child("spec"))
     yield from non_negative(spec, SPEC, "replicas", "minReadySeconds")
     yield from non_negative(spec.get("ordinals") or {}, SPEC.child("ordinals"), "start")
     if spec.get("serviceName"):
@@ -83,6 +87,8 @@ def _validate_strategy(strategy: Tree) -> Errors:
 
 
 def _update(new: Tree, old: Tree) -> Errors:
+    """The templates of claims cannot change, and are not judged again."""
+    yield from _validate(new)
     fixed, was = ({k: v for k, v in one["spec"].items() if k not in _MUTABLE} for one in (new, old))
     if fixed != was:
         detail = (
@@ -100,5 +106,7 @@ def _update_status(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    ("apps", "statefulsets"): Rules(_create, _update, names.dns1123_label, subresources={"status": _update_status}),
+    ("apps", "statefulsets"): Rules(
+        _create, _update, names.dns1123_label, update_is_whole=True, subresources={"status": _update_status}
+    ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
 from pybernetes.api.tree import Tree
-from pybernetes.api.validation.common import immutable, one_of, shown_map
+from pybernetes.api.validation.common import IMMUTABLE, immutable, one_of, shown_map
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 
@@ -70,8 +70,10 @@ def _validate_topology(term: Tree, path: Path) -> Errors:
 
 
 def _update(new: Tree, old: Tree) -> Errors:
-    parameters = new.get("parameters") or {}
-    yield from immutable(parameters, old.get("parameters") or {}, ROOT.child("parameters"), shown_map(parameters))
+    parameters = new.get("parameters")
+    if parameters != old.get("parameters"):
+        shown = None if parameters is None else shown_map(parameters)
+        yield field.invalid(ROOT.child("parameters"), shown, IMMUTABLE)
     for name in ("provisioner", "reclaimPolicy", "volumeBindingMode"):
         yield from immutable(new.get(name), old.get(name), ROOT.child(name))
 
@@ -85,9 +87,9 @@ def _create_attributes(attributes: Tree) -> Errors:
 
 
 def _update_attributes(new: Tree, old: Tree) -> Errors:
-    yield from immutable(new.get("driverName"), old.get("driverName"), ROOT.child("driverName"))
-    parameters = new.get("parameters") or {}
-    yield from immutable(parameters, old.get("parameters") or {}, ROOT.child("parameters"), shown_map(parameters))
+    for name in ("driverName", "parameters"):
+        if new.get(name) != old.get(name):
+            yield field.forbidden(ROOT.child(name), f"updates to {name} are forbidden.")
 
 
 RULES: RulesTable = {

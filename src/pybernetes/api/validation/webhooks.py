@@ -174,9 +174,11 @@ def validate_client_config(config: Tree, path: Path, *, words: bool = False) -> 
 
 
 def _validate_service(service: Tree, path: Path, words: bool) -> Errors:
-    for name in ("name", "namespace"):
+    # Without words upstream takes the one for the other.
+    told = ("name", "namespace") if words else ("namespace", "name")
+    for name, called in zip(("name", "namespace"), told, strict=True):
         if not service.get(name):
-            yield field.required(path.child("service", name), f"service {name} is required" if words else "")
+            yield field.required(path.child("service", called), f"service {called} is required" if words else "")
     port = service.get("port", 443)
     if names.port_number(port):
         yield field.invalid(path.child("service", "port"), port, f"port is not valid: {names.port_number(port)[0]}")

@@ -63,7 +63,7 @@ def selects(selector: Tree | None, found: dict[str, str]) -> bool:
     return labels.from_tree(selector).matches(found)
 
 
-def validate_always_restarts(template: Tree, path: Path, kind: str = "ReplicaSet") -> Errors:
+def validate_always_restarts(template: Tree, path: Path, kind: str) -> Errors:
     policy = template["spec"].get("restartPolicy")
     if policy != "Always":
         yield field.not_supported(path.child("spec", "restartPolicy"), policy, ("Always",))

@@ -9,6 +9,7 @@ from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.resources import event
 from pybernetes.apiserver.resources.api_service import APIServiceStrategy
 from pybernetes.apiserver.resources.certificate_request import Approval, CertificateRequestStrategy, CertificateStatus
+from pybernetes.apiserver.resources.csi_driver import CSIDriverStrategy
 from pybernetes.apiserver.resources.daemon_set import DaemonSetStrategy
 from pybernetes.apiserver.resources.devices import ClaimStatus, ResourceSliceStrategy
 from pybernetes.apiserver.resources.endpoint_slice import EndpointSliceStrategy
@@ -30,6 +31,7 @@ from pybernetes.apiserver.resources.reviews import AccessReview, RulesReview, Se
 from pybernetes.apiserver.resources.scale import Scale
 from pybernetes.apiserver.resources.secret import SecretStrategy
 from pybernetes.apiserver.resources.service import ServiceStrategy
+from pybernetes.apiserver.resources.service_account import ServiceAccountStrategy
 from pybernetes.apiserver.resources.stateful_set import StatefulSetStrategy
 from pybernetes.apiserver.resources.status import StatusOnly, StatusWithoutLabels
 from pybernetes.apiserver.resources.strategy import Part, Strategy
@@ -152,6 +154,7 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "namespaces": NamespaceStrategy,
     "nodes": NodeStrategy,
     "secrets": SecretStrategy,
+    "serviceaccounts": ServiceAccountStrategy,
     "events": EventStrategy,
     "persistentvolumes": VolumeStrategy,
     "persistentvolumeclaims": ClaimStrategy,
@@ -162,6 +165,7 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "jobs.batch": JobStrategy,
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
     "leases.coordination.k8s.io": LeaseStrategy,
+    "csidrivers.storage.k8s.io": CSIDriverStrategy,
     "endpointslices.discovery.k8s.io": EndpointSliceStrategy,
     "resourceslices.resource.k8s.io": ResourceSliceStrategy,
     "roles.rbac.authorization.k8s.io": RoleStrategy,

@@ -22,7 +22,7 @@ _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
-_RESTART_POLICIES = ("Always", "OnFailure", "Never")
+_RESTART_POLICIES = ("Always", "Never", "OnFailure")
 
 
 class Surroundings(Struct, frozen=True):

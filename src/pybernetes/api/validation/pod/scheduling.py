@@ -164,7 +164,10 @@ def validate_taints(taints: list[Tree], path: Path) -> Errors:
             else:
                 yield field.required(at.child("effect"))
         if (taint["key"], effect) in taken:
-            shown = {"key": taint["key"], **({"value": taint["value"]} if taint.get("value") else {}), "effect": effect}
+            shown = {
+                "Key": taint["key"], "Value": taint.get("value", ""), "Effect": effect,
+                "TimeAdded": taint.get("timeAdded"),
+            }  # fmt: skip
             duplicate = field.duplicate(at, shown)
             yield field.FieldError(
                 duplicate.kind, duplicate.field, shown, "taints must be unique by key and effect pair"

@@ -102,7 +102,7 @@ def _validate_rest(spec: Tree, path: Path) -> Errors:
         yield field.invalid(path.child("terminationGracePeriodSeconds"), value, "must be greater than or equal to 0")
     policy = spec.get("preemptionPolicy")
     if policy is not None:
-        yield from one_of(policy, path.child("preemptionPolicy"), ("Never", "PreemptLowerPriority"))
+        yield from one_of(policy, path.child("preemptionPolicy"), ("PreemptLowerPriority", "Never"))
     if resources := spec.get("resources"):
         yield from validate_pod_resources(resources, path.child("resources"))
     if overhead := spec.get("overhead"):

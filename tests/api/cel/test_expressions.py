@@ -258,6 +258,8 @@ def test_has_no_value(source: str, message: str) -> None:
         ("type('a') == string && optional.of(1) == optional.of(2)", True),
         ("ip('::1') != ip('::2')", False),
         ("optional.of('a') == optional.of('b')", False),
+        ("string([].sum())", True),
+        ("string(optional.none().value())", True),
         ("['b'].join()", False),
         ("['b'].first().value().upperAscii()", False),
         ("['b'].indexOf('b')", False),

@@ -27,6 +27,7 @@ from pybernetes.api.cel.types import (
     DURATION,
     DYN,
     ERROR,
+    FREE,
     INT,
     NULL,
     STRING,
@@ -38,6 +39,7 @@ from pybernetes.api.cel.types import (
     map_of,
     opaque,
     optional_of,
+    settled,
     substitute,
     type_of,
 )
@@ -183,6 +185,10 @@ class _Checker:
             ):
                 fitting.append(overload)
                 results.append(substitute(overload.result, bound))
+                given = [
+                    settled(type_, substitute(wanted, bound))
+                    for wanted, type_ in zip(overload.parameters, given, strict=True)
+                ]
         if not fitting:
             return self._no_overload(node, given)
         self.checked.overloads[node] = fitting
@@ -204,7 +210,7 @@ class _Checker:
         return BOOL
 
     def _truth(self, node: Node, type_: Type) -> None:
-        if type_.kind not in ("bool", "dyn", "error"):
+        if type_.kind not in ("bool", "dyn", "error", "param"):
             self._fail(node.offset, f"expected type 'bool' but found '{type_}'")
 
     def _conditional(self, node: Call, scope: Mapping[str, Type]) -> Type:
@@ -235,14 +241,14 @@ class _Checker:
     def _opened(self, node: Node, type_: Type) -> Type:
         if type_.kind == "optional_type":
             return type_.parameters[0]
-        if type_.kind in ("dyn", "error"):
+        if type_.kind in ("dyn", "error", "param"):
             return DYN
         return self._fail(node.offset, f"expected type 'optional_type(A)' but found '{type_}'")
 
     def _common(self, nodes: Sequence[Node], types: Sequence[Type]) -> Type:
         """The one type of all parts of a literal."""
         if not types:
-            return DYN
+            return FREE
         joined = types[0]
         for node, type_ in zip(nodes[1:], types[1:], strict=True):
             found = _joined(joined, type_)
@@ -278,7 +284,7 @@ class _Checker:
         types = [self.type_of(each, inner) for each in node.body]
         conditions = node.body if node.name in ("all", "exists", "exists_one", "filter") else node.body[:-1]
         for part, type_ in zip(conditions, types, strict=False):
-            if type_.kind not in ("bool", "dyn", "error"):
+            if type_.kind not in ("bool", "dyn", "error", "param"):
                 self._wrong_condition(node, part, type_)
         return _macro_result(node, ranged, types, variables)
 
@@ -304,7 +310,7 @@ class _Checker:
 
     def _opt_map(self, node: Macro, ranged: Type, scope: Mapping[str, Type]) -> Type:
         inside = ranged.parameters[0] if ranged.kind == "optional_type" else DYN
-        if ranged.kind not in ("optional_type", "dyn", "error"):
+        if ranged.kind not in ("optional_type", "dyn", "error", "param"):
             self._fail(node.offset, f"found no matching overload for 'hasValue' applied to '{ranged}.()'")
         result = self.type_of(node.body[0], {**scope, node.variables[0]: inside})
         if node.name == "optMap":
@@ -327,8 +333,9 @@ def _macro_result(node: Macro, ranged: Type, types: Sequence[Type], variables: S
 
 def _joined(one: Type, other: Type) -> Type | None:
     """The type of a value that is of the one or of the other type; None if there is none."""
-    bound: dict[str, Type] = {}
-    if not assign(one, other, bound):
+    if FREE in (one, other):
+        return one if other == FREE else other
+    if not assign(one, other, {}):
         return None
     if one.kind in ("dyn", "error") or other.kind in ("dyn", "error"):
         return DYN

@@ -16,7 +16,7 @@ from pybernetes.api.cel.frame import Frame, Step
 from pybernetes.api.cel.functions import Functions, Overload, merged
 from pybernetes.api.cel.parser import MAX_DEPTH, parse
 from pybernetes.api.cel.program import compile_node
-from pybernetes.api.cel.types import Type
+from pybernetes.api.cel.types import DYN, FREE, Type
 
 CALL_LIMIT: Final = 10_000_000
 """What one evaluation may cost (upstream's PerCallLimit is 1,000,000 for admission; its rules of resources share this)."""
@@ -63,11 +63,12 @@ class Environment(Struct, frozen=True):
             checked, issues = check(node, self.variables, self._functions())
             if issues:
                 raise CompileError(source, issues)
+            type_ = DYN if checked.types[node] == FREE else checked.types[node]
             try:
                 step = compile_node(node, checked)
             except EvaluationError as error:
-                raise InstantiationError(error, checked.types[node]) from error
-            return Program(source, checked.types[node], estimate(node, checked), node, step)
+                raise InstantiationError(error, type_) from error
+            return Program(source, type_, estimate(node, checked), node, step)
         except RecursionError as error:
             raise CompileError(source, [Issue(0, f"expression recursion limit exceeded: {MAX_DEPTH}")]) from error
 

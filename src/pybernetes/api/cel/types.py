@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 UNBOUNDED: Final = (1 << 64) - 1
@@ -44,9 +44,12 @@ BYTES: Final = Type("bytes")
 NULL: Final = Type("null_type", name="null")
 TIMESTAMP: Final = Type("timestamp")
 DURATION: Final = Type("duration")
+FREE: Final = Type("param", name="dyn")
+"""Of what is in an empty list or map: it is whatever a function wants first."""
 A: Final = Type("param", name="A")
 B: Final = Type("param", name="B")
 
+_VAGUE: Final = frozenset({"dyn", "error", "param"})
 SCALARS: Final = frozenset({"bool", "int", "uint", "double", "null_type", "timestamp", "duration"})
 NUMBERS: Final = (INT, UINT, DOUBLE)
 
@@ -80,7 +83,7 @@ def assign(wanted: Type, given: Type, bound: dict[str, Type]) -> bool:
     """Whether a value of the type `given` can stand where `wanted` is. Type parameters are bound on the way."""
     if wanted.kind == "param":
         known = bound.get(wanted.name)
-        if known is None or (known.kind in ("dyn", "error") and given.kind not in ("dyn", "error")):
+        if known is None or (known.kind in _VAGUE and given.kind not in _VAGUE):
             bound[wanted.name] = given
             return True
         if known.kind == "null_type" and is_nullable(given):
@@ -104,15 +107,25 @@ def assign(wanted: Type, given: Type, bound: dict[str, Type]) -> bool:
     return all(assign(w, g, bound) for w, g in zip(wanted.parameters, given.parameters, strict=True))
 
 
+def settled(given: Type, wanted: Type) -> Type:
+    """What is free in a type that was given where another was wanted is what was wanted."""
+    if given == FREE:
+        return wanted
+    if given.kind != wanted.kind or len(given.parameters) != len(wanted.parameters):
+        return given
+    inside = tuple(settled(g, w) for g, w in zip(given.parameters, wanted.parameters, strict=True))
+    return replace(given, parameters=inside)
+
+
 def is_nullable(type_: Type) -> bool:
     """What null can stand for: objects and opaque things, as messages of protobuf."""
     return type_.kind in ("object", "opaque", "timestamp", "duration", "null_type", "optional_type", "dyn")
 
 
 def substitute(type_: Type, bound: Mapping[str, Type]) -> Type:
-    """With type parameters replaced; one that nothing was bound to is dyn."""
+    """With type parameters replaced; one that nothing was bound to is free."""
     if type_.kind == "param":
-        return bound.get(type_.name, DYN)
+        return bound.get(type_.name, FREE)
     if not type_.parameters:
         return type_
     inside = tuple(substitute(each, bound) for each in type_.parameters)

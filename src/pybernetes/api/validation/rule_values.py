@@ -83,22 +83,24 @@ class _Inquiry:
                 variables["oldSelf"] = NONE if before is NEW else Optional(before, True)
             else:
                 variables["oldSelf"] = before
-            yield from self._judge(rule, variables, value, path)
+            yield from self._judge(rule, variables, node, value, path)
 
-    def _judge(self, rule: Rule, variables: dict[str, object], value: Any, path: Path) -> Iterator[FieldError]:
+    def _judge(
+        self, rule: Rule, variables: dict[str, object], node: RuleNode, value: Any, path: Path
+    ) -> Iterator[FieldError]:
         if rule.program is None:
-            yield _invalid(value, path, f"rule compile error: {rule.error}")
+            yield _unjudged(node, path, f"rule compile error: {rule.error}")
             return
         try:
             answer, left = rule.program.run(variables, CALL_LIMIT)
         except EvaluationError as error:
-            yield _invalid(value, path, _evaluation_failed(rule, str(error)))
+            yield _unjudged(node, path, _evaluation_failed(rule, str(error)))
             if str(error).startswith("operation cancelled"):
                 raise _SpentError from error
             return
         self._left -= CALL_LIMIT - left
         if self._left < 0:
-            yield _invalid(value, path, _OUT_OF_BUDGET)
+            yield _unjudged(node, path, _OUT_OF_BUDGET)
             raise _SpentError
         if answer is not True:
             yield _broken(rule, variables, value, path)
@@ -150,5 +152,6 @@ def _shown(value: Any) -> Any:
     return field.OMITTED if isinstance(value, dict | list) else value
 
 
-def _invalid(value: Any, path: Path, detail: str) -> FieldError:
-    return field.invalid(path, _shown(value), detail)
+def _unjudged(node: RuleNode, path: Path, detail: str) -> FieldError:
+    """Where a rule could not be asked, upstream shows the type instead of the value."""
+    return field.invalid(path, node.schema.get("type", ""), detail)

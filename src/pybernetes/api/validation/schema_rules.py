@@ -24,17 +24,20 @@ _ADVICE: Final = (
 )
 _MOST_EXPENSIVE: Final = 4
 """So many rules are named when all together cost too much."""
+_EXPENSIVE: Final = 1_000_000
+"""Rules below are not named: a hundredth of what a schema's rules may cost."""
 
 
 class _Costs(Struct):
-    """What the rules seen so far cost by estimate."""
+    """What the rules seen so far cost by estimate: all together, and each that costs much."""
 
     total: int = 0
     each: list[tuple[int, Path]] = attribute(default_factory=list)
 
     def add(self, cost: int, path: Path) -> None:
         self.total += cost
-        self.each.append((cost, path))
+        if cost >= _EXPENSIVE:
+            self.each.append((cost, path))
 
 
 def has_rules(schema: Tree) -> bool:

@@ -82,6 +82,7 @@ VALUES: list[tuple[str, object]] = [
     ("cidr('10.0.0.1/8') == cidr('10.0.0.0/8')", False),
     ("url('/a b').getEscapedPath()", "/a%20b"),
     ("{1.5: 2}[1.5]", 2),
+    ("{[n]: 2}.size() == 1 && {[1]: 2}.map(key, key) == [[1]]", True),
     ("has(dyn(n).a)", False),
     ("type(ip('::1')) == net.IP && type(optional.of(1)) == optional_type && type(null) == null_type", True),
     ("{'a': 1, 'a': 2}['a']", 2),

@@ -64,10 +64,19 @@ def truth(value: object) -> bool:
     raise EvaluationError("no such overload")
 
 
+class ListKey(list[object]):
+    """A list as a key of a map, which upstream lets be written down: nothing finds it again."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+
 def hashable(key: object) -> object:
     """A key of a map. Raises EvaluationError for what cannot be one."""
     if isinstance(key, str | int):
         return key
     if isinstance(key, float):
         return int(key) if key.is_integer() else key
+    if isinstance(key, list):
+        return ListKey(key)
     raise EvaluationError("unsupported key type")

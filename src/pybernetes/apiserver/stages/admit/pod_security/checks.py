@@ -328,5 +328,14 @@ RESTRICTED: Final[tuple[Check, ...]] = (
 
 def violations(level: str, spec: Tree) -> list[str]:
     """What the level forbids of the pod, as upstream lists it: `reason (detail)`."""
+    return [f"{reason} ({detail})" for reason, detail in _found(level, spec)]
+
+
+def reasons(level: str, spec: Tree) -> list[str]:
+    """The same without details, for many pods at once."""
+    return [reason for reason, _ in _found(level, spec)]
+
+
+def _found(level: str, spec: Tree) -> Iterator[Finding]:
     checks = {"baseline": BASELINE, "restricted": RESTRICTED}.get(level, ())
-    return [f"{found[0]} ({found[1]})" for check in checks if (found := check(spec)) is not None]
+    return (found for check in checks if (found := check(spec)) is not None)

@@ -4,11 +4,10 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.admit.pod_security.checks import violations
-from pybernetes.apiserver.stages.admit.pods import MIRROR
+from pybernetes.apiserver.stages.admit.pod_security.levels import LABEL, policy
+from pybernetes.apiserver.stages.admit.pod_security.namespaces import check_namespace
 from pybernetes.apiserver.stages.objects import Objects
 
-LABEL = "pod-security.kubernetes.io/"
-LEVELS = ("privileged", "baseline", "restricted")
 TEMPLATES = {
     "replicationcontrollers": ("spec", "template"),
     "podtemplates": ("template",),
@@ -26,13 +25,17 @@ class PodSecurity(Plugin):
 
     name = "PodSecurity"
     operations = frozenset(("CREATE", "UPDATE"))
-    resources = frozenset(("pods", *TEMPLATES))
+    resources = frozenset(("namespaces", "pods", *TEMPLATES))
     subresources = frozenset(("", "ephemeralcontainers"))
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
     async def validate(self, attributes: Attributes) -> None:
+        if attributes.resource.group_resource == "namespaces":
+            if not attributes.subresource and attributes.object is not None:
+                check_namespace(attributes, self._objects)
+            return
         namespace = self._objects.get("", "namespaces", "", attributes.namespace)
         labels = (namespace or {}).get("metadata", {}).get("labels") or {}
         if attributes.object is None or not any(key.startswith(LABEL) for key in labels):
@@ -41,27 +44,21 @@ class PodSecurity(Plugin):
         spec = _pod_spec(attributes)
         if spec is None or (is_pod and attributes.old is not None and not _is_significant(attributes)):
             return
-        level, version = _policy(labels, "enforce")
+        level, version = policy(labels, "enforce")
         found = violations(level, spec)
         told = attributes.ctx.audit
         if is_pod:
             told[f"{LABEL}enforce-policy"] = f"{level}:{version}"
         if is_pod and found:
             raise refuse(attributes, f'violates PodSecurity "{level}:{version}": {", ".join(found)}')
-        level, version = _policy(labels, "warn")
+        level, version = policy(labels, "warn")
         warned = violations(level, spec)
         if warned:
             attributes.ctx.warn(f'would violate PodSecurity "{level}:{version}": {", ".join(warned)}')
-        level, version = _policy(labels, "audit")
+        level, version = policy(labels, "audit")
         audited = violations(level, spec)
         if audited:
             told[f"{LABEL}audit-violations"] = f'would violate PodSecurity "{level}:{version}": {", ".join(audited)}'
-
-
-def _policy(labels: dict[str, str], mode: str) -> tuple[str, str]:
-    """Level and version; a level that is none is held to the strictest, as upstream does."""
-    level = labels.get(LABEL + mode, "privileged")
-    return (level if level in LEVELS else "restricted"), labels.get(f"{LABEL}{mode}-version", "latest")
 
 
 def _pod_spec(attributes: Attributes) -> Tree | None:
@@ -72,20 +69,12 @@ def _pod_spec(attributes: Attributes) -> Tree | None:
 
 
 def _is_significant(attributes: Attributes) -> bool:
-    """Whether an update changes what the checks look at: tolerations, deadlines and images do not count."""
-    if attributes.subresource == "ephemeralcontainers":
+    """Whether an update is looked at: by images and by containers that are new, as nothing else that counts can change."""
+    new, old = ((tree or {}).get("spec") or {} for tree in (attributes.object, attributes.old))
+    if any(_images(new, kind) != _images(old, kind) for kind in ("containers", "initContainers")):
         return True
-    new, old = attributes.object or {}, attributes.old or {}
-    was_mirror = MIRROR in (old["metadata"].get("annotations") or {})
-    if was_mirror != (MIRROR in (new["metadata"].get("annotations") or {})):
-        return True
-    return _comparable(new) != _comparable(old)
+    return not set(_images(new, "ephemeralContainers")) <= set(_images(old, "ephemeralContainers"))
 
 
-def _comparable(pod: Tree) -> Tree:
-    spec = {key: value for key, value in pod["spec"].items() if key not in ("tolerations", "activeDeadlineSeconds")}
-    for kind in ("containers", "initContainers"):
-        spec[kind] = [
-            {key: value for key, value in container.items() if key != "image"} for container in spec.get(kind) or ()
-        ]
-    return spec
+def _images(spec: Tree, kind: str) -> list[tuple[str, str]]:
+    return [(container["name"], container.get("image", "")) for container in spec.get(kind) or ()]

@@ -25,6 +25,10 @@ class JSONPatchError(ValueError):
     """An operation that cannot be carried out."""
 
 
+class JSONPatchTestError(JSONPatchError):
+    """A `test` that does not hold."""
+
+
 @refuses_depth
 def json_patch(document: Json, operations: Json) -> Json:
     """The document after all operations, which happen together or not at all; `document` is left as it was.
@@ -121,7 +125,7 @@ class _Work(Struct):
     def test(self, operation: Mapping[str, Json]) -> None:
         parent, key = self._target(operation)
         if not _equal(_get(parent, key), operation.get("value")):
-            raise JSONPatchError(f"testing value {operation.get('path')} failed")
+            raise JSONPatchTestError(f"testing value {operation.get('path')} failed")
 
     def _target(self, operation: Mapping[str, Json], field: str = "path") -> tuple[Parent, str]:
         """The container that a pointer's last token lies in, and the token."""

@@ -106,3 +106,19 @@ async def test_policies_can_be_removed_whatever_they_say(cluster: Server) -> Non
     assert (await cluster.post(CONFIG_MAPS, config_map("a"))).status == 422
     assert (await cluster.delete(f"{ADMISSION}/validatingadmissionpolicies/p")).status == 200
     assert (await cluster.post(CONFIG_MAPS, config_map("a"))).status == 201
+
+
+async def test_a_patch_whose_test_does_not_hold_is_for_other_objects(cluster: Server) -> None:
+    patch = '[JSONPatch{op: "test", path: "/data/k", value: "v"}, JSONPatch{op: "add", path: "/data/x", value: "y"}]'
+    spec = {
+        "matchConstraints": {"resourceRules": RULES},
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": patch}}],
+        "reinvocationPolicy": "Never",
+    }
+    await cluster.post(f"{ADMISSION}/mutatingadmissionpolicies", {"metadata": {"name": "m"}, "spec": spec})
+    binding = {"metadata": {"name": "m"}, "spec": {"policyName": "m"}}
+    await cluster.post(f"{ADMISSION}/mutatingadmissionpolicybindings", binding)
+    meant = await cluster.post(CONFIG_MAPS, {"metadata": {"name": "a"}, "data": {"k": "v"}})
+    assert meant.tree["data"] == {"k": "v", "x": "y"}
+    other = await cluster.post(CONFIG_MAPS, {"metadata": {"name": "b"}, "data": {"k": "w"}})
+    assert (other.status, other.tree["data"]) == (201, {"k": "w"})

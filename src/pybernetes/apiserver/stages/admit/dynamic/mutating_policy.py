@@ -11,7 +11,7 @@ from msgspec import Struct
 from pybernetes.api.cel.admission import Mutation, PolicyExpressions, compile_mutations
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.errors import StatusError
-from pybernetes.api.patch.json_patch import json_patch
+from pybernetes.api.patch.json_patch import JSONPatchTestError, json_patch
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face
@@ -83,7 +83,12 @@ class PolicyMutator:
         if mutation.is_patch:
             if not isinstance(value, list):
                 raise EvaluationError("must evaluate to list of JSONPatch")
-            made = json_patch(before, [dict(each) for each in value])
+            try:
+                made = json_patch(before, [dict(each) for each in value])
+            except StatusError as error:
+                if isinstance(error.__cause__, JSONPatchTestError):
+                    return  # a test that does not hold says that the patch is not for this object
+                raise
         else:
             if not isinstance(value, dict):
                 raise EvaluationError("must evaluate to Object")

@@ -35,7 +35,8 @@ _SHOWN: Final = {"involvedObject": "Reference", "related": "Reference", "source"
 def _value(event: Tree, name: str) -> Any:
     """A field of an event of either group, by its name in messages."""
     other, absent = _FIXED[name]
-    return event.get(name) or event.get(other) or absent
+    found = event.get(name, event.get(other))
+    return absent if found is None else found
 
 
 def _create(event: Tree) -> Errors:

@@ -61,6 +61,7 @@ def _validate_generated_selector(job: Tree) -> Errors:
 
 def validate_job_spec(spec: Tree, path: Path) -> Errors:
     """A job's spec with its selector."""
+    yield from validate_job_template_spec(spec, path)
     selector = spec.get("selector")
     if selector is None:
         yield field.required(path.child("selector"))
@@ -70,7 +71,6 @@ def validate_job_spec(spec: Tree, path: Path) -> Errors:
     if not selects(selector, found):
         at = path.child("template", "metadata", "labels")
         yield field.invalid(at, shown_map(found) or None, "`selector` does not match template `labels`")
-    yield from validate_job_template_spec(spec, path)
 
 
 def validate_job_template_spec(spec: Tree, path: Path) -> Errors:

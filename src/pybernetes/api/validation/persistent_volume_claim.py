@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pybernetes.api import field, names
-from pybernetes.api.field import Path
+from pybernetes.api.field import ROOT, Path
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.tree import Tree
-from pybernetes.api.validation.common import label_selector, positive_quantity
+from pybernetes.api.validation.common import immutable, label_selector, positive_quantity
 from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
@@ -97,30 +97,29 @@ def _update(new: Tree, old: Tree) -> Errors:
     if bound:
         for one in (fixed, before):
             one["resources"] = _without_storage(one.get("resources") or {})
+        for one in (fixed, before):
+            one.pop("volumeAttributesClassName", None)
     for one in (fixed, before):
-        one.pop("volumeAttributesClassName", None)
         one.pop("dataSourceRef" if "dataSource" in one else "", None)
     if fixed != before:
         detail = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
         )
         yield field.forbidden(_SPEC, f"{detail}\n{differences('core.PersistentVolumeClaimSpec', fixed, before)}")
-        return
     # A request may be taken back as long as it is above what is there: an expansion that failed is recovered so.
-    size, asked, least = _storage(spec), _storage(was), _capacity(old)
-    if size is not None and asked is not None and size < asked and (least is None or not least < size):
+    size, least = _storage(spec), _capacity(old)
+    if size < _storage(was) and size <= least:
         detail = "field can not be less than status.capacity"
         yield field.forbidden(_SPEC.child("resources", "requests", "storage"), detail)
+    yield from immutable(spec.get("volumeMode"), was.get("volumeMode"), ROOT.child("volumeMode"))
 
 
-def _storage(spec: Tree) -> Quantity | None:
-    text = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    return None if text is None else Quantity.parse(text)
+def _storage(spec: Tree) -> Quantity:
+    return Quantity.parse(((spec.get("resources") or {}).get("requests") or {}).get("storage") or "0")
 
 
-def _capacity(claim: Tree) -> Quantity | None:
-    text = ((claim.get("status") or {}).get("capacity") or {}).get("storage")
-    return None if text is None else Quantity.parse(text)
+def _capacity(claim: Tree) -> Quantity:
+    return Quantity.parse(((claim.get("status") or {}).get("capacity") or {}).get("storage") or "0")
 
 
 def _without_storage(resources: Tree) -> Tree:

@@ -13,10 +13,9 @@ class CSIDriverStrategy(KindStrategy):
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         KindStrategy.prepare_for_create(self, ctx, new)
         new["spec"].pop(SWITCHED_OFF, None)
+        new["metadata"].pop("generation", None)
 
     def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
         KindStrategy.prepare_for_update(self, ctx, new, old)
         if SWITCHED_OFF not in old["spec"]:
             new["spec"].pop(SWITCHED_OFF, None)
-        if new["spec"] != old["spec"]:
-            new["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1

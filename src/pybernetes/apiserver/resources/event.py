@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pybernetes.api import field, names
-from pybernetes.api.field import FieldError, Path
+from pybernetes.api import names
+from pybernetes.api.field import FieldError
 from pybernetes.api.scheme import by_plural
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.entry import rules_of
@@ -23,17 +23,20 @@ class EventStrategy(KindStrategy):
     def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
         if ctx.info.api_group != NEW_GROUP:
             return []
-        metadata = new["metadata"]
-        found = list(validate_name(metadata, names.dns1123_subdomain))
-        if not new.get("eventTime"):
-            found.append(field.required(Path("eventTime")))
-        return found
+        found = list(validate_name(new["metadata"], names.dns1123_subdomain))
+        return found + self._of_new_group(new, None)
 
     def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
+        return self._of_new_group(new, old) if ctx.info.api_group == NEW_GROUP else []
+
+    def _of_new_group(self, new: Tree, old: Tree | None) -> list[FieldError]:
+        """What the group of its own finds wrong and the core group, whose rules every event is held to, does not."""
         resource = by_plural(NEW_GROUP, "v1", "events")
-        if ctx.info.api_group != NEW_GROUP or resource is None:
+        if resource is None:
             return []
-        return list(rules_of(resource).update(new, old))
+        rules, told = rules_of(resource), list(rules_of(self.resource).create(new))
+        found = rules.create(new) if old is None else rules.update(new, old)
+        return [error for error in found if error not in told]
 
 
 def source(obj: Tree) -> str:

@@ -54,6 +54,7 @@ GENERATION = frozenset(
         "daemonsets.apps",
         "jobs.batch",
         "cronjobs.batch",
+        "csidrivers.storage.k8s.io",
         "customresourcedefinitions.apiextensions.k8s.io",
         "deviceclasses.resource.k8s.io",
         "endpointslices.discovery.k8s.io",

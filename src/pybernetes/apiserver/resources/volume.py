@@ -31,14 +31,22 @@ class ClaimStrategy(KindStrategy):
             del spec["dataSource"]
         if ref is not None and ref.get("namespace"):  # across namespaces: not at this API level
             del spec["dataSourceRef"]
-        source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
-        if source is not None and ref is None:
-            spec["dataSourceRef"] = dict(source)
-        elif ref is not None and source is None:
-            spec["dataSource"] = dict(ref)
+        _agree(spec)
+
+    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        KindStrategy.prepare_for_update(self, ctx, new, old)
+        _agree(new["spec"])
 
     def first_status(self, ctx: RequestContext, new: Tree) -> Tree:
         return {"phase": "Pending"}
+
+
+def _agree(spec: Tree) -> None:
+    source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is not None and ref is None:
+        spec["dataSourceRef"] = dict(source)
+    elif ref is not None and source is None and not ref.get("namespace"):
+        spec["dataSource"] = dict(ref)
 
 
 class VolumeStatus(Part):

@@ -260,6 +260,8 @@ def test_has_no_value(source: str, message: str) -> None:
         ("ip('::1') != ip('::2')", False),
         ("optional.of('a') == optional.of('b')", False),
         ("string([].sum())", True),
+        ("lists.range(-1).map(x, string(x)).join('')", True),
+        ("lists.range(4).map(x, string(x)).join('')", False),
         ("string(optional.none().value())", True),
         ("['b'].join()", False),
         ("['b'].first().value().upperAscii()", False),

@@ -150,6 +150,8 @@ class _Estimator:
                 self._entries[node] = self._entries[parts[0]]
         elif node.function == "_[_]" and parts[0] in self._entries:
             self._sizes[node] = self._entries[parts[0]][1]
+        elif node.function == "range" and isinstance(parts[0], Literal) and isinstance(parts[0].value, int):
+            self._sizes[node] = Range(max(0, parts[0].value), max(0, parts[0].value))
         elif node.function == "split":
             self._entries[node] = (_ONE, Range(0, self.size(parts[0]).most))
         elif (type_ := self._checked.types[node]).kind == "list":

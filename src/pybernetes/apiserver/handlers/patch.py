@@ -10,6 +10,7 @@ from pybernetes.apiserver.handlers.patching import Patcher, patcher_for
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.registry.options import write_options
 from pybernetes.apiserver.registry.store import Update
+from pybernetes.apiserver.stages.authorize.stage import check_create
 
 
 async def patch(call: Call) -> Answer:
@@ -32,7 +33,7 @@ async def patch(call: Call) -> Answer:
             options,
             call.subresource,
             call.part,
-            create_if_missing=patcher.creates and call.part is None,
+            may_create=check_create if patcher.creates and call.part is None else None,
             names_uid=False,
         ),
     )

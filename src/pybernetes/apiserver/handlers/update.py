@@ -10,6 +10,7 @@ from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.ownership import owned
 from pybernetes.apiserver.registry.options import write_options
 from pybernetes.apiserver.registry.store import Update
+from pybernetes.apiserver.stages.authorize.stage import check_create
 
 
 async def update(call: Call) -> Answer:
@@ -30,7 +31,7 @@ async def update(call: Call) -> Answer:
             options,
             call.subresource,
             call.part,
-            create_if_missing=call.part is None and call.served.strategy.create_on_update,
+            may_create=check_create if call.part is None and call.served.strategy.create_on_update else None,
         ),
     )
     return call.answer(201 if created else 200, item, wanted)

@@ -36,6 +36,8 @@ NAME_TRIES: Final = 8
 
 Make: TypeAlias = Callable[[Item | None], Tree]
 """The object to be stored, made of the one that is (None: there is none); called again after a conflict."""
+MayCreate: TypeAlias = Callable[[RequestContext], Awaitable[None]]
+"""Raises StatusError for who may change objects of the kind, but not create them."""
 
 
 class Access(Struct):
@@ -58,7 +60,8 @@ class Update(Struct, frozen=True):
     options: WriteOptions
     subresource: str = ""
     part: Part | None = None
-    create_if_missing: bool = False
+    may_create: MayCreate | None = None
+    """Without it, what is not there is not made."""
     names_uid: bool = True
     """The uid of what `make` made is whom the client means; of a patch it is a value like any other."""
 
@@ -159,7 +162,9 @@ class ObjectStore:
 
     # Creating.
 
-    async def create(self, ctx: RequestContext, new: Tree, namespace: str, options: WriteOptions) -> Item:
+    async def create(
+        self, ctx: RequestContext, new: Tree, namespace: str, options: WriteOptions, may_create: MayCreate | None = None
+    ) -> Item:
         """Store a new object; `new` is given up by the caller. With generateName, taken names are tried again."""
         metadata = new["metadata"]
         generated = not metadata.get("name") and bool(metadata.get("generateName"))
@@ -177,14 +182,21 @@ class ObjectStore:
             if generated:
                 metadata["name"] = meta.generated_name(metadata["generateName"], self._access.rng)
             try:
-                return await self._create_named(ctx, new, attributes if attributes_wanted else None, options)
+                return await self._create_named(
+                    ctx, new, attributes if attributes_wanted else None, options, may_create
+                )
             except StatusError as error:
                 if not generated or error.reason != "AlreadyExists" or attempt == NAME_TRIES - 1:
                     raise
         raise errors.generate_name_conflict(self.resource.group, self.resource.plural, metadata["name"])
 
     async def _create_named(
-        self, ctx: RequestContext, new: Tree, attributes: Attributes | None, options: WriteOptions
+        self,
+        ctx: RequestContext,
+        new: Tree,
+        attributes: Attributes | None,
+        options: WriteOptions,
+        may_create: MayCreate | None,
     ) -> Item:
         strategy = self.strategy
         strategy.prepare_for_create(ctx, new)
@@ -196,6 +208,8 @@ class ObjectStore:
             for text in strategy.warnings(ctx, new, None):
                 ctx.warn(text)
             strategy.complete(new)
+            if may_create is not None:
+                await may_create(ctx)
             if attributes is not None:
                 attributes.object, attributes.name = new, new["metadata"]["name"]
                 await self._access.admission.validate(attributes)
@@ -252,14 +266,14 @@ class ObjectStore:
             current = await self.refresh(key)
 
     async def _create_by_update(self, ctx: RequestContext, update: Update) -> tuple[Item, bool]:
-        if not update.create_if_missing:
+        if update.may_create is None:
             raise self.not_found(update.name)
         new = update.make(None)
         if new["metadata"].get("uid"):
             cause = f"Precondition failed: UID in precondition: {new['metadata']['uid']}, UID in object meta: "
             raise self.conflict(update.name, cause)
         new["metadata"].pop("resourceVersion", None)  # what has no version is none of that version either
-        return await self.create(ctx, new, update.namespace, update.options), True
+        return await self.create(ctx, new, update.namespace, update.options, update.may_create), True
 
     async def _try_update(self, ctx: RequestContext, update: Update, new: Tree, current: Item) -> Item | None:
         """The object after the change; None if somebody else has changed it meanwhile."""

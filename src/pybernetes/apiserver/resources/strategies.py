@@ -86,6 +86,22 @@ RETURNS_DELETED = frozenset(
         "volumeattributesclasses.storage.k8s.io",
     )
 )
+CREATED_BY_UPDATE = frozenset(
+    (
+        "clusterrolebindings.rbac.authorization.k8s.io",
+        "clusterroles.rbac.authorization.k8s.io",
+        "endpoints",
+        "events",
+        "events.events.k8s.io",
+        "leases.coordination.k8s.io",
+        "limitranges",
+        "rolebindings.rbac.authorization.k8s.io",
+        "roles.rbac.authorization.k8s.io",
+        "runtimeclasses.node.k8s.io",
+        "services",
+    )
+)
+"""Kinds of which a PUT makes what is not there."""
 ORPHANS_DEPENDENTS = frozenset(("replicationcontrollers", "jobs.batch"))
 VERSIONED_UPDATES = frozenset(
     (
@@ -233,6 +249,7 @@ def strategy_of(resource: Resource) -> Strategy:
         virtual=VIRTUAL.get(name),
         unconditional_update=name not in VERSIONED_UPDATES,
         tracks_generation=name in GENERATION or resource.group in SPECIAL_GROUPS,
+        create_on_update=name in CREATED_BY_UPDATE,
         returns_deleted=name in RETURNS_DELETED,
         orphans_dependents=name in ORPHANS_DEPENDENTS,
         fields=FIELDS.get(name, {}),

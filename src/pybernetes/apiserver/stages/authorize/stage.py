@@ -48,6 +48,16 @@ def attributes_of(ctx: RequestContext) -> Attributes:
     )
 
 
+async def check_create(ctx: RequestContext) -> None:
+    """Who changes what is not there makes it, which they have to be allowed too. Raises StatusError 403."""
+    attributes, authorizer = attributes_of(ctx)._replace(verb="create"), ctx.services.security.authorizer
+    decision = authorizer.authorize(attributes)
+    if decision.pending is not None:
+        decision = await decide(authorizer, attributes)
+    if not decision.allowed:
+        raise refusal(attributes, decision)
+
+
 def refusal(attributes: Attributes, decision: Decision) -> errors.StatusError:
     """The 403 for a question that was answered with no."""
     words = forbidden_words(attributes)

@@ -112,9 +112,10 @@ async def test_a_finalizer_holds_an_object(api):
 
 async def test_a_precondition_protects(api):
     await api.call("POST", BASE, config_map("a"))
-    answer = await api.call("DELETE", f"{BASE}/a", {"preconditions": {"uid": "other"}})
-    assert answer.status == 409
-    assert (await api.call("GET", f"{BASE}/a")).status == 200
+    for precondition in ({"uid": "other"}, {"uid": ""}, {"resourceVersion": "1"}):
+        answer = await api.call("DELETE", f"{BASE}/a", {"preconditions": precondition})
+        assert answer.status == 409
+        assert (await api.call("GET", f"{BASE}/a")).status == 200
 
 
 async def test_deletecollection_takes_what_the_selector_takes(api):

@@ -47,14 +47,14 @@ async def _admit(
 
 def _check_preconditions(store: ObjectStore, current: Item, options: DeleteOptions) -> None:
     metadata = current.tree["metadata"]
-    if options.uid and options.uid != metadata["uid"]:
+    if options.uid is not None and options.uid != metadata["uid"]:
         raise _precondition_conflict(
             store,
             metadata["name"],
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({metadata['uid']}). "
             "The object might have been deleted and then recreated",
         )
-    if options.resource_version and options.resource_version != str(current.revision):
+    if options.resource_version is not None and options.resource_version != str(current.revision):
         raise _precondition_conflict(
             store,
             metadata["name"],

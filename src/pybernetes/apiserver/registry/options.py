@@ -91,12 +91,12 @@ def _boolean(text: str) -> bool:
 
 
 class DeleteOptions(Struct, frozen=True):
-    """How to delete. `orphan`/`foreground`: None leaves it to the kind's default."""
+    """How to delete. What is None was not given: an empty uid is one that no object has."""
 
     dry_run: bool = False
     grace_seconds: int | None = None
-    uid: str = ""
-    resource_version: str = ""
+    uid: str | None = None
+    resource_version: str | None = None
     propagation: str = ""
     orphan_dependents: bool | None = None
     given: Tree = field(default_factory=dict)
@@ -121,8 +121,8 @@ def delete_options(tree: Tree) -> DeleteOptions:
     return DeleteOptions(
         dry_run=bool(dry_runs),
         grace_seconds=tree.get("gracePeriodSeconds"),
-        uid=preconditions.get("uid") or "",
-        resource_version=preconditions.get("resourceVersion") or "",
+        uid=preconditions.get("uid"),
+        resource_version=preconditions.get("resourceVersion"),
         propagation=policy,
         orphan_dependents=orphan,
         given=tree,

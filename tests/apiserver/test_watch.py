@@ -52,6 +52,20 @@ async def test_without_a_revision_the_state_comes_first(api):
     assert writer.events == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
 
 
+async def test_the_old_path_of_one_object_tells_of_that_alone(api):
+    await make(api, "a")
+    await make(api, "b")
+    answer = await api.stream("/api/v1/watch/namespaces/default/configmaps/b")
+    writer = Writer()
+    task = asyncio.ensure_future(answer.run(writer))
+    await asyncio.sleep(0)
+    await api.call("DELETE", f"{BASE}/a")
+    await api.call("DELETE", f"{BASE}/b")
+    writer.ending.set()
+    await task
+    assert writer.events == [("ADDED", "b"), ("DELETED", "b")]
+
+
 async def test_from_a_revision_only_what_follows(api):
     made = await make(api, "a")
     await make(api, "b")

@@ -74,7 +74,6 @@ def test_mounts_are_ordered_and_replace_defaults() -> None:
     [
         t.Mount(container_path="/", host_path="/x"),
         t.Mount(container_path="/a/..", host_path="/x"),
-        t.Mount(container_path="/a", image=t.ImageSpec(image="x")),
         t.Mount(container_path="/a", host_path="/x", recursive_read_only=True),
     ],
 )

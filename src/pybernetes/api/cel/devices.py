@@ -45,7 +45,7 @@ def compile_selector(source: str) -> Expression:
     try:
         program = _environment().compile(source)
     except CompileError as error:
-        return Expression(source, None, f"compilation failed: {error}")
+        return Expression(source, None, error.reason)
     if program.type not in (BOOL, DYN):
         return Expression(source, None, f"must evaluate to bool or the unknown type, not {program.type}")
     return Expression(source, program)

@@ -60,6 +60,11 @@ def parse(text: str) -> FieldSelector:
     return FieldSelector(tuple(_term(term, text) for term in _terms(text) if term))
 
 
+def of(field: str, value: str) -> FieldSelector:
+    """What has this value in the field."""
+    return FieldSelector((FieldRequirement(field, value),))
+
+
 def escape(value: str) -> str:
     """The value with backslashes before what the grammar means something by."""
     return re.sub(r"([\\,=])", r"\\\1", value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pybernetes.api import field as fields
 from pybernetes.api.errors import StatusError, bad_request, invalid, unexpected
@@ -94,6 +95,15 @@ def list_options(request: Request, served: Served, *, watch: bool = False) -> Li
     wrong = _watch_errors(options) if watch else _list_errors(options)
     if wrong:
         raise invalid("meta.k8s.io", "ListOptions", "", wrong)
+    return options
+
+
+def of_name(options: ListOptions, name: str) -> ListOptions:
+    """The same for the object of this name alone. Raises StatusError 400 if a selector is for others."""
+    if options.fields.is_everything:
+        return replace(options, fields=field_selectors.of("metadata.name", name))
+    if options.fields.exact("metadata.name") != name:
+        raise bad_request("fieldSelector metadata.name doesn't match requested name")
     return options
 
 

@@ -17,7 +17,7 @@ from pybernetes.apiserver.encoding import ADDED, Encoder
 from pybernetes.apiserver.handlers.audience import Audience, Selection, join
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.get import too_large
-from pybernetes.apiserver.handlers.list_options import ListOptions, list_options
+from pybernetes.apiserver.handlers.list_options import ListOptions, list_options, of_name
 from pybernetes.apiserver.http.message import Answer, StreamResponse, StreamWriter
 from pybernetes.apiserver.negotiate import negotiate_stream
 from pybernetes.store.backend import CompactedError, StoreError
@@ -35,6 +35,8 @@ async def watch(call: Call) -> Answer:
     request = call.ctx.request
     wanted = negotiate_stream(call.accept, protobuf=not call.served.custom)
     options = list_options(request, call.served, watch=True)
+    if call.name:
+        options = of_name(options, call.name)
     encoder = call.encoders.single(call.served, wanted, request.parameter("includeObject"))
     store = call.served.store
     if not await store.wait(options.revision):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pybernetes.builder.progress import Event, StepDone, StepFailed, StepOutput, StepStarted
+from pybernetes.builder.progress import Event, StepDone, StepFailed, StepOutput, StepsCounted, StepStarted
 from pybernetes.cli.build_progress import Plain, Progress, Quiet, Terminal, choose
 from pybernetes.cli.commands.image import build
 from pybernetes.cli.console import Failure
 
 EVENTS: list[tuple[float, Event]] = [
+    (0.0, StepsCounted(5)),
     (0.0, StepStarted(1, "[1/3] FROM base")),
     (0.5, StepDone(1)),
     (0.5, StepStarted(2, "[2/3] RUN a")),
@@ -68,6 +69,8 @@ def test_a_terminal_keeps_what_has_ended_in_order(monkeypatch: pytest.MonkeyPatc
         " => CACHED [other 1/2] RUN b        0.2s",
         "",
     ]
+    counts = re.findall(r"\[\+\] Building \S+ \((\S+)\)", text)
+    assert list(dict.fromkeys(counts)) == ["0/5", "1/5", "2/5", "3/5"]
     assert progress.failed is not None
     assert list(progress.failed.tail) == ["one", "two!", "20%", "no end"]
 

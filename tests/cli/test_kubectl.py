@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from pybernetes.cli.commands.kubectl import split
+from pybernetes.cli.main import main
+from pybernetes.cluster import control, profile
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,48 @@ def test_becomes_kubectl(tmp_path: Path) -> None:
     done = run(f"{tmp_path}:/bin:/usr/bin", *words, kubeconfig=str(place))
     assert (done.returncode, done.stderr) == (7, "")
     assert done.stdout == f"{place} --context=nobody-made-this get pods -o wide\n"
+
+
+@pytest.fixture
+def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> profile.Profile:
+    """A cluster that is there and does not run; whoever would ask it gets no kubectl."""
+    monkeypatch.setattr(profile, "STATE", tmp_path / "state")
+    monkeypatch.setattr(profile, "RUN", tmp_path / "run")
+    found = profile.load("ci")
+    found.save()
+    found.kubeconfig("admin").write_text("contexts: [{name: ci}]")
+    program = tmp_path / "bin/kubectl"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    return found
+
+
+def test_a_cluster_that_does_not_run_is_told_of(
+    stopped: profile.Profile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["kubectl", "-p", "ci", "get", "pods"]) == 3
+    assert capsys.readouterr().err == "error: cluster 'ci' is stopped\n  try: p8s start --profile ci\n"
+    (stopped.run / control.PAUSED).touch()
+    assert main(["kubectl", "-p", "ci", "-n", "shop", "get", "pods"]) == 3
+    assert capsys.readouterr().err == "error: cluster 'ci' is paused\n  try: p8s unpause --profile ci\n"
+
+
+@pytest.mark.parametrize("words", [["version"], ["config", "view"], []])
+def test_what_asks_no_cluster_is_kubectls(
+    words: list[str], stopped: profile.Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def become(program: str, arguments: list[str], environment: dict[str, str]) -> None:
+        asked.append(arguments)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "execve", become)
+    with pytest.raises(SystemExit):
+        main(["kubectl", "-p", "ci", *words])
+    assert asked == [["kubectl", "--context=ci", *words]]
 
 
 def test_not_installed() -> None:

@@ -85,14 +85,53 @@ def test_changes(arguments: list[str], changes: dict[str, Any]) -> None:
     ("arguments", "cause"),
     [
         (["--wait", "long"], "wait cannot be 'long'"),
+        (["--wait=-1"], "wait cannot be '-1'"),
+        (["--wait", "nan"], "wait cannot be 'nan'"),
         (["--nodes", "0"], "nodes cannot be '0'"),
+        (["--nodes", "x"], "nodes cannot be 'x': it is no whole number"),
+        (["--simulated", "--nodes=-3"], "nodes cannot be '-3'"),
         (["--api-port", "https"], "api-port cannot be 'https'"),
-        (["--config", "/no/file"], "/no/file: No such file"),
+        (["--api-port", "65536"], "api-port cannot be '65536'"),
+        (["--store", "redis"], "store cannot be 'redis'"),
+        (["--oci-runtime", "docker"], "--oci-runtime cannot be 'docker'"),
+        (["--registry-mirror", "docker.io"], "'docker.io' is not REGISTRY=URL"),
+        (["--insecure-registry", "a b"], "'a b' is not HOST[:PORT]"),
+        (["--extra-config", "apiserver.no-such-flag=1"], "apiserver has no flag --no-such-flag"),
+        (["--extra-config", "etcd.x=1"], "'etcd' is none of apiserver"),
+        (["--profile", "My Cluster"], "profile name 'My Cluster' is not valid"),
     ],
 )
-def test_refused(arguments: list[str], cause: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["start", *arguments]) == 1
+@pytest.mark.parametrize("command", ["start", "restart"])
+def test_wrong_values_are_wrong_usage(
+    command: str, arguments: list[str], cause: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    error, step = said.err.splitlines()
+    assert error.startswith("error: ")
+    assert cause in error
+    assert step.startswith("  try: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [(None, "/p8s.yaml: No such file"), ("nodes: x", "/p8s.yaml: nodes cannot be 'x'"), ("a", "does not hold options")],
+)
+def test_file_that_cannot_be_used(
+    content: str | None, cause: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was typed may be right: it is the file that has to be mended."""
+    if content is not None:
+        (tmp_path / "p8s.yaml").write_text(content)
+    assert main(["start", "--config", str(tmp_path / "p8s.yaml")]) == 1
     assert cause in capsys.readouterr().err
+
+
+def test_preference_that_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> None:
+    preferences.save({"nodes": "many"})
+    assert main(["start"]) == 1
+    assert f"{preferences.path()}: nodes cannot be 'many'" in capsys.readouterr().err
 
 
 def test_dry_run_makes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,10 +50,10 @@ def test_no_kubeconfig(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: 
     ],
 )
 def test_what_is_no_object(given: str, cause: str, step: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["why", given]) == 1
+    assert main(["why", given]) == 2
     assert capsys.readouterr().err == f"error: {cause}\n  try: {step}\n"
 
 
 def test_a_kind_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["why", "web"]) == 1
+    assert main(["why", "web"]) == 2
     assert capsys.readouterr().err == ("error: 'web' is a kind or a name, not both\n  try: p8s why deployment/web\n")

@@ -5,6 +5,13 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class StepsCounted:
+    """How many steps there are, as far as is known: told before the first, and again when a base image brings more."""
+
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     """A step begins. `name` is what people read: `[2/5] RUN apt-get update`, `[build 1/3] FROM golang`."""
 
@@ -45,6 +52,6 @@ class Warned:
     line: int
 
 
-Event = StepStarted | StepOutput | StepDone | StepFailed | Warned
+Event = StepsCounted | StepStarted | StepOutput | StepDone | StepFailed | Warned
 Report = Callable[[Event], None]
 """Called on the event loop, in the order of events; must not block."""

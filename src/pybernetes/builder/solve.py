@@ -15,7 +15,7 @@ from pybernetes.builder.errors import BuildError
 from pybernetes.builder.image import Image
 from pybernetes.builder.keys import key_of
 from pybernetes.builder.operations import STEPS, Planned, plan
-from pybernetes.builder.progress import Report, StepDone, StepFailed, StepOutput, StepStarted, Warned
+from pybernetes.builder.progress import Report, StepDone, StepFailed, StepOutput, StepsCounted, StepStarted, Warned
 from pybernetes.builder.request import BuildRequest
 from pybernetes.builder.scope import Scope
 from pybernetes.cri.building import BindMount, BuildService, Copy, Exited, Output, RemoteFile, Result, Run, Source, Step
@@ -23,6 +23,8 @@ from pybernetes.cri.errors import CRIError, UnavailableError
 from pybernetes.wire.images.reference import InvalidReferenceError, parse, parse_error
 
 _TAIL = 16_000
+EXPORT = 1
+"""The step after the last stage (builder/build.py)."""
 
 
 class StepError(Exception):
@@ -45,17 +47,24 @@ class Solver:
     platform: dict[str, str]
     context: Source
     used: set[str] = field(default_factory=set)
+    _counted: int = 0
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _images: dict[int, "asyncio.Future[Image]"] = field(default_factory=dict)
 
     def number(self) -> int:
         return next(self._numbers)
 
+    def count(self, steps: int) -> None:
+        """There are so many more."""
+        self._counted += steps
+        self.report(StepsCounted(self._counted))
+
     async def solve(self, target: Stage) -> Image:
         """The image of a stage. Raises StepError, BuildError."""
         loop = asyncio.get_running_loop()
         stages = [self.dockerfile.stages[index] for index in sorted(self._needed(target.index))]
         self._images = {stage.index: loop.create_future() for stage in stages}
+        self.count(EXPORT + sum(_steps_of(stage) for stage in stages))
         try:
             async with asyncio.TaskGroup() as group:
                 for stage in stages:
@@ -103,6 +112,8 @@ class _StageRun:
             self._solver.platform, self._solver.used,
         )  # fmt: skip
         triggers = [self._trigger(text, scope) for text in image.take_triggers()]
+        if triggers:
+            self._solver.count(sum(each.keyword in STEPS for each in triggers))
         instructions = [*triggers, *stage.instructions]
         self._total += sum(each.keyword in STEPS for each in instructions)
         for instruction in instructions:
@@ -260,6 +271,12 @@ class _StageRun:
         elif keyword in ("CMD", "ENTRYPOINT") and not instruction.rest.startswith("["):
             message = f"JSONArgsRecommended: JSON arguments recommended for {keyword} to prevent unintended behavior related to OS signals"
             self._solver.report(Warned(message, instruction.line))
+
+
+def _steps_of(stage: Stage) -> int:
+    """Its base, where that is an image, and what it does to files."""
+    is_image = stage.parent is None and stage.base != "scratch"
+    return is_image + sum(each.keyword in STEPS for each in stage.instructions)
 
 
 def _on_line(error: ParseError, instruction: Instruction) -> str:

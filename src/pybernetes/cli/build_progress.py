@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from pybernetes.builder.progress import Event, StepDone, StepFailed, StepOutput, StepStarted, Warned
+from pybernetes.builder.progress import Event, StepDone, StepFailed, StepOutput, StepsCounted, StepStarted, Warned
 
 _TAIL = 6
 _REDRAW_SECONDS = 0.1
@@ -51,6 +51,7 @@ class Progress:
         self._clock = clock
         self.began = clock()
         self.steps: dict[int, Shown] = {}
+        self.total = 0
         self.warnings: list[Warned] = []
         self.failed: Shown | None = None
 
@@ -58,6 +59,9 @@ class Progress:
         """For `builder.build`."""
         if isinstance(event, Warned):
             self.warnings.append(event)
+            return
+        if isinstance(event, StepsCounted):
+            self.total = event.total
             return
         if isinstance(event, StepStarted):
             self.steps[event.number] = Shown(event.number, event.name, self._clock())
@@ -151,7 +155,7 @@ class Terminal(Progress):
                 if step.ended is None:
                     lines += [f"{DIM} => => # {line[: width - 10]}{PLAIN}" for line in list(step.tail)[-_TAIL:]]
             done = sum(step.ended is not None for step in self.steps.values())
-            lines.append(f"[+] Building {self._clock() - self.began:.1f}s ({done}/{len(self.steps)})")
+            lines.append(f"[+] Building {self._clock() - self.began:.1f}s ({done}/{self.total})")
             lines = lines[-(height - 1) :]
         back = f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
         text = "".join(f"{line}\n" for line in (*settled, *lines))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pybernetes.cli.console import Console, Failure
+from pybernetes.cli.parser import wrong
 from pybernetes.cli.profiles import running
 from pybernetes.cluster.docker_login import auth_for
 from pybernetes.cluster.images import open_door
@@ -70,7 +71,7 @@ def named(name: str) -> Reference:
     try:
         return parse(name)
     except InvalidReferenceError as error:
-        raise Failure([(parse_error(name, error), "names are [HOST[:PORT]/]PATH[:TAG], in lower case")]) from error
+        raise wrong(parse_error(name, error), "names are [HOST[:PORT]/]PATH[:TAG], in lower case") from error
 
 
 def credential(reference: Reference) -> AuthConfig | None:

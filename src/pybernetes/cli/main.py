@@ -9,7 +9,7 @@ from argparse import SUPPRESS
 from collections.abc import Sequence
 from types import ModuleType
 
-from pybernetes.cli.console import BROKEN_PIPE, FAILED, INTERRUPTED, NOT_RUNNING, Console, Failure
+from pybernetes.cli.console import BROKEN_PIPE, FAILED, INTERRUPTED, NOT_RUNNING, WRONG_USAGE, Console, Failure
 from pybernetes.cli.parser import Parser
 from pybernetes.cli.profiles import need_machines
 from pybernetes.cluster.errors import ClusterError
@@ -153,7 +153,7 @@ def failure_of(error: Exception, arguments: Sequence[str]) -> Failure:
         return error
     if isinstance(error, ClusterError):
         causes = [(problem.cause, problem.next_step) for problem in error.problems]
-        return Failure(causes, FAILED if error.answers else NOT_RUNNING)
+        return Failure(causes, WRONG_USAGE if error.is_usage else FAILED if error.answers else NOT_RUNNING)
     if isinstance(error, PermissionError) and os.geteuid() != 0:
         return Failure([(f"{said(error)}: only root may do this", f"sudo p8s {shlex.join(arguments)}")])
     if isinstance(error, OSError):

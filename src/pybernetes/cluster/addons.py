@@ -16,6 +16,12 @@ class AddonError(ClusterError):
     """There is no such addon, or it cannot be switched."""
 
 
+class AddonNameError(AddonError):
+    """There is none of that name."""
+
+    is_usage = True
+
+
 @dataclass(frozen=True, slots=True)
 class Addon:
     """`owns` is the path of the API object that goes when it is switched off; "" if there is none.
@@ -40,12 +46,12 @@ ADDONS = (
 
 
 def find(name: str) -> Addon:
-    """Raises AddonError with the nearest that there is."""
+    """Raises AddonNameError with the nearest that there is."""
     for addon in ADDONS:
         if addon.name == name:
             return addon
     names = [addon.name for addon in ADDONS]
-    raise AddonError(f"there is no addon {name!r}", suggestion(name, names, f"one of {', '.join(names)}"))
+    raise AddonNameError(f"there is no addon {name!r}", suggestion(name, names, f"one of {', '.join(names)}"))
 
 
 def is_enabled(profile: Profile, addon: Addon) -> bool:

@@ -13,9 +13,13 @@ class Problem:
 
 
 class ClusterError(Exception):
-    """Base of what the cluster's verbs raise. `answers` is False where the cluster is not there, or does not run."""
+    """Base of what the cluster's verbs raise. `answers` is False where the cluster is not there, or does not run.
+
+    `is_usage` is True where what was asked for can never be had: a value that no option takes, a name that none has.
+    """
 
     answers = True
+    is_usage = False
 
     def __init__(self, cause: str, next_step: str = "") -> None:
         super().__init__(cause)

@@ -18,6 +18,12 @@ class NodesError(ClusterError):
     """There is no such node, or there cannot be one."""
 
 
+class NodeNameError(NodesError):
+    """No node can have that name."""
+
+    is_usage = True
+
+
 def find(profile: Profile, name: str) -> Node:
     """By its name, or by what it has beside the profile's (`m02`). Raises NodesError."""
     for node in profile.nodes:
@@ -41,7 +47,7 @@ def joined(profile: Profile, name: str = "", ranges: Collection[str] = ()) -> Pr
         raise NodesError(f"the pod range {IPv4Network(profile.settings.pod_cidr)} has no part left for a node")
     member = Member(name or _next_name(profile), free)
     if not NAME.fullmatch(member.name):
-        raise NodesError(f"node name {member.name!r} is not valid", "use lower-case letters, digits and '-'")
+        raise NodeNameError(f"node name {member.name!r} is not valid", "use lower-case letters, digits and '-'")
     # Sockets, certificates and logs are called after what a node has beside the profile's name.
     suffix = Node(profile, member.name, free).named("")
     if any(node.name == member.name or node.named("") == suffix for node in profile.nodes):

@@ -24,6 +24,12 @@ class OptionError(ClusterError):
     """An option that does not exist, cannot have that value, or cannot be changed any more."""
 
 
+class WrongOptionError(OptionError):
+    """It was written so on the command line."""
+
+    is_usage = True
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """`name` is its flag without dashes, `setting` the field of Settings that keeps it ("" if nothing keeps it).
@@ -173,22 +179,31 @@ OPTIONS = (
 
 
 def option(name: str) -> Option:
-    """Raises OptionError, with the nearest that there is."""
+    """Raises WrongOptionError, with the nearest that there is."""
     for each in OPTIONS:
         if each.name == name:
             return each
     names = [each.name for each in OPTIONS]
     step = suggestion(name.replace("_", "-"), names, f"one of {', '.join(names)}")
-    raise OptionError(f"there is no option {name!r}", step)
+    raise WrongOptionError(f"there is no option {name!r}", step)
 
 
 def read(name: str, value: Any) -> Any:
-    """The value of an option as it was written somewhere. Raises OptionError."""
+    """The value of an option as it was written on the command line. Raises WrongOptionError."""
     found = option(name)
     try:
         return found.read(value)
     except (ValueError, TypeError, ArgumentTypeError, ClusterError) as error:
-        raise OptionError(f"{name} cannot be {value!r}: {error}", f"{name}: {found.help}") from error
+        raise WrongOptionError(f"{name} cannot be {value!r}: {error}", f"{name}: {found.help}") from error
+
+
+def read_all(options: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Values by the names of their options, as the file `path` has them. Raises OptionError."""
+    try:
+        return {str(name): read(str(name), value) for name, value in options.items()}
+    except OptionError as error:
+        problem = error.problems[0]
+        raise OptionError(f"{path}: {problem.cause}", problem.next_step) from error
 
 
 def from_file(path: Path) -> dict[str, Any]:
@@ -206,11 +221,7 @@ def from_file(path: Path) -> dict[str, Any]:
         raise OptionError(
             f"{path} does not hold options, one `name: value` a line", "p8s start --help shows an example"
         )
-    try:
-        return {str(name): read(str(name), value) for name, value in content.items()}
-    except OptionError as error:
-        problem = error.problems[0]
-        raise OptionError(f"{path}: {problem.cause}", problem.next_step) from error
+    return read_all(content, path)
 
 
 def settings(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,12 @@ class ProfileError(ClusterError):
     """The profile's name or its stored settings cannot be used; the message says why."""
 
 
+class ProfileNameError(ProfileError):
+    """No profile can have that name."""
+
+    is_usage = True
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What `p8s start` was told, kept from the first start on. Addresses are the cluster's own (design, section 2)."""
@@ -193,8 +199,8 @@ def run_root() -> Path:
 def check_name(name: str) -> str:
     """Raises ProfileError unless the name can be a file, a host name and a part of a link's name."""
     if not NAME.fullmatch(name):
-        raise ProfileError(
-            f"profile name {name!r} is not valid: use lower-case letters, digits and '-', at most 40 characters"
+        raise ProfileNameError(
+            f"profile name {name!r} is not valid", "use lower-case letters, digits and '-', at most 40 characters"
         )
     return name
 

@@ -16,7 +16,7 @@ from tests.runtime.building.conftest import Bench
 
 from pybernetes.builder.build import build
 from pybernetes.builder.errors import BuildError
-from pybernetes.builder.progress import Event, StepDone, StepOutput, StepStarted
+from pybernetes.builder.progress import Event, StepDone, StepOutput, StepsCounted, StepStarted
 from pybernetes.builder.request import BuildRequest
 from pybernetes.cri.errors import CRIError
 from pybernetes.cri.types import ImageSpec
@@ -32,6 +32,8 @@ async def built(bench: Bench, text: str, **more: object) -> tuple[dict[str, obje
     steps = [
         ("CACHED " if event.cached else "") + names[event.number] for event in events if isinstance(event, StepDone)
     ]
+    counted = [event.total for event in events if isinstance(event, StepsCounted)]
+    assert counted[-1] == len(steps) == len(names)
     printed = b"".join(event.data for event in events if isinstance(event, StepOutput)).decode()
     config = json.loads((await bench.door.find_image(image.id, False)).config)
     return config, steps, printed

@@ -11,10 +11,13 @@ from pybernetes import API_LEVEL
 from pybernetes.cli.console import Console, Failure
 from pybernetes.cli.parser import Parser
 from pybernetes.cli.profiles import add_profile
+from pybernetes.cluster import control, docker, profile
 from pybernetes.cluster.door import absent, credentials
+from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.owner import caller, user_path
+from pybernetes.cluster.preferences import command
 
-EXAMPLES = """everything after the profile is kubectl's; so are the signals and the exit code
+EXAMPLES = """everything after the profile is kubectl's; so are the signals and the exit code (3: the cluster does not run)
 
 examples:
   p8s kubectl get pods -A
@@ -23,6 +26,14 @@ examples:
 
 OURS = ("-p", "--profile")
 NOT_FOUND = 127
+ASKS_NOBODY = ("completion", "config", "help", "kustomize", "options", "plugin", "version")
+"""What kubectl does, at least in part, without a cluster."""
+
+
+class StoppedError(ClusterError):
+    """Somebody else's cluster, of which no more is seen than that nothing of it runs."""
+
+    answers = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +63,8 @@ def pass_on(arguments: Sequence[str], console: Console) -> int:
     program = shutil.which("kubectl")
     if program is not None:
         environment = {**os.environ, "KUBECONFIG": kubeconfig(name)}
+        if rest[:1] and rest[0] not in ASKS_NOBODY:
+            check_running(name)
         os.execve(program, ["kubectl", f"--context={name}", *rest], environment)
     raise Failure([("kubectl is not installed", install())], NOT_FOUND)
 
@@ -67,6 +80,20 @@ def kubeconfig(name: str) -> str:
     if name not in place.read_text(errors="replace"):
         raise absent(name, f"{place} has no context {name!r}")
     return str(place)
+
+
+def check_running(name: str) -> None:
+    """What kubectl would say of a cluster that does not run leads nowhere. Raises ClusterError if it is known not to."""
+    if name in profile.profile_names():
+        if control.state(found := profile.load(name)) != "Running":
+            raise control.NotRunningError(found)
+    elif profile.is_roots(name):
+        try:
+            os.stat(docker.socket(name))
+        except FileNotFoundError:
+            raise StoppedError(f"cluster {name!r} is stopped", f"sudo {command('start', name)}") from None
+        except OSError:
+            return
 
 
 def install() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pybernetes.cli.arguments import whole
 from pybernetes.cli.console import Console, Failure
 from pybernetes.cli.profiles import add_profile, existing
 from pybernetes.cluster import logs
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "component", nargs="*", help="supervisor, apiserver, manager, agent, runtime ... (default: all)"
     )
     parser.set_defaults(further=[])
-    parser.add_argument("-n", "--lines", type=int, default=25, help="how many lines (default: %(default)s)")
+    parser.add_argument("-n", "--lines", type=whole, default=25, help="how many lines (default: %(default)s)")
     parser.add_argument("-f", "--follow", action="store_true", help="go on showing what is written")
     parser.add_argument("--file", type=Path, metavar="BUNDLE", help="write a report with logs and state, as tar.gz")
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from pybernetes.cli import browser
+from pybernetes.cli.arguments import seconds
 from pybernetes.cli.console import Console, Failure
 from pybernetes.cli.profiles import add_output, add_profile
 from pybernetes.cluster import urls
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME|list", help="the service, or list for all")
     parser.add_argument("-n", "--namespace", help="where it is (default: default; of list: all)")
     parser.add_argument("--url", action="store_true", help="print the URLs only")
-    parser.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="for a pod that answers")
+    parser.add_argument("--wait", type=seconds, default=30.0, metavar="SECONDS", help="for a pod that answers")
     parser.add_argument(
         "--open", action=argparse.BooleanOptionalAction, help="open the browser (default: on a desktop's terminal)"
     )

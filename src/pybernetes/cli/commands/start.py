@@ -92,7 +92,7 @@ def resolve(arguments: argparse.Namespace) -> dict[str, Any]:
     kept = preferences.load()
     if given["profile"] in profile.profile_names():
         kept = {name: value for name, value in kept.items() if not options.option(name).setting and name == "wait"}
-    return {**{name: options.read(name, value) for name, value in kept.items()}, **given}
+    return {**options.read_all(kept, preferences.path()), **given}
 
 
 def changes(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import argparse
 
+from pybernetes.cli.arguments import seconds
 from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, add_profile, meant
 from pybernetes.cluster.lifecycle import stop
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile(parser)
     add_output(parser)
     parser.add_argument("--all", action="store_true", help="every cluster of this machine")
-    parser.add_argument("--grace", type=float, default=30.0, metavar="SECONDS", help="time that pods have to end")
+    parser.add_argument("--grace", type=seconds, default=30.0, metavar="SECONDS", help="time that pods have to end")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, Failure
+from pybernetes.cli.parser import wrong as wrong_usage
 from pybernetes.cli.profiles import add_output, preferred
 from pybernetes.cluster import control, kubeconfig, profile
 from pybernetes.cluster.door import absent
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         target = parse(arguments.object) if arguments.object else None
     except TargetError as error:
-        raise Failure([(str(error), error.step)]) from error
+        raise wrong_usage(str(error), error.step) from error
     console.live("asking the cluster, and registries about its images")
     findings = asyncio.run(find(arguments, target))
     if arguments.output == "json":

@@ -17,7 +17,7 @@ from aiohttp import web
 from pybernetes.aio.tasks import open_scope
 from pybernetes.builder.build import build as build_image
 from pybernetes.builder.errors import BuildError
-from pybernetes.builder.progress import Event, StepDone, StepFailed, StepOutput, StepStarted, Warned
+from pybernetes.builder.progress import Event, StepDone, StepFailed, StepOutput, StepsCounted, StepStarted, Warned
 from pybernetes.builder.request import BuildRequest
 from pybernetes.cri.door import familiar, short
 from pybernetes.docker import auth
@@ -151,5 +151,5 @@ def told(event: Event) -> list[str]:
             return [" ---> Using cache\n"]
         case Warned(message=message):
             return [f"[Warning] {message}\n"]
-        case StepFailed() | StepDone():
+        case StepsCounted() | StepFailed() | StepDone():
             return []

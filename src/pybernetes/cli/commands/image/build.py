@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybernetes.cli.console import Console, Failure
+from pybernetes.cli.parser import wrong
 
 if TYPE_CHECKING:
     from pybernetes.builder.errors import BuildError
@@ -56,6 +57,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cri.door import familiar, short
 
     check_platform(arguments.platform)
+    for tag in arguments.tag:
+        images.named(tag)
     progress = choose("quiet" if arguments.quiet or arguments.output else arguments.progress, sys.stderr)
     with ExitStack() as stack:
         wanted = request(arguments, stack)
@@ -137,9 +140,7 @@ def from_stdin(arguments: argparse.Namespace, stack: ExitStack) -> tuple[str, st
     from pybernetes.cri.errors import CRIError
 
     if sys.stdin.isatty():
-        raise Failure(
-            [("standard input is a terminal, neither an archive nor a Dockerfile", "p8s image build DIRECTORY")]
-        )
+        raise wrong("standard input is a terminal, neither an archive nor a Dockerfile", "p8s image build DIRECTORY")
     file = stack.enter_context(spooled(sys.stdin.buffer))
     try:
         directory = stack.enter_context(open_context(file))
@@ -168,7 +169,7 @@ def secret(text: str) -> tuple[str, bytes]:
     found = dict(each.partition("=")[::2] for each in text.split(","))
     name = found.get("id", "")
     if not name:
-        raise Failure([(f"invalid secret {text!r}: it has no id", "--secret id=NAME,src=FILE")])
+        raise wrong(f"invalid secret {text!r}: it has no id", "--secret id=NAME,src=FILE")
     path = found.get("src") or found.get("source")
     if path is None and (variable := found.get("env", name)) in os.environ:
         return name, os.environb[os.fsencode(variable)]
@@ -185,7 +186,7 @@ def check_platform(platform: str) -> None:
 
     own = "linux/" + {"x86_64": "amd64", "aarch64": "arm64"}.get(machine.machine(), machine.machine())
     if platform and platform.split("/")[:2] != own.split("/"):
-        raise Failure([(f"images for {platform} cannot be built on this machine, which is {own}", f"--platform {own}")])
+        raise wrong(f"images for {platform} cannot be built on this machine, which is {own}", f"--platform {own}")
 
 
 def tell(error: BuildError, progress: Progress) -> None:

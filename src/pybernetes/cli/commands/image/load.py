@@ -4,7 +4,8 @@ import argparse
 import os
 import sys
 
-from pybernetes.cli.console import Console, Failure
+from pybernetes.cli.console import Console
+from pybernetes.cli.parser import wrong
 from pybernetes.cli.profiles import add_output
 
 EXAMPLES = """examples:
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     paths = [*arguments.input, *arguments.files] or ["-"]
     if "-" in paths and sys.stdin.isatty():
-        raise Failure([("standard input is a terminal, not an archive", "p8s image load FILE")])
+        raise wrong("standard input is a terminal, not an archive", "p8s image load FILE")
 
     if arguments.output == "json":
         console.only_json()

@@ -4,7 +4,8 @@ import argparse
 import os
 import sys
 
-from pybernetes.cli.console import Console, Failure
+from pybernetes.cli.console import Console
+from pybernetes.cli.parser import wrong
 
 EXAMPLES = """examples:
   sudo p8s image save -o apps.tar app:1 other:2
@@ -21,9 +22,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from pybernetes.cli import images
 
     if arguments.json and arguments.output is None:
-        raise Failure([("standard output cannot be both, archive and JSON", "p8s image save --json -o FILE NAME...")])
+        raise wrong("standard output cannot be both, archive and JSON", "p8s image save --json -o FILE NAME...")
     if arguments.output is None and sys.stdout.isatty():
-        raise Failure([("an archive is nothing for a terminal", "p8s image save -o FILE NAME...")])
+        raise wrong("an archive is nothing for a terminal", "p8s image save -o FILE NAME...")
     if arguments.output is None:
         images.ask(arguments, lambda door: door.library.save_images(arguments.names, f"/proc/{os.getpid()}/fd/1"))
         return 0

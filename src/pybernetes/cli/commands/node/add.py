@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from pybernetes.cli.arguments import count, seconds
 from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, existing
 from pybernetes.cluster import control
@@ -20,9 +21,9 @@ STEPS = {"made": ("📦", "node {} added"), "Ready": ("🚀", "node {} Ready")}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("name", nargs="?", default="", help="what to call it (default: PROFILE-m02, -m03 ...)")
-    which.add_argument("--count", type=int, default=1, metavar="N", help="how many to add (default: %(default)s)")
-    which.add_argument("--simulated", type=int, metavar="N", help="how many simulated nodes to add")
-    parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long to wait for Ready")
+    which.add_argument("--count", type=count, default=1, metavar="N", help="how many to add (default: %(default)s)")
+    which.add_argument("--simulated", type=count, metavar="N", help="how many simulated nodes to add")
+    parser.add_argument("--wait", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait for Ready")
     add_output(parser)
 
 

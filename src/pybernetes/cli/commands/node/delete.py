@@ -2,6 +2,7 @@
 
 import argparse
 
+from pybernetes.cli.arguments import seconds
 from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, existing
 
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--drain",
-        type=float,
+        type=seconds,
         default=60.0,
         metavar="SECONDS",
         help="how long to wait for its pods (default: %(default)s)",

@@ -2,6 +2,7 @@
 
 import argparse
 
+from pybernetes.cli.arguments import seconds
 from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, existing
 
@@ -11,7 +12,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="the node, with or without the profile's name before it")
-    parser.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="how long to wait for Ready")
+    parser.add_argument("--wait", type=seconds, default=60.0, metavar="SECONDS", help="how long to wait for Ready")
     add_output(parser)
 
 

@@ -4,8 +4,10 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
 from pybernetes.aio.clock import FakeClock
@@ -15,8 +17,9 @@ from pybernetes.api.types import discovery_v1 as discovery
 from pybernetes.api.types import meta_v1 as meta
 from pybernetes.client.informer import Informer, Informers
 from pybernetes.client.rest import Client
-from pybernetes.proxy.main import Options, open_backend
+from pybernetes.proxy.main import Options, conntrack_settings, open_backend
 from pybernetes.proxy.proxier import Proxier
+from pybernetes.proxy.sysctls import set_conntrack
 from pybernetes.proxy.table import PortRules
 
 
@@ -51,7 +54,7 @@ class FakeBackend:
 class World:
     def __init__(self) -> None:
         self.clock = FakeClock()
-        informers = Informers(cast(Client, None), self.clock)
+        informers = self.informers = Informers(cast(Client, None), self.clock)
         self.services: Informer[v1.Service] = informers.of(v1.Service)
         self.slices: Informer[discovery.EndpointSlice] = informers.of(discovery.EndpointSlice)
         self.backend = FakeBackend()
@@ -120,6 +123,30 @@ async def test_nothing_is_written_before_everything_is_known() -> None:
         await world.settle(1)
 
 
+async def test_a_nodes_zone_counts_once_there_are_hints() -> None:
+    world = World()
+    own = {"field_selector": "metadata.name=n1"}
+    zones = [
+        discovery.Endpoint(
+            addresses=[f"10.244.0.{number}"],
+            hints=discovery.EndpointHints(for_zones=[discovery.ForZone(name=zone)]),
+        )
+        for number, zone in ((5, "a"), (6, "b"))
+    ]  # fmt: skip
+    async with world.running():
+        world.set([service("a")], [slice_of("a", "10.244.0.5")])
+        await world.settle(1)
+        assert len(world.informers.all()) == 2
+        world.set([service("a")], [msgspec.structs.replace(slice_of("a", revision=2), endpoints=zones)])
+        await world.settle(2)
+        assert len(world.backend.rules["d/a:/TCP"].endpoints) == 2
+        labels = {"topology.kubernetes.io/zone": "b"}
+        node = v1.Node(metadata=meta.ObjectMeta(name="n1", uid="n1", resource_version="3", labels=labels))
+        world.informers.of(v1.Node, **own).replace([node], "3")
+        await world.settle(3)
+        assert world.backend.rules["d/a:/TCP"].endpoints == (Target("10.244.0.6", 8080),)
+
+
 async def test_a_failed_sync_is_made_up_for() -> None:
     world = World()
     world.backend.failures = 2
@@ -148,3 +175,14 @@ async def test_rules_that_somebody_removed_are_written_again() -> None:
 def test_options_that_cannot_work_are_refused_by_name(options: Options) -> None:
     with pytest.raises(ValueError, match=r"proxy mode 'ipvs' is not supported|masquerade bit 32"):
         open_backend(options)
+
+
+def test_conntrack_is_told_how_long_to_remember(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("established", "close_wait"):
+        (tmp_path / f"nf_conntrack_tcp_timeout_{name}").write_text("60\n")
+    set_conntrack(
+        conntrack_settings(Options(conntrack_tcp_timeout_established=0, conntrack_tcp_be_liberal=True)), tmp_path
+    )
+    assert (tmp_path / "nf_conntrack_tcp_timeout_established").read_text() == "60\n"
+    assert (tmp_path / "nf_conntrack_tcp_timeout_close_wait").read_text() == "3600"
+    assert "nf_conntrack_tcp_be_liberal" in caplog.text

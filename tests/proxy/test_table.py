@@ -127,3 +127,44 @@ def test_addresses_from_outside() -> None:
     assert found.external_addresses == ("192.0.2.9", "192.0.2.1")
     assert found.guarded_addresses == ("192.0.2.1",)
     assert found.source_ranges == ("198.51.100.0/24",)
+
+
+def hinted(address: str, zones: str = "", nodes: str = "", **conditions: bool) -> discovery.Endpoint:
+    """`zones` and `nodes` are names of one letter or digit."""
+    hints = discovery.EndpointHints(
+        for_zones=[discovery.ForZone(name=zone) for zone in zones],
+        for_nodes=[discovery.ForNode(name=f"n{node}") for node in nodes],
+    )
+    found = discovery.EndpointConditions(**conditions) if conditions else None
+    return discovery.Endpoint(addresses=[address], node_name="n9", hints=hints, conditions=found)
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "zone", "expected"),
+    [
+        ([hinted("1", "a"), hinted("2", "b")], "a", "1"),
+        ([hinted("1", "a"), hinted("2", "b")], "c", "12"),
+        ([hinted("1", "a"), hinted("2", "b")], "", "12"),
+        ([hinted("1", "a"), hinted("2", "")], "a", "12"),
+        ([hinted("1", "a", "1"), hinted("2", "a", "2"), hinted("3", "b", "3")], "a", "1"),
+        ([hinted("1", "a", "4"), hinted("2", "a", "2"), hinted("3", "b", "3")], "a", "12"),
+        ([hinted("1", "a", "1"), hinted("2", "a")], "a", "12"),
+        ([hinted("1", "", "1"), hinted("2", "", "2")], "", "1"),
+        # What is not ready has no say; if nothing is, hints have none either.
+        ([hinted("1", "a"), hinted("2", "", ready=False), hinted("3", "b")], "a", "1"),
+        ([hinted("1", "a", ready=False, serving=True, terminating=True), hinted("2", "b")], "a", "2"),
+        ([hinted("1", "b", ready=False, serving=True, terminating=True)], "a", "1"),
+    ],
+)
+def test_hints_choose_the_endpoints_of_a_node(endpoints: list[discovery.Endpoint], zone: str, expected: str) -> None:
+    found = only(rules_of(service(), [slice_of(*endpoints)], "n1", zone))
+    assert "".join(target.address for target in found.endpoints) == expected
+
+
+def test_local_policies_ignore_hints() -> None:
+    mine = discovery.Endpoint(
+        addresses=["1"], node_name="n1", hints=discovery.EndpointHints(for_zones=[discovery.ForZone(name="b")])
+    )
+    found = only(rules_of(service(internal_traffic_policy="Local"), [slice_of(mine, hinted("2", "a"))], "n1", "a"))
+    assert [target.address for target in found.local_endpoints] == ["1"]
+    assert {target.address for target in found.reachable} == {"1", "2"}

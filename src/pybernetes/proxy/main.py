@@ -19,6 +19,7 @@ from pybernetes.proxy.backends.nftables.policies import PolicyBackend
 from pybernetes.proxy.health import Health, serving
 from pybernetes.proxy.policies.enforcer import Enforcer
 from pybernetes.proxy.proxier import Proxier
+from pybernetes.proxy.sysctls import set_conntrack
 
 TABLE = "pybernetes-proxy"
 
@@ -36,6 +37,11 @@ class Options:
     iptables_masquerade_bit: int = flags.option(14, "the bit of the packet mark that asks for masquerading")
     sync_period: float = flags.option(30.0, "how often to check that the table is still there")
     min_sync_period: float = flags.option(0.0, "the least time between two syncs")
+    conntrack_tcp_timeout_established: float = flags.option(
+        86400.0, "how long an idle connection is remembered; 0: as the kernel has it"
+    )
+    conntrack_tcp_timeout_close_wait: float = flags.option(3600.0, "the same, of one that a side has closed")
+    conntrack_tcp_be_liberal: bool = flags.option(False, "let packets pass that are out of their connection's window")
     healthz_bind_address: str = flags.option("", "host:port of /healthz and /livez; none if empty")
     metrics_bind_address: str = flags.option("", "host:port of /metrics; none if empty")
     cleanup: bool = flags.option(False, "remove the table and exit")
@@ -54,6 +60,7 @@ async def run(options: Options, informers: Informers, clock: Clock | None = None
     The table stays when this ends: services go on, as last known. Raises ValueError for options that cannot work.
     """
     clock = clock or SystemClock()
+    set_conntrack(conntrack_settings(options))
     backend, health = open_backend(options), Health(clock)
     try:
         async with (
@@ -67,6 +74,14 @@ async def run(options: Options, informers: Informers, clock: Clock | None = None
             )
     finally:
         backend.close()
+
+
+def conntrack_settings(options: Options) -> dict[str, int]:
+    return {
+        "nf_conntrack_tcp_timeout_established": int(options.conntrack_tcp_timeout_established),
+        "nf_conntrack_tcp_timeout_close_wait": int(options.conntrack_tcp_timeout_close_wait),
+        "nf_conntrack_tcp_be_liberal": int(options.conntrack_tcp_be_liberal),
+    }
 
 
 async def enforce_policies(options: Options, informers: Informers, clock: Clock) -> None:

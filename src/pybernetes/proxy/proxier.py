@@ -9,15 +9,17 @@ from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import open_scope
 from pybernetes.aio.threads import Worker
-from pybernetes.api.endpoints import ready_on, service_of
+from pybernetes.api.endpoints import have_hints, ready_on, service_of
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
-from pybernetes.client.informer import Informers
+from pybernetes.client.informer import Informer, Informers
 from pybernetes.proxy.health import Health
 from pybernetes.proxy.health_check import HealthChecks, check_port
 from pybernetes.proxy.table import PortRules, rules_of
 
 log = logging.getLogger(__name__)
+
+ZONE_LABEL = "topology.kubernetes.io/zone"
 
 
 class Backend(Protocol):
@@ -46,6 +48,10 @@ class Proxier:
         self._services = informers.of(v1.Service)
         self._slices = informers.of(discovery.EndpointSlice)
         self._slices.add_index("service", lambda slice: [service_of(slice)])
+        # Of the node only the zone counts, and that only with hints: it is watched from the first ones on.
+        self._informers = informers
+        self._node: Informer[v1.Node] | None = None
+        self._hinted: set[str] = set()
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
         self._whole = True
@@ -82,6 +88,11 @@ class Proxier:
             if slice is not None:
                 self._mark(service_of(slice))
 
+    def _on_node(self, old: v1.Node | None, new: v1.Node | None) -> None:
+        if _zone_of(old) != _zone_of(new):
+            for service in self._hinted:
+                self._mark(service)
+
     def _mark(self, service: str) -> None:
         self._dirty.add(service)
         self._wake.set()
@@ -115,7 +126,7 @@ class Proxier:
             namespace, _, name = service.partition("/")
             slices = self._slices.by_index("service", service)
             found = self._services.get(name, namespace)
-            rules = rules_of(found, slices, self._node_name)
+            rules = rules_of(found, slices, self._node_name, self._zone(service, slices))
             self._checks.put(service, check_port(found), ready_on(slices, self._node_name))
             given = self._given.get(service, {})
             for port in {**given, **rules}:
@@ -127,6 +138,17 @@ class Proxier:
                 self._given.pop(service, None)
         self._dirty.clear()
 
+    def _zone(self, service: str, slices: list[discovery.EndpointSlice]) -> str:
+        """The node's, as far as it is known and the service goes by it."""
+        if not have_hints(slices):
+            self._hinted.discard(service)
+            return ""
+        self._hinted.add(service)
+        if self._node is None:
+            self._node = self._informers.of(v1.Node, field_selector=f"metadata.name={self._node_name}")
+            self._node.subscribe(self._on_node)
+        return _zone_of(self._node.get(self._node_name))
+
     async def _check(self, worker: Worker, seconds: float) -> None:
         while True:
             await self._clock.sleep(seconds)
@@ -134,3 +156,7 @@ class Proxier:
                 log.warning("rules are gone, writing them again")
                 self._whole = True
                 self._wake.set()
+
+
+def _zone_of(node: v1.Node | None) -> str:
+    return node.metadata.labels.get(ZONE_LABEL, "") if node is not None else ""

@@ -38,9 +38,14 @@ class PortRules(Struct, frozen=True):
     endpoints: tuple[Target, ...] = ()
     local_endpoints: tuple[Target, ...] = ()
 
+    @property
+    def reachable(self) -> frozenset[Target]:
+        """Every endpoint that some packet is sent to: with hints this node's own need not be among the cluster's."""
+        return frozenset((*self.endpoints, *self.local_endpoints))
+
 
 def rules_of(
-    service: v1.Service | None, slices: Iterable[discovery.EndpointSlice], node_name: str
+    service: v1.Service | None, slices: Iterable[discovery.EndpointSlice], node_name: str, zone: str = ""
 ) -> dict[str, PortRules]:
     """The rules of a service's ports by name; none for services that packets do not pass through."""
     if service is None or not _is_proxied(service):
@@ -49,7 +54,7 @@ def rules_of(
     spec, base = service.spec, f"{service.metadata.namespace}/{service.metadata.name}"
     found: dict[str, PortRules] = {}
     for port in spec.ports:
-        everywhere, here = targets_of(port, known, node_name)
+        everywhere, here = targets_of(port, known, node_name, zone)
         external = _external_addresses(service)
         ingress = _ingress_addresses(service)
         name = f"{base}:{port.name or ''}/{port.protocol or 'TCP'}"

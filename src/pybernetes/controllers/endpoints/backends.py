@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from pybernetes.api.types import core_v1, discovery_v1
 from pybernetes.controllers import pods as podstate
+from pybernetes.controllers.endpoints.hints import ZONE_LABEL
 
-ZONE_LABEL = "topology.kubernetes.io/zone"
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 

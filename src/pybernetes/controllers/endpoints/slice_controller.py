@@ -16,6 +16,15 @@ from pybernetes.controllers.endpoints.backends import (
     is_managed,
     trigger_time,
 )  # fmt: skip
+from pybernetes.controllers.endpoints.hints import (
+    Unshared,
+    is_shared_out,
+    own_hints,
+    place_of,
+    shared_out,
+    shares_of,
+    uses_hints,
+)  # fmt: skip
 from pybernetes.controllers.endpoints.services import ServiceController
 from pybernetes.controllers.endpoints.slices import (
     MANAGED_BY_LABEL,
@@ -48,6 +57,15 @@ class EndpointSliceController(ServiceController):
         self.slices = context.informers.of(discovery_v1.EndpointSlice)
         self.slices.add_index(SERVICE_INDEX, service_key)
         self.slices.subscribe(self._on_slice)
+        self.nodes.subscribe(self._on_node)
+
+    def _on_node(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
+        """Where nodes are, and what they have, is in the hints of services that use them."""
+        if old is not None and new is not None and place_of(old) == place_of(new):
+            return
+        for service in self.services.list():
+            if uses_hints(service):
+                self.enqueue(service)
 
     def _on_slice(self, old: Slice | None, new: Slice | None) -> None:
         """A slice that somebody changed or deleted is put right."""
@@ -78,11 +96,30 @@ class EndpointSliceController(ServiceController):
     def _plan(self, service: core_v1.Service, family: str, existing: Sequence[Slice]) -> SlicePlan:
         backends = backends_of(service, self.pods_of(service), family)
         nodes = {name: node for backend in backends if (name := backend.pod.spec.node_name) and (node := self.nodes.get(name))}  # fmt: skip
+        endpoints = [endpoint_of(backend, nodes) for backend in backends]
+        if uses_hints(service):
+            endpoints = self._hinted(service, family, endpoints, existing)
         groups: dict[tuple[Port, ...], list[discovery_v1.Endpoint]] = {}
-        for backend in backends:
-            groups.setdefault(backend.ports, []).append(endpoint_of(backend, nodes))
+        for backend, endpoint in zip(backends, endpoints, strict=True):
+            groups.setdefault(backend.ports, []).append(endpoint)
         blank = blank_slice(service, family, MANAGER, trigger_time(service, (backend.pod for backend in backends)))
         return plan_slices(blank, existing, [Group(ports, found) for ports, found in groups.items()])
+
+    def _hinted(
+        self, service: core_v1.Service, family: str, endpoints: Sequence[discovery_v1.Endpoint], existing: Sequence[Slice]
+    ) -> list[discovery_v1.Endpoint]:  # fmt: skip
+        if not is_shared_out(service):
+            return [own_hints(endpoint, service.spec.traffic_distribution) for endpoint in endpoints]
+        had = any(endpoint.hints is not None for found in existing for endpoint in found.endpoints)
+        try:
+            made = shared_out(endpoints, shares_of(self.nodes.list()))
+        except Unshared as error:
+            self.recorder.event(service, "Warning", "TopologyAwareHintsDisabled", f"{error}, addressType: {family}")
+            return list(endpoints)
+        if not had:
+            message = f"Topology Aware Hints has been enabled, addressType: {family}"
+            self.recorder.event(service, "Normal", "TopologyAwareHintsEnabled", message)
+        return made
 
     async def _write(self, service: core_v1.Service, plan: SlicePlan) -> None:
         try:

@@ -67,7 +67,7 @@ class NftablesBackend:
     def _forget_flows(self, changed: Mapping[str, PortRules | None]) -> None:
         """UDP has no end: flows to endpoints that are gone must be taken from the kernel."""
         moved = [
-            Moved(rules or old, () if rules is None else rules.endpoints)
+            Moved(rules or old, frozenset() if rules is None else rules.reachable)
             for name, rules in changed.items()
             if (old := self._rules.get(name)) and old.protocol == "udp" and (rules is None or has_moved(old, rules))
         ]

@@ -24,7 +24,7 @@ class Moved(Struct, frozen=True):
     """A UDP service port whose endpoints are others than before."""
 
     rules: PortRules
-    endpoints: tuple[Target, ...]
+    endpoints: frozenset[Target]
 
 
 class Flow(Struct, frozen=True):
@@ -37,7 +37,7 @@ class Flow(Struct, frozen=True):
 
 def has_moved(old: PortRules, new: PortRules) -> bool:
     """Whether flows of the old rules may lead where no new one does, or nowhere where a new one leads."""
-    return bool(set(old.endpoints) - set(new.endpoints)) or (not old.endpoints and bool(new.endpoints))
+    return bool(old.reachable - new.reachable) or (not old.endpoints and bool(new.endpoints))
 
 
 def stale_flows(flows: Iterable[Flow], moved: Sequence[Moved]) -> Iterator[Flow]:

@@ -20,7 +20,7 @@ from tests.live import P8S, LiveCluster, live_cluster
 from tests.processes import lives
 
 from pybernetes.cli.main import main
-from pybernetes.cluster import pidfile
+from pybernetes.cluster import control, pidfile
 
 pytestmark = pytest.mark.live
 
@@ -93,6 +93,51 @@ def test_stop_ends_gracefully_and_start_brings_all_back(cluster: LiveCluster) ->
     assert status["lastState"]["terminated"]["exitCode"] == 0
     assert cluster.kubectl("exec", "counter", "--", "cat", "/scratch/file") == "here\n"
     assert cluster.get("configmap", "kept")["data"] == {"a": "b"}
+
+
+STUBBORN = """
+apiVersion: v1
+kind: Pod
+metadata: {name: stubborn}
+spec:
+  terminationGracePeriodSeconds: 600
+  containers: [{name: c, image: busybox, command: [sh, -c, "trap '' TERM; while :; do sleep 0.1; done"]}]
+"""
+
+
+@pytest.mark.parametrize("how", ["grace", "ctrl-c"])
+def test_stop_leaves_no_pod_that_will_not_end(how: str, cluster: LiveCluster) -> None:
+    """Neither when the time for it is over nor when who has asked loses patience; and all comes back."""
+    cluster.kubectl("apply", "-f", "-", input=STUBBORN)
+    ready(cluster, "stubborn")
+    if how == "grace":
+        cluster.p8s("stop", "--grace", "0.5")
+    else:
+        command = [P8S, "stop", "--profile", cluster.name, "--grace", "600"]
+        stopping = subprocess.Popen(command, env=cluster.environment)
+        wait_until(lambda: control.state(cluster.profile) == control.STOPPING)
+        time.sleep(0.2)
+        stopping.send_signal(signal.SIGINT)
+        assert stopping.wait(30) == 130
+    assert control.state(cluster.profile) == "Stopped"
+    assert not [line for line in traces.processes(cluster.name) if "trap ''" in line]
+    cluster.p8s("start")
+    ready(cluster, "stubborn")
+    status = cluster.get("pod", "stubborn")["status"]["containerStatuses"][0]
+    assert (status["restartCount"], status["lastState"]["terminated"]["exitCode"]) == (1, 137)
+
+
+def test_start_waits_for_a_stop_that_is_under_way(cluster: LiveCluster) -> None:
+    cluster.kubectl("apply", "-f", "-", input=STUBBORN)
+    ready(cluster, "stubborn")
+    command = [P8S, "stop", "--profile", cluster.name, "--grace", "2"]
+    with subprocess.Popen(command, env=cluster.environment):
+        wait_until(lambda: control.state(cluster.profile) == control.STOPPING)
+        said = p8s("status", "--profile", cluster.name)
+        assert (said.returncode, said.stdout.partition(";")[0]) == (3, f"cluster {cluster.name!r} is being stopped")
+        cluster.p8s("start")
+    ready(cluster, "stubborn")
+    assert control.state(cluster.profile) == "Running"
 
 
 def test_power_loss_brings_all_back(cluster: LiveCluster) -> None:

@@ -155,6 +155,21 @@ def test_stop_has_the_pods_end_first(running: Running) -> None:
     assert running.journal.read_text().splitlines() == [f"agent {END_PODS.name}", "api SIGTERM"]
 
 
+def test_who_hangs_up_ends_the_patience_with_pods_and_not_the_stop(running: Running) -> None:
+    agent = running.pid("agent")
+    os.kill(agent, signal.SIGSTOP)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(running.folder / "supervisor.sock"))
+        connection.sendall(json.dumps({"do": "stop", "grace": 600}).encode() + b"\n")
+        # The sign for everybody else that this supervisor is about to end.
+        wait_until(lambda: not (running.folder / "supervisor.sock").exists())
+        assert pidfile.read(running.folder / "supervisor.pid")
+    os.kill(agent, signal.SIGCONT)
+    running.process.join(SECONDS)
+    assert not running.process.is_alive()
+    assert running.journal.read_text().splitlines()[-1] == "api SIGTERM"
+
+
 def test_sigterm_halts(running: Running) -> None:
     running.process.terminate()
     running.process.join(SECONDS)

@@ -13,10 +13,13 @@ from pybernetes.cluster.profile import Profile
 PAUSED = "paused"
 """A file among the sockets, which are gone after a reboot as the frozen containers are."""
 PAUSED_STATE = "Paused"
+STOPPING = "Stopping"
+"""Somebody has told the supervisor to end all, and it is still at it."""
 UNATTENDED = "Unattended"
 """The supervisor was killed: components live on, and nobody starts them again."""
 WORDS = {
     PAUSED_STATE: ("is paused", "unpause"),
+    STOPPING: ("is being stopped", "start"),
     UNATTENDED: ("has lost its supervisor: what still runs is not restarted", "start"),
     "Stopped": ("is stopped", "start"),
 }
@@ -39,22 +42,35 @@ def is_running(profile: Profile) -> bool:
 
 
 def state(profile: Profile) -> str:
-    """Running, Paused, Unattended or Stopped."""
+    """Running, Stopping, Paused, Unattended or Stopped."""
     if is_running(profile):
-        return "Running"
+        return "Running" if socket_of(profile).exists() else STOPPING
     if (profile.run / PAUSED).exists():
         return PAUSED_STATE
     return UNATTENDED if leftovers(profile) else "Stopped"
 
 
 def request(profile: Profile, action: str, *, timeout: float = 120.0, **arguments: Any) -> dict[str, Any]:
-    """Have the supervisor do something; raises OSError if it cannot be reached."""
+    """Have the supervisor do something. Raises NotRunningError if it ends or has ended, OSError if it does not answer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
-        connection.connect(str(profile.run / "supervisor.sock"))
-        connection.sendall(json.dumps({"do": action, **arguments}).encode() + b"\n")
-        answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
+        try:
+            connection.connect(str(socket_of(profile)))
+            connection.sendall(json.dumps({"do": action, **arguments}).encode() + b"\n")
+            said = connection.makefile("rb").readline()
+        except (ConnectionError, FileNotFoundError) as error:
+            if state(profile) == "Running":
+                raise
+            raise NotRunningError(profile) from error
+    if not said:
+        raise NotRunningError(profile)
+    answer: dict[str, Any] = json.loads(said)
     return answer
+
+
+def socket_of(profile: Profile) -> Path:
+    """The supervisor's, which it takes away first when it ends."""
+    return profile.run / "supervisor.sock"
 
 
 def leftovers(profile: Profile) -> list[Path]:

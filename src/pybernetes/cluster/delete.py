@@ -7,6 +7,7 @@ import contextlib
 
 from pybernetes.cluster import kubeconfig, locks
 from pybernetes.cluster.ending import end
+from pybernetes.cluster.interrupts import deferred
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.remains import remove_cgroups, remove_if_empty, remove_tree, unmount_below
 
@@ -16,11 +17,12 @@ GRACE_SECONDS = 2.0
 def delete(profile: Profile) -> list[str]:
     """End and remove everything of the profile on this machine; what it keeps in an etcd stays there.
 
-    Says what was removed. Safe to repeat, also after a deletion that was cut off. A kubeconfig that cannot be changed is left as it is.
+    Says what was removed. Ctrl-C is raised once nothing is left. Safe to repeat, also after a deletion that was cut off. A kubeconfig that cannot be changed is left as it is.
     """
-    with locks.of_profile(profile.name):
+    with deferred() as interrupts, locks.of_profile(profile.name, check=interrupts.check):
         removed = inventory(profile)
         remove(profile)
+        interrupts.check()
     return removed
 
 

@@ -38,9 +38,21 @@ def drain(probe: Probe, node: str, seconds: float) -> list[Victim]:
     """Let nothing new come, evict what is there, and wait until it has gone; returns what is left after `seconds`.
 
     A disruption budget that refuses is asked again until then. A node that the API server does not know is empty.
+    After a Ctrl-C pods may come again, if they could before.
     """
-    deadline = time.monotonic() + seconds
+    was_open = not is_cordoned(probe, node)
     cordon(probe, node)
+    try:
+        return empty(probe, node, seconds)
+    except KeyboardInterrupt:
+        if was_open:
+            cordon(probe, node, False)
+        raise
+
+
+def empty(probe: Probe, node: str, seconds: float) -> list[Victim]:
+    """Evict what is there, and wait; returns what is left."""
+    deadline = time.monotonic() + seconds
     evicted: set[str] = set()
     while left := victims(pods_of(probe, node)):
         for victim in left:
@@ -52,8 +64,13 @@ def drain(probe: Probe, node: str, seconds: float) -> list[Victim]:
     return left
 
 
-def cordon(probe: Probe, node: str) -> None:
-    probe.send("PATCH", f"/api/v1/nodes/{node}", {"spec": {"unschedulable": True}}, MERGE_PATCH)
+def cordon(probe: Probe, node: str, closed: bool = True) -> None:
+    probe.send("PATCH", f"/api/v1/nodes/{node}", {"spec": {"unschedulable": closed}}, MERGE_PATCH)
+
+
+def is_cordoned(probe: Probe, node: str) -> bool:
+    status, body = probe.get(f"/api/v1/nodes/{node}")
+    return status == 200 and bool(json.loads(body)["spec"].get("unschedulable"))
 
 
 def evict(probe: Probe, victim: Victim) -> bool:

@@ -1,5 +1,6 @@
 """How the parts of a cluster are ended, for who holds the profile's lock."""
 
+import contextlib
 import signal
 import time
 
@@ -8,21 +9,42 @@ from pybernetes.cluster.profile import Profile
 
 
 def end(profile: Profile, grace: float) -> bool:
-    """End the pods gracefully, then the components. False if the cluster was not running."""
+    """End the pods gracefully, then the components, then what is left of the pods. False if the cluster was not running.
+
+    Ctrl-C ends the patience, not the ending: nothing runs any more when it is passed on.
+    """
     freezing.thaw(profile)
-    if not control.is_running(profile):
+    was_running = control.is_running(profile)
+    try:
+        if was_running:
+            control.request(profile, "stop", grace=grace, timeout=grace + 60)
+    except control.NotRunningError:
+        pass  # somebody else has told it before
+    finally:
+        wait_ended(profile)
         end_leftovers(profile)
-        return False
-    control.request(profile, "stop", grace=grace, timeout=grace + 60)
-    wait_ended(profile)
-    return True
+        kill_pods(profile)
+    return was_running
+
+
+def kill_pods(profile: Profile) -> None:
+    """Those that had not ended in time; their monitors note how they ended."""
+    if not profile.settings.simulated:
+        from pybernetes.runtime.cgroups.group import Cgroup
+
+        group = Cgroup(profile.first_node.cgroup)
+        if group.pids():
+            from pybernetes.runtime.service.runtime import monitors_of
+
+            group.kill(sparing=Cgroup(monitors_of(group.path)))
 
 
 def halt(profile: Profile) -> bool:
     """End the components only; containers go on running. False if the cluster was not running."""
     if not control.is_running(profile):
         return False
-    control.request(profile, "halt", timeout=60)
+    with contextlib.suppress(control.NotRunningError):
+        control.request(profile, "halt", timeout=60)
     wait_ended(profile)
     return True
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import time
 
 HAS_PIDFD = hasattr(os, "pidfd_open")
@@ -46,18 +47,22 @@ class Outsider:
         self.wait(seconds)
 
 
-def reaped(pid: int, seconds: float) -> bool:
-    """Wait for a child of this process and reap it; False if it still lives after so many seconds."""
+def reaped(pid: int, seconds: float, asked_by: socket.socket | None = None) -> bool:
+    """Wait for a child of this process and reap it; False if it still lives after so many seconds.
+
+    Patience ends at once when those who asked for it hang up.
+    """
+    others = [asked_by] if asked_by is not None else []
     if not HAS_PIDFD:
         deadline = time.monotonic() + seconds
         while os.waitpid(pid, os.WNOHANG)[0] == 0:
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or select.select(others, [], [], PAUSE)[0]:
                 return False
-            time.sleep(PAUSE)
         return True
     descriptor = os.pidfd_open(pid)
     try:
-        if not select.select([descriptor], [], [], max(0.0, seconds))[0]:
+        watched: list[int | socket.socket] = [descriptor, *others]
+        if descriptor not in select.select(watched, [], [], max(0.0, seconds))[0]:
             return False
     finally:
         os.close(descriptor)

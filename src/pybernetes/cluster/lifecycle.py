@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pybernetes.cluster import control, freezing, kubeconfig, locks, options, preflight, readiness
-from pybernetes.cluster.ending import end, end_leftovers, halt
+from pybernetes.cluster.ending import end, end_leftovers, halt, wait_ended
 from pybernetes.cluster.errors import ClusterError, Problem
 from pybernetes.cluster.interrupts import Interrupts, deferred
 from pybernetes.cluster.launch import Launch
@@ -49,6 +49,9 @@ def start(
     began = time.monotonic()
     refuse(preflight.check_rights(simulated=bool(changes.get("simulated")) or load(name).settings.simulated))
     with deferred() as interrupts, locks.of_profile(name, lambda: report("waiting"), interrupts.check):
+        if control.state(load(name)) == control.STOPPING:
+            report("stopping")
+            wait_ended(load(name))
         check_changes(load(name), changes, again=again)
         if again:
             halt(load(name))
@@ -193,7 +196,7 @@ def pause(profile: Profile) -> bool:
 
     Whoever asks the API server meanwhile is refused the connection.
     """
-    with locks.of_profile(profile.name):
+    with deferred() as interrupts, locks.of_profile(profile.name, check=interrupts.check):
         if not halt(profile):
             return False
         freezing.freeze(profile)

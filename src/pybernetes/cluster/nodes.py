@@ -21,7 +21,7 @@ from pybernetes.cri.socket import Client
 from pybernetes.cri.types import PodSandbox
 
 Report = Callable[[str, Node], None]
-"""Told of each step as it is done: "made", "Ready", "drained"; with the node."""
+"""Told of each step as it is done: "made", "Ready", "drained", "deleted"; with the node."""
 
 RUNTIME_SECONDS = 30.0
 """How long to wait for a runtime that is just being started, and for containers to die."""
@@ -70,7 +70,10 @@ def delete(name: str, node_name: str, report: Report, *, drain_seconds: float = 
         if not node.stopped:
             left = drain(probe, node.name, drain_seconds)
             report("drained", node)
-        _take_away(node)
+        with deferred() as interrupts:
+            _take_away(node)
+            report("deleted", node)
+            interrupts.check()
     return left
 
 
@@ -79,7 +82,7 @@ def stop(name: str, node_name: str) -> Node:
 
     Safe to repeat. Raises NodesError.
     """
-    with locks.of_profile(name):
+    with deferred() as interrupts, locks.of_profile(name, check=interrupts.check):
         node = _further(load(name), node_name)
         _end(node, remove=False)
     return node

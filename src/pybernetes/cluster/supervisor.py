@@ -115,9 +115,9 @@ class Supervisor:
 
     def run(self) -> None:
         configure("supervisor")
-        pidfile.write(self._run / "supervisor.pid")
         signals = self._receive_signals()
         listener = self._listen()
+        pidfile.write(self._run / "supervisor.pid")
         self._selector.register(self._timer, selectors.EVENT_READ)
         try:
             for child in self._children:
@@ -140,7 +140,7 @@ class Supervisor:
                 os.waitpid(self._upkeep_pid, 0)
             for child in self._children:
                 self._listen_no_more(child)
-            (self._run / "supervisor.sock").unlink(missing_ok=True)
+            self._serve_no_more()
             pidfile.remove(self._run / "supervisor.pid")
 
     def _receive_signals(self) -> socket.socket:
@@ -163,6 +163,10 @@ class Supervisor:
         listener.listen()
         self._selector.register(listener, selectors.EVENT_READ)
         return listener
+
+    def _serve_no_more(self) -> None:
+        """Who finds no socket knows that this process is about to end."""
+        (self._run / "supervisor.sock").unlink(missing_ok=True)
 
     def _listen_for(self, child: Child) -> None:
         """An address that is taken costs its component, and nobody else."""
@@ -320,12 +324,12 @@ class Supervisor:
             connection.settimeout(5)
             try:
                 request = json.loads(connection.makefile("rb").readline(65536))
-                answer = self._answer(request)
+                answer = self._answer(request, connection)
                 connection.sendall(json.dumps(answer).encode() + b"\n")
             except (OSError, ValueError) as error:
                 log.warning("control request failed error=%s", error)
 
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, request: dict[str, Any], asked_by: socket.socket) -> dict[str, Any]:
         action = request.get("do")
         if action == "status":
             return {"components": [self._describe(child) for child in self._children]}
@@ -333,7 +337,8 @@ class Supervisor:
             self.halt()
             return {"halted": True}
         if action == "stop":
-            ended = self.end_pods(float(request.get("grace", 30)))
+            self._serve_no_more()
+            ended = self._end_pods(self._children, float(request.get("grace", 30)), asked_by)
             self.halt()
             return {"halted": True, "pods_ended": ended}
         if action == "update":
@@ -380,18 +385,16 @@ class Supervisor:
             os.kill(known.pid, signal.SIGHUP)
         return known
 
-    def end_pods(self, grace: float) -> bool:
-        """Have the agents end their pods; True if all did within `grace` seconds."""
-        return self._end_pods(self._children, grace)
-
-    def _end_pods(self, children: list[Child], grace: float) -> bool:
+    def _end_pods(self, children: list[Child], grace: float, asked_by: socket.socket | None = None) -> bool:
+        """Have agents end their pods; True if all did within `grace` seconds, or before those who asked hung up."""
         agents = [child for child in children if child.component.ends_pods and child.pid]
         for child in agents:
             os.kill(child.pid, END_PODS)
-        return self._wait(agents, grace)
+        return self._wait(agents, grace, asked_by)
 
     def halt(self) -> None:
         """End the components, last started first; containers go on."""
+        self._serve_no_more()
         for child in reversed(self._children):
             self._end(child)
         self._ending = True
@@ -405,11 +408,11 @@ class Supervisor:
                 self._wait([child], COMPONENT_GRACE)
         pidfile.remove(self._run / f"{child.component.name}.pid")
 
-    def _wait(self, children: list[Child], seconds: float) -> bool:
+    def _wait(self, children: list[Child], seconds: float, asked_by: socket.socket | None = None) -> bool:
         """Until these have ended."""
         deadline = time.monotonic() + seconds
         for child in children:
-            if child.pid and not reaped(child.pid, deadline - time.monotonic()):
+            if child.pid and not reaped(child.pid, deadline - time.monotonic(), asked_by):
                 return False
             child.pid = 0
         return True

@@ -31,6 +31,7 @@ examples:
 
 STEPS = {
     "waiting": ("⏳", "waiting for another p8s command on this cluster"),
+    "stopping": ("⏳", "waiting for the cluster to end, which somebody has stopped"),
     "certificates": ("🔑", "certificates"),
     "control plane": ("🧠", "control plane ready"),
     "node": ("🚀", "node Ready"),

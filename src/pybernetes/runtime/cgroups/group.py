@@ -56,10 +56,13 @@ class Cgroup:
             found.update(int(pid) for pid in _read(os.path.join(directory, "cgroup.procs")).split())
         return found
 
-    def kill(self, patience: float = 5.0) -> bool:
-        """SIGKILL everything in it, until nothing is left or `patience` seconds are over; says whether it is empty."""
+    def kill(self, patience: float = 5.0, sparing: "Cgroup | None" = None) -> bool:
+        """SIGKILL everything in it, until nothing is left or `patience` seconds are over; says whether it is empty.
+
+        What is in `sparing`, a part of it, lives on.
+        """
         deadline = time.monotonic() + patience
-        while pids := self.pids():
+        while pids := self.pids() - (sparing.pids() if sparing else set()):
             for pid in pids:
                 _kill(pid)
             if time.monotonic() > deadline:

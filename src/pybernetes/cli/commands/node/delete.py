@@ -13,6 +13,9 @@ EXAMPLES = """examples:
 Its pods are evicted first, so that their controllers make them anew on other nodes."""
 
 
+STEPS = {"drained": "🚚", "deleted": "🧹"}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names", nargs="+", metavar="NAME", help="the node, with or without the profile's name before it"
@@ -35,18 +38,22 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.output:
         console.only_json()
 
+    deleted = []
+
     def report(step: str, node: Node) -> None:
-        console.step("🚚", f"node {node.name!r} drained")
+        console.step(STEPS[step], f"node {node.name!r} {step}")
+        if step == "deleted":
+            deleted.append(node.name)
 
     for name in arguments.names:
         if simulated.is_simulated(profile, name):
             simulated.delete(profile, name)
+            deleted.append(name)
             console.step("🧹", f"simulated node {name!r} deleted")
             continue
         left = nodes.delete(profile.name, name, report, drain_seconds=arguments.drain)
         for pod in left:
             console.line(f"pod {pod.namespace}/{pod.name} had not gone in time, and went with the node")
-        console.step("🧹", f"node {name!r} deleted")
     if arguments.output:
-        console.json({"deleted": arguments.names})
+        console.json({"deleted": deleted})
     return 0

@@ -91,7 +91,8 @@ def _pod_spec(spec: Tree, path: Path) -> _Texts:
 
 def _metadata(metadata: Tree, path: Path) -> _Texts:
     for field in ("labels", "annotations"):
-        yield from _keys(metadata.get(field) or {}, path.child(field))
+        if keys := metadata.get(field):
+            yield from _keys(keys, path.child(field))
 
 
 def _keys(keys: Mapping[str, Any], path: Path) -> _Texts:

@@ -103,7 +103,8 @@ class Series:
         self.total = 0.0
 
     def observe(self, number: float) -> None:
-        self.counts[bisect_left(self.bounds, number)] += 1
+        # Nearly everything is faster than the first bound, and this is called for everything.
+        self.counts[0 if number <= self.bounds[0] else bisect_left(self.bounds, number)] += 1
         self.total += number
 
 

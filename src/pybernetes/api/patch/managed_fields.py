@@ -164,12 +164,17 @@ def keep_times(live: Mapping[str, Json], new: dict[str, Json]) -> dict[str, Json
     if not isinstance(old_meta, dict) or not isinstance(new_meta, dict):
         return new
     old_entries, new_entries = old_meta.get("managedFields"), new_meta.get("managedFields")
-    if old_entries == new_entries or _timeless(old_entries) != _timeless(new_entries):
+    if old_entries == new_entries or not _differ_in_time(old_entries, new_entries):
         return new
     candidate = {**new, "metadata": {**new_meta, "managedFields": old_entries}}
     return candidate if candidate == live else new
 
 
-def _timeless(entries: Json) -> list[Json]:
-    listed = entries if isinstance(entries, list) else []
-    return [{k: v for k, v in e.items() if k != "time"} if isinstance(e, dict) else e for e in listed]
+def _differ_in_time(old: Json, new: Json) -> bool:
+    """Whether nothing but times tells two lists of entries apart."""
+    old, new = old if isinstance(old, list) else [], new if isinstance(new, list) else []
+    return len(old) == len(new) and all(_timeless(one) == _timeless(other) for one, other in zip(old, new, strict=True))
+
+
+def _timeless(entry: Json) -> Json:
+    return {k: v for k, v in entry.items() if k != "time"} if isinstance(entry, dict) else entry

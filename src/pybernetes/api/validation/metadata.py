@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.api import field, names
+from pybernetes.api.contents import by_content
 from pybernetes.api.field import Path
 from pybernetes.api.scheme import split_api_version
 from pybernetes.api.tree import Tree
@@ -120,10 +121,14 @@ def validate_metadata_update(new: Tree, old: Tree, path: Path = METADATA) -> Err
 
 def is_kept(new: Tree, old: Tree) -> bool:
     """Whether an update leaves the metadata as it is, and names a version: then there is nothing to say about it."""
-    if new.keys() - _FREE != old.keys() - _FREE or not new.get("resourceVersion"):
+    if not new.get("resourceVersion"):
         return False
-    if any(new[name] != value for name, value in old.items() if name not in _FREE):
-        return False
+    for name, value in old.items():
+        if name not in _FREE and (name not in new or new[name] != value):
+            return False
+    for name in new:
+        if name not in old and name not in _FREE:
+            return False
     return next(_validate_managed_fields(new.get("managedFields") or [], METADATA), None) is None
 
 
@@ -134,6 +139,17 @@ def complain(path: Path, value: str, complaints: tuple[str, ...]) -> Errors:
 
 
 def validate_labels(labels: dict[str, str], path: Path) -> Errors:
+    if not _are_labels(labels):
+        yield from _label_errors(labels, path)
+
+
+@by_content
+def _are_labels(labels: Tree) -> bool:
+    """All objects of one owner have the same ones."""
+    return next(_label_errors(labels, METADATA), None) is None
+
+
+def _label_errors(labels: dict[str, str], path: Path) -> Errors:
     for key, value in labels.items():
         yield from complain(path, key, names.qualified_name(key))
         yield from complain(path, value, names.label_value(value))

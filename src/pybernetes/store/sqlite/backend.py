@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,23 +65,17 @@ class SQLiteBackend:
         for resolve, outcome in outcomes:
             resolve(outcome)
 
-    async def _submit(self, make: Callable[[Callable[[Written | StoreError], None]], Write | Call]) -> Written:
+    def _write(self, key: bytes, value: bytes | None, expected: int, expires: int) -> asyncio.Future[Written]:
         future: asyncio.Future[Written] = self._loop.create_future()
+        self._submit(Write(key, value, expected, expires, partial(_settle, future)))
+        return future
 
-        def resolve(outcome: Written | StoreError) -> None:
-            if future.done():
-                return
-            if isinstance(outcome, StoreError):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
-
+    def _submit(self, request: Write | Call) -> None:
         if not self._submitted:
             self._loop.call_soon(self._flush)
-        self._submitted.append(make(resolve))
+        self._submitted.append(request)
         if len(self._submitted) >= HANDED_OVER:
             self._flush()
-        return await future
 
     def _flush(self) -> None:
         """Hand over the writes of the tasks that ran in one turn of the loop: they share a wake-up and a commit."""
@@ -133,13 +128,13 @@ class SQLiteBackend:
         return await self._read(lambda db: log.count_live(db, prefix, log.prefix_end(prefix), at))
 
     async def create(self, key: bytes, value: bytes, *, ttl: int = 0) -> Written:
-        return await self._submit(lambda resolve: Write(key, value, 0, self._expires(ttl), resolve))
+        return await self._write(key, value, 0, self._expires(ttl))
 
     async def update(self, key: bytes, value: bytes, expected: int, *, ttl: int = 0) -> Written:
-        return await self._submit(lambda resolve: Write(key, value, expected, self._expires(ttl), resolve))
+        return await self._write(key, value, expected, self._expires(ttl))
 
     async def delete(self, key: bytes, expected: int = 0) -> Written:
-        return await self._submit(lambda resolve: Write(key, None, expected or -1, 0, resolve))
+        return await self._write(key, None, expected or -1, 0)
 
     @asynccontextmanager
     async def watch(self, prefix: bytes, after: int) -> AsyncIterator[Watcher]:
@@ -173,7 +168,9 @@ class SQLiteBackend:
         if revision <= self._compacted:
             return
         self._compacted = revision
-        await self._submit(lambda resolve: Call(lambda db: log.compact(db, revision), resolve))
+        future: asyncio.Future[Written] = self._loop.create_future()
+        self._submit(Call(lambda db: log.compact(db, revision), partial(_settle, future)))
+        await future
 
     async def close(self) -> None:
         if self._closed:
@@ -185,6 +182,15 @@ class SQLiteBackend:
         self._read_db.close()
         self._write_db.close()
         os.close(self._lock)
+
+
+def _settle(future: asyncio.Future[Written], outcome: Written | StoreError) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, StoreError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
 
 
 async def open_store(path: str | Path, *, now: Callable[[], float] = time.time) -> SQLiteBackend:

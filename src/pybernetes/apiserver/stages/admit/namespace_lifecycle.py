@@ -1,7 +1,8 @@
 """NamespaceLifecycle: nothing is made in a namespace that is not there or is ending."""
 
 from pybernetes.api import errors
-from pybernetes.apiserver.admission import Attributes
+from pybernetes.api.scheme import Resource
+from pybernetes.apiserver.admission import Attributes, Operation
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.objects import Objects
 
@@ -30,10 +31,11 @@ class NamespaceLifecycle(Plugin):
         if attributes.operation == "CREATE" and _is_ending(namespace):
             raise _terminating(attributes)
 
-    # Deletions have no mutating phase; the refusal is the same one.
+    def validates(self, operation: Operation, resource: Resource) -> bool:
+        return operation == "DELETE"  # which has no mutating phase; the refusal is the same one
+
     async def validate(self, attributes: Attributes) -> None:
-        if attributes.operation == "DELETE":
-            await self.mutate(attributes)
+        await self.mutate(attributes)
 
 
 def _is_ending(namespace: dict[str, object]) -> bool:

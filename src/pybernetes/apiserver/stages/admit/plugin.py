@@ -32,6 +32,10 @@ class Plugin:
             and (not self.subresources or subresource in self.subresources)
         )
 
+    def validates(self, operation: Operation, resource: Resource) -> bool:
+        """Whether the second hook has anything to say of writes that `handles` takes."""
+        return True
+
     async def mutate(self, attributes: Attributes) -> None:
         """Change `attributes.object` in place."""
 
@@ -76,7 +80,11 @@ class Plugins:
                 self._step(
                     operation,
                     "validate",
-                    [(one.name, one.validate) for one in interested if type(one).validate is not Plugin.validate],
+                    [
+                        (one.name, one.validate)
+                        for one in interested
+                        if type(one).validate is not Plugin.validate and one.validates(operation, resource)
+                    ],
                 ),
             )
         return found

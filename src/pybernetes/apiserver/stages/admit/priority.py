@@ -1,7 +1,8 @@
 """Priority: a pod's priority is that of its class."""
 
+from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree
-from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.admission import Attributes, Operation
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.objects import Objects
 
@@ -28,9 +29,10 @@ class Priority(Plugin):
         elif attributes.old is not None:
             _keep(spec, attributes.old["spec"])
 
+    def validates(self, operation: Operation, resource: Resource) -> bool:
+        return resource.plural == CLASSES
+
     async def validate(self, attributes: Attributes) -> None:
-        if attributes.resource.plural != CLASSES:
-            return
         if attributes.operation == "DELETE":
             if attributes.name in SYSTEM_CLASSES:
                 raise refuse(attributes, "this is a system priority class and cannot be deleted")

@@ -79,7 +79,10 @@ def token_of(request: Request) -> str:
 
 def has_second_space(request: Request) -> bool:
     """Whether there would be a token but for a second space before it."""
-    scheme, _, rest = request.headers.get("authorization", "").strip().partition(" ")
+    said = request.headers.get("authorization")
+    if said is None:
+        return False
+    scheme, _, rest = said.strip().partition(" ")
     return rest.startswith(" ") and scheme.lower() == "bearer"
 
 

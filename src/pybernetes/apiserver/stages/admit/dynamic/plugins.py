@@ -67,8 +67,7 @@ class ValidatingAdmissionPolicy(Configured):
         versions = Versions(self._registry)
         return PolicyValidator(Policies(self.configuration, self._objects, versions, self._authorizer), self._metrics)
 
-    async def validate(self, attributes: Attributes) -> None:
-        await self.ask(attributes)
+    validate = Configured.ask
 
 
 class MutatingAdmissionPolicy(Configured):
@@ -87,8 +86,7 @@ class MutatingAdmissionPolicy(Configured):
         policies = Policies(self.configuration, self._objects, versions, self._authorizer)
         return PolicyMutator(policies, Maker(self._registry, versions))
 
-    async def mutate(self, attributes: Attributes) -> None:
-        await self.ask(attributes)
+    mutate = Configured.ask
 
 
 class MutatingAdmissionWebhook(Configured):
@@ -107,8 +105,7 @@ class MutatingAdmissionWebhook(Configured):
         webhooks = Webhooks(self.configuration, self._objects, versions, self._authorizer, self._scope, self._metrics)
         return WebhookMutator(webhooks, Maker(self._registry, versions), versions)
 
-    async def mutate(self, attributes: Attributes) -> None:
-        await self.ask(attributes)
+    mutate = Configured.ask
 
 
 class ValidatingAdmissionWebhook(Configured):
@@ -127,5 +124,4 @@ class ValidatingAdmissionWebhook(Configured):
             Webhooks(self.configuration, self._objects, versions, self._authorizer, self._scope, self._metrics)
         )
 
-    async def validate(self, attributes: Attributes) -> None:
-        await self.ask(attributes)
+    validate = Configured.ask

@@ -52,6 +52,20 @@ def test_another_context_with_files(kubeconfig: Path) -> None:
     assert config.namespace == "default"
 
 
+def test_several_files_are_put_together(kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As kubectl does: what is first found counts; a file that is not there is passed over."""
+    first = tmp_path / "first"
+    first.write_text(
+        "contexts: [{name: mine, context: {cluster: c2, user: u2, namespace: here}}]\ncurrent-context: mine\n"
+    )
+    monkeypatch.setenv("KUBECONFIG", f":{tmp_path}/none:{first}:{kubeconfig}")
+    config = Config.from_kubeconfig()
+    assert (config.server, config.namespace) == ("http://127.0.0.1:8080", "here")
+    assert Config.from_kubeconfig("", "one").server == "https://127.0.0.1:6443"
+    with pytest.raises(ConfigError, match=f"kubeconfig {first}, {kubeconfig}: context 'x' does not exist"):
+        Config.from_kubeconfig("", "x")
+
+
 @pytest.mark.parametrize(
     ("context", "message"),
     [("none", "context 'none' does not exist"), ("lost", "cluster 'nowhere' does not exist")],

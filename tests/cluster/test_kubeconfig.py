@@ -84,3 +84,42 @@ def test_who_never_lets_go_is_not_waited_for(tmp_path: Path, owner: Owner, monke
         ours.send("done")
         holder.join(10)
     assert kubeconfig.add_to_user(profile, owner) == owner.home / ".kube/config"
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("a: [b", "did not find expected ',' or ']'"),
+        ("just words", "is not a kubeconfig"),
+        ("- a", "is not a kubeconfig"),
+        ("contexts: x", "contexts is not a list of objects"),
+        ("users: [x]", "users is not a list of objects"),
+        ("clusters: {a: b}", "clusters is not a list of objects"),
+        ("\udcc3(", "invalid"),
+    ],
+)
+def test_what_is_no_kubeconfig_is_told_and_left_as_it_is(text: str, cause: str, tmp_path: Path, owner: Owner) -> None:
+    place = owner.home / ".kube/config"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(text.encode(errors="surrogateescape"))
+    profile = made(tmp_path, "lab")
+    for change in (kubeconfig.add_to_user, kubeconfig.remove_from_users):
+        with pytest.raises(kubeconfig.KubeconfigError) as raised:
+            change(profile, owner)
+        [problem] = raised.value.problems
+        assert str(place) in problem.cause
+        assert cause in problem.cause
+        assert "\n" not in problem.cause
+    assert place.read_bytes() == text.encode(errors="surrogateescape")
+
+
+def test_of_several_files_the_first_that_exists_gets_the_cluster(
+    tmp_path: Path, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As kubectl does; where there is none it makes the last."""
+    names = [tmp_path / name for name in ("a", "b", "c")]
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(["", *map(str, names)]))
+    assert kubeconfig.user_path(owner) == names[2]
+    names[1].touch()
+    assert kubeconfig.add_to_user(made(tmp_path, "lab"), owner) == names[1]
+    assert [name.exists() for name in names] == [False, True, False]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
+import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -339,7 +341,7 @@ class HTTPClient:
             async with asyncio.timeout(seconds):
                 connection = await self._open_connection(origin)
         except (OSError, TimeoutError) as error:
-            raise ConnectError(str(error) or type(error).__name__) from error
+            raise ConnectError(_said(error)) from error
         self._open.add(connection)
         return connection
 
@@ -389,6 +391,13 @@ async def open_client() -> AsyncIterator[HTTPClient]:
 
 
 FRAMED: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+def _said(error: Exception) -> str:
+    """The system's words; asyncio puts numbers and addresses around them."""
+    if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError | socket.gaierror):
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__
 
 
 def encode(

@@ -102,16 +102,23 @@ class Config:
 
     @classmethod
     def from_kubeconfig(cls, path: str | Path = "", context: str = "") -> Config:
-        """Read a kubeconfig (`path`, else the first of $KUBECONFIG that exists, else ~/.kube/config).
+        """Read a kubeconfig (`path`, else those of $KUBECONFIG, else ~/.kube/config).
 
-        Raises ConfigError if it is missing or incomplete. Relative paths in it are relative to its folder.
+        Raises ConfigError if it is missing or incomplete.
         """
-        file = Path(path) if path else _default_kubeconfig()
-        try:
-            loaded = msgspec.convert(_parse(file.read_bytes()) or {}, type=_Kubeconfig)
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"kubeconfig {file}: {error}") from error
-        return _from_kubeconfig(loaded, context or loaded.current_context, file)
+        return cls.from_kubeconfigs([Path(path)] if path else _default_kubeconfigs(), context)
+
+    @classmethod
+    def from_kubeconfigs(cls, paths: Sequence[Path], context: str = "") -> Config:
+        """Put several together as kubectl does: what is first found counts, files that are not there are passed over.
+
+        Raises ConfigError if there is none, or what is needed is missing or incomplete. Relative paths in a file are
+        relative to its folder.
+        """
+        there = [path for path in paths if path.exists()] or paths[:1]
+        loaded = [(path, _load(path)) for path in there]
+        current = next((each.current_context for _, each in loaded if each.current_context), "")
+        return _from_kubeconfigs(loaded, context or current)
 
     @classmethod
     def in_cluster(cls, folder: Path = SERVICE_ACCOUNT) -> Config:
@@ -162,12 +169,18 @@ class Config:
             context.load_cert_chain(file.name)
 
 
-def _default_kubeconfig() -> Path:
+def _default_kubeconfigs() -> list[Path]:
     named = [Path(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    for candidate in named:
-        if candidate.exists():
-            return candidate
-    return named[0] if named else Path.home() / ".kube" / "config"
+    return named or [Path.home() / ".kube" / "config"]
+
+
+def _load(file: Path) -> _Kubeconfig:
+    """Raises ConfigError."""
+    try:
+        return msgspec.convert(_parse(file.read_bytes()) or {}, type=_Kubeconfig)
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"kubeconfig {file}: {said}") from error
 
 
 def _parse(data: bytes) -> object:
@@ -182,24 +195,29 @@ def _parse(data: bytes) -> object:
         raise ValueError(str(error)) from error
 
 
-def _from_kubeconfig(loaded: _Kubeconfig, context_name: str, file: Path) -> Config:
-    context = next((c.context for c in loaded.contexts or () if c.name == context_name), None)
-    if context is None:
-        raise ConfigError(f"kubeconfig {file}: context {context_name!r} does not exist")
-    cluster = next((c.cluster for c in loaded.clusters or () if c.name == context.cluster), None)
-    if cluster is None or not cluster.server:
-        raise ConfigError(f"kubeconfig {file}: cluster {context.cluster!r} does not exist or names no server")
-    user = next((u.user for u in loaded.users or () if u.name == context.user), None) or _User()
+def _from_kubeconfigs(loaded: Sequence[tuple[Path, _Kubeconfig]], context_name: str) -> Config:
+    files = ", ".join(str(path) for path, _ in loaded)
+    if not context_name:
+        raise ConfigError(f"kubeconfig {files}: there is no current context")
+    contexts = (c.context for _, each in loaded for c in each.contexts or () if c.name == context_name)
+    if (context := next(contexts, None)) is None:
+        raise ConfigError(f"kubeconfig {files}: context {context_name!r} does not exist")
+    clusters = ((path, c.cluster) for path, each in loaded for c in each.clusters or () if c.name == context.cluster)
+    place, cluster = next(clusters, (Path(), _Cluster()))
+    if not cluster.server:
+        raise ConfigError(f"kubeconfig {files}: cluster {context.cluster!r} does not exist or names no server")
+    users = ((path, u.user or _User()) for path, each in loaded for u in each.users or () if u.name == context.user)
+    own, user = next(users, (Path(), _User()))
     if user.exec is not None:
-        raise ConfigError(f"kubeconfig {file}: user {context.user!r} uses an exec credential plugin: not supported")
+        raise ConfigError(f"kubeconfig {files}: user {context.user!r} uses an exec credential plugin: not supported")
 
-    def located(name: str) -> str:
+    def located(name: str, file: Path = own) -> str:
         return str(file.parent / name) if name else ""
 
     return Config(
         servers=(cluster.server.rstrip("/"),),
         ca_data=base64.b64decode(cluster.certificate_authority_data),
-        ca_file="" if cluster.certificate_authority_data else located(cluster.certificate_authority),
+        ca_file="" if cluster.certificate_authority_data else located(cluster.certificate_authority, place),
         cert_data=base64.b64decode(user.client_certificate_data),
         cert_file="" if user.client_certificate_data else located(user.client_certificate),
         key_data=base64.b64decode(user.client_key_data),

@@ -9,7 +9,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pybernetes.cluster import control, profile
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.kubeconfig import ADMIN_HEADERS
-from pybernetes.cluster.owner import caller, user_path
+from pybernetes.cluster.owner import caller, user_paths
 from pybernetes.cluster.preferences import command
 
 if TYPE_CHECKING:
@@ -56,11 +56,20 @@ def access(name: str) -> Access:
     own = credentials(name)
     if own is not None:
         return replace(_access(name, json.loads(own.read_text()), own), socket=api_socket(name))
-    place = user_path(caller())
-    try:
-        return _access(name, _yaml(place), place)
-    except DoorError as error:
-        raise absent(name, error.problems[0].cause) from error
+    places = user_paths(caller())
+    failed = DoorError(missing(places))
+    for place in places:
+        if place.exists():
+            try:
+                return _access(name, _yaml(place), place)
+            except DoorError as error:
+                failed = error
+    raise absent(name, failed.problems[0].cause)
+
+
+def missing(places: Sequence[Path]) -> str:
+    """What is to be said if none of these kubeconfigs exists."""
+    return "" if any(place.exists() for place in places) else f"there is no kubeconfig {', '.join(map(str, places))}"
 
 
 def absent(name: str, cause: str) -> DoorError:
@@ -88,8 +97,6 @@ def _yaml(place: Path) -> Any:
 
     try:
         return yaml.safe_load(place.read_text())
-    except FileNotFoundError as error:
-        raise DoorError(f"there is no kubeconfig {place}") from error
     except OSError as error:
         raise DoorError(f"{place} cannot be read: {error.strerror}") from error
     except (ValueError, yaml.YAMLError) as error:

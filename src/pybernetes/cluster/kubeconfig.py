@@ -209,12 +209,18 @@ def _read(path: Path) -> dict[str, Any]:
         stored = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except FileNotFoundError:
         return {}
-    except (OSError, yaml.YAMLError) as error:
-        raise KubeconfigError(f"{path}: {error}", OTHER) from error
+    except OSError as error:
+        raise KubeconfigError(f"{path}: {error.strerror}", OTHER) from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise KubeconfigError(f"{path}: {' '.join(str(error).split())}", OTHER) from error
     if stored is None:
         return {}
     if not isinstance(stored, dict):
         raise KubeconfigError(f"{path} is not a kubeconfig", OTHER)
+    for section in SECTIONS:
+        items = stored.get(section) or []
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise KubeconfigError(f"{path}: {section} is not a list of objects with names", OTHER)
     return stored
 
 

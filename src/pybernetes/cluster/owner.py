@@ -28,10 +28,16 @@ def caller() -> Owner:
     return Owner(uid, entry.pw_gid, home)
 
 
+def user_paths(owner: Owner) -> list[Path]:
+    """The kubeconfigs that kubectl puts together: those of $KUBECONFIG, else ~/.kube/config of the caller."""
+    named = [Path(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return named or [owner.home / ".kube" / "config"]
+
+
 def user_path(owner: Owner) -> Path:
-    """$KUBECONFIG's first file, else ~/.kube/config of the caller."""
-    first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0]
-    return Path(first) if first else owner.home / ".kube" / "config"
+    """The one that gets what is new, as with kubectl: the first that exists, else the last."""
+    paths = user_paths(owner)
+    return next((path for path in paths if path.exists()), paths[-1])
 
 
 @contextmanager

@@ -12,9 +12,9 @@ from pybernetes.cli.console import Console, Failure
 from pybernetes.cli.parser import Parser
 from pybernetes.cli.profiles import add_profile
 from pybernetes.cluster import control, docker, profile
-from pybernetes.cluster.door import absent, credentials
+from pybernetes.cluster.door import absent, credentials, missing
 from pybernetes.cluster.errors import ClusterError
-from pybernetes.cluster.owner import caller, user_path
+from pybernetes.cluster.owner import caller, user_paths
 from pybernetes.cluster.preferences import command
 
 EXAMPLES = """everything after the profile is kubectl's; so are the signals and the exit code (3: the cluster does not run)
@@ -74,12 +74,14 @@ def kubeconfig(name: str) -> str:
 
     Raises DoorError if that says nothing of the cluster. It is not parsed: loading YAML takes longer than kubectl.
     """
-    place = credentials(name) or user_path(caller())
-    if not place.exists():
-        raise absent(name, f"there is no kubeconfig {place}")
-    if name not in place.read_text(errors="replace"):
-        raise absent(name, f"{place} has no context {name!r}")
-    return str(place)
+    own = credentials(name)
+    places = [own] if own else user_paths(caller())
+    if cause := missing(places):
+        raise absent(name, cause)
+    for place in places:
+        if place.exists() and name in place.read_text(errors="replace"):
+            return str(place)
+    raise absent(name, f"{', '.join(map(str, places))} has no context {name!r}")
 
 
 def check_running(name: str) -> None:

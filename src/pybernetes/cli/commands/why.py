@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, Failure
 from pybernetes.cli.parser import wrong as wrong_usage
 from pybernetes.cli.profiles import add_output, preferred
-from pybernetes.cluster import control, kubeconfig, profile
-from pybernetes.cluster.door import absent
+from pybernetes.cluster import control, profile
+from pybernetes.cluster.door import absent, missing
 from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster.owner import caller, user_paths
 
 if TYPE_CHECKING:
     from pybernetes.api.errors import StatusError
@@ -128,14 +129,14 @@ def credentials(profile_name: str) -> Config:
     """
     from pybernetes.client.config import Config, ConfigError
 
-    place = kubeconfig.user_path(kubeconfig.caller())
+    places = user_paths(caller())
     try:
-        return Config.from_kubeconfig(place, profile_name)
+        return Config.from_kubeconfigs(places, profile_name)
     except ConfigError as error:
         name = profile_name or preferred()
         with suppress(ClusterError, PermissionError, ConfigError):
             return Config.from_kubeconfig(profile.load(name).kubeconfig("admin"))
-        raise absent(name, str(error) if place.exists() else f"there is no kubeconfig {place}") from error
+        raise absent(name, missing(places) or str(error)) from error
 
 
 def registries(config: Config) -> RegistryOptions:
@@ -158,7 +159,8 @@ def refused(config: Config, error: StatusError) -> Failure | ClusterError:
                 if each.server == config.server and control.state(each) != "Running":
                     return control.NotRunningError(each)
         said = error.message.removeprefix(f"{config.server}: ")
-        return Failure([(f"no cluster answers at {config.server}: {said}", "p8s status; sudo p8s start")], NOT_RUNNING)
+        step = "kubectl config get-contexts shows whose it is; p8s why -p PROFILE asks another"
+        return Failure([(f"no cluster answers at {config.server}: {said}", step)], NOT_RUNNING)
     return Failure([(error.message, "kubectl auth whoami")])
 
 

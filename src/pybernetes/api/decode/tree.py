@@ -76,11 +76,22 @@ def _lazy(node: Schema) -> Convert:
     """Compiles on first use: definitions may contain themselves."""
     if node.kind not in (Kind.OBJECT, Kind.LIST, Kind.MAP):
         return _converter(node)
+    compiled: Convert | None = None
 
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
-        return _converter(node)(value, notes, known)
+        nonlocal compiled
+        if compiled is None:
+            compiled = _converter(node)
+        return compiled(value, notes, known)
 
     return convert
+
+
+def _as_it_is(node: Schema) -> type | None:
+    """The class of values that need no look: most fields are plain texts."""
+    if node.kind is Kind.STRING and not node.format:
+        return str
+    return bool if node.kind is Kind.BOOLEAN else None
 
 
 def _struct(node: Schema) -> Convert:
@@ -88,10 +99,11 @@ def _struct(node: Schema) -> Convert:
     pointers, named, embedded = told.pointers, told.types, told.embedded
     # Raw values know themselves whether they are there.
     fields = {
-        name: (_lazy(child), name in pointers or child.kind is Kind.ANY) for name, child in node.properties.items()
+        name: (_lazy(child), name in pointers or child.kind is Kind.ANY, _as_it_is(child))
+        for name, child in node.properties.items()
     }
     if node.definition == JSON_SCHEMA:
-        fields |= {name: (convert, True) for name, convert in union_fields(_lazy(node)).items()}
+        fields |= {name: (convert, True, None) for name, convert in union_fields(_lazy(node)).items()}
     zeros = [(name, _zero_maker(node.properties[name], value)) for name, value in node.zeros.items()]
     struct = node.definition.rpartition(".")[2]
     wanted = go_type(node)
@@ -107,6 +119,10 @@ def _struct(node: Schema) -> Convert:
                 notes.append(name)
                 continue
             if item is None:
+                continue
+            if item.__class__ is field[2]:
+                if item or field[1]:
+                    out[name] = item
                 continue
             stood = before.get(name)
             if item is stood:

@@ -210,6 +210,18 @@ def test_delete_after_everything_was_killed(cluster: LiveCluster) -> None:
     assert not [line for line in traces.processes(cluster.name) if "line $i" in line]
 
 
+@pytest.mark.parametrize("damage", ["{", "", '{"index": "x"}', None])
+def test_delete_of_a_cluster_whose_settings_are_damaged(damage: str | None, mirror: str, tmp_path: Path) -> None:
+    before = traces.take("damaged")
+    with live_cluster("damaged", mirror, tmp_path, "--nodes", "2") as cluster:
+        cluster.kubectl("apply", "-f", "-", input=COUNTER)
+        ready(cluster, "counter")
+        settings = cluster.profile.state / "profile.json"
+        settings.unlink() if damage is None else settings.write_text(damage)
+        cluster.p8s("delete")
+        assert traces.take("damaged").beyond(before) == {}
+
+
 def test_start_after_the_supervisor_was_killed(cluster: LiveCluster) -> None:
     cluster.kubectl("apply", "-f", "-", input=COUNTER)
     ready(cluster, "counter")

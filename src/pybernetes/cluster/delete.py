@@ -58,7 +58,7 @@ def remove_nodes(profile: Profile) -> None:
     from pybernetes.proxy import main as proxy
 
     mounts.remove_all(profile)
-    if profile.exists():
+    if profile.state.exists():
         asyncio.run(runtime.remove_everything(profile))
     for place in (profile.state, profile.run):
         unmount_below(place)

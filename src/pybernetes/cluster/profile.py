@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ DEFAULT = "pybernetes"
 STATE = Path("/var/lib/pybernetes")
 RUN = Path("/run/pybernetes")
 """Root's. Everybody else has clusters of their own, which neither root nor others see."""
+FILE = "profile.json"
+"""The settings, in the directories of a profile."""
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -62,8 +64,17 @@ class Settings:
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Settings":
-        """As they were kept. Raises TypeError if it was not this version that kept them."""
-        return cls(**{**stored, "nodes": [Member(**each) for each in stored.get("nodes", [])]})
+        """As they were kept. Raises TypeError or ValueError if it was not this version that kept them."""
+        if not isinstance(stored, dict) or "index" not in stored:
+            raise TypeError("there is no index")
+        found = cls(**{**stored, "nodes": [Member(**each) for each in stored.get("nodes", [])]})
+        plain = cls()
+        for each in fields(cls):
+            if type(value := getattr(found, each.name)) is not type(getattr(plain, each.name)):
+                raise TypeError(f"{each.name} is {value!r}")
+        for text in found.ranges:
+            ipaddress.IPv4Network(text)
+        return found
 
     @classmethod
     def for_index(cls, index: int) -> "Settings":
@@ -166,18 +177,23 @@ class Profile:
 
     def reread(self) -> "Profile":
         """With the settings as they are kept now: nodes come and go under a running cluster."""
-        return replace(self, settings=Settings.of(json.loads((self.state / "profile.json").read_text())))
+        return replace(self, settings=Settings.of(json.loads((self.state / FILE).read_text())))
 
     def exists(self) -> bool:
-        return (self.state / "profile.json").exists()
+        return (self.state / FILE).exists()
 
     def save(self) -> None:
-        """Make the directories and keep the settings; atomic."""
+        """Make the directories and keep the settings; atomic.
+
+        A copy lies where the sockets are, and lives as long as what the cluster has in the kernel.
+        """
         for directory in (self.state, self.run, self.certificates, self.logs):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = self.state / "profile.json.new"
-        temporary.write_text(json.dumps(asdict(self.settings), indent=2) + "\n")
-        temporary.replace(self.state / "profile.json")
+        text = json.dumps(asdict(self.settings), indent=2) + "\n"
+        for place in (self.run, self.state):
+            temporary = place / f"{FILE}.new"
+            temporary.write_text(text)
+            temporary.replace(place / FILE)
 
 
 def state_root() -> Path:
@@ -209,15 +225,30 @@ def load(name: str) -> Profile:
     """The profile as stored, or a new one with ranges of its own (nothing is written until `save`)."""
     state, run = state_root() / check_name(name), run_root() / name
     try:
-        stored = json.loads((state / "profile.json").read_text())
+        return Profile(name, _read(state), state, run)
     except FileNotFoundError:
         return Profile(name, _free_settings(), state, run)
-    except ValueError as error:
-        raise damaged(state, str(error)) from error
-    try:
-        return Profile(name, Settings.of(stored), state, run)
-    except TypeError as error:
-        raise damaged(state, f"it is not what this version of pybernetes has written ({error})") from error
+    except (TypeError, ValueError) as error:
+        raise damaged(name, state, run, str(error)) from error
+
+
+def load_remains(name: str) -> Profile:
+    """For its deletion: also one that is damaged. Where the copy is gone too, the machine has been started anew."""
+    state, run = state_root() / check_name(name), run_root() / name
+    for place in (state, run):
+        with contextlib.suppress(OSError, TypeError, ValueError):
+            return Profile(name, _read(place), state, run)
+    return Profile(name, _free_settings(), state, run)
+
+
+def has_remains(name: str) -> bool:
+    """Whether there is anything of such a profile, whatever is left of it."""
+    return any((root / name).is_dir() for root in (state_root(), run_root()))
+
+
+def _read(place: Path) -> Settings:
+    """Raises FileNotFoundError, TypeError, ValueError."""
+    return Settings.of(json.loads((place / FILE).read_text()))
 
 
 def _free_settings() -> Settings:
@@ -234,16 +265,23 @@ def _free_settings() -> Settings:
     )
 
 
-def damaged(state: Path, why: str) -> ProfileError:
-    path = state / "profile.json"
-    return ProfileError(f"{path} is damaged: {why}", f"restore the file; a new cluster's has: {Settings()}")
+def damaged(name: str, state: Path, run: Path, why: str) -> ProfileError:
+    """With the way back where there is a copy, and the way out."""
+    remove = f"p8s delete --profile {name}"
+    try:
+        _read(run)
+    except (OSError, TypeError, ValueError):
+        return ProfileError(f"{state / FILE} is damaged: {why}", f"restore it, or remove the cluster: {remove}")
+    return ProfileError(
+        f"{state / FILE} is damaged: {why}", f"cp {run / FILE} {state / FILE}; or remove the cluster: {remove}"
+    )
 
 
 def taken_indexes() -> Iterator[int]:
     """Those of all profiles, also of such as this version cannot read in full."""
     for name in profile_names():
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            yield int(json.loads((state_root() / name / "profile.json").read_text()).get("index", 0))
+            yield int(json.loads((state_root() / name / FILE).read_text()).get("index", 0))
 
 
 def list_profiles() -> list[Profile]:
@@ -263,4 +301,4 @@ def profile_names() -> list[str]:
         names = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
     except (FileNotFoundError, PermissionError):
         return []
-    return [name for name in names if (root / name / "profile.json").exists()]
+    return [name for name in names if (root / name / FILE).exists()]

@@ -163,8 +163,8 @@ class Vigil:
         self._next = time.monotonic() + LOOK_SECONDS
         try:
             components = control.request(self._profile, "status", timeout=5)["components"]
-        except (OSError, ValueError):
-            return
+        except (OSError, ValueError, control.NotRunningError):
+            return  # it does not listen yet
         for each in components:
             if each["restarts"] >= RESTARTS and each["uptime"] < LOOK_SECONDS:
                 raise self.failure(f"{each['name']} ends as soon as it is started", each["name"])

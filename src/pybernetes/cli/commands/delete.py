@@ -2,8 +2,10 @@
 
 import argparse
 
-from pybernetes.cli.console import Console
-from pybernetes.cli.profiles import add_output, add_profile, meant
+from pybernetes.cli.console import NOT_RUNNING, Console, Failure
+from pybernetes.cli.profiles import add_output, add_profile, existing
+from pybernetes.cluster import profile
+from pybernetes.cluster.profile import Profile
 
 EXAMPLES = """examples:
   sudo p8s delete
@@ -22,23 +24,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every cluster of this machine")
 
 
+def remains(arguments: argparse.Namespace) -> Profile:
+    """The one that is named, damaged or not. Raises Failure if nothing is there."""
+    if profile.has_remains(profile.check_name(arguments.profile)):
+        return profile.load_remains(arguments.profile)
+    return existing(arguments)
+
+
+def all_of_them() -> list[Profile]:
+    found = [profile.load_remains(name) for name in profile.profile_names()]
+    if not found:
+        raise Failure([("there is no cluster", "p8s start")], NOT_RUNNING)
+    return found
+
+
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    profiles = meant(arguments)
+    profiles = all_of_them() if arguments.all else [remains(arguments)]
     from pybernetes.cluster.delete import delete
 
     if arguments.output:
         console.only_json()
     deleted = []
-    for profile in profiles:
-        console.live(f"ending and removing what cluster {profile.name!r} has made")
-        removed = delete(profile)
-        deleted.append({"profile": profile.name, "removed": list(removed), "store": profile.settings.store})
-        console.step("🧹", f"cluster {profile.name!r} deleted")
+    for each in profiles:
+        console.live(f"ending and removing what cluster {each.name!r} has made")
+        removed = delete(each)
+        deleted.append({"profile": each.name, "removed": list(removed), "store": each.settings.store})
+        console.step("🧹", f"cluster {each.name!r} deleted")
         for what in removed:
             console.line(f"   removed: {what}")
-        if profile.settings.store.startswith("etcd://"):
-            servers = profile.settings.store.removeprefix("etcd://")
-            console.line(f"its objects are still in {profile.settings.store}; where nobody else uses them:")
+        if each.settings.store.startswith("etcd://"):
+            servers = each.settings.store.removeprefix("etcd://")
+            console.line(f"its objects are still in {each.settings.store}; where nobody else uses them:")
             console.line(f"  etcdctl --endpoints={servers} del --prefix /registry/")
     if arguments.output:
         console.json({"deleted": deleted})

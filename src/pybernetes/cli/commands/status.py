@@ -29,8 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def collect(found: Profile) -> dict[str, Any]:
     """What is known of a cluster from outside: its supervisor, its API server, its nodes."""
-    state = control.state(found)
-    components = control.request(found, "status")["components"] if state == "Running" else []
+    state, components = control.state(found), []
+    if state == "Running":
+        try:
+            components = control.request(found, "status")["components"]
+        except control.NotRunningError:  # somebody has stopped it meanwhile
+            state = control.state(found)
     asked = ask(found.name) if state == "Running" else {"api": "unreachable", "nodes": {}}
     return {
         "profile": found.name,

@@ -3,7 +3,7 @@
 import aiohttp
 
 from pybernetes.aio.clock import FakeClock
-from pybernetes.proxy.health import Health, serving
+from pybernetes.proxy.health import Health, serving, serving_spare
 
 
 async def test_health_and_metrics_are_served() -> None:
@@ -34,3 +34,14 @@ async def test_changes_that_do_not_arrive_are_told_after_a_while() -> None:
         health.synced(0.001)
         async with session.get(f"http://127.0.0.1:{port}/healthz") as answer:
             assert answer.status == 200
+
+
+async def test_what_another_proxy_has_is_left_to_it() -> None:
+    health = Health(FakeClock())
+    async with (
+        serving(health, "127.0.0.1:0") as (taken,),
+        serving_spare(health, [f"127.0.0.1:{taken}", "127.0.0.1:0"]) as (port,),
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/healthz") as answer,
+    ):
+        assert answer.status == 200

@@ -55,7 +55,7 @@ def makes(profile: Profile) -> list[str]:
         *always,
         f"bridge {profile.bridge} with {address}/24, and routes of {settings.pod_cidr} and {settings.service_cidr} to it",
         f"nftables tables {profile.bridge} and {profile.bridge}-services; IPv4 forwarding is switched on",
-        f"ports of {address}: {settings.api_port} (API server), 10250 (kubelet), 53 (DNS)",
+        f"ports of {address}: {settings.api_port} (API server), 10250 (kubelet), 10256 (proxy), 53 (DNS)",
         f"registry on 127.0.0.1:{settings.registry_port}, started when it is used",
         f"node ports {settings.node_ports} of this machine, as services take them",
         f"cgroups below {profile.first_node.cgroup}",

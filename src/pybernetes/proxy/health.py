@@ -1,7 +1,9 @@
 """What the proxy says of itself: /healthz and /livez for load balancers and people, /metrics for Prometheus."""
 
 import json
-from contextlib import AbstractAsyncContextManager
+import logging
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
 from pybernetes.aio.clock import Clock
@@ -10,6 +12,8 @@ from pybernetes.aio.http_server import serving as serving_routes
 from pybernetes.api.scheme import API_LEVEL
 from pybernetes.telemetry.metrics import Counter, Gauge, Histogram, Registry
 from pybernetes.telemetry.process import add_build_info, add_process_metrics
+
+log = logging.getLogger(__name__)
 
 
 class Health:
@@ -68,3 +72,16 @@ def serving(health: Health, *addresses: str) -> AbstractAsyncContextManager[list
         "GET /proxyMode": health.answer_mode,
     }
     return serving_routes(Routes(routes), *addresses)
+
+
+@asynccontextmanager
+async def serving_spare(health: Health, addresses: Iterable[str]) -> AsyncIterator[list[int]]:
+    """The same, for addresses that another proxy of the machine may have: then it is the one that answers there."""
+    async with AsyncExitStack() as stack:
+        ports: list[int] = []
+        for address in addresses:
+            try:
+                ports += await stack.enter_async_context(serving(health, address))
+            except OSError as error:
+                log.info("somebody else answers address=%s error=%s", address, error)
+        yield ports

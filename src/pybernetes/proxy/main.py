@@ -16,7 +16,7 @@ from pybernetes.client.rest import connect
 from pybernetes.proxy.backends.nftables.backend import NftablesBackend
 from pybernetes.proxy.backends.nftables.pieces import Masquerade
 from pybernetes.proxy.backends.nftables.policies import PolicyBackend
-from pybernetes.proxy.health import Health, serving
+from pybernetes.proxy.health import Health, serving, serving_spare
 from pybernetes.proxy.policies.enforcer import Enforcer
 from pybernetes.proxy.proxier import Proxier
 from pybernetes.proxy.sysctls import set_conntrack
@@ -44,6 +44,7 @@ class Options:
     conntrack_tcp_be_liberal: bool = flags.option(False, "let packets pass that are out of their connection's window")
     healthz_bind_address: str = flags.option("", "host:port of /healthz and /livez; none if empty")
     metrics_bind_address: str = flags.option("", "host:port of /metrics; none if empty")
+    spare_bind_addresses: tuple[str, ...] = flags.option((), "more of these, each left out if somebody has it already")
     cleanup: bool = flags.option(False, "remove the table and exit")
     table: str = flags.option(TABLE, "the nftables table: one per proxy of a machine")
     network_policies: str = flags.option("", "the nftables table for NetworkPolicies; they are not enforced if empty")
@@ -65,6 +66,7 @@ async def run(options: Options, informers: Informers, clock: Clock | None = None
     try:
         async with (
             serving(health, options.healthz_bind_address, options.metrics_bind_address),
+            serving_spare(health, options.spare_bind_addresses),
             asyncio.TaskGroup() as group,
         ):
             if options.network_policies:

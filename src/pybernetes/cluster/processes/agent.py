@@ -19,6 +19,8 @@ from pybernetes.process import run_until_terminated
 from pybernetes.proxy import main as proxy
 from pybernetes.runtime.network import namespace
 
+PROXY_HEALTH_PORT, PROXY_METRICS_PORT = 10256, 10249
+
 ASKED = 64
 """Wrong names that may wait for the kubelet to tell them."""
 
@@ -55,6 +57,9 @@ def proxy_options(node: Node) -> proxy.Options:
         cluster_cidr=node.profile.settings.pod_cidr,
         table=f"{node.profile.bridge}-services",
         network_policies=f"{node.profile.bridge}-policies",
+        # kube-proxy's ports; the loopback of the first node is the machine's, which may have several clusters.
+        healthz_bind_address=f"{node.address}:{PROXY_HEALTH_PORT}",
+        spare_bind_addresses=(f"127.0.0.1:{PROXY_HEALTH_PORT}", f"127.0.0.1:{PROXY_METRICS_PORT}"),
     )
 
 

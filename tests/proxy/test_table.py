@@ -1,5 +1,6 @@
 """Services and EndpointSlices to rules."""
 
+import msgspec
 import pytest
 
 from pybernetes.api.endpoints import Target
@@ -98,6 +99,13 @@ def test_a_service_of_another_proxy_has_no_rules() -> None:
 
 def test_slices_of_other_families_are_left_out() -> None:
     assert only(rules_of(service(), [slice_of(endpoint("fd00::5"), address_type="IPv6")], "n1")).endpoints == ()
+
+
+@pytest.mark.parametrize("label", ["service.kubernetes.io/headless", "service.kubernetes.io/service-proxy-name"])
+def test_slices_that_are_not_for_this_proxy_are_left_out(label: str) -> None:
+    own, other = slice_of(endpoint("10.244.0.5")), slice_of(endpoint("10.244.0.6"))
+    labelled = msgspec.structs.replace(other, metadata=meta.ObjectMeta(name="web-2", labels={label: ""}))
+    assert only(rules_of(service(), [own, labelled], "n1")).endpoints == (Target("10.244.0.5", 8080),)
 
 
 def test_affinity_has_upstreams_default_time() -> None:

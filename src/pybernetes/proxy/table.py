@@ -4,7 +4,7 @@
 externalTrafficPolicy).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -50,7 +50,7 @@ def rules_of(
     """The rules of a service's ports by name; none for services that packets do not pass through."""
     if service is None or not _is_proxied(service):
         return {}
-    known = list(slices)
+    known = [slice for slice in slices if _is_ours(slice.metadata.labels)]
     spec, base = service.spec, f"{service.metadata.namespace}/{service.metadata.name}"
     found: dict[str, PortRules] = {}
     for port in spec.ports:
@@ -77,10 +77,14 @@ def rules_of(
 
 
 def _is_proxied(service: v1.Service) -> bool:
-    labels = service.metadata.labels
-    if PROXY_NAME_LABEL in labels or HEADLESS_LABEL in labels or service.spec.type == "ExternalName":
+    if not _is_ours(service.metadata.labels) or service.spec.type == "ExternalName":
         return False
     return bool(_cluster_addresses(service.spec))
+
+
+def _is_ours(labels: Mapping[str, str]) -> bool:
+    """Whether a service or slice is not another proxy's, nor for DNS alone (kube-proxy's label selector for both)."""
+    return PROXY_NAME_LABEL not in labels and HEADLESS_LABEL not in labels
 
 
 def _cluster_addresses(spec: v1.ServiceSpec) -> tuple[str, ...]:

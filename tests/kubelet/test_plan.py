@@ -6,7 +6,17 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
 from pybernetes.kubelet import names
 from pybernetes.kubelet.observed import Observed, ObservedContainer, observed_of
-from pybernetes.kubelet.plan import Action, Facts, Plan, RunSandbox, StartContainer, StopContainer, container_hash, plan
+from pybernetes.kubelet.plan import (
+    Action,
+    Facts,
+    Plan,
+    RemoveContainer,
+    RunSandbox,
+    StartContainer,
+    StopContainer,
+    container_hash,
+    plan,
+)
 from pybernetes.kubelet.restart import RestartBackoff, restarts_after_exit
 
 from .world import a_container, a_pod
@@ -129,6 +139,32 @@ def test_counts_go_on_where_the_api_knows_more_than_the_runtime() -> None:
     assert decide(PLAIN, sandbox(), attempts={"c": 4}).actions == [StartContainer("c", 5)]
 
 
+def a_rule(action: str, operator: str, *values: int) -> v1.ContainerRestartRule:
+    codes = v1.ContainerRestartRuleOnExitCodes(operator=operator, values=list(values))
+    return v1.ContainerRestartRule(action=action, exit_codes=codes)
+
+
+ASKING = a_container("asks", restart_policy="Never", restart_policy_rules=[a_rule("RestartAllContainers", "In", 42)])
+TOGETHER = a_pod(restart_policy="Never", init_containers=[INIT, SIDE], containers=[ASKING, MAIN])
+
+
+@pytest.mark.parametrize(
+    ("code", "removed"),
+    [
+        # The one that asked goes last: until then it asks.
+        (42, ["c0", "c1", "i0", "side0", "asks0"]),
+        (1, None),
+        (0, None),
+        (None, None),
+    ],
+)
+def test_an_exit_may_make_all_containers_begin_anew(code: int | None, removed: list[str] | None) -> None:
+    others = [attempt(INIT, exit_code=0), attempt(SIDE), attempt(MAIN, exit_code=3), attempt(MAIN, 1)]
+    actions = decide(TOGETHER, sandbox(), attempt(ASKING, exit_code=code), *others).actions
+    assert [action.id for action in actions if isinstance(action, RemoveContainer)] == (removed or [])
+    assert len(actions) == len(removed or [])
+
+
 def test_back_off_doubles_up_to_its_limit() -> None:
     backoff, delays = RestartBackoff(), []
     for _ in range(7):
@@ -152,11 +188,6 @@ def test_back_off_doubles_up_to_its_limit() -> None:
 def test_restart_policies_and_rules(
     pod_policy: str, own: str | None, rules: list[tuple[str, list[int]]], code: int, again: bool
 ) -> None:
-    made = [
-        v1.ContainerRestartRule(
-            action="Restart", exit_codes=v1.ContainerRestartRuleOnExitCodes(operator=operator, values=values)
-        )
-        for operator, values in rules
-    ]
+    made = [a_rule("Restart", operator, *values) for operator, values in rules]
     container = a_container(restart_policy=own, restart_policy_rules=made)
     assert restarts_after_exit(a_pod(restart_policy=pod_policy), container, code) is again

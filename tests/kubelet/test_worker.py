@@ -121,6 +121,56 @@ async def test_a_pod_that_never_restarts_succeeds_or_fails(world: World) -> None
     assert not [s for s in world.runtime.sandboxes.values() if s.state == 0]
 
 
+def ruled(action: str, name: str = "c") -> v1.Container:
+    codes = v1.ContainerRestartRuleOnExitCodes(operator="In", values=[42])
+    rule = v1.ContainerRestartRule(action=action, exit_codes=codes)
+    return a_container(name, restart_policy="Never", restart_policy_rules=[rule])
+
+
+async def test_a_pod_whose_container_a_rule_restarts_has_not_failed(world: World) -> None:
+    await world.apply(a_pod(restart_policy="Never", containers=[ruled("Restart")]))
+    for restarts in (1, 2):
+        world.runtime.exit("c", 42)
+        await world.settle()
+        assert world.status().phase == "Running"
+        await world.advance(10.1)
+        assert world.container().restart_count == restarts
+    assert {write["phase"] for write in world.api.writes if "phase" in write} == {"Running"}
+    world.runtime.exit("c", 1)
+    await world.settle()
+    assert world.status().phase == "Failed"
+
+
+async def test_all_containers_begin_anew_when_a_rule_says_so(world: World) -> None:
+    """KEP-5532: init containers run again, counts go on, and the pod is initialised all the while."""
+    init, side = a_container("i"), a_container("side", restart_policy="Always")
+    containers = [ruled("RestartAllContainers", "asks"), a_container("c")]
+    await world.apply(a_pod(restart_policy="Never", init_containers=[init, side], containers=containers))
+    world.runtime.exit("i", 0)
+    await world.settle()
+    assert world.conditions()["AllContainersRestarting"] == "False"
+    for restarts in (1, 2):
+        world.runtime.exit("asks", 42)
+        await world.settle()
+        assert world.status().phase == "Running"
+        assert world.conditions()["Initialized"] == "True"
+        assert world.container("i").state.running
+        world.runtime.exit("i", 0)
+        await world.settle()
+        ends = {}
+        for name in ("i", "side", "asks", "c"):
+            found = world.container(name)
+            assert found.restart_count == restarts
+            ends[name] = (found.last_state.terminated.reason, found.last_state.terminated.exit_code)
+        lost = ("RestartingAllContainers", 137)
+        assert ends == {"i": ("Completed", 0), "side": lost, "asks": ("Error", 42), "c": lost}
+        assert world.conditions()["AllContainersRestarting"] == "False"
+    world.runtime.exit("asks", 1)
+    world.runtime.exit("c", 0)
+    await world.settle()
+    assert world.status().phase == "Failed"
+
+
 async def test_init_containers_run_one_after_the_other_before_the_regular_ones(world: World) -> None:
     pod = a_pod(init_containers=[a_container("i1"), a_container("i2")])
     await world.apply(pod)

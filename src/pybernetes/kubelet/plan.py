@@ -12,7 +12,13 @@ from pybernetes.kubelet.cgroups import container_resources
 from pybernetes.kubelet.observed import Observed, ObservedContainer
 from pybernetes.kubelet.podspec import AnyContainer, full_name, is_sidecar
 from pybernetes.kubelet.resizing import is_off, needs_restart
-from pybernetes.kubelet.restart import RestartBackoff, restarts_after_exit, should_run
+from pybernetes.kubelet.restart import (
+    RestartBackoff,
+    asks_to_restart_all,
+    may_restart_all,
+    restarts_after_exit,
+    should_run,
+)  # fmt: skip
 
 NANOSECONDS = 1e9
 
@@ -25,6 +31,13 @@ class StopContainer(Struct, frozen=True):
     message: str
     grace: int | None = None
     """Seconds; the pod's own grace if None."""
+
+
+class RemoveContainer(Struct, frozen=True):
+    """Kill a container at once, if it runs, and leave nothing of it but its log: all of the pod begin anew."""
+
+    id: str
+    name: str
 
 
 class StartContainer(Struct, frozen=True):
@@ -51,7 +64,7 @@ class RunSandbox(Struct, frozen=True):
     """A sandbox of this pod existed before."""
 
 
-Action = StopContainer | StartContainer | ResizeContainer | RunSandbox
+Action = StopContainer | RemoveContainer | StartContainer | ResizeContainer | RunSandbox
 
 
 class Waiting(Struct, frozen=True):
@@ -103,6 +116,9 @@ def container_hash(container: AnyContainer) -> str:
 def plan(pod: v1.Pod, observed: Observed, facts: Facts) -> Plan:
     """Bring the pod one step on. Called again after every change, so a step need not be complete."""
     result = Plan()
+    if may_restart_all(pod) and (removals := _removals(pod, observed)):
+        result.actions += removals
+        return result
     if observed.ready_sandbox is None or not _has_network(pod, observed):
         return _plan_sandbox(pod, observed, facts, result)
     planner = _Planner(pod, observed, facts, result)
@@ -115,6 +131,17 @@ def plan(pod: v1.Pod, observed: Observed, facts: Facts) -> Plan:
     if result.finished:
         result.actions.clear()
     return result
+
+
+def _removals(pod: v1.Pod, observed: Observed) -> list[Action]:
+    """All containers, once one of them has asked for that by its exit; those that have are the last to go, so that
+    what was begun is finished."""
+    containers = (*pod.spec.containers, *pod.spec.init_containers)
+    asking = {c.name for c in containers if asks_to_restart_all(c, observed.latest(c.name))}
+    if not asking:
+        return []
+    names_of = sorted((c.name for c in containers), key=lambda name: name in asking)
+    return [RemoveContainer(each.id, name) for name in names_of for each in reversed(observed.history(name))]
 
 
 def _has_network(pod: v1.Pod, observed: Observed) -> bool:

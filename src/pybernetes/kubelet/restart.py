@@ -9,6 +9,7 @@ from pybernetes.kubelet.podspec import AnyContainer
 INITIAL_BACKOFF = 10.0
 MAX_BACKOFF = 300.0
 RESET_AFTER = 2 * MAX_BACKOFF
+RESTART_ALL = "RestartAllContainers"
 
 
 class BackoffEntry(Struct, frozen=True):
@@ -53,14 +54,34 @@ def restart_policy(pod: v1.Pod, container: AnyContainer) -> str:
     return policy
 
 
+def matching_action(container: v1.Container, exit_code: int) -> str:
+    """What the first of the container's own rules that matches asks for; "" without one."""
+    for rule in container.restart_policy_rules:
+        codes = rule.exit_codes
+        if codes and (exit_code in codes.values) == (codes.operator == "In"):
+            return rule.action
+    return ""
+
+
+def may_restart_all(pod: v1.Pod) -> bool:
+    """Whether an exit can make all containers of the pod begin anew (KEP-5532)."""
+    containers = (*pod.spec.init_containers, *pod.spec.containers)
+    return any(rule.action == RESTART_ALL for container in containers for rule in container.restart_policy_rules)
+
+
+def asks_to_restart_all(container: v1.Container, latest: ObservedContainer | None) -> bool:
+    """Whether the container has left with a code for which all of them begin anew."""
+    if latest is None or not latest.is_exited:
+        return False
+    return matching_action(container, latest.status.exit_code) == RESTART_ALL
+
+
 def restarts_after_exit(pod: v1.Pod, container: AnyContainer, exit_code: int) -> bool:
     """Whether an exit with this code is followed by another start."""
     if isinstance(container, v1.EphemeralContainer):
         return False
-    for rule in container.restart_policy_rules:
-        codes = rule.exit_codes
-        if codes and rule.action == "Restart" and (exit_code in codes.values) == (codes.operator == "In"):
-            return True
+    if matching_action(container, exit_code) in ("Restart", RESTART_ALL):
+        return True
     match restart_policy(pod, container):
         case "Always":
             return True

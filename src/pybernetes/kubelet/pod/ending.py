@@ -53,6 +53,13 @@ class Stopper:
         left = grace if used < 0.5 else max(MIN_STOP_SECONDS, round(grace - used))
         await self._doors.runtime.stop_container(attempt.id, left)
 
+    async def clear_container(self, pod: v1.Pod, attempt: ObservedContainer) -> None:
+        """End it at once, without its hook, and remove it. Raises CRIError."""
+        if attempt.is_running:
+            self._doors.events.container(pod, attempt.name, NORMAL, "Killing", f"Stopping container {attempt.name}")
+            await self._doors.runtime.stop_container(attempt.id, 0)
+        await self._doors.runtime.remove_container(attempt.id)
+
     async def _pre_stop(self, pod: v1.Pod, attempt: ObservedContainer, grace: int) -> None:
         container = container_of(pod, attempt.name)
         handler = container.lifecycle.pre_stop if container and container.lifecycle else None

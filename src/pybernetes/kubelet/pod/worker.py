@@ -20,6 +20,7 @@ from pybernetes.kubelet.plan import (
     Action,
     Facts,
     Plan,
+    RemoveContainer,
     ResizeContainer,
     RunSandbox,
     StartContainer,
@@ -248,6 +249,8 @@ class PodWorker:
                     await self._starter.run_sandbox(self.pod, action, self._observed)
                 case StopContainer():
                     await self._replace(action)
+                case RemoveContainer():
+                    await self._clear(action)
                 case StartContainer():
                     await self._start(action)
                 case ResizeContainer():
@@ -265,6 +268,13 @@ class PodWorker:
         if attempt is not None:
             grace = grace_seconds(self._pod) if action.grace is None else action.grace
             await self._stopper.stop_container(self.pod, attempt, grace, action.message)
+
+    async def _clear(self, action: RemoveContainer) -> None:
+        """The attempt's number outlives it: it is the restart count."""
+        attempt = self._observed.by_id(action.id)
+        if attempt is not None:
+            self._memory.attempts[action.name] = max(attempt.attempt, self._memory.attempts.get(action.name, 0))
+            await self._stopper.clear_container(self.pod, attempt)
 
     def _act_failed(self, group: BaseExceptionGroup[Exception]) -> None:
         self._note("act failed", group)

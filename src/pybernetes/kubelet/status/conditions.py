@@ -7,9 +7,13 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet import resizing
 from pybernetes.kubelet.podspec import is_sidecar
 from pybernetes.kubelet.resizing import IN_PROGRESS, PENDING
-from pybernetes.kubelet.status.context import StatusContext
+from pybernetes.kubelet.restart import asks_to_restart_all, may_restart_all
+from pybernetes.kubelet.status.context import ALL_RESTARTING, StatusContext
 
-OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", PENDING, IN_PROGRESS)
+OWNED = (
+    "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", ALL_RESTARTING,
+    PENDING, IN_PROGRESS,
+)  # fmt: skip
 
 DISRUPTED = "DisruptionTarget"
 """Others set it too: it is ours only in what we say ourselves."""
@@ -26,11 +30,26 @@ def conditions_of(
         _ready(context, phase, containers_ready),
         containers_ready,
         _condition("PodScheduled", True),
+        *_all_restarting(context, phase),
         *resizing.conditions(context.resizing),
         *_disruption(context),
     ]
     known = {condition.type: condition for condition in context.pod.status.conditions}
     return [_with_times(context, condition, known.get(condition.type)) for condition in made]
+
+
+def _all_restarting(context: StatusContext, phase: str) -> list[v1.PodCondition]:
+    """Of pods whose containers can ask for it; True from such an exit until nothing of the old ones is left."""
+    pod, observed = context.pod, context.observed
+    if not may_restart_all(pod):
+        return []
+    if over := {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase):
+        return [_condition(ALL_RESTARTING, False, over)]
+    containers = (*pod.spec.init_containers, *pod.spec.containers)
+    if not any(asks_to_restart_all(c, observed.latest(c.name)) for c in containers):
+        return [_condition(ALL_RESTARTING, False)]
+    message = "container exited with restart policy rule"
+    return [_condition(ALL_RESTARTING, True, "RestartAllContainersStarted", message)]
 
 
 def _disruption(context: StatusContext) -> list[v1.PodCondition]:
@@ -71,7 +90,8 @@ def _initialized(
     begun = any(s.state and (s.state.running or s.state.terminated) for s in regular)
     sidecars = {c.name for c in context.pod.spec.init_containers if is_sidecar(c)}
     incomplete = [s.name for s in init if not (s.started if s.name in sidecars else s.ready)]
-    if begun or not incomplete:
+    known = (condition.status for condition in context.pod.status.conditions if condition.type == "Initialized")
+    if begun or not incomplete or "True" in known:
         return _condition("Initialized", True)
     message = f"containers with incomplete status: {_names(incomplete)}"
     return _condition("Initialized", False, "ContainersNotInitialized", message)

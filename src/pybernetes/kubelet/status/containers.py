@@ -11,7 +11,7 @@ from pybernetes.kubelet.observed import ObservedContainer
 from pybernetes.kubelet.plan import Waiting
 from pybernetes.kubelet.podspec import AnyContainer
 from pybernetes.kubelet.restart import should_run
-from pybernetes.kubelet.status.context import StatusContext
+from pybernetes.kubelet.status.context import ALL_RESTARTING, RESTARTING_ALL, StatusContext
 
 LOST_EXIT_CODE = 137
 NEVER = "1970-01-01T00:00:00Z"
@@ -34,7 +34,7 @@ def _container_status(
         return _without_attempt(context, container, known)
     latest = history[0]
     state = state_of(context, latest)
-    last_state = state_of(context, history[1]) if len(history) > 1 else _known_last_state(latest, known)
+    last_state = state_of(context, history[1]) if len(history) > 1 else _known_last_state(context, latest, known)
     waiting = context.waiting.get(container.name)
     if waiting and not latest.is_running and should_run(context.pod, container, latest) and not context.is_ended:
         last_state = state if state.terminated else last_state
@@ -135,6 +135,9 @@ def _after_loss(
 
 
 def _lost(context: StatusContext, known: v1.ContainerStatus) -> v1.ContainerStateTerminated:
+    if any(c.type == ALL_RESTARTING and c.status == "True" for c in context.pod.status.conditions):
+        message = "The container is removed because RestartAllContainers in place"
+        return v1.ContainerStateTerminated(reason=RESTARTING_ALL, message=message, exit_code=LOST_EXIT_CODE)
     what = "deleted" if context.pod.metadata.deletion_timestamp else "terminated"
     return v1.ContainerStateTerminated(
         reason="ContainerStatusUnknown",
@@ -156,12 +159,16 @@ def _default_waiting(context: StatusContext, container: AnyContainer) -> v1.Cont
     return v1.ContainerStateWaiting(reason="PodInitializing" if has_init else "ContainerCreating")
 
 
-def _known_last_state(latest: ObservedContainer, known: v1.ContainerStatus | None) -> v1.ContainerState | None:
+def _known_last_state(
+    context: StatusContext, latest: ObservedContainer, known: v1.ContainerStatus | None
+) -> v1.ContainerState | None:
     """The state before the oldest attempt that the runtime still has, as the API knows it."""
     if known is None or latest.attempt == 0:
         return None
     if known.restart_count == latest.attempt:
         return known.last_state
+    if known.state and known.state.running and known.container_id != f"{context.runtime_name}://{latest.id}":
+        return v1.ContainerState(terminated=_lost(context, known))
     return known.state if known.state and known.state.terminated else known.last_state
 
 

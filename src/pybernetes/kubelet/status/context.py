@@ -10,6 +10,12 @@ from pybernetes.kubelet.observed import Observed, ObservedContainer
 from pybernetes.kubelet.plan import Waiting
 from pybernetes.kubelet.resizing import Resizing
 
+ALL_RESTARTING = "AllContainersRestarting"
+"""The condition that stands while that happens."""
+
+RESTARTING_ALL = "RestartingAllContainers"
+"""Why a container ended that was removed with all others of its pod."""
+
 
 class Verdict(Struct, frozen=True):
     """A reason and message that hold for the whole pod, such as Evicted or DeadlineExceeded; its phase is Failed."""

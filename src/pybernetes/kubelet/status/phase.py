@@ -4,6 +4,8 @@ from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.podspec import is_sidecar
+from pybernetes.kubelet.restart import restarts_after_exit
+from pybernetes.kubelet.status.context import RESTARTING_ALL
 
 
 class _Count(Struct):
@@ -11,35 +13,27 @@ class _Count(Struct):
     waiting: int = 0
     stopped: int = 0
     succeeded: int = 0
+    returning: int = 0
+    """Of those that stopped, the ones that will run again."""
     unknown: int = 0
 
 
 def phase_of(pod: v1.Pod, init: list[v1.ContainerStatus], regular: list[v1.ContainerStatus]) -> str:
     """Pending until all containers have run once; Running while one runs or will again; then Succeeded or Failed."""
-    policy = pod.spec.restart_policy or "Always"
     pending, failed = _count_init(pod, init)
-    if failed and policy == "Never":
+    if failed:
         return "Failed"
-    count = _count_regular(regular)
+    count = _count_regular(pod, regular)
     begun = bool(count.running or count.stopped)
     if (pending and not begun) or count.waiting or count.unknown:
         return "Pending"
-    if count.running or _sidecar_runs(pod, init):
+    if count.running or count.returning or _sidecar_runs(pod, init):
         return "Running"
-    if policy == "Always" and not _never_restarts(pod):
-        return "Running"
-    if count.stopped == count.succeeded:
-        return "Succeeded"
-    return "Failed" if policy == "Never" or _never_restarts(pod) else "Running"
-
-
-def _never_restarts(pod: v1.Pod) -> bool:
-    """Every container has a policy of its own that lets a stopped pod stay stopped."""
-    return bool(pod.spec.containers) and all(c.restart_policy == "Never" for c in pod.spec.containers)
+    return "Succeeded" if count.stopped == count.succeeded else "Failed"
 
 
 def _count_init(pod: v1.Pod, init: list[v1.ContainerStatus]) -> tuple[int, int]:
-    """How many init containers are still to complete (or sidecars to start), and how many have failed."""
+    """How many init containers are still to complete (or sidecars to start), and how many have failed for good."""
     by_name = {status.name: status for status in init}
     pending = failed = 0
     for container in pod.spec.init_containers:
@@ -47,29 +41,37 @@ def _count_init(pod: v1.Pod, init: list[v1.ContainerStatus]) -> tuple[int, int]:
         state = status.state if status else None
         if is_sidecar(container):
             pending += not (status and state and state.running and status.started)
-        elif state and state.terminated:
-            failed += state.terminated.exit_code != 0
-        else:
-            pending += 1
-            last = status.last_state.terminated if status and status.last_state else None
-            failed += bool(state and state.waiting and last and last.exit_code != 0)
+            continue
+        pending += not (state and state.terminated)
+        over = _over(status) if status else None
+        failed += over is not None and over.exit_code != 0 and not _returns(pod, container, over)
     return pending, failed
 
 
-def _count_regular(statuses: list[v1.ContainerStatus]) -> _Count:
-    count = _Count()
+def _over(status: v1.ContainerStatus) -> v1.ContainerStateTerminated | None:
+    """How a container ended that does not run now."""
+    state, last = status.state, status.last_state
+    if state and state.waiting:
+        return last.terminated if last else None
+    return state.terminated if state else None
+
+
+def _returns(pod: v1.Pod, container: v1.Container, over: v1.ContainerStateTerminated) -> bool:
+    return over.reason == RESTARTING_ALL or restarts_after_exit(pod, container, over.exit_code)
+
+
+def _count_regular(pod: v1.Pod, statuses: list[v1.ContainerStatus]) -> _Count:
+    count, containers = _Count(), {container.name: container for container in pod.spec.containers}
     for status in statuses:
         state = status.state
         if state and state.running:
             count.running += 1
-        elif state and state.terminated:
+        elif (over := _over(status)) is not None:
             count.stopped += 1
-            count.succeeded += state.terminated.exit_code == 0
+            count.succeeded += bool(state and state.terminated and over.exit_code == 0)
+            count.returning += _returns(pod, containers[status.name], over)
         elif state and state.waiting:
-            if status.last_state and status.last_state.terminated:
-                count.stopped += 1
-            else:
-                count.waiting += 1
+            count.waiting += 1
         else:
             count.unknown += 1
     return count

@@ -45,6 +45,7 @@ from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.replicationcontroller import ReplicationControllerController
 from pybernetes.controllers.resourcequota import ResourceQuotaController
 from pybernetes.controllers.rootca import RootCAPublisher
+from pybernetes.controllers.service_cidr import ServiceCIDRController
 from pybernetes.controllers.service_lb import ServiceLoadBalancerController
 from pybernetes.controllers.serviceaccount import ServiceAccountController
 from pybernetes.controllers.serviceaccount_tokens import TokensController
@@ -98,6 +99,7 @@ CONTROLLERS = (
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),
     Entry("endpoints-controller", EndpointsController),
+    Entry("service-cidr-controller", ServiceCIDRController),
     Entry("service-lb-controller", ServiceLoadBalancerController),
     Entry("taint-eviction-controller", TaintEvictionController),
     Entry("pod-garbage-collector-controller", PodGarbageCollector),

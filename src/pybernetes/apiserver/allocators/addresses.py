@@ -32,12 +32,14 @@ class Owner(Struct, frozen=True):
 
 
 class Addresses:
-    """Addresses of the service ranges, one range per family."""
+    """Addresses of the service ranges: one range per family that the server was started with, and those of ServiceCIDRs
+    that are ready."""
 
     def __init__(self, networks: Sequence[Network], registry: Registry, random: Random) -> None:
         self._ranges: dict[str, tuple[Network, Range]] = {
             f"IPv{network.version}": (network, address_range(network)) for network in networks
         }
+        self._more: dict[str, list[Network]] = {}
         self._registry = registry
         self._random = random
 
@@ -46,14 +48,31 @@ class Addresses:
         """The families that the cluster has, its own first."""
         return list(self._ranges)
 
+    def change(self, old: Tree | None, new: Tree | None) -> None:
+        """A ServiceCIDR came, changed, or went."""
+        if old is not None:
+            self._more.pop(old["metadata"]["name"], None)
+        if new is not None and _is_ready(new):
+            networks = [ipaddress.ip_network(text) for text in new["spec"].get("cidrs") or ()]
+            own = [network for network, _ in self._ranges.values()]
+            self._more[new["metadata"]["name"]] = [network for network in networks if network not in own]
+
+    def _of_family(self, family: str) -> list[tuple[Network, Range]]:
+        """The server's own range first, then the others by name."""
+        others = [network for name in sorted(self._more) for network in self._more[name]]
+        more = [(network, address_range(network)) for network in others if f"IPv{network.version}" == family]
+        return [self._ranges[family], *more]
+
     async def take(self, address: str, owner: Owner, *, dry_run: bool) -> None:
         """Take this very address. Raises AllocationError."""
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError as error:
             raise AllocationError(f"failed to allocate IP {address}: {error}") from error
-        network, numbers = self._ranges.get(f"IPv{parsed.version}", (None, None))
-        if network is None or numbers is None or int(parsed) not in numbers:
+        family = f"IPv{parsed.version}"
+        ranges = self._of_family(family) if family in self._ranges else []
+        if not any(int(parsed) in numbers for _, numbers in ranges):
+            network = ranges[0][0] if ranges else None
             raise AllocationError(f"failed to allocate IP {address}: {self._out_of_range(address, network, dry_run)}")
         if not await self._create(str(parsed), owner, dry_run=dry_run):
             raise AllocationError(f"failed to allocate IP {address}: provided IP is already allocated")
@@ -62,11 +81,11 @@ class Addresses:
         """Take some free address. Raises AllocationError."""
         if family not in self._ranges:
             raise AllocationError(f"IP family {family} is not configured on this cluster")
-        network, numbers = self._ranges[family]
-        for number in numbers.candidates(self._random):
-            address = str(ipaddress.IPv4Address(number) if network.version == 4 else ipaddress.IPv6Address(number))
-            if await self._create(address, owner, dry_run=dry_run):
-                return address
+        for network, numbers in self._of_family(family):
+            for number in numbers.candidates(self._random):
+                address = str(ipaddress.IPv4Address(number) if network.version == 4 else ipaddress.IPv6Address(number))
+                if await self._create(address, owner, dry_run=dry_run):
+                    return address
         raise AllocationError("failed to allocate a serviceIP: range is full")
 
     async def release(self, address: str) -> None:
@@ -96,6 +115,14 @@ class Addresses:
                 return False
             raise
         return True
+
+
+def _is_ready(service_cidr: Tree) -> bool:
+    """Whether addresses may be taken of it: not before it is Ready, and not once it is to go."""
+    if service_cidr["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = (service_cidr.get("status") or {}).get("conditions") or ()
+    return any(found["type"] == "Ready" and found["status"] == "True" for found in conditions)
 
 
 def _ip_address(address: str, owner: Owner) -> Tree:

@@ -34,6 +34,11 @@ def make_allocators(options: Options, registry: Registry, random: Random | None 
     def on_change(old: Item | None, new: Item | None) -> None:
         node_ports.change(old.tree if old else None, new.tree if new else None)
 
-    services = builtin("", "v1", "services")
-    registry.subscribe(services, on_change)
-    return Allocators(Addresses(service_networks(options), registry, chosen), node_ports)
+    addresses = Addresses(service_networks(options), registry, chosen)
+
+    def on_range(old: Item | None, new: Item | None) -> None:
+        addresses.change(old.tree if old else None, new.tree if new else None)
+
+    registry.subscribe(builtin("", "v1", "services"), on_change)
+    registry.subscribe(builtin("networking.k8s.io", "v1", "servicecidrs"), on_range)
+    return Allocators(addresses, node_ports)

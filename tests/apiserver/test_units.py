@@ -7,7 +7,8 @@ import pytest
 from pybernetes.api.errors import StatusError
 from pybernetes.apiserver.discovery import version_priority
 from pybernetes.apiserver.handlers.continuation import Position, decode_continue, encode_continue
-from pybernetes.apiserver.negotiate import PROTOBUF, YAML, Format, negotiate
+from pybernetes.apiserver.json_errors import JSONError, parse_json
+from pybernetes.apiserver.negotiate import PROTOBUF, VIEWS, YAML, Format, content_type, negotiate
 from pybernetes.apiserver.options import parse
 from pybernetes.apiserver.request_info import parse as request_info
 from pybernetes.apiserver.table.cells import human_duration, selector_text
@@ -46,8 +47,39 @@ def test_negotiation_takes_what_is_wanted_most():
     assert negotiate("application/yaml").media_type == YAML
     assert negotiate(f"{PROTOBUF},application/json") == Format()
     assert negotiate(f"{PROTOBUF},application/json", protobuf=True).media_type == PROTOBUF
-    table = negotiate("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", transformable=True)
+    table = negotiate("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", kinds=VIEWS)
     assert (table.kind, table.version) == ("Table", "v1")
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        ("*/*;q=0.1,application/yaml;q=0.05", YAML),
+        ("application/*,application/yaml", YAML),
+        ("text/plain,*/*", "application/json"),
+        ("application/json;as=", "application/json"),
+    ],
+)
+def test_what_is_named_goes_before_what_is_not(accept, media):
+    assert negotiate(accept).media_type == media
+
+
+@pytest.mark.parametrize("accept", ["application/json;v=v1;g=meta.k8s.io", "application/yaml;stream=watch"])
+def test_a_view_that_is_not_offered_is_406(accept):
+    with pytest.raises(StatusError, match="only the following media types"):
+        negotiate(accept, kinds=VIEWS)
+
+
+@pytest.mark.parametrize("header", [";", ";charset=utf-8", "application/json;=", "application/json;a", 'a/b;c="d'])
+def test_a_content_type_that_is_none_is_415(header):
+    with pytest.raises(StatusError) as caught:
+        content_type(header)
+    assert caught.value.code == 415
+
+
+def test_a_content_type_may_have_parameters():
+    assert content_type('application/yaml; charset="utf-8";x=y ') == YAML
+    assert content_type("") == content_type("application/json;") == "application/json"
 
 
 def test_what_cannot_be_had_is_406():
@@ -100,13 +132,40 @@ def test_versions_are_ordered_as_upstream_does():
 
 def test_continue_tokens_go_round():
     position = Position(7, "a")
-    assert decode_continue(encode_continue(position), "ns/") == position
+    assert decode_continue(encode_continue(position)) == position
 
 
-@pytest.mark.parametrize("token", ["x", "e30", "%%", "e30="])
-def test_a_token_that_is_none(token):
-    with pytest.raises(StatusError):
-        decode_continue(token, "")
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        ("x", "illegal base64 data at input byte 0"),
+        ("e30=", "illegal base64 data at input byte 3"),
+        ("e30", "server does not recognize this encoded version "),
+        ("W10", "json: cannot unmarshal array into Go value of type storage.continueToken"),
+        ("eyJ2IjoxfQ", "json: cannot unmarshal number into Go struct field continueToken.v of type string"),
+        ("eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NX0", "encoded start key empty (version meta.k8s.io/v1)"),
+        ("eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NSwic3RhcnQiOiIuLi9hIn0", "../a"),
+    ],
+)
+def test_a_token_that_is_none(token, why):
+    with pytest.raises(StatusError) as caught:
+        decode_continue(token)
+    assert caught.value.message == f"invalid continue token: continue key is not valid: {why}"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"x":-}', "invalid character '}' in numeric literal"),
+        (b'{"x":tru}', "invalid character '}' in literal true (expecting 'e')"),
+        (b"\xef\xbb\xbf{}", "invalid character 'ï' looking for beginning of value"),
+        (b"[nul", "unexpected end of JSON input"),
+    ],
+)
+def test_json_that_is_none(body, why):
+    with pytest.raises(JSONError) as caught:
+        parse_json(body)
+    assert str(caught.value) == why
 
 
 def test_yaml_has_jsons_types():
@@ -127,6 +186,8 @@ def test_a_yaml_bomb_is_refused(bomb):
 def test_selectors_as_text():
     selector = {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": "In", "values": ["e", "d"]}]}
     assert selector_text(selector) == "a=b,c in (d,e)"
+    selector = {"matchLabels": {"z": "b"}, "matchExpressions": [{"key": "y", "operator": "Exists"}]}
+    assert selector_text(selector) == "y,z=b"
 
 
 @pytest.mark.parametrize(

@@ -13,17 +13,14 @@ from typing import TypeAlias
 import msgspec
 
 from pybernetes.api import scheme
-from pybernetes.api.errors import StatusError, method_not_allowed, not_acceptable
+from pybernetes.api.errors import method_not_allowed
 from pybernetes.api.scheme import Resource, join_api_version, version_priority
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.handlers.call import tree_answer
 from pybernetes.apiserver.http.message import Answer, Response
-from pybernetes.apiserver.negotiate import OBJECT_TYPES, YAML, negotiate
+from pybernetes.apiserver.negotiate import Format, negotiate, wants_aggregated
 from pybernetes.apiserver.pages import Page
-from pybernetes.apiserver.yaml import to_yaml
-
-AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-
 
 Elsewhere: TypeAlias = Callable[[], Iterator[tuple[str, str, list[Tree]]]]
 
@@ -48,18 +45,19 @@ class Discovery:
         """The page of a path of /api or /apis; None for others."""
         if self._documents is None:
             self._documents = dict(self._make())
+        is_beside = path == "/apis/"  # upstream's list there is another one's, who never heard of aggregated discovery
         path = path.rstrip("/")
         document = self._documents.get(path)
         if document is None:
             return None
-        aggregated = self._documents[f"{path}#aggregated"] if path in ("/api", "/apis") else None
-        return lambda ctx: _answer(ctx, document, aggregated, any_method=_takes_any_method(path))
+        aggregated = None if is_beside else self._documents.get(f"{path}#aggregated")
+        return lambda ctx: _answer(ctx, document, aggregated, is_plain=_is_plain(path))
 
     def paths(self) -> list[str]:
         """Of all documents."""
         if self._documents is None:
             self._documents = dict(self._make())
-        return [path for path in self._documents if "#" not in path]
+        return ["/apis/", *(path for path in self._documents if "#" not in path)]
 
     def groups(self) -> dict[str, dict[str, list[Resource]]]:
         """Group -> version -> resources; built-in groups first, versions with the preferred one first."""
@@ -110,12 +108,9 @@ def _resource_list(group: str, version: str, resources: list[Resource]) -> Tree:
     for resource in sorted(resources, key=lambda one: one.plural):
         entries.append(_resource(resource))
         entries += [_subresource(resource, name) for name in sorted(resource.subresources)]
-    return {
-        "kind": "APIResourceList",
-        "apiVersion": "v1",
-        "groupVersion": join_api_version(group, version),
-        "resources": entries,
-    }
+    # The list of the core group dates from before the kind had a version.
+    own = {"kind": "APIResourceList", "apiVersion": "v1"} if group else {"kind": "APIResourceList"}
+    return own | {"groupVersion": join_api_version(group, version), "resources": entries}
 
 
 def _resource(resource: Resource) -> Tree:
@@ -232,44 +227,24 @@ def _response_kind(resource: Resource, name: str, own: Tree) -> Tree:
     return {"group": sub.group, "version": sub.version, "kind": sub.kind}
 
 
-def _takes_any_method(path: str) -> bool:
-    """The lists of groups and of a group's versions do not look at the method; upstream's are made so."""
+def _is_plain(path: str) -> bool:
+    """The lists of groups and of a group's versions look at no method; upstream's router does not know them."""
     return path.startswith("/apis") and path.count("/") < 3
 
 
-def _answer(ctx: RequestContext, document: Tree, aggregated: Tree | None, *, any_method: bool) -> Answer:
-    if ctx.request.method != "GET" and not any_method:
+def _answer(ctx: RequestContext, document: Tree, aggregated: Tree | None, *, is_plain: bool) -> Answer:
+    if ctx.request.method != "GET" and not is_plain:
         raise method_not_allowed()
     accept = ctx.request.headers.get("accept", "")
-    if "as=APIGroupDiscoveryList" in accept and aggregated is not None:
-        wants_v2, wants_other = _aggregated_wish(accept)
-        if wants_v2:
-            return _with_etag(ctx, aggregated)
-        if not wants_other:
-            raise not_acceptable(OBJECT_TYPES)
-    try:
-        wanted = negotiate(accept)
-    except StatusError:
-        if "as=APIGroupDiscoveryList" not in accept:
-            raise
-        wanted = negotiate("")
-    if wanted.media_type == YAML:
-        return Response(200, to_yaml(document), YAML)
-    return Response(200, msgspec.json.encode(document) + b"\n")
+    if aggregated is not None and (whole := wants_aggregated(accept)) is not None:
+        return _with_etag(ctx, aggregated, whole)
+    return tree_answer(200, document, negotiate(accept, protobuf=True, routed=not is_plain))
 
 
-def _aggregated_wish(accept: str) -> tuple[bool, bool]:
-    """Whether v2 is among what the client takes, and whether anything else is."""
-    clauses = [clause.strip() for clause in accept.split(",")]
-    listed = [clause for clause in clauses if "as=APIGroupDiscoveryList" in clause]
-    v2 = any("v=v2" in clause.replace(" ", "").split(";") for clause in listed)
-    return v2, len(listed) < len(clauses)
-
-
-def _with_etag(ctx: RequestContext, document: Tree) -> Answer:
-    body = msgspec.json.encode(document)
-    etag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
+def _with_etag(ctx: RequestContext, document: Tree, wanted: Format) -> Answer:
+    etag = f'"{hashlib.sha512(msgspec.json.encode(document)).hexdigest().upper()}"'
+    media = f"{wanted.media_type};g=apidiscovery.k8s.io;v={wanted.version};as={wanted.kind}"
     headers = [("etag", etag), ("vary", "Accept")]
     if ctx.request.headers.get("if-none-match") == etag:
-        return Response(304, b"", AGGREGATED, headers)
-    return Response(200, body + b"\n", AGGREGATED, headers)
+        return Response(304, b"", media, headers)
+    return Response(200, tree_answer(200, document, wanted).body, media, headers)

@@ -16,8 +16,7 @@ class Encoders:
     def single(self, served: Served, wanted: Format, include: str = "") -> Encoder:
         """For an object by itself. Raises StatusError 400 or 406."""
         if wanted.kind == PARTIAL_LIST:
-            what = f"you requested {wanted.kind}, but the requested object is not a list (*{_go_name(served)})"
-            raise not_acceptable_because(what)
+            raise no_list(wanted.kind, _go_name(served))
         return self._get(served, wanted, include)
 
     def collection(self, served: Served, wanted: Format, include: str = "") -> Encoder:
@@ -55,7 +54,14 @@ def not_acceptable_because(message: str) -> StatusError:
 
 
 def _go_name(served: Served) -> str:
-    """The name that upstream's message gives a kind: the package of its group, then the kind."""
-    if served.custom:
-        return "unstructured.Unstructured"
-    return f"{served.resource.group.partition('.')[0] or 'core'}.{served.resource.kind}"
+    return "unstructured.Unstructured" if served.custom else go_name(served.resource.group, served.resource.kind)
+
+
+def go_name(group: str, kind: str) -> str:
+    """The name that upstream's messages give a kind: the package of its group, then the kind."""
+    return f"{group.partition('.')[0] or 'core'}.{kind}"
+
+
+def no_list(wanted: str, go_type: str) -> StatusError:
+    """A view of lists is wanted of one object."""
+    return not_acceptable_because(f"you requested {wanted}, but the requested object is not a list (*{go_type})")

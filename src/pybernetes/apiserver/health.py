@@ -12,30 +12,41 @@ from pybernetes.telemetry.metrics import Counter, Gauge, Registry
 
 Check: TypeAlias = Callable[[], str]
 """What is wrong, or "" if nothing is."""
+ALIVE: Final = frozenset(("livez", "healthz"))
+READY: Final = frozenset(("readyz",))
+"""The page that tells whether to send requests here, the others whether to restart."""
 
-
-BEFORE_SERVING: Final = tuple(f"poststarthook/{name}" for name in (
-    "start-apiserver-admission-initializer", "generic-apiserver-start-informers", "rbac/bootstrap-roles",
-    "storage-readiness", "priority-and-fairness-config-consumer", "priority-and-fairness-filter", "scheduling/bootstrap-system-priority-classes",
-    "priority-and-fairness-config-producer", "bootstrap-controller", "start-system-namespaces-controller",
-    "start-cluster-authentication-info-controller", "start-service-ip-repair-controllers", "start-kube-aggregator-informers",
-))  # fmt: skip
+BEFORE_SERVING: Final = (
+    "start-apiserver-admission-initializer", "generic-apiserver-start-informers",
+    "priority-and-fairness-config-consumer", "priority-and-fairness-filter", "storage-object-count-tracker-hook",
+    "start-system-namespaces-controller", "peer-endpoint-reconciler-controller",
+    "start-cluster-authentication-info-controller", "start-kube-apiserver-identity-lease-controller",
+    "start-kube-apiserver-identity-lease-garbage-collector", "storage-readiness",
+    "start-legacy-token-tracking-controller", "start-service-ip-repair-controllers", "rbac/bootstrap-roles",
+    "scheduling/bootstrap-system-priority-classes", "priority-and-fairness-config-producer", "bootstrap-controller",
+    "start-kubernetes-service-cidr-controller", "start-kube-aggregator-informers",
+)  # fmt: skip
 """What upstream's hooks do after the start is done here before the first request is answered: the checks are there for
 those who look for their names."""
-DEFINITIONS: Final = tuple(f"poststarthook/{name}" for name in (
-    "start-apiextensions-informers", "start-apiextensions-controllers", "crd-informer-synced",
-))  # fmt: skip
+DEFINITIONS: Final = ("start-apiextensions-informers", "start-apiextensions-controllers", "crd-informer-synced")
 """What stands while definitions of custom resources are followed."""
-API_SERVICES: Final = (*(f"poststarthook/{name}" for name in (
+API_SERVICES: Final = (
     "apiservice-status-local-available-controller", "apiservice-status-remote-available-controller",
-    "apiservice-registration-controller", "apiservice-discovery-controller", "kube-apiserver-autoregistration",
-    "apiservice-openapi-controller", "apiservice-openapiv3-controller",
-)), "autoregister-completion")  # fmt: skip
+    "apiservice-registration-controller", "apiservice-wait-for-first-sync", "apiservice-discovery-controller",
+    "kube-apiserver-autoregistration", "apiservice-openapi-controller", "apiservice-openapiv3-controller",
+)  # fmt: skip
 """What stands while APIServices are kept."""
+_HOOKS: Final = (*BEFORE_SERVING[:5], *DEFINITIONS, *BEFORE_SERVING[5:], *API_SERVICES)
+_ORDER: Final = {name: place for place, name in enumerate((
+    "ping", "log", "loopback-serving-certificate", "etcd", "etcd-readiness", "informer-sync",
+    *(f"poststarthook/{name}" for name in _HOOKS[:-2]), "autoregister-completion",
+    *(f"poststarthook/{name}" for name in _HOOKS[-2:]), "shutdown",
+))}  # fmt: skip
+"""Where each check stands on the pages; others come behind these."""
 
 
 class Health:
-    """The checks by name; `ready_only` ones tell whether to send requests here, not whether to restart."""
+    """The checks by name."""
 
     def __init__(self) -> None:
         self.slis = Registry()
@@ -45,42 +56,34 @@ class Health:
         self.slis.add(self._last, self._all)
         self.draining = False
         """The server ends, and is to get no new requests."""
-        self._checks: dict[str, tuple[Check, bool]] = {
-            "ping": (lambda: "", False),
-            "log": (lambda: "", False),
-            "shutdown": (lambda: "process is shutting down" if self.draining else "", True),
-        }
+        self._checks: dict[str, tuple[Check, frozenset[str]]] = {}
+        self.add("ping", lambda: "")
+        self.add("log", lambda: "")
+        self.add("loopback-serving-certificate", lambda: "", pages=ALIVE)
+        self.add("shutdown", lambda: "process is shutting down" if self.draining else "", pages=READY)
 
-    def add(self, name: str, check: Check, *, ready_only: bool = False) -> None:
-        self._checks[name] = (check, ready_only)
+    def add(self, name: str, check: Check, *, pages: frozenset[str] = ALIVE | READY) -> None:
+        """`pages` that the check is on."""
+        self._checks[name] = check, pages
+        self._checks = dict(sorted(self._checks.items(), key=lambda entry: _ORDER.get(entry[0], len(_ORDER))))
 
-    def add_all(self, names: Sequence[str], check: Check) -> None:
+    def add_hooks(self, names: Sequence[str], check: Check) -> None:
         for name in names:
-            self.add(name, check)
+            self.add(f"poststarthook/{name}", check)
 
     def paths(self) -> list[str]:
         """Of all pages."""
-        roots = {"/livez": False, "/readyz": True, "/healthz": False}
-        return [
-            *roots,
-            *(
-                f"{root}/{name}"
-                for root, ready in roots.items()
-                for name, (_, only) in self._checks.items()
-                if ready or not only
-            ),
-        ]
+        roots = sorted(ALIVE | READY)
+        checks = [f"/{root}/{name}" for root in roots for name, (_, pages) in self._checks.items() if root in pages]
+        return [*(f"/{root}" for root in roots), *checks]
 
     def find(self, path: str) -> Page | None:
         """The page of /livez, /readyz, /healthz or of one check below; None for other paths."""
-        root = path.strip("/").partition("/")[0]
-        if root not in ("livez", "readyz", "healthz"):
+        root, slash, name = path[1:].partition("/")
+        if root not in ALIVE | READY:
             return None
-        checks = {
-            name: check for name, (check, ready_only) in self._checks.items() if root == "readyz" or not ready_only
-        }
-        name = path.removeprefix(f"/{root}").strip("/")
-        if not name:
+        checks = {name: check for name, (check, pages) in self._checks.items() if root in pages}
+        if not slash:
             return lambda ctx: self._page(ctx, root, checks)
         if name not in checks:
             return lambda ctx: text(404, "404 page not found\n")

@@ -7,6 +7,7 @@ import math
 
 from pybernetes.api.json_text import read_json, refuse_depth, well_formed
 
+_ENDED = "unexpected end of JSON input"
 _SYNTAX = "invalid character {} looking for beginning of {}"
 
 
@@ -51,8 +52,8 @@ def _finite(text: str) -> float:
 def _go_words(error: json.JSONDecodeError, text: str) -> str:
     rest = text[error.pos :].lstrip(" \t\r\n")
     if not rest or "Unterminated string" in error.msg:
-        return "unexpected end of JSON input"
-    char = repr(rest[0]) if rest[0] != "'" else "'\\''"
+        return _ENDED
+    char = _quoted(rest[0])
     match error.msg:
         case "Expecting property name enclosed in double quotes":
             return _SYNTAX.format(char, "object key string")
@@ -68,7 +69,34 @@ def _go_words(error: json.JSONDecodeError, text: str) -> str:
         case "Invalid \\escape":
             return f"invalid character {text[error.pos + 1 : error.pos + 2]!r} in string escape code"
         case _:
-            return _SYNTAX.format(char, "value")
+            return _literal_words(rest) or _SYNTAX.format(char, "value")
+
+
+def _literal_words(rest: str) -> str:
+    """Of a value that begins as a number or a word and goes on as neither; "" for others."""
+    if rest.startswith("-"):
+        return f"invalid character {_quoted(rest[1])} in numeric literal" if len(rest) > 1 else _ENDED
+    word = next((word for word in ("true", "false", "null") if word[0] == rest[0]), "")
+    for place, char in enumerate(word):
+        if place >= len(rest):
+            return _ENDED
+        if rest[place] != char:
+            return f"invalid character {_quoted(rest[place])} in literal {word} (expecting {_quoted(char)})"
+    return ""
+
+
+def _quoted(char: str) -> str:
+    """Go's parser looks at bytes, and shows the first one of the character as if it were one."""
+    byte = chr(char.encode()[0])
+    return (
+        "'\\''"
+        if byte == "'"
+        else repr(byte)
+        if byte.isascii()
+        else f"'{byte}'"
+        if byte.isprintable()
+        else f"'\\u{ord(byte):04x}'"
+    )
 
 
 def _in_array(text: str) -> bool:

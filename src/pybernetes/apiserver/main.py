@@ -37,7 +37,7 @@ from pybernetes.apiserver.crd.schemas import custom_schemas
 from pybernetes.apiserver.crd.strategy import DefinitionStrategy
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.handlers.dispatch import Dispatcher
-from pybernetes.apiserver.health import API_SERVICES, BEFORE_SERVING, DEFINITIONS, Health
+from pybernetes.apiserver.health import API_SERVICES, BEFORE_SERVING, DEFINITIONS, READY, Health
 from pybernetes.apiserver.http.server import HTTPServer, serving
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
 from pybernetes.apiserver.measured import MeasuredBackend, MetricsPage
@@ -50,12 +50,13 @@ from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.registry.store import Access
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.request_metrics import RequestMetrics
+from pybernetes.apiserver.resources.component_status import serve_component_statuses
 from pybernetes.apiserver.resources.strategies import strategy_of
 from pybernetes.apiserver.resources.strategy import Strategy
 from pybernetes.apiserver.server import APIServer
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.stages.admit.plugins import make_plugins
-from pybernetes.apiserver.stages.authenticate.openid import OpenID
+from pybernetes.apiserver.stages.authenticate.openid import KEYS_TYPE, OpenID
 from pybernetes.apiserver.stages.fairness.fairness import Fairness, check_seats
 from pybernetes.apiserver.stages.fairness.metrics import add_metrics, execution_duration, wait_duration
 from pybernetes.apiserver.stages.fairness.pages import add_pages
@@ -194,6 +195,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         make_kubelets(options),
     )
     registry.services = services
+    serve_component_statuses(registry)
     if options.kubelet_client_certificate:  # no kubelet tells anything to a server without one
         serve_node_metrics(services, registry)
     await bootstrap(services, alone=not backend.shared)
@@ -204,8 +206,9 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         peers = Peers(services, backend, cacher)
         await peers.join()
     health.add("etcd", lambda: _unless(cacher.follows, "the watch of the store does not stand"))
-    health.add("informer-sync", lambda: _unless(cacher.follows, "the caches do not follow the store"), ready_only=True)
-    health.add_all(BEFORE_SERVING, lambda: "")
+    health.add("etcd-readiness", lambda: _unless(cacher.follows, "the watch of the store does not stand"), pages=READY)
+    health.add("informer-sync", lambda: _unless(cacher.follows, "the caches do not follow the store"), pages=READY)
+    health.add_hooks(BEFORE_SERVING, lambda: "")
     scope.spawn(keep_compacting(backend, clock, options.etcd_compaction_interval), "compaction")
     aggregator = Aggregator(Backends(registry, options))
     pages, changed = _pages(options, registry, services, aggregator, health)
@@ -217,7 +220,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         api_services.changed()
 
     definitions = scope.spawn(DefinitionController(services, registry, served_changed).run(), "definitions")
-    health.add_all(DEFINITIONS, lambda: _unless(not definitions.done(), "definitions are not followed"))
+    health.add_hooks(DEFINITIONS, lambda: _unless(not definitions.done(), "definitions are not followed"))
     kept = (
         FlowControl(services, registry),
         FlowSchemas(services, registry),
@@ -225,7 +228,12 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         api_services,
     )
     upkeep = scope.spawn(Upkeep(services, kept).run(), "upkeep")
-    health.add_all(API_SERVICES, lambda: _unless(not upkeep.done(), "APIServices are not kept"))
+
+    def keeps_services() -> str:
+        return _unless(not upkeep.done(), "APIServices are not kept")
+
+    health.add_hooks(API_SERVICES, keeps_services)
+    health.add("autoregister-completion", keeps_services)
     catch_up = cacher.catch_up if backend.shared else None
     dispatch = Dispatcher(registry, pages, aggregator, catch_up)
     handle = link(stages(services, _limit(services, registry, pages)), dispatch)
@@ -304,12 +312,13 @@ def _pages(
     pages.add("/statusz", StatusPage(services.clock, lambda: [*pages.paths, *health.paths()]))
 
     def paths() -> list[str]:
-        return [*pages.paths, *discovery.paths(), *health.paths(), *openapi.paths()]
+        return [*pages.listed, *discovery.paths(), *health.paths(), "/openapi/v2", "/openapi/v3", "/openapi/v3/"]
 
     pages.add("/", index_page(paths))
+    pages.add("/index.html", index_page(paths), listed=False)
     openid = OpenID(services.security, options)
-    pages.add_resource("/.well-known/openid-configuration", openid.configuration)
-    pages.add_resource("/openid/v1/jwks", openid.keys)
+    pages.add_resource("/.well-known/openid-configuration", openid.configuration, JSON)
+    pages.add_resource("/openid/v1/jwks", openid.keys, KEYS_TYPE)
 
     def changed() -> None:
         discovery.changed()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import re
+from typing import Final, NamedTuple, TypeAlias
 
 from pybernetes.api.caching import short_cache
 from pybernetes.api.errors import StatusError, not_acceptable, unsupported_media_type
@@ -15,6 +16,22 @@ STREAM_TYPES: Final = ("application/json;stream=watch", "application/vnd.kuberne
 TABLE: Final = "Table"
 PARTIAL: Final = "PartialObjectMetadata"
 PARTIAL_LIST: Final = "PartialObjectMetadataList"
+AGGREGATED: Final = "APIGroupDiscoveryList"
+Kinds: TypeAlias = frozenset[tuple[str, str, str]]
+"""What may stand behind `as`, `v` and `g` of a media range."""
+VIEWS: Final[Kinds] = frozenset(
+    (kind, version, "meta.k8s.io") for kind in (TABLE, PARTIAL, PARTIAL_LIST) for version in ("v1", "v1beta1")
+)
+PARTIALS: Final[Kinds] = frozenset(view for view in VIEWS if view[0] != TABLE)
+_CONVERTING: Final = ("as", "v", "g")
+DISCOVERY: Final[Kinds] = frozenset(((AGGREGATED, "v2", "apidiscovery.k8s.io"),))
+
+
+_TOKEN: Final = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
+_PARAMETERS: Final = re.compile(
+    rf'\s*({_TOKEN}={_TOKEN}\s*|{_TOKEN}="[^"]*"\s*)?(;\s*({_TOKEN}={_TOKEN}\s*|{_TOKEN}="[^"]*"\s*)?)*'
+)
+"""What stands behind a media type (RFC 2045)."""
 
 
 class Format(NamedTuple):
@@ -26,19 +43,39 @@ class Format(NamedTuple):
     pretty: bool = False
 
 
+class _Clause(NamedTuple):
+    media: str
+    parameters: dict[str, str]
+    quality: float
+
+    def precedes(self, other: _Clause) -> bool:
+        """As upstream's parser compares: which is no order, so that its way of sorting matters too."""
+        if self.quality > other.quality:
+            return True
+        (kind, _, part), (other_kind, _, other_part) = self.media.partition("/"), other.media.partition("/")
+        return (kind != "*" and other_kind == "*") or (part != "*" and other_part == "*")
+
+
 def clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
     """Media ranges with their parameters, the most wanted first."""
-    found: list[tuple[float, int, str, dict[str, str]]] = []
-    for position, clause in enumerate(accept.split(",")):
+    found: list[_Clause] = []
+    for clause in accept.split(","):
         media, *pairs = (part.strip() for part in clause.split(";"))
-        parameters = dict(pair.partition("=")[::2] for pair in pairs if "=" in pair)
+        parameters = {
+            name.strip(): value.strip() for name, _, value in (pair.partition("=") for pair in pairs if "=" in pair)
+        }
         try:
             quality = float(parameters.pop("q", "1"))
         except ValueError:
             quality = 1.0
-        if media:
-            found.append((-quality, position, media, parameters))
-    return [(media, parameters) for _, _, media, parameters in sorted(found, key=lambda one: one[:2])]
+        if not media:
+            continue
+        found.append(_Clause(media, parameters, quality))
+        place = len(found) - 1
+        while place and found[place].precedes(found[place - 1]):
+            found[place - 1], found[place] = found[place], found[place - 1]
+            place -= 1
+    return [(one.media, one.parameters) for one in found]
 
 
 def matches(media: str, offered: str) -> bool:
@@ -47,44 +84,53 @@ def matches(media: str, offered: str) -> bool:
 
 
 @short_cache(512)
-def negotiate(accept: str, *, transformable: bool = False, protobuf: bool = False, streams: bool = False) -> Format:
+def negotiate(
+    accept: str, *, kinds: Kinds = frozenset(), protobuf: bool = False, streams: bool = False, routed: bool = True
+) -> Format:
     """The format for a header; JSON without one. Raises StatusError 406.
 
-    As upstream's router does it before its serializers: one range must be a type that is offered, letter by letter,
-    or any at all; what comes with `q=0` is only wanted least.
+    As upstream's router does it before its serializers, where one stands before them (`routed`): one range must be a
+    type that is offered, letter by letter, or any at all; what comes with `q=0` is only wanted least.
 
-    `transformable`: Table and PartialObjectMetadata are offered. `protobuf`: the kind has a message.
+    `kinds`: the views that are offered, such as Table. `protobuf`: the kind has a message.
     `streams`: watches are told at the same path, in formats that the refusal names too.
     """
     if not accept:
         return Format()
     asked = clauses(accept)
-    if not any(media == "*/*" or media in OBJECT_TYPES for media, _ in asked):
+    if routed and not any(media == "*/*" or media in OBJECT_TYPES for media, _ in asked):
         raise no_representation(OBJECT_TYPES + STREAM_TYPES if streams else OBJECT_TYPES)
     for media, parameters in asked:
         offered = next((one for one in OBJECT_TYPES if matches(media, one)), None)
-        if offered is None:
+        if offered is None or (offered == PROTOBUF and not protobuf):
             continue
-        if offered == PROTOBUF and (not protobuf or parameters.get("as") == TABLE):
+        stream = parameters.get("stream", "")
+        if stream and (stream != "watch" or offered == YAML):
             continue
-        wanted = parameters.get("as", "")
-        if not wanted or not transformable:
-            if not wanted:
-                return Format(offered)
+        wanted, version = parameters.get("as", ""), parameters.get("v", "")
+        if wanted == TABLE and offered == PROTOBUF:
             continue
-        version = parameters.get("v", "")
-        if (
-            wanted in (TABLE, PARTIAL, PARTIAL_LIST)
-            and parameters.get("g", "") == "meta.k8s.io"
-            and version in ("v1", "v1beta1")
-        ):
+        if not any(parameters.get(name) for name in _CONVERTING):
+            return Format(offered)
+        if (wanted, version, parameters.get("g", "")) in kinds:
             return Format(offered, wanted, version)
     raise not_acceptable(OBJECT_TYPES)
 
 
+@short_cache(64)
+def wants_aggregated(accept: str) -> Format | None:
+    """The format of aggregated discovery, if the client takes that, however little it wants it."""
+    for media, parameters in clauses(accept):
+        offered = next((one for one in OBJECT_TYPES if matches(media, one)), None)
+        wanted = parameters.get("as", ""), parameters.get("v", ""), parameters.get("g", "")
+        if offered is not None and wanted in DISCOVERY:
+            return Format(offered, *wanted[:2])
+    return None
+
+
 def negotiate_stream(accept: str, *, protobuf: bool = False) -> Format:
     """The format of a watch: as `negotiate`, but YAML cannot be streamed."""
-    found = negotiate(accept, transformable=True, protobuf=protobuf, streams=True)
+    found = negotiate(accept, kinds=VIEWS, protobuf=protobuf, streams=True)
     if found.media_type == YAML:
         raise not_acceptable(STREAM_TYPES)
     return found
@@ -99,7 +145,8 @@ def no_representation(offered: tuple[str, ...]) -> StatusError:
 @short_cache(256)
 def content_type(header: str) -> str:
     """The media type of a request's body; JSON without a header. Raises StatusError 415."""
-    media = header.partition(";")[0].strip().lower() or JSON
-    if media not in OBJECT_TYPES:
+    media, semicolon, parameters = header.partition(";")
+    media = media.strip().lower() or ("" if semicolon else JSON)
+    if media not in OBJECT_TYPES or not _PARAMETERS.fullmatch(parameters):
         raise unsupported_media_type(OBJECT_TYPES)
     return media

@@ -21,9 +21,13 @@ class Pages:
     def __init__(self) -> None:
         self._pages: dict[str, Page] = {}
         self._finders: list[Finder] = []
+        self._unlisted: set[str] = {"/"}
 
-    def add(self, path: str, page: Page) -> None:
+    def add(self, path: str, page: Page, *, listed: bool = True) -> None:
+        """`listed`: in the index of all."""
         self._pages[path] = page
+        if not listed:
+            self._unlisted.add(path)
 
     def add_resource(self, path: str, page: Page, *media_types: str) -> None:
         """A page that upstream documents with its API: there is GET alone, in one of the media types if any are given."""
@@ -31,7 +35,7 @@ class Pages:
         def got(ctx: RequestContext) -> Answer | Awaitable[Answer]:
             if ctx.request.method != "GET":
                 raise method_not_allowed()
-            accept = ctx.request.headers.get("accept", "")
+            accept = ctx.request.headers.get("accept", "").strip()
             if media_types and accept and not any(one in ("*/*", *media_types) for one, _ in clauses(accept)):
                 raise no_representation(media_types)
             return page(ctx)
@@ -44,7 +48,7 @@ class Pages:
 
     async def __call__(self, ctx: RequestContext) -> Answer:
         path = ctx.request.path
-        bare = path.rstrip("/") or "/"
+        bare = path.rstrip("/") or path
         page = self._pages.get(bare)
         if page is None:
             page = next((found for finder in self._finders if (found := finder(path)) is not None), None)
@@ -57,8 +61,13 @@ class Pages:
 
     @property
     def paths(self) -> list[str]:
-        """Those of the pages, without what finders find and the index of all."""
-        return sorted(self._pages.keys() - {"/"})
+        """Those of the pages, without what finders find."""
+        return sorted(self._pages)
+
+    @property
+    def listed(self) -> list[str]:
+        """Those that the index of all names."""
+        return sorted(self._pages.keys() - self._unlisted)
 
 
 def _is_api(path: str) -> bool:

@@ -9,6 +9,10 @@ _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH
 _NAMESPACE_SUBRESOURCES = frozenset(("status", "finalize"))
 
 
+class PathError(Exception):
+    """A path that begins as one of a resource and names none."""
+
+
 class RequestInfo(Struct, frozen=True):
     """The words authorization, audit, admission and dispatch speak of a request in.
 
@@ -31,10 +35,13 @@ class RequestInfo(Struct, frozen=True):
 
 @short_cache(4096)
 def parse(method: str, path: str, *, watch: bool = False, selected_name: str = "") -> RequestInfo:
-    """`watch`: the query asks to watch; `selected_name`: the name that the field selector asks for, if any."""
-    parts = tuple(part for part in path.split("/") if part)
+    """`watch`: the query asks to watch; `selected_name`: the name that the field selector asks for, if any.
+
+    Raises PathError.
+    """
+    parts = tuple(path.strip("/").split("/"))
     plain = RequestInfo(path, method.lower())
-    if "//" in path or len(parts) < 3 or parts[0] not in ("api", "apis"):
+    if len(parts) < 3 or parts[0] not in ("api", "apis"):
         return plain
     prefix, rest = parts[0], parts[1:]
     group = ""
@@ -48,7 +55,7 @@ def parse(method: str, path: str, *, watch: bool = False, selected_name: str = "
         # The deprecated forms /api/v1/watch/... and /api/v1/proxy/...
         verb, rest = rest[0], rest[1:]
         if not rest:
-            return RequestInfo(path, verb, True, prefix, group, version)
+            raise PathError(f"unable to determine kind and namespace from url, {path}")
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]

@@ -18,8 +18,9 @@ from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.list_options import is_watch, selected_name
 from pybernetes.apiserver.http.message import Answer, DisconnectedError, Request, Response
 from pybernetes.apiserver.negotiate import JSON, PROTOBUF, YAML, negotiate
+from pybernetes.apiserver.pages import text
 from pybernetes.apiserver.registry.registry import Registry
-from pybernetes.apiserver.request_info import parse
+from pybernetes.apiserver.request_info import PathError, parse
 from pybernetes.apiserver.request_metrics import RequestMetrics
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.yaml import to_yaml
@@ -62,6 +63,9 @@ class APIServer:
             answer = error_answer(error, request)
         except DisconnectedError:
             answer = Response(400)
+        except PathError as error:
+            words = f'Internal Server Error: "{request.path}": failed to create RequestInfo: {error}\n'
+            answer = text(500, words)
         except StoreError as error:
             log.warning("store failed method=%s path=%s error=%s", request.method, request.path, error)
             answer = error_answer(service_unavailable(f"the store cannot serve now: {error}"), request)
@@ -118,7 +122,7 @@ def _error_type(request: Request) -> str:
     group = request.path.split("/")[2] if request.path.startswith("/apis/") else ""
     try:
         accept = request.headers.get("accept", "")
-        return negotiate(accept, protobuf=bool(group_versions(group)), transformable=True).media_type
+        return negotiate(accept, protobuf=bool(group_versions(group)), routed=False).media_type
     except StatusError:
         return JSON
 

@@ -34,7 +34,10 @@ _PlainLoader.bool_values = {**_Loader.bool_values, "y": True, "n": False}
 
 
 class _PlainDumper(_Dumper):  # type: ignore[misc]  # the base is chosen at run time
-    """Quotes what the loader would take for something else than the string that it is."""
+    """Quotes what the loader would take for something else than the string that it is; says twice what stands twice."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 _PlainDumper.add_implicit_resolver(*_SHORT_BOOLEAN)

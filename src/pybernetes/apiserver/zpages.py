@@ -27,7 +27,7 @@ TEXT: Final = "text/plain"
 OFFERED: Final = (JSON, YAML, TEXT)
 GROUP: Final = "config.k8s.io"
 NAME: Final = "apiserver"
-PLAIN: Final = frozenset(("apis", "api", "openid", "openapi", ".well-known"))
+PLAIN: Final = frozenset(("apis", "api", "openid", "openapi", ".well-known", "index.html"))
 """Paths that are not for debugging."""
 
 

@@ -17,7 +17,8 @@ CONTENT_TYPE: Final = "application/vnd.kubernetes.protobuf"
 MAGIC: Final = b"k8s\x00"
 _TYPE_META: Final = "k8s.io.apimachinery.pkg.runtime.TypeMeta"
 _META: Final = "k8s.io.apimachinery.pkg.apis.meta.v1."
-_META_VERSIONS: Final = frozenset({"v1", "meta.k8s.io/v1"})
+_META_VERSIONS: Final = frozenset({"", "v1", "meta.k8s.io/v1"})
+"""The lists of what the core group has are older than versions of such kinds, and name none."""
 _LENGTH: Final = struct.Struct(">I")
 _MAX_FRAME: Final = 16 * 1024 * 1024
 
@@ -51,7 +52,7 @@ def _named(api_version: str, kind: str) -> str:
 
 def encode_object(tree: Tree) -> bytes:
     """The object, or list of objects, in its envelope; raises `ProtobufError` if its kind has no message."""
-    api_version, kind = tree["apiVersion"], tree["kind"]
+    api_version, kind = tree.get("apiVersion", ""), tree["kind"]
     raw = message(_named(api_version, kind)).encode(tree)
     type_meta = b"\x0a" + delimited(api_version.encode()) + b"\x12" + delimited(kind.encode())
     return b"".join((MAGIC, b"\x0a", delimited(type_meta), b"\x12", delimited(raw), b"\x1a\x00\x22\x00"))

@@ -11,11 +11,12 @@ from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import RequestContext
-from pybernetes.apiserver.encoders import Encoders
+from pybernetes.apiserver.encoders import Encoders, go_name, no_list
 from pybernetes.apiserver.http.message import Response
-from pybernetes.apiserver.negotiate import PROTOBUF, YAML, Format, negotiate
+from pybernetes.apiserver.negotiate import PARTIAL_LIST, PROTOBUF, VIEWS, YAML, Format, negotiate
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.resources.strategy import Part
+from pybernetes.apiserver.table.views import converted
 from pybernetes.apiserver.yaml import to_yaml
 
 
@@ -64,12 +65,19 @@ class Call(NamedTuple):
 
     def format(self) -> Format:
         """What the client wants single objects in. Raises StatusError 406."""
-        return negotiate(self.accept, transformable=True, protobuf=not self.served.custom)
+        return negotiate(self.accept, kinds=VIEWS, protobuf=not self.served.custom)
 
     def answer(self, status: int, item: Item, wanted: Format) -> Response:
         """The object in the format asked for."""
         if self.part is not None and not self.part.is_whole:
-            return tree_answer(status, self.view(item.tree), wanted)
+            view = self.view(item.tree)
+            if wanted.kind == PARTIAL_LIST:
+                raise no_list(wanted.kind, go_name(self.expected_api_version.partition("/")[0], self.expected_kind))
+            if wanted.kind:
+                view = converted(
+                    view, wanted, self.ctx.request.parameter("includeObject"), self.ctx.services.clock.now()
+                )
+            return tree_answer(status, view, wanted)
         encoder = self.encoders.single(self.served, wanted, self.ctx.request.parameter("includeObject"))
         return Response(status, encoder.obj(item), encoder.content_type)
 
@@ -84,6 +92,6 @@ def tree_answer(status: int, tree: Tree, wanted: Format) -> Response:
     """Any object that is not stored: a Status, a Scale, a review."""
     if wanted.media_type == YAML:
         return Response(status, to_yaml(tree), YAML)
-    if wanted.media_type == PROTOBUF and has_message(tree["apiVersion"], tree["kind"]):
+    if wanted.media_type == PROTOBUF and has_message(tree.get("apiVersion", ""), tree["kind"]):
         return Response(status, encode_object(tree), PROTOBUF)
     return Response(status, msgspec.json.encode(tree) + b"\n")

@@ -9,7 +9,7 @@ from pybernetes.api.schema import schema_for
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item, stored_form
 from pybernetes.apiserver.handlers.call import Call, tree_answer
-from pybernetes.apiserver.handlers.decode import SCHEME, parse_object, read_body
+from pybernetes.apiserver.handlers.decode import SCHEME, json_type, parse_object, read_body
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.negotiate import content_type
 from pybernetes.apiserver.registry.deletion import delete as delete_object
@@ -40,7 +40,13 @@ async def read_options(call: Call) -> DeleteOptions:
     except Exception as error:
         message = str(error).partition(": ")[2].rpartition(" (")[0] or str(error)
         raise bad_request(message) from error
-    kind, version = tree.get("kind") or "DeleteOptions", tree.get("apiVersion") or "v1"
+    for name in ("apiVersion", "kind"):
+        if not isinstance(value := tree.get(name) or "", str):
+            words = f"json: cannot unmarshal {json_type(value)} into Go struct field .{name} of type string"
+            raise bad_request(f"couldn't get version/kind; json parse error: {words}")
+    kind, version = tree.get("kind") or "DeleteOptions", tree.get("apiVersion") or "meta.k8s.io/v1"
+    if version.count("/") > 1:
+        raise bad_request(f"unexpected GroupVersion string: {version}")
     if kind != "DeleteOptions":
         raise bad_request(f"no kind {quote(str(kind))} is registered for version {quote(str(version))} in scheme {quote(SCHEME)}")  # fmt: skip
     try:

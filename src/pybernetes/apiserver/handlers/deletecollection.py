@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pybernetes.api.errors import StatusError, is_not_found
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.delete import item_of, read_options
-from pybernetes.apiserver.handlers.list import check_version, cut
-from pybernetes.apiserver.handlers.list_options import list_options, matches
+from pybernetes.apiserver.handlers.list import select
+from pybernetes.apiserver.handlers.list_options import list_options
 from pybernetes.apiserver.http.message import Answer, Response
-from pybernetes.apiserver.negotiate import negotiate
+from pybernetes.apiserver.negotiate import VIEWS, negotiate
 from pybernetes.apiserver.registry.deletion import delete as delete_object
 
 
 async def deletecollection(call: Call) -> Answer:
     """200 with a list of what was deleted; what somebody else deleted meanwhile is passed over."""
-    wanted = negotiate(call.accept, transformable=True, protobuf=not call.served.custom)
+    wanted = negotiate(call.accept, kinds=VIEWS, protobuf=not call.served.custom)
     options = list_options(call.ctx.request, call.served)
-    check_version(options)
     deletion = await read_options(call)
+    if not options.limit and options.version not in ("", "0") and not options.match and not options.continue_:
+        options = replace(options, match="Exact")  # upstream reads page by page, and pages are of one version
+    chosen, metadata = await select(call, options)
     store = call.served.store
-    cache = await store.settled()
-    chosen = [item for item in cache.select(call.prefix) if matches(item, options, call.served.strategy)]
-    chosen, metadata = cut(call, options, chosen, store.revision)
     deleted: list[Item] = []
     for item in chosen:
         named = item.tree["metadata"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pybernetes.api.errors import StatusError, bad_request, timeout
 from pybernetes.apiserver.handlers.call import Call
-from pybernetes.apiserver.handlers.list_options import parse_revision
+from pybernetes.apiserver.handlers.list_options import parse_revision, truth
 from pybernetes.apiserver.http.message import Answer
 
 
@@ -13,7 +13,7 @@ async def get(call: Call) -> Answer:
     request = call.ctx.request
     wanted = call.format()
     if request.query_string:
-        if "export" in request.query:
+        if "export" in request.query and truth(request.parameter("export")):
             raise bad_request("the export parameter, deprecated since v1.14, is no longer supported")
         await wait_for_revision(call, parse_revision(request.parameter("resourceVersion")))
     item = await call.served.store.must_get(call.namespace, call.name)

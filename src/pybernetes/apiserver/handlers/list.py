@@ -15,7 +15,7 @@ from pybernetes.apiserver.handlers.continuation import Position, decode_continue
 from pybernetes.apiserver.handlers.get import wait_for_revision
 from pybernetes.apiserver.handlers.list_options import ListOptions, list_options, matches
 from pybernetes.apiserver.http.message import Answer, Response
-from pybernetes.apiserver.negotiate import negotiate
+from pybernetes.apiserver.negotiate import VIEWS, negotiate
 from pybernetes.store.backend import CompactedError
 
 GZIP_FROM_BYTES = 128 << 10
@@ -42,30 +42,25 @@ class OldContinueError(StatusError):
 async def list_objects(call: Call) -> Answer:
     """From memory at the current revision; an exact revision and further chunks come from the store's history."""
     request = call.ctx.request
-    wanted = negotiate(call.accept, transformable=True, protobuf=not call.served.custom, streams=True)
+    wanted = negotiate(call.accept, kinds=VIEWS, protobuf=not call.served.custom, streams=True)
     options = list_options(request, call.served)
-    check_version(options)
     if options.version == "0" and options.match != "Exact":
         # What is answered from memory is not cut.
         options = replace(options, limit=0)
     encoder = call.encoders.collection(call.served, wanted, request.parameter("includeObject"))
-    items, metadata = await _select(call, options)
+    items, metadata = await select(call, options)
     parts = encoder.items(items, metadata)
     return compressed(Response(200, parts, encoder.content_type), request.headers.get("accept-encoding", ""))
 
 
-def check_version(options: ListOptions) -> None:
-    """Raises StatusError 400 for a resourceVersion that is none."""
-    try:
-        _ = options.revision
-    except StatusError as error:
-        raise bad_request(f"invalid resource version: {error.message}") from error
-
-
-async def _select(call: Call, options: ListOptions) -> tuple[list[Item], ListMetadata]:
+async def select(call: Call, options: ListOptions) -> tuple[list[Item], ListMetadata]:
+    """The objects that the options ask for. Raises StatusError."""
     if options.continue_:
         return await _continue(call, options)
-    revision = options.revision
+    try:
+        revision = options.revision
+    except StatusError as error:
+        raise bad_request(f"invalid resource version: {error.message}") from error
     if options.match == "Exact":
         return await _from_history(call, options, Position(revision, ""))
     if options.limit > 0 and revision and not options.match:
@@ -78,7 +73,7 @@ async def _select(call: Call, options: ListOptions) -> tuple[list[Item], ListMet
 
 
 async def _continue(call: Call, options: ListOptions) -> tuple[list[Item], ListMetadata]:
-    position = decode_continue(options.continue_, call.prefix)
+    position = decode_continue(options.continue_)
     if options.version not in ("", "0"):
         raise StatusError(400, "BadRequest", "specifying resource version is not allowed when using continue")
     if position.revision < 0:
@@ -100,18 +95,25 @@ async def _from_history(call: Call, options: ListOptions, position: Position) ->
         raise expired("The resourceVersion for the provided list is too old.") from error
     store = call.served.store
     if not options.selects_everything:
-        return cut(call, options, await store.read(items), position.revision)
+        return cut(call, options, await store.read(items), position.revision, looks_ahead=False)
     items, metadata = cut(call, options, items, position.revision)
     return await store.read(items), metadata
 
 
-def cut(call: Call, options: ListOptions, items: list[Item], revision: int) -> tuple[list[Item], ListMetadata]:
-    """The objects that the selectors take, as many as the limit allows, and where the next chunk begins."""
+def cut(
+    call: Call, options: ListOptions, items: list[Item], revision: int, *, looks_ahead: bool = True
+) -> tuple[list[Item], ListMetadata]:
+    """The objects that the selectors take, as many as the limit allows, and where the next chunk begins.
+
+    Who reads the store does not look ahead: there may be more where there are more objects, be they taken or not.
+    """
+    last = items[-1] if items else None
     if not options.selects_everything:
         strategy = call.served.strategy
         items = [item for item in items if matches(item, options, strategy)]
     metadata = ListMetadata(str(revision))
-    if 0 < options.limit < len(items):
+    is_last = looks_ahead or len(items) < options.limit or items[options.limit - 1] is last
+    if 0 < options.limit < len(items) + (not is_last):
         after = items[options.limit - 1].key.removeprefix(call.prefix)
         metadata.continue_ = encode_continue(Position(revision, after))
         if options.selects_everything:

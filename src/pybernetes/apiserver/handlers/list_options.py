@@ -20,7 +20,6 @@ from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.resources.strategy import Strategy
 from pybernetes.wire.numbers import parse_number
 
-_ALWAYS_SELECTABLE: Final = ("metadata.name", "metadata.namespace")
 _MATCH: Final = Path("resourceVersionMatch")
 
 
@@ -108,10 +107,10 @@ def of_name(options: ListOptions, name: str) -> ListOptions:
 
 
 def _integer(request: Request, name: str) -> int:
-    text = request.parameter(name)
-    if not text:
+    if name not in request.query:
         return 0
-    digits = text[1:] if text[0] in "+-" else text
+    text = request.parameter(name)
+    digits = text[1:] if text[:1] in ("+", "-") else text
     if not (digits.isascii() and digits.isdecimal()):
         raise bad_request(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
     number = parse_number(digits.lstrip("0") or "0")
@@ -136,9 +135,8 @@ def _field_selector(text: str, served: Served) -> FieldSelector:
         selector = field_selectors.parse(text)
     except SelectorError as error:
         raise bad_request(str(error)) from error
-    known = served.strategy.selectable
-    for requirement in selector.requirements:
-        if requirement.field not in _ALWAYS_SELECTABLE and requirement.field not in known:
+    for requirement in sorted(selector.requirements, key=lambda one: one.field):
+        if not served.strategy.selects_by(requirement.field, served.resource):
             raise bad_request(served.strategy.unknown_field(requirement.field))
     return selector
 
@@ -149,7 +147,7 @@ def _watch_errors(options: ListOptions) -> ErrorList:
         errors.append(fields.forbidden(_MATCH, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"))  # fmt: skip
     if options.send_initial_events is None and options.match:
         errors.append(fields.forbidden(_MATCH, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))  # fmt: skip
-    elif options.match not in ("", "NotOlderThan"):
+    if options.match not in ("", "NotOlderThan"):
         errors.append(fields.not_supported(_MATCH, options.match, ["NotOlderThan"]))
     if options.continue_:
         errors.append(fields.forbidden(_MATCH, "resourceVersionMatch is forbidden when continue is provided"))

@@ -91,7 +91,10 @@ class Request:
     @property
     def query(self) -> Query:
         if self._query is None:
-            self._query = parse_qs(self.query_string, keep_blank_values=True) if self.query_string else {}
+            text = self.query_string
+            if ";" in text:  # no separator, and nothing that a pair may hold: as Go has it
+                text = "&".join(pair for pair in text.split("&") if ";" not in pair)
+            self._query = parse_qs(text, keep_blank_values=True) if text else {}
         return self._query
 
     def parameter(self, name: str, default: str = "") -> str:

@@ -14,7 +14,7 @@ from pybernetes.apiserver.encoders import Encoders
 from pybernetes.apiserver.encoding import ListMetadata
 from pybernetes.apiserver.handlers.list_options import list_options, matches
 from pybernetes.apiserver.http.message import Answer, Response
-from pybernetes.apiserver.negotiate import negotiate
+from pybernetes.apiserver.negotiate import VIEWS, negotiate
 from pybernetes.apiserver.nodemetrics.kubelet_samples import KubeletSamples, KubeletScrape
 from pybernetes.apiserver.nodemetrics.objects import COLUMNS, NODES, PODS, cells, node_metrics, pod_metrics
 from pybernetes.apiserver.nodemetrics.samples import Subject, Usage, usages
@@ -47,7 +47,7 @@ class NodeMetricsAPI:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         served = self._served[target.resource.plural]
-        wanted = negotiate(ctx.request.headers.get("accept", ""), transformable=True)
+        wanted = negotiate(ctx.request.headers.get("accept", ""), kinds=VIEWS)
         include = ctx.request.parameter("includeObject")
         if target.name:
             encoder = self._encoders.single(served, wanted, include)

@@ -105,12 +105,12 @@ class DeleteOptions(Struct, frozen=True):
 def delete_options(tree: Tree) -> DeleteOptions:
     """DeleteOptions out of the body, or the query. Raises StatusError 422."""
     errors: ErrorList = []
-    policy = tree.get("propagationPolicy") or ""
+    policy = tree.get("propagationPolicy")
     orphan = tree.get("orphanDependents")
-    if policy and orphan is not None:
+    if policy is not None and orphan is not None:
         detail = "orphanDependents and deletionPropagation cannot be both set"
         errors.append(fields.invalid(Path("propagationPolicy"), policy, detail))
-    elif policy not in ("", "Foreground", "Background", "Orphan"):
+    elif policy not in (None, "Foreground", "Background", "Orphan"):
         errors.append(fields.not_supported(Path("propagationPolicy"), policy, ["Foreground", "Background", "Orphan", "nil"]))  # fmt: skip
     dry_runs = tree.get("dryRun") or []
     if any(value != "All" for value in dry_runs):
@@ -123,7 +123,7 @@ def delete_options(tree: Tree) -> DeleteOptions:
         grace_seconds=tree.get("gracePeriodSeconds"),
         uid=preconditions.get("uid"),
         resource_version=preconditions.get("resourceVersion"),
-        propagation=policy,
+        propagation=policy or "",
         orphan_dependents=orphan,
         given=tree,
     )
@@ -145,4 +145,7 @@ def delete_query(request: Request) -> Tree:
         tree["orphanDependents"] = _boolean(request.parameter("orphanDependents"))
     if "dryRun" in query:
         tree["dryRun"] = query["dryRun"]
+    named = {"uid": request.parameter("uid"), "resourceVersion": request.parameter("resourceVersion")}
+    if preconditions := {key: text for key, text in named.items() if text}:
+        tree["preconditions"] = preconditions
     return tree

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from pybernetes.api import errors
 from pybernetes.api import field as fields
 from pybernetes.api.errors import StatusError
-from pybernetes.api.field import FieldError, Path
+from pybernetes.api.field import FieldError, Path, quote
 from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation import validate
@@ -272,6 +272,7 @@ class ObjectStore:
         if new["metadata"].get("uid"):
             cause = f"Precondition failed: UID in precondition: {new['metadata']['uid']}, UID in object meta: "
             raise self.conflict(update.name, cause)
+        _parsed_version(new["metadata"].get("resourceVersion") or "0")
         new["metadata"].pop("resourceVersion", None)  # what has no version is none of that version either
         return await self.create(ctx, new, update.namespace, update.options, update.may_create), True
 
@@ -327,8 +328,8 @@ class ObjectStore:
         uid, current_uid = metadata.get("uid"), current.tree["metadata"].get("uid")
         if names_uid and uid and uid != current_uid:
             raise self.uid_conflict(current, uid)
-        version = metadata.get("resourceVersion")
-        if not version or version == "0":
+        version = metadata.get("resourceVersion") or "0"
+        if version != str(current.revision) and _parsed_version(version) == 0:
             if not self.strategy.unconditional_update:
                 raise self.unversioned(name)
             metadata["resourceVersion"] = str(current.revision)
@@ -412,6 +413,13 @@ def _given_version(new: Tree) -> int:
     """The resourceVersion that a client gave a new object; 0 for none, or what is no version."""
     text = str(new["metadata"].get("resourceVersion") or "")
     return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _parsed_version(text: str) -> int:
+    """The resourceVersion of a client. Raises StatusError 500 as upstream does for what is none."""
+    if not (text.isascii() and text.isdigit()):
+        raise errors.unexpected(f"strconv.ParseUint: parsing {quote(text)}: invalid syntax")
+    return int(text)
 
 
 async def _undone(undo: Undo | None) -> None:

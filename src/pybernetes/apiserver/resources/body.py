@@ -10,12 +10,14 @@ from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.scheme import split_api_version
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.encoders import go_name, no_list
 from pybernetes.apiserver.handlers.call import tree_answer
 from pybernetes.apiserver.handlers.decode import json_type, parse_object, read_body
 from pybernetes.apiserver.http.message import Response
-from pybernetes.apiserver.negotiate import content_type, negotiate
+from pybernetes.apiserver.negotiate import PARTIAL_LIST, PARTIALS, content_type, negotiate
 from pybernetes.apiserver.registry.options import write_options
 from pybernetes.apiserver.resources.timestamps import now
+from pybernetes.apiserver.table.views import converted
 
 
 async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
@@ -65,8 +67,11 @@ def note_manager(ctx: RequestContext, obj: Tree, subresource: str = "") -> None:
 
 
 def answer(ctx: RequestContext, status: int, tree: Tree) -> Response:
-    """An object that is not stored, in the format that the client wants."""
-    return tree_answer(status, tree, negotiate(ctx.request.headers.get("accept", "")))
+    """An object that is not stored, in the format that the client wants. Raises StatusError 406."""
+    wanted = negotiate(ctx.request.headers.get("accept", ""), kinds=PARTIALS, protobuf=True)
+    if wanted.kind == PARTIAL_LIST:
+        raise no_list(wanted.kind, go_name(split_api_version(tree["apiVersion"])[0], tree["kind"]))
+    return tree_answer(status, converted(tree, wanted, "", ctx.services.clock.now()), wanted)
 
 
 def success(ctx: RequestContext, code: int = 201) -> Response:

@@ -19,6 +19,9 @@ class ResourceSliceStrategy(KindStrategy):
     What a slice holds of them already stays.
     """
 
+    def unknown_field(self, name: str) -> str:
+        return f"field label not supported for {self.resource.api_version}, Kind={self.resource.kind}: {name}"
+
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         KindStrategy.prepare_for_create(self, ctx, new)
         _prepare(ctx, new, {})

@@ -23,6 +23,8 @@ class KindStrategy(Strategy):
     """A built-in kind: it has an empty status from the start, and its selectable fields by name."""
 
     fields: Mapping[str, FieldOf] = field(default_factory=dict)
+    unnamed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What selectors may not name, by the resource that is asked for: an object may be served in several groups."""
 
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         if self.has_status:
@@ -35,6 +37,9 @@ class KindStrategy(Strategy):
     @property
     def selectable(self) -> frozenset[str]:  # type: ignore[override]
         return frozenset(self.fields)
+
+    def selects_by(self, name: str, resource: Resource) -> bool:
+        return name not in self.unnamed.get(resource.group_resource, ()) and Strategy.selects_by(self, name, resource)
 
     def selectable_fields(self, obj: Tree) -> dict[str, str]:
         return {name: read(obj) for name, read in self.fields.items()}

@@ -150,6 +150,7 @@ FIELDS: Mapping[str, Mapping[str, FieldOf]] = {
     "pods": {
         **_fields("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName"),
         **_fields("status.phase", "status.podIP", "status.nominatedNodeName"),
+        "status.podIPs": lambda pod: "",  # upstream lets clients ask, and knows no answer
         "spec.hostNetwork": lambda pod: path("spec", "hostNetwork")(pod) or "false",
     },
     "nodes": {"spec.unschedulable": lambda node: path("spec", "unschedulable")(node) or "false"},
@@ -164,6 +165,17 @@ FIELDS: Mapping[str, Mapping[str, FieldOf]] = {
     "podcertificaterequests.certificates.k8s.io": _fields("spec.signerName", "spec.podName", "spec.nodeName"),
     "resourceslices.resource.k8s.io": _fields("spec.nodeName", "spec.driver"),
 }
+
+UNNAMED_FIELDS: Mapping[str, frozenset[str]] = {
+    "events": frozenset(NEW_EVENT_FIELDS),
+    "events.events.k8s.io": frozenset(EVENT_FIELDS) - {"reason", "type"} | {"source"},
+    "namespaces": frozenset(("metadata.namespace",)),
+    "nodes": frozenset(("metadata.namespace",)),
+    "certificatesigningrequests.certificates.k8s.io": frozenset(("metadata.namespace",)),
+    "clustertrustbundles.certificates.k8s.io": frozenset(("metadata.namespace",)),
+    "resourceslices.resource.k8s.io": frozenset(("metadata.namespace",)),
+}
+"""Fields that selectors of a resource may not name, though its objects have them."""
 
 STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "pods": PodStrategy,
@@ -253,4 +265,5 @@ def strategy_of(resource: Resource) -> Strategy:
         returns_deleted=name in RETURNS_DELETED,
         orphans_dependents=name in ORPHANS_DEPENDENTS,
         fields=FIELDS.get(name, {}),
+        unnamed=UNNAMED_FIELDS,
     )

@@ -182,6 +182,10 @@ class Strategy(Struct):
     selectable: ClassVar[frozenset[str]] = frozenset()
     """The names that `selectable_fields` returns, whatever the object."""
 
+    def selects_by(self, name: str, resource: Resource) -> bool:
+        """Whether a field selector of the resource may name the field."""
+        return name in ("metadata.name", "metadata.namespace") or name in self.selectable
+
     def unknown_field(self, name: str) -> str:
         """The words for a field selector that asks for something else."""
         if self.selectable:

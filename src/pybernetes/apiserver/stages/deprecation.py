@@ -31,7 +31,7 @@ class WarnDeprecated:
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer:
         info = ctx.info
         resource = ctx.services.registry.find(info.api_group, info.api_version, info.resource)
-        if resource is not None and info.verb in resource.verbs:
+        if resource is not None and info.verb in resource.verbs and ctx.request.method != "HEAD":
             text = resource.deprecation or DEPRECATED.get((info.api_group, info.api_version, info.resource))
             if text:
                 ctx.warn(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from pybernetes.api.time import TimeError, parse_time
@@ -84,20 +85,20 @@ def selector_text(selector: Tree | None) -> str:
     """A LabelSelector struct as text; <none> for an empty one."""
     if not selector:
         return NONE
-    terms = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
+    terms = [(key, f"{key}={value}") for key, value in sorted((selector.get("matchLabels") or {}).items())]
     for expression in selector.get("matchExpressions") or []:
         key, operator = expression["key"], expression["operator"]
         values = ",".join(sorted(expression.get("values") or []))
         match operator:
             case "In":
-                terms.append(f"{key} in ({values})")
+                terms.append((key, f"{key} in ({values})"))
             case "NotIn":
-                terms.append(f"{key} notin ({values})")
+                terms.append((key, f"{key} notin ({values})"))
             case "Exists":
-                terms.append(key)
+                terms.append((key, key))
             case "DoesNotExist":
-                terms.append(f"!{key}")
-    return ",".join(terms) if terms else NONE
+                terms.append((key, f"!{key}"))
+    return ",".join(text for _, text in sorted(terms, key=itemgetter(0))) if terms else NONE
 
 
 def containers(spec: Tree | None) -> tuple[str, str]:

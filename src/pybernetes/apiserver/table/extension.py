@@ -48,6 +48,11 @@ def api_service(obj: Tree, now: datetime) -> list[Any]:
     return [name(obj), f"{service['namespace']}/{service['name']}" if service else "Local", word, age(obj, now)]
 
 
+def flow_schema_order(obj: Tree) -> tuple[int, str]:
+    """As they are tried."""
+    return at(obj, "spec", "matchingPrecedence", default=0), name(obj)
+
+
 def flow_schema(obj: Tree, now: datetime) -> list[Any]:
     spec = obj.get("spec") or {}
     conditions = at(obj, "status", "conditions", default=[])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.table import access, config, extension, network, pods, storage, workloads
@@ -11,6 +11,11 @@ from pybernetes.apiserver.table.column import Cells
 
 CONDITIONS: Final[dict[tuple[str, str], Callable[[Tree], list[Tree]]]] = {("", "pods"): pods.row_conditions}
 """What a row says about its object besides the cells: kubectl leaves completed ones out on demand."""
+
+ORDERS: Final[dict[tuple[str, str], Callable[[Tree], Any]]] = {
+    ("flowcontrol.apiserver.k8s.io", "flowschemas"): extension.flow_schema_order
+}
+"""By what the rows of lists are sorted, where it is not the objects' names."""
 
 KINDS: Final[dict[tuple[str, str], Cells]] = {
     ("", "componentstatuses"): config.component_status,

@@ -54,7 +54,7 @@ def _service_ports(ports: list[Tree]) -> str:
 
 
 def endpoints(obj: Tree, now: datetime) -> list[Any]:
-    return [name(obj), _limited(list(_addresses(obj)), NONE), age(obj, now)]
+    return [name(obj), _limited(list(_addresses(obj)), "" if obj.get("subsets") else NONE), age(obj, now)]
 
 
 def _addresses(obj: Tree) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _limited(texts: list[str], none: str) -> str:
 
 
 def endpoint_slice(obj: Tree, now: datetime) -> list[Any]:
-    ports = [str(one["port"]) if one.get("port") is not None else "*" for one in obj.get("ports") or []]
+    ports = [str(one.get("port", one.get("name", "*"))) for one in obj.get("ports") or []]
     addresses = [address for one in obj.get("endpoints") or [] for address in one.get("addresses") or []]
     return [name(obj), obj.get("addressType", ""), _limited(ports, UNSET), _limited(addresses, UNSET), age(obj, now)]
 

@@ -47,7 +47,7 @@ def persistent_volume_claim(obj: Tree, now: datetime) -> list[Any]:
         at(status, "capacity", "storage", default="0") if bound else "",
         _modes(status.get("accessModes")) if bound else "",
         _class(obj),
-        status.get("currentVolumeAttributesClassName") or UNSET,
+        spec.get("volumeAttributesClassName") or UNSET,
         age(obj, now),
         spec.get("volumeMode") or UNSET,
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from pybernetes.api.errors import not_acceptable
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.options import Options
@@ -30,10 +29,4 @@ class OpenID:
         return Response(200, self._configuration, headers=list(CACHE))
 
     def keys(self, ctx: RequestContext) -> Response:
-        """Only for those who take its media type."""
-        accepted = ctx.request.headers.get("accept", "*/*")
-        if not any(kind in accepted for kind in ("*/*", "application/*", KEYS_TYPE)):
-            refusal = not_acceptable([KEYS_TYPE])
-            refusal.details = {}
-            raise refusal
         return Response(200, self._keys, KEYS_TYPE, list(CACHE))

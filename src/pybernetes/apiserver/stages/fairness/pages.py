@@ -34,9 +34,9 @@ def add_pages(pages: Pages, fairness: Fairness, clock: Clock) -> None:
         rows = (row for level in _sorted(fairness) for row in _requests(level, clock, detailed=detailed))
         return text(200, table((*REQUESTS, *DETAILS) if detailed else REQUESTS, rows))
 
-    pages.add(f"{ROOT}/dump_priority_levels", levels)
-    pages.add(f"{ROOT}/dump_queues", queues)
-    pages.add(f"{ROOT}/dump_requests", requests)
+    pages.add(f"{ROOT}/dump_priority_levels", levels, listed=False)
+    pages.add(f"{ROOT}/dump_queues", queues, listed=False)
+    pages.add(f"{ROOT}/dump_requests", requests, listed=False)
 
 
 def _sorted(fairness: Fairness) -> list[Level]:

@@ -1,6 +1,6 @@
 """What a plugin is, and all of them as one `Admission`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
@@ -24,6 +24,10 @@ class Plugin:
     resources: ClassVar[frozenset[str]] = frozenset()
     """As messages name them: "pods", "ingresses.networking.k8s.io"."""
     subresources: ClassVar[frozenset[str]] = frozenset(("",))
+    is_idle = False
+    """Whether nothing is to be done for now, whatever is written."""
+    on_turn: Callable[[], None] = staticmethod(lambda: None)
+    """To be called when `is_idle` has turned."""
 
     def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
         return (
@@ -55,6 +59,8 @@ class Plugins:
         self._plugins = plugins
         self._metrics = metrics or AdmissionMetrics()
         self._hooks: dict[tuple[Operation, str, str], _Hooks] = {}
+        for plugin in plugins:
+            plugin.on_turn = self._hooks.clear
 
     def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
         hooks = self._of(operation, resource, subresource)
@@ -70,7 +76,11 @@ class Plugins:
         key = (operation, resource.group_resource, subresource)
         found = self._hooks.get(key)
         if found is None:
-            interested = [plugin for plugin in self._plugins if plugin.handles(operation, resource, subresource)]
+            interested = [
+                plugin
+                for plugin in self._plugins
+                if not plugin.is_idle and plugin.handles(operation, resource, subresource)
+            ]
             found = self._hooks[key] = _Hooks(
                 self._step(
                     operation,

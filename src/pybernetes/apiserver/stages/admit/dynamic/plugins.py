@@ -8,6 +8,8 @@ from typing import ClassVar, Final, TypeAlias
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.scheme import Resource
 from pybernetes.apiserver.admission import Attributes, Operation
+from pybernetes.apiserver.builtin import builtin
+from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.stages.admit.metrics import AdmissionMetrics
 from pybernetes.apiserver.stages.admit.plugin import Plugin
@@ -20,7 +22,7 @@ Ask: TypeAlias = Callable[[Attributes], Awaitable[None]]
 
 
 class Configured(Plugin):
-    """A plugin that has nothing to do until there is an object of `configuration`."""
+    """A plugin that is idle until there is an object of `configuration`."""
 
     configuration: ClassVar[str]
     subresources = frozenset()
@@ -39,6 +41,15 @@ class Configured(Plugin):
         self._authorizer = authorizer
         self._scope = scope
         self._ask: Ask | None = None
+        self._configured = 0
+        self.is_idle = True
+        registry.subscribe(builtin(GROUP, "v1", self.configuration), self._on_change)
+
+    def _on_change(self, old: Item | None, new: Item | None) -> None:
+        self._configured += (old is None) - (new is None)
+        if self.is_idle is bool(self._configured):
+            self.is_idle = not self._configured
+            self.on_turn()
 
     def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
         return True
@@ -48,9 +59,8 @@ class Configured(Plugin):
         raise NotImplementedError
 
     async def ask(self, attributes: Attributes) -> None:
-        if self._objects.list(GROUP, self.configuration):
-            self._ask = self._ask or self.load()
-            await self._ask(attributes)
+        self._ask = self._ask or self.load()
+        await self._ask(attributes)
 
 
 class ValidatingAdmissionPolicy(Configured):

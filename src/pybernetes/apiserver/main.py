@@ -70,6 +70,7 @@ from pybernetes.apiserver.upkeep.flow_control import FlowControl
 from pybernetes.apiserver.upkeep.flow_schemas import FlowSchemas
 from pybernetes.apiserver.upkeep.keeper import Upkeep
 from pybernetes.apiserver.upkeep.service_cidrs import ServiceCIDRs
+from pybernetes.apiserver.upkeep.system_namespaces import SystemNamespaces
 from pybernetes.apiserver.version import version_page
 from pybernetes.apiserver.zpages import StatusPage, flags_page, index_page
 from pybernetes.process import collect_seldom, run_alone
@@ -225,6 +226,7 @@ async def started(options: Options, backend: Backend, scope: Scope, clock: Clock
         FlowControl(services, registry),
         FlowSchemas(services, registry),
         ServiceCIDRs(services, registry),
+        SystemNamespaces(services, registry),
         api_services,
     )
     upkeep = scope.spawn(Upkeep(services, kept).run(), "upkeep")

@@ -98,3 +98,13 @@ async def test_the_service_range_is_ready(api: Server) -> None:
     told = await wait_until(api, path, lambda obj: condition(obj)[0] == "True")
     managers = {entry["manager"] for entry in told["metadata"]["managedFields"]}
     assert managers == {"kube-apiserver", "kubernetes-service-cidr-controller"}
+
+
+async def test_a_system_namespace_that_is_deleted_comes_back(api: Server) -> None:
+    path = "/api/v1/namespaces/kube-node-lease"
+    before = (await api.get(path)).tree["metadata"]["uid"]
+    assert (await api.delete(path)).status == 200
+    finalized = {"metadata": {"name": "kube-node-lease"}, "spec": {"finalizers": []}}
+    await api.call("PUT", f"{path}/finalize", finalized)
+    made = await wait_until(api, path, lambda obj: obj.get("metadata", {}).get("uid") not in (None, before))
+    assert made["status"] == {"phase": "Active"}

@@ -1,6 +1,7 @@
 """Pods that share more with the node, or ask for more than others."""
 
 import os
+import socket
 from pathlib import Path
 
 import msgspec
@@ -46,6 +47,16 @@ async def test_host_ipc(lab: Lab) -> None:
     pod = await lab.run_pod(lab.pod(linux=shares(options)))
     output = await pod.output("readlink", "/proc/self/ns/ipc", **security(namespace_options=options))
     assert output == os.readlink("/proc/self/ns/ipc")
+
+
+async def test_host_network_under_the_nodes_name(lab: Lab) -> None:
+    """What the kernel says is what $HOSTNAME and /etc/hostname say, and the machine keeps its own."""
+    options, before = t.NamespaceOption(network=NODE, pid=t.NamespaceMode.CONTAINER), socket.gethostname()
+    pod = await lab.run_pod(lab.pod(linux=shares(options)))
+    script = "hostname; echo $HOSTNAME; cat /etc/hostname; readlink /proc/self/ns/net"
+    output = await pod.output("sh", "-c", script, **security(namespace_options=options))
+    assert output.split() == [*[pod.config.hostname] * 3, os.readlink("/proc/self/ns/net")]
+    assert socket.gethostname() == before
 
 
 async def test_sysctls_of_the_pod(lab: Lab) -> None:

@@ -108,7 +108,7 @@ def _pid_namespace(core: Core, sandbox: Sandbox, context: t.LinuxContainerSecuri
     """The PID namespace to join: the pod's, another container's, or (empty) none."""
     options = context.namespace_options or t.NamespaceOption(pid=t.NamespaceMode.CONTAINER)
     if options.pid == t.NamespaceMode.POD:
-        paths = namespace_paths(core.records.sandbox_directory(sandbox.id), sandbox.record.options)
+        paths = namespace_paths(core.records.sandbox_directory(sandbox.id), sandbox.record)
         return paths.get("pid", "")
     if options.pid == t.NamespaceMode.TARGET:
         target = core.table.container(options.target_id)

@@ -50,7 +50,7 @@ async def recover(core: Core) -> None:
 def _is_standing(core: Core, record: SandboxRecord) -> bool:
     """Not after a reboot, nor when its namespaces are gone for another reason."""
     directory = core.records.sandbox_directory(record.id)
-    return record.boot_id == core.boot_id and are_pinned(namespace_paths(directory, record.options), directory)
+    return record.boot_id == core.boot_id and are_pinned(namespace_paths(directory, record), directory)
 
 
 async def _recover_container(core: Core, container: Container) -> None:

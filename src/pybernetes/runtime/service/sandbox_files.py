@@ -11,11 +11,16 @@ SHM, NAMESPACES = "shm", "ns"
 _POD = t.NamespaceMode.POD
 
 
-def namespace_paths(directory: Path, options: t.NamespaceOption) -> dict[str, str]:
-    """The shared namespaces (OCI type) and the files they are pinned on. The host name goes with the network."""
+def namespace_paths(directory: Path, record: SandboxRecord) -> dict[str, str]:
+    """The shared namespaces (OCI type) and the files they are pinned on.
+
+    A name that is given has a place of its own on the host's network, too: a node need not be called as its machine,
+    which may hold several.
+    """
+    options = record.options
     kinds = {
         "network": options.network == _POD,
-        "uts": options.network == _POD,
+        "uts": options.network == _POD or bool(record.config.hostname),
         "ipc": options.ipc == _POD,
         "pid": options.pid == _POD,
     }
@@ -63,7 +68,7 @@ def hostname_of(record: SandboxRecord) -> str:
 def sandbox_paths(directory: Path, record: SandboxRecord, netns: Path | None) -> SandboxPaths:
     """What the sandbox lends to its containers. `netns` is the node's network namespace, if it is not ours."""
     options = record.options
-    namespaces = namespace_paths(directory, options)
+    namespaces = namespace_paths(directory, record)
     if netns is not None:
         namespaces.setdefault("network", str(netns))
     shm = directory / SHM if options.ipc == _POD else Path("/dev/shm")

@@ -63,7 +63,7 @@ def _prepare(core: Core, record: SandboxRecord) -> None:
 
 async def _make_namespaces(core: Core, record: SandboxRecord) -> list[int]:
     """The descriptors that came back: a route-netlink socket of the network namespace, and the namespace."""
-    paths = namespace_paths(core.records.sandbox_directory(record.id), record.options)
+    paths = namespace_paths(core.records.sandbox_directory(record.id), record)
     if not paths:
         return []
     linux = record.config.linux

@@ -219,7 +219,7 @@ async def _attach_stdin(channel: Channel, send: Send) -> None:
 
 async def _connect(core: Core, sandbox: Sandbox, port: int) -> socket.socket:
     """A connection to the port on the sandbox's loopback, IPv4 first. Raises ForwardError."""
-    paths = namespace_paths(core.records.sandbox_directory(sandbox.id), sandbox.record.options)
+    paths = namespace_paths(core.records.sandbox_directory(sandbox.id), sandbox.record)
     place = paths.get("network") or str(core.options.netns or "/proc/self/ns/net")
     try:
         namespace = os.open(place, os.O_RDONLY | os.O_CLOEXEC)

@@ -111,6 +111,18 @@ def deployment(**spec: Any) -> dict[str, Any]:
             ],
         ),
         (
+            pod(hostnameOverride="a.b", setHostnameAsFQDN=True),
+            ["spec.hostnameOverride", "Forbidden: may not be specified when setHostnameAsFQDN is true"],
+        ),
+        (
+            pod(hostnameOverride="a.b", hostNetwork=True),
+            ["spec.hostnameOverride", "Forbidden: may not be specified when hostNetwork is true"],
+        ),
+        (
+            pod(hostnameOverride="a" * 65),
+            ["spec.hostnameOverride", "Too long: may not be more than 64 bytes"],
+        ),
+        (
             pod(securityContext={"runAsUser": -1}),
             ["spec.securityContext.runAsUser", "Invalid value: -1: must be between 0 and 2147483647, inclusive"],
         ),

@@ -1,6 +1,8 @@
 """What a container is created with: environment, commands, security, resources, names."""
 
 import base64
+import os
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from pybernetes.api.types import meta_v1
 from pybernetes.cri import types as t
 from pybernetes.kubelet.cgroups import cgroup_parent, container_resources, pod_request, pod_resources
 from pybernetes.kubelet.containers.dns import DnsSettings, Resolver, dns_config, parse_resolv_conf
+from pybernetes.kubelet.containers.envfile import EnvFileError, find, read_variable
 from pybernetes.kubelet.containers.expansion import UnknownVariableError, expand, expand_strictly
 from pybernetes.kubelet.containers.hosts import hosts_file, sandbox_hostname
 from pybernetes.kubelet.containers.security import ImageUser, container_security
@@ -196,3 +199,51 @@ def test_references_are_found_everywhere() -> None:
     assert {(kind.__name__, name) for kind, name in references_of(pod)} == {
         ("Secret", "s1"), ("ConfigMap", "c1"), ("Secret", "s2"), ("Secret", "s3"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A='1'\n", "1"),
+        ("  A='1' # why\nA='2'", "1"),
+        ("\n# A='0'\n\t\nB='0'\nA='1'", "1"),
+        ("A='one\ntwo # three'\nB=''", "one\ntwo # three"),
+        ("A='$B \\\\ \"'", '$B \\\\ "'),
+        ("A= '1'", ""),
+        ("B='1'", ""),
+        ("", ""),
+        ("A='1'\r\n", "1"),
+        ("A=1", None),
+        ("A=", None),
+        ("A ='1'", None),
+        ("='1'\nA='1'", None),
+        ("export\nA='1'", None),
+        ("A='1", None),
+        ("B='1'2\nA='1'", None),
+        # What stands behind the answer is not looked at.
+        ("A='1'\nB=2", "1"),
+    ],
+)
+def test_files_of_variables(text: str, expected: str | None) -> None:
+    if expected is not None:
+        assert find(text, "A") == expected
+        return
+    with pytest.raises(EnvFileError):
+        find(text, "A")
+
+
+def test_a_file_of_variables_may_be_a_trap(tmp_path: Path) -> None:
+    volume, outside = tmp_path / "volume", tmp_path / "outside"
+    volume.mkdir()
+    outside.write_text("A='secret'")
+    (volume / "inner").mkdir()
+    (volume / "inner" / "env").write_text("A='1'")
+    (volume / "link").symlink_to("inner/env")
+    assert read_variable(volume, "inner/env", "A") == read_variable(volume, "link", "A") == "1"
+    (volume / "out").symlink_to(outside)
+    (volume / "up").symlink_to("../outside")
+    os.mkfifo(volume / "pipe")
+    (volume / "huge").write_bytes(b"#" * (1 << 20) + b"\nA='1'")
+    for path in ("out", "up", "../outside", "pipe", "inner", "absent", "huge"):
+        with pytest.raises(EnvFileError):
+            read_variable(volume, path, "A")

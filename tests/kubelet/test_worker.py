@@ -252,6 +252,34 @@ async def test_a_missing_volume_source_is_told_with_upstreams_words(world: World
     assert path.read_text() == "v"
 
 
+def environment_of(world: World, name: str = "c") -> dict[str, str]:
+    config = next(c for c in reversed(world.runtime.configs.values()) if c.metadata and c.metadata.name == name)
+    return {entry.key: entry.value.decode() for entry in config.envs}
+
+
+async def test_variables_from_a_file_that_an_init_container_wrote(world: World) -> None:
+    def variable(name: str, key: str, optional: bool = False) -> v1.EnvVar:
+        ref = v1.FileKeySelector(volume_name="work", path="config.env", key=key, optional=optional)
+        return v1.EnvVar(name=name, value_from=v1.EnvVarSource(file_key_ref=ref))
+
+    volume = v1.Volume(name="work", empty_dir=v1.EmptyDirVolumeSource())
+    main = a_container(env=[variable("FOUND", "A"), variable("MISSING", "B", optional=True), variable("LATE", "C")])
+    await world.apply(a_pod(volumes=[volume], init_containers=[a_container("i")], containers=[main]))
+    (file,) = [path / "config.env" for path in world.root.glob("**/*empty-dir/work")]
+    file.write_text("A='1'\n")
+    world.runtime.exit("i", 0)
+    await world.settle()
+    waiting = world.container().state.waiting
+    assert (waiting.reason, waiting.message) == (
+        "CreateContainerConfigError",
+        f'environment variable key "C" not found in file "{file}"',
+    )
+    file.write_text("A='1'\nC='3'\n")
+    await world.advance(20)
+    assert {"FOUND": "1", "LATE": "3"}.items() <= environment_of(world).items()
+    assert "MISSING" not in environment_of(world)
+
+
 async def test_a_changed_config_map_reaches_the_volume(world: World) -> None:
     world.objects.config_maps["cfg"] = v1.ConfigMap(data={"k": "old"})
     await world.apply(a_pod(volumes=[v1.Volume(name="conf", config_map=v1.ConfigMapVolumeSource(name="cfg"))]))

@@ -1,15 +1,20 @@
 """The environment of a container, in the order and with the precedence of the API: services, envFrom, env."""
 
+import logging
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.containers.envfile import EnvFileError, read_variable
 from pybernetes.kubelet.containers.expansion import expand
 from pybernetes.kubelet.containers.fields import FieldError, field_value, resource_value
 from pybernetes.kubelet.containers.serviceenv import service_variables
 from pybernetes.kubelet.objects import ConfigError, Objects, secret_data
 from pybernetes.kubelet.podspec import AnyContainer, namespace_of
+
+log = logging.getLogger(__name__)
 
 
 class EnvSources(Struct, frozen=True):
@@ -18,6 +23,8 @@ class EnvSources(Struct, frozen=True):
     objects: Objects
     services: Iterable[v1.Service]
     allocatable: Mapping[str, str | int | float]
+    volumes: Mapping[str, Path] = {}
+    """Where on the node the pod's volumes are, by name."""
 
 
 async def environment(pod: v1.Pod, container: AnyContainer, sources: EnvSources) -> dict[str, str]:
@@ -62,6 +69,8 @@ async def _value(pod: v1.Pod, container: AnyContainer, source: v1.EnvVarSource, 
         return await _config_map_key(namespace, selector, sources.objects)
     if secret := source.secret_key_ref:
         return await _secret_key(namespace, secret, sources.objects)
+    if source.file_key_ref:
+        return _file_key(source.file_key_ref, sources.volumes)
     raise ConfigError("this kind of environment variable source is not supported")
 
 
@@ -84,6 +93,20 @@ async def _secret_key(namespace: str, selector: v1.SecretKeySelector, objects: O
     if optional:
         return None
     raise ConfigError(f"couldn't find key {selector.key} in Secret {namespace}/{name}")
+
+
+def _file_key(selector: v1.FileKeySelector, volumes: Mapping[str, Path]) -> str | None:
+    volume, key = selector.volume_name, selector.key
+    if volume not in volumes:
+        raise ConfigError(f'cannot find the volume "{volume}" referenced by FileKeyRef')
+    try:
+        value = read_variable(volumes[volume], selector.path, key)
+    except EnvFileError as error:
+        log.warning("environment file not read volume=%s path=%s error=%s", volume, selector.path, error)
+        raise ConfigError("couldn't parse env file") from error
+    if not value and not selector.optional:
+        raise ConfigError(f'environment variable key "{key}" not found in file "{volumes[volume] / selector.path}"')
+    return value or None
 
 
 def _text(value: bytes) -> str:

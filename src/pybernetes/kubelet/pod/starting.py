@@ -165,7 +165,7 @@ class Starter:
         doors = self._doors
         ips = _addresses(sandbox) or list(doors.host_ips)
         seen = with_addresses(pod, ips, doors.host_ips)
-        sources = EnvSources(doors.objects, doors.services(), doors.allocatable)
+        sources = EnvSources(doors.objects, doors.services(), doors.allocatable, self._volumes.paths)
         variables = await environment(seen, container, sources)
         read_only = frozenset(volume.name for volume in pod.spec.volumes if is_read_only(volume))
         files = ContainerFiles(doors.directory(uid_of(pod)), action.attempt, self._hosts(pod, ips), read_only, volumes)

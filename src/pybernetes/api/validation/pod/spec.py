@@ -25,6 +25,7 @@ from pybernetes.api.validation.pod.scheduling import (
 from pybernetes.api.validation.pod.security import validate_host_namespaces, validate_pod_security_context
 from pybernetes.api.validation.pod.volumes import validate_volumes
 
+MAX_HOSTNAME = 64
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 
 # A field of the spec whose value is a name -> the name's format.
@@ -71,9 +72,22 @@ def _validate_names(spec: Tree, path: Path) -> Errors:
         value = spec.get(name)
         if value:
             yield from complain(path.child(name), value, check(value))
+    if spec.get("hostnameOverride") is not None:
+        yield from _validate_hostname_override(spec, path.child("hostnameOverride"))
     for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
         if not secret.get("name"):
             yield field.required(path.child("imagePullSecrets").index(index).child("name"))
+
+
+def _validate_hostname_override(spec: Tree, path: Path) -> Errors:
+    """KEP-4762."""
+    name = spec["hostnameOverride"]
+    for other in ("setHostnameAsFQDN", "hostNetwork"):
+        if spec.get(other):
+            yield field.forbidden(path, f"may not be specified when {other} is true")
+    if len(name) > MAX_HOSTNAME:
+        yield field.too_long(path, MAX_HOSTNAME)
+    yield from complain(path, name, names.dns1123_subdomain(name))
 
 
 def _validate_placement(spec: Tree, path: Path) -> Errors:

@@ -10,9 +10,10 @@ import msgspec
 
 _decode = msgspec.json.Decoder().decode
 
-KEEP_TREES: Final = 256
+KEEP_TREES: Final = 1024
 """So many objects are kept decoded, those that were asked for last: a tree takes ten times the memory of its bytes,
-and the garbage collector has to walk through it."""
+and the garbage collector has to walk through it. A pod is written three times within a second or two of its making,
+among hundreds of others: whoever writes it again should find it decoded."""
 
 METADATA: Final = b'{"metadata":{'
 """How an object begins in lists and watches, and how custom ones are stored, so that the resourceVersion can be put in

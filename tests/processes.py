@@ -22,3 +22,11 @@ def command_lines() -> dict[int, bytes]:
         with contextlib.suppress(OSError):
             found[int(path.parent.name)] = path.read_bytes().rstrip(b"\0").replace(b"\0", b" ")
     return found
+
+
+def parent_of(pid: int) -> int:
+    """0 if there is no such process (any more)."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0

@@ -81,6 +81,8 @@ class Container(Struct):
     control: Control | None = None
     exited: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    held: dict[str, int] = field(default_factory=dict)
+    """Descriptors of its process and its output, while it runs: for a monitor that has to take another's place."""
 
     @property
     def id(self) -> str:

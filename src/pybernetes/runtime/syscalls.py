@@ -14,6 +14,7 @@ _AMD64 = platform.machine() in ("x86_64", "AMD64")
 _PIVOT_ROOT = 155 if _AMD64 else 41
 _BPF = 321 if _AMD64 else 280
 _OPEN_TREE, _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 428, 429, 430, 431, 432
+_SPLICE_NONBLOCK = 2
 _PIDFD_SEND_SIGNAL, _PIDFD_OPEN, _CLONE3, _CLOSE_RANGE, _OPENAT2, _MOUNT_SETATTR = 424, 434, 435, 436, 437, 442
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
@@ -75,6 +76,12 @@ def setns(fd: int, flags: int) -> None:
 
 def unshare(flags: int) -> None:
     _check(_libc.unshare(flags), "unshare")
+
+
+def tee(source: int, target: int, count: int) -> int:
+    """Copy what is in one pipe into another, and leave it there; how many bytes. Raises BlockingIOError if none are."""
+    copied: int = _check(_libc.tee(source, target, ctypes.c_size_t(count), ctypes.c_uint(_SPLICE_NONBLOCK)), "tee")
+    return copied
 
 
 def pidfd_open(pid: int) -> int:

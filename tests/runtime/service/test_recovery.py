@@ -1,7 +1,9 @@
 """`kill -9` of the runtime, its zygote or a monitor: containers, logs and exit codes are all found again."""
 
 import asyncio
+import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.images import busybox
-from tests.processes import command_lines
+from tests.processes import command_lines, lives, parent_of
 
 from pybernetes.cluster.endings import Outsider
 from pybernetes.cri import socket as cri_socket
@@ -22,6 +24,8 @@ from pybernetes.runtime.images.service import Images
 
 from .conftest import BRIDGE, IMAGE
 
+KERNEL = tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
+MONITORS = int(os.environ.get("P8S_MONITORS", "25"))
 COUNTING = "i=0; while [ $i -lt 100 ]; do echo $i; i=$((i+1)); sleep 0.01; done; exit 7"
 
 
@@ -160,8 +164,69 @@ async def test_a_killed_monitor_is_replaced(lab: Lab, process: Process) -> None:
     assert (status.exit_code, status.reason) == (7, "Error")
 
 
+async def test_a_monitor_killed_before_it_has_noted_the_end(lab: Lab, process: Process) -> None:
+    """The runtime holds what still knows of it: the pipes, and (from Linux 6.15 on) a descriptor of the process."""
+    pod = await lab.run_pod()
+    container = await pod.start(lab.container("sh", "-c", "sleep 0.2; echo last words; exit 7"))
+    monitor = monitor_of(container)
+    os.kill(monitor, signal.SIGSTOP)
+    child = int(Path(f"/proc/{monitor}/task/{monitor}/children").read_text())
+    while lives(child):
+        await asyncio.sleep(0.01)
+    os.kill(monitor, signal.SIGKILL)
+    status = await lab.ended(container)
+    assert Path(status.log_path).read_text().endswith(" stdout F last words\n")
+    if KERNEL >= (6, 15):
+        assert (status.exit_code, status.reason) == (7, "Error")
+
+
+async def test_a_terminal_survives_its_monitor(lab: Lab, process: Process) -> None:
+    pod = await lab.run_pod()
+    script = "trap 'exit 9' HUP; i=0; while [ $i -lt 50 ]; do echo $i; i=$((i+1)); sleep 0.01; done; exit 7"
+    container = await pod.start(lab.container("sh", "-c", script, tty=True))
+    await asyncio.sleep(0.1)
+    os.kill(monitor_of(container), signal.SIGKILL)
+    status = await lab.ended(container)
+    assert logged(status.log_path) == list(range(50))
+    assert status.exit_code == 7
+
+
+@pytest.mark.timeout(120)
+async def test_monitors_killed_at_any_moment_lose_nothing(lab: Lab, process: Process, oci_runtime: str) -> None:
+    """From before they have started anything (an OCI runtime's program, which would go on: after) to after all has ended."""
+    pod, chance = await lab.run_pod(), random.Random(0)
+    for number in range(MONITORS):
+        config = lab.container("sh", "-c", f"echo line; exit {number + 1}", log_path=f"{number}.log")
+        container = await lab.runtime.create_container(pod.id, config, pod.config)
+        starting = asyncio.create_task(lab.runtime.start_container(container))
+        deadline = asyncio.get_running_loop().time() + 5
+        while (monitor := find_monitor(container)) == 0 and not starting.done():
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0)
+        await asyncio.sleep(chance.uniform(0, 0.02))
+        if oci_runtime != "builtin":
+            await starting
+        if monitor:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(monitor, signal.SIGKILL)
+        await starting
+        status = await lab.ended(container)
+        if KERNEL >= (6, 15):
+            assert (status.exit_code, status.reason) == (number + 1, "Error")
+        assert Path(status.log_path).read_text().count(" stdout F line\n") == 1
+
+
 def monitor_of(container: str) -> int:
-    for pid, title in command_lines().items():
-        if title.startswith(b"p8s-monitor") and container.encode() in title:
-            return pid
-    raise AssertionError("no monitor")
+    monitor = find_monitor(container)
+    assert monitor
+    return monitor
+
+
+def find_monitor(container: str) -> int:
+    """0 if there is none. What a container's process is called before it is the container's own is not meant."""
+    found = {
+        pid
+        for pid, title in command_lines().items()
+        if title.startswith(b"p8s-monitor") and container.encode() in title
+    }
+    return next((pid for pid in found if parent_of(pid) not in found), 0)

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pybernetes
 from pybernetes.cri.errors import CRIError
 from pybernetes.runtime.launcher import message
 
+_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _CODE = (
     "import sys; sys.path.append(sys.argv[1]); from pybernetes.runtime.launcher.zygote import serve; "
@@ -89,6 +91,9 @@ class Zygote:
             ours, theirs = message.pair()
             with theirs:
                 self._process = _spawn(theirs, self._cgroup)
+            # It forks nothing before it is asked: containers have the limit that the caller had.
+            resource.prlimit(self._process.pid, resource.RLIMIT_NOFILE, _FILES)
+            _lift_limit()
             if message.receive(ours)[0] is None:
                 raise CRIError(f"the launcher did not start (exit status {self._process.wait()})")
             self._channel = ours
@@ -101,6 +106,11 @@ class Zygote:
         if self._process is not None:
             self._process.wait()
             self._process = None
+
+
+def _lift_limit() -> None:
+    """Four descriptors are held of each running container; a shell's usual 1,024 would end with 250 of them."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES[1], _FILES[1]))
 
 
 def _spawn(channel: socket.socket, cgroup: str) -> subprocess.Popen[bytes]:

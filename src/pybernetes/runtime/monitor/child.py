@@ -32,28 +32,32 @@ class Child:
         os.kill(self.pid, number)
 
     def status(self) -> int | None:
+        """The container's process is left unreaped: its end can be asked for by others until this one has noted it."""
         try:
             os.read(self.fd, 4096)
         except BlockingIOError:
             return None
-        found: int | None = None
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         try:
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                if ended[0] == self.pid:
-                    found = ended[1]
+            while (ended := os.waitid(os.P_ALL, 0, options)) is not None:
+                if ended.si_pid == self.pid:
+                    return ended.si_status << 8 if ended.si_code == os.CLD_EXITED else ended.si_status
+                os.waitpid(ended.si_pid, 0)
         except ChildProcessError:
-            return found
-        return found
+            return None
+        return None
+
+    def forget(self) -> None:
+        """Its end is noted."""
+        os.waitpid(self.pid, 0)
 
 
 class Orphan:
-    """A process that somebody else reaps. Raises OSError if `pid` is not the process that began at `started` any more."""
+    """A process that somebody else reaps, known by a descriptor that somebody has kept of it."""
 
-    def __init__(self, pid: int, started: int) -> None:
+    def __init__(self, pid: int, descriptor: int) -> None:
         self.pid = pid
-        self.fd = sys.pidfd_open(pid)
-        if start_time(pid) != started:
-            raise ProcessLookupError(f"process {pid} is another one now")
+        self.fd = descriptor
 
     def kill(self, number: int) -> None:
         """Raises OSError."""
@@ -71,6 +75,9 @@ class Orphan:
             time.sleep(0.005)
         return _UNKNOWN
 
+    def forget(self) -> None:
+        """Somebody else does."""
+
     def _from_pidfd(self) -> int | None:
         info = bytearray(struct.pack("Q", _INFO_EXIT).ljust(_INFO_SIZE, b"\0"))
         try:
@@ -87,6 +94,18 @@ class Orphan:
         except OSError:
             return None
         return int(fields[_STAT_EXIT_CODE]) if fields[_STAT_STATE] == "Z" else None
+
+
+def hold(pid: int, started: int) -> int:
+    """A descriptor of the process that began at `started`. Raises OSError if `pid` is not that process any more."""
+    descriptor = sys.pidfd_open(pid)
+    try:
+        if start_time(pid) != started:
+            raise ProcessLookupError(f"process {pid} is another one now")
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def start_time(pid: int) -> int:

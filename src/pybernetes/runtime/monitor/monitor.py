@@ -9,6 +9,7 @@ import socket
 import struct
 import termios
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from pybernetes.runtime import syscalls as sys
@@ -17,20 +18,22 @@ from pybernetes.runtime.launcher import message
 from pybernetes.runtime.launcher.errors import LaunchError
 from pybernetes.runtime.logs.writer import LogWriter
 from pybernetes.runtime.monitor import protocol
-from pybernetes.runtime.monitor.child import Child, Orphan, start_time
+from pybernetes.runtime.monitor.child import Child, Orphan, hold, start_time
 from pybernetes.runtime.monitor.clients import Client, listen
 from pybernetes.runtime.monitor.executors import Executor, choose_executor
 from pybernetes.runtime.monitor.records import read_record, write_record
 from pybernetes.runtime.monitor.stdio import Stdio, hold_terminal, open_stdio, reopen_output
 
 _START_ERROR = 128
+PROCESS, TERMINAL = "process", "terminal"
+"""What is kept of a container beside its streams."""
 _CHUNK = 65536
 
 
 def run_monitor(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
     """Start the container of `request["directory"]` and stay until it has ended.
 
-    Answers with its process id, or with the error for which it did not start; either is on disk before.
+    Answers with its process id and what the runtime is to keep of it, or with the error for which it did not start.
     """
     _settle_in(request["id"])
     monitor = Monitor(request)
@@ -44,11 +47,14 @@ def run_monitor(request: dict[str, Any], reply: socket.socket, fds: list[int]) -
 
 
 def adopt_container(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
-    """The same for a container whose monitor was killed. Answers with an error if it does not run any more."""
+    """The same for a container whose monitor was killed. `fds` are what the runtime has kept of it, if it has.
+
+    Answers with an error if nothing is known of it any more. It may have ended: then its end is recorded.
+    """
     _settle_in(request["id"])
     monitor = Monitor(request)
     try:
-        pid = monitor.adopt()
+        pid = monitor.adopt(dict(zip(request["held"], fds, strict=True)))
     except OSError as error:
         message.send(reply, {"error": str(error)})
         return
@@ -68,10 +74,12 @@ def _settle_in(container_id: str) -> None:
 
 
 def _stay(monitor: "Monitor", pid: int, reply: socket.socket) -> None:
-    # If the runtime has died meanwhile, the record on disk tells its successor.
-    with contextlib.suppress(OSError):
-        message.send(reply, {"pid": pid})
+    # The runtime first: what it holds is all there is of a container that has no record yet, and no monitor any more.
+    # If it has died meanwhile, the record on disk tells its successor.
+    with contextlib.suppress(OSError), monitor.held() as held:
+        message.send(reply, {"pid": pid, "held": list(held)}, list(held.values()))
     reply.close()
+    monitor.note_start()
     monitor.run()
 
 
@@ -83,10 +91,13 @@ class Monitor:
         self._stdin_once: bool = request["stdin_once"]
         self._wants_stdin: bool = request["stdin"]
         self._log_path: str = request["log_path"]
+        self._again: bool = request.get("again", False)
+        self._known_pid: int = request["pid"]
         self._log = LogWriter("")
         self._executor: Executor = choose_executor(request)
         self._cgroup = Cgroup(self._executor.config["linux"]["cgroupsPath"])
         self._output: dict[int, str] = {}
+        self._copies = os.pipe2(os.O_CLOEXEC)
         self._stdin: int | None = None
         self._stdin_queue = b""
         self._stdin_closing = False
@@ -96,7 +107,10 @@ class Monitor:
         self._status: int | None = None
 
     def start(self) -> int:
-        """Start the container and listen; its record is on disk when this returns."""
+        """Start the container and listen."""
+        if self._again:
+            # What may have begun to run ends first, so that it does not run twice at the same time.
+            self._executor.clean_up()
         self._log = LogWriter(self._log_path)
         self._server = listen(self._directory)
         child = Child()
@@ -106,20 +120,44 @@ class Monitor:
         child.pid = started.pid
         self._process = child
         self._take_streams(stdio, started.terminal)
-        record = {"pid": child.pid, "started_at": time.time_ns(), "start_time": start_time(child.pid)}
-        write_record(self._directory, protocol.STARTED, record)
         return child.pid
 
-    def adopt(self) -> int:
-        """Take over a container that runs. What it had for input, and a terminal, went with its first monitor."""
+    def note_start(self) -> None:
+        """Unless it is noted already."""
+        if read_record(self._directory, protocol.STARTED) is None:
+            pid, began = self._process.pid, 0
+            with contextlib.suppress(OSError):  # it has ended, and somebody else has reaped it
+                began = start_time(pid)
+            record = {"pid": pid, "started_at": time.time_ns(), "start_time": began}
+            write_record(self._directory, protocol.STARTED, record)
+
+    def adopt(self, held: dict[str, int]) -> int:
+        """Take over a container. What was kept of it tells how it ended, and what it wrote last, if it has ended.
+
+        Of one of which nothing was kept it has to run still; what it had for input went with its first monitor.
+        """
         record = read_record(self._directory, protocol.STARTED) or {}
-        self._process = Orphan(record.get("pid", 0), record.get("start_time", 0))
+        pid = record.get("pid", self._known_pid)
+        descriptor = held.pop(PROCESS, -1)
+        self._process = Orphan(pid, descriptor if descriptor >= 0 else hold(pid, record.get("start_time", 0)))
         self._server = listen(self._directory)
         with contextlib.suppress(OSError):
             self._log = LogWriter(self._log_path)
-        if not self._executor.config["process"].get("terminal"):
-            self._output = {fd: stream for stream, fd in reopen_output(self._directory).items()}
+        if TERMINAL in held:
+            self._take_streams(None, held[TERMINAL])
+        elif not self._executor.config["process"].get("terminal"):
+            self._output = {fd: stream for stream, fd in (held or reopen_output(self._directory)).items()}
         return self._process.pid
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[dict[str, int]]:
+        """Descriptors by which the container's end and its last output are still known if this process is killed."""
+        process = sys.pidfd_open(self._process.pid) if isinstance(self._process, Child) else os.dup(self._process.fd)
+        streams = {stream: fd for fd, stream in self._output.items()}
+        try:
+            yield {PROCESS: process, **({TERMINAL: self._terminal} if self._terminal is not None else streams)}
+        finally:
+            os.close(process)
 
     def _take_streams(self, stdio: Stdio | None, terminal: int | None) -> None:
         if stdio is not None:
@@ -151,6 +189,7 @@ class Monitor:
                 continue
         self._log.finish()
         self._record_exit(finished)
+        self._process.forget()
         for client in self._clients.values():
             client.finish(2.0)
         self._server.close()
@@ -194,12 +233,17 @@ class Monitor:
 
     def _read_output(self, fd: int) -> bool:
         """Move one chunk to log and clients; False when there is none now."""
+        stream = self._output[fd]
         try:
-            data = os.read(fd, _CHUNK - 1)
+            if fd == self._terminal:
+                self._log.write(stream, data := os.read(fd, _CHUNK - 1))
+            else:
+                # It leaves the pipe once it is in the log: who comes after a monitor that is killed misses nothing.
+                count = sys.tee(fd, self._copies[1], _CHUNK - 1)
+                self._log.write(stream, data := os.read(self._copies[0], count))
+                os.read(fd, count)
         except OSError:
             return False
-        stream = self._output[fd]
-        self._log.write(stream, data)
         letter = protocol.STDOUT if stream == "stdout" else protocol.STDERR
         for client in self._clients.values():
             if client.attached:

@@ -1,14 +1,18 @@
 """Follow running containers to their ends, through their monitors, and replace a monitor that was killed."""
 
+import contextlib
 import logging
+import os
 from typing import Any
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError
 from pybernetes.runtime.cgroups.group import Cgroup
+from pybernetes.runtime.monitor.child import hold
 from pybernetes.runtime.monitor.client import Control, connect
 from pybernetes.runtime.monitor.protocol import EXITED, STARTED
 from pybernetes.runtime.monitor.records import read_record, write_record
+from pybernetes.runtime.monitor.stdio import reopen_output
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.handlers import choose_program
 from pybernetes.runtime.state import LOST_EXIT_CODE, Container, Exit
@@ -28,6 +32,8 @@ def monitor_request(core: Core, container: Container, call: str) -> dict[str, An
         "stdin_once": config.stdin_once,
         "runtime": choose_program(container.record.handler, core.options.oci_runtime),
         "runtime_root": str(core.options.root / "oci"),
+        "pid": container.pid,
+        "held": list(container.held),
     }
 
 
@@ -44,6 +50,28 @@ async def follow(core: Core, container: Container) -> None:
     await control.ping()
     if (started := read_record(str(directory), STARTED)) is not None:
         container.pid, container.started_at = started["pid"], started["started_at"]
+        if not container.held:
+            _hold(core, container, started["start_time"])
+
+
+def keep(container: Container, said: dict[str, Any], descriptors: list[int]) -> None:
+    """What its monitor hands over: while this is open, a monitor that takes its place finds all there was to know."""
+    release(container)
+    container.held = dict(zip(said.get("held", []), descriptors, strict=True))
+
+
+def release(container: Container) -> None:
+    for descriptor in container.held.values():
+        os.close(descriptor)
+    container.held = {}
+
+
+def _hold(core: Core, container: Container, start_time: int) -> None:
+    """The same for one that an earlier runtime has started; its terminal only its monitor has."""
+    with contextlib.suppress(OSError):
+        process = hold(container.pid, start_time)
+        directory = str(core.directory(container))
+        container.held = {"process": process, **({} if container.record.config.tty else reopen_output(directory))}
 
 
 async def _watch(core: Core, container: Container, control: Control) -> None:
@@ -60,6 +88,7 @@ async def settle(core: Core, container: Container) -> None:
         if await _adopt(core, container):
             return
         record = await core.files.run(_record_loss, core, container)
+    release(container)
     container.exit = Exit(record["exit_code"], record["reason"], record["finished_at"], record.get("message", ""))
     started = read_record(directory, STARTED)
     container.started_at = started["started_at"] if started else 0
@@ -68,17 +97,18 @@ async def settle(core: Core, container: Container) -> None:
 
 
 async def _adopt(core: Core, container: Container) -> bool:
-    """Whether the container still ran and has a monitor again."""
+    """Whether the container has a monitor again, be it only to note how it ended."""
     log.warning("monitor was killed container=%s", container.id)
-    reply = core.zygote.ask(monitor_request(core, container, "adopt"))
+    reply = core.zygote.ask(monitor_request(core, container, "adopt"), list(container.held.values()))
     try:
-        said, _ = await reply.next()
+        said, descriptors = await reply.next()
     except CRIError:
         return False
     finally:
         reply.close()
     if "error" in said:
         return False
+    keep(container, said, descriptors)
     await follow(core, container)
     return True
 

@@ -10,6 +10,7 @@ import pytest
 
 from pybernetes.api.types import apps_v1
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.api.types import networking_v1 as net
 from pybernetes.api.types.base import Object
 from pybernetes.explain import rules
 from pybernetes.explain.causes import Finding
@@ -202,3 +203,114 @@ def test_a_probe_that_spent_the_events_is_still_the_cause() -> None:
     [cause] = rules.explain(snapshot(node(), found, event), found).causes
     assert cause.what == "its startup probe fails, so that it is ended and started again: connect to port 80"
     assert cause.seen == (event.message,)
+
+
+def a_policy(**spec: Any) -> net.NetworkPolicy:
+    tree = {"metadata": {"name": "p", "namespace": "default", "uid": "p"}, "spec": spec}
+    found: net.NetworkPolicy = convert(net.NetworkPolicy, tree)
+    return found
+
+
+WEB = {"matchLabels": {"app": "web"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "facts"),
+    [
+        ({"policyTypes": ["Ingress"]}, "is about 1 pod: nobody may connect to its pods"),
+        (
+            {"podSelector": WEB, "policyTypes": ["Ingress"], "ingress": [{}]},
+            "is about 1 pod: everybody may connect to its pods",
+        ),
+        (
+            {
+                "podSelector": WEB,
+                "policyTypes": ["Ingress", "Egress"],
+                "ingress": [{"from": [{"podSelector": WEB}, {"namespaceSelector": {}}], "ports": [{"port": 80}]}],
+                "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 443, "endPort": 445}]}],
+            },
+            "is about 1 pod: pods with app=web of its namespace and all pods of all namespaces on port 80 may connect to its"
+            " pods; its pods may connect to addresses of 10.0.0.0/8 on port 443-445 (DNS is not among it: names are not found)",
+        ),
+        (
+            {"policyTypes": ["Egress"], "egress": [{"ports": [{"port": 53, "protocol": "UDP"}]}]},
+            "is about 1 pod: its pods may connect to everybody on port 53",
+        ),
+    ],
+)
+def test_a_policy_says_whom_it_lets_through(spec: dict[str, Any], facts: str) -> None:
+    seen = snapshot(node(), pod(), policy := a_policy(**spec))
+    assert rules.explain(seen, policy).facts == facts
+    assert f"networkpolicy/p is about it: {facts.partition(': ')[2]}" in rules.explain(seen, pod()).notes
+
+
+def test_a_policy_about_nobody_names_who_may_be_meant() -> None:
+    policy = a_policy(podSelector={"matchLabels": {"app": "wep"}}, policyTypes=["Ingress"])
+    finding = rules.explain(snapshot(node(), pod(), policy), policy)
+    assert words(finding) == ["its podSelector app=wep matches no pod; pods have app=web"]
+    assert rules.explain(snapshot(node(), pod(), policy), pod()).notes == ()
+
+
+def test_a_quota_says_what_is_used() -> None:
+    tree = {
+        "metadata": {"name": "q", "namespace": "default"},
+        "spec": {"hard": {"pods": "2", "requests.cpu": "1"}},
+        "status": {"hard": {}, "used": {"pods": "1"}},
+    }
+    quota = convert(v1.ResourceQuota, tree)
+    assert rules.explain(snapshot(quota), quota).facts == "has used pods 1 of 2, requests.cpu 0 of 1"
+
+
+def test_a_sidecar_is_called_one() -> None:
+    found = convert(
+        v1.Pod,
+        {
+            "metadata": {"name": "web", "namespace": "default", "uid": "web"},
+            "spec": {
+                "nodeName": "one",
+                "initContainers": [{"name": "proxy", "image": "x", "restartPolicy": "Always"}],
+                "containers": [{"name": "app", "image": "x"}],
+            },
+            "status": {
+                "phase": "Pending",
+                "initContainerStatuses": [
+                    {
+                        "name": "proxy", "image": "x", "imageID": "", "ready": False, "restartCount": 3,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {"terminated": {"exitCode": 4, "reason": "Error"}},
+                    }
+                ],
+            },
+        },
+    )  # fmt: skip
+    finding = rules.explain(snapshot(node(), found), found)
+    assert finding.facts == "waits: CrashLoopBackOff of sidecar proxy"
+    assert finding.causes[0].what == "sidecar proxy waits: CrashLoopBackOff"
+
+
+def test_a_released_volume_is_offered_to_the_claim_that_wants_one() -> None:
+    volume = convert(
+        v1.PersistentVolume,
+        {
+            "metadata": {"name": "old"},
+            "spec": {
+                "storageClassName": "manual", "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "claimRef": {"namespace": "default", "name": "gone", "uid": "1"},
+            },
+            "status": {"phase": "Released"},
+        },
+    )  # fmt: skip
+    claim = convert(
+        v1.PersistentVolumeClaim,
+        {
+            "metadata": {"name": "new", "namespace": "default", "uid": "2"},
+            "spec": {
+                "storageClassName": "manual", "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+            "status": {"phase": "Pending"},
+        },
+    )  # fmt: skip
+    finding = rules.explain(snapshot(volume, claim), claim)
+    assert finding.steps()[0].startswith("""kubectl patch pv old -p '{"spec":{"claimRef":null}}'""")

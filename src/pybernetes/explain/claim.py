@@ -113,8 +113,13 @@ def _static(snapshot: Snapshot, claim: v1.PersistentVolumeClaim, name: str) -> C
             what += f', and storageClassName is "", which keeps the default class {defaults[0]} away'
         return Cause(what, seen=said, steps=("make one (kubectl apply -f PV.yaml)" + (f", or use storageClassName: {defaults[0]}" if defaults else ""),))  # fmt: skip
     why = [f"{volume.metadata.name}: {_unsuited(volume, claim) or 'its node affinity'}" for volume in found]
+    freed = [_freed(volume) for volume in found if volume.status.phase == "Released"]
     return Cause(f"no persistentvolume{named} suits it ({'; '.join(why[:4])})", seen=said, steps=(
-        "make a volume that does, or delete the claim and make it anew with what there is", "kubectl get pv"))  # fmt: skip
+        *freed[:1], "make a volume that does, or delete the claim and make it anew with what there is", "kubectl get pv"))  # fmt: skip
+
+
+def _freed(volume: v1.PersistentVolume) -> str:
+    return f"""kubectl patch pv {volume.metadata.name} -p '{{"spec":{{"claimRef":null}}}}'    # gives it to the next claim"""
 
 
 def _unsuited(volume: v1.PersistentVolume, claim: v1.PersistentVolumeClaim) -> str:
@@ -154,7 +159,5 @@ def explain_volume(snapshot: Snapshot, volume: v1.PersistentVolume) -> Finding:
 def _released(snapshot: Snapshot, volume: v1.PersistentVolume, claimed: str) -> Iterator[Cause]:
     yield Cause(
         f"claim {claimed} is gone, and policy {volume.spec.persistent_volume_reclaim_policy} keeps the volume and its data from other claims",
-        steps=(
-            f"""kubectl patch pv {volume.metadata.name} -p '{{"spec":{{"claimRef":null}}}}'    # gives it to the next claim""",
-        ),
+        steps=(_freed(volume),),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.explain import config, crash, image, names_asked, node, probe, scheduling, terminating, volume
+from pybernetes.explain import config, crash, image, names_asked, node, policy, probe, scheduling, terminating, volume
 from pybernetes.explain.causes import Cause, Finding, merged
 from pybernetes.explain.snapshot import AnyContainer, Snapshot, condition, ref
 from pybernetes.explain.terms import count, duration
@@ -37,7 +37,7 @@ def _explain(snapshot: Snapshot, pod: v1.Pod) -> Finding:
         return Finding(ref(pod), _state(pod), causes)
     if condition_true(pod, "Ready"):
         causes, notes = names_asked.explain(snapshot, pod)
-        return Finding(ref(pod), _running(snapshot, pod), causes, notes=notes)
+        return Finding(ref(pod), _running(snapshot, pod), causes, notes=(*notes, *policy.notes(snapshot, [pod])))
     return Finding(ref(pod), _progress(snapshot, pod), working=True)
 
 
@@ -57,6 +57,11 @@ def containers(pod: v1.Pod) -> Iterator[tuple[AnyContainer, v1.ContainerStatus, 
         for container in specs:
             if (status := by_name.get(container.name)) is not None:
                 yield container, status, is_init
+
+
+def kind_of(container: AnyContainer, is_init: bool) -> str:
+    """What people call it: an init container that is to run on is a sidecar."""
+    return "container" if not is_init else "sidecar" if container.restart_policy == "Always" else "init container"
 
 
 def _failed(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
@@ -92,7 +97,7 @@ def _held_up(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
         found = _container(snapshot, pod, container, status)
         if found is None:
             continue
-        kind = "init container" if is_init else "container"
+        kind = kind_of(container, is_init)
         alone = len(pod.spec.init_containers) + len(pod.spec.containers) == 1
         yield found if alone else Cause(f"{kind} {container.name} {_does(status)}", because=(found,))
         if is_init:
@@ -164,7 +169,7 @@ def _state(pod: v1.Pod) -> str:
     for container, status, is_init in containers(pod):
         waiting = status.state.waiting if status.state else None
         if waiting and waiting.reason and not re.fullmatch("PodInitializing|ContainerCreating", waiting.reason):
-            return f"waits: {waiting.reason}" + (f" of init container {container.name}" if is_init else "")
+            return f"waits: {waiting.reason}" + (f" of {kind_of(container, True)} {container.name}" if is_init else "")
     if any(status.state and status.state.running for _, status, _ in containers(pod)):
         if not condition_true(pod, "Ready"):
             return "runs, but is not ready"

@@ -23,6 +23,8 @@ from pybernetes.explain import (
     namespace,
     node,
     pod,
+    policy,
+    quota,
     service,
     workload,
 )
@@ -45,7 +47,9 @@ RULES: dict[type[Object], Rule] = {
     v1.Service: service.explain,
     networking_v1.Ingress: ingress.explain,
     autoscaling_v2.HorizontalPodAutoscaler: autoscaler.explain,
+    networking_v1.NetworkPolicy: policy.explain,
     policy_v1.PodDisruptionBudget: disruption.explain,
+    v1.ResourceQuota: quota.explain,
     v1.PersistentVolumeClaim: claim.explain,
     v1.PersistentVolume: claim.explain_volume,
 }

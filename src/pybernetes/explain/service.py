@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pybernetes.api.selectors import labels
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1
-from pybernetes.explain import pods, terminating
+from pybernetes.explain import pods, policy, terminating
 from pybernetes.explain.causes import Cause, Finding, Ref
 from pybernetes.explain.nearest import hint, nearest
 from pybernetes.explain.snapshot import Snapshot, ref
@@ -42,9 +42,8 @@ def explain(snapshot: Snapshot, service: v1.Service) -> Finding:
             True,
         )
     causes += _balancer(snapshot, service)
-    return Finding(
-        ref(service), f"{_reach(service)} leads to {count(len(ready), 'ready pod')}: {listed(ready)}", tuple(causes)
-    )
+    facts = f"{_reach(service)} leads to {count(len(ready), 'ready pod')}: {listed(ready)}"
+    return Finding(ref(service), facts, tuple(causes), notes=policy.notes(snapshot, selected))
 
 
 def selected_pods(snapshot: Snapshot, service: v1.Service) -> list[v1.Pod]:

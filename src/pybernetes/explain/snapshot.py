@@ -31,6 +31,7 @@ NAMESPACED: tuple[type[Object], ...] = (
     v1.ResourceQuota, v1.LimitRange, v1.ReplicationController,
     apps_v1.Deployment, apps_v1.ReplicaSet, apps_v1.StatefulSet, apps_v1.DaemonSet, batch_v1.Job, batch_v1.CronJob,
     autoscaling_v2.HorizontalPodAutoscaler, discovery_v1.EndpointSlice, networking_v1.Ingress,
+    networking_v1.NetworkPolicy,
     policy_v1.PodDisruptionBudget,
 )  # fmt: skip
 GLOBAL: tuple[type[Object], ...] = (

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pybernetes.api import decode
 from pybernetes.api.decode.base64 import canonical_base64
+from pybernetes.api.decode.restored import restored
 from pybernetes.api.schema import schema_of
 
 
@@ -204,3 +205,42 @@ def test_wrong_types_are_told_as_go_calls_them(api_version: str, kind: str, tree
     with pytest.raises(decode.DecodeError) as caught:
         decode.decode(schema_of(api_version, kind), tree)
     assert str(caught.value) == f"json: cannot unmarshal {words}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "tree", "words"),
+    [
+        ("ConfigMap", {"kind": 5}, "cannot convert int64 to string"),
+        ("ConfigMap", {"data": "x"}, "cannot restore map from string"),
+        ("ConfigMap", {"data": {"a": {}}}, "unrecognized type: string"),
+        ("ConfigMap", {"immutable": "x"}, "unrecognized type: bool"),
+        ("ConfigMap", {"metadata": []}, "cannot restore struct from: slice"),
+        ("Secret", {"data": {"a": 5}}, "cannot restore slice from int64"),
+        ("Secret", {"data": {"a": "***"}}, "error decoding from json: illegal base64 data at input byte 0"),
+        ("Service", {"spec": {"ports": {}}}, "cannot restore slice from map"),
+        ("Service", {"spec": {"ports": [{"port": "80"}]}}, "unrecognized type: int32"),
+        ("Service", {"spec": {"ports": [{"port": 1.5}]}}, "cannot convert float64 to int32"),
+        ("Service", {"spec": {"ports": [{"targetPort": 1.5}]}}, "json: cannot unmarshal number 1.5 into Go value of type int32"),
+    ],
+)  # fmt: skip
+def test_values_that_were_never_text_are_refused_in_other_words(kind: str, tree: dict[str, Any], words: str) -> None:
+    with pytest.raises(decode.DecodeError) as caught:
+        restored(schema_of("v1", kind), tree)
+    assert str(caught.value) == words
+
+
+def test_whole_numbers_among_values_are_integers_however_large() -> None:
+    made = restored(schema_of("v1", "Service"), {"spec": {"ports": [{"port": 80.0}, {"port": 2**31}]}})
+    assert made == {"spec": {"ports": [{"port": 80}, {"port": -(2**31)}]}}
+
+
+def test_structs_without_fields_hold_nothing() -> None:
+    schema = schema_of("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+    made = decode.decode(schema, {"spec": {"versions": [{"name": "v1", "subresources": {"status": {"x": 1}}}]}})
+    assert made.tree["spec"]["versions"][0]["subresources"] == {"status": {}}
+    assert made.unknown == ["spec.versions[0].subresources.status.x"]
+
+
+def test_empty_lists_stand_where_a_list_is_always_written() -> None:
+    role = schema_of("rbac.authorization.k8s.io/v1", "Role")
+    assert [decode.decode(role, tree).tree["rules"] for tree in ({"rules": []}, {})] == [[], None]

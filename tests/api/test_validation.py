@@ -233,3 +233,27 @@ def test_every_rule_stands_for_a_served_kind() -> None:
     from pybernetes.api.validation.entry import _MODULE_OF
 
     assert set(_MODULE_OF) <= {resource.group_resource for resource in scheme.resources()}
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "rest", "labels", "finalizers"),
+    [
+        ("v1", "ConfigMap", {}, 4, 2),
+        ("v1", "LimitRange", {"spec": {"limits": []}}, 3, 1),
+        ("v1", "ServiceAccount", {}, 4, 2),
+        ("policy/v1", "PodDisruptionBudget", {"spec": {}}, 2, 0),
+        ("coordination.k8s.io/v1", "Lease", {"spec": {}}, 3, 0),
+        ("node.k8s.io/v1", "RuntimeClass", {"handler": "h"}, 4, 0),
+    ],
+)
+def test_changed_metadata_are_complained_of_at_each_look(
+    api_version: str, kind: str, rest: dict[str, Any], labels: int, finalizers: int
+) -> None:
+    sent = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "resourceVersion": "1"}, **rest}
+    resource = resource_of(sent)
+    old = complete(resource, sent)
+
+    def complaints(change: dict[str, Any]) -> int:
+        return len(causes(resource, {**old, "metadata": {**old["metadata"], **change}}, old))
+
+    assert (complaints({"labels": {"a": "b c"}}), complaints({"finalizers": ["plain"]})) == (labels, finalizers)

@@ -94,7 +94,8 @@ class World:
 
     async def make(self, name: str, count: int = 3, path: str = V1) -> Tree:
         spec = {"count": count} if path == V1 else {"amount": {"count": count}}
-        made = await self.api.post(path, {"metadata": {"name": name}, "spec": spec})
+        told = {"apiVersion": "shop.test/v1" if path == V1 else "shop.test/v2", "kind": "Widget"}
+        made = await self.api.post(path, {**told, "metadata": {"name": name}, "spec": spec})
         assert made.status == 201, made.message
         return made.tree
 

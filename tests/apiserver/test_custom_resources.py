@@ -245,7 +245,7 @@ async def test_while_objects_end_no_new_ones_begin(widgets):
         assert (await widgets.call("POST", WIDGETS, body)).status == 201
     held = widget(size=1) | {"metadata": {"name": "held", "finalizers": ["plain"]}}
     made = await widgets.call("POST", WIDGETS, held)
-    words = "prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts"
+    words = "prefer a domain-qualified finalizer name to avoid accidental conflicts"
     assert any(f'metadata.finalizers: \\"plain\\": {words}' in value for _, value in made.headers)
     await widgets.call("DELETE", f"{DEFINITIONS}/widgets.shop.test")
     async with asyncio.timeout(10):
@@ -433,3 +433,24 @@ async def test_a_conversion_webhook_that_nobody_can_trust(api):
         (cause,) = refused.body["details"]["causes"]
         assert cause["field"] == "spec.conversion.webhookClientConfig.caBundle"
         assert cause["message"] == f'Invalid value: "{bundle}": unable to load root certificates: {words}'
+
+
+async def test_a_scale_can_be_put_without_a_version(widgets):
+    await widgets.call("POST", WIDGETS, widget(size=1))
+    scale = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "w"}, "spec": {"replicas": 2}}
+    assert (await widgets.call("PUT", f"{WIDGETS}/w/scale", scale)).status == 200
+    refused = await widgets.call("PUT", f"{WIDGETS}/w/scale", {**scale, "spec": {"replicas": -1}})
+    assert refused.body["details"]["causes"][-1]["message"] == "Invalid value: -1: should be a non-negative integer"
+
+
+@pytest.mark.parametrize(
+    ("patch", "words"),
+    [
+        ({"kind": "Other"}, 'Other.shop.test "w" is invalid: kind: Invalid value: "Other": must be Widget'),
+        ({"apiVersion": "x/v1"}, 'Widget.x "w" is invalid: apiVersion: Invalid value: "x/v1": must be shop.test/v1'),
+    ],
+)
+async def test_a_patch_makes_no_other_kind(widgets, patch, words):
+    await widgets.call("POST", WIDGETS, widget(size=1))
+    refused = await widgets.call("PATCH", f"{WIDGETS}/w", patch, content_type=MERGE)
+    assert (refused.status, refused.body["message"]) == (422, words)

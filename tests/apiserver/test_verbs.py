@@ -196,3 +196,41 @@ async def test_only_a_node_is_created_with_a_status(api):
     }  # fmt: skip
     made = await api.call("POST", "/api/v1/namespaces/default/persistentvolumeclaims", claim)
     assert (made.status, made.body["status"]) == (201, {"phase": "Pending"})
+
+
+@pytest.mark.parametrize(
+    ("patch", "status", "words"),
+    [
+        ({"kind": "Pod"}, 422, "converting (v1.Pod) to (core.ConfigMap): unknown conversion"),
+        ({"kind": "Nope"}, 422, 'no kind "Nope" is registered for version "v1"'),
+        ({"apiVersion": "a/b/c"}, 422, "unexpected GroupVersion string: a/b/c"),
+        ({"kind": 5}, 422, "cannot unmarshal number into Go struct field .kind of type string"),
+        ({"apiVersion": None}, 400, "the name of the object (a based on URL) was undeterminable"),
+        ({"metadata": {"resourceVersion": "x"}}, 500, 'strconv.ParseUint: parsing "x": invalid syntax'),
+    ],
+)
+async def test_a_patch_leaves_the_kind(api, patch, status, words):
+    await api.call("POST", BASE, config_map("a", k="v"))
+    refused = await api.call("PATCH", f"{BASE}/a", patch, content_type=MERGE)
+    assert refused.status == status
+    assert words in refused.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        ('{"data": {"a": "1", "a": "2"}}', MERGE, 'duplicate field "data.a"'),
+        ('[{"op": "add", "path": "/data/a", "value": "1", "x": 1}]', "application/json-patch+json",
+         'json patch unknown field "[0].x"'),
+        ('[{"op": "add", "op": "add", "path": "/data/a", "value": "1"}]', "application/json-patch+json",
+         'json patch duplicate field "[0].op"'),
+    ],
+)  # fmt: skip
+async def test_a_patch_is_read_strictly_too(api, body, kind, words):
+    await api.call("POST", BASE, config_map("a", k="v"))
+    warned = await api.call("PATCH", f"{BASE}/a", body.encode(), content_type=kind)
+    assert warned.status == 200
+    assert words.replace('"', '\\"') in dict(warned.headers)["warning"]
+    refused = await api.call("PATCH", f"{BASE}/a?fieldValidation=Strict", body.encode(), content_type=kind)
+    assert refused.status == 422
+    assert f"strict decoding error: {words}" in refused.body["message"]

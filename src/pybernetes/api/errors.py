@@ -197,7 +197,7 @@ def expired(message: str) -> StatusError:
 
 
 def request_entity_too_large(cause: str) -> StatusError:
-    return StatusError(413, "RequestEntityTooLarge", f"Request entity is too large: {cause}")
+    return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: {cause}")
 
 
 def service_unavailable(message: str) -> StatusError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import Any, Final
 
-from pybernetes.api.decode import decode
+from pybernetes.api.decode import Decoded, DecodeError, decode
+from pybernetes.api.field import go_json
 from pybernetes.api.schema import schema_for
 from pybernetes.api.tree import Tree
 
@@ -37,7 +38,7 @@ def _prune(schema: Tree, value: Any, path: str, unknown: list[str], meta: list[s
         below = f"{path}.{key}" if path else key
         if embedded and key in OWN:
             if key == "metadata" and isinstance(value[key], dict):
-                made = decode(schema_for(META), value[key])
+                made = _metadata(value[key], below)
                 value[key] = made.tree
                 meta += [f"{below}.{field_path}" for field_path in made.unknown]
         elif key in properties:
@@ -49,11 +50,22 @@ def _prune(schema: Tree, value: Any, path: str, unknown: list[str], meta: list[s
             del value[key]
 
 
-def fill_defaults(schema: Tree, value: Any) -> None:
-    """Fill in what is absent (or null, where null is not allowed), in place."""
+def _metadata(value: Tree, path: str) -> Decoded:
+    """Embedded metadata, typed. Raises DecodeError."""
+    try:
+        return decode(schema_for(META), value)
+    except DecodeError as error:
+        raise DecodeError(f"{path}: Invalid value: {go_json(value)}: {error}") from error
+
+
+def fill_defaults(schema: Tree, value: Any, *, keep_nulls: bool = False) -> None:
+    """Fill in what is absent (or null, where null is not allowed), in place.
+
+    Nulls that nothing can be filled in for go, unless they are to be kept for validation to judge.
+    """
     if isinstance(value, list):
         for item in value:
-            fill_defaults(schema.get("items") or {}, item)
+            fill_defaults(schema.get("items") or {}, item, keep_nulls=keep_nulls)
         return
     if not isinstance(value, dict):
         return
@@ -61,12 +73,14 @@ def fill_defaults(schema: Tree, value: Any) -> None:
     for key, below in properties.items():
         if "default" in below and (key not in value or (value[key] is None and not below.get("nullable"))):
             value[key] = copy.deepcopy(below["default"])
-        elif key in value and value[key] is None and not below.get("nullable"):
+        elif not keep_nulls and key in value and value[key] is None and not below.get("nullable"):
             del value[key]
         if key in value:
-            fill_defaults(below, value[key])
+            fill_defaults(below, value[key], keep_nulls=keep_nulls)
     others = schema.get("additionalProperties")
     if isinstance(others, dict):
-        for key, item in value.items():
-            if key not in properties:
-                fill_defaults(others, item)
+        for key in [key for key in value if key not in properties]:
+            if value[key] is None and not others.get("nullable") and not keep_nulls:
+                del value[key]
+            else:
+                fill_defaults(others, value[key], keep_nulls=keep_nulls)

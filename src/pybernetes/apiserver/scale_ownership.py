@@ -10,6 +10,7 @@ from pybernetes.api.time import format_time
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.handlers.decode import check_identity
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.resources.strategy import Part
 
@@ -27,6 +28,8 @@ def applied_view(call: Call, part: Part, config: Tree, current: Item, options: W
     live = _with_owners(call, part, current)
     manager, now = _manager(call), format_time(call.ctx.services.clock.now())
     view = manager.apply(live, config, options.manager, bool(options.force), now)
+    metadata = view["metadata"]
+    check_identity(call, {**view, "metadata": dict(metadata) if isinstance(metadata, dict) else {}})
     return _stored(call, part, view, current)
 
 

@@ -58,15 +58,29 @@ _PlainDumper.add_representer(str, _represent_text)
 
 
 def from_yaml(data: bytes) -> object:
-    """The one document as JSON values. Raises ValueError."""
+    """The first document as JSON values; what comes behind it is not read. Raises ValueError."""
     try:
         _refuse_depth(data)
-        value: object = yaml.load(data, Loader=_PlainLoader)  # a subclass of the safe loader
+        loader = _PlainLoader(data)
+        try:
+            value: object = loader.get_data() if loader.check_data() else None
+        finally:
+            loader.dispose()
+    except yaml.composer.ComposerError as error:
+        if "undefined alias" in (error.problem or ""):
+            raise ValueError(f"yaml: unknown anchor '{_alias(data, error.problem_mark)}' referenced") from error
+        raise ValueError(_go_words(error)) from error
     except yaml.MarkedYAMLError as error:
         raise ValueError(_go_words(error)) from error
     except (yaml.YAMLError, RecursionError, UnicodeError) as error:
         raise ValueError(f"yaml: {error}") from error
     return _Expanded().copy(value, 0)
+
+
+def _alias(data: bytes, mark: Any) -> str:
+    """The name behind the asterisk at a mark."""
+    line = data.decode(errors="replace").splitlines()[mark.line]
+    return re.split(r"[^\w-]", line[mark.column :].lstrip("*"), maxsplit=1)[0]
 
 
 def repeated_keys(data: bytes) -> str:
@@ -75,7 +89,11 @@ def repeated_keys(data: bytes) -> str:
         if not duplicate_fields(data):
             return ""  # JSON, as Go's clients send it, is looked through in a twentieth of the time
     found: list[str] = []
-    _note_repeated(yaml.compose(data, Loader=_PlainLoader), found, set())
+    loader = _PlainLoader(data)
+    try:
+        _note_repeated(loader.get_node() if loader.check_node() else None, found, set())
+    finally:
+        loader.dispose()
     return "\n  ".join(["yaml: unmarshal errors:", *found]) if found else ""
 
 

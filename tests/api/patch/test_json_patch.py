@@ -28,6 +28,7 @@ def op(kind, path, **rest):
         ({"a/b": 1, "m~n": 2}, [op("test", "/a~1b", value=1), op("test", "/m~0n", value=2)], {"a/b": 1, "m~n": 2}),
         ({"": 1}, [op("replace", "/", value=2)], {"": 2}),
         ({"a": None}, [op("test", "/a", value=None)], {"a": None}),
+        ({"a": 1}, [op("test", "/nosuch", value=None)], {"a": 1}),
         ({"a": 1}, None, {"a": 1}),
     ],
 )
@@ -57,7 +58,8 @@ def test_what_a_field_lacks_reads_as_null_for_replace_and_copy():
         op("test", "/list/0", value=2),
         op("test", "/list/0", value=1.0),
         op("test", "/list/0", value=True),
-        op("test", "/nosuch", value=None),
+        op("test", "/nosuch/deep", value=None),
+        op("test", "/scalar", value=None),
         op("frobnicate", "/list"),
         {"path": "/list"},
         {"op": "add", "value": 1},

@@ -76,7 +76,7 @@ def test_nulls_of_new_maps_are_dropped():
             500,
             "map: map[$patch:delete] does not contain declared merge key: name",
         ),
-        ({"$setElementOrder/containers": 1}, 400, "invalid patch format of setElementOrder list"),
+        ({"$setElementOrder/containers": 1}, 500, "expected a []interface {}, but received a int64"),
         ({"containers": ["a"]}, 500, "list element types are not identical: [[map[image:i name:a]] [a]]"),
         ({"containers": [["a"]]}, 422, "the server rejected our request due to an error in our request"),
     ],

@@ -37,6 +37,8 @@ DELIBERATE: Final = (
     "resourceVersion should not be set on objects to be created",
     "resourceVersion: Invalid value",
     "failed to create typed patch object",
+    "failed to convert new object",
+    "strconv.ParseUint: parsing",
     "list element types are not identical",
     "unable to find api field in struct",
     "does not contain declared merge key",

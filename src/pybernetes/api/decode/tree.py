@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -46,6 +46,12 @@ def zero_value(schema: Schema) -> Any:
     return zero(schema)
 
 
+_FIELDLESS: Final = frozenset((
+    "io.k8s.api.apiserverinternal.v1alpha1.StorageVersionSpec",
+    "io.k8s.api.scheduling.v1alpha2.BasicSchedulingPolicy",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceStatus",
+))  # fmt: skip
+"""Structs of no fields, whereas other objects without declared fields hold anything."""
 _NOTHING: dict[str, Any] = {}
 _compiled: dict[int, tuple[Schema, Convert]] = {}
 
@@ -104,6 +110,7 @@ def _struct(node: Schema) -> Convert:
     }
     if node.definition == JSON_SCHEMA:
         fields |= {name: (convert, True, None) for name, convert in union_fields(_lazy(node)).items()}
+    always = frozenset(node.zeros)
     zeros = [(name, _zero_maker(node.properties[name], value)) for name, value in node.zeros.items()]
     struct = node.definition.rpartition(".")[2]
     wanted = go_type(node)
@@ -135,7 +142,7 @@ def _struct(node: Schema) -> Convert:
                     mismatch.name_type(named[name])
                 mismatch.passes(struct, f"{embedded[name]}.{name}" if name in embedded else name)
                 raise
-            if item or (field[1] and item is not None):
+            if item or (item is not None and (field[1] or name in always)):
                 out[name] = item
         for name, make in zeros:
             if name not in out:
@@ -159,6 +166,9 @@ def _empty_struct(node: Schema) -> Convert:
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not dict:
             raise Mismatch(found_type(value), wanted)
+        if node.definition in _FIELDLESS:
+            notes += value
+            return {}
         return dict(value)
 
     return convert
@@ -207,7 +217,7 @@ def _find_unknown(node: Schema, value: Any, path: str, found: list[str]) -> None
     if isinstance(value, dict) and node.kind is Kind.MAP and node.items is not None:
         for key, item in value.items():
             _find_unknown(node.items, item, f"{path}.{key}" if path else key, found)
-    elif isinstance(value, dict) and node.properties:
+    elif isinstance(value, dict) and (node.properties or node.definition in _FIELDLESS):
         for name, item in value.items():
             below = f"{path}.{name}" if path else name
             child = node.properties.get(name)

@@ -196,16 +196,16 @@ class FieldManager(Struct, frozen=True):
         return cap(out)
 
     def _check_type(self, config: Tree) -> None:
-        version, kind = config.get("apiVersion") or "", config.get("kind") or ""
+        version, kind = _text(config.get("apiVersion")), _text(config.get("kind"))
         if (version, kind) != (self.api_version, self.kind):
-            raise errors.bad_request(f"invalid object type: {_group_version_kind(str(version), str(kind))}")
+            raise errors.bad_request(f"invalid object type: {group_version_kind(version, kind)}")
         if _entries(config) is not None:
             raise errors.bad_request("metadata.managedFields must be nil")
         if wrong := check.errors(self.schema, config):
             meta = config.get("metadata")
             meta = meta if isinstance(meta, dict) else {}
-            name = f"{meta.get('namespace') or ''}/{meta.get('name') or ''}"
-            what = f"({name}; {_group_version_kind(self.api_version, self.kind)})"
+            name = f"{_text(meta.get('namespace'))}/{_text(meta.get('name'))}"
+            what = f"({name}; {group_version_kind(self.api_version, self.kind)})"
             raise errors.unexpected(f"failed to create typed patch object {what}: {wrong}")
 
     def _applied(self, live: Tree, config: Tree, managers: Managers, manager: str, force: bool, now: str) -> Tree:
@@ -355,6 +355,11 @@ def _with_managers(tree: Tree, managers: Managers) -> Tree:
     return {**tree, "metadata": {**(meta if isinstance(meta, dict) else {}), "managedFields": entries}}
 
 
-def _group_version_kind(api_version: str, kind: str) -> str:
+def _text(value: Json) -> str:
+    """A value that has to be a string; "" for any other."""
+    return value if isinstance(value, str) else ""
+
+
+def group_version_kind(api_version: str, kind: str) -> str:
     """As Go prints it: apps/v1, Kind=Deployment; /v1, Kind=Pod."""
     return f"{api_version if '/' in api_version else '/' + api_version}, Kind={kind}"

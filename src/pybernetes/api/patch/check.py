@@ -10,6 +10,8 @@ from pybernetes.api.patch.typed import ElementError, element_of
 from pybernetes.api.schema import Json, Kind, ListType, Schema
 
 _NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER})
+_FREE = frozenset({Kind.ANY, Kind.INT_OR_STRING})
+"""What is only looked at when it is decoded."""
 _PLAIN_STRINGS = frozenset({"", "byte"})
 """Formats under which a value must be a string here; others (times above all) are looked at when it is decoded."""
 
@@ -35,7 +37,7 @@ def _walk(schema: Schema, value: Json, path: str) -> Iterator[str]:
             yield from _map(schema, value, path)
         else:
             yield _line(path, f"expected map, got &{{{go_text.plain(value)}}}")
-    elif schema.kind is not Kind.ANY and (wrong := _scalar_error(schema, value)):
+    elif schema.kind not in _FREE and (wrong := _scalar_error(schema, value)):
         yield _line(path, wrong)
 
 

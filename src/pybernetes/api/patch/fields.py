@@ -182,12 +182,18 @@ def _schema_below(schema: Schema, element: str) -> Schema | None:
 
 def key_element(keys: dict[str, Json]) -> str:
     """The path element of a list element with these keys."""
-    return "k:" + msgspec.json.encode(keys, order="sorted").decode()
+    plain = {name: _plain(value) for name, value in keys.items()}
+    return "k:" + msgspec.json.encode(plain, order="sorted").decode()
 
 
 def value_element(value: Json) -> str:
     """The path element of an element of a set."""
-    return "v:" + msgspec.json.encode(value).decode()
+    return "v:" + msgspec.json.encode(_plain(value)).decode()
+
+
+def _plain(value: Json) -> Json:
+    """A whole number without a fraction, as Go writes it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def text(element: str) -> str:

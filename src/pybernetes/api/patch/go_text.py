@@ -30,6 +30,11 @@ def syntax(value: Json) -> str:
     return quote(value) if isinstance(value, str) else plain(value)
 
 
+def misprinted(value: Json) -> str:
+    """As %s prints what is no string: %!s(int64=5)."""
+    return f"%!s({type_name(value)}={plain(value)})"
+
+
 def type_name(value: Json) -> str:
     """As %T prints the type of a value that came out of JSON."""
     if value is None:

@@ -18,6 +18,8 @@ MAX_COPY_BYTES: Final = 3 * 1024 * 1024
 """Sum of what `copy` operations may duplicate; the same as the limit of a request body."""
 
 _KINDS: Final = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+_TEXTS: Final = ("op", "path", "from")
+_FIELDS: Final = frozenset((*_TEXTS, "value"))
 Parent: TypeAlias = "dict[str, Json] | list[Json]"
 
 
@@ -70,8 +72,27 @@ def _checked(operations: Json) -> list[dict[str, Json]]:
             raise errors.bad_request(
                 f"error decoding patch: json: cannot unmarshal {kind} into Go value of type handlers.jsonPatchOp"
             )
+        for name in _TEXTS:
+            if (given := (operation or {}).get(name)) is not None and not isinstance(given, str):
+                raise errors.bad_request(
+                    f"error decoding patch: json: cannot unmarshal {_KINDS[type(given)]} into Go struct field "
+                    f"jsonPatchOp.{name} of type string"
+                )
         listed.append(operation or {})
     return listed
+
+
+def unknown_fields(operations: Json) -> list[str]:
+    """The paths of fields that no operation has: `[0].extra`."""
+    if not isinstance(operations, list):
+        return []
+    return [
+        f"[{index}].{name}"
+        for index, operation in enumerate(operations)
+        if isinstance(operation, dict)
+        for name in operation
+        if name not in _FIELDS
+    ]
 
 
 class _Work(Struct):
@@ -124,7 +145,10 @@ class _Work(Struct):
 
     def test(self, operation: Mapping[str, Json]) -> None:
         parent, key = self._target(operation)
-        if not _equal(_get(parent, key), operation.get("value")):
+        wanted = operation.get("value")
+        if wanted is None and isinstance(parent, dict) and key not in parent:
+            return  # null is what is not there, too
+        if not _equal(_get(parent, key), wanted):
             raise JSONPatchTestError(f"testing value {operation.get('path')} failed")
 
     def _target(self, operation: Mapping[str, Json], field: str = "path") -> tuple[Parent, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from pybernetes.api.field import quote
@@ -51,6 +52,8 @@ class Entry(Struct, frozen=True):
 
     def encode(self) -> dict[str, Json]:
         out: dict[str, Json] = {"manager": self.manager, "operation": self.operation, "apiVersion": self.api_version}
+        if not self.manager:
+            del out["manager"]
         if self.time:
             out["time"] = self.time
         out["fieldsType"] = _FIELDS_TYPE
@@ -107,16 +110,32 @@ def _decode_entry(tree: Mapping[str, Json], index: int, stored: bool) -> Entry:
 
 
 def _decode_fields(tree: Json) -> FieldSet:
-    """The tree itself if it is a set of fields."""
+    """The set of fields, without elements of kinds that only a later version knows."""
     if tree is None:
         return {}
     if not isinstance(tree, dict):
         raise ManagedFieldsError("error decoding set from json: expected a map")
+    out: FieldSet = {}
     for element, below in tree.items():
         if element != "." and element[1:2] != ":":
             raise ManagedFieldsError(f"error decoding set from json: key {element} has no type prefix")
-        _decode_fields(below)
-    return tree  # type: ignore[return-value]
+        if element == "." or element[0] in "fkvi":
+            _check_element(element)
+            out[element] = _decode_fields(below)
+    return out
+
+
+def _check_element(element: str) -> None:
+    kind, _, rest = element.partition(":")
+    try:
+        if kind == "i":
+            int(rest)
+        elif kind in ("k", "v"):
+            value = msgspec.json.decode(rest)
+            if kind == "k" and not isinstance(value, dict):
+                raise ManagedFieldsError("error decoding set from json: keys are no map")
+    except ValueError as error:
+        raise ManagedFieldsError(f"error decoding set from json: {error}") from error
 
 
 def encode(managers: Managers) -> list[Json]:

@@ -68,7 +68,8 @@ def _replaced(patch: Map) -> Map:
 
 
 def _bad_directive(directive: Json, patch: Map) -> errors.StatusError:
-    return errors.unexpected(f"unknown patch type: {go_text.plain(directive)} in map: {go_text.plain(patch)}")
+    told = directive if isinstance(directive, str) else go_text.misprinted(directive)
+    return errors.unexpected(f"unknown patch type: {told} in map: {go_text.plain(patch)}")
 
 
 def _retained(original: Map, patch: Map) -> Map:
@@ -210,7 +211,7 @@ def _delete_values(schema: Schema, out: Map, name: str, values: Json) -> None:
 def _apply_order(schema: Schema, out: Map, rest: Map, name: str, order: Json) -> None:
     """Merge the list that `$setElementOrder/<name>` speaks of, and put it in this order."""
     if not isinstance(order, list):
-        raise errors.bad_request("invalid patch format of setElementOrder list")
+        raise errors.unexpected(f"expected a []interface {{}}, but received a {go_text.type_name(order)}")
     had, patch = out.get(name), rest.get(name)
     for value in (had, patch):
         if value is not None and not isinstance(value, list):

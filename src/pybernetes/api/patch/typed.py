@@ -100,14 +100,16 @@ def field_set(schema: Schema, value: Json) -> FieldSet:
             below = field_set(child, held)
             if below:
                 out["f:" + name] = below if declared is not None else {**_SELF, **below}
-            elif not _is_hollow(child, held):
+            elif declared is None or not _is_hollow(child, held):
                 out["f:" + name] = MEMBER
     return out
 
 
 def _is_hollow(schema: Schema, value: Json) -> bool:
-    """An empty granular list states nothing; every other empty value is stated as such."""
-    return isinstance(value, list) and not value and is_granular(schema, value)
+    """Neither a granular list without elements states anything, nor a map that has only such in it."""
+    if isinstance(value, list):
+        return not value and is_granular(schema, value)
+    return isinstance(value, dict) and bool(value) and is_granular(schema, value)
 
 
 class Difference(Struct):

@@ -297,8 +297,26 @@ def _validate_parameters(ref: Tree, path: Path) -> Errors:
 
 
 RULES: RulesTable = {
-    (_GROUP, "validatingadmissionpolicies"): Rules(_created(_validating), _updated(_validating), update_is_whole=True),
-    (_GROUP, "mutatingadmissionpolicies"): Rules(_created(_mutating), _updated(_mutating), update_is_whole=True),
-    (_GROUP, "validatingadmissionpolicybindings"): Rules(_validating_binding),
-    (_GROUP, "mutatingadmissionpolicybindings"): Rules(_mutating_binding),
+    (_GROUP, "validatingadmissionpolicies"): Rules(
+        _created(_validating),
+        _updated(_validating),
+        update_is_whole=True,
+        whole_looks=1,
+        update_looks=0,
+        plain_finalizers=True,
+    ),
+    (_GROUP, "mutatingadmissionpolicies"): Rules(
+        _created(_mutating),
+        _updated(_mutating),
+        update_is_whole=True,
+        whole_looks=1,
+        update_looks=0,
+        plain_finalizers=True,
+    ),
+    (_GROUP, "validatingadmissionpolicybindings"): Rules(
+        _validating_binding, whole_looks=1, update_looks=0, plain_finalizers=True
+    ),
+    (_GROUP, "mutatingadmissionpolicybindings"): Rules(
+        _mutating_binding, whole_looks=1, update_looks=0, plain_finalizers=True
+    ),
 }

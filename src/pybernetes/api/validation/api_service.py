@@ -55,6 +55,10 @@ def _validate_service(spec: Tree) -> Errors:
 
 RULES: RulesTable = {
     ("apiregistration.k8s.io", "apiservices"): Rules(
-        _create, name=names.path_segment, subresources={"status": lambda new, old: iter(())}
+        _create,
+        name=names.path_segment,
+        subresources={"status": lambda new, old: iter(())},
+        whole_looks=1,
+        plain_finalizers=True,
     ),
 }

@@ -130,6 +130,10 @@ def _update_status(new: Tree, old: Tree) -> Errors:
 
 RULES: RulesTable = {
     ("certificates.k8s.io", "certificatesigningrequests"): Rules(
-        _create, _update, names.path_segment, subresources={"approval": _update_approval, "status": _update_status}
+        _create,
+        _update,
+        names.path_segment,
+        subresources={"approval": _update_approval, "status": _update_status},
+        whole_looks=1,
     ),
 }

@@ -49,4 +49,4 @@ def _update(new: Tree, old: Tree) -> Errors:
     yield from validate_immutable(new, old, "data", "binaryData")
 
 
-RULES: RulesTable = {("", "configmaps"): Rules(_create, _update)}
+RULES: RulesTable = {("", "configmaps"): Rules(_create, _update, whole_looks=1)}

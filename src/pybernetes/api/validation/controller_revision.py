@@ -21,4 +21,4 @@ def _update(new: Tree, old: Tree) -> Errors:
     yield from immutable(new.get("data"), old.get("data"), ROOT.child("data"))
 
 
-RULES: RulesTable = {("apps", "controllerrevisions"): Rules(_create, _update)}
+RULES: RulesTable = {("apps", "controllerrevisions"): Rules(_create, _update, whole_looks=1)}

@@ -143,7 +143,7 @@ def _update_attachment(new: Tree, old: Tree) -> Errors:
 
 RULES: RulesTable = {
     (_GROUP, "csidrivers"): Rules(_driver, _update_driver),
-    (_GROUP, "csinodes"): Rules(_node, _update_node),
-    (_GROUP, "csistoragecapacities"): Rules(_capacity, _update_capacity),
-    (_GROUP, "volumeattachments"): Rules(_attachment, _update_attachment),
+    (_GROUP, "csinodes"): Rules(_node, _update_node, whole_looks=1, update_looks=0),
+    (_GROUP, "csistoragecapacities"): Rules(_capacity, _update_capacity, whole_looks=1),
+    (_GROUP, "volumeattachments"): Rules(_attachment, _update_attachment, whole_looks=1, update_looks=0),
 }

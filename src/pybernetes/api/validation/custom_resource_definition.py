@@ -116,7 +116,7 @@ def _validate_versions(spec: Tree) -> Errors:
         # The first version is also told under its old name.
         first = versions[0]["name"]
         yield from complain(_SPEC.child("version"), first, names.dns1035_label(first))
-    yield from _validate_version_set(versions, path)
+    yield from _validate_version_set(spec.get("versions"), path)
     # What all versions agree on is told under the name that it has for all of them.
     same = len(versions) == 1
     for index, version in enumerate(versions):
@@ -150,7 +150,10 @@ def _validate_warning(warning: str, deprecated: bool, path: Path) -> Errors:
             break
 
 
-def _validate_version_set(versions: list[Tree], path: Path) -> Errors:
+def _validate_version_set(versions: list[Tree] | None, path: Path) -> Errors:
+    if versions is None:
+        yield field.invalid(path, None, "must have exactly one version marked as storage version")
+        return
     shown: Any = [_shown_version(version, len(versions) > 1 and _differ(versions)) for version in versions]
     called = [version["name"] for version in versions]
     if len(set(called)) != len(called):
@@ -247,6 +250,8 @@ def _validate_selectable(version: Tree, path: Path) -> Errors:
 def _selectable_complaint(value: str, schema: Tree) -> str:
     if not value.startswith((".", "[")):
         return f"is an invalid path: expected [ or . but got: {value.partition('.')[0]}"
+    if "[" in value:
+        return "is an invalid path: array notation is not allowed"
     node: Tree = schema
     for name in value.split(".")[1:]:
         node = (node.get("properties") or {}).get(name) or {}
@@ -351,8 +356,19 @@ def _update(new: Tree, old: Tree) -> Errors:
             yield field.invalid(path, now, "field is immutable")
 
 
+def _update_status(new: Tree, old: Tree) -> Errors:
+    """Accepted names are judged as wanted ones are, except that none need be there."""
+    accepted = (new.get("status") or {}).get("acceptedNames") or {}
+    path = _STATUS.child("acceptedNames")
+    yield from (one for one in _validate_names(accepted, path) if one.kind is not field.Kind.REQUIRED)
+
+
 RULES: RulesTable = {
     ("apiextensions.k8s.io", "customresourcedefinitions"): Rules(
-        _create, _update, update_is_whole=True, subresources={"status": lambda new, old: _validate_stored_versions(new)}
+        _create,
+        _update,
+        update_is_whole=True,
+        subresources={"status": _update_status},
+        plain_finalizers=True,
     ),
 }

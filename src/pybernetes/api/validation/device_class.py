@@ -25,4 +25,4 @@ def _is_extended_resource(name: str) -> bool:
     return not names.qualified_name(f"requests.{name}")
 
 
-RULES: RulesTable = {(GROUP, "deviceclasses"): Rules(_class)}
+RULES: RulesTable = {(GROUP, "deviceclasses"): Rules(_class, whole_looks=1)}

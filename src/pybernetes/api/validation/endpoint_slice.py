@@ -103,4 +103,6 @@ def _update(new: Tree, old: Tree) -> Errors:
     yield from immutable(new.get("addressType"), old.get("addressType"), ROOT.child("addressType"))
 
 
-RULES: RulesTable = {("discovery.k8s.io", "endpointslices"): Rules(_create, _update, update_is_whole=True)}
+RULES: RulesTable = {
+    ("discovery.k8s.io", "endpointslices"): Rules(_create, _update, update_is_whole=True, whole_looks=1, update_looks=0)
+}

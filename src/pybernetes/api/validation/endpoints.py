@@ -48,4 +48,4 @@ def _validate_port(port: Tree, several: bool, path: Path) -> Errors:
         yield from complain(path.child("appProtocol"), port["appProtocol"], names.qualified_name(port["appProtocol"]))
 
 
-RULES: RulesTable = {("", "endpoints"): Rules(_create)}
+RULES: RulesTable = {("", "endpoints"): Rules(_create, whole_looks=1)}

@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 from typing import Final
 
+from pybernetes.api import names
 from pybernetes.api.field import ErrorList, Path
 from pybernetes.api.scheme import Resource, groups
 from pybernetes.api.tree import Tree
@@ -16,6 +17,7 @@ from pybernetes.api.validation.metadata import (
     validate_metadata,
     validate_metadata_update,
     validate_open_bags,
+    validate_plain_finalizers,
 )
 
 _MODULES: Final = {
@@ -86,8 +88,6 @@ _MODULES: Final = {
 _MODULE_OF: Final = {resource: module for module, resources in _MODULES.items() for resource in resources.split()}
 
 _DEFAULT = Rules()
-_PLAIN_FINALIZERS = ("apiextensions.k8s.io", "apiregistration.k8s.io")
-"""Groups whose finalizers need no domain, as those of custom resources; upstream's rule is that of one of its servers."""
 
 
 def validate(resource: Resource, tree: Tree, old: Tree | None = None, subresource: str = "") -> ErrorList:
@@ -101,19 +101,18 @@ def validate(resource: Resource, tree: Tree, old: Tree | None = None, subresourc
 
 def _errors(resource: Resource, tree: Tree, old: Tree | None, subresource: str) -> Errors:
     rules = rules_of(resource)
-    kept = old is not None and is_kept(tree["metadata"], old["metadata"])
-    if not rules.nameless and not kept:
-        plain = resource.group in _PLAIN_FINALIZERS or resource.group not in groups()
-        yield from validate_metadata(tree["metadata"], resource.namespaced, rules.name, plain_finalizers=plain)
     if old is None:
+        if not rules.nameless:
+            plain = rules.plain_finalizers or resource.group not in groups()
+            yield from validate_metadata(tree["metadata"], resource.namespaced, rules.name, plain_finalizers=plain)
         yield from rules.create(tree)
         return
-    if not kept:
-        yield from _metadata_update_errors(tree["metadata"], old["metadata"])
+    if not is_kept(tree["metadata"], old["metadata"]):
+        yield from _metadata_update_errors(resource, rules, tree["metadata"], old["metadata"], bool(subresource))
     through = rules.subresources.get(subresource)
     if through is not None:
         yield from through(tree, old)
-    elif subresource == "scale":
+    elif subresource == "scale" and resource.group in groups():
         yield from non_negative(tree["spec"], Path("spec"), "replicas")
     elif not subresource:
         if not rules.update_is_whole:
@@ -121,16 +120,22 @@ def _errors(resource: Resource, tree: Tree, old: Tree | None, subresource: str) 
         yield from rules.update(tree, old)
 
 
-def _metadata_update_errors(new: Tree, old: Tree) -> Errors:
-    """Upstream looks at metadata once for all kinds and again for each, and clients see every complaint twice."""
+def _metadata_update_errors(resource: Resource, rules: Rules, new: Tree, old: Tree, through_part: bool) -> Errors:
+    """Upstream looks at metadata once for all kinds and again for each, and clients see every complaint of each look."""
+    wholes, updates = (0, 1) if through_part else (rules.whole_looks, rules.update_looks)
+    plain = rules.plain_finalizers or resource.group not in groups()
+    yield from validate_metadata(new, resource.namespaced, names.path_segment, plain_finalizers=True)
     once = list(validate_metadata_update(new, old))
-    yield from once
-    # A missing version ends the first look.
-    yield from (error for error in once if error.field != "metadata.resourceVersion")
-    # These are part of both looks, and were part of the look at the whole object before.
-    again = list(validate_open_bags(new))
-    yield from again
-    yield from again
+    bags = list(validate_open_bags(new))
+    yield from (*once, *bags)
+    for _ in range(updates):
+        # A missing version ends the first look.
+        yield from (error for error in once if error.field != "metadata.resourceVersion")
+        yield from bags
+        if not plain:
+            yield from validate_plain_finalizers(new)
+    for _ in range(wholes):
+        yield from validate_metadata(new, resource.namespaced, rules.name, plain_finalizers=plain)
 
 
 def rules_of(resource: Resource) -> Rules:

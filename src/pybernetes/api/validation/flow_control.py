@@ -208,6 +208,6 @@ def _validate_queuing(queuing: Tree, path: Path) -> Errors:
 
 
 RULES: RulesTable = {
-    (_GROUP, "flowschemas"): Rules(_schema),
-    (_GROUP, "prioritylevelconfigurations"): Rules(_level),
+    (_GROUP, "flowschemas"): Rules(_schema, whole_looks=1, update_looks=0),
+    (_GROUP, "prioritylevelconfigurations"): Rules(_level, whole_looks=1, update_looks=0),
 }

@@ -25,14 +25,15 @@ def _pattern(pattern: str) -> Callable[[str], bool]:
 
 
 def _address(version: int) -> Callable[[str], bool]:
-    """Zeros may lead the numbers of IPv4, as they always could (Go's ParseIPSloppy)."""
+    """Zeros may lead the numbers of IPv4, as they always could (Go's ParseIPSloppy); mapped addresses are of both."""
 
     def is_address(text: str) -> bool:
-        plain = re.sub(r"\b0+(?=\d)", "", text) if version == 4 else text
+        plain = re.sub(r"\b0+(?=\d)", "", text) if ":" not in text else text
         try:
-            return ipaddress.ip_address(plain).version == version and "%" not in text
+            ipaddress.ip_address(plain)
         except ValueError:
             return False
+        return "%" not in text and ("." if version == 4 else ":") in text
 
     return is_address
 
@@ -49,6 +50,8 @@ def _is_hostname(text: str) -> bool:
 
 
 def _is_email(text: str) -> bool:
+    if "<" not in text and len(text.split()) != 1:
+        return False
     local, _, domain = parseaddr(text)[1].rpartition("@")
     return bool(local and domain)
 
@@ -167,7 +170,7 @@ _FORMATS: Final[dict[str, Callable[[str], bool]]] = {
     "isbn10": _is_isbn10,
     "isbn13": _is_isbn13,
     "creditcard": _is_card,
-    "ssn": _pattern(r"^\d{3}[- ]?\d{2}[- ]?\d{4}$"),
+    "ssn": _pattern(r"^\d{3}[- ]\d{2}[- ]\d{4}$"),
     "hexcolor": _pattern("^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"),
     "rgbcolor": _pattern(rf"^rgb\({_SHADE},{_SHADE},{_SHADE}\)$"),
     "byte": _pattern(_BYTE),

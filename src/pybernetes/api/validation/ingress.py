@@ -184,6 +184,6 @@ def _update_class(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    (_GROUP, "ingresses"): Rules(_create, subresources={"status": _update_status}),
-    (_GROUP, "ingressclasses"): Rules(_create_class, _update_class),
+    (_GROUP, "ingresses"): Rules(_create, subresources={"status": _update_status}, whole_looks=1),
+    (_GROUP, "ingressclasses"): Rules(_create_class, _update_class, whole_looks=1),
 }

@@ -181,4 +181,4 @@ def _update_status(new: Tree, old: Tree) -> Errors:
         yield field.invalid(STATUS.child("active"), status["active"], "active>0 is invalid for finished job")
 
 
-RULES: RulesTable = {("batch", "jobs"): Rules(_create, _update, subresources={"status": _update_status})}
+RULES: RulesTable = {("batch", "jobs"): Rules(_create, _update, subresources={"status": _update_status}, whole_looks=1)}

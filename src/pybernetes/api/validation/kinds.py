@@ -28,6 +28,9 @@ class Rules(Struct, frozen=True):
     `update` says what a change may not touch; the new object has to pass `create` as well, unless `update_is_whole`.
     Objects of `nameless` kinds are questions that are answered and never stored.
     `subresources` are the rules for writes through them, in the place of `update`.
+    `whole_looks` and `update_looks`: how often upstream's rules of the kind look at the metadata of a changed object, as
+    that of an object and as that of a change, besides the look that all kinds share. Clients see a complaint of each.
+    `plain_finalizers`: those looks let finalizers pass that have no domain.
     """
 
     create: Create = nothing
@@ -35,6 +38,9 @@ class Rules(Struct, frozen=True):
     name: names.Check = names.dns1123_subdomain
     update_is_whole: bool = False
     nameless: bool = False
+    whole_looks: int = 0
+    update_looks: int = 1
+    plain_finalizers: bool = False
     subresources: Mapping[str, Update] = field(default_factory=dict)
 
 

@@ -19,4 +19,4 @@ def _create(lease: Tree) -> Errors:
         yield field.invalid(_SPEC.child("leaseTransitions"), transitions, "must be greater than or equal to 0")
 
 
-RULES: RulesTable = {("coordination.k8s.io", "leases"): Rules(_create)}
+RULES: RulesTable = {("coordination.k8s.io", "leases"): Rules(_create, plain_finalizers=True)}

@@ -106,4 +106,4 @@ def _validate_ratio(item: Tree, resource: str, path: Path) -> Errors:
             yield field.invalid(at, text, f"ratio {text} is greater than max/min = {limit:f}")
 
 
-RULES: RulesTable = {("", "limitranges"): Rules(_create)}
+RULES: RulesTable = {("", "limitranges"): Rules(_create, whole_looks=1, update_looks=0)}

@@ -14,6 +14,7 @@ _MAX_ANNOTATIONS = 256 * 1024
 _STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 _IMMUTABLE = ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds")
 _MAX_MANAGER = 128
+_MAX_SUBRESOURCE = 256
 _FREE = frozenset(("resourceVersion", "managedFields"))
 """What every update changes."""
 
@@ -34,8 +35,14 @@ def validate_metadata(
     if meta.get("generation", 0) < 0:
         yield field.invalid(path.child("generation"), meta["generation"], "must be greater than or equal to 0")
     yield from _validate_bags(meta, path)
+    if not plain_finalizers:
+        yield from validate_plain_finalizers(meta, path)
+
+
+def validate_plain_finalizers(meta: Tree, path: Path = METADATA) -> Errors:
+    """Finalizers have a domain, but for the standard ones."""
     for index, finalizer in enumerate(meta.get("finalizers") or ()):
-        if not plain_finalizers and is_plain(finalizer):
+        if is_plain(finalizer):
             detail = "name is neither a standard finalizer name nor is it fully qualified"
             yield field.invalid(path.child("finalizers").index(index), finalizer, detail)
 
@@ -208,5 +215,16 @@ def _validate_managed_fields(entries: list[Tree], path: Path) -> Errors:
             yield field.invalid(at.child("operation"), operation, "must be `Apply` or `Update`")
         if entry.get("fieldsType", "") not in ("", "FieldsV1"):
             yield field.invalid(at.child("fieldsType"), entry["fieldsType"], "must be `FieldsV1`")
-        if len(entry.get("manager", "")) > _MAX_MANAGER:
-            yield field.too_long(at.child("manager"), _MAX_MANAGER)
+        yield from validate_manager(entry.get("manager") or "", at.child("manager"))
+        if len((entry.get("subresource") or "").encode()) > _MAX_SUBRESOURCE:
+            yield field.too_long(at.child("subresource"), _MAX_SUBRESOURCE)
+
+
+def validate_manager(manager: str, path: Path) -> Errors:
+    """The name of a field manager."""
+    if len(manager.encode()) > _MAX_MANAGER:
+        yield field.too_long(path, _MAX_MANAGER)
+    for position, char in enumerate(manager):
+        if not char.isprintable():
+            detail = f"invalid character U+{ord(char):04X} (at position {position})"
+            yield field.invalid(path, manager, detail)

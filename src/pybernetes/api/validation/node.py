@@ -38,7 +38,7 @@ def _validate_status(node: Tree) -> Errors:
     status = node.get("status") or {}
     for kind in _AMOUNTS:
         for name, amount in (status.get(kind) or {}).items():
-            path = _STATUS.child(kind).key(name)
+            path = _STATUS.child(kind, name)
             yield from validate_resource_name(name, path)
             yield from validate_amount(name, amount, path)
     taken: set[tuple[str, str]] = set()
@@ -68,4 +68,4 @@ def _update_status(new: Tree, old: Tree) -> Errors:
     yield from _validate_status(new)
 
 
-RULES: RulesTable = {("", "nodes"): Rules(_create, _update, subresources={"status": _update_status})}
+RULES: RulesTable = {("", "nodes"): Rules(_create, _update, subresources={"status": _update_status}, whole_looks=1)}

@@ -125,5 +125,7 @@ def _update(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    ("", "persistentvolumes"): Rules(_create, _update, subresources={"status": lambda new, old: iter(())}),
+    ("", "persistentvolumes"): Rules(
+        _create, _update, subresources={"status": lambda new, old: iter(())}, whole_looks=2, update_looks=0
+    ),
 }

@@ -133,5 +133,5 @@ def _update_status(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    ("", "persistentvolumeclaims"): Rules(_create, _update, subresources={"status": _update_status}),
+    ("", "persistentvolumeclaims"): Rules(_create, _update, subresources={"status": _update_status}, whole_looks=1),
 }

@@ -45,5 +45,7 @@ def _update_status(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    ("policy", "poddisruptionbudgets"): Rules(_create, name=names.path_segment, subresources={"status": _update_status})
+    ("policy", "poddisruptionbudgets"): Rules(
+        _create, name=names.path_segment, subresources={"status": _update_status}, update_looks=0
+    )
 }

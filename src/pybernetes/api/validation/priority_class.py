@@ -73,5 +73,5 @@ def _update_runtime(new: Tree, old: Tree) -> Errors:
 
 RULES: RulesTable = {
     ("scheduling.k8s.io", "priorityclasses"): Rules(_create, _update, update_is_whole=True),
-    ("node.k8s.io", "runtimeclasses"): Rules(_create_runtime, _update_runtime),
+    ("node.k8s.io", "runtimeclasses"): Rules(_create_runtime, _update_runtime, whole_looks=1, plain_finalizers=True),
 }

@@ -92,8 +92,10 @@ def _update_binding(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    (_GROUP, "roles"): Rules(_role, name=names.path_segment),
-    (_GROUP, "clusterroles"): Rules(_cluster_role, name=names.path_segment),
-    (_GROUP, "rolebindings"): Rules(_binding(namespaced=True), _update_binding, names.path_segment),
-    (_GROUP, "clusterrolebindings"): Rules(_binding(namespaced=False), _update_binding, names.path_segment),
+    (_GROUP, "roles"): Rules(_role, name=names.path_segment, whole_looks=1),
+    (_GROUP, "clusterroles"): Rules(_cluster_role, name=names.path_segment, whole_looks=1),
+    (_GROUP, "rolebindings"): Rules(_binding(namespaced=True), _update_binding, names.path_segment, whole_looks=1),
+    (_GROUP, "clusterrolebindings"): Rules(
+        _binding(namespaced=False), _update_binding, names.path_segment, whole_looks=1
+    ),
 }

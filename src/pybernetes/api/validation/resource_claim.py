@@ -146,7 +146,7 @@ def _update_template(new: Tree, old: Tree) -> Errors:
 
 RULES: RulesTable = {
     (GROUP, "resourceclaims"): Rules(
-        _claim, _update_claim, update_is_whole=True, subresources={"status": validate_status_update}
+        _claim, _update_claim, update_is_whole=True, subresources={"status": validate_status_update}, whole_looks=1
     ),
-    (GROUP, "resourceclaimtemplates"): Rules(_template, _update_template, update_is_whole=True),
+    (GROUP, "resourceclaimtemplates"): Rules(_template, _update_template, update_is_whole=True, whole_looks=1),
 }

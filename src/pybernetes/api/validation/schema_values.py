@@ -101,7 +101,8 @@ def _string(schema: Tree, value: str, path: Path) -> Iterator[FieldError]:
     elif pattern and not compiled(pattern).search(value):
         yield field.invalid(path, value, f"{path} in body should match '{pattern}'")
     if not has_format(value, schema.get("format") or ""):
-        yield field.type_invalid(path, value, f'{path} in body must be of type {schema["format"]}: "{value}"')
+        detail = f"{path} in body must be of type {schema['format']}: {field.quote(value)}"
+        yield field.type_invalid(path, value, detail)
 
 
 def _range(schema: Tree, value: float, path: Path) -> Iterator[FieldError]:

@@ -72,4 +72,4 @@ def _update(new: Tree, old: Tree) -> Errors:
     yield from validate_immutable(new, old, "data")
 
 
-RULES: RulesTable = {("", "secrets"): Rules(_create, _update)}
+RULES: RulesTable = {("", "secrets"): Rules(_create, _update, whole_looks=1)}

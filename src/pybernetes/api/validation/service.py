@@ -264,7 +264,7 @@ def _update(new: Tree, old: Tree) -> Errors:
     for index, address in enumerate(was.get("clusterIPs") or ()):
         now = spec.get("clusterIPs") or []
         if index == 0 and (not now or now[0] != address):
-            yield field.invalid(_SPEC.child("clusterIPs").index(0), now[0] if now else "", "may not change once set")
+            yield field.invalid(_SPEC.child("clusterIPs").index(0), now, "may not change once set")
 
 
 def _update_status(new: Tree, old: Tree) -> Errors:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from pybernetes.api.validation.kinds import Rules, RulesTable
 
-RULES: RulesTable = {("", "serviceaccounts"): Rules()}
+RULES: RulesTable = {("", "serviceaccounts"): Rules(whole_looks=1)}

@@ -79,5 +79,5 @@ RULES: RulesTable = {
     (_GROUP, "servicecidrs"): Rules(
         _range, _update_range, update_is_whole=True, subresources={"status": lambda new, old: iter(())}
     ),
-    (_GROUP, "ipaddresses"): Rules(_address, _update_address, _address_name),
+    (_GROUP, "ipaddresses"): Rules(_address, _update_address, _address_name, whole_looks=1),
 }

@@ -93,6 +93,6 @@ def _update_attributes(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    (_GROUP, "storageclasses"): Rules(_create, _update),
-    (_GROUP, "volumeattributesclasses"): Rules(_create_attributes, _update_attributes),
+    (_GROUP, "storageclasses"): Rules(_create, _update, whole_looks=1),
+    (_GROUP, "volumeattributesclasses"): Rules(_create_attributes, _update_attributes, whole_looks=1),
 }

@@ -41,6 +41,9 @@ def validate_structural(schema: Tree, path: Path) -> Errors:
     if kind != "object":
         yield field.invalid(path.child("type"), kind, "must be object at the root")
     yield from _validate_metadata(schema, path)
+    if _names_dialect(schema):
+        yield field.invalid(path, "", "OpenAPIV3Schema 'schema' is not supported")
+        return
     found = list(_validate_node(schema, path, root=True)) or list(_validate_defaults(schema, path, root=True))
     yield from found
     yield from validate_schema_rules(schema, path, is_structural=not found)
@@ -53,11 +56,16 @@ def _validate_metadata(schema: Tree, path: Path) -> Errors:
         return
     if metadata.get("type") != "object":
         return
-    said = set(metadata) - {"type", "properties", "description"}
+    said = set(metadata) - {"type", "properties"}
     named = set(metadata.get("properties") or ()) - {"name", "generateName"}
-    if said or named:
+    if said or named or metadata.get("properties") == {}:
         detail = "must not specify anything other than name and generateName, but metadata is implicitly specified"
         yield field.forbidden(path.child("properties").key("metadata"), detail)
+
+
+def _names_dialect(schema: Tree) -> bool:
+    """Whether a schema says anywhere in which language it is written, which ends the reading of it."""
+    return bool(schema.get("$schema")) or any(_names_dialect(child) for child, _ in _children(schema, Path()))
 
 
 def _children(schema: Tree, path: Path) -> Iterator[tuple[Tree, Path]]:
@@ -143,7 +151,7 @@ def _validate_default(schema: Tree, value: Any, path: Path, *, root: bool) -> Er
         yield field.invalid(path, value, "must not have unknown fields")
     found = list(validate_value(schema, value, Path()))
     for wrong in found:
-        inside = f".{wrong.field}" if wrong.field and not wrong.field.startswith("[") else wrong.field
+        inside = f".{wrong.field}" if wrong.field else ""
         yield replace(wrong, field=f"{path}{inside}")
     if not found and has_rules(schema):
         from pybernetes.api.cel.rules import rule_tree
@@ -182,8 +190,6 @@ def _validate_value_validation(schema: Tree, path: Path, typed: tuple[str, ...] 
 
 def _numbers_or_strings(schema: Tree) -> tuple[str, ...]:
     """The one pattern in which a junctor may name types, where it stands in the schema."""
-    if not schema.get("x-kubernetes-int-or-string"):
-        return ()
     if schema.get("anyOf") == _EITHER:
         return ("anyOf",)
     needed = schema.get("allOf") or []

@@ -189,7 +189,7 @@ def _validate_service(service: Tree, path: Path, words: bool) -> Errors:
 def _validate_service_path(url_path: str, path: Path) -> Errors:
     if not url_path.startswith("/"):
         yield field.invalid(path, url_path, "must start with a '/'")
-    steps = url_path[1:].split("/") if url_path.startswith("/") else url_path.split("/")
+    steps = url_path[1:].split("/")
     if url_path == "/":
         return
     for index, step in enumerate(steps):
@@ -209,7 +209,7 @@ def _validate_url(url: str, path: Path) -> Errors:
     if not parts.netloc:
         yield field.invalid(path, parts.netloc, f"host must be specified{form}")
     if parts.username is not None:
-        yield field.invalid(path, parts.username, "user information is not permitted in the URL")
+        yield field.invalid(path, parts.netloc.rpartition("@")[0], "user information is not permitted in the URL")
     if parts.fragment:
         yield field.invalid(path, parts.fragment, "fragments are not permitted in the URL")
     if parts.query:
@@ -218,9 +218,19 @@ def _validate_url(url: str, path: Path) -> Errors:
 
 RULES: RulesTable = {
     (_GROUP, "validatingwebhookconfigurations"): Rules(
-        _create(mutating=False), _update(mutating=False), update_is_whole=True
+        _create(mutating=False),
+        _update(mutating=False),
+        update_is_whole=True,
+        whole_looks=1,
+        update_looks=0,
+        plain_finalizers=True,
     ),
     (_GROUP, "mutatingwebhookconfigurations"): Rules(
-        _create(mutating=True), _update(mutating=True), update_is_whole=True
+        _create(mutating=True),
+        _update(mutating=True),
+        update_is_whole=True,
+        whole_looks=1,
+        update_looks=0,
+        plain_finalizers=True,
     ),
 }

@@ -16,7 +16,14 @@ from pybernetes.api.time import format_time
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.crd.ending import end_objects
-from pybernetes.apiserver.crd.names import has_names, is_established, is_terminating, new_status, set_condition
+from pybernetes.apiserver.crd.names import (
+    has_names,
+    is_ending,
+    is_established,
+    is_terminating,
+    new_status,
+    set_condition,
+)
 from pybernetes.apiserver.crd.serve import Server, Serving
 from pybernetes.apiserver.crd.strategy import CLEANUP
 from pybernetes.apiserver.registry.field_managers import field_manager
@@ -152,7 +159,7 @@ class DefinitionController:
         if CLEANUP not in (item.tree["metadata"].get("finalizers") or ()):
             return  # others have something to do yet
         if is_established(item.tree):
-            if not is_terminating(item.tree):
+            if not is_ending(item.tree):
                 words = ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
                 await self._tell(item, words)
                 return  # the write comes back as a change

@@ -18,6 +18,11 @@ from pybernetes.api.validation.custom_resource_definition import (
 NO_CONFLICTS = ("True", "NoConflicts", "no conflicts found")
 ESTABLISHED = ("True", "InitialNamesAccepted", "the initial names have been accepted")
 BAD_BUNDLE = ("False", "InvalidCABundle", "The conversion webhook CABundle is invalid")
+DELETION_PENDING = (
+    "True",
+    "InstanceDeletionPending",
+    "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+)
 NOT_ACCEPTED = ("False", "NotAccepted", "not all names are accepted")
 _CHECKS = (
     ("plural", "PluralConflict"),
@@ -31,21 +36,30 @@ _CHECKS = (
 def new_status(definition: Tree, others: Iterable[Tree], now: str) -> Tree:
     """The status of a definition, given the other definitions of its group."""
     spec, status = definition["spec"], definition.get("status") or {}
-    accepted, verdict = _accept(spec["names"], status.get("acceptedNames") or {}, others)
+    accepted = status.get("acceptedNames") or {}
     conditions = list(status.get("conditions") or [])
-    set_condition(conditions, "NamesAccepted", verdict, now)
+    if accepted != spec["names"]:  # names that it has got are not asked about again
+        accepted, verdict = _accept(spec["names"], accepted, others)
+        set_condition(conditions, "NamesAccepted", verdict, now)
     _judge_approval(definition, conditions, now)
-    was_established = any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
-    if not was_established:
+    states = {one["type"]: one["status"] for one in conditions}
+    if states.get("Established") != "True" and "NamesAccepted" in states:
         established = BAD_BUNDLE if has_bad_bundle(definition) else ESTABLISHED
-        set_condition(conditions, "Established", established if verdict[0] == "True" else NOT_ACCEPTED, now)
-    return {"conditions": conditions, "acceptedNames": accepted, "storedVersions": stored_versions(spec, status)}
+        has_all = states["NamesAccepted"] == "True"
+        set_condition(conditions, "Established", established if has_all else NOT_ACCEPTED, now)
+    return {
+        "conditions": conditions or status.get("conditions"),
+        "acceptedNames": accepted,
+        "storedVersions": stored_versions(spec, status),
+    }
 
 
 def stored_versions(spec: Tree, status: Tree) -> list[str]:
     """The versions in which objects may be stored."""
     stored = list(status.get("storedVersions") or [])
-    return stored + [one["name"] for one in spec["versions"] if one.get("storage") and one["name"] not in stored]
+    return stored + [
+        one["name"] for one in spec.get("versions") or [] if one.get("storage") and one["name"] not in stored
+    ]
 
 
 def _judge_approval(definition: Tree, conditions: list[Tree], now: str) -> None:
@@ -77,6 +91,12 @@ def has_names(definition: Tree) -> bool:
 def is_terminating(definition: Tree) -> bool:
     """Whether its objects are being deleted: none can be made any more."""
     return _is(definition, "Terminating")
+
+
+def is_ending(definition: Tree) -> bool:
+    """Whether their deletion is no longer just to come."""
+    conditions = (definition.get("status") or {}).get("conditions") or []
+    return any(one["type"] == "Terminating" and one.get("reason") != DELETION_PENDING[1] for one in conditions)
 
 
 def _is(definition: Tree, condition: str) -> bool:

@@ -150,7 +150,7 @@ def _strategy(resource: Resource, version: Tree, shape: Shape, *, terminating: b
     wanted = version.get("subresources") or {}
     path = "spec.replicas"
     if "status" in resource.subresources:
-        parts["status"] = CustomStatus(shape)
+        parts["status"] = CustomStatus(shape, wanted.get("scale"))
     if "scale" in resource.subresources:
         parts["scale"] = CustomScale(wanted["scale"])
         path = wanted["scale"]["specReplicasPath"].removeprefix(".")
@@ -161,6 +161,7 @@ def _strategy(resource: Resource, version: Tree, shape: Shape, *, terminating: b
         tracks_generation=True,
         replicas_path=path,
         shape=shape,
+        scale=wanted.get("scale"),
         terminating=terminating,
         fields=tuple(one["jsonPath"].removeprefix(".") for one in version.get("selectableFields") or ()),
     )

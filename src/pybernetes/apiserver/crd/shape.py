@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from pybernetes.api import field
 from pybernetes.api.decode import decode
 from pybernetes.api.field import ErrorList, Kind, Path
@@ -33,13 +35,16 @@ class Shape:
         self._rules: RuleNode | None = None
         self._has_rules = has_rules(source)
 
-    def prepare(self, tree: Tree) -> tuple[Tree, list[str]]:
-        """The object as it is stored, and the paths of fields that were dropped. Raises DecodeError."""
+    def prepare(self, tree: Tree, *, applied: bool = False) -> tuple[Tree, list[str]]:
+        """The object as it is stored, and the paths of fields that were dropped. Raises DecodeError.
+
+        Of an `applied` one the nulls stay.
+        """
         metadata = decode(schema_for(META), tree.get("metadata") or {})
         unknown = [f"metadata.{path}" for path in metadata.unknown]
         rest = {key: copied(value) for key, value in tree.items() if key not in OWN}
         unknown += prune(self.source, rest)
-        fill_defaults(self.source, rest)
+        fill_defaults(self.source, rest, keep_nulls=applied)
         own: Tree = {key: tree[key] for key in ("apiVersion", "kind") if key in tree}
         return {**own, "metadata": metadata.tree, **rest}, unknown
 
@@ -60,6 +65,21 @@ class Shape:
         # What stood twice before may go on doing so.
         if lists and (before is NEW or next(validate_lists(self.source, before, Path()), None) is None):
             found += lists
+        if self._has_rules:
+            found += self._ask_rules(tree, old, found)
+        return found
+
+    def validate_status(self, tree: Tree, old: Tree) -> ErrorList:
+        """As `validate` of an object of which only the status may have changed: that alone is held to its schema."""
+        schema = (self.source.get("properties") or {}).get("status") or {}
+        found: ErrorList = []
+        if "status" in tree:
+            for wrong in validate_value(schema, tree["status"], Path(), old.get("status", NEW)):
+                found.append(replace(wrong, field=f"status.{wrong.field}" if wrong.field else "status"))
+            before = old.get("status")
+            lists = list(validate_lists(schema, tree["status"], Path("status")))
+            if lists and next(validate_lists(schema, before, Path()), None) is None:
+                found += lists
         if self._has_rules:
             found += self._ask_rules(tree, old, found)
         return found

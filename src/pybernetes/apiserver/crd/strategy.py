@@ -6,10 +6,12 @@ from typing import ClassVar, Final
 
 from pybernetes.api.errors import StatusError, method_not_supported
 from pybernetes.api.field import FieldError
+from pybernetes.api.time import format_time
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.metadata import is_plain
 from pybernetes.apiserver.context import RequestContext
-from pybernetes.apiserver.crd.names import stored_versions
+from pybernetes.apiserver.crd.names import DELETION_PENDING, set_condition, stored_versions
+from pybernetes.apiserver.crd.scale import validate_replicas, validate_status_replicas
 from pybernetes.apiserver.crd.shape import Shape
 from pybernetes.apiserver.resources.kind import path
 from pybernetes.apiserver.resources.strategy import Part, Strategy
@@ -21,11 +23,14 @@ CLEANUP: Final = "customresourcecleanup.apiextensions.k8s.io"
 class CustomStatus(Part):
     """The status alone: neither spec nor metadata can be written here."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, scale: Tree | None) -> None:
+        """`scale`: the paths of the definition's `subresources.scale`."""
         self._shape = shape
+        self._scale = scale
 
     def validate(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
-        return self._shape.validate(new, old)
+        found = self._shape.validate_status(new, old)
+        return found + ([] if self._scale is None else list(validate_status_replicas(self._scale, new)))
 
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         merged = {key: value for key, value in old.items() if key != "status"}
@@ -41,6 +46,7 @@ class CustomStrategy(Strategy):
     """An object of a custom resource."""
 
     shape: Shape | None = None
+    scale: Tree | None = None
     terminating: bool = False
     fields: tuple[str, ...] = ()
     """What can be selected by, besides name and namespace: `spec.color`."""
@@ -60,16 +66,20 @@ class CustomStrategy(Strategy):
         Strategy.prepare_for_create(self, ctx, new)
 
     def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
-        return [] if self.shape is None else self.shape.validate(new)
+        return self._wrong_replicas(new) if self.shape is None else self.shape.validate(new) + self._wrong_replicas(new)
+
+    def _wrong_replicas(self, new: Tree) -> list[FieldError]:
+        return [] if self.scale is None else list(validate_replicas(self.scale, new))
 
     def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
-        return [] if self.shape is None else self.shape.validate(new, old)
+        found = [] if self.shape is None else self.shape.validate(new, old)
+        return found + self._wrong_replicas(new)
 
     def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:
         known = [] if old is None else old["metadata"].get("finalizers") or []
         return [
-            f'metadata.finalizers: "{one}": prefer a domain-qualified finalizer name including a path (/) to avoid '
-            "accidental conflicts with other finalizer writers"
+            f'metadata.finalizers: "{one}": prefer a domain-qualified finalizer name '
+            f"{'including a path (/) ' if '.' in one else ''}to avoid accidental conflicts with other finalizer writers"
             for one in new["metadata"].get("finalizers") or []
             if is_plain(one) and one not in known
         ]
@@ -104,5 +114,8 @@ class DefinitionStrategy(Strategy):
         finalizers = metadata.setdefault("finalizers", [])
         if self.finalizer not in finalizers:
             finalizers.append(self.finalizer)
+        status = new["status"] = dict(new.get("status") or {})
+        conditions = status["conditions"] = list(status.get("conditions") or [])
+        set_condition(conditions, "Terminating", DELETION_PENDING, format_time(ctx.services.clock.now()))
         # Upstream counts no generation for the deletion of a definition.
         metadata["generation"] = max(1, metadata.get("generation", 1) - 1)

@@ -12,7 +12,7 @@ from pybernetes.api import field as fields
 from pybernetes.api.decode import DecodeError, decode, duplicate_fields, field_warnings, in_text_order
 from pybernetes.api.defaults import default_definition
 from pybernetes.api.errors import StatusError, bad_request, invalid, request_entity_too_large, timeout
-from pybernetes.api.field import Path, quote
+from pybernetes.api.field import Path, go_json, quote
 from pybernetes.api.json_text import refuse_depth
 from pybernetes.api.protobuf import ProtobufError
 from pybernetes.api.protobuf import decode_object as decode_object_message
@@ -61,7 +61,8 @@ async def decode_object(call: Call, options: WriteOptions) -> Tree:
     body = await read_body(call.ctx.request)
     media = content_type(call.ctx.request.headers.get("content-type", ""))
     tree, complaints = parse_object(body, media, call.expected_kind)
-    check_type(tree, call.expected_api_version, call.expected_kind, custom=call.served.custom, body=body)
+    custom = call.served.custom and not call.own_view
+    check_type(tree, call.expected_api_version, call.expected_kind, custom=custom, body=body)
     made = typed_object(call, tree, options, complaints)
     check_identity(call, made)
     return made
@@ -124,31 +125,28 @@ def json_type(value: object) -> str:
         return "bool"
     if isinstance(value, int | float):
         return "number"
-    return "string" if isinstance(value, str) else "array"
+    if isinstance(value, str):
+        return "string"
+    return "object" if isinstance(value, dict) else "array"
 
 
 def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool, body: bytes | None = None) -> None:
     """apiVersion and kind must be the path's; absent ones are. Raises StatusError 400."""
+    if custom:
+        _check_told(tree, api_version, kind, body)
     given_version, given_kind = tree.get("apiVersion") or api_version, tree.get("kind") or kind
-    for name, value in (("apiVersion", given_version), ("kind", given_kind)):
-        if not isinstance(value, str):
-            words = f"json: cannot unmarshal {json_type(value)} into Go struct field .{name} of type string"
-            raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", body)
     if given_version == api_version and given_kind == kind:
         return
+    if words := _unreadable(given_version, given_kind):
+        raise _unrecognized(kind, words, body)
     _, version = split_api_version(given_version)
     if custom and given_version == api_version:
         wrong = fields.invalid(Path("kind"), given_kind, f"must be {kind}")
         metadata = tree.get("metadata")
         name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
         raise invalid(split_api_version(api_version)[0], given_kind, name, [wrong])
-    if given_version.count("/") > 1:
-        raise _unrecognized(kind, f"unexpected GroupVersion string: {given_version}", body)
     refusal = f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
-    if not custom and not _is_registered(given_version, given_kind):
-        unknown = (
-            f"no kind {quote(given_kind)} is registered for version {quote(given_version)} in scheme {quote(SCHEME)}"
-        )
+    if not custom and (unknown := _unregistered(given_version, given_kind)):
         raise bad_request(refusal + unknown)
     if custom or _internal(given_version, given_kind) == _internal(api_version, kind):
         raise bad_request(
@@ -160,9 +158,49 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool, body: b
         pass  # not served: there is no schema of it
     except DecodeError as error:
         raise bad_request(f"{refusal}{error}") from error
-    raise bad_request(
-        f"{refusal}converting ({version}.{given_kind}) to ({_internal(api_version, kind)}): unknown conversion"
-    )
+    raise bad_request(refusal + _unconvertible(given_version, given_kind, api_version, kind))
+
+
+def _check_told(tree: Tree, api_version: str, kind: str, body: bytes | None) -> None:
+    """Objects without a type of their own have to say what they are. Raises StatusError 400."""
+    if not tree.get("kind"):
+        shown = go_json(tree) if body is None or body[:1] not in b"{n" else body.decode(errors="replace")
+        raise _unrecognized(kind, f"Object 'Kind' is missing in '{shown}'", body)
+    if not tree.get("apiVersion"):
+        raise bad_request(f"the API version in the data () does not match the expected API version ({api_version})")
+
+
+def patched_type_problem(tree: Tree, api_version: str, kind: str) -> str:
+    """Why what a patch made of a built-in object is none of its kind; "" if it is, in whatever version."""
+    given_version, given_kind = tree.get("apiVersion") or api_version, tree.get("kind") or kind
+    if given_version == api_version and given_kind == kind:
+        return ""
+    if words := _unreadable(given_version, given_kind):
+        return words
+    if unknown := _unregistered(given_version, given_kind):
+        return unknown
+    if _internal(given_version, given_kind) == _internal(api_version, kind):
+        return ""
+    return _unconvertible(given_version, given_kind, api_version, kind)
+
+
+def _unreadable(api_version: object, kind: object) -> str:
+    for name, value in (("apiVersion", api_version), ("kind", kind)):
+        if not isinstance(value, str):
+            words = f"json: cannot unmarshal {json_type(value)} into Go struct field .{name} of type string"
+            return f"couldn't get version/kind; json parse error: {words}"
+    return f"unexpected GroupVersion string: {api_version}" if str(api_version).count("/") > 1 else ""
+
+
+def _unregistered(api_version: str, kind: str) -> str:
+    if _is_registered(api_version, kind):
+        return ""
+    return f"no kind {quote(kind)} is registered for version {quote(api_version)} in scheme {quote(SCHEME)}"
+
+
+def _unconvertible(given_version: str, given_kind: str, api_version: str, kind: str) -> str:
+    version = split_api_version(given_version)[1]
+    return f"converting ({version}.{given_kind}) to ({_internal(api_version, kind)}): unknown conversion"
 
 
 def _internal(api_version: str, kind: str) -> str:
@@ -199,14 +237,15 @@ def typed_object(call: Call, tree: Tree, options: WriteOptions, complaints: Comp
     return made
 
 
-def as_typed(call: Call, tree: Tree, known: Tree | None = None) -> tuple[Tree, list[str]]:
+def as_typed(call: Call, tree: Tree, known: Tree | None = None, *, applied: bool = False) -> tuple[Tree, list[str]]:
     """The tree as the schema of what travels here makes it, and the fields that were dropped. Raises DecodeError.
 
-    Of `known`, a typed object of a built-in kind, the tree may have parts: the result takes them over.
+    Of `known`, a typed object of a built-in kind, the tree may have parts: the result takes them over. Of a custom
+    resource that was `applied` the nulls stay.
     """
     schema = call.schema
     if call.served.shape is not None and not call.own_view:
-        made, unknown = call.served.shape.prepare(tree)
+        made, unknown = call.served.shape.prepare(tree, applied=applied)
     elif schema is not None:
         decoded = decode(schema, tree, known)
         made, unknown = decoded.tree, decoded.unknown
@@ -253,8 +292,8 @@ def check_identity(call: Call, obj: Tree) -> None:
         if metadata.get("namespace") not in (None, "", call.namespace):
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
         metadata["namespace"] = call.namespace
-    elif metadata.get("namespace"):
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    else:
+        metadata.pop("namespace", None)
     if not call.name:
         return
     name = metadata.get("name")

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
+
+import msgspec
 
 from pybernetes.api import errors
 from pybernetes.api import field as fields
-from pybernetes.api.decode import DecodeError, field_warnings
+from pybernetes.api.decode import DecodeError, duplicate_fields, field_warnings, restored
 from pybernetes.api.errors import StatusError, bad_request
 from pybernetes.api.field import Path, go_json
 from pybernetes.api.patch import go_text
-from pybernetes.api.patch.json_patch import json_patch
+from pybernetes.api.patch.apply import group_version_kind
+from pybernetes.api.patch.json_patch import json_patch, unknown_fields
 from pybernetes.api.patch.managed_fields import keep_times
 from pybernetes.api.patch.merge import merge_patch
 from pybernetes.api.patch.strategic import strategic_patch
 from pybernetes.api.schema import Json
+from pybernetes.api.scheme import split_api_version
 from pybernetes.api.time import format_time
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.handlers.call import Call
-from pybernetes.apiserver.handlers.decode import as_typed, cannot_handle, check_identity, json_type, report_strictness
+from pybernetes.apiserver.handlers.decode import (
+    as_typed,
+    cannot_handle,
+    check_identity,
+    json_type,
+    patched_type_problem,
+    report_strictness,
+)
 from pybernetes.apiserver.json_errors import JSONError, parse_json
 from pybernetes.apiserver.ownership import owned
 from pybernetes.apiserver.registry.field_managers import field_manager
@@ -75,6 +87,18 @@ class BodyPatcher:
         except JSONError as error:
             words = str(error) if self._media == STRATEGIC_PATCH else f"error decoding patch: {error}"
             raise bad_request(words) from error
+        self._complaints = [] if options.field_validation == "Ignore" else self._strict_complaints(body)
+
+    def _strict_complaints(self, body: bytes) -> list[str]:
+        """What a strict reader says of the patch itself."""
+        repeated = [] if msgspec.json.encode(self._patch) == body else duplicate_fields(body)
+        if self._media != JSON_PATCH:
+            return [f'duplicate field "{path}"' for path in repeated]
+        unknown = unknown_fields(self._patch)
+        return [
+            *(f'json patch unknown field "{path}"' for path in unknown),
+            *(f'json patch duplicate field "{path}"' for path in repeated),
+        ]
 
     def make(self, current: Item | None) -> Tree:
         assert current is not None
@@ -82,7 +106,7 @@ class BodyPatcher:
         # What the patch leaves alone becomes part of the result, which the caller may change.
         shown = call.view(current.tree if call.served.custom else current.decode())
         patch = self._patch if self._media == STRATEGIC_PATCH else None
-        return typed_patched(call, self._patched(shown), shown, current, self._options, patch)
+        return typed_patched(call, self._patched(shown), shown, current, self._options, patch, self._complaints)
 
     def _patched(self, shown: Tree) -> Tree:
         made: Json
@@ -105,30 +129,109 @@ class BodyPatcher:
 
 
 def typed_patched(
-    call: Call, patched: Tree, known: Tree, current: Item, options: WriteOptions, patch: Json = None
+    call: Call,
+    patched: Tree,
+    known: Tree,
+    current: Item,
+    options: WriteOptions,
+    patch: Json = None,
+    complaints: Sequence[str] = (),
 ) -> Tree:
     """A patched object, typed, defaulted and owned like one that was sent whole; `known` is what was patched.
 
-    Errors show the `patch` where it is given, else the patched object.
+    Errors show the `patch` where it is given, else the patched object. `complaints` are a strict reader's of the patch.
     """
 
     def shown() -> str:
         return go_json(patched) if patch is None else go_text.plain(patch)
 
+    given = patched
     try:
-        made, unknown = as_typed(call, patched, None if call.own_view else known)
+        if patch is not None:  # a patch of values: what it says of its type is never looked at
+            made, unknown = of_values(call, patched, None if call.own_view else known)
+        else:
+            made, unknown = _of_text(call, patched, None if call.own_view else known)
     except DecodeError as error:
-        # A patch of values is decoded by another of upstream's decoders.
-        decoder = "error decoding from json: " if patch is not None and str(error).startswith("illegal base64") else ""
-        raise invalid_patch(shown(), f"{decoder}{error}") from error
+        raise invalid_patch(shown(), str(error)) from error
     # Upstream has written the patched object out, in the order of its keys, before it decodes it.
-    report_strictness(call.ctx, options, field_warnings(sorted(unknown)), lambda text: invalid_patch(shown(), text))
+    found = [*complaints, *field_warnings(sorted(unknown))]
+    report_strictness(call.ctx, options, found, lambda text: invalid_patch(shown(), text))
     check_identity(call, made)
+    if call.served.custom and not call.own_view:
+        _check_custom_type(call, given)
     return owned(call, made, current, options)
+
+
+def of_values(
+    call: Call, tree: Tree, known: Tree | None = None, *, states_null: bool = False
+) -> tuple[Tree, list[str]]:
+    """As `as_typed`, of values that were never text: what does not fit is read again as upstream does it.
+
+    Nulls that were applied to a custom resource are for its validation.
+    """
+    if call.served.shape is not None and not call.own_view:
+        return as_typed(call, tree, applied=states_null)
+    try:
+        return as_typed(call, tree, known)
+    except DecodeError:
+        if call.schema is None:
+            raise
+        return as_typed(call, restored(call.schema, tree), known)
+
+
+def _has_null(value: Json) -> bool:
+    if isinstance(value, dict):
+        return any(_has_null(held) for held in value.values())
+    return value is None or (isinstance(value, list) and any(_has_null(item) for item in value))
+
+
+def _of_text(call: Call, patched: Tree, known: Tree | None) -> tuple[Tree, list[str]]:
+    """As `as_typed`, of an object that was written out and says itself what it is. Raises DecodeError."""
+    if call.served.custom and not call.own_view:
+        if not patched.get("kind"):
+            raise DecodeError(f"Object 'Kind' is missing in '{go_json(patched)}'")
+        return as_typed(call, patched, known)
+    if not patched.get("apiVersion"):
+        # Without a version it is read as upstream's own form of the object, whose fields have no names in JSON.
+        return as_typed(call, {})[0], [name for name in patched if name not in ("apiVersion", "kind")]
+    if problem := patched_type_problem(patched, call.expected_api_version, call.expected_kind):
+        raise DecodeError(problem)
+    return as_typed(call, patched, known)
+
+
+def _check_custom_type(call: Call, given: Tree) -> None:
+    """Raises StatusError 422 for a patch that made another kind of a custom resource."""
+    wrong = [
+        fields.invalid(Path(name), given.get(name) or "", f"must be {wanted}")
+        for name, wanted in (("kind", call.expected_kind), ("apiVersion", call.expected_api_version))
+        if given.get(name) != wanted
+    ]
+    if wrong:
+        group = split_api_version(str(given.get("apiVersion") or ""))[0]
+        raise errors.invalid(group, str(given.get("kind")), call.name, wrong)
 
 
 def invalid_patch(shown: str, why: str) -> StatusError:
     return errors.invalid("", "", "", [fields.invalid(Path("patch"), shown, why)])
+
+
+def wanted_uid(config: Tree) -> str:
+    """The uid of the object that a configuration means; "" for any."""
+    metadata = config.get("metadata")
+    uid = metadata.get("uid") if isinstance(metadata, dict) else None
+    return uid if isinstance(uid, str) else ""
+
+
+def _unconverted(call: Call, config: Tree, why: str) -> StatusError:
+    """The words for what does not decode once a configuration is applied."""
+    if call.served.custom:
+        return cannot_handle(call, why)
+    metadata = config.get("metadata") or {}
+    what = group_version_kind(call.expected_api_version, call.expected_kind)
+    named = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; {what}"
+    return errors.unexpected(
+        f"failed to convert new object ({named}) to proper version: unable to convert unstructured object to {what}: {why}"
+    )
 
 
 class ApplyPatcher:
@@ -158,10 +261,10 @@ class ApplyPatcher:
         made = self._applied(current)
         # What is wrong with the configuration itself goes first, as upstream has it.
         if self._repeated:
-            why = f"error converting YAML to JSON: {self._repeated}"
             if self._options.field_validation == "Strict":
-                raise bad_request(f"error strict decoding YAML: {why}")
-            self._call.ctx.warn(why)
+                raise bad_request(f"error strict decoding YAML: error converting YAML to JSON: {self._repeated}")
+            for line in self._repeated.splitlines()[1:]:
+                self._call.ctx.warn(line.strip())
         return made
 
     def _applied(self, current: Item | None) -> Tree:
@@ -172,11 +275,14 @@ class ApplyPatcher:
         live = None if current is None else served.typed(served.from_storage(current.tree))
         now = format_time(call.ctx.services.clock.now())
         manager = field_manager(served, call.subresource)
+        if live is None and (uid := wanted_uid(self._config)):
+            cause = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            raise errors.conflict(served.resource.group, served.resource.plural, call.name, cause)
+        new: Tree = manager.apply(live, self._config, options.manager, bool(options.force), now)
         try:
-            new: Tree = manager.apply(live, self._config, options.manager, bool(options.force), now)
-            new, _ = as_typed(call, new)
+            new, _ = of_values(call, new, states_null=_has_null(self._config))
         except DecodeError as error:
-            raise cannot_handle(call, str(error)) from error
+            raise _unconverted(call, self._config, str(error)) from error
         metadata = new.get("metadata")
         new = {
             **new,

@@ -11,6 +11,7 @@ from pybernetes.api.caching import short_cache
 from pybernetes.api.errors import StatusError, invalid
 from pybernetes.api.field import ErrorList, Path
 from pybernetes.api.tree import Tree
+from pybernetes.api.validation.metadata import validate_manager
 from pybernetes.apiserver.http.message import Request
 
 FIELD_VALIDATIONS: Final = ("Ignore", "Warn", "Strict")
@@ -63,14 +64,7 @@ def write_options(request: Request, kind: str, *, apply: bool = False) -> WriteO
 
 def check_manager(manager: str) -> ErrorList:
     """What is wrong with a field manager's name."""
-    errors: ErrorList = []
-    if len(manager.encode()) > MAX_MANAGER_BYTES:
-        errors.append(fields.too_long(Path("fieldManager"), MAX_MANAGER_BYTES))
-    for position, char in enumerate(manager):
-        if not char.isprintable():
-            detail = f"invalid character U+{ord(char):04X} (at position {position})"
-            errors.append(fields.invalid(Path("fieldManager"), manager, detail))
-    return errors
+    return list(validate_manager(manager, Path("fieldManager")))
 
 
 def user_agent_manager(request: Request) -> str:

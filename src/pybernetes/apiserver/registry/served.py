@@ -20,8 +20,11 @@ from pybernetes.apiserver.table.column import Cells, Column
 class Shape(Protocol):
     """What the schema of a custom resource makes of an object."""
 
-    def prepare(self, tree: Tree) -> tuple[Tree, list[str]]:
-        """The object as it is stored, and the paths of fields that were dropped. Raises DecodeError."""
+    def prepare(self, tree: Tree, *, applied: bool = False) -> tuple[Tree, list[str]]:
+        """The object as it is stored, and the paths of fields that were dropped. Raises DecodeError.
+
+        Of an `applied` one the nulls stay.
+        """
         ...
 
 

@@ -287,7 +287,7 @@ class ObjectStore:
         if admitted:
             await self._access.admission.mutate(attributes)
             new = attributes.object if view is None else view.merge(ctx, attributes.object, new)
-        self._check_preconditions(new, current, names_uid=update.names_uid)
+        self._check_preconditions(new, current, update)
         metadata, old_metadata = new["metadata"], old["metadata"]
         if update.part is None:
             strategy.prepare_for_update(ctx, new, old)
@@ -321,16 +321,17 @@ class ObjectStore:
         if self.strategy.tracks_generation and self.strategy.bumps_generation(new, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
-    def _check_preconditions(self, new: Tree, current: Item, *, names_uid: bool) -> None:
+    def _check_preconditions(self, new: Tree, current: Item, update: Update) -> None:
         """The resourceVersion and uid that the client means, if it says so, must be those of the stored object."""
         metadata = new["metadata"]
         name = current.tree["metadata"]["name"]
         uid, current_uid = metadata.get("uid"), current.tree["metadata"].get("uid")
-        if names_uid and uid and uid != current_uid:
+        if update.names_uid and uid and uid != current_uid:
             raise self.uid_conflict(current, uid)
         version = metadata.get("resourceVersion") or "0"
         if version != str(current.revision) and _parsed_version(version) == 0:
-            if not self.strategy.unconditional_update:
+            is_view = update.part is not None and not update.part.is_whole
+            if not self.strategy.unconditional_update and not is_view:
                 raise self.unversioned(name)
             metadata["resourceVersion"] = str(current.revision)
         elif version != str(current.revision):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from pybernetes.api import field
+from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import MAX_INT32
 from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
+from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.resize import validate_resize
+from pybernetes.api.validation.pod.scheduling import validate_tolerations
 from pybernetes.api.validation.pod.spec import validate_pod_spec, validate_pod_template
 
 SPEC = Path("spec")
+_SYSTEM_CONDITIONS = frozenset(("PodScheduled", "Ready", "Initialized"))
 _CONTAINER_KINDS = ("containers", "initContainers")
 _MUTABLE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -77,7 +80,8 @@ def _validate_deadline(spec: Tree, was: Tree) -> Errors:
 
 
 def _validate_added_tolerations(spec: Tree, was: Tree) -> Errors:
-    """Tolerations may only be added; those with seconds may get other seconds."""
+    """Tolerations may only be added; those with seconds may get other seconds. Upstream looks at all of them again."""
+    yield from validate_tolerations(spec.get("tolerations") or [], SPEC.child("tolerations"))
     kept = [_without_seconds(one) for one in spec.get("tolerations") or ()]
     if any(_without_seconds(one) not in kept for one in was.get("tolerations") or ()):
         yield field.forbidden(
@@ -125,6 +129,11 @@ def _without_node_affinity(affinity: Tree | None) -> Tree:
 def _update_status(new: Tree, old: Tree) -> Errors:
     if old["spec"].get("nodeName") and new["spec"].get("nodeName") != old["spec"]["nodeName"]:
         yield field.forbidden(Path("status").child("nominatedNodeName"), "cannot be changed")
+    conditions = (new.get("status") or {}).get("conditions") or []
+    for index, condition in enumerate(conditions):
+        if condition["type"] not in _SYSTEM_CONDITIONS:
+            at = Path("status").child("conditions").index(index).child("Type")
+            yield from complain(at, condition["type"], names.qualified_name(condition["type"]))
     yield from _validate_finished(new, old)
 
 
@@ -169,6 +178,7 @@ RULES: RulesTable = {
         update=_update,
         update_is_whole=True,
         subresources={"status": _update_status, "ephemeralcontainers": _update_ephemeral, "resize": validate_resize},
+        whole_looks=1,
     ),
     ("", "podtemplates"): Rules(create=_create_template),
 }

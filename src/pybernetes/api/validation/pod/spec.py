@@ -74,9 +74,6 @@ def _validate_names(spec: Tree, path: Path) -> Errors:
             yield from complain(path.child(name), value, check(value))
     if spec.get("hostnameOverride") is not None:
         yield from _validate_hostname_override(spec, path.child("hostnameOverride"))
-    for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
-        if not secret.get("name"):
-            yield field.required(path.child("imagePullSecrets").index(index).child("name"))
 
 
 def _validate_hostname_override(spec: Tree, path: Path) -> Errors:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
+import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pybernetes.aio import self_signed
+from pybernetes.cli import console
 from pybernetes.cli.commands.kubectl import split
 from pybernetes.cli.main import main
 from pybernetes.cluster import control, profile
@@ -73,6 +79,47 @@ def test_a_cluster_that_does_not_run_is_told_of(
     (stopped.run / control.PAUSED).touch()
     assert main(["kubectl", "-p", "ci", "-n", "shop", "get", "pods"]) == 3
     assert capsys.readouterr().err == "error: cluster 'ci' is paused\n  try: p8s unpause --profile ci\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["kubectl", "-p", "ci", "get", "pods"],
+        ["why", "-p", "ci"],
+        ["why"],
+        ["service", "-p", "ci", "list"],
+        ["status", "-p", "ci"],
+    ],
+)
+def test_a_stopped_cluster_of_roots_is_told_of_to_others(
+    arguments: list[str],
+    stopped: profile.Profile,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """They have it in their kubeconfig, since they started it through sudo."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        server = f"https://127.0.0.1:{probe.getsockname()[1]}"
+    files = self_signed.ensure(tmp_path / "tls", "ci", ["ci"], datetime.now(UTC))
+    certificate, key = (base64.b64encode(Path(file).read_bytes()).decode() for file in files)
+    user = {"client-certificate-data": certificate, "client-key-data": key}
+    tree = {
+        "clusters": [{"name": "ci", "cluster": {"server": server, "certificate-authority-data": certificate}}],
+        "contexts": [{"name": "ci", "context": {"cluster": "ci", "user": "ci"}}],
+        "current-context": "ci",
+        "users": [{"name": "ci", "user": user}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(tree))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "own"))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(console, "SUDO_PATH", "/nowhere")
+    monkeypatch.setattr("sys.argv", ["p8s"])
+    assert main(arguments) == 3
+    said = capsys.readouterr()
+    assert "cluster 'ci' is stopped" in said.out + said.err
+    assert "sudo p8s start --profile ci" in said.out + said.err
 
 
 @pytest.mark.parametrize("words", [["version"], ["config", "view"], []])

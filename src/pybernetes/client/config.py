@@ -90,6 +90,8 @@ class Config:
     insecure_skip_tls_verify: bool = False
     tls_server_name: str = ""
     namespace: str = "default"
+    context: str = ""
+    """The kubeconfig's name for all this, where it is of one."""
     headers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -227,6 +229,7 @@ def _from_kubeconfigs(loaded: Sequence[tuple[Path, _Kubeconfig]], context_name: 
         insecure_skip_tls_verify=cluster.insecure_skip_tls_verify,
         tls_server_name=cluster.tls_server_name,
         namespace=context.namespace or "default",
+        context=context_name,
         headers=_identity(user, local=cluster.server.startswith(f"{LOCAL}:")),
     )
 

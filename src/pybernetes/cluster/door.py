@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
 
 SECONDS = 10.0
+DOCKER_SOCKET = "docker.sock"
+"""What others than root may look for of a running cluster (cluster/docker.py)."""
 
 
 class DoorError(ClusterError):
@@ -201,11 +203,30 @@ class Door:
         if credentials(name) is not None and control.state(found := profile.load(name)) != "Running":
             [problem] = control.NotRunningError(found).problems
             return DoorError(problem.cause, problem.next_step)
+        if is_stopped_roots(name):
+            return DoorError(*stopped_roots(name))
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return DoorError(
             f"the API server of cluster {name!r} does not answer at {self.access.server} ({said})",
             f"{command('status', name)}; sudo {command('start', name)}",
         )
+
+
+def is_stopped_roots(name: str) -> bool:
+    """Whether it is known, to others than root, that a cluster of root's does not run; no more is seen of it."""
+    if not profile.NAME.fullmatch(name) or not profile.is_roots(name):
+        return False
+    try:
+        os.stat(profile.RUN / name / DOCKER_SOCKET)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def stopped_roots(name: str) -> tuple[str, str]:
+    return f"cluster {name!r} is stopped", f"sudo {command('start', name)}"
 
 
 def open_door(name: str) -> Door:

@@ -11,11 +11,9 @@ from pybernetes import API_LEVEL
 from pybernetes.cli.console import Console, Failure
 from pybernetes.cli.parser import Parser
 from pybernetes.cli.profiles import add_profile
-from pybernetes.cluster import control, docker, profile
-from pybernetes.cluster.door import absent, credentials, missing
-from pybernetes.cluster.errors import ClusterError
+from pybernetes.cluster import control, profile
+from pybernetes.cluster.door import DoorError, absent, credentials, is_stopped_roots, missing, stopped_roots
 from pybernetes.cluster.owner import caller, user_paths
-from pybernetes.cluster.preferences import command
 
 EXAMPLES = """everything after the profile is kubectl's; so are the signals and the exit code (3: the cluster does not run)
 
@@ -28,12 +26,6 @@ OURS = ("-p", "--profile")
 NOT_FOUND = 127
 ASKS_NOBODY = ("completion", "config", "help", "kustomize", "options", "plugin", "version")
 """What kubectl does, at least in part, without a cluster."""
-
-
-class StoppedError(ClusterError):
-    """Somebody else's cluster, of which no more is seen than that nothing of it runs."""
-
-    answers = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,13 +81,8 @@ def check_running(name: str) -> None:
     if name in profile.profile_names():
         if control.state(found := profile.load(name)) != "Running":
             raise control.NotRunningError(found)
-    elif profile.is_roots(name):
-        try:
-            os.stat(docker.socket(name))
-        except FileNotFoundError:
-            raise StoppedError(f"cluster {name!r} is stopped", f"sudo {command('start', name)}") from None
-        except OSError:
-            return
+    elif is_stopped_roots(name):
+        raise DoorError(*stopped_roots(name))
 
 
 def install() -> str:

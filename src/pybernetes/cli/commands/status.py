@@ -4,10 +4,10 @@ import argparse
 import json
 from typing import Any, cast
 
-from pybernetes.cli.console import FAILED, NOT_RUNNING, Console
+from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, typed
 from pybernetes.cli.profiles import add_output, add_profile, existing
 from pybernetes.cluster import control, profile, registry
-from pybernetes.cluster.door import Door, DoorError, access
+from pybernetes.cluster.door import Door, DoorError, access, is_stopped_roots
 from pybernetes.cluster.preferences import command
 from pybernetes.cluster.profile import Profile
 from pybernetes.cluster.readiness import says_ready
@@ -74,7 +74,7 @@ def from_outside(name: str) -> dict[str, Any]:
     """Of a cluster that is somebody else's, by the caller's kubeconfig."""
     asked, server = ask(name), access(name).server
     running = asked["api"] != "unreachable"
-    state = "Running" if running else "Unknown"
+    state = "Running" if running else "Stopped" if is_stopped_roots(name) else "Unknown"
     return {
         "profile": name,
         "status": state,
@@ -111,7 +111,8 @@ def show(found: dict[str, Any], console: Console) -> None:
     name = found["profile"]
     if not found["running"]:
         words, verb = control.WORDS.get(found["status"], ("does not answer", "start"))
-        console.line(f"cluster {name!r} {words}; {command(verb, name)} brings it back")
+        sudo = "sudo " if profile.is_roots(name) else ""
+        console.line(typed(f"cluster {name!r} {words}; {sudo}{command(verb, name)} brings it back"))
         return
     console.line(f"cluster {name!r} at {found['server']}: {found['api']}")
     show_nodes(found["nodes"], console)

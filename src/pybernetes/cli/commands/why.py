@@ -11,7 +11,7 @@ from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, Failure
 from pybernetes.cli.parser import wrong as wrong_usage
 from pybernetes.cli.profiles import add_output, preferred
 from pybernetes.cluster import control, profile
-from pybernetes.cluster.door import absent, missing
+from pybernetes.cluster.door import DoorError, absent, is_stopped_roots, missing, stopped_roots
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.owner import caller, user_paths
 
@@ -158,6 +158,8 @@ def refused(config: Config, error: StatusError) -> Failure | ClusterError:
             for each in profile.list_profiles():
                 if each.server == config.server and control.state(each) != "Running":
                     return control.NotRunningError(each)
+        if is_stopped_roots(config.context):
+            return DoorError(*stopped_roots(config.context))
         said = error.message.removeprefix(f"{config.server}: ")
         step = "kubectl config get-contexts shows whose it is; p8s why -p PROFILE asks another"
         return Failure([(f"no cluster answers at {config.server}: {said}", step)], NOT_RUNNING)

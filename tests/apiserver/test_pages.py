@@ -224,3 +224,38 @@ def fields(message: bytes) -> dict[int, list[bytes]]:
         else:
             position = protobuf.skip_field(message, position, tag)
     return found
+
+
+async def test_openapi_describes_operations_as_upstream_does(api):
+    document = (await api.call("GET", "/openapi/v3/api/v1")).body
+    paths, schemas = document["paths"], document["components"]["schemas"]
+    pods = paths["/api/v1/namespaces/{namespace}/pods"]
+    assert [one["name"] for one in pods["parameters"]] == ["namespace", "pretty"]  # what all of its methods take
+    assert "application/json;stream=watch" in pods["get"]["responses"]["200"]["content"]
+    gone = paths["/api/v1/namespaces/{namespace}/pods/{name}"]["delete"]["responses"]["200"]["content"]
+    assert gone["application/json"]["schema"]["$ref"].endswith(".Pod")
+    attach = paths["/api/v1/namespaces/{namespace}/pods/{name}/attach"]
+    assert [one["name"] for one in attach["parameters"]] == [
+        "container", "name", "namespace", "stderr", "stdin", "stdout", "tty",
+    ]  # fmt: skip
+    proxied = paths["/api/v1/nodes/{name}/proxy/{path}"]
+    assert proxied["head"]["operationId"] == "connectCoreV1HeadNodeProxyWithPath"
+    container = schemas["io.k8s.api.core.v1.Container"]["properties"]
+    assert container["imagePullPolicy"]["enum"] == ["Always", "IfNotPresent", "Never"]
+    assert (container["name"]["default"], "default" in container["image"]) == ("", False)
+    assert schemas["io.k8s.api.core.v1.Pod"]["properties"]["spec"]["default"] == {}
+    assert "enum" not in schemas["io.k8s.api.core.v1.Pod"]["properties"]["kind"]
+    kinds = schemas["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"]["x-kubernetes-group-version-kind"]
+    assert kinds == [{"group": "", "kind": "DeleteOptions", "version": "v1"}]
+    assert "get" in (await api.call("GET", "/openapi/v3/apis/apps")).body["paths"]["/apis/apps/"]
+
+
+async def test_openapi_v2_says_what_is_taken(api):
+    document = (await api.call("GET", "/openapi/v2")).body
+    item = document["paths"]["/api/v1/namespaces/{namespace}/configmaps"]
+    assert (item["get"]["consumes"], item["get"]["schemes"]) == (["*/*"], ["https"])
+    assert [one["name"] for one in item["post"]["parameters"]] == ["body", "dryRun", "fieldManager", "fieldValidation"]
+    definitions = document["definitions"]
+    quantity = definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"]
+    assert (quantity["type"], "oneOf" in quantity) == ("string", False)
+    assert "default" not in definitions["io.k8s.api.core.v1.Container"]["properties"]["name"]

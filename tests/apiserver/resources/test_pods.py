@@ -47,7 +47,9 @@ async def test_a_pod_can_read_its_nodes_zone_of_itself(api: Server) -> None:
 
 async def test_gated_pods_are_not_bound(api: Server) -> None:
     made = await api.pod("p", schedulingGates=[{"name": "g.test/wait"}])
-    assert made.tree["status"]["conditions"][0]["reason"] == "SchedulingGated"
+    condition = made.tree["status"]["conditions"][0]
+    assert condition["reason"] == "SchedulingGated"
+    assert condition["lastTransitionTime"] == made.tree["metadata"]["creationTimestamp"]
     assert "non-empty .spec.schedulingGates" in (await bind(api, "p", "n1")).message
 
 

@@ -98,7 +98,7 @@ def _children(schema: Tree) -> list[Tree]:
 
 def _swagger(schema: Tree) -> Tree:
     """Without what OpenAPI v2 has no words for, and what kubectl reads wrongly there: then it says less."""
-    made = {key: value for key, value in schema.items() if key not in (*_JUNCTORS, "nullable")}
+    made = {key: value for key, value in schema.items() if key not in (*_JUNCTORS, "nullable", "default")}
     is_nullable, is_open = bool(schema.get("nullable")), bool(schema.get(_OPEN))
     if is_nullable or is_open:
         made.pop("items", None)

@@ -11,23 +11,41 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
-from pybernetes.api.schema import schema_of
+from pybernetes.api.schema import presence, schema_of
 from pybernetes.api.scheme import API_LEVEL
 from pybernetes.api.tree import Tree
 
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
-ALWAYS = tuple(
-    META + name
-    for name in ("APIResourceList", "DeleteOptions", "ListMeta", "ObjectMeta", "Patch", "Status", "WatchEvent")
-)
-"""What every group's paths speak of."""
+_INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+_FORMS: dict[tuple[str, bool], Tree] = {
+    (_INT_OR_STRING, True): {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]},
+    (_INT_OR_STRING, False): {"format": "int-or-string", "type": "string"},
+    ("io.k8s.apimachinery.pkg.api.resource.Quantity", False): {"type": "string"},
+}
+"""Values of two types: OpenAPI v2 has no words for them."""
 
 
 @cache
 def _facts() -> dict[str, Tree]:
     raw = (files("pybernetes.api") / "facts" / f"schema-{API_LEVEL}.json").read_bytes()
     return msgspec.json.decode(raw, type=dict[str, dict[str, Any]])
+
+
+class _Told(Struct):
+    """What upstream publishes of fields and the package does not have: by definition and field."""
+
+    enums: dict[str, dict[str, list[str]]]
+    """The values that strings may have, of the field or of its items."""
+    defaults: dict[str, dict[str, Any]]
+    """Those that are not the zero value of the field's type."""
+
+
+@cache
+def _told() -> _Told:
+    raw = (files("pybernetes.api") / "facts" / f"openapi-{API_LEVEL}.json").read_bytes()
+    return msgspec.json.decode(raw, type=_Told)
 
 
 @cache
@@ -66,27 +84,58 @@ def closure(roots: Iterable[str]) -> list[str]:
         if name in found:
             continue
         found.add(name)
-        left += [one for one in _references(facts[name]) if one in facts and one not in found]
+        left += [one for one in references(facts[name]) if one in facts and one not in found]
     return sorted(found)
 
 
-def _references(node: Any) -> Iterable[str]:
+def references(node: Any) -> Iterable[str]:
+    """All that a tree refers to, as it stands there."""
     if isinstance(node, dict):
         reference = node.get("$ref")
         if isinstance(reference, str):
             yield reference
         for value in node.values():
-            yield from _references(value)
+            yield from references(value)
     elif isinstance(node, list):
         for value in node:
-            yield from _references(value)
+            yield from references(value)
 
 
-def rendered(name: str, prefix: str) -> Tree:
-    """One definition with references below `prefix` ("#/definitions/")."""
-    made = _render(_facts()[name], _described().get(name) or {}, prefix)
+def rendered(name: str, prefix: str, *, defaults: bool) -> Tree:
+    """One definition with references below `prefix` ("#/definitions/"); `defaults`: with those that Go's types have."""
+    facts = _facts()[name]
+    made = _render(facts, _described().get(name) or {}, prefix)
     assert isinstance(made, dict)
+    properties = made.get("properties") or {}
+    for field in ("apiVersion", "kind"):  # the facts say what an object of the kind has there
+        if "enum" in properties.get(field, ()):
+            del properties[field]["enum"]
+    for field, values in _told().enums.get(name, {}).items():
+        shown = properties[field]
+        shown.get("items", shown.get("additionalProperties", shown))["enum"] = values
+    if defaults:
+        _add_defaults(name, facts.get("properties") or {}, properties)
+    if (form := _FORMS.get((name, defaults))) is not None:
+        made.pop("oneOf", None)
+        made |= form
     return made
+
+
+def _add_defaults(name: str, facts: Tree, properties: Tree) -> None:
+    """What Go holds by value and always writes has its zero value for a default."""
+    told = presence().get(name)
+    for field, zero in (told.zeros if told is not None else {}).items():
+        shown = properties.get(field)
+        if shown is None or "default" in shown or (told is not None and field in told.pointers):
+            continue
+        reference = facts[field].get("$ref")
+        is_struct = bool(_facts().get(reference or "", {}).get("properties"))
+        if (is_struct and zero == {}) or (not reference and zero in ("", 0) and shown.get("format") != "byte"):
+            shown["default"] = zero
+            if "$ref" in shown:
+                shown["allOf"] = [{"$ref": shown.pop("$ref")}]
+    for field, value in _told().defaults.get(name, {}).items():
+        properties[field]["default"] = value
 
 
 def _render(node: Any, described: Any, prefix: str) -> Any:

@@ -11,21 +11,21 @@ from typing import Protocol
 import msgspec
 
 from pybernetes.api.errors import not_acceptable
-from pybernetes.api.scheme import API_LEVEL, Resource, join_api_version
+from pybernetes.api.scheme import API_LEVEL, Resource, groups
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.list import compressed
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.openapi import gnostic, gnostic3
-from pybernetes.apiserver.openapi.definitions import ALWAYS, META, closure, definition_of, rendered
+from pybernetes.apiserver.openapi.definitions import closure, references, rendered
 from pybernetes.apiserver.openapi.merge import merged
-from pybernetes.apiserver.openapi.paths import paths_of
+from pybernetes.apiserver.openapi.paths import PLAIN_PATHS, paths_of, plain_path
 from pybernetes.apiserver.openapi.swagger import as_swagger
 from pybernetes.apiserver.pages import Page
 
 INFO = {"title": "Kubernetes", "version": f"v{API_LEVEL}.0"}
+CUSTOM_INFO = {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}
 SECURITY = {"BearerToken": {"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"}}  # fmt: skip
-PLAIN_PATHS = (".well-known/openid-configuration", "openid/v1/jwks", "version")
 Groups = dict[str, dict[str, list[Resource]]]
 ExtraSchemas = Callable[[str, str, str, bool], dict[str, Tree]]
 """Schemas of a group and version's custom resources, by definition name: with references below a prefix, for Swagger."""
@@ -120,7 +120,7 @@ class OpenAPI:
         found: dict[str, tuple[str, str]] = dict.fromkeys(PLAIN_PATHS, ("", ""))
         found |= {"api": ("", ""), "apis": ("", "")}
         for group, versions in self._groups().items():
-            if group:
+            if group in groups() and group:
                 found[f"apis/{group}"] = ("", "")
             for version in versions:
                 found[f"apis/{group}/{version}" if group else f"api/{version}"] = (group, version)
@@ -151,37 +151,31 @@ class OpenAPI:
         group, version = self._keys()[key]
         resources = self._groups().get(group, {}).get(version, [])
         root = f"/{key}"
-        paths = dict(sorted(paths_of(root, resources))) if version else {root + "/": {}}
-        names = closure([*ALWAYS, *_roots(resources)]) if version else []
-        schemas = {name: rendered(name, _V3) for name in names}
-        if version:
-            schemas |= self._extra(group, version, _V3, False)
-        return {
-            "openapi": "3.0.0",
-            "info": INFO,
-            "paths": paths,
-            "components": {"schemas": schemas, "securitySchemes": SECURITY},
-        }
+        paths = dict(sorted(paths_of(root, resources))) if version else {root + "/": plain_path(key)}
+        schemas = self._extra(group, version, _V3, False) if version else {}
+        roots = (name.removeprefix(_V3) for part in (paths, schemas) for name in references(part))
+        schemas |= {name: rendered(name, _V3, defaults=True) for name in closure(roots)}
+        if group not in groups():
+            return {"openapi": "3.0.0", "info": CUSTOM_INFO, "paths": paths, "components": {"schemas": schemas}}
+        for one in schemas.values():
+            _keep_kinds(one, group, version)
+        components = ({"schemas": schemas} if schemas else {}) | {"securitySchemes": SECURITY}
+        return {"openapi": "3.0.0", "info": INFO, "paths": paths, "components": components}
 
     def version2(self) -> Tree:
         """Everything in one document."""
-        paths: Tree = {f"/{path}/": {} for path in PLAIN_PATHS} | {"/api/": {}, "/apis/": {}}
-        roots: list[str] = [
-            META + "APIGroup",
-            META + "APIGroupList",
-            META + "APIVersions",
-            "io.k8s.apimachinery.pkg.version.Info",
-        ]
+        paths: Tree = {f"/{key}/": plain_path(key) for key in (*PLAIN_PATHS, "api", "apis")}
         schemas: dict[str, Tree] = {}
         for group, versions in self._groups().items():
-            if group:
-                paths[f"/apis/{group}/"] = {}
+            if group in groups() and group:
+                paths[f"/apis/{group}/"] = plain_path(f"apis/{group}")
             for version, resources in versions.items():
                 root = f"/apis/{group}/{version}" if group else f"/api/{version}"
                 paths |= dict(paths_of(root, resources))
-                roots += _roots(resources)
                 schemas |= self._extra(group, version, _V2, True)
-        schemas |= {name: rendered(name, _V2) for name in closure([*ALWAYS, *roots])}
+        roots = [name.removeprefix(_V3) for name in references(paths)]
+        roots += [name.removeprefix(_V2) for name in references(schemas)]
+        schemas |= {name: rendered(name, _V2, defaults=False) for name in closure(roots)}
         own = as_swagger(INFO, dict(sorted(paths.items())), dict(sorted(schemas.items())), SECURITY)
         return merged(own, self._elsewhere.parts())
 
@@ -191,8 +185,9 @@ def _is_first(ctx: RequestContext, *types: str) -> bool:
     return ctx.request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip() in types
 
 
-def _roots(resources: list[Resource]) -> Iterator[str]:
-    for resource in resources:
-        kinds = {(resource.api_version, resource.kind), (resource.api_version, resource.list_kind)}
-        kinds |= {(join_api_version(sub.group, sub.version), sub.kind) for sub in resource.subresources.values()}
-        yield from (name for pair in kinds if (name := definition_of(*pair)))
+def _keep_kinds(schema: Tree, group: str, version: str) -> None:
+    """Of a kind that is there in many groups, a document tells what is its own."""
+    kinds: list[Tree] = schema.get("x-kubernetes-group-version-kind") or []
+    own = [one for one in kinds if (one["group"], one["version"]) in ((group, version), ("", "v1"))]
+    if own and len(own) < len(kinds):
+        schema["x-kubernetes-group-version-kind"] = own

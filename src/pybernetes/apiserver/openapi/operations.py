@@ -8,8 +8,10 @@ from msgspec import Struct
 
 from pybernetes.api.scheme import Resource, Subresource, groups
 from pybernetes.api.tree import Tree
+from pybernetes.apiserver.openapi import parameters
 from pybernetes.apiserver.openapi.custom import definition_name
 from pybernetes.apiserver.openapi.definitions import META, definition_of
+from pybernetes.apiserver.resources.strategies import RETURNS_DELETED
 
 _METHODS: Final = {
     "get": ("get", "get"), "list": ("get", "list"), "watch": ("get", "watch"), "create": ("post", "post"),
@@ -27,28 +29,16 @@ _CODES: Final = {
     "delete": ("200", "202"),
 }
 _WORDS: Final = {"200": "OK", "201": "Created", "202": "Accepted"}
-_PATCHES: Final = ("application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json")
-_STRATEGIC: Final = "application/strategic-merge-patch+json"
+_PATCHES: Final = (
+    "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+)  # fmt: skip
+_CUSTOM_PATCHES: Final = tuple(media for media in _PATCHES if "strategic" not in media)
 _TEXTS: Final = ("application/json", "application/yaml")
 _PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
-_TYPES: Final = {
-    "allowWatchBookmarks": "boolean", "limit": "integer", "sendInitialEvents": "boolean", "timeoutSeconds": "integer",
-    "watch": "boolean", "force": "boolean", "gracePeriodSeconds": "integer", "orphanDependents": "boolean",
-    "ignoreStoreReadErrorWithClusterBreakingPotential": "boolean",
-}  # fmt: skip
-_LISTING: Final = (
-    "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
-    "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds", "watch",
-)  # fmt: skip
-_WRITING: Final = ("dryRun", "fieldManager", "fieldValidation")
-_DELETING: Final = (
-    "dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents",
-    "propagationPolicy",
-)  # fmt: skip
-_PARAMETERS: Final = {
-    "list": _LISTING, "create": _WRITING, "update": _WRITING, "patch": (*_WRITING, "force"), "delete": _DELETING,
-    "deletecollection": tuple(sorted({*_LISTING, *_DELETING} - {"allowWatchBookmarks", "watch"})),
-}  # fmt: skip
+_CONNECTING: Final = ("head", "options")
+"""Methods of a proxy, besides those that discovery has verbs for."""
+_STREAM: Final = ";stream=watch"
 
 
 class Described(Struct, frozen=True):
@@ -72,44 +62,66 @@ class Described(Struct, frozen=True):
         resource = self.resource
         method, action = _METHODS[verb]
         kind = resource.list_kind if verb == "list" else resource.kind
-        answer = META + "Status" if verb.startswith("delete") else self.definition(resource.api_version, kind)
+        answer = self.definition(resource.api_version, kind)
+        if verb == "deletecollection" or (verb == "delete" and resource.group_resource not in RETURNS_DELETED):
+            answer = META + "Status"
         body = self.definition(resource.api_version, resource.kind) if verb in ("create", "update") else ""
         scope = "" if everywhere or not resource.namespaced else "Namespaced"
         collection = "Collection" if verb == "deletecollection" else ""
         name = (
             f"{_CALLED[verb]}{self._group}{collection}{scope}{resource.kind}{'ForAllNamespaces' if everywhere else ''}"
         )
-        gvk = {"group": resource.group, "kind": resource.kind, "version": resource.version}
-        made = self._made(verb, action, name, _description(verb, resource.kind), answer, body, gvk)
-        return method, made
+        gvk = _gvk(resource)
+        words = _description(verb, resource.kind)
+        if verb == "list" and "watch" not in resource.verbs:
+            words = words.replace("list or watch", "list")
+        return method, self._made(verb, action, name, words, answer, body, gvk)
 
-    def part(self, sub: Subresource, verb: str) -> tuple[str, Tree]:
-        """What a method does on a subresource."""
-        method, action = _METHODS[verb]
-        connects = sub.kind.endswith("Options")
-        definition = "" if connects else self.definition(sub.api_version, sub.kind)
+    def part(self, sub: Subresource, *, below: bool = False) -> dict[str, Tree]:
+        """What each method does on a subresource; `below`: on a path below a proxy."""
+        if sub.kind.endswith("Options"):
+            methods = [_METHODS[verb][0] for verb in sub.verbs]
+            methods += _CONNECTING if sub.name == "proxy" else ()
+            return {method: self._connection(sub, method, below=below) for method in methods}
+        return {_METHODS[verb][0]: self._part(sub, verb) for verb in sub.verbs}
+
+    def _part(self, sub: Subresource, verb: str) -> Tree:
+        action = _METHODS[verb][1]
+        definition = self.definition(sub.api_version, sub.kind)
         body = definition if verb in ("create", "update") else ""
-        scope = "Namespaced" if self.resource.namespaced else ""
-        title = "".join(part.capitalize() for part in sub.name.split("/"))
-        called = f"connect{self._group}{method.capitalize()}" if connects else f"{_CALLED[verb]}{self._group}"
-        words = (
-            f"connect {method.upper()} requests to {sub.name} of {self.resource.kind}"
-            if connects
-            else _description(verb, self.resource.kind, sub.name)
-        )
-        gvk = {"group": sub.group, "kind": sub.kind, "version": sub.version}
-        name = f"{called}{scope}{self.resource.kind}{title}"
-        if connects:
-            return method, self._made("", "connect", name, words, "", "", gvk)
-        return method, self._made(verb, action, name, words, definition, body, gvk)
+        name = f"{_CALLED[verb]}{self._group}{self._scoped(sub)}"
+        words = _description(verb, self.resource.kind, sub.name)
+        made = self._made(verb, action, name, words, definition, body, _gvk(self.resource if self.is_custom else sub))
+        if sub.name == "log":
+            made["responses"]["200"]["content"] = _text(("text/plain", *self._contents))
+            made["parameters"] = parameters.of_log()
+        return made
 
-    def watching(self, called: str) -> Tree:
-        """The deprecated paths of watches."""
+    def _connection(self, sub: Subresource, method: str, *, below: bool) -> Tree:
+        name = f"connect{self._group}{method.capitalize()}{self._scoped(sub)}{'WithPath' if below else ''}"
+        words = f"connect {method.upper()} requests to {sub.name} of {self.resource.kind}"
+        made = self._made("", "connect", name, words, "", "", _gvk(sub))
+        made["responses"] = {"200": {"description": "OK", "content": _text(("*/*",))}, "401": made["responses"]["401"]}
+        return made | {"parameters": parameters.of_connection(sub.kind)}
+
+    def _scoped(self, sub: Subresource) -> str:
+        """How a subresource is called in names of operations."""
+        title = "".join(part.capitalize() for part in sub.name.split("/"))
+        return f"{'Namespaced' if self.resource.namespaced else ''}{self.resource.kind}{title}"
+
+    def watching(self, called: str, *, single: bool = False) -> Tree:
+        """The deprecated paths of watches; `single` for those that name an object."""
         resource = self.resource
-        gvk = {"group": resource.group, "kind": resource.kind, "version": resource.version}
-        words = f"watch changes to objects of kind {resource.kind}. deprecated: use the 'watch' parameter instead."
-        name = f"watch{self._group}{called}"
-        return self._made("", "watchlist", name, words, META + "WatchEvent", "", gvk)
+        gvk = _gvk(resource)
+        words = (
+            f"watch changes to an object of kind {resource.kind}. deprecated: use the 'watch' parameter with a list "
+            "operation instead, filtered to a single item with the 'fieldSelector' parameter."
+            if single
+            else f"watch individual changes to a list of {resource.kind}. deprecated: use the 'watch' parameter with a "
+            "list operation instead."
+        )
+        action = "watch" if single else "watchlist"
+        return self._made("watch", action, f"watch{self._group}{called}", words, META + "WatchEvent", "", gvk)
 
     @property
     def _group(self) -> str:
@@ -121,45 +133,43 @@ class Described(Struct, frozen=True):
         return _TEXTS if self.is_custom else (*_TEXTS, _PROTOBUF)
 
     def _made(self, verb: str, action: str, name: str, words: str, answer: str, body: str, gvk: Tree) -> Tree:
+        contents = self._contents
+        if verb in ("list", "watch") and not self.is_custom:
+            contents = (*contents, *(media + _STREAM for media in contents if media != "application/yaml"))
         answered: Tree = {}
-        for code in _CODES.get(_METHODS[verb][0], ("200",)) if verb and verb != "deletecollection" else ("200",):
+        for code in self._codes(verb):
             answered[code] = {"description": _WORDS[code]}
             if answer:
                 schema = {"schema": reference(answer)}
-                answered[code]["content"] = dict.fromkeys(self._contents, schema)
+                answered[code]["content"] = dict.fromkeys(contents, schema)
         answered["401"] = {"description": "Unauthorized"}
         made: Tree = {
             "description": words, "operationId": name, "tags": [group_tag(self.resource.group, self.resource.version)],
-            "responses": answered, "x-kubernetes-action": action, "x-kubernetes-group-version-kind": gvk,
+            "parameters": parameters.of_verb(verb, custom=self.is_custom), "responses": answered,
+            "x-kubernetes-action": action, "x-kubernetes-group-version-kind": gvk,
         }  # fmt: skip
-        if parameters := self._parameters(verb):
-            made["parameters"] = [_query(each) for each in parameters]
         if body:
             made["requestBody"] = _body(body, _TEXTS if self.is_custom else ("*/*",))
         elif verb == "patch":
-            made["requestBody"] = _body(META + "Patch", _PATCHES if self.is_custom else (*_PATCHES, _STRATEGIC))
+            made["requestBody"] = _body(META + "Patch", _CUSTOM_PATCHES if self.is_custom else _PATCHES)
         elif verb.startswith("delete") and not (self.is_custom and verb == "deletecollection"):
-            made["requestBody"] = _body(META + "DeleteOptions", ("*/*",), required=False)
+            media = _TEXTS if self.is_custom else ("*/*",)
+            made["requestBody"] = _body(META + "DeleteOptions", media, required=False)
         return made
 
-    def _parameters(self, verb: str) -> tuple[str, ...]:
-        if self.is_custom and verb in ("deletecollection", "get"):
-            return _LISTING if verb == "deletecollection" else ("resourceVersion",)
-        return _PARAMETERS.get(verb, ())
+    def _codes(self, verb: str) -> tuple[str, ...]:
+        """Of success."""
+        if verb in ("", "deletecollection") or (self.is_custom and verb == "patch"):
+            return ("200",)
+        return _CODES.get(_METHODS[verb][0], ("200",))
 
 
-def path_parameters(path: str, kind: str) -> list[Tree]:
-    """What all operations of a path take."""
-    words = {"namespace": "object name and auth scope, such as for teams and projects", "name": f"name of the {kind}"}
-    found = [
-        {
-            "name": name, "in": "path", "required": True, "description": words[name],
-            "schema": {"type": "string", "uniqueItems": True},
-        }
-        for name in ("name", "namespace")
-        if f"{{{name}}}" in path
-    ]  # fmt: skip
-    return [*found, _query("pretty")]
+def _gvk(named: Resource | Subresource) -> Tree:
+    return {"group": named.group, "kind": named.kind, "version": named.version}
+
+
+def _text(contents: tuple[str, ...]) -> Tree:
+    return {media: {"schema": {"type": "string"}} for media in contents}
 
 
 def group_title(group: str, version: str) -> str:
@@ -174,14 +184,14 @@ def group_tag(group: str, version: str) -> str:
 
 def _description(verb: str, kind: str, part: str = "") -> str:
     of = f" {part} of" if part else ""
-    article = "an" if kind[:1].lower() in "aeiou" else "a"
+    article = "" if kind.endswith("s") and not kind.endswith("ss") else "an " if kind[:1].lower() in "aeiou" else "a "
     match verb:
         case "list":
             return f"list or watch objects of kind {kind}"
         case "deletecollection":
             return f"delete collection of {kind}"
         case "create" | "delete":
-            return f"{verb}{of} {article} {kind}"
+            return f"{verb}{of} {article}{kind}"
         case "patch":
             return f"partially update{of} the specified {kind}"
         case _:
@@ -191,10 +201,6 @@ def _description(verb: str, kind: str, part: str = "") -> str:
 def _body(definition: str, contents: tuple[str, ...], *, required: bool = True) -> Tree:
     made: Tree = {"content": {media: {"schema": reference(definition)} for media in contents}}
     return made | {"required": True} if required else made
-
-
-def _query(name: str) -> Tree:
-    return {"name": name, "in": "query", "schema": {"type": _TYPES.get(name, "string"), "uniqueItems": True}}
 
 
 def reference(definition: str) -> Tree:

@@ -6,6 +6,8 @@ from typing import Any
 
 from pybernetes.api.tree import Tree
 
+TEXTS = ("application/json", "application/yaml")
+"""What custom resources are told in; in nothing else are they taken either."""
 _V3, _V2 = "#/components/schemas/", "#/definitions/"
 
 
@@ -38,25 +40,29 @@ def _operation(operation: Tree) -> Tree:
     made = {key: value for key, value in operation.items() if key not in ("requestBody", "responses", "parameters")}
     parameters = [_parameter(one) for one in operation.get("parameters", [])]
     body: Tree = operation.get("requestBody") or {}
-    if content := body.get("content"):
-        made["consumes"] = list(content)
+    content: Tree = operation["responses"].get("200", {}).get("content") or {}
+    made["produces"] = list(content or TEXTS)
+    made["schemes"] = ["https"]
+    if sent := body.get("content"):
+        made["consumes"] = list(sent)
         required = {"required": True} if body.get("required") else {}
-        parameters.append({"name": "body", "in": "body", **required, "schema": _schema(content)})
-    made["produces"] = list(
-        operation["responses"].get("200", {}).get("content") or ("application/json", "application/yaml")
-    )
+        parameters.append({"name": "body", "in": "body", **required, "schema": _schema(sent)})
+    elif "x-kubernetes-action" in operation and tuple(content) != TEXTS:
+        made["consumes"] = ["*/*"]
+    elif "$ref" in _schema(content):
+        made["consumes"] = made["produces"]
     made["responses"] = {
         code: {"description": one["description"]} | ({"schema": _schema(one["content"])} if "content" in one else {})
         for code, one in operation["responses"].items()
     }
     if parameters:
-        made["parameters"] = parameters
+        made["parameters"] = sorted(parameters, key=lambda one: (one["name"], one["in"]))
     return made
 
 
 def _schema(content: Tree) -> Tree:
-    schema = next(iter(content.values()))["schema"]
-    return {"$ref": schema["$ref"].replace(_V3, _V2)}
+    schema: Tree = next(iter(content.values()))["schema"]
+    return {"$ref": schema["$ref"].replace(_V3, _V2)} if "$ref" in schema else schema
 
 
 def _flat(node: Any) -> Any:

@@ -6,6 +6,7 @@ from pybernetes.api.pod_qos import qos_class
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.kind import KindStrategy
+from pybernetes.apiserver.resources.timestamps import now
 
 DEFAULT_GRACE = 30
 FINISHED = frozenset(("Succeeded", "Failed"))
@@ -17,7 +18,7 @@ class PodStrategy(KindStrategy):
     def first_status(self, ctx: RequestContext, new: Tree) -> Tree:
         status: Tree = {"phase": "Pending", "qosClass": qos_class(new["spec"])}
         if new["spec"].get("schedulingGates"):
-            status["conditions"] = [_gated()]
+            status["conditions"] = [_gated(now(ctx))]
         return status
 
     def bumps_generation(self, new: Tree, old: Tree) -> bool:
@@ -34,12 +35,12 @@ class PodStrategy(KindStrategy):
         return 1 if seconds < 0 else seconds
 
 
-def _gated() -> Tree:
+def _gated(since: str) -> Tree:
     return {
         "type": "PodScheduled",
         "status": "False",
         "lastProbeTime": None,
-        "lastTransitionTime": None,
+        "lastTransitionTime": since,
         "reason": "SchedulingGated",
         "message": "Scheduling is blocked due to non-empty scheduling gates",
     }

@@ -134,6 +134,13 @@ def _update_status(new: Tree, old: Tree) -> Errors:
         if condition["type"] not in _SYSTEM_CONDITIONS:
             at = Path("status").child("conditions").index(index).child("Type")
             yield from complain(at, condition["type"], names.qualified_name(condition["type"]))
+    nominated, before = ((one.get("status") or {}).get("nominatedNodeName") for one in (new, old))
+    if nominated and nominated != before:
+        at = Path("status").child("nominatedNodeName")
+        yield from complain(at, nominated, names.dns1123_subdomain(nominated))
+        if old["spec"].get("nodeName"):
+            words = "may not be set on pods that are already bound to a node"
+            yield field.forbidden(at, words)
     yield from _validate_finished(new, old)
 
 

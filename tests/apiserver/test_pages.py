@@ -1,5 +1,6 @@
 """Discovery, health, versions, OpenAPI."""
 
+import gzip
 import json
 import re
 import uuid
@@ -259,3 +260,23 @@ async def test_openapi_v2_says_what_is_taken(api):
     quantity = definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"]
     assert (quantity["type"], "oneOf" in quantity) == ("string", False)
     assert "default" not in definitions["io.k8s.api.core.v1.Container"]["properties"]["name"]
+
+
+async def test_metrics_say_what_they_are_and_are_packed_for_who_takes_it(api):
+    plain = await api.call("GET", "/metrics")
+    assert plain.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    packed = await api.server(api.request("GET", "/metrics", None, "", "", accept_encoding="gzip"))
+    assert ("content-encoding", "gzip") in packed.headers
+    assert b"apiserver_" in gzip.decompress(b"".join(packed.body))
+    other = await api.server(api.request("GET", "/metrics", None, "", "", accept_encoding="gzip;q=0"))
+    assert all(name != "content-encoding" for name, _ in other.headers)
+
+
+async def test_long_objects_are_packed(api):
+    await api.call(
+        "POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "c"}, "data": {"k": "v" * 200_000}}
+    )
+    path = "/api/v1/namespaces/default/configmaps/c"
+    packed = await api.server(api.request("GET", path, None, "", "", accept_encoding="gzip, deflate"))
+    assert ("content-encoding", "gzip") in packed.headers
+    assert b"v" * 200_000 in gzip.decompress(b"".join(packed.body))

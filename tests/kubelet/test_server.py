@@ -280,6 +280,10 @@ async def test_metrics_of_containers_and_probes(world: World) -> None:
         assert len(started) == 1
         assert 'namespace="default",pod="p"}' in started[0]
         assert "resource_scrape_error 0" in resources.splitlines()
+        _, page = await get(f"{url}/metrics/cadvisor")
+        lines = page.splitlines()
+        assert "container_scrape_error 0" in lines
+        assert any(line.startswith('machine_cpu_cores{boot_id="') for line in lines)
         _, probes = await get(f"{url}/metrics/probes")
         assert 'prober_probe_total{probe_type="Readiness",result=' in probes
         assert f'pod="p",namespace="default",pod_uid="{worker.pod.metadata.uid}"}}' in probes

@@ -244,7 +244,7 @@ def _answer(ctx: RequestContext, document: Tree, aggregated: Tree | None, *, is_
 def _with_etag(ctx: RequestContext, document: Tree, wanted: Format) -> Answer:
     etag = f'"{hashlib.sha512(msgspec.json.encode(document)).hexdigest().upper()}"'
     media = f"{wanted.media_type};g=apidiscovery.k8s.io;v={wanted.version};as={wanted.kind}"
-    headers = [("etag", etag), ("vary", "Accept")]
+    headers = [("etag", etag), ("vary", "Accept"), ("cache-control", "public")]
     if ctx.request.headers.get("if-none-match") == etag:
         return Response(304, b"", media, headers)
     return Response(200, tree_answer(200, document, wanted).body, media, headers)

@@ -38,6 +38,7 @@ from pybernetes.apiserver.crd.strategy import DefinitionStrategy
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import API_SERVICES, BEFORE_SERVING, DEFINITIONS, READY, Health
+from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.http.server import HTTPServer, serving
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
 from pybernetes.apiserver.measured import MeasuredBackend, MetricsPage
@@ -45,7 +46,7 @@ from pybernetes.apiserver.negotiate import JSON
 from pybernetes.apiserver.nodemetrics.serve import serve_node_metrics
 from pybernetes.apiserver.openapi.documents import OpenAPI
 from pybernetes.apiserver.options import Options, parse
-from pybernetes.apiserver.pages import Pages, text
+from pybernetes.apiserver.pages import Pages
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.registry.store import Access
 from pybernetes.apiserver.request_info import RequestInfo
@@ -75,6 +76,7 @@ from pybernetes.apiserver.version import version_page
 from pybernetes.apiserver.zpages import StatusPage, flags_page, index_page
 from pybernetes.process import collect_seldom, run_alone
 from pybernetes.store.backend import Backend, StoreError
+from pybernetes.telemetry.metrics import CONTENT_TYPE
 from pybernetes.telemetry.metrics import Registry as Metrics
 from pybernetes.telemetry.process import add_build_info, add_process_metrics
 
@@ -309,7 +311,7 @@ def _pages(
     pages.add_finder(openapi.find)
     pages.add_resource("/version", version_page, JSON)
     pages.add("/metrics", MetricsPage(services.metrics, registry.access.backend))
-    pages.add("/metrics/slis", lambda ctx: text(200, health.slis.render()))
+    pages.add("/metrics/slis", lambda ctx: Response(200, health.slis.render().encode(), CONTENT_TYPE))
     pages.add("/flagz", flags_page(options))
     pages.add("/statusz", StatusPage(services.clock, lambda: [*pages.paths, *health.paths()]))
 

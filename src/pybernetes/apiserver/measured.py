@@ -11,11 +11,11 @@ from pybernetes.api import scheme
 from pybernetes.api.scheme import storage_prefix, storage_resource
 from pybernetes.apiserver.cacher.cacher import split_key
 from pybernetes.apiserver.context import RequestContext
-from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.pages import text
+from pybernetes.apiserver.http.compression import compressed
+from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.wrapped import WrappedBackend
 from pybernetes.store.backend import Backend, KeyValue, Page, StoreError, Written
-from pybernetes.telemetry.metrics import Gauge, Histogram, Registry, Series
+from pybernetes.telemetry.metrics import CONTENT_TYPE, Gauge, Histogram, Registry, Series
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,7 +42,8 @@ class MetricsPage:
             self._size.set(await self._backend.size(), CLUSTER if self._backend.shared else "sqlite")
         except (StoreError, OSError) as error:
             log.warning("size of the store is not known error=%s", error)
-        return text(200, self._metrics.render())
+        answer = Response(200, self._metrics.render().encode(), CONTENT_TYPE)
+        return compressed(answer, ctx.request.headers.get("accept-encoding", ""), at_least=0)
 
 
 class MeasuredBackend(WrappedBackend):

@@ -11,10 +11,10 @@ import msgspec
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.http_server import Answer, Handler, Request, RequestError, text
 from pybernetes.api.scheme import API_LEVEL
-from pybernetes.telemetry.metrics import Counter, Gauge, Registry
+from pybernetes.telemetry.metrics import CONTENT_TYPE, Counter, Gauge, Registry
 from pybernetes.telemetry.zpages import flags_text, shown_flags, status_text
 
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_TYPE = CONTENT_TYPE
 ROOTS = ("healthz", "livez", "readyz")
 
 Check = Callable[[], str]

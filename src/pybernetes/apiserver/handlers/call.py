@@ -12,6 +12,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import Encoders, go_name, no_list
+from pybernetes.apiserver.http.compression import GZIP_FROM_BYTES, compressed
 from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.negotiate import PARTIAL_LIST, PROTOBUF, VIEWS, YAML, Format, negotiate
 from pybernetes.apiserver.registry.served import Served
@@ -79,7 +80,10 @@ class Call(NamedTuple):
                 )
             return tree_answer(status, view, wanted)
         encoder = self.encoders.single(self.served, wanted, self.ctx.request.parameter("includeObject"))
-        return Response(status, encoder.obj(item), encoder.content_type)
+        answer = Response(status, encoder.obj(item), encoder.content_type)
+        if len(answer.body) < GZIP_FROM_BYTES:
+            return answer
+        return compressed(answer, self.ctx.request.headers.get("accept-encoding", ""))
 
     def view(self, tree: Tree) -> Tree:
         """What the client sees of a stored object, with its kind."""

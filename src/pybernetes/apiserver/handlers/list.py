@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
-
 from msgspec.structs import replace
 
 from pybernetes.api.errors import StatusError, bad_request, expired
@@ -14,11 +12,11 @@ from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.continuation import Position, decode_continue, encode_continue
 from pybernetes.apiserver.handlers.get import wait_for_revision
 from pybernetes.apiserver.handlers.list_options import ListOptions, list_options, matches
+from pybernetes.apiserver.http.compression import compressed
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.negotiate import VIEWS, negotiate
 from pybernetes.store.backend import CompactedError
 
-GZIP_FROM_BYTES = 128 << 10
 OLD_CONTINUE = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
     "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
@@ -120,14 +118,3 @@ def cut(
             metadata.remaining_item_count = len(items) - options.limit
         items = items[: options.limit]
     return items, metadata
-
-
-def compressed(answer: Response, accepted: str) -> Response:
-    """The answer with its body gzipped, if it is long and the client takes that."""
-    parts = answer.body if isinstance(answer.body, list) else [answer.body]
-    if "gzip" not in accepted or sum(map(len, parts)) < GZIP_FROM_BYTES:
-        return answer
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    packed = [packer.compress(part) for part in parts]
-    headers = [*answer.headers, ("content-encoding", "gzip"), ("vary", "Accept-Encoding")]
-    return Response(answer.status, [*packed, packer.flush()], answer.content_type, headers)

@@ -14,7 +14,7 @@ from pybernetes.api.errors import not_acceptable
 from pybernetes.api.scheme import API_LEVEL, Resource, groups
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
-from pybernetes.apiserver.handlers.list import compressed
+from pybernetes.apiserver.http.compression import compressed
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.openapi import gnostic, gnostic3
 from pybernetes.apiserver.openapi.definitions import closure, references, rendered

@@ -17,18 +17,21 @@ from pybernetes.aio.tls import server_context
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import meta_v1
+from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.metrics import probe_metrics
-from pybernetes.kubelet.node.machine import read_meminfo
+from pybernetes.kubelet.node.machine import read_machine, read_meminfo
 from pybernetes.kubelet.node.use import cgroup_use, machine_use
 from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.pod.worker import PodWorker
+from pybernetes.kubelet.podspec import uid_of
 from pybernetes.kubelet.server import logs, nodelogs, stats
 from pybernetes.kubelet.server.access import Access, Refused
+from pybernetes.kubelet.server.cadvisor import Machine, cadvisor_metrics, place_of
 from pybernetes.kubelet.server.streams import Streams
-from pybernetes.telemetry.metrics import Registry
+from pybernetes.telemetry.metrics import CONTENT_TYPE, Registry
 
 log = logging.getLogger(__name__)
 OPEN_PATHS = ("/healthz",)
@@ -87,6 +90,7 @@ class KubeletServer(Struct):
             "GET /runningpods": self.running_pods,
             "GET /configz": self.configz,
             "GET /metrics": self.show_metrics,
+            "GET /metrics/cadvisor": self.cadvisor_metrics,
             "GET /metrics/probes": self.probe_metrics,
             "GET /metrics/resource": self.resource_metrics,
             "GET /stats/summary": self.stats_summary,
@@ -127,7 +131,7 @@ class KubeletServer(Struct):
         return _json({"kubeletconfig": tree})
 
     async def show_metrics(self, request: Request) -> Answer:
-        return text(self.metrics.render())
+        return _metrics(self.metrics.render())
 
     async def resource_metrics(self, request: Request) -> Answer:
         try:
@@ -143,10 +147,27 @@ class KubeletServer(Struct):
             for one in worker.observed.running
         ]
         told = stats.resource_metrics(found, node) + stats.start_times(started) + stats.scrape_error(failed)
-        return text(told)
+        return _metrics(told)
+
+    async def cadvisor_metrics(self, request: Request) -> Answer:
+        found: list[t.PodSandboxStats] | None = None
+        try:
+            found = await self.runtime.list_pod_sandbox_stats()
+        except CRIError as error:
+            log.warning("use of pods is not known error=%s", error)
+        read = read_machine(Path(self.options.root_dir))
+        labels = {"boot_id": read.boot_id, "machine_id": read.machine_id, "system_uuid": read.system_uuid}
+        machine = Machine(read.cpus, read.memory_bytes, labels)
+        places = {
+            uid_of(worker.pod): place_of(
+                worker.pod, worker.observed.running, self.options.cgroup_root, read.memory_bytes
+            )
+            for worker in self.kubelet.workers()
+        }
+        return _metrics(cadvisor_metrics(found, places, machine, self.clock.now().timestamp()))
 
     async def probe_metrics(self, request: Request) -> Answer:
-        return text(probe_metrics(self.kubelet).render())
+        return _metrics(probe_metrics(self.kubelet).render())
 
     async def stats_summary(self, request: Request) -> Answer:
         memory = read_meminfo()
@@ -176,6 +197,10 @@ class KubeletServer(Struct):
         command = request.head.query.get("cmd", [])
         answer = await self.runtime.exec_sync(attempt.id, command[0].split() if len(command) == 1 else command, 0)
         return Answer(answer.stdout + answer.stderr, "text/plain")
+
+
+def _metrics(told: str) -> Answer:
+    return Answer(told.encode(), CONTENT_TYPE)
 
 
 def _json(tree: object) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pybernetes.cli.commands import start
 from pybernetes.cli.main import main
 from pybernetes.cli.parser import Parser
 from pybernetes.cluster import preferences, profile
-from pybernetes.cluster.profile import load
+from pybernetes.cluster.profile import Settings, load
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +143,21 @@ def test_dry_run_makes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert (found["status"], found["settings"]["apiPort"], found["problems"]) == ("New", 17443, [])
     for made in (str(tmp_path / "state" / "ci"), "bridge p8s0 with 10.244.0.1/24", "127.0.0.1:17443", "node ci-m02"):
         assert any(made in line for line in found["makes"]), made
+
+
+def test_a_new_cluster_takes_ports_that_nobody_has(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither another program nor another cluster, which may be stopped; one that is asked for has to be free."""
+    other = load("other").changed({"index": 9, "api_port": 6444, "registry_port": 5001})
+    other.save()
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.MonkeyPatch.context() as patch:
+        port = taken.getsockname()[1]
+        patch.setattr(Settings, "for_index", lambda index: Settings(index=index, api_port=port, registry_port=5001))
+        assert main(["start", "--dry-run", "-p", "ci", "-o", "json"]) == 0
+        settings = json.loads(capsys.readouterr().out)["settings"]
+        assert settings["apiPort"] > port
+        assert settings["registryPort"] >= 5002
+        assert main(["start", "--dry-run", "-p", "ci", "--api-port", str(port)]) == 1
+        assert f"port {port} on 127.0.0.1 is taken" in capsys.readouterr().err
 
 
 def test_dry_run_fails_as_the_start_would(capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,6 +57,8 @@ def next_step(error: Exception, profile: str) -> str:
     if isinstance(error, errors.ImageNotFoundError):
         return "look at the registry's tags for the name" if "resolve" in str(error) else "p8s image ls"
     text = str(error)
+    if "no space left on device" in text:
+        return f"p8s df --profile {profile} shows what uses the disk; p8s image prune, p8s image rm NAME"
     if "authorization failed" in text or "401" in text or "403" in text:
         return "docker login to the registry as the user who calls p8s, or check that the name is right"
     if "server gave HTTP response to HTTPS client" in text:

@@ -139,6 +139,8 @@ def check_port(machine: Machine) -> Check:
     if control.is_running(machine.profile):
         return Check("API port", OK, f"{port}: the cluster's own")
     if problem := preflight.check_port(machine.profile):
+        if not machine.profile.exists():
+            return Check("API port", NOTE, f"{problem.cause}: a new cluster takes the next that is free")
         return Check("API port", FAIL, problem.cause, problem.next_step)
     return Check("API port", OK, f"{port} is free")
 

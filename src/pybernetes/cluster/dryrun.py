@@ -8,7 +8,7 @@ from typing import Any
 
 from pybernetes.cluster import control, preflight
 from pybernetes.cluster.errors import Problem
-from pybernetes.cluster.lifecycle import check_changes, with_changes
+from pybernetes.cluster.lifecycle import check_changes, with_changes, with_free_ports
 from pybernetes.cluster.owner import caller, user_path
 from pybernetes.cluster.profile import Profile, load
 
@@ -30,6 +30,8 @@ def plan(name: str, changes: Mapping[str, Any]) -> Plan:
     check_changes(stored, changes, again=False)
     status = control.state(stored) if stored.exists() else "New"
     profile = with_changes(stored, changes)
+    if not stored.exists():
+        profile = with_free_ports(profile, changes)
     running = status == "Running"
     return Plan(
         profile=name,

@@ -12,7 +12,7 @@ from pybernetes.cluster.errors import ClusterError, Problem
 from pybernetes.cluster.interrupts import Interrupts, deferred
 from pybernetes.cluster.launch import Launch
 from pybernetes.cluster.membership import grown
-from pybernetes.cluster.profile import Profile, load
+from pybernetes.cluster.profile import Profile, load, taken_ports
 
 RESUME_SECONDS = 60.0
 
@@ -91,10 +91,7 @@ def settle(name: str, changes: Mapping[str, Any]) -> tuple[Profile, bool, bool]:
         is_new = not stored.exists()
         profile = with_changes(stored, changes)
         if is_new:
-            profile = profile.changed({"registry_port": preflight.free_port(profile.settings.registry_port)})
-        if is_new and profile.settings.simulated and not changes.get("api_port"):
-            # Who is not root does not see which ports others' clusters have.
-            profile = profile.changed({"api_port": preflight.free_port(profile.settings.api_port)})
+            profile = with_free_ports(profile, changes)
         refuse(preflight.check(profile))
         profile.save()
     return profile, is_new, False
@@ -116,6 +113,15 @@ def check_kind(stored: Profile, changes: Mapping[str, Any]) -> list[Problem]:
     return [
         Problem(f"the nodes of cluster {stored.name!r} are real", f"{other}; or simulated nodes beside them: {more}")
     ]
+
+
+def with_free_ports(profile: Profile, changes: Mapping[str, Any]) -> Profile:
+    """Of a new cluster: what it was not told goes to the next port that no other program or cluster has."""
+    settings, others = profile.settings, set(taken_ports())
+    found = {"registry_port": preflight.free_port(settings.registry_port, others)}
+    if not changes.get("api_port"):
+        found["api_port"] = preflight.free_port(settings.api_port, others | set(found.values()))
+    return profile.changed(found)
 
 
 def with_changes(stored: Profile, changes: Mapping[str, Any]) -> Profile:

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from pybernetes.cluster import ranges
@@ -87,9 +88,11 @@ def check_port(profile: Profile) -> Problem | None:
     return None
 
 
-def free_port(wanted: int, tries: int = 100) -> int:
-    """The port, or the next one that nobody on 127.0.0.1 has."""
+def free_port(wanted: int, others: Collection[int] = (), tries: int = 100) -> int:
+    """The port, or the next one that nobody on 127.0.0.1 has, nor one of `others`."""
     for port in range(wanted, wanted + tries):
+        if port in others:
+            continue
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -284,6 +284,15 @@ def taken_indexes() -> Iterator[int]:
             yield int(json.loads((state_root() / name / FILE).read_text()).get("index", 0))
 
 
+def taken_ports() -> Iterator[int]:
+    """Those of this machine's loopback that profiles have, whether they run or not."""
+    for name in profile_names():
+        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+            kept = json.loads((state_root() / name / FILE).read_text())
+            yield int(kept.get("api_port", 0))
+            yield int(kept.get("registry_port", 0))
+
+
 def list_profiles() -> list[Profile]:
     """Every profile of the caller, by name. Raises ProfileError if one is damaged."""
     return [load(name) for name in profile_names()]

@@ -191,6 +191,10 @@ def path_segment(value: str) -> tuple[str, ...]:
     """A name that only has to be one segment of a URL path, as RBAC's names are."""
     if value in (".", ".."):
         return (f"may not be '{value}'",)
+    return _path_segment_prefix(value)
+
+
+def _path_segment_prefix(value: str) -> tuple[str, ...]:
     return tuple(f"may not contain '{char}'" for char in ("/", "%") if char in value)
 
 
@@ -214,6 +218,9 @@ _URL_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 
 def generated_prefix(check: Check) -> Check:
     """The same check for `generateName`, where a suffix follows: a trailing dash is fine."""
+
+    if check is path_segment:
+        return _path_segment_prefix
 
     def of_prefix(value: str) -> tuple[str, ...]:
         return check(value[:-1] + "a" if value.endswith("-") and len(value) > 1 else value)

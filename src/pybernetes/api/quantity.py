@@ -20,7 +20,7 @@ _BINARY_SUFFIX = {exponent: suffix for suffix, exponent in _BINARY.items()} | {0
 _DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
 _EXPONENT = re.compile(r"[eE]([-+]?[0-9]+)", re.ASCII)
 
-# Up to so many digits a number is taken as it is; longer ones are cut off at the largest signed 64-bit integer.
+# Up to so many digits upstream reckons with machine integers. Powers of 1024 end at the largest of these.
 _EXACT_DIGITS = 18
 _LARGEST = (2**63 - 1) * NANO
 # No quantity means anything beyond; without a bound an exponent would be an order to fill memory.
@@ -76,7 +76,8 @@ class Quantity:
 
     @property
     def is_whole(self) -> bool:
-        return self.nanos % NANO == 0
+        """Whether it is a number of things; beyond the largest integer of thousandths upstream cannot tell."""
+        return self.nanos % NANO == 0 and abs(self.nanos) < _LARGEST // 1000
 
     def __bool__(self) -> bool:
         return self.nanos != 0
@@ -138,7 +139,20 @@ def _parse(text: str) -> Quantity:
     if family is Format.BINARY and 0 < nanos < NANO and not sign.startswith("-"):
         # Less than one unit cannot be told in powers of 1024.
         family = Format.DECIMAL
-    return Quantity(-nanos if sign == "-" else nanos, family)
+    found = Quantity(-nanos if sign == "-" else nanos, family)
+    if _is_kept(whole, fraction, suffix, base_two, exponent):
+        found._text = text
+    return found
+
+
+def _is_kept(whole: str, fraction: str, suffix: str, base_two: bool, exponent: int) -> bool:
+    """Whether upstream takes a text for a canonical one: roughly those that are, and then some."""
+    digits = whole + fraction
+    if base_two:
+        small = len(digits) + exponent * 3 // 10 <= 14
+        return small and not fraction and int(whole) & 7 != 0
+    scale = exponent - len(fraction)
+    return len(digits) <= _EXACT_DIGITS and scale >= -9 and scale % 3 == 0 and digits[0] != "0" and digits[-3:] != "000"
 
 
 def _read_suffix(suffix: str) -> tuple[bool, int, Format]:
@@ -162,8 +176,7 @@ def _to_nanos(whole: str, fraction: str, base_two: bool, exponent: int) -> int:
         nanos = _ceil((digits << exponent) * NANO, 10 ** len(fraction))
         return min(nanos, _LARGEST)
     power = exponent - len(fraction) + 9
-    nanos = digits * 10**power if power >= 0 else _ceil(digits, 10**-power)
-    return nanos if len(whole) + len(fraction) <= _EXACT_DIGITS else min(nanos, _LARGEST)
+    return digits * 10**power if power >= 0 else _ceil(digits, 10**-power)
 
 
 def _format(nanos: int, family: Format) -> str:

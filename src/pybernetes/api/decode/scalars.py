@@ -36,7 +36,7 @@ def scalar(node: Schema) -> Convert:
 def zero(node: Schema) -> Any:
     """What Go has for a scalar that nothing was decoded into, as it is encoded."""
     if node.kind is Kind.STRING:
-        return None if node.format else ""
+        return None if node.format not in ("", "byte") else ""
     return {Kind.INTEGER: 0, Kind.NUMBER: 0, Kind.BOOLEAN: False, Kind.QUANTITY: "0", Kind.INT_OR_STRING: 0}.get(
         node.kind
     )
@@ -98,7 +98,7 @@ def _int_or_string(value: Any, notes: list[str], known: Any = None) -> Any:
     return value
 
 
-def _text_form(read: Callable[[str], str], own_type: str = "") -> Convert:
+def _text_form(read: Callable[[str], Any], own_type: str = "") -> Convert:
     """A string that has to be readable; `own_type` is set where a value that is no string names its field."""
 
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
@@ -114,10 +114,21 @@ def _text_form(read: Callable[[str], str], own_type: str = "") -> Convert:
     return convert
 
 
+def _moment(read: Callable[[str], str]) -> Convert:
+    """A time; the one that Go begins with stands for none."""
+
+    def convert(value: str) -> Any:
+        found = read(value)
+        return None if found in _NO_TIME else found
+
+    return _text_form(convert, "string")
+
+
+_NO_TIME = ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z")
 _STRINGS: dict[str, Convert] = {
     "byte": _text_form(canonical_base64, go_type(Schema(Kind.STRING, format="byte"))),
-    "date-time": _text_form(canonical_time, "string"),
-    "micro-time": _text_form(canonical_micro_time, "string"),
+    "date-time": _moment(canonical_time),
+    "micro-time": _moment(canonical_micro_time),
 }
 _CONVERTERS: dict[Kind, Convert] = {
     Kind.NUMBER: _number,

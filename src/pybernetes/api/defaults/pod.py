@@ -42,8 +42,6 @@ def _pod_spec(spec: Tree) -> None:
     set_empty(spec, "restartPolicy", "Always")
     set_absent(spec, "securityContext", {})
     set_absent(spec, "terminationGracePeriodSeconds", 30)
-    if spec["terminationGracePeriodSeconds"] < 0:
-        spec["terminationGracePeriodSeconds"] = 1
     set_empty(spec, "schedulerName", "default-scheduler")
     # Two names of one field: the old one is always told too.
     account = spec.get("serviceAccountName") or spec.get("serviceAccount")

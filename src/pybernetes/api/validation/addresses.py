@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TypeAlias
 
 from pybernetes.api import field
@@ -34,6 +35,14 @@ def parse_cidr(text: str) -> Network | None:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
+
+
+def is_host_port(text: str) -> bool:
+    """Whether it is `host:port` as Go splits it: either may be empty, an IPv6 address stands in brackets."""
+    return _HOST_PORT.fullmatch(text) is not None
+
+
+_HOST_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*):[^:\[\]]*", re.DOTALL)
 
 
 def validate_ip(text: str, path: Path) -> Errors:

@@ -9,7 +9,7 @@ from pybernetes.api.field import ROOT
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import IMMUTABLE
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
-from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.metadata import complain, validate_name
 from pybernetes.api.validation.structures import Structures, shown_struct, structure
 
 _LIMITS: Final = {"reportingInstance": 128, "action": 128, "reason": 128}
@@ -71,6 +71,7 @@ def _validate(event: Tree, controller_name: str) -> Errors:
 def _create_new(event: Tree) -> Errors:
     """Events written through the group of their own have to be of the new kind."""
     yield from _validate(event, "reportingController")
+    yield from validate_name(event["metadata"], names.dns1123_subdomain)
     yield from _validate_series(event)
     if not event.get("eventTime"):
         yield field.required(ROOT.child("eventTime"))
@@ -104,5 +105,5 @@ def _update_new(new: Tree, old: Tree) -> Errors:
 
 RULES: RulesTable = {
     ("", "events"): Rules(_create, name=names.path_segment),
-    ("events.k8s.io", "events"): Rules(_create_new, _update_new, update_is_whole=True),
+    ("events.k8s.io", "events"): Rules(_create_new, _update_new, name=names.path_segment, update_is_whole=True),
 }

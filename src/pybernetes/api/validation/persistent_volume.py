@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from posixpath import normpath
+
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
 from pybernetes.api.tree import Tree
-from pybernetes.api.validation.common import immutable, positive_quantity
+from pybernetes.api.validation.common import immutable, positive_quantity, require
 from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Part, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.persistent_volume_claim import VOLUME_MODES, validate_access_modes
 from pybernetes.api.validation.pod.paths import no_backsteps
 from pybernetes.api.validation.pod.scheduling import validate_node_selector
-from pybernetes.api.validation.pod.volumes import (
+from pybernetes.api.validation.pod.volumes import host_path, validate_driver_name
+from pybernetes.api.validation.structures import NODE_SELECTOR, Structures, shown_struct, structure
+from pybernetes.api.validation.volume_plugins import (
+    SESSION_NAME_TOO_LONG,
+    azure_disk,
+    both,
     fibre_channel,
+    flex,
     flocker,
-    host_path,
+    has_long_session_name,
+    iscsi,
     needs,
     nfs,
+    partitioned,
     quobyte,
-    validate_driver_name,
+    secret_ref,
+    storageos,
 )
-from pybernetes.api.validation.structures import NODE_SELECTOR, Structures, shown_struct, structure
 
 _SPEC = Path("spec")
 _RECLAIM = ("Delete", "Recycle", "Retain")
@@ -30,27 +40,56 @@ _STRUCTURES: Structures = {**NODE_SELECTOR, "NodeAffinity": structure("Required>
 
 def _csi(source: Tree, path: Path) -> Errors:
     yield from validate_driver_name(source.get("driver", ""), path.child("driver"))
-    if not source.get("volumeHandle"):
-        yield field.required(path.child("volumeHandle"))
+    yield from require(source, path, "volumeHandle")
+    for name in _CSI_SECRETS:
+        if source.get(name) is not None:
+            yield from _csi_secret(source[name], path.child(name))
+
+
+def _csi_secret(ref: Tree, path: Path) -> Errors:
+    for name, check in (("name", names.dns1123_subdomain), ("namespace", names.dns1123_label)):
+        if ref.get(name):
+            yield from complain(path.child(name), ref[name], check(ref[name]))
+        else:
+            yield field.required(path.child(name))
 
 
 def _local(source: Tree, path: Path) -> Errors:
-    if not source.get("path"):
-        yield field.required(path.child("path"))
-    else:
-        yield from no_backsteps(source["path"], path.child("path"))
+    yield from require(source, path, "path")
+    yield from no_backsteps(source.get("path", ""), path.child("path"))
 
 
+def _glusterfs(source: Tree, path: Path) -> Errors:
+    yield from require(source, path, "endpoints", "path")
+    namespace, at = source.get("endpointsNamespace"), path.child("endpointsNamespace")
+    if namespace == "":
+        yield field.invalid(at, "", "if the endpointnamespace is set, it must be a valid namespace name")
+    elif namespace is not None:
+        yield from complain(at, namespace, names.dns1123_label(namespace))
+
+
+def _azure_file(source: Tree, path: Path) -> Errors:
+    yield from require(source, path, "secretName", "shareName")
+    if source.get("secretNamespace") == "":
+        yield field.required(path.child("secretNamespace"))
+
+
+_CSI_SECRETS = (  # those of the node's staging are not judged
+    "controllerPublishSecretRef", "controllerExpandSecretRef", "nodePublishSecretRef", "nodeExpandSecretRef",
+)  # fmt: skip
 _SOURCES: dict[str, Part] = {
-    "hostPath": host_path, "gcePersistentDisk": needs("pdName"), "awsElasticBlockStore": needs("volumeID"),
-    "glusterfs": needs("endpoints", "path"), "flocker": flocker, "nfs": nfs, "rbd": needs("monitors", "image"),
-    "quobyte": quobyte, "cephfs": needs("monitors"), "iscsi": needs("targetPortal", "iqn"),
-    "cinder": needs("volumeID"), "fc": fibre_channel, "flexVolume": needs("driver"),
-    "azureFile": needs("secretName", "shareName"), "vsphereVolume": needs("volumePath"),
-    "photonPersistentDisk": needs("pdID"), "portworxVolume": needs("volumeID"),
-    "azureDisk": needs("diskName", "diskURI"), "scaleIO": needs("gateway", "system", "volumeName"),
-    "local": _local, "storageos": needs("volumeName"), "csi": _csi,
+    "hostPath": host_path, "gcePersistentDisk": partitioned("pdName"),
+    "awsElasticBlockStore": partitioned("volumeID"), "glusterfs": _glusterfs, "flocker": flocker, "nfs": nfs,
+    "rbd": needs("monitors", "image"), "quobyte": quobyte, "cephfs": needs("monitors"),
+    "iscsi": both(iscsi("must be valid format"), secret_ref("name")),
+    "cinder": both(needs("volumeID"), secret_ref("name", "namespace")), "fc": fibre_channel, "flexVolume": flex,
+    "azureFile": _azure_file, "vsphereVolume": needs("volumePath"), "photonPersistentDisk": needs("pdID"),
+    "portworxVolume": needs("volumeID"), "azureDisk": azure_disk,
+    "scaleIO": needs("gateway", "system", "volumeName"), "local": _local,
+    "storageos": both(storageos, secret_ref("name", "namespace")), "csi": _csi,
 }  # fmt: skip
+"""In the order in which upstream looks at them: all but the first are one too many."""
+_CALLED = {"gcePersistentDisk": "persistentDisk"}
 
 
 def _create(volume: Tree) -> Errors:
@@ -71,7 +110,7 @@ def _create(volume: Tree) -> Errors:
         yield from validate_node_selector(affinity, _SPEC.child("nodeAffinity", "required"))
     elif spec.get("nodeAffinity") is not None:
         yield field.required(_SPEC.child("nodeAffinity", "required"), "must specify required node constraints")
-    yield from _validate_source(spec)
+    yield from _validate_source(spec, volume["metadata"].get("name", ""))
     yield from _validate_names(spec)
 
 
@@ -79,19 +118,23 @@ def _shown_capacity(capacity: dict[str, str]) -> dict[str, str]:
     return dict(sorted(capacity.items()))
 
 
-def _validate_source(spec: Tree) -> Errors:
+def _validate_source(spec: Tree, volume: str) -> Errors:
     told = [name for name in _SOURCES if spec.get(name) is not None]
     if not told:
         yield field.required(_SPEC, "must specify a volume type")
     for position, name in enumerate(told):
-        if position:
-            yield field.forbidden(_SPEC.child(name), "may not specify more than 1 volume type")
+        if not position or name == "flexVolume":
+            yield from _SOURCES[name](spec[name], _SPEC.child(_CALLED.get(name, name)))
         else:
-            yield from _SOURCES[name](spec[name], _SPEC.child(name))
-    if spec.get("local") is not None and spec.get("nodeAffinity") is None:
+            called = "cephFS" if name == "cephfs" else name
+            yield field.forbidden(_SPEC.child(called), "may not specify more than 1 volume type")
+    if told[:1] == ["iscsi"] and has_long_session_name(spec["iscsi"], volume):
+        portal = spec["iscsi"].get("targetPortal", "")
+        yield field.invalid(_SPEC.child("iscsi", "targetportal"), portal, SESSION_NAME_TOO_LONG)
+    if told[:1] == ["local"] and spec.get("nodeAffinity") is None:
         yield field.required(_SPEC.child("nodeAffinity"), "Local volume requires node affinity")
-    recycled = spec.get("persistentVolumeReclaimPolicy") == "Recycle"
-    if recycled and (spec.get("hostPath") or {}).get("path") == "/":
+    host = (spec.get("hostPath") or {}).get("path", "")
+    if host and normpath(host).strip("/") == "" and spec.get("persistentVolumeReclaimPolicy") == "Recycle":
         detail = "may not be 'recycle' for a hostPath mount of '/'"
         yield field.forbidden(_SPEC.child("persistentVolumeReclaimPolicy"), detail)
 

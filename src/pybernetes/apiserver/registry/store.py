@@ -78,7 +78,7 @@ class ObjectStore:
         custom: bool = False,
         called: Resource | None = None,
     ) -> None:
-        """`called` is what messages call the resource, where that is not the one that is stored."""
+        """`called` is what was asked for, where that is not what is stored: messages and rules go by it."""
         self.resource = resource
         self._called = called or resource
         self.strategy = strategy
@@ -204,7 +204,7 @@ class ObjectStore:
         try:
             meta.drop_empty(new["metadata"])
             ctx.warn(meta.drop_repeated_owners(new["metadata"]))
-            self._refuse_invalid(new, validate(self.resource, new) + strategy.validate(ctx, new))
+            self._refuse_invalid(new, validate(self._called, new) + strategy.validate(ctx, new))
             for text in strategy.warnings(ctx, new, None):
                 ctx.warn(text)
             strategy.complete(new)
@@ -298,7 +298,7 @@ class ObjectStore:
             ctx.warn(meta.drop_repeated_owners(metadata))
             if update.subresource != "status":
                 self._bump_generation(new, old)
-            found = validate(self.resource, new, old, update.subresource)
+            found = validate(self._called, new, old, update.subresource)
             found += update.part.validate(ctx, new, old) if update.part else strategy.validate_update(ctx, new, old)
             self._refuse_invalid(new, found)
             if update.part is None:  # upstream has no warnings for parts

@@ -15,6 +15,7 @@ from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.strategy import Strategy
+from pybernetes.apiserver.resources.switched_off import drop_switched_off
 
 FieldOf: TypeAlias = Callable[[Tree], str]
 
@@ -29,6 +30,11 @@ class KindStrategy(Strategy):
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         if self.has_status:
             new["status"] = self.first_status(ctx, new)
+        drop_switched_off(self.resource, new)
+
+    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        Strategy.prepare_for_update(self, ctx, new, old)
+        drop_switched_off(self.resource, new, old)
 
     def first_status(self, ctx: RequestContext, new: Tree) -> Tree:
         """The status of a new object; the caller's own."""

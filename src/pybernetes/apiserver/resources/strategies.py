@@ -32,7 +32,6 @@ from pybernetes.apiserver.resources.scale import Scale
 from pybernetes.apiserver.resources.secret import SecretStrategy
 from pybernetes.apiserver.resources.service import ServiceStrategy
 from pybernetes.apiserver.resources.service_account import ServiceAccountStrategy
-from pybernetes.apiserver.resources.stateful_set import StatefulSetStrategy
 from pybernetes.apiserver.resources.status import StatusOnly, StatusWithoutLabels
 from pybernetes.apiserver.resources.strategy import Part, Strategy
 from pybernetes.apiserver.resources.streams import AttachAction, ExecAction, LogAction, PortForwardAction
@@ -190,7 +189,6 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "limitranges": LimitRangeStrategy,
     "deployments.apps": DeploymentStrategy,
     "daemonsets.apps": DaemonSetStrategy,
-    "statefulsets.apps": StatefulSetStrategy,
     "jobs.batch": JobStrategy,
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy,
     "leases.coordination.k8s.io": LeaseStrategy,

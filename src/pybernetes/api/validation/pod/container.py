@@ -17,12 +17,14 @@ from pybernetes.api.validation.pod.mounts import validate_devices, validate_moun
 from pybernetes.api.validation.pod.probes import validate_lifecycle, validate_probes
 from pybernetes.api.validation.pod.resources import validate_container_resources
 from pybernetes.api.validation.pod.security import validate_security_context
+from pybernetes.api.validation.pod.windows import validate_windows_options
 
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _RESTART_POLICIES = ("Always", "Never", "OnFailure")
+_RESTART_ACTIONS = ("Restart", "RestartAllContainers")
 
 
 class Surroundings(Struct, frozen=True):
@@ -33,11 +35,11 @@ class Surroundings(Struct, frozen=True):
     claims: frozenset[str]
 
 
-def validate_containers(spec: Tree, path: Path) -> Errors:
-    """All containers of a spec."""
+def validate_containers(spec: Tree, volumes: dict[str, Tree], path: Path) -> Errors:
+    """All containers of a spec; `volumes` are those that they may use, by name."""
     around = Surroundings(
         spec,
-        {volume.get("name", ""): volume for volume in spec.get("volumes") or ()},
+        volumes,
         frozenset(claim.get("name", "") for claim in spec.get("resourceClaims") or ()),
     )
     taken: set[str] = set()
@@ -88,15 +90,22 @@ def _validate_common(container: Tree, around: Surroundings, path: Path) -> Error
         yield from _validate_resize_policies(policies, path.child("resizePolicy"))
     if context := container.get("securityContext"):
         yield from validate_security_context(context, around.spec, path.child("securityContext"))
+        if options := context.get("windowsOptions"):
+            yield from validate_windows_options(options, path.child("securityContext", "windowsOptions"))
 
 
 def _validate_regular(container: Tree, around: Surroundings, path: Path) -> Errors:
     grace = around.spec.get("terminationGracePeriodSeconds") or 0
     yield from validate_lifecycle(container.get("lifecycle"), grace, path.child("lifecycle"))
     yield from validate_probes(container, grace, path)
-    if container.get("restartPolicy") is not None:
-        yield from one_of(container["restartPolicy"], path.child("restartPolicy"), _RESTART_POLICIES)
+    yield from _validate_restart_policy(container, path)
     yield from _validate_restart_rules(container, path)
+
+
+def _validate_restart_policy(container: Tree, path: Path) -> Errors:
+    policy = container.get("restartPolicy")
+    if policy is not None and policy not in _RESTART_POLICIES:
+        yield field.not_supported(path.child("restartPolicy"), policy, _RESTART_POLICIES)
 
 
 def _validate_init(container: Tree, around: Surroundings, path: Path) -> Errors:
@@ -106,8 +115,7 @@ def _validate_init(container: Tree, around: Surroundings, path: Path) -> Errors:
         yield from validate_lifecycle(container.get("lifecycle"), grace, path.child("lifecycle"))
         yield from validate_probes(container, grace, path)
         return
-    if container.get("restartPolicy") is not None:
-        yield from one_of(container["restartPolicy"], path.child("restartPolicy"), _RESTART_POLICIES)
+    yield from _validate_restart_policy(container, path)
     for name in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(name) is not None:
             yield field.forbidden(path.child(name), "may not be set for init containers without restartPolicy=Always")
@@ -120,7 +128,9 @@ def _validate_restart_rules(container: Tree, path: Path) -> Errors:
         yield field.required(path.child("restartPolicy"), "must specify restartPolicy when restart rules are used")
     for index, rule in enumerate(rules):
         at = path.child("restartPolicyRules").index(index)
-        yield from one_of(rule.get("action"), at.child("action"), ("Restart", "RestartAllContainers"))
+        action = rule.get("action", "")
+        if action not in _RESTART_ACTIONS:
+            yield field.not_supported(at.child("action"), action, _RESTART_ACTIONS)
         codes = rule.get("exitCodes")
         if codes is None:
             yield field.required(at.child("exitCodes"), "must be specified")

@@ -26,6 +26,7 @@ _RESOURCE_FIELDS = (
     "limits.cpu", "limits.ephemeral-storage", "limits.memory",
     "requests.cpu", "requests.ephemeral-storage", "requests.memory",
 )  # fmt: skip
+_HUGE_PAGES = ("requests.hugepages-", "limits.hugepages-")
 _CPU_DIVISORS = ("1m", "1")
 _MEMORY_DIVISORS = ("1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei")
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
@@ -113,14 +114,14 @@ def validate_resource_field_ref(ref: Tree, path: Path, *, volume: bool) -> Error
         yield field.required(path.child("containerName"))
     elif not resource:
         yield field.required(path.child("resource"))
-    elif resource not in _RESOURCE_FIELDS and not resource.startswith(("requests.hugepages-", "limits.hugepages-")):
+    elif resource not in _RESOURCE_FIELDS and not resource.startswith(_HUGE_PAGES):
         yield field.not_supported(path.child("resource"), resource, _RESOURCE_FIELDS)
     yield from _validate_divisor(resource, str(ref.get("divisor", "0")), path.child("divisor"))
 
 
 def _validate_divisor(resource: str, divisor: str, path: Path) -> Errors:
     name = resource.partition(".")[2]
-    if divisor == "0" or not name:
+    if divisor == "0" or (resource not in _RESOURCE_FIELDS and not resource.startswith(_HUGE_PAGES)):
         return
     allowed = _CPU_DIVISORS if name == "cpu" else _MEMORY_DIVISORS
     if divisor not in allowed:
@@ -161,6 +162,8 @@ def validate_env_from(sources: list[Tree], path: Path) -> Errors:
         told = [name for name in ("configMapRef", "secretRef") if source.get(name) is not None]
         for name in told:
             yield from require(source[name], at.child(name), "name")
+            if named := source[name].get("name"):
+                yield from complain(at.child(name, "name"), named, names.dns1123_subdomain(named))
         if not told:
             yield field.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`")
         elif len(told) > 1:

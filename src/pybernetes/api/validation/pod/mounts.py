@@ -35,7 +35,7 @@ def validate_mounts(container: Tree, volumes: dict[str, Tree], path: Path) -> Er
             yield field.invalid(at.child("mountPath"), target, "must not already exist as a path in volumeDevices")
         yield from _validate_sub_path(mount, at, path)
         yield from _validate_propagation(mount, container, path.child("mountPropagation"))
-        yield from _validate_recursive_read_only(mount, at)
+        yield from _validate_recursive_read_only(mount, path)
 
 
 def _validate_sub_path(mount: Tree, at: Path, path: Path) -> Errors:
@@ -61,6 +61,7 @@ def _validate_propagation(mount: Tree, container: Tree, path: Path) -> Errors:
 
 
 def _validate_recursive_read_only(mount: Tree, path: Path) -> Errors:
+    """Named without the index, too."""
     mode = mount.get("recursiveReadOnly")
     if mode is None or mode == "Disabled":
         return

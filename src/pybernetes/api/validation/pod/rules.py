@@ -14,6 +14,7 @@ from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.resize import validate_resize
 from pybernetes.api.validation.pod.scheduling import validate_tolerations
 from pybernetes.api.validation.pod.spec import validate_pod_spec, validate_pod_template
+from pybernetes.api.validation.pod.volumes import validate_made_claims
 
 SPEC = Path("spec")
 _SYSTEM_CONDITIONS = frozenset(("PodScheduled", "Ready", "Initialized"))
@@ -27,13 +28,18 @@ _MUTABLE = (
 
 def _create(pod: Tree) -> Errors:
     yield from _validate(pod)
-    if pod["spec"].get("ephemeralContainers"):
+    spec = pod["spec"]
+    if spec.get("ephemeralContainers"):
         yield field.forbidden(SPEC.child("ephemeralContainers"), "cannot be set on create")
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        yield field.forbidden(SPEC.child("nodeName"), "cannot be set until all schedulingGates have been cleared")
 
 
 def _validate(pod: Tree) -> Errors:
     spec = pod["spec"]
     yield from validate_pod_spec(spec, SPEC)
+    if volumes := spec.get("volumes"):
+        yield from validate_made_claims(volumes, pod["metadata"].get("name", ""), SPEC.child("volumes"))
     for kind in _CONTAINER_KINDS:
         for index, container in enumerate(spec.get(kind) or ()):
             image = container.get("image", "")

@@ -182,9 +182,7 @@ def validate_topology_spread(constraints: list[Tree], path: Path) -> Errors:
         key, action = constraint["topologyKey"], constraint["whenUnsatisfiable"]
         if constraint["maxSkew"] <= 0:
             yield field.invalid(at.child("maxSkew"), constraint["maxSkew"], "must be greater than zero")
-        if key:
-            yield from complain(at.child("topologyKey"), key, names.qualified_name(key))
-        else:
+        if not key:
             yield field.required(at.child("topologyKey"), "can not be empty")
         if action not in _SPREAD_ACTIONS:
             yield field.not_supported(at.child("whenUnsatisfiable"), action, _SPREAD_ACTIONS)
@@ -199,8 +197,9 @@ def _validate_spread_options(constraint: Tree, path: Path) -> Errors:
     if domains is not None:
         if domains <= 0:
             yield field.invalid(path.child("minDomains"), domains, "must be greater than zero")
-        if constraint["whenUnsatisfiable"] == "ScheduleAnyway":
-            detail = "can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway"
+        action = constraint["whenUnsatisfiable"]
+        if action != "DoNotSchedule":
+            detail = f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}"
             yield field.invalid(path.child("minDomains"), domains, detail)
     for name in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
         policy = constraint.get(name)

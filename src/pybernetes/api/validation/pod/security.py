@@ -12,8 +12,10 @@ from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.pod.internal_form import shown_struct
 from pybernetes.api.validation.pod.paths import descending_path
 
-_SYSCTL = re.compile(r"[a-z0-9]([-_a-z0-9]*[a-z0-9])?([\./][a-z0-9]([-_a-z0-9]*[a-z0-9])?)*")
+_SYSCTL_PATTERN = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"  # as messages show it
+_SYSCTL = re.compile(r"[a-z0-9]([-_a-z0-9]*[a-z0-9])?([./][a-z0-9]([-_a-z0-9]*[a-z0-9])?)*")
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
+_MAX_PATH = 4095
 _ID_RANGE = f"must be between 0 and {MAX_INT32}, inclusive"
 
 
@@ -36,8 +38,8 @@ def validate_pod_security_context(context: Tree, spec: Tree, path: Path) -> Erro
     if context.get("fsGroupChangePolicy") not in (None, "Always", "OnRootMismatch"):
         value = context["fsGroupChangePolicy"]
         yield field.not_supported(path.child("fsGroupChangePolicy"), value, ("Always", "OnRootMismatch"))
-    yield from _validate_profile("seccomp", context.get("seccompProfile"), path.child("seccompProfile"))
-    yield from _validate_profile("AppArmor", context.get("appArmorProfile"), path.child("appArmorProfile"))
+    yield from _validate_seccomp(context.get("seccompProfile"), path.child("seccompProfile"))
+    yield from _validate_app_armor(context.get("appArmorProfile"), path.child("appArmorProfile"))
 
 
 def validate_host_namespaces(spec: Tree, path: Path) -> Errors:
@@ -71,7 +73,7 @@ def _validate_sysctls(sysctls: list[Tree], spec: Tree, path: Path) -> Errors:
         if not name:
             yield field.required(at)
         elif len(name) > 253 or not _SYSCTL.fullmatch(name):
-            detail = f"must have at most 253 characters and match regex ^{_SYSCTL.pattern}$"
+            detail = f"must have at most 253 characters and match regex ^{_SYSCTL_PATTERN}$"
             yield field.invalid(at, name, detail)
         elif name in taken:
             yield field.duplicate(at, name)
@@ -84,23 +86,40 @@ def _validate_sysctls(sysctls: list[Tree], spec: Tree, path: Path) -> Errors:
         taken.add(name)
 
 
-def _validate_profile(called: str, profile: Tree | None, path: Path) -> Errors:
+def _validate_seccomp(profile: Tree | None, path: Path) -> Errors:
     if profile is None:
         return
-    kind, local = profile.get("type", ""), profile.get("localhostProfile")
-    if kind not in _PROFILES:
-        if not kind:
-            yield field.required(path.child("type"), f"type is required when {called}Profile is set")
-        else:
-            yield field.not_supported(path.child("type"), kind, _PROFILES)
-    elif kind == "Localhost":
-        if not local:
-            yield field.required(path.child("localhostProfile"), f"must be set when {called} type is Localhost")
-        else:
-            yield from descending_path(local, path.child("localhostProfile"))
+    kind, local, at = profile.get("type", ""), profile.get("localhostProfile"), path.child("localhostProfile")
+    if not kind:
+        yield field.required(path.child("type"), "type is required when seccompProfile is set")
+    elif kind not in _PROFILES:
+        yield field.not_supported(path.child("type"), kind, _PROFILES)
+    if kind != "Localhost" and local is not None:
+        shown = {"Type": kind, "LocalhostProfile": local}
+        yield field.invalid(at, shown, "can only be set when seccomp type is Localhost")
+    elif kind == "Localhost" and local is None:
+        yield field.required(at, "must be set when seccomp type is Localhost")
     elif local is not None:
-        detail = f"can only be set when {called} type is Localhost"
-        yield field.invalid(path.child("localhostProfile"), local, detail)
+        yield from descending_path(local, at)
+
+
+def _validate_app_armor(profile: Tree | None, path: Path) -> Errors:
+    if profile is None:
+        return
+    kind, local, at = profile.get("type", ""), profile.get("localhostProfile"), path.child("localhostProfile")
+    if not kind:
+        yield field.required(path.child("type"), "type is required when appArmorProfile is set")
+    elif kind not in _PROFILES:
+        yield field.not_supported(path.child("type"), kind, _PROFILES)
+    elif kind != "Localhost":
+        if local is not None:
+            yield field.invalid(at, local, "can only be set when AppArmor type is Localhost")
+    elif local is not None and local != local.strip():
+        yield field.invalid(at, local, "must not be padded with whitespace")
+    elif not local:
+        yield field.required(at, "must be set when AppArmor type is Localhost")
+    if kind == "Localhost" and local is not None and len(local.encode()) > _MAX_PATH:
+        yield field.too_long(at, _MAX_PATH)
 
 
 def validate_security_context(context: Tree, spec: Tree, path: Path) -> Errors:
@@ -110,8 +129,8 @@ def validate_security_context(context: Tree, spec: Tree, path: Path) -> Errors:
         yield field.not_supported(path.child("procMount"), mount, ("Default", "Unmasked"))
     if mount == "Unmasked" and spec.get("hostUsers") is not False:
         yield field.invalid(path.child("procMount"), mount, "`hostUsers` must be false to use `Unmasked`")
-    yield from _validate_profile("seccomp", context.get("seccompProfile"), path.child("seccompProfile"))
-    yield from _validate_profile("AppArmor", context.get("appArmorProfile"), path.child("appArmorProfile"))
+    yield from _validate_seccomp(context.get("seccompProfile"), path.child("seccompProfile"))
+    yield from _validate_app_armor(context.get("appArmorProfile"), path.child("appArmorProfile"))
     if context.get("allowPrivilegeEscalation") is False:
         yield from _validate_no_escalation(context, path)
 

@@ -24,8 +24,12 @@ from pybernetes.api.validation.pod.scheduling import (
 )
 from pybernetes.api.validation.pod.security import validate_host_namespaces, validate_pod_security_context
 from pybernetes.api.validation.pod.volumes import validate_volumes
+from pybernetes.api.validation.pod.windows import validate_host_processes, validate_windows_options
+from pybernetes.api.validation.structures import Structures, shown_struct, structure
 
 MAX_HOSTNAME = 64
+_CLAIM_SOURCES = ("resourceClaimName", "resourceClaimTemplateName")
+_STRUCTURES: Structures = {"Claim": structure("Name:s ResourceClaimName ResourceClaimTemplateName")}
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 
 # A field of the spec whose value is a name -> the name's format.
@@ -35,7 +39,6 @@ _NAMES: dict[str, names.Check] = {
     "hostname": names.dns1123_label,
     "subdomain": names.dns1123_label,
     "priorityClassName": names.dns1123_subdomain,
-    "runtimeClassName": names.dns1123_subdomain,
 }
 
 
@@ -51,9 +54,10 @@ def _is_sound(spec: Tree) -> bool:
 
 
 def _spec_errors(spec: Tree, path: Path) -> Errors:
+    sound: dict[str, Tree] = {}
     if volumes := spec.get("volumes"):
-        yield from validate_volumes(volumes, path.child("volumes"))
-    yield from validate_containers(spec, path)
+        yield from validate_volumes(volumes, path.child("volumes"), sound)
+    yield from validate_containers(spec, sound, path)
     yield from one_of(spec.get("restartPolicy"), path.child("restartPolicy"), RESTART_POLICIES)
     yield from validate_dns(spec, path)
     if labels := spec.get("nodeSelector"):
@@ -61,7 +65,10 @@ def _spec_errors(spec: Tree, path: Path) -> Errors:
     context = spec.get("securityContext")
     if context:
         yield from validate_pod_security_context(context, spec, path.child("securityContext"))
+        if options := context.get("windowsOptions"):
+            yield from validate_windows_options(options, path.child("securityContext", "windowsOptions"))
     yield from validate_host_namespaces(spec, path)
+    yield from validate_host_processes(spec, path)
     yield from _validate_names(spec, path)
     yield from _validate_placement(spec, path)
     yield from _validate_rest(spec, path)
@@ -72,6 +79,9 @@ def _validate_names(spec: Tree, path: Path) -> Errors:
         value = spec.get(name)
         if value:
             yield from complain(path.child(name), value, check(value))
+    runtime_class = spec.get("runtimeClassName")
+    if runtime_class is not None:
+        yield from complain(path.child("runtimeClassName"), runtime_class, names.dns1123_subdomain(runtime_class))
     if spec.get("hostnameOverride") is not None:
         yield from _validate_hostname_override(spec, path.child("hostnameOverride"))
 
@@ -142,12 +152,14 @@ def _validate_resource_claims(claims: list[Tree], path: Path) -> Errors:
         else:
             yield from complain(at.child("name"), name, names.dns1123_label(name))
         taken.add(name)
-        told = [key for key in ("resourceClaimName", "resourceClaimTemplateName") if claim.get(key) is not None]
+        told = [key for key in _CLAIM_SOURCES if claim.get(key) is not None]
         if len(told) != 1:
             detail = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
             if told:
                 detail = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
-            yield field.invalid(at, {key: claim[key] for key in ("name", *told)}, detail)
+            yield field.invalid(at, shown_struct(claim, "Claim", _STRUCTURES), detail)
+        for key in told:
+            yield from complain(at.child(key), claim[key], names.dns1123_subdomain(claim[key]))
 
 
 def validate_pod_template(template: Tree, path: Path) -> Errors:

@@ -1,0 +1,71 @@
+"""Fields whose features are off at this API level: they are read, owned, and not kept. Who has one already keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+from pybernetes.api.schema import Kind, Schema, schema_for, schema_of
+from pybernetes.api.scheme import Resource
+from pybernetes.api.tree import Tree
+
+_OFF: Final = {
+    "core.v1.Lifecycle": ("stopSignal",),
+    "core.v1.PodSpec": ("schedulingGroup",),
+    "core.v1.VolumeProjection": ("clusterTrustBundle", "podCertificate"),
+    "apps.v1.RollingUpdateStatefulSetStrategy": ("maxUnavailable",),
+    "discovery.v1.Endpoint": ("deprecatedTopology",),
+    "storage.v1.CSIDriverSpec": ("preventPodSchedulingIfMissing",),
+}
+"""Definition -> its fields that are off; k8s.io/kubernetes/pkg/features says which features are."""
+
+_Visit: TypeAlias = Callable[[Any], Any]
+"""A value without them: the very same value if it has none."""
+
+
+def drop_switched_off(resource: Resource, new: Tree, old: Tree | None = None) -> None:
+    """Take them out of an object, whose parts stay as they are (they may be shared)."""
+    visit = _visit_of(schema_of(resource.api_version, resource.kind).definition)
+    if visit is None or (kept := visit(new)) is new:
+        return
+    if old is None or visit(old) is old:
+        new |= kept
+
+
+@cache
+def _visit_of(definition: str) -> _Visit | None:
+    """None where nothing below is switched off."""
+    if definition.endswith(".JSONSchemaProps"):  # they contain themselves
+        return None
+    off = _OFF.get(definition.removeprefix("io.k8s.api."), ())
+    visits = {name: _visit_node(node) for name, node in schema_for(definition).properties.items()}
+    below = {name: one for name, one in visits.items() if one is not None}
+    if not off and not below:
+        return None
+
+    def visit(tree: Any) -> Any:
+        changed = {
+            name: made for name in below if (value := tree.get(name)) and (made := below[name](value)) is not value
+        }
+        gone = [name for name in off if name in tree]
+        if not changed and not gone:
+            return tree
+        return {name: changed.get(name, value) for name, value in tree.items() if name not in gone}
+
+    return visit
+
+
+def _visit_node(node: Schema) -> _Visit | None:
+    if node.kind is not Kind.LIST:
+        return _visit_of(node.definition) if node.definition else None
+    visit = _visit_of(node.items.definition) if node.items is not None and node.items.definition else None
+    if visit is None:
+        return None
+    one = visit
+
+    def each(values: list[Any]) -> list[Any]:
+        made = [one(value) for value in values]
+        return made if any(new is not value for new, value in zip(made, values, strict=True)) else values
+
+    return each

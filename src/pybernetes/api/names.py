@@ -139,6 +139,11 @@ def qualified_name(value: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def declared_subdomain(value: str) -> tuple[str, ...]:
+    """A subdomain, in the words of rules that upstream declares beside the type."""
+    return tuple(in_bytes(complaint) for complaint in dns1123_subdomain(value))
+
+
 @short_cache(4096)
 def dns1123_label(value: str) -> tuple[str, ...]:
     """A name of one part, as of containers, volumes and namespaces."""
@@ -219,7 +224,7 @@ _URL_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 def generated_prefix(check: Check) -> Check:
     """The same check for `generateName`, where a suffix follows: a trailing dash is fine."""
 
-    if check is path_segment:
+    if check in (path_segment, declared_subdomain):  # the latter is not applied to what a name is made of
         return _path_segment_prefix
 
     def of_prefix(value: str) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ _FIELDLESS: Final = frozenset((
 ))  # fmt: skip
 """Structs of no fields, whereas other objects without declared fields hold anything."""
 _NOTHING: dict[str, Any] = {}
+_KEPT_EMPTY = {("io.k8s.api.autoscaling.v2.HPAScalingRules", "policies")}
+"""Lists that say something else where they are empty than where they are not there."""
 _compiled: dict[int, tuple[Schema, Convert]] = {}
 
 
@@ -105,7 +107,11 @@ def _struct(node: Schema) -> Convert:
     pointers, named, embedded = told.pointers, told.types, told.embedded
     # Raw values know themselves whether they are there.
     fields = {
-        name: (_lazy(child), name in pointers or child.kind is Kind.ANY, _as_it_is(child))
+        name: (
+            _lazy(child),
+            name in pointers or child.kind is Kind.ANY or (node.definition, name) in _KEPT_EMPTY,
+            _as_it_is(child),
+        )
         for name, child in node.properties.items()
     }
     if node.definition == JSON_SCHEMA:

@@ -16,7 +16,7 @@ DEFAULTS: dict[str, Default] = {
     "admissionregistration.v1.NamedRuleWithOperations": fields(scope="*"),
     "admissionregistration.v1.ServiceReference": fields(port=443),
     "admissionregistration.v1.ValidatingAdmissionPolicySpec": fields(failurePolicy="Fail"),
-    "admissionregistration.v1.MutatingAdmissionPolicySpec": fields(failurePolicy="Fail", reinvocationPolicy="Never"),
+    "admissionregistration.v1.MutatingAdmissionPolicySpec": fields(failurePolicy="Fail"),
     "admissionregistration.v1.MatchResources": fields(
         matchPolicy="Equivalent", namespaceSelector=dict, objectSelector=dict
     ),

@@ -34,10 +34,10 @@ def _behavior(behavior: Tree) -> None:
     up = behavior.setdefault("scaleUp", {})
     set_absent(up, "stabilizationWindowSeconds", 0)
     set_absent(up, "selectPolicy", "Max")
-    set_empty(up, "policies", [{"type": "Pods", "value": 4, "periodSeconds": 15}, _percent_policy()])
+    set_absent(up, "policies", [{"type": "Pods", "value": 4, "periodSeconds": 15}, _percent_policy()])
     down = behavior.setdefault("scaleDown", {})
     set_absent(down, "selectPolicy", "Max")
-    set_empty(down, "policies", [_percent_policy()])
+    set_absent(down, "policies", [_percent_policy()])
 
 
 DEFAULTS: dict[str, Default] = {

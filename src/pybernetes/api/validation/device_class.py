@@ -25,4 +25,4 @@ def _is_extended_resource(name: str) -> bool:
     return not names.qualified_name(f"requests.{name}")
 
 
-RULES: RulesTable = {(GROUP, "deviceclasses"): Rules(_class, whole_looks=1)}
+RULES: RulesTable = {(GROUP, "deviceclasses"): Rules(_class, name=names.declared_subdomain, whole_looks=1)}

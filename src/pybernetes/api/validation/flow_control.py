@@ -21,6 +21,9 @@ _VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "proxy
 def _schema(schema: Tree) -> Errors:
     spec = schema["spec"]
     precedence = spec.get("matchingPrecedence", 0)
+    if precedence == 1 and schema["metadata"].get("name") != "exempt":
+        detail = "only the schema named 'exempt' may have matchingPrecedence 1"
+        yield field.invalid(_SPEC.child("matchingPrecedence"), precedence, detail)
     if precedence <= 0:
         yield field.invalid(_SPEC.child("matchingPrecedence"), precedence, "must be a positive value")
     if precedence > _MAX_PRECEDENCE:
@@ -153,6 +156,8 @@ def _validate_resources(rule: Tree, path: Path) -> Errors:
 def _level(level: Tree) -> Errors:
     spec = level["spec"]
     kind, limited = spec.get("type", ""), spec.get("limited")
+    if (kind == "Exempt") != (level["metadata"].get("name") == "exempt"):
+        yield field.invalid(_SPEC.child("type"), kind, "must be 'Exempt' if and only if `name` is 'exempt'")
     if kind == "Exempt":
         if limited is not None:
             yield field.forbidden(_SPEC.child("limited"), "must be nil if the type is Exempt")

@@ -105,9 +105,14 @@ def _validate_backend(backend: Tree, path: Path) -> Errors:
     elif service is None and resource is None:
         yield field.invalid(path, "", "resource or service backend is required")
     elif resource is not None:
+        group = resource.get("apiGroup")
+        if group:
+            yield from complain(path.child("resource", "apiGroup"), group, names.dns1123_subdomain(group))
         for name in ("kind", "name"):
             if not resource.get(name):
                 yield field.required(path.child("resource", name))
+            else:
+                yield from complain(path.child("resource", name), resource[name], names.path_segment(resource[name]))
     elif service is not None:
         yield from _validate_service_backend(service, path)
 

@@ -28,6 +28,7 @@ _COUNTS = (
     "backoffLimitPerIndex", "maxFailedIndexes",
 )  # fmt: skip
 _MAX_INDEXED = 100000
+_MAX_OF_MANY = 10000
 _OWN_LABELS = {"batch.kubernetes.io/controller-uid", "controller-uid"}
 
 
@@ -98,7 +99,7 @@ def validate_job_template_spec(spec: Tree, path: Path) -> Errors:
 
 
 def _validate_index_limits(spec: Tree, path: Path) -> Errors:
-    if spec.get("completionMode") != "Indexed":
+    if spec.get("completionMode") in (None, "NonIndexed"):
         for name in ("backoffLimitPerIndex", "maxFailedIndexes"):
             if spec.get(name) is not None:
                 yield field.invalid(path.child(name), spec[name], "requires indexed completion mode")
@@ -117,6 +118,24 @@ def _validate_mode(spec: Tree, path: Path) -> Errors:
         if spec.get("parallelism", 0) > _MAX_INDEXED:
             detail = f"must be less than or equal to {_MAX_INDEXED} when completion mode is {mode}"
             yield field.invalid(path.child("parallelism"), spec["parallelism"], detail)
+        yield from _validate_failed_indexes(spec, path)
+
+
+def _validate_failed_indexes(spec: Tree, path: Path) -> Errors:
+    """More indexes may fail only up to a limit, which is lower for jobs of very many."""
+    completions, failed, at = spec.get("completions"), spec.get("maxFailedIndexes"), path.child("maxFailedIndexes")
+    if completions is not None and failed is not None and failed > completions:
+        yield field.invalid(at, failed, "must be less than or equal to completions")
+    if failed is not None and failed > _MAX_INDEXED:
+        yield field.invalid(at, failed, f"must be less than or equal to {_MAX_INDEXED}")
+    if (completions or 0) <= _MAX_INDEXED or spec.get("backoffLimitPerIndex") is None:
+        return
+    if failed is None:
+        yield field.required(at, f"must be specified when completions is above {_MAX_INDEXED}")
+    many = f"when completions are above {_MAX_INDEXED} and used with backoff limit per index"
+    for name in ("parallelism", "maxFailedIndexes"):
+        if (spec.get(name) or 0) > _MAX_OF_MANY:
+            yield field.invalid(path.child(name), spec[name], f"must be less than or equal to {_MAX_OF_MANY} {many}")
 
 
 def _validate_replacement(spec: Tree, path: Path) -> Errors:

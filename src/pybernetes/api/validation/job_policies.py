@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree
@@ -10,6 +12,8 @@ from pybernetes.api.validation.metadata import complain
 
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 _MAX_RULES, _MAX_PATTERNS, _MAX_CODES = 20, 20, 255
+_MAX_INDEXES = 64 * 1024
+_NUMBER = re.compile(r"[+]?[0-9]+", re.ASCII)
 
 
 def validate_failure_policy(spec: Tree, path: Path) -> Errors:
@@ -96,9 +100,60 @@ def validate_success_policy(spec: Tree, path: Path) -> Errors:
         at = path.child("rules").index(index)
         if rule.get("succeededCount") is None and rule.get("succeededIndexes") is None:
             yield field.required(at, "at least one of succeededCount or succeededIndexes must be specified")
-        count = rule.get("succeededCount")
-        if count is not None and count < 0:
-            yield field.invalid(at.child("succeededCount"), count, "must be greater than or equal to 0")
+        if spec.get("completions") is not None:
+            yield from _validate_success_rule(rule, spec["completions"], at)
+
+
+def _validate_success_rule(rule: Tree, completions: int, path: Path) -> Errors:
+    indexes, count, total = rule.get("succeededIndexes"), rule.get("succeededCount"), 0
+    if indexes is not None:
+        at = path.child("succeededIndexes")
+        if len(indexes.encode()) > _MAX_INDEXES:
+            yield field.too_long(at, _MAX_INDEXES)
+        try:
+            total = _count_indexes(indexes, completions)
+        except ValueError as error:
+            yield field.invalid(at, indexes, f"error parsing succeededIndexes: {error}")
+    if count is None:
+        return
+    at = path.child("succeededCount")
+    if count < 0:
+        yield field.invalid(at, count, "must be greater than or equal to 0")
+    if count > completions:
+        detail = f"must be less than or equal to {completions} (the number of specified completions)"
+        yield field.invalid(at, count, detail)
+    if indexes is not None and count > total:
+        detail = (
+            f"must be less than or equal to {total} (the number of indexes in the specified succeededIndexes field)"
+        )
+        yield field.invalid(at, count, detail)
+
+
+def _count_indexes(text: str, completions: int) -> int:
+    """How many "0,2-4" names; ValueError, with upstream's words, where they are none of the job's in their order."""
+    total, last = 0, -1
+    for interval in text.split(",") if text else ():
+        ends = interval.split("-")
+        if len(ends) > 2:
+            raise ValueError(
+                f"the fragment {field.quote(interval)} violates the requirement that an index interval can have at most "
+                "two parts separated by '-'"
+            )
+        first, end = _index(ends[0], completions), _index(ends[-1], completions)
+        if len(ends) == 2 and first >= end:
+            raise ValueError(f"non-increasing order, previous: {first}, current: {end}")
+        if last >= first:
+            raise ValueError(f"non-increasing order, previous: {last}, current: {first}")
+        total, last = total + end - first + 1, end
+    return total
+
+
+def _index(text: str, completions: int) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"cannot convert string to integer for index: {field.quote(text)}")
+    if int(text) >= completions:
+        raise ValueError(f"too large index: {field.quote(text)}")
+    return int(text)
 
 
 def _shown_rule(rule: Tree) -> Tree:

@@ -101,9 +101,18 @@ def _validate_ratio(item: Tree, resource: str, path: Path) -> Errors:
     least, most = (item.get("min") or {}).get(resource), (item.get("max") or {}).get(resource)
     if least is not None and most is not None:
         low, high = Quantity.parse(least), Quantity.parse(most)
-        if low.nanos > 0 and ratio.nanos * low.nanos > high.nanos * _ONE.nanos:
-            limit = high.nanos / low.nanos
+        limit = _limit(low, high)
+        if limit is not None and ratio.nanos / _ONE.nanos > limit:
             yield field.invalid(at, text, f"ratio {text} is greater than max/min = {limit:f}")
+
+
+def _limit(low: Quantity, high: Quantity) -> float | None:
+    """How many times the maximum is the minimum, reckoned as upstream does: in thousandths only where both have some."""
+    if low.nanos == 0:
+        return None
+    if low.is_whole or high.is_whole:
+        return high.value / low.value
+    return high.milli_value / low.milli_value
 
 
 RULES: RulesTable = {("", "limitranges"): Rules(_create, whole_looks=1, update_looks=0)}

@@ -6,6 +6,7 @@ from posixpath import normpath
 
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
+from pybernetes.api.quantity import Quantity
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import immutable, positive_quantity, require
 from pybernetes.api.validation.differences import differences
@@ -101,6 +102,9 @@ def _create(volume: Tree) -> Errors:
     if set(capacity) != {"storage"}:
         yield field.not_supported(_SPEC.child("capacity"), _shown_capacity(capacity) or None, ("storage",))
     for name, amount in capacity.items():
+        if amount.startswith("-"):  # shown as it is reckoned with, not as it is written
+            shown = Quantity.parse(amount).value
+            yield field.invalid(_SPEC.child("capacity").key(name), shown, "must be a valid resource quantity")
         yield from positive_quantity(amount, _SPEC.child("capacity").key(name))
     policy = spec.get("persistentVolumeReclaimPolicy", "")
     if policy not in _RECLAIM:
@@ -144,7 +148,9 @@ def _validate_names(spec: Tree) -> Errors:
         value = spec.get(name)
         if value:
             yield from complain(_SPEC.child(name), value, names.dns1123_subdomain(value))
-    if spec.get("volumeAttributesClassName") and spec.get("csi") is None:
+        elif value is not None and name == "volumeAttributesClassName":
+            yield field.required(_SPEC.child(name), "an empty string is disallowed")
+    if spec.get("volumeAttributesClassName") is not None and spec.get("csi") is None:
         yield field.required(_SPEC.child("csi"), "has to be specified when using volumeAttributesClassName")
     mode = spec.get("volumeMode")
     if mode is not None and mode not in VOLUME_MODES:

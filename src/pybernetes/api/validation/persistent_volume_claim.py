@@ -23,7 +23,7 @@ def validate_access_modes(modes: list[str], path: Path, missing: str) -> Errors:
     for mode in modes:
         if mode not in ACCESS_MODES:
             yield field.not_supported(path, mode, ACCESS_MODES)
-    if "ReadWriteOncePod" in modes and len(modes) > 1:
+    if "ReadWriteOncePod" in modes and any(mode in ACCESS_MODES for mode in modes if mode != "ReadWriteOncePod"):
         yield field.forbidden(path, "may not use ReadWriteOncePod with other access modes")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybernetes.api import field
+from pybernetes.api import field, names
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative, shown_map
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
@@ -34,5 +34,7 @@ def _update_status(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    ("", "replicationcontrollers"): Rules(_create, subresources={"status": _update_status}),
+    ("", "replicationcontrollers"): Rules(
+        _create, name=names.declared_subdomain, subresources={"status": _update_status}
+    ),
 }

@@ -63,7 +63,7 @@ class AutoscalerConversion:
         if metrics:
             spec["metrics"] = metrics
         behavior = _unpacked(f"[{annotations.pop(_PREFIX + 'behavior', '')}]", "HorizontalPodAutoscalerBehavior")
-        if behavior:
+        if behavior and behavior[0]:
             spec["behavior"] = behavior[0]
         status = dict(obj.get("status") or {})
         current = status.pop("currentCPUUtilizationPercentage", None)

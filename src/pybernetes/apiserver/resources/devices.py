@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pybernetes.api import field
+from pybernetes.api.field import FieldError, Path
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.device_allocation import device_key
+from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.kind import KindStrategy
 from pybernetes.apiserver.resources.status import StatusOnly
 from pybernetes.apiserver.resources.timestamps import now
 
+_ADMIN_LABEL = "resource.kubernetes.io/admin-access"
 _LISTS = ("ints", "bools", "strings", "versions")
 _MAPPINGS = "nodeAllocatableResourceMappings"
 
@@ -50,6 +54,35 @@ def _devices(resource_slice: Tree) -> list[Tree]:
 def _has_lists(resource_slice: Tree) -> bool:
     attributes = (one for device in _devices(resource_slice) for one in (device.get("attributes") or {}).values())
     return any(name in attribute for attribute in attributes for name in _LISTS)
+
+
+class ClaimStrategy(KindStrategy):
+    """Claims, and templates of claims: only some namespaces may have what ends others' use of a device."""
+
+    def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
+        requests = _claim_spec(new).get("devices", {}).get("requests") or ()
+        for index, request in enumerate(requests):
+            if (request.get("exactly") or {}).get("adminAccess"):
+                where = Path("spec").child("devices", "requests").index(index).child("adminAccess")
+                return _admin_access(ctx, new, where)
+        return []
+
+    def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
+        return []  # what was asked for cannot change
+
+
+def _claim_spec(claim: Tree) -> Tree:
+    """Of a template, that of the claims to come."""
+    spec: Tree = claim.get("spec") or {}
+    return spec.get("spec") or spec
+
+
+def _admin_access(ctx: RequestContext, claim: Tree, where: Path) -> list[FieldError]:
+    namespace = ctx.services.registry.get(builtin("", "v1", "namespaces"), claim["metadata"].get("namespace", ""))
+    if namespace is not None and namespace.labels.get(_ADMIN_LABEL) == "true":
+        return []
+    detail = f"admin access to devices requires the `{_ADMIN_LABEL}: true` label on the containing namespace"
+    return [field.forbidden(where, detail)]
 
 
 class ClaimStatus(StatusOnly):

@@ -21,6 +21,14 @@ class PodStrategy(KindStrategy):
             status["conditions"] = [_gated(now(ctx))]
         return status
 
+    def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
+        KindStrategy.prepare_for_create(self, ctx, new)
+        _at_least_a_second(new["spec"])
+
+    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        KindStrategy.prepare_for_update(self, ctx, new, old)
+        _at_least_a_second(new["spec"])
+
     def bumps_generation(self, new: Tree, old: Tree) -> bool:
         # Being bound to a node is no change that anybody has asked for.
         return _without_node(new["spec"]) != _without_node(old["spec"])
@@ -33,6 +41,12 @@ class PodStrategy(KindStrategy):
         if seconds is None:
             seconds = spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE)
         return 1 if seconds < 0 else seconds
+
+
+def _at_least_a_second(spec: Tree) -> None:
+    """Of pods; templates keep what is negative, and are only warned of it."""
+    if spec.get("terminationGracePeriodSeconds", 0) < 0:
+        spec["terminationGracePeriodSeconds"] = 1
 
 
 def _gated(since: str) -> Tree:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pybernetes.api import errors, field
+from pybernetes.api import errors, field, names
 from pybernetes.api.errors import StatusError, is_conflict
 from pybernetes.api.field import FieldError, Path, quote
 from pybernetes.api.tree import Tree
@@ -16,6 +16,7 @@ from pybernetes.apiserver.resources.timestamps import now
 
 PODS = "pods/binding"
 TRIES = 5
+OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 TOPOLOGY = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
 
@@ -25,11 +26,17 @@ class BindingAction:
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         binding = await read_object(ctx, "v1", "Binding")
         name = binding["metadata"].get("name", "")
+        if binding["metadata"].get("namespace") not in (None, "", target.namespace):
+            raise errors.bad_request(OTHER_NAMESPACE)
         if target.name and name and name != target.name:
             raise errors.bad_request("name in URL does not match name in Binding object")
         name = target.name or name
         if wrong := _errors(binding):
-            raise errors.invalid("", "Binding", name, wrong)
+            raise errors.unexpected(field.aggregate(wrong))
+        if not name:
+            raise errors.bad_request("Name parameter required.")
+        if complaints := names.path_segment(name):
+            raise errors.bad_request(f"Name parameter invalid: {quote(name)}: {';'.join(complaints)}")
         for attempt in range(TRIES):
             try:
                 await self._assign(ctx, target.namespace, name, binding)

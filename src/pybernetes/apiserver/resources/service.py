@@ -70,7 +70,7 @@ class ServiceStrategy(KindStrategy):
         try:
             set_families(new, ctx.services.allocators.addresses.families)
             await _take_addresses(taken, new, _addresses(old))
-            _take_ports(taken, new, ports_of(old))
+            _take_ports(taken, new, ports_of(old), is_new=old is None)
         except BaseException:
             await taken.give_back()
             raise
@@ -143,25 +143,62 @@ async def _take_addresses(taken: _Taken, service: Tree, held: list[str]) -> None
     spec["clusterIP"], spec["clusterIPs"] = asked[0], asked
 
 
-def _take_ports(taken: _Taken, service: Tree, held: set[int]) -> None:
+def _take_ports(taken: _Taken, service: Tree, held: set[int], *, is_new: bool) -> None:
     spec = service["spec"]
-    here: dict[int, set[str]] = {}  # a port may stand for two protocols of one service
     if has_node_ports(spec):
+        taker = _NewPorts(taken, spec) if is_new else _ChangedPorts(taken, held)
         for index, entry in enumerate(spec.get("ports") or ()):
-            where = SPEC.child("ports").index(index).child("nodePort")
-            wanted, protocol = entry.get("nodePort", 0), entry.get("protocol", "TCP")
             try:
-                if wanted and wanted in here and protocol in here[wanted]:
-                    raise AllocationError("provided port is already allocated")
-                if wanted and wanted not in here and wanted not in held:
-                    taken.take_port(wanted)
-                if not wanted:
-                    wanted = entry["nodePort"] = taken.take_next_port()
+                taker.take(entry)
             except AllocationError as error:
-                raise _invalid(service, field.invalid(where, wanted, str(error))) from error
-            here.setdefault(wanted, set()).add(protocol)
+                where = SPEC.child("ports").index(index).child("nodePort")
+                raise _invalid(service, field.invalid(where, entry.get("nodePort", 0), str(error))) from error
     if needs_health_port(spec):
         _take_health_port(taken, service, held)
+
+
+class _NewPorts:
+    """Of a new service: what has the same port, by several protocols, has one node port."""
+
+    def __init__(self, taken: _Taken, spec: Tree) -> None:
+        self._taken = taken
+        ports = reversed(spec.get("ports") or ())
+        self._wanted = {entry["port"]: entry["nodePort"] for entry in ports if entry.get("nodePort")}
+        self._given: dict[int, int] = {}
+
+    def take(self, entry: Tree) -> None:
+        """Raises AllocationError."""
+        port, standing = entry["port"], self._given.get(entry["port"])
+        if standing is None:
+            wanted = self._wanted.get(port)
+            entry["nodePort"] = self._given[port] = self._take(wanted) if wanted else self._taken.take_next_port()
+        elif not entry.get("nodePort"):
+            entry["nodePort"] = standing
+        elif entry["nodePort"] != standing:
+            self._take(entry["nodePort"])
+
+    def _take(self, wanted: int) -> int:
+        if wanted in self._given.values():
+            raise AllocationError("provided port is already allocated")
+        self._taken.take_port(wanted)
+        return wanted
+
+
+class _ChangedPorts:
+    """Of a service that there is: what it holds it keeps."""
+
+    def __init__(self, taken: _Taken, held: set[int]) -> None:
+        self._taken = taken
+        self._here = set(held)
+
+    def take(self, entry: Tree) -> None:
+        """Raises AllocationError."""
+        wanted = entry.get("nodePort", 0)
+        if not wanted:
+            entry["nodePort"] = self._taken.take_next_port()
+        elif wanted not in self._here:
+            self._taken.take_port(wanted)
+            self._here.add(wanted)
 
 
 def _take_health_port(taken: _Taken, service: Tree, held: set[int]) -> None:

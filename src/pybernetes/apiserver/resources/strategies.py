@@ -12,6 +12,7 @@ from pybernetes.apiserver.resources.certificate_request import Approval, Certifi
 from pybernetes.apiserver.resources.csi_driver import CSIDriverStrategy
 from pybernetes.apiserver.resources.daemon_set import DaemonSetStrategy
 from pybernetes.apiserver.resources.devices import ClaimStatus, ResourceSliceStrategy
+from pybernetes.apiserver.resources.devices import ClaimStrategy as DeviceClaimStrategy
 from pybernetes.apiserver.resources.endpoint_slice import EndpointSliceStrategy
 from pybernetes.apiserver.resources.event import EventStrategy
 from pybernetes.apiserver.resources.generation import DeploymentStrategy, PriorityClassStrategy
@@ -194,6 +195,8 @@ STRATEGIES: Mapping[str, type[KindStrategy]] = {
     "leases.coordination.k8s.io": LeaseStrategy,
     "csidrivers.storage.k8s.io": CSIDriverStrategy,
     "endpointslices.discovery.k8s.io": EndpointSliceStrategy,
+    "resourceclaims.resource.k8s.io": DeviceClaimStrategy,
+    "resourceclaimtemplates.resource.k8s.io": DeviceClaimStrategy,
     "resourceslices.resource.k8s.io": ResourceSliceStrategy,
     "roles.rbac.authorization.k8s.io": RoleStrategy,
     "clusterroles.rbac.authorization.k8s.io": RoleStrategy,

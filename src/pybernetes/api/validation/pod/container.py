@@ -40,7 +40,7 @@ def validate_containers(spec: Tree, volumes: dict[str, Tree], path: Path) -> Err
     around = Surroundings(
         spec,
         volumes,
-        frozenset(claim.get("name", "") for claim in spec.get("resourceClaims") or ()),
+        frozenset(claim["name"] for claim in spec.get("resourceClaims") or () if claim.get("name")),
     )
     taken: set[str] = set()
     if not spec.get("containers"):

@@ -83,7 +83,9 @@ def validate_container_resources(resources: Tree, claims: frozenset[str], path: 
         elif name not in claims:
             detail = "must be one of the names in pod.spec.resourceClaims"
             yield field.not_found(
-                path.child("claims").index(index), name, detail if claims else f"{detail} which is empty"
+                path.child("claims").index(index),
+                name,
+                detail + (f": {', '.join(sorted(claims))}" if claims else " which is empty"),
             )
 
 

@@ -118,9 +118,6 @@ def _validate_rest(spec: Tree, path: Path) -> Errors:
     if seconds is not None and not 1 <= seconds <= MAX_INT32:
         detail = f"must be between 1 and {MAX_INT32}, inclusive"
         yield field.invalid(path.child("activeDeadlineSeconds"), seconds, detail)
-    if spec.get("terminationGracePeriodSeconds", 0) < 0:
-        value = spec["terminationGracePeriodSeconds"]
-        yield field.invalid(path.child("terminationGracePeriodSeconds"), value, "must be greater than or equal to 0")
     policy = spec.get("preemptionPolicy")
     if policy is not None:
         yield from one_of(policy, path.child("preemptionPolicy"), ("PreemptLowerPriority", "Never"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import time
@@ -153,7 +154,8 @@ class Terminal(Progress):
             for step in self._waiting:
                 lines.append(self._line(step))
                 if step.ended is None:
-                    lines += [f"{DIM} => => # {line[: width - 10]}{PLAIN}" for line in list(step.tail)[-_TAIL:]]
+                    dim, plain = ("", "") if os.environ.get("NO_COLOR") else (DIM, PLAIN)
+                    lines += [f"{dim} => => # {line[: width - 10]}{plain}" for line in list(step.tail)[-_TAIL:]]
             done = sum(step.ended is not None for step in self.steps.values())
             lines.append(f"[+] Building {self._clock() - self.began:.1f}s ({done}/{self.total})")
             lines = lines[-(height - 1) :]
@@ -169,6 +171,7 @@ class Terminal(Progress):
         room = width - len(seconds) - 1
         text = text if len(text) <= room else f"{text[: room - 3]}..."
         colour = RED if step.failed else BLUE if step.ended is not None else ""
+        colour = "" if os.environ.get("NO_COLOR") else colour
         return f"{colour}{text.ljust(room)} {seconds}{PLAIN if colour else ''}"
 
 
@@ -176,4 +179,5 @@ def choose(kind: str, out: TextIO) -> Progress:
     """For `--progress`: auto is for terminals, plain for everything else."""
     if kind == "quiet":
         return Quiet(out)
-    return Terminal(out) if kind == "tty" or (kind == "auto" and out.isatty()) else Plain(out)
+    is_screen = out.isatty() and os.environ.get("TERM") != "dumb"
+    return Terminal(out) if kind == "tty" or (kind == "auto" and is_screen) else Plain(out)

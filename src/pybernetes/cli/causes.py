@@ -27,7 +27,7 @@ def show(findings: Sequence[Finding], console: Console, where: str) -> None:
     if not findings:
         console.line(f"nothing is wrong in {where}")
         return
-    style = Style(console.is_terminal)
+    style = Style(console.is_terminal, console.has_colours)
     for number, finding in enumerate(findings):
         if number:
             console.line("")
@@ -43,13 +43,13 @@ def printable(text: str) -> str:
 class Style:
     """Colours and the width of lines, on a terminal; neither elsewhere."""
 
-    def __init__(self, is_terminal: bool) -> None:
-        self._is_terminal = is_terminal
+    def __init__(self, is_terminal: bool, has_colours: bool) -> None:
+        self._has_colours = has_colours
         self._width = max(60, shutil.get_terminal_size().columns) if is_terminal else 0
 
     def __call__(self, text: str, *codes: str) -> str:
         shown = printable(text)
-        return f"{''.join(codes)}{shown}{PLAIN}" if self._is_terminal else shown
+        return f"{''.join(codes)}{shown}{PLAIN}" if self._has_colours else shown
 
     def wrapped(self, text: str, indent: int) -> list[str]:
         text = printable(text)

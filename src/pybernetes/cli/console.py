@@ -50,6 +50,10 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+def has_colours(out: TextIO) -> bool:
+    return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 class Console:
     """Standard output and error of a command."""
 
@@ -58,10 +62,20 @@ class Console:
         self._began = time.monotonic()
         self._live = False
         self._only_json = False
+        self._wants_json = False
 
     @property
     def is_terminal(self) -> bool:
         return self._out.isatty()
+
+    @property
+    def has_colours(self) -> bool:
+        """On a terminal that has them, unless the user wants none (no-color.org)."""
+        return has_colours(self._out)
+
+    def promise_json(self) -> None:
+        """Whoever reads standard output will find JSON there, whatever comes."""
+        self._wants_json = True
 
     def only_json(self) -> None:
         """From now on nothing is printed but the result: steps are for people."""
@@ -77,7 +91,7 @@ class Console:
         """What is under way, on a terminal only: the next line takes its place, and "" takes it away."""
         if not text:
             self._end_live()
-        elif self.is_terminal and not self._only_json:
+        elif self.is_terminal and not self._only_json and os.environ.get("TERM") != "dumb":
             width = shutil.get_terminal_size().columns - 6
             print(f"\r\x1b[K⏳  {text[:width]}", end="", file=self._out, flush=True)
             self._live = True
@@ -90,14 +104,17 @@ class Console:
     def step(self, emoji: str, text: str) -> None:
         """A step that is done, with the seconds since the command began."""
         elapsed = f"{time.monotonic() - self._began:6.2f}s"
-        if self.is_terminal:
+        if self.has_colours:
             self.line(f"{emoji}  {text}  \x1b[2m{elapsed.strip()}\x1b[0m")
+        elif self.is_terminal:
+            self.line(f"{emoji}  {text}  {elapsed.strip()}")
         else:
             self.line(f"{elapsed}  {text}")
 
     def json(self, value: Any) -> None:
         """The result of a command; dataclasses become objects, their names as Kubernetes writes them (camelCase)."""
         self._end_live()
+        self._wants_json = False
         print(json.dumps(plain(value), indent=2), file=self._out, flush=True)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -131,4 +148,6 @@ class Console:
             print(f"error: {cause}", file=self._err)
             if next_step:
                 print(f"  try: {typed(next_step)}", file=self._err)
+        if self._wants_json:
+            self.json({"errors": [{"cause": cause, "next": typed(step)} for cause, step in failure.causes]})
         return failure.code

@@ -141,6 +141,8 @@ def run(arguments: list[str], console: Console) -> int:
         code = command_module(first).pass_on(arguments[1:], console)
         return code
     parsed = build_parser(first).read(arguments or ["--help"])
+    if getattr(parsed, "json", getattr(parsed, "output", "") == "json"):
+        console.promise_json()
     if first in ON_MACHINES:
         need_machines(parsed)
     code = command_module(parsed.command).run(parsed, console)

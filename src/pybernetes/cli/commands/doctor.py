@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         for check in checks:
             sign = SIGNS[check.state]
-            if console.is_terminal:
+            if console.has_colours:
                 sign = f"\x1b[{COLOURS[check.state]}m{sign}\x1b[0m"
             console.line(f"{sign} {check.name:<13} {check.found}")
             if check.fix:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -33,7 +33,7 @@ _UNSERVED: Final = frozenset(("DeleteOptions", "Status"))
 """Kinds that are registered in every group without a resource."""
 _ALSO_REGISTERED: Final = frozenset((("v1", "List"), ("autoscaling/v1", "Scale")))
 _OLD_VERSIONS: Final = frozenset((
-    "apps/v1beta1", "apps/v1beta2", "autoscaling/v2beta1", "autoscaling/v2beta2", "batch/v1beta1",
+    "apps/v1beta1", "apps/v1beta2", "authentication.k8s.io/v1beta1", "authorization.k8s.io/v1beta1", "autoscaling/v2beta1", "autoscaling/v2beta2", "batch/v1beta1",
     "extensions/v1beta1", "networking.k8s.io/v1beta1", "policy/v1beta1", "rbac.authorization.k8s.io/v1alpha1",
     "rbac.authorization.k8s.io/v1beta1", "storage.k8s.io/v1alpha1", "storage.k8s.io/v1beta1",
 ))  # fmt: skip
@@ -120,9 +120,11 @@ def _summary(body: bytes) -> str:
 
 
 def json_type(value: object) -> str:
-    """What Go's decoder calls the type of a value that is no object."""
+    """What Go's decoder calls the type of a value."""
     if isinstance(value, bool):
         return "bool"
+    if isinstance(value, dict):
+        return "object"
     if isinstance(value, int | float):
         return "number"
     if isinstance(value, str):
@@ -134,7 +136,7 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool, body: b
     """apiVersion and kind must be the path's; absent ones are. Raises StatusError 400."""
     if custom:
         _check_told(tree, api_version, kind, body)
-    given_version, given_kind = tree.get("apiVersion") or api_version, tree.get("kind") or kind
+    given_version, given_kind = _told(tree.get("apiVersion"), api_version), _told(tree.get("kind"), kind)
     if given_version == api_version and given_kind == kind:
         return
     if words := _unreadable(given_version, given_kind):
@@ -170,9 +172,14 @@ def _check_told(tree: Tree, api_version: str, kind: str, body: bytes | None) -> 
         raise bad_request(f"the API version in the data () does not match the expected API version ({api_version})")
 
 
+def _told(value: Any, otherwise: str) -> Any:
+    """What an object says of its type, which may be anything; nothing is what is expected."""
+    return otherwise if value is None or value == "" else value
+
+
 def patched_type_problem(tree: Tree, api_version: str, kind: str) -> str:
     """Why what a patch made of a built-in object is none of its kind; "" if it is, in whatever version."""
-    given_version, given_kind = tree.get("apiVersion") or api_version, tree.get("kind") or kind
+    given_version, given_kind = _told(tree.get("apiVersion"), api_version), _told(tree.get("kind"), kind)
     if given_version == api_version and given_kind == kind:
         return ""
     if words := _unreadable(given_version, given_kind):

@@ -2,59 +2,62 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pybernetes.api import errors
 from pybernetes.api.decode import DecodeError, decode
 from pybernetes.api.defaults import default_definition
+from pybernetes.api.errors import StatusError
 from pybernetes.api.patch.apply import FieldManager
-from pybernetes.api.schema import Schema, schema_of
+from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import split_api_version
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import go_name, no_list
 from pybernetes.apiserver.handlers.call import tree_answer
-from pybernetes.apiserver.handlers.decode import json_type, parse_object, read_body
+from pybernetes.apiserver.handlers.decode import check_type, parse_object, read_body, report_strictness
 from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.negotiate import PARTIAL_LIST, PARTIALS, content_type, negotiate
 from pybernetes.apiserver.registry.options import write_options
 from pybernetes.apiserver.resources.timestamps import now
 from pybernetes.apiserver.table.views import converted
 
+OTHER_NAMESPACE: Final = "the namespace of the provided object does not match the namespace sent on the request"
+OLD_EVICTION: Final = "policy/v1beta1", "Eviction"
+"""It is read as the one that is served."""
+
 
 async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
-    """The body as an object of this kind, typed and defaulted; other versions of its group are taken too.
-
-    Raises StatusError 400, 413, 415.
-    """
+    """The body as an object of this kind, typed and defaulted. Raises StatusError 400, 413, 415, 422."""
     body = await read_body(ctx.request)
-    media = content_type(ctx.request.headers.get("content-type", ""))
-    tree, _ = parse_object(body, media, kind)
-    _check_type(tree, api_version, kind)
+    options = write_options(ctx.request, "CreateOptions")
+    tree, complaints = parse_object(body, content_type(ctx.request.headers.get("content-type", "")), kind)
+    if (tree.get("apiVersion"), tree.get("kind")) != OLD_EVICTION:
+        check_type(tree, api_version, kind, custom=False, body=body)
     schema = schema_of(api_version, kind)
-    made = _decoded(schema, tree, api_version, kind)
+    try:
+        decoded = decode(schema, tree)
+    except DecodeError as error:
+        raise _cannot_handle(api_version, kind, str(error)) from error
+    report_strictness(ctx, options, complaints(decoded.unknown), lambda why: _cannot_handle(api_version, kind, why))
+    made = decoded.tree
     default_definition(schema, made)
     made["apiVersion"], made["kind"] = api_version, kind
     return made
 
 
-def _check_type(tree: Tree, api_version: str, kind: str) -> None:
-    """The kind must be the one that is wanted, in any version of its group; absent ones are it."""
-    given_version, given_kind = tree.get("apiVersion") or api_version, tree.get("kind") or kind
-    for name, value in (("apiVersion", given_version), ("kind", given_kind)):
-        if not isinstance(value, str):
-            words = f"json: cannot unmarshal {json_type(value)} into Go struct field .{name} of type string"
-            raise errors.bad_request(f"couldn't get version/kind; json parse error: {words}")
-    if given_kind != kind or split_api_version(given_version)[0] != split_api_version(api_version)[0]:
-        given = f"{given_version}, Kind={given_kind}"
-        raise errors.bad_request(f"the object provided is unrecognized (must be of type {kind}): {given} is given")
+def check_names(obj: Tree, kind: str, name: str, namespace: str) -> None:
+    """The object must name what the path does. Raises StatusError 400."""
+    metadata = obj["metadata"]
+    if metadata.get("namespace") not in (None, "", namespace):
+        raise errors.bad_request(OTHER_NAMESPACE)
+    if name and metadata.get("name") != name:
+        raise errors.bad_request(f"name in URL does not match name in {kind} object")
 
 
-def _decoded(schema: Schema, tree: Tree, api_version: str, kind: str) -> Tree:
-    try:
-        made: Tree = decode(schema, tree).tree
-    except DecodeError as error:
-        version = split_api_version(api_version)[1]
-        raise errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {error}') from error
-    return made
+def _cannot_handle(api_version: str, kind: str, why: str) -> StatusError:
+    version = split_api_version(api_version)[1]
+    return errors.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
 
 
 def note_manager(ctx: RequestContext, obj: Tree, subresource: str = "") -> None:
@@ -77,7 +80,10 @@ def answer(ctx: RequestContext, status: int, tree: Tree) -> Response:
 def success(ctx: RequestContext, code: int = 201) -> Response:
     """The Status of an action that has nothing else to tell."""
     tree = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}
-    return answer(ctx, code, tree)
+    wanted = negotiate(ctx.request.headers.get("accept", ""), kinds=PARTIALS, protobuf=True)
+    if wanted.kind == PARTIAL_LIST:
+        raise no_list(wanted.kind, "v1.Status")
+    return tree_answer(code, tree, wanted)
 
 
 def is_dry_run(ctx: RequestContext) -> bool:

@@ -9,7 +9,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.resources.body import is_dry_run, read_object, success
+from pybernetes.apiserver.resources.body import check_names, is_dry_run, read_object, success
 from pybernetes.apiserver.resources.conditions import set_condition
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.resources.timestamps import now
@@ -25,12 +25,16 @@ class BindingAction:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         binding = await read_object(ctx, "v1", "Binding")
+        check_names(binding, "Binding", target.name, target.namespace)
         name = binding["metadata"].get("name", "")
+<<<<<<< HEAD
         if binding["metadata"].get("namespace") not in (None, "", target.namespace):
             raise errors.bad_request(OTHER_NAMESPACE)
         if target.name and name and name != target.name:
             raise errors.bad_request("name in URL does not match name in Binding object")
         name = target.name or name
+=======
+>>>>>>> b3cfe77 (Reviews, evictions, bindings and token requests are read as strictly as objects are; a refusal names roles that are not there)
         if wrong := _errors(binding):
             raise errors.unexpected(field.aggregate(wrong))
         if not name:

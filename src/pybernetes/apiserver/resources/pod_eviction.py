@@ -9,7 +9,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.resources.body import is_dry_run, read_object, success
+from pybernetes.apiserver.resources.body import check_names, is_dry_run, read_object, success
 from pybernetes.apiserver.resources.conditions import set_condition
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.resources.timestamps import now
@@ -25,8 +25,7 @@ class EvictionAction:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         eviction = await read_object(ctx, "policy/v1", "Eviction")
-        if (eviction["metadata"].get("name") or target.name) != target.name:
-            raise errors.bad_request("name in URL does not match name in Eviction object")
+        check_names(eviction, "Eviction", target.name, target.namespace)
         options: Tree = eviction.get("deleteOptions") or {}
         dry_run = is_dry_run(ctx) or "All" in (options.get("dryRun") or ())
         pod = _pod(ctx, target)

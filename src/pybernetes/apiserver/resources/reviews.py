@@ -13,19 +13,19 @@ from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.api.validation.access_review import RULES
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.resources.body import answer, note_manager, read_object
+from pybernetes.apiserver.resources.body import OTHER_NAMESPACE, answer, note_manager, read_object
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.resources.timestamps import now
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
 from pybernetes.apiserver.stages.authenticate.tokens.validator import TokenError
 from pybernetes.apiserver.stages.authenticate.user import to_tree
 from pybernetes.apiserver.stages.authorize.attributes import Attributes, Union, decide
+from pybernetes.apiserver.stages.authorize.rbac import joined
 from pybernetes.apiserver.user import AUTHENTICATED, UserInfo
 
 AUTHORIZATION = "authorization.k8s.io/v1"
 AUTHENTICATION = "authentication.k8s.io/v1"
 INVALID_TOKEN = "invalid bearer token"
-OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
 
 class AccessReview:
@@ -124,7 +124,7 @@ class RulesReview:
         if not namespace:
             raise errors.bad_request("no namespace on request")
         rules = ctx.services.security.policy.rules_of(ctx.user, namespace)
-        review["spec"] = {}
+        review["metadata"], review["spec"] = {}, {}
         review["status"] = {
             "resourceRules": [_resource_rule(rule) for rule in rules if rule.resources],
             "nonResourceRules": [
@@ -132,12 +132,13 @@ class RulesReview:
                 for rule in rules
                 if rule.non_resource_urls
             ],
-            "incomplete": False,
         }
         authorizer = ctx.services.security.authorizer
-        if isinstance(authorizer, Union) and (why := authorizer.unlisted(ctx.user)):
-            said = why[0] if len(why) == 1 else f"[{', '.join(why)}]"
-            review["status"] |= {"incomplete": True, "evaluationError": said}
+        unlisted = authorizer.unlisted(ctx.user) if isinstance(authorizer, Union) else []
+        lost = ctx.services.security.policy.compiled(ctx.user).lost_in(namespace)
+        review["status"]["incomplete"] = bool(unlisted)
+        if said := joined([*map(str, lost), *unlisted]):
+            review["status"]["evaluationError"] = said
         return answer(ctx, 201, review)
 
 
@@ -151,7 +152,7 @@ class SelfReview:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         review = await read_object(ctx, AUTHENTICATION, "SelfSubjectReview")
-        review["metadata"]["creationTimestamp"] = now(ctx)
+        review["metadata"] = {"creationTimestamp": now(ctx)}
         review["status"] = {"userInfo": to_tree(ctx.user)}
         return answer(ctx, 201, review)
 
@@ -165,6 +166,7 @@ class TokenReview:
         token = spec.get("token", "")
         if not token:
             raise errors.bad_request("token is required for TokenReview in authentication")
+        review["metadata"].pop("namespace", None)
         note_manager(ctx, review)
         audiences = spec.get("audiences") or []
         status = _token_status(ctx, token, audiences)

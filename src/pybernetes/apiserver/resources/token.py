@@ -13,8 +13,7 @@ from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.registry.metadata import timestamp
-from pybernetes.apiserver.resources.body import answer, is_dry_run, note_manager, read_object
-from pybernetes.apiserver.resources.reviews import OTHER_NAMESPACE
+from pybernetes.apiserver.resources.body import OTHER_NAMESPACE, answer, is_dry_run, note_manager, read_object
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.stages.authenticate.tokens.claims import Ref
 from pybernetes.apiserver.stages.authenticate.tokens.issuer import HOUR, Binding

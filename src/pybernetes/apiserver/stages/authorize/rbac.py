@@ -5,7 +5,7 @@ question after a change and kept until the next change.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import TypeAlias
 
@@ -33,11 +33,23 @@ class Grant(Struct, frozen=True):
     decision: Decision
 
 
+class Lost(Struct, frozen=True):
+    """A role that is not there, though a binding gives it; `namespace` is the binding's."""
+
+    kind: str
+    name: str
+    namespace: str
+
+    def __str__(self) -> str:
+        return f'{self.kind.lower()}.{GROUP} "{self.name}" not found'
+
+
 class Compiled:
     """What one user holds, indexed for look-up."""
 
-    def __init__(self, grants: Iterable[Grant]) -> None:
+    def __init__(self, grants: Iterable[Grant], lost: Sequence[Lost] = ()) -> None:
         self.grants = list(grants)
+        self.lost = lost
         self._matching: dict[tuple[str, str, str, str], list[Grant]] = {}
         self._by_resource: defaultdict[tuple[str, str, str], list[Grant]] = defaultdict(list)
         for grant in self.grants:
@@ -60,7 +72,18 @@ class Compiled:
                 not grant.rule.resource_names or asked.name in grant.rule.resource_names
             ):
                 return grant.decision
-        return NO_OPINION
+        return self._refusal(asked.namespace)
+
+    def _refusal(self, namespace: str) -> Decision:
+        """Names the roles that might have allowed it, were they there."""
+        if not self.lost:
+            return NO_OPINION
+        words = joined(map(str, self.lost_in(namespace)))
+        return Decision(False, f"RBAC: {words}") if words else NO_OPINION
+
+    def lost_in(self, namespace: str) -> list[Lost]:
+        """The roles that do not count in a namespace ("": of the whole cluster), being nowhere."""
+        return [one for one in self.lost if not one.namespace or one.namespace == namespace]
 
     def _grants_for(self, asked: Attributes) -> list[Grant]:
         """The grants that name the verb and resource, whatever the namespace and name."""
@@ -79,7 +102,7 @@ class Compiled:
                 continue
             if any(allows_path(pattern, asked.path) for pattern in rule.non_resource_urls):
                 return grant.decision
-        return NO_OPINION
+        return self._refusal("")
 
 
 class Policy:
@@ -118,7 +141,8 @@ class Policy:
         if found is None:
             if len(self._compiled) >= COMPILED_USERS:
                 self._compiled.clear()
-            found = self._compiled[key] = Compiled(self._grants(user))
+            lost: list[Lost] = []
+            found = self._compiled[key] = Compiled(self._grants(user, lost), lost)
         return found
 
     def rules_of(self, user: UserInfo, namespace: str) -> list[PolicyRule]:
@@ -130,16 +154,26 @@ class Policy:
         """The rules of a Role of `namespace` or of a ClusterRole; None if there is no such role."""
         return self._roles.get(("" if kind == "ClusterRole" else namespace, name))
 
-    def _grants(self, user: UserInfo) -> Iterator[Grant]:
+    def _grants(self, user: UserInfo, lost: list[Lost]) -> Iterator[Grant]:
         # Bindings of the cluster come first, as upstream looks at them first: it decides the reason that is told.
         for (namespace, name), binding in sorted(self._bindings.items(), key=lambda entry: entry[0]):
             subject = next((each for each in binding.subjects if _applies(each, user, namespace)), None)
             if subject is None:
                 continue
             role = binding.role_ref
+            rules = self.role_rules(role.kind, namespace, role.name)
+            if rules is None:
+                lost.append(Lost(role.kind, role.name, namespace))
+                continue
             decision = Decision(True, _reason(binding, namespace, name, subject))
-            for rule in self.role_rules(role.kind, namespace, role.name) or ():
+            for rule in rules:
                 yield Grant(rule, namespace, decision)
+
+
+def joined(texts: Iterable[str]) -> str:
+    """Several errors as one, each once; as upstream's aggregates read."""
+    told = list(dict.fromkeys(texts))
+    return told[0] if len(told) == 1 else f"[{', '.join(told)}]" if told else ""
 
 
 def _applies(subject: Subject, user: UserInfo, namespace: str) -> bool:

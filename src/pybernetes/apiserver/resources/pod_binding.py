@@ -16,7 +16,6 @@ from pybernetes.apiserver.resources.timestamps import now
 
 PODS = "pods/binding"
 TRIES = 5
-OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 TOPOLOGY = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
 
@@ -27,14 +26,6 @@ class BindingAction:
         binding = await read_object(ctx, "v1", "Binding")
         check_names(binding, "Binding", target.name, target.namespace)
         name = binding["metadata"].get("name", "")
-<<<<<<< HEAD
-        if binding["metadata"].get("namespace") not in (None, "", target.namespace):
-            raise errors.bad_request(OTHER_NAMESPACE)
-        if target.name and name and name != target.name:
-            raise errors.bad_request("name in URL does not match name in Binding object")
-        name = target.name or name
-=======
->>>>>>> b3cfe77 (Reviews, evictions, bindings and token requests are read as strictly as objects are; a refusal names roles that are not there)
         if wrong := _errors(binding):
             raise errors.unexpected(field.aggregate(wrong))
         if not name:

@@ -257,3 +257,38 @@ def test_changed_metadata_are_complained_of_at_each_look(
         return len(causes(resource, {**old, "metadata": {**old["metadata"], **change}}, old))
 
     assert (complaints({"labels": {"a": "b c"}}), complaints({"finalizers": ["plain"]})) == (labels, finalizers)
+
+
+def a_rule(action: str, *codes: int) -> dict[str, Any]:
+    return {"action": action, "exitCodes": {"operator": "In", "values": list(codes)}}
+
+
+@pytest.mark.parametrize(
+    ("policy", "own", "code", "allowed"),
+    [
+        ("Never", {}, 0, False),
+        ("Never", {}, 1, False),
+        ("OnFailure", {}, 0, False),
+        ("OnFailure", {}, 1, True),
+        ("Always", {}, 0, True),
+        ("Never", {"restartPolicy": "Always"}, 0, True),
+        ("Never", {"restartPolicy": "OnFailure"}, 0, False),
+        ("Always", {"restartPolicy": "Never"}, 0, False),
+        ("Never", {"restartPolicy": "Never", "restartPolicyRules": [a_rule("Restart", 42)]}, 42, True),
+        ("Never", {"restartPolicy": "Never", "restartPolicyRules": [a_rule("Restart", 42)]}, 1, False),
+        ("Never", {"restartPolicy": "Never", "restartPolicyRules": [a_rule("RestartAllContainers", 42)]}, 1, True),
+    ],
+)
+def test_which_containers_may_run_again(policy: str, own: dict[str, Any], code: int, allowed: bool) -> None:
+    spec = pod(restartPolicy=policy)
+    spec["containers"][0] |= own
+    sent = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "resourceVersion": "1"}, "spec": spec}
+    resource = resource_of(sent)
+
+    def of(state: dict[str, Any]) -> dict[str, Any]:
+        status = {"name": "main", "image": "i", "imageID": "", "ready": False, "restartCount": 0, "state": state}
+        return complete(resource, sent) | {"status": {"containerStatuses": [status]}}
+
+    found = causes(resource, of({"running": {}}), of({"terminated": {"exitCode": code}}), "status")
+    refused = ["status.containerStatuses[0].state", "Forbidden: may not be transitioned to non-terminated state"]
+    assert found == ([] if allowed else [refused])

@@ -13,6 +13,7 @@ from pybernetes.kubelet.cgroups import cgroup_parent, container_resources, pod_r
 from pybernetes.kubelet.containers.dns import DnsSettings, Resolver, dns_config, parse_resolv_conf
 from pybernetes.kubelet.containers.envfile import EnvFileError, find, read_variable
 from pybernetes.kubelet.containers.expansion import UnknownVariableError, expand, expand_strictly
+from pybernetes.kubelet.containers.fields import resource_value
 from pybernetes.kubelet.containers.hosts import hosts_file, sandbox_hostname
 from pybernetes.kubelet.containers.security import ImageUser, container_security
 from pybernetes.kubelet.containers.serviceenv import service_variables
@@ -199,6 +200,28 @@ def test_references_are_found_everywhere() -> None:
     assert {(kind.__name__, name) for kind, name in references_of(pod)} == {
         ("Secret", "s1"), ("ConfigMap", "c1"), ("Secret", "s2"), ("Secret", "s3"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("own", "whole", "cpu", "memory"),
+    [
+        ({}, {}, "8", "1000"),
+        ({"cpu": "0", "memory": "10"}, {}, "8", "10"),
+        ({}, {"cpu": "2"}, "2", "1000"),
+        ({"cpu": "1"}, {"cpu": "2", "memory": "500"}, "1", "500"),
+    ],
+)
+def test_limits_that_a_container_has_not_are_the_pods_or_the_nodes(
+    own: dict[str, str], whole: dict[str, str], cpu: str, memory: str
+) -> None:
+    container = a_container(resources=requirements({}, own))
+    pod = a_pod(containers=[container], resources=requirements({}, whole) if whole else None)
+
+    def told(name: str) -> str:
+        selector = v1.ResourceFieldSelector(resource=f"limits.{name}")
+        return resource_value(pod, container, selector, {"cpu": "8", "memory": "1000"})
+
+    assert (told("cpu"), told("memory")) == (cpu, memory)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.client.reviews import User, user_of_certificate
 from pybernetes.cri import types as t
 from pybernetes.kubelet.options import Options
-from pybernetes.kubelet.server.access import Access, Refused
+from pybernetes.kubelet.server.access import Access, Refused, subresources_of
 from pybernetes.kubelet.server.app import KubeletServer
 from pybernetes.telemetry.metrics import Registry
 
@@ -122,12 +122,34 @@ async def test_pods_health_and_refusal(world: World) -> None:
     await world.apply(a_pod())
     async with serving(world) as url:
         assert await get(f"{url}/healthz") == (200, "ok")
+        assert await get(f"{url}/healthz", Authorization="Bearer nobody") == (401, "Unauthorized")
         status, body = await get(f"{url}/pods")
         assert status == 200
         assert '"name":"p"' in body
         assert '"phase":"Running"' in body
         assert await get(f"{url}/pods", Authorization="Bearer nobody") == (401, "Unauthorized")
         assert (await get(f"{url}/none"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "subresources"),
+    [
+        ("/healthz", ["healthz", "proxy"]),
+        ("/healthz/ping", ["healthz", "proxy"]),
+        ("/pods", ["pods", "proxy"]),
+        ("/runningpods/", ["pods", "proxy"]),
+        ("/configz", ["configz", "proxy"]),
+        ("/flagz", ["configz"]),
+        ("/metrics/cadvisor", ["metrics"]),
+        ("/stats/summary", ["stats"]),
+        ("/logs/", ["log"]),
+        ("/containerLogs/default/p/c", ["proxy"]),
+        ("/exec/default/p/c", ["proxy"]),
+        ("/podsomething", ["proxy"]),
+    ],
+)
+def test_what_opens_a_path(path: str, subresources: list[str]) -> None:
+    assert subresources_of(path) == subresources
 
 
 async def test_a_command_without_a_stream(world: World) -> None:

@@ -65,7 +65,9 @@ def resource_value(
     selector: v1.ResourceFieldSelector,
     allocatable: Mapping[str, str | int | float],
 ) -> str:
-    """The value of a resourceFieldRef in units of its divisor, rounded up; a limit not set is the node's allocatable.
+    """The value of a resourceFieldRef in units of its divisor, rounded up.
+
+    A limit that is not set is the pod's (KEP-2837), else the node's allocatable.
 
     Raises FieldError.
     """
@@ -79,8 +81,9 @@ def resource_value(
         raise FieldError(f"unsupported container resource : {selector.resource}")
     resources = container.resources or v1.ResourceRequirements()
     given = resources.limits if kind == "limits" else resources.requests
-    if kind == "limits" and name in ("cpu", "memory", "ephemeral-storage") and name not in given:
-        given = dict(allocatable)
+    if kind == "limits" and name in ("cpu", "memory", "ephemeral-storage") and not Quantity.parse(given.get(name, 0)):
+        whole = pod.spec.resources.limits if pod.spec.resources is not None and name != "ephemeral-storage" else {}
+        given = {**allocatable, **whole}
     amount = Quantity.parse(given.get(name, 0))
     divisor = Quantity.parse(selector.divisor or 1) or Quantity.parse(1)
     return _divide(amount, divisor, name)

@@ -12,8 +12,19 @@ from pybernetes.client.rest import Client
 from pybernetes.client.reviews import ANONYMOUS, MASTERS, Reviews, User, user_of_certificate
 
 REMEMBER_SECONDS = 60.0
-_SUBRESOURCES = {"containerLogs": "log", "logs": "log", "stats": "stats", "metrics": "metrics", "healthz": "healthz", "pods": "pods", "runningpods": "pods", "configz": "configz"}  # fmt: skip
+_OWN = {"logs": "log", "stats": "stats", "metrics": "metrics", "checkpoint": "checkpoint", "statusz": "statusz", "flagz": "configz"}  # fmt: skip
+"""First part of a path -> the subresource of nodes that opens it, and nothing else does."""
+_FINE = {"pods": "pods", "runningpods": "pods", "healthz": "healthz", "configz": "configz"}
+"""The same, but whoever may do everything (`proxy`) may this, too (KEP-2862)."""
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+def subresources_of(path: str) -> list[str]:
+    """Each of which opens a path of the kubelet's API."""
+    first = path.lstrip("/").split("/")[0].split("?")[0]
+    if first in _FINE:
+        return [_FINE[first], "proxy"]
+    return [_OWN.get(first, "proxy")]
 
 
 class Refused(Exception):
@@ -38,13 +49,15 @@ class Access:
         if MASTERS in user.groups:
             return
         verb = _VERBS.get(method, "get")
-        subresource = _SUBRESOURCES.get(path.lstrip("/").split("/")[0].split("?")[0], "proxy")
-        attributes = authorization_v1.ResourceAttributes(
-            verb=verb, version="v1", resource="nodes", subresource=subresource, name=self._node_name
-        )
-        if not await self._reviews.may(user, attributes):
-            words = f"(user={user.name}, verb={verb}, resource=nodes, subresource(s)=[{subresource}])"
-            raise Refused(403, f"Forbidden {words}")
+        asked = subresources_of(path)
+        for subresource in asked:
+            attributes = authorization_v1.ResourceAttributes(
+                verb=verb, version="v1", resource="nodes", subresource=subresource, name=self._node_name
+            )
+            if await self._reviews.may(user, attributes):
+                return
+        words = f"(user={user.name}, verb={verb}, resource=nodes, subresource(s)=[{' '.join(asked)}])"
+        raise Refused(403, f"Forbidden {words}")
 
     async def _user(self, certificate: Mapping[str, Any] | None, authorization: str) -> User:
         if certificate:

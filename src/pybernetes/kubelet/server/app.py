@@ -34,8 +34,6 @@ from pybernetes.kubelet.server.streams import Streams
 from pybernetes.telemetry.metrics import CONTENT_TYPE, Registry
 
 log = logging.getLogger(__name__)
-OPEN_PATHS = ("/healthz",)
-"""Told to anybody: nothing but that the kubelet lives."""
 
 
 class KubeletServer(Struct):
@@ -70,9 +68,8 @@ class KubeletServer(Struct):
         head = connection.head
         path = head.target.partition("?")[0]
         try:
-            if path not in OPEN_PATHS:
-                certificate = connection.writer.get_extra_info("peercert")
-                await self.access.check(certificate, head.header("authorization"), head.method, path)
+            certificate = connection.writer.get_extra_info("peercert")
+            await self.access.check(certificate, head.header("authorization"), head.method, path)
             return await routes.answer(head)
         except Refused as error:
             raise RequestError(error.code, str(error)) from error

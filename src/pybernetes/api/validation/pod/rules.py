@@ -152,16 +152,45 @@ def _update_status(new: Tree, old: Tree) -> Errors:
 
 def _validate_finished(new: Tree, old: Tree) -> Errors:
     """A container that has ended for good does not come back."""
-    if new["spec"].get("restartPolicy") != "Never" or new["spec"].get("containers") is None:
+    containers = {one["name"]: one for one in new["spec"].get("containers") or ()}
+    if _may_restart_all(new["spec"]):
         return
     now = {one["name"]: one for one in (new.get("status") or {}).get("containerStatuses") or ()}
     for index, status in enumerate((old.get("status") or {}).get("containerStatuses") or ()):
         ended = (status.get("state") or {}).get("terminated")
         if ended is None or status["name"] not in now:
             continue
-        if (now[status["name"]].get("state") or {}).get("terminated") is None:
+        if (now[status["name"]].get("state") or {}).get("terminated") is not None:
+            continue
+        if not _restarts(containers.get(status["name"]), new["spec"], ended.get("exitCode", 0)):
             path = Path("status").child("containerStatuses").index(index).child("state")
             yield field.forbidden(path, "may not be transitioned to non-terminated state")
+
+
+def _may_restart_all(spec: Tree) -> bool:
+    """Whether any rule can make all containers begin anew (KEP-5532)."""
+    containers = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
+    rules = (rule for one in containers for rule in one.get("restartPolicyRules") or ())
+    return any(rule["action"] == "RestartAllContainers" for rule in rules)
+
+
+def _restarts(container: Tree | None, spec: Tree, code: int) -> bool:
+    """Whether a container runs again that left with this code: by its own rules and policy, else by the pod's."""
+    if container is None:
+        return False
+    policy = container.get("restartPolicy")
+    if policy:
+        for rule in container.get("restartPolicyRules") or ():
+            codes = rule.get("exitCodes") or {}
+            if (code in (codes.get("values") or ())) == (codes.get("operator") == "In"):
+                return True
+    match policy or spec.get("restartPolicy"):
+        case "Never":
+            return False
+        case "OnFailure":
+            return code != 0
+        case _:
+            return True
 
 
 def _update_ephemeral(new: Tree, old: Tree) -> Errors:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from pybernetes.kubelet.node.machine import Machine, read_machine
 from pybernetes.kubelet.node.status import Health, NodeFacts, node_status, runtime_problem
 from pybernetes.kubelet.options import parse
 from pybernetes.kubelet.static.manifest import ManifestError, mirror_of, pod_of
+from pybernetes.kubelet.sysctls import checked_patterns
 from pybernetes.wire.images.reference import InvalidReferenceError, with_default_tag
 
 from .world import a_container, a_pod
@@ -215,3 +217,34 @@ def test_a_pressure_stands_for_a_while_after_it_was_seen() -> None:
     told = [pressures.steady(health, now) for health, now in ((fine, 0.0), (low, 10.0), (fine, 200.0), (fine, 310.0))]
     assert [one.memory_pressure for one in told] == [False, True, True, False]
     assert not any(one.disk_pressure for one in told)
+
+
+@pytest.mark.parametrize(
+    ("name", "shared", "allowed", "words"),
+    [
+        ("net.ipv4.tcp_syncookies", {}, (), ""),
+        ("kernel/shm_rmid_forced", {}, (), ""),
+        ("net/ipv4/ip_unprivileged_port_start", {}, (), ""),
+        ("kernel.msgmax", {}, (), '"kernel.msgmax" not allowlisted'),
+        ("vm.swappiness", {}, (), '"vm.swappiness" not allowlisted'),
+        ("net.core.somaxconn", {}, (), '"net.core.somaxconn" not allowlisted'),
+        ("net.core.somaxconn", {}, ("net.core.*",), ""),
+        ("net.corex", {}, ("net.core.*",), '"net.corex" not allowlisted'),
+        ("kernel.msgmax", {}, ("kernel.msgmax",), ""),
+        ("net.ipv4.tcp_syncookies", {"host_network": True}, (), '"net.ipv4.tcp_syncookies" not allowed with host Net enabled'),
+        ("kernel.shm_rmid_forced", {"host_ipc": True}, (), '"kernel.shm_rmid_forced" not allowed with host IPC enabled'),
+        ("kernel.shm_rmid_forced", {"host_network": True}, (), ""),
+    ],
+)  # fmt: skip
+def test_kernel_settings_that_a_pod_may_have(name: str, shared: Any, allowed: tuple[str, ...], words: str) -> None:
+    context = v1.PodSecurityContext(sysctls=[v1.Sysctl(name=name, value="1")])
+    verdict = admit(a_pod(security_context=context, **shared), node(), [], allowed)
+    found = (verdict.reason, verdict.message) if verdict else None
+    assert found == (("SysctlForbidden", f"Pod was rejected: forbidden sysctl: {words}") if words else None)
+
+
+def test_settings_of_the_machine_cannot_be_allowed() -> None:
+    assert checked_patterns(["kernel/msg*", "net.*", "fs.mqueue.*"]) == ("kernel.msg*", "net.*", "fs.mqueue.*")
+    for pattern in ("vm.*", "kernel.*", "*"):
+        with pytest.raises(ValueError, match="not known to be namespaced"):
+            checked_patterns([pattern])

@@ -9,6 +9,7 @@ import pytest
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
 from pybernetes.kubelet.probes import grpc, http, tcp
+from pybernetes.kubelet.probes.outcome import Outcome
 
 from .world import World, a_container, a_pod
 
@@ -48,7 +49,7 @@ def target(port: int, **fields: object) -> http.HttpTarget:
 
 @pytest.mark.parametrize(
     ("status", "ok", "output"),
-    [("200 OK", True, "hi"), ("399 X", True, "hi"), ("500 No", False, "HTTP probe failed with statuscode: 500")],
+    [("200 OK", True, "hi"), ("399 X", True, "Probe terminated redirects, Response body: hi"), ("500 No", False, "HTTP probe failed with statuscode: 500")],
 )
 async def test_http_statuses(status: str, ok: bool, output: str) -> None:
     async with answering(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nhi".encode()) as (port, seen):
@@ -69,9 +70,11 @@ async def test_http_failures_have_upstreams_words() -> None:
 
 
 async def test_a_redirect_to_another_host_is_a_success_not_followed() -> None:
-    answer = b"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\n\r\n"
+    """It is told, though (upstream's ProbeWarning)."""
+    answer = b"HTTP/1.1 302 Found\r\nLocation: http://192.0.2.1/\r\nContent-Length: 4\r\n\r\nthis"
     async with answering(answer) as (port, _):
-        assert (await http.get(target(port), 5)).ok
+        outcome = await http.get(target(port), 5)
+    assert outcome == Outcome(True, "Probe terminated redirects, Response body: this", warning=True)
 
 
 async def test_tcp() -> None:

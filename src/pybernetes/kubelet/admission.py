@@ -1,9 +1,10 @@
 """Whether a pod fits this node: the kubelet's own check, for pods that were bound past the scheduler. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet import sysctls
 from pybernetes.kubelet.cgroups import pod_request
 from pybernetes.kubelet.eviction.decide import pressure_refusal
 from pybernetes.kubelet.resizing import DEFERRED, INFEASIBLE, Refusal
@@ -13,11 +14,13 @@ _WORDS = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeral-stor
 FAILED = "Pod was rejected: "
 
 
-def admit(pod: v1.Pod, node: v1.Node, others: Iterable[v1.Pod]) -> Verdict | None:
+def admit(pod: v1.Pod, node: v1.Node, others: Iterable[v1.Pod], allowed_sysctls: Sequence[str] = ()) -> Verdict | None:
     """None if the pod may run beside the others; else why not, with upstream's reasons."""
     running = list(others)
     if pod.spec.os and pod.spec.os.name != "linux":
         return Verdict("PodOSNotSupported", f"{FAILED}Failed to admit pod as the OS field doesn't match node OS")
+    if words := sysctls.refusal(pod, allowed_sysctls):
+        return Verdict("SysctlForbidden", FAILED + words)
     if words := pressure_refusal(pod, node.status.conditions):
         return Verdict("Evicted", FAILED + words)
     return _fits_resources(pod, node, running) or _matches_node(pod, node) or _has_ports(pod, running)

@@ -75,7 +75,8 @@ class Kubelet:
         """Pods that have been running here before are not asked again."""
         if is_terminal(pod) or pod.metadata.deletion_timestamp or pod.status.start_time:
             return None
-        verdict = admit(pod, self._node(), (worker.pod for worker in self.active()))
+        others = (worker.pod for worker in self.active())
+        verdict = admit(pod, self._node(), others, self._doors.allowed_sysctls)
         if verdict is not None:
             self._doors.events.pod(pod, WARNING, verdict.reason, verdict.message)
         return verdict

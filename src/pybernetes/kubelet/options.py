@@ -72,6 +72,9 @@ class Options:
         read=_thresholds,
     )
     eviction_pressure_transition_period: float = flags.option(300.0, "how long a pressure stands after it was seen")
+    allowed_unsafe_sysctls: tuple[str, ...] = flags.option(
+        (), "kernel settings of a pod's own namespaces (net.core.*) that pods may have beside the safe ones"
+    )
     node_lease_duration_seconds: int = flags.option(40, "a quarter of it lies between two heartbeats")
     container_log_max_size: str = "10Mi"
     container_log_max_files: int = 5

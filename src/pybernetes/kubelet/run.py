@@ -39,6 +39,7 @@ from pybernetes.kubelet.probes.actions import Actions
 from pybernetes.kubelet.server.access import Access
 from pybernetes.kubelet.server.app import KubeletServer, server_tls
 from pybernetes.kubelet.static.pods import StaticPods
+from pybernetes.kubelet.sysctls import checked_patterns
 from pybernetes.kubelet.volumes.context import VolumeDoors
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class NodeRun:
             runtime_handler=runtime_handlers(self._classes),
             room=lambda pod: self.kubelet.room(pod),
             restart_limit=options.max_restart_period_seconds,
+            allowed_sysctls=checked_patterns(options.allowed_unsafe_sysctls),
         )
 
     async def _serve(self, stack: AsyncExitStack) -> None:

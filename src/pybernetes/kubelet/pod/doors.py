@@ -45,6 +45,8 @@ class PodDoors(Struct, frozen=True):
     """Whether the node has what a running pod asks for beside the others."""
     restart_limit: float
     """The longest delay between restarts of a container, in seconds."""
+    allowed_sysctls: tuple[str, ...] = ()
+    """Beside those that any pod may have."""
 
     def directory(self, uid: str) -> Path:
         return self.root / "pods" / uid

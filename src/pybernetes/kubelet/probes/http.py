@@ -77,7 +77,7 @@ async def _follow(client: HTTPClient, target: HttpTarget) -> Outcome:
             return _outcome(answer.status, body)
         following = urlsplit(urljoin(url.geturl(), location))
         if following.hostname != url.hostname:
-            return Outcome(True, body)
+            return _outcome(answer.status, body)
         url = following
     return Outcome(False, f'Get "{target.url}": stopped after 10 redirects')
 
@@ -97,8 +97,10 @@ async def _beginning(answer: Answer) -> bytes:
 
 
 def _outcome(status: int, body: str) -> Outcome:
-    if 200 <= status < 400:
+    if 200 <= status < 300:
         return Outcome(True, body)
+    if 300 <= status < 400:
+        return Outcome(True, f"Probe terminated redirects, Response body: {body}", warning=True)
     return Outcome(False, f"HTTP probe failed with statuscode: {status}")
 
 

@@ -8,6 +8,8 @@ class Outcome(Struct, frozen=True):
 
     ok: bool
     output: str = ""
+    warning: bool = False
+    """A success that somebody should hear of."""
 
 
 class ActionError(Exception):

@@ -117,9 +117,9 @@ class PodProbes:
         self.results[container.name, kind, result] += 1
         return outcome
 
-    def tell(self, container: AnyContainer, message: str) -> None:
+    def tell(self, container: AnyContainer, message: str, reason: str = "Unhealthy") -> None:
         if self._pod is not None:
-            self._events.container(self._pod, container.name, WARNING, "Unhealthy", message)
+            self._events.container(self._pod, container.name, WARNING, reason, message)
 
     def decide(self, kind: str, container: AnyContainer, container_id: str, ok: bool, grace: int | None) -> None:
         """A threshold is reached: change the verdict, and wake the pod's worker if it is a new one."""
@@ -219,6 +219,8 @@ class _Watch(Struct):
             return False
         if not outcome.ok:
             self.probes.tell(self.container, f"{self.kind} probe failed: {outcome.output}")
+        elif outcome.warning:
+            self.probes.tell(self.container, f"{self.kind} probe warning: {outcome.output}", "ProbeWarning")
         return outcome.ok
 
     def _count(self, ok: bool) -> bool:

@@ -49,7 +49,11 @@ def target(port: int, **fields: object) -> http.HttpTarget:
 
 @pytest.mark.parametrize(
     ("status", "ok", "output"),
-    [("200 OK", True, "hi"), ("399 X", True, "Probe terminated redirects, Response body: hi"), ("500 No", False, "HTTP probe failed with statuscode: 500")],
+    [
+        ("200 OK", True, "hi"),
+        ("399 X", True, "Probe terminated redirects, Response body: hi"),
+        ("500 No", False, "HTTP probe failed with statuscode: 500"),
+    ],
 )
 async def test_http_statuses(status: str, ok: bool, output: str) -> None:
     async with answering(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nhi".encode()) as (port, seen):

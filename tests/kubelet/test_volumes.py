@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,7 +11,10 @@ import pytest
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.kubelet.volumes import atomic, emptydir, hostpath, mounting, ownership, subpath
+from pybernetes.cri import types as t
+from pybernetes.kubelet.containers.mounts import container_devices
+from pybernetes.kubelet.objects import ConfigError
+from pybernetes.kubelet.volumes import atomic, blockdevice, emptydir, hostpath, mounting, ownership, subpath
 from pybernetes.kubelet.volumes.files import File, VolumeError, select
 from pybernetes.kubelet.volumes.podvolumes import remove_directory
 
@@ -259,3 +264,53 @@ def test_mount_points_are_known_whatever_they_are_called(tmp_path: Path, name: s
         for each in (place, beside):
             mounting.unmount(str(each))
     assert not mounting.is_mount_point(place)
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Path]:
+    """An empty block device."""
+    image = tmp_path / "image"
+    image.write_bytes(b"")
+    os.truncate(image, 16 << 20)
+    made = subprocess.run(["losetup", "-f", "--show", str(image)], capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"no loop device: {made.stderr}")
+    try:
+        yield Path(made.stdout.strip())
+    finally:
+        subprocess.run(["losetup", "-d", made.stdout.strip()], check=False)
+
+
+def test_a_device_gets_a_filesystem_once_and_is_mounted_for_each_pod(device: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "p1" / "volumes" / "v", tmp_path / "p2" / "volumes" / "v"
+    link = tmp_path / "link"
+    link.symlink_to(device)
+    try:
+        blockdevice.mount(link, first, "", [])
+        (first / "file").write_text("kept")
+        blockdevice.mount(link, first, "", [])
+        blockdevice.mount(device, second, "ext4", [])
+        assert (second / "file").read_text() == "kept"
+        with pytest.raises(VolumeError, match="mount failed"):
+            blockdevice.mount(device, tmp_path / "other", "vfat", [])
+    finally:
+        remove_directory(tmp_path / "p1")
+        remove_directory(tmp_path / "p2")
+    blockdevice.mount(device, first, "ext4", [])
+    try:
+        assert (first / "file").read_text() == "kept"
+    finally:
+        remove_directory(tmp_path / "p1")
+
+
+def test_only_devices_are_passed_as_devices(device: Path, tmp_path: Path) -> None:
+    assert blockdevice.checked(device) == device
+    for path in (tmp_path, tmp_path / "absent", Path("/dev/null")):
+        with pytest.raises(VolumeError, match="is not a block device"):
+            blockdevice.checked(path)
+    container = a_container(volume_devices=[v1.VolumeDevice(name="d", device_path="/dev/xvda")])
+    made = container_devices(container, {"d": device}, frozenset())
+    assert made == [t.Device(container_path="/dev/xvda", host_path=str(device), permissions="mrw")]
+    assert container_devices(container, {"d": device}, frozenset({"d"}))[0].permissions == "r"
+    with pytest.raises(ConfigError, match='cannot find volume "d"'):
+        container_devices(container, {}, frozenset())

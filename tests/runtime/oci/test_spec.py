@@ -11,6 +11,7 @@ import pytest
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import InvalidError
 from pybernetes.runtime.oci.capabilities import granted
+from pybernetes.runtime.oci.devices import build_devices
 from pybernetes.runtime.oci.mounts import build_mounts
 from pybernetes.runtime.oci.process import build_process
 from pybernetes.runtime.oci.signals import stop_signal_number
@@ -143,3 +144,13 @@ def test_user_databases_are_read_below_the_root_only(rootfs: Path, tmp_path_fact
     (rootfs / "etc" / "passwd").unlink()
     os.mkfifo(rootfs / "etc" / "passwd")
     assert resolve_user(rootfs, context(), "5").uid == 5
+
+
+@pytest.mark.parametrize("privileged", [False, True])
+def test_devices_that_are_asked_for_are_there_whatever_else_is(privileged: bool) -> None:
+    """A volume that is a device is in a privileged container, too."""
+    asked = [t.Device(container_path="/mnt/volume", host_path="/dev/zero", permissions="r")]
+    nodes, rules = build_devices(asked, privileged)
+    assert [(node["major"], node["minor"]) for node in nodes if node["path"] == "/mnt/volume"] == [(1, 5)]
+    mine = {"allow": True, "type": "c", "major": 1, "minor": 5, "access": "r"}
+    assert rules[-1] == ({"allow": True, "access": "rwm"} if privileged else mine)

@@ -29,6 +29,7 @@ class Prepared(Struct, frozen=True):
     termination_log: str
     """Host path of the file behind the termination message path; empty if there is none."""
     memory_capacity: int
+    devices: Sequence[t.Device] = ()
     target_id: str = ""
     """Container whose processes an ephemeral container sees."""
 
@@ -44,6 +45,7 @@ def container_config(pod: v1.Pod, container: AnyContainer, prepared: Prepared) -
         working_dir=container.working_dir or "",
         envs=[t.KeyValue(key=key, value=value.encode(errors="surrogateescape")) for key, value in variables.items()],
         mounts=list(prepared.mounts),
+        devices=list(prepared.devices),
         labels=pod_labels(pod) | {names.CONTAINER_NAME: container.name},
         annotations=_annotations(pod, container, prepared),
         log_path=f"{container.name}/{prepared.attempt}.log",

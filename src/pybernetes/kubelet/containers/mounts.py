@@ -49,6 +49,20 @@ def container_mounts(
     return mounts, str(log)
 
 
+def container_devices(
+    container: AnyContainer, volumes: Mapping[str, Path], read_only: frozenset[str]
+) -> list[t.Device]:
+    """The volumes that the container has as devices. Raises ConfigError."""
+    found = []
+    for device in container.volume_devices:
+        path = volumes.get(device.name)
+        if path is None:
+            raise ConfigError(f'cannot find volume "{device.name}" to pass into container "{container.name}"')
+        permissions = "r" if device.name in read_only else "mrw"
+        found.append(t.Device(container_path=device.device_path, host_path=str(path), permissions=permissions))
+    return found
+
+
 def _volume_mount(
     container: AnyContainer,
     index: int,

@@ -12,7 +12,7 @@ from pybernetes.cri.errors import CRIError
 from pybernetes.kubelet.containers.config import Prepared, container_config
 from pybernetes.kubelet.containers.env import EnvSources, environment
 from pybernetes.kubelet.containers.hosts import host_network_hosts_file, hosts_file
-from pybernetes.kubelet.containers.mounts import ContainerFiles, container_mounts
+from pybernetes.kubelet.containers.mounts import ContainerFiles, container_devices, container_mounts
 from pybernetes.kubelet.containers.sandbox import log_directory, sandbox_config
 from pybernetes.kubelet.events import NORMAL, WARNING
 from pybernetes.kubelet.images.manager import ImageError, ReadyImage, Wanted
@@ -178,6 +178,7 @@ class Starter:
             image_user=image.user,
             variables=variables,
             mounts=mounts,
+            devices=container_devices(container, self._volumes.paths, read_only),
             termination_log=log_file,
             memory_capacity=doors.memory_capacity,
             target_id=_target(container, observed),

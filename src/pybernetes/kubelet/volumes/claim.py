@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.podspec import name_of, namespace_of
-from pybernetes.kubelet.volumes import hostpath
+from pybernetes.kubelet.volumes import blockdevice, hostpath
 from pybernetes.kubelet.volumes.context import VolumeContext
 from pybernetes.kubelet.volumes.files import VolumeError
 
@@ -16,15 +16,23 @@ def claim_name(pod: v1.Pod, volume: v1.Volume) -> str | None:
     return f"{name_of(pod)}-{volume.name}" if volume.ephemeral else None
 
 
-async def set_up(context: VolumeContext, claim: str) -> Path:
-    """The node's path of the bound volume. Raises VolumeError."""
+async def set_up(context: VolumeContext, volume: str, claim: str) -> tuple[Path, bool]:
+    """The node's path of the bound volume, and whether it is a device and no filesystem. Raises VolumeError."""
     bound = await context.doors.claims.volume_of(namespace_of(context.pod), claim)
-    spec = bound.spec
-    if spec.host_path:
-        return await context.doors.threads.run(_host_path, spec.host_path)
-    if spec.local:
-        return await context.doors.threads.run(_local, spec.local)
-    raise VolumeError(f"the type of persistent volume {bound.metadata.name} is not supported on this node")
+    spec, run = bound.spec, context.doors.threads.run
+    source = spec.local or spec.host_path
+    if source is None:
+        raise VolumeError(f"the type of persistent volume {bound.metadata.name} is not supported on this node")
+    if spec.volume_mode == "Block":
+        return await run(blockdevice.checked, Path(source.path)), True
+    if isinstance(source, v1.HostPathVolumeSource):
+        return await run(_host_path, source), False
+    path = await run(_local, source)
+    if await run(blockdevice.is_block_device, path):
+        target = context.volume_path("local-volume", volume)
+        await run(blockdevice.mount, path, target, source.fs_type or "", spec.mount_options)
+        return target, False
+    return path, False
 
 
 def _host_path(source: v1.HostPathVolumeSource) -> Path:

@@ -55,8 +55,9 @@ async def set_up(context: VolumeContext, volume: v1.Volume) -> Path:
     if volume.host_path:
         return await threads.run(hostpath.set_up, volume.host_path)
     if name := claim.claim_name(context.pod, volume):
-        path = await claim.set_up(context, name)
-        await _own(context, path)
+        path, is_device = await claim.set_up(context, volume.name, name)
+        if not is_device:
+            await _own(context, path)
         return path
     raise VolumeError(f"volume type {_type_of(volume)} is not supported on this node")
 

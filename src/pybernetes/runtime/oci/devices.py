@@ -39,15 +39,14 @@ def _allow(kind: str, major: int, minor: int, access: str = "rwm") -> dict[str, 
 def build_devices(asked: list[t.Device], privileged: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Nodes and rules. A privileged container has the host's devices and may use any. Raises InvalidError."""
     nodes = {node["path"]: node for node in default_nodes()}
+    rules = default_rules()
     if privileged:
         nodes |= {node["path"]: node for node in _host_nodes()}
-        return list(nodes.values()), [{"allow": True, "access": "rwm"}]
-    rules = default_rules()
     for device in asked:
         for path, node in _resolve(device):
             nodes[path] = {**node, "path": path}
             rules.append(_allow(node["type"], node["major"], node["minor"], device.permissions or "rwm"))
-    return list(nodes.values()), rules
+    return list(nodes.values()), [{"allow": True, "access": "rwm"}] if privileged else rules
 
 
 def _resolve(device: t.Device) -> Iterator[tuple[str, dict[str, Any]]]:

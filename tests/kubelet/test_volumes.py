@@ -314,3 +314,15 @@ def test_only_devices_are_passed_as_devices(device: Path, tmp_path: Path) -> Non
     assert container_devices(container, {"d": device}, frozenset({"d"}))[0].permissions == "r"
     with pytest.raises(ConfigError, match='cannot find volume "d"'):
         container_devices(container, {}, frozenset())
+
+
+def test_a_volume_in_memory_is_sticky_as_the_kernel_makes_it(tmp_path: Path) -> None:
+    path = tmp_path / "volumes" / "v"
+    emptydir.set_up(path, v1.EmptyDirVolumeSource(medium="Memory"))
+    try:
+        ownership.own(path, 123, only_on_mismatch=False)
+        bound = subpath.bind(path, "sub", tmp_path / "volume-subpaths" / "s")
+        assert [oct(stat.S_IMODE(each.stat().st_mode)) for each in (path, bound)] == ["0o3777", "0o3777"]
+        assert bound.stat().st_gid == 123
+    finally:
+        remove_directory(tmp_path)

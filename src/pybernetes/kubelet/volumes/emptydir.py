@@ -8,6 +8,8 @@ from pybernetes.kubelet.volumes import mounting
 from pybernetes.kubelet.volumes.files import VolumeError
 
 MODE = 0o777
+MEMORY_MODE = 0o1777
+"""As the kernel makes a tmpfs: what one user puts there no other takes away."""
 
 
 def memory_size(source: v1.EmptyDirVolumeSource, pod_limit: Quantity | None) -> int:
@@ -31,7 +33,7 @@ def set_up(path: Path, source: v1.EmptyDirVolumeSource, pod_limit: Quantity | No
         case medium:
             raise VolumeError(f'unknown storage medium "{medium}"')
     if is_new:
-        path.chmod(MODE)
+        path.chmod(MEMORY_MODE if source.medium == "Memory" else MODE)
     return path
 
 
@@ -39,7 +41,7 @@ def mount_memory(path: Path, size: int = 0) -> None:
     """A tmpfs at the path unless there is one already; 0 leaves the kernel's own limit. Blocking."""
     if mounting.is_mount_point(path):
         return
-    options = f"mode={MODE:o}" + (f",size={size}" if size else "")
+    options = f"mode={MEMORY_MODE:o}" + (f",size={size}" if size else "")
     try:
         mounting.mount("tmpfs", str(path), "tmpfs", mounting.MS_NOSUID | mounting.MS_NODEV, options)
     except OSError as error:

@@ -91,7 +91,8 @@ def _write(path: Path, files: Files, gid: int | None, in_memory: bool) -> None:
         emptydir.mount_memory(path)
     if gid is not None:
         os.chown(path, -1, gid)
-    path.chmod(emptydir.MODE if gid is None else emptydir.MODE | stat.S_ISGID)
+    mode = emptydir.MEMORY_MODE if in_memory else emptydir.MODE
+    path.chmod(mode if gid is None else mode | stat.S_ISGID)
     atomic.write(path, files, gid)
 
 

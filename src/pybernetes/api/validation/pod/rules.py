@@ -171,7 +171,7 @@ def _may_restart_all(spec: Tree) -> bool:
     """Whether any rule can make all containers begin anew (KEP-5532)."""
     containers = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
     rules = (rule for one in containers for rule in one.get("restartPolicyRules") or ())
-    return any(rule["action"] == "RestartAllContainers" for rule in rules)
+    return any(rule.get("action") == "RestartAllContainers" for rule in rules)
 
 
 def _restarts(container: Tree | None, spec: Tree, code: int) -> bool:

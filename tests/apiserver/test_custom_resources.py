@@ -454,3 +454,34 @@ async def test_a_patch_makes_no_other_kind(widgets, patch, words):
     await widgets.call("POST", WIDGETS, widget(size=1))
     refused = await widgets.call("PATCH", f"{WIDGETS}/w", patch, content_type=MERGE)
     assert (refused.status, refused.body["message"]) == (422, words)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"metadata": {"name": "w"}}, "Object 'Kind' is missing in"),
+        ({"kind": "Widget"}, "the API version in the data () does not match the expected API version (shop.test/v1)"),
+        (
+            {"kind": "Widget", "apiVersion": "shop.test/v1", "metadata": []},
+            "cannot unmarshal array into Go value of type",
+        ),
+    ],
+)
+async def test_an_object_says_what_it_is(widgets, body, words):
+    refused = await widgets.call("POST", WIDGETS, body)
+    assert (refused.status, words in refused.body["message"]) == (400, True)
+
+
+async def test_custom_resources_are_asked_by_verbs(widgets):
+    made = {"apiVersion": "shop.test/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 1}}
+    assert (await widgets.call("POST", WIDGETS, made)).status == 201
+    assert (await widgets.call("HEAD", f"{WIDGETS}/w")).status == 200
+    assert (await widgets.call("HEAD", f"{WIDGETS}/x")).status == 404
+    refused = await widgets.call("OPTIONS", WIDGETS)
+    assert refused.body["message"] == ' is not supported on resources of kind "widgets.shop.test"'
+    refused = await widgets.call("DELETE", f"{WIDGETS}/w/status")
+    assert refused.body["message"] == 'delete is not supported on resources of kind "widgets.shop.test"'
+    assert (await widgets.call("PUT", WIDGETS, made)).body["message"] == "name must be provided"
+    assert (await widgets.call("POST", "/apis/shop.test/v1/widgets", made)).body == b"404 page not found\n"
+    refused = await widgets.call("GET", f"{WIDGETS}/x", accept="application/vnd.kubernetes.protobuf")
+    assert refused.body.startswith(b"k8s\x00")

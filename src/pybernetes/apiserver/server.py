@@ -12,7 +12,6 @@ import msgspec
 
 from pybernetes.api.errors import StatusError, internal, service_unavailable
 from pybernetes.api.protobuf import encode_object
-from pybernetes.api.scheme import group_versions
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.list_options import is_watch, selected_name
@@ -118,11 +117,9 @@ def error_answer(error: StatusError, request: Request) -> Response:
 
 
 def _error_type(request: Request) -> str:
-    """What the client takes; JSON where that is nothing we have. Custom resources have no protobuf."""
-    group = request.path.split("/")[2] if request.path.startswith("/apis/") else ""
+    """What the client takes; JSON where that is nothing we have."""
     try:
-        accept = request.headers.get("accept", "")
-        return negotiate(accept, protobuf=bool(group_versions(group)), routed=False).media_type
+        return negotiate(request.headers.get("accept", ""), protobuf=True, routed=False).media_type
     except StatusError:
         return JSON
 

@@ -210,6 +210,14 @@ def _unconvertible(given_version: str, given_kind: str, api_version: str, kind: 
     return f"converting ({version}.{given_kind}) to ({_internal(api_version, kind)}): unknown conversion"
 
 
+def _refuse_untyped(tree: Tree, api_version: str, kind: str, body: bytes) -> None:
+    """What is to be a custom resource has to say so itself. Raises StatusError 400."""
+    if not tree.get("kind"):
+        raise _unrecognized(kind, f"Object 'Kind' is missing in '{body.decode(errors='replace')}'", body)
+    if not tree.get("apiVersion"):
+        raise bad_request(f"the API version in the data () does not match the expected API version ({api_version})")
+
+
 def _internal(api_version: str, kind: str) -> str:
     """What upstream calls the form of a kind that all its versions have in common."""
     group = split_api_version(api_version)[0].partition(".")[0]
@@ -252,6 +260,8 @@ def as_typed(call: Call, tree: Tree, known: Tree | None = None, *, applied: bool
     """
     schema = call.schema
     if call.served.shape is not None and not call.own_view:
+        if not isinstance(metadata := tree.get("metadata"), dict | None):
+            raise DecodeError(f"json: cannot unmarshal {json_type(metadata)} into Go value of type v1.ObjectMeta")
         made, unknown = call.served.shape.prepare(tree, applied=applied)
     elif schema is not None:
         decoded = decode(schema, tree, known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
-from pybernetes.api.errors import method_not_allowed, page_not_found
+from pybernetes.api.errors import StatusError, bad_request, method_not_allowed, page_not_found
 from pybernetes.api.scheme import group_versions
 from pybernetes.apiserver.aggregation.aggregator import Aggregator
 from pybernetes.apiserver.context import RequestContext
@@ -92,6 +92,8 @@ class Dispatcher:
         if info.subresource:
             return await self._subresource(ctx, served)
         named = len(info.parts) > 1
+        if served.custom:
+            return await self._custom(ctx, served, named=named)
         if named and not _NAMED & set(served.resource.verbs):
             raise page_not_found()
         fits = named is (info.verb in _NAMED) or info.verb == "watch"  # old paths of watches may name an object
@@ -100,6 +102,16 @@ class Dispatcher:
         if served.strategy.virtual is not None:
             return await served.strategy.virtual(ctx, _target(served, ctx))
         return await VERBS[info.verb](self._call(ctx, served))
+
+    async def _custom(self, ctx: RequestContext, served: Served, *, named: bool) -> Answer:
+        """Upstream's server of custom resources looks at verbs alone: HEAD is a GET there, and any path may be posted to."""
+        verb = ctx.info.verb
+        if verb not in served.resource.verbs or (verb == "watch" and ctx.request.method == "HEAD"):
+            raise _unsupported(served, verb)
+        if verb in _NAMED and not named:
+            raise bad_request("name must be provided")
+        call = self._call(ctx, served)
+        return await VERBS[verb](call._replace(name="") if verb == "create" else call)
 
     @staticmethod
     def _fits(served: Served, ctx: RequestContext) -> bool:
@@ -114,6 +126,8 @@ class Dispatcher:
         if not {"list", "watch"} & set(served.resource.verbs):
             return False
         if info.verb in ("create", "deletecollection"):
+            if served.custom:
+                return False
             raise method_not_allowed()
         return True
 
@@ -128,13 +142,14 @@ class Dispatcher:
         known = served.resource.subresources.get(info.subresource)
         if known is None and served.custom:
             raise served.store.not_found(info.name)
-        if known is None or (len(info.parts) > 3 and info.subresource != "proxy"):
+        if known is None or (len(info.parts) > 3 and info.subresource != "proxy" and not served.custom):
             raise page_not_found()
         # A proxy passes OPTIONS on too, for which discovery has no word.
         asks_backend = info.subresource == "proxy" and ctx.request.method == "OPTIONS"
-        beyond = info.verb not in known.verbs or (ctx.request.method == "HEAD" and info.subresource != "proxy")
+        has_head = info.subresource == "proxy" or served.custom
+        beyond = info.verb not in known.verbs or (ctx.request.method == "HEAD" and not has_head)
         if beyond and not asks_backend:
-            raise method_not_allowed()
+            raise _unsupported(served, info.verb)
         action = strategy.actions.get(info.subresource)
         if action is not None:
             return await _act(action, ctx, _target(served, ctx))
@@ -144,6 +159,15 @@ class Dispatcher:
         namespace = info.namespace if served.resource.namespaced else ""
         call = Call(ctx, served, self.encoders, namespace, info.name, info.subresource, part)
         return await VERBS[info.verb](call)
+
+
+def _unsupported(served: Served, verb: str) -> StatusError:
+    """What is said of a verb that a resource does not have."""
+    if not served.custom:
+        return method_not_allowed()
+    resource = served.resource
+    words = f'{verb} is not supported on resources of kind "{resource.group_resource}"'
+    return StatusError(405, "MethodNotAllowed", words, {"group": resource.group, "kind": resource.plural})
 
 
 async def _act(action: Action, ctx: RequestContext, target: Target) -> Answer:

@@ -8,7 +8,8 @@ from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.scheme import split_api_version
 from pybernetes.api.tree import Tree
-from pybernetes.api.validation.common import label_selector, one_of
+from pybernetes.api.validation.common import label_selector, one_of, require
+from pybernetes.api.validation.conditions import validate_conditions
 from pybernetes.api.validation.kinds import Create, Errors, Rules, RulesTable, Update
 from pybernetes.api.validation.match_conditions import validate_match_conditions
 from pybernetes.api.validation.metadata import complain
@@ -296,10 +297,21 @@ def _validate_parameters(ref: Tree, path: Path) -> Errors:
     yield from one_of(ref.get("parameterNotFoundAction"), path.child("parameterNotFoundAction"), _NOT_FOUND)
 
 
+def _update_status(new: Tree, old: Tree) -> Errors:
+    status, path = new.get("status") or {}, Path("status")
+    warnings = (status.get("typeChecking") or {}).get("expressionWarnings") or ()
+    for index, warning in enumerate(warnings):
+        yield from require(
+            warning, path.child("typeChecking", "expressionWarnings").index(index), "fieldRef", "warning"
+        )
+    yield from validate_conditions(status.get("conditions") or [], path.child("conditions"))
+
+
 RULES: RulesTable = {
     (_GROUP, "validatingadmissionpolicies"): Rules(
         _created(_validating),
         _updated(_validating),
+        subresources={"status": _update_status},
         update_is_whole=True,
         whole_looks=1,
         update_looks=0,

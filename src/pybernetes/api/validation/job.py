@@ -6,6 +6,7 @@ from pybernetes.api import field, names
 from pybernetes.api.field import OMITTED, Path
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import (
+    IMMUTABLE,
     immutable,
     is_wrong_selector,
     label_selector,
@@ -13,11 +14,12 @@ from pybernetes.api.validation.common import (
     shown_map,
     shown_selector,
 )
-from pybernetes.api.validation.job_policies import validate_failure_policy, validate_success_policy
+from pybernetes.api.validation.job_policies import count_indexes, validate_failure_policy, validate_success_policy
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import METADATA
 from pybernetes.api.validation.pod.internal_form import shown_template
 from pybernetes.api.validation.pod.spec import validate_pod_template
+from pybernetes.api.validation.structures import Structures, shown_struct, structure
 from pybernetes.api.validation.workload import selects
 
 SPEC, STATUS = Path("spec"), Path("status")
@@ -29,6 +31,16 @@ _COUNTS = (
 )  # fmt: skip
 _MAX_INDEXED = 100000
 _MAX_OF_MANY = 10000
+_DIRECTIVES = ("affinity", "nodeSelector", "tolerations", "schedulingGates", "containers", "initContainers")
+"""Of a pod's spec: what a job that waits may change, or change in part."""
+_STRUCTURES: Structures = {
+    "podFailurePolicy": structure("Rules>FailureRule"),
+    "FailureRule": structure("Action:s OnExitCodes>ExitCodes OnPodConditions>Pattern"),
+    "ExitCodes": structure("ContainerName Operator:s Values"),
+    "Pattern": structure("Type:s Status:s"),
+    "successPolicy": structure("Rules>SuccessRule"),
+    "SuccessRule": structure("SucceededIndexes SucceededCount"),
+}
 _OWN_LABELS = {"batch.kubernetes.io/controller-uid", "controller-uid"}
 
 
@@ -164,20 +176,84 @@ def _update(new: Tree, old: Tree) -> Errors:
     spec, was = new["spec"], old["spec"]
     yield from validate_job_spec(spec, SPEC)
     if spec.get("completionMode") != "Indexed" or spec.get("completions") != spec.get("parallelism"):
-        yield from immutable(spec.get("completions"), was.get("completions"), SPEC.child("completions"))
+        indexed = spec.get("completionMode") == "Indexed" and spec.get("completions") is not None
+        detail = "can only be modified in tandem with spec.parallelism" if indexed else IMMUTABLE
+        at = SPEC.child("completions")
+        yield from immutable(spec.get("completions"), was.get("completions"), at, detail=detail)
     selector = spec.get("selector")
     shown = shown_selector(selector) if selector else None
     yield from immutable(selector, was.get("selector"), SPEC.child("selector"), shown)
-    if not (was.get("suspend") and spec.get("suspend")):
+    if _may_direct(old):
+        fixed = [_without_directives(one["template"]["spec"]) for one in (spec, was)]
+        shown = shown_template(spec["template"])["Spec"]
+        yield from immutable(fixed[0], fixed[1], SPEC.child("template", "spec"), shown)
+    else:
         shown = shown_template(spec["template"])
         yield from immutable(spec["template"], was["template"], SPEC.child("template"), shown)
-    for name in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
+    for name in ("completionMode", "backoffLimitPerIndex", "managedBy"):
         yield from immutable(spec.get(name), was.get(name), SPEC.child(name))
+    for name in ("podFailurePolicy", "successPolicy"):
+        shown = shown_struct(spec.get(name), name, _STRUCTURES)
+        yield from immutable(spec.get(name), was.get(name), SPEC.child(name), shown)
+
+
+def _may_direct(job: Tree) -> bool:
+    """Whether it waits: then it may still be told what its pods need and where they go (KEP-2926, KEP-5440)."""
+    status = job.get("status") or {}
+    halted = any(one["type"] == "Suspended" and one["status"] == "True" for one in status.get("conditions") or ())
+    waits = bool(job["spec"].get("suspend")) and (status.get("startTime") is None or halted)
+    return waits and not status.get("active")
+
+
+def _without_directives(spec: Tree) -> Tree:
+    rest = {name: value for name, value in spec.items() if name not in _DIRECTIVES}
+    affinity = {name: value for name, value in (spec.get("affinity") or {}).items() if name != "nodeAffinity"}
+    if affinity:
+        rest["affinity"] = affinity
+    for kind in ("containers", "initContainers"):
+        if spec.get(kind):
+            rest[kind] = [{name: value for name, value in one.items() if name != "resources"} for one in spec[kind]]
+    return rest
+
+
+def _validate_status_indexes(spec: Tree, status: Tree) -> Errors:
+    completions, done, failed = spec.get("completions"), status.get("completedIndexes", ""), status.get("failedIndexes")
+    if completions is not None:
+        yield from _validate_index_list("completedIndexes", done, completions)
+        if failed is not None and spec.get("backoffLimitPerIndex") is not None:
+            yield from _validate_index_list("failedIndexes", failed, completions)
+    if done and spec.get("completionMode") != "Indexed":
+        detail = "cannot set non-empty completedIndexes when non-indexed completion mode"
+        yield field.invalid(STATUS.child("completedIndexes"), done, detail)
+    if failed is not None and spec.get("backoffLimitPerIndex") is None:
+        detail = "cannot set non-null failedIndexes when backoffLimitPerIndex is null"
+        yield field.invalid(STATUS.child("failedIndexes"), failed, detail)
+
+
+def _validate_index_list(name: str, text: str, completions: int) -> Errors:
+    try:
+        count_indexes(text, completions)
+    except ValueError as error:
+        yield field.invalid(STATUS.child(name), text, f"error parsing {name}: {error}")
+
+
+def _validate_uncounted(status: Tree) -> Errors:
+    taken: set[str] = set()
+    for name in ("succeeded", "failed"):
+        for index, uid in enumerate((status.get("uncountedTerminatedPods") or {}).get(name) or ()):
+            at = STATUS.child("uncountedTerminatedPods", name).index(index)
+            if not uid:
+                yield field.invalid(at, uid, "must not be empty")
+            elif uid in taken:
+                yield field.duplicate(at, uid)
+            taken.add(uid)
 
 
 def _update_status(new: Tree, old: Tree) -> Errors:
     status, was = new.get("status") or {}, old.get("status") or {}
     yield from non_negative(status, STATUS, "active", "succeeded", "failed", "ready", "terminating")
+    yield from _validate_status_indexes(new["spec"], status)
+    yield from _validate_uncounted(status)
     conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
     complete, failed = conditions.get("Complete") == "True", conditions.get("Failed") == "True"
     for name in ("succeeded", "failed"):

@@ -111,7 +111,7 @@ def _validate_success_rule(rule: Tree, completions: int, path: Path) -> Errors:
         if len(indexes.encode()) > _MAX_INDEXES:
             yield field.too_long(at, _MAX_INDEXES)
         try:
-            total = _count_indexes(indexes, completions)
+            total = count_indexes(indexes, completions)
         except ValueError as error:
             yield field.invalid(at, indexes, f"error parsing succeededIndexes: {error}")
     if count is None:
@@ -129,7 +129,7 @@ def _validate_success_rule(rule: Tree, completions: int, path: Path) -> Errors:
         yield field.invalid(at, count, detail)
 
 
-def _count_indexes(text: str, completions: int) -> int:
+def count_indexes(text: str, completions: int) -> int:
     """How many "0,2-4" names; ValueError, with upstream's words, where they are none of the job's in their order."""
     total, last = 0, -1
     for interval in text.split(",") if text else ():

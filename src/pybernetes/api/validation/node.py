@@ -8,7 +8,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.api.validation.addresses import parse_cidr, validate_cidr
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import METADATA
-from pybernetes.api.validation.pod.resources import validate_amount, validate_resource_name
+from pybernetes.api.validation.pod.resources import validate_amount
 from pybernetes.api.validation.pod.scheduling import validate_taints
 
 _SPEC, _STATUS = Path("spec"), Path("status")
@@ -38,9 +38,7 @@ def _validate_status(node: Tree) -> Errors:
     status = node.get("status") or {}
     for kind in _AMOUNTS:
         for name, amount in (status.get(kind) or {}).items():
-            path = _STATUS.child(kind, name)
-            yield from validate_resource_name(name, path)
-            yield from validate_amount(name, amount, path)
+            yield from validate_amount(name, amount, _STATUS.child(kind, name))
     taken: set[tuple[str, str]] = set()
     for index, address in enumerate(status.get("addresses") or ()):
         key = (address["type"], address["address"])

@@ -12,6 +12,7 @@ from pybernetes.api.validation.common import (
     positive_int_or_percent,
     shown_selector,
 )
+from pybernetes.api.validation.conditions import validate_conditions
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 
 _SPEC = Path("spec")
@@ -41,7 +42,9 @@ def _create(budget: Tree) -> Errors:
 
 def _update_status(new: Tree, old: Tree) -> Errors:
     counts = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
-    yield from non_negative(new.get("status") or {}, Path("status"), *counts)
+    status = new.get("status") or {}
+    yield from validate_conditions(status.get("conditions") or [], Path("status").child("conditions"))
+    yield from non_negative(status, Path("status"), *counts)
 
 
 RULES: RulesTable = {

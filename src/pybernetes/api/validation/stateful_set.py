@@ -101,7 +101,7 @@ def _update(new: Tree, old: Tree) -> Errors:
 def _update_status(new: Tree, old: Tree) -> Errors:
     counts = ("replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
     new, old = ({**one, "status": one.get("status") or {}} for one in (new, old))
-    yield from validate_replica_counts(new["status"], *counts)
+    yield from validate_replica_counts(new["status"], *counts, ready_called="status.readyReplicas")
     yield from validate_collision_count(new, old)
 
 

@@ -78,8 +78,8 @@ def validate_same_selector(new: Tree, old: Tree) -> Errors:
     yield from immutable(selector, old["spec"].get("selector"), SPEC.child("selector"), shown)
 
 
-def validate_replica_counts(status: Tree, *fields: str) -> Errors:
-    """Counts of a status: none is negative, none larger than `replicas`."""
+def validate_replica_counts(status: Tree, *fields: str, ready_called: str = "readyReplicas") -> Errors:
+    """Counts of a status: none is negative, none larger than `replicas`; `ready_called` is for messages."""
     yield from non_negative(status, STATUS, *fields, "observedGeneration", "collisionCount")
     total = status.get("replicas", 0)
     for name in fields:
@@ -88,7 +88,7 @@ def validate_replica_counts(status: Tree, *fields: str) -> Errors:
             yield field.invalid(STATUS.child(name), status.get(name, 0), detail)
     ready, available = status.get("readyReplicas", 0), status.get("availableReplicas", 0)
     if available > ready:
-        yield field.invalid(STATUS.child("availableReplicas"), available, "cannot be greater than readyReplicas")
+        yield field.invalid(STATUS.child("availableReplicas"), available, f"cannot be greater than {ready_called}")
 
 
 def validate_collision_count(new: Tree, old: Tree) -> Errors:

@@ -68,7 +68,7 @@ def _service(service: Tree, old: Tree | None) -> Texts:
             yield "spec.SessionAffinity is ignored for headless services"
     for index, address in enumerate(outside):
         yield from ip_text(_SPEC.child("externalIPs").index(index), address)
-    if outside:
+    if outside and not headless and kind != "ExternalName":
         yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
     if spec.get("loadBalancerIP"):
         yield from ip_text(_SPEC.child("loadBalancerIP"), spec["loadBalancerIP"])

@@ -15,6 +15,6 @@ class EndpointSliceStrategy(KindStrategy):
         return after != before or KindStrategy.bumps_generation(self, new, old)
 
     def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:
-        if new.get("addressType") == "FQDN":
+        if old is None and new.get("addressType") == "FQDN":
             return ["spec.addressType: FQDN endpoints are deprecated"]
         return []

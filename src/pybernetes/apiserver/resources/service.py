@@ -41,11 +41,6 @@ class ServiceStrategy(KindStrategy):
         if new["spec"].get("type") != "LoadBalancer" and (new.get("status") or {}).get("loadBalancer"):
             new["status"] = {**new["status"], "loadBalancer": {}}
 
-    def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:
-        if new["spec"].get("externalIPs"):
-            return ["spec.externalIPs is deprecated and may no longer be implemented in some clusters"]
-        return []
-
     async def begin_create(self, ctx: RequestContext, new: Tree, *, dry_run: bool) -> Undo | None:
         return await self._allocate(ctx, new, None, dry_run=dry_run)
 

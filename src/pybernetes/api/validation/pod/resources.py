@@ -76,8 +76,16 @@ def validate_amount(name: str, text: str, path: Path) -> Errors:
 
 def validate_container_resources(resources: Tree, claims: frozenset[str], path: Path) -> Errors:
     yield from validate_requirements(resources, path, validate_container_resource_name)
+    taken: set[tuple[str, str]] = set()
     for index, claim in enumerate(resources.get("claims") or ()):
-        name = claim.get("name", "")
+        name, request = claim.get("name", ""), claim.get("request") or ""
+        at = path.child("claims").index(index)
+        if name and request:
+            for complaint in names.dns1123_label(request):
+                yield field.invalid(at.child("request"), request, complaint)
+        if name and ((name, request) in taken or (not request and any(name == one for one, _ in taken))):
+            yield field.duplicate(at, f"{name}/{request}" if request else name)
+        taken.add((name, request))
         if not name:
             yield field.required(path.child("claims").index(index))
         elif name not in claims:

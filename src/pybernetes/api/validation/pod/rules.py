@@ -11,9 +11,11 @@ from pybernetes.api.validation.common import MAX_INT32
 from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.pod.gated import validate_narrowing
 from pybernetes.api.validation.pod.resize import validate_resize
 from pybernetes.api.validation.pod.scheduling import validate_tolerations
 from pybernetes.api.validation.pod.spec import validate_pod_spec, validate_pod_template
+from pybernetes.api.validation.pod.status import validate_status
 from pybernetes.api.validation.pod.volumes import validate_made_claims
 
 SPEC = Path("spec")
@@ -67,6 +69,8 @@ def _update(new: Tree, old: Tree) -> Errors:
     yield from _validate_added_tolerations(spec, was)
     gated = was.get("schedulingGates")
     yield from _validate_gates(spec, was)
+    if gated:
+        yield from validate_narrowing(spec, was, SPEC)
     fixed, before = (_fixed_part(one, was, bool(gated)) for one in (spec, was))
     if fixed != before:
         yield field.forbidden(SPEC, f"{_MUTABLE}\n{differences('core.PodSpec', fixed, before)}")
@@ -140,6 +144,10 @@ def _update_status(new: Tree, old: Tree) -> Errors:
         if condition["type"] not in _SYSTEM_CONDITIONS:
             at = Path("status").child("conditions").index(index).child("Type")
             yield from complain(at, condition["type"], names.qualified_name(condition["type"]))
+        if condition.get("observedGeneration", 0) < 0:
+            at = Path("status").child("conditions").index(index).child("observedGeneration")
+            yield field.invalid(at, condition["observedGeneration"], "must be a non-negative integer")
+    yield from validate_status(new, old)
     nominated, before = ((one.get("status") or {}).get("nominatedNodeName") for one in (new, old))
     if nominated and nominated != before:
         at = Path("status").child("nominatedNodeName")

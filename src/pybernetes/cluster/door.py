@@ -131,6 +131,12 @@ class Door:
         self.access = access
         self._connection: HTTPConnection | None = None
 
+    def close(self) -> None:
+        """For who goes on without it; a command just ends. A further question opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def get(self, path: str, **query: str) -> Any:
         """An object, a list, or whatever the path answers with. Raises DoorError."""
         return json.loads(self._ask(path, query).read())

@@ -244,3 +244,20 @@ def test_structs_without_fields_hold_nothing() -> None:
 def test_empty_lists_stand_where_a_list_is_always_written() -> None:
     role = schema_of("rbac.authorization.k8s.io/v1", "Role")
     assert [decode.decode(role, tree).tree["rules"] for tree in ({"rules": []}, {})] == [[], None]
+
+
+def test_an_empty_list_is_there_until_it_is_stored() -> None:
+    role = schema_of("rbac.authorization.k8s.io/v1", "Role")
+    sent = decode.decode(role, {"metadata": {"name": "r"}, "rules": []})
+    assert (sent.tree["rules"], sent.has_empty, sent.unknown) == ([], True, [])
+    stored = decode.emptied(role, sent.tree)
+    assert stored["rules"] is None
+    assert stored["metadata"] is sent.tree["metadata"]
+    assert sent.tree["rules"] == []
+    other = decode.decode(role, {"metadata": {"name": "r"}, "nosuch": 1})
+    assert (other.has_empty, other.unknown) == (False, ["nosuch"])
+    slices = schema_of("discovery.k8s.io/v1", "EndpointSlice")
+    made = decode.decode(slices, {"metadata": {"name": "s"}, "endpoints": [{"addresses": []}], "ports": []})
+    assert made.has_empty
+    kept = decode.emptied(slices, made.tree)
+    assert (kept["endpoints"], kept["ports"]) == ([{"addresses": None, "conditions": {}}], None)

@@ -32,6 +32,8 @@ class RequestContext(Struct):
     """Of the answer, whatever it will be."""
     on_initialized: Callable[[], None] | None = None
     """Called by a watch once it has sent what there is."""
+    has_empty: bool = False
+    """The object that it brings has lists that are there and empty."""
     audit_id: str = ""
     """Names the request in its answer and in the audit log."""
 

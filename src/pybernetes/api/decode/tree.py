@@ -19,6 +19,8 @@ class Decoded(Struct, frozen=True):
 
     tree: dict[str, Any]
     unknown: list[str]
+    has_empty: bool = False
+    """Some list is there and empty of which the store keeps nothing (see `emptied`)."""
 
 
 def decode(schema: Schema, tree: object, known: object = None) -> Decoded:
@@ -36,7 +38,7 @@ def decode(schema: Schema, tree: object, known: object = None) -> Decoded:
     unknown: list[str] = []
     if notes:
         _find_unknown(schema, tree, "", unknown)
-    return Decoded(converted, unknown)
+    return Decoded(converted, unknown, _EMPTY in notes)
 
 
 def zero_value(schema: Schema) -> Any:
@@ -53,6 +55,8 @@ _FIELDLESS: Final = frozenset((
 ))  # fmt: skip
 """Structs of no fields, whereas other objects without declared fields hold anything."""
 _NOTHING: dict[str, Any] = {}
+_EMPTY: Final = "[]"
+"""Noted where a list is empty; no field is called so."""
 _KEPT_EMPTY = {("io.k8s.api.autoscaling.v2.HPAScalingRules", "policies")}
 """Lists that say something else where they are empty than where they are not there."""
 _compiled: dict[int, tuple[Schema, Convert]] = {}
@@ -148,8 +152,12 @@ def _struct(node: Schema) -> Convert:
                     mismatch.name_type(named[name])
                 mismatch.passes(struct, f"{embedded[name]}.{name}" if name in embedded else name)
                 raise
-            if item or (item is not None and (field[1] or name in always)):
+            if item:
                 out[name] = item
+            elif item is not None and (field[1] or name in always):
+                out[name] = item
+                if item == [] and not field[1]:
+                    notes.append(_EMPTY)
         for name, make in zeros:
             if name not in out:
                 out[name] = make()

@@ -266,6 +266,7 @@ def as_typed(call: Call, tree: Tree, known: Tree | None = None, *, applied: bool
     elif schema is not None:
         decoded = decode(schema, tree, known)
         made, unknown = decoded.tree, decoded.unknown
+        call.ctx.has_empty |= decoded.has_empty
         default_definition(schema, made, known)
     else:
         return tree, []

@@ -92,7 +92,7 @@ def negotiate(
     As upstream's router does it before its serializers, where one stands before them (`routed`): one range must be a
     type that is offered, letter by letter, or any at all; what comes with `q=0` is only wanted least.
 
-    `kinds`: the views that are offered, such as Table. `protobuf`: the kind has a message.
+    `kinds`: the views that are offered, such as Table. `protobuf`: the kind has a message; views of metadata always do.
     `streams`: watches are told at the same path, in formats that the refusal names too.
     """
     if not accept:
@@ -102,12 +102,12 @@ def negotiate(
         raise no_representation(OBJECT_TYPES + STREAM_TYPES if streams else OBJECT_TYPES)
     for media, parameters in asked:
         offered = next((one for one in OBJECT_TYPES if matches(media, one)), None)
-        if offered is None or (offered == PROTOBUF and not protobuf):
+        wanted, version = parameters.get("as", ""), parameters.get("v", "")
+        if offered is None or (offered == PROTOBUF and not protobuf and wanted not in (PARTIAL, PARTIAL_LIST)):
             continue
         stream = parameters.get("stream", "")
         if stream and (stream != "watch" or offered == YAML):
             continue
-        wanted, version = parameters.get("as", ""), parameters.get("v", "")
         if wanted == TABLE and offered == PROTOBUF:
             continue
         if not any(parameters.get(name) for name in _CONVERTING):
@@ -130,7 +130,7 @@ def wants_aggregated(accept: str) -> Format | None:
 
 def negotiate_stream(accept: str, *, protobuf: bool = False) -> Format:
     """The format of a watch: as `negotiate`, but YAML cannot be streamed."""
-    found = negotiate(accept, kinds=VIEWS, protobuf=protobuf, streams=True)
+    found = negotiate(accept, kinds=VIEWS, protobuf=protobuf, routed=protobuf, streams=True)
     if found.media_type == YAML:
         raise not_acceptable(STREAM_TYPES)
     return found

@@ -66,7 +66,12 @@ class Call(NamedTuple):
 
     def format(self) -> Format:
         """What the client wants single objects in. Raises StatusError 406."""
-        return negotiate(self.accept, kinds=VIEWS, protobuf=not self.served.custom)
+        return self.negotiated()
+
+    def negotiated(self, *, streams: bool = False) -> Format:
+        """The same of collections, too. Raises StatusError 406."""
+        known = not self.served.custom
+        return negotiate(self.accept, kinds=VIEWS, protobuf=known, routed=known, streams=streams)
 
     def answer(self, status: int, item: Item, wanted: Format) -> Response:
         """The object in the format asked for."""

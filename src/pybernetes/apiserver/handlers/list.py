@@ -14,7 +14,6 @@ from pybernetes.apiserver.handlers.get import wait_for_revision
 from pybernetes.apiserver.handlers.list_options import ListOptions, list_options, matches
 from pybernetes.apiserver.http.compression import compressed
 from pybernetes.apiserver.http.message import Answer, Response
-from pybernetes.apiserver.negotiate import VIEWS, negotiate
 from pybernetes.store.backend import CompactedError
 
 OLD_CONTINUE = (
@@ -40,7 +39,7 @@ class OldContinueError(StatusError):
 async def list_objects(call: Call) -> Answer:
     """From memory at the current revision; an exact revision and further chunks come from the store's history."""
     request = call.ctx.request
-    wanted = negotiate(call.accept, kinds=VIEWS, protobuf=not call.served.custom, streams=True)
+    wanted = call.negotiated(streams=True)
     options = list_options(request, call.served)
     if options.version == "0" and options.match != "Exact":
         # What is answered from memory is not cut.

@@ -176,7 +176,7 @@ def port_name(value: str) -> tuple[str, ...]:
     found: list[str] = []
     if len(value) > 15:
         found.append(max_length_complaint(15))
-    if not re.fullmatch("[-a-z0-9]*", value):
+    if not re.fullmatch("[-a-z0-9]+", value):
         found.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not re.search("[a-z]", value):
         found.append("must contain at least one letter (a-z)")

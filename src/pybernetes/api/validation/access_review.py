@@ -5,12 +5,18 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree
+from pybernetes.api.validation.common import shown_map
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 
 _AUTHORIZATION, _AUTHENTICATION = "authorization.k8s.io", "authentication.k8s.io"
 _SPEC = Path("spec")
 _METADATA = Path("metadata")
+_SHOWN = (
+    "name", "generateName", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "labels",
+    "annotations", "ownerReferences", "finalizers", "managedFields",
+)  # fmt: skip
+"""The order in which messages show metadata."""
 
 
 def _self(review: Tree) -> Errors:
@@ -65,7 +71,11 @@ def _named(review: Tree) -> Errors:
 def _metadata(review: Tree, allowed: frozenset[str], detail: str) -> Errors:
     metadata = review.get("metadata") or {}
     if {key for key, value in metadata.items() if value} - allowed - {"managedFields"}:
-        yield field.invalid(_METADATA, metadata, detail)
+        shown = {name: metadata[name] for name in _SHOWN if metadata.get(name)}
+        for name in ("labels", "annotations"):
+            if name in shown:
+                shown[name] = shown_map(shown[name])
+        yield field.invalid(_METADATA, shown, detail)
 
 
 def _selector(selector: Tree, path: Path, *, labels: bool) -> Errors:

@@ -158,6 +158,8 @@ def _level(level: Tree) -> Errors:
     kind, limited = spec.get("type", ""), spec.get("limited")
     if (kind == "Exempt") != (level["metadata"].get("name") == "exempt"):
         yield field.invalid(_SPEC.child("type"), kind, "must be 'Exempt' if and only if `name` is 'exempt'")
+    if spec.get("exempt") is not None and kind == "Exempt":
+        yield from _validate_exempt(spec["exempt"], _SPEC.child("exempt"))
     if kind == "Exempt":
         if limited is not None:
             yield field.forbidden(_SPEC.child("limited"), "must be nil if the type is Exempt")
@@ -170,6 +172,14 @@ def _level(level: Tree) -> Errors:
             yield field.forbidden(_SPEC.child("exempt"), "must be nil if the type is Limited")
     else:
         yield field.not_supported(_SPEC.child("type"), kind, ("Exempt", "Limited"))
+
+
+def _validate_exempt(exempt: Tree, path: Path) -> Errors:
+    shares, lendable = exempt.get("nominalConcurrencyShares", 0), exempt.get("lendablePercent", 0)
+    if shares < 0:
+        yield field.invalid(path.child("nominalConcurrencyShares"), shares, "must be a non-negative integer")
+    if not 0 <= lendable <= 100:
+        yield field.invalid(path.child("lendablePercent"), lendable, "must be between 0 and 100, inclusive")
 
 
 def _validate_limited(limited: Tree, path: Path) -> Errors:

@@ -106,7 +106,7 @@ def _validate_backend(backend: Tree, path: Path) -> Errors:
         yield field.invalid(path, "", "resource or service backend is required")
     elif resource is not None:
         group = resource.get("apiGroup")
-        if group:
+        if group is not None:
             yield from complain(path.child("resource", "apiGroup"), group, names.dns1123_subdomain(group))
         for name in ("kind", "name"):
             if not resource.get(name):

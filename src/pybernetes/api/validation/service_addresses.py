@@ -22,7 +22,7 @@ def _range(service_cidr: Tree) -> Errors:
     if not cidrs:
         yield field.required(path, "at least one CIDR required")
     if len(cidrs) > 2:
-        yield field.invalid(path, cidrs, "may only hold up to 2 values")
+        yield field.invalid(path, {"CIDRs": cidrs}, "may only hold up to 2 values")
     for index, cidr in enumerate(cidrs):
         yield from validate_cidr(cidr, path.index(index))
     families = [network.version for network in map(parse_cidr, cidrs) if network is not None]

@@ -12,7 +12,7 @@ from pybernetes.api.validation.common import (
     positive_int_or_percent,
 )
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
-from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.metadata import complain, validate_annotations, validate_labels
 from pybernetes.api.validation.persistent_volume_claim import validate_claim_spec
 from pybernetes.api.validation.workload import (
     SPEC,
@@ -52,15 +52,19 @@ def _validate(stateful_set: Tree) -> Errors:
         yield from complain(SPEC.child("serviceName"), spec["serviceName"], names.dns1123_label(spec["serviceName"]))
     yield from validate_selector(spec.get("selector"), "statefulset")
     yield from validate_selected_template({**spec, "template": _with_claims(spec)}, wrong="", kind="StatefulSet")
+    metadata, at = spec["template"].get("metadata") or {}, SPEC.child("template")  # upstream looks at them once more
+    yield from validate_labels(metadata.get("labels") or {}, at.child("labels"))
+    yield from validate_annotations(metadata.get("annotations") or {}, at.child("annotations"))
 
 
 def _with_claims(spec: Tree) -> Tree:
-    """The template with the volumes that its pods will have of the claim templates."""
+    """The template with the volumes that its pods will have of the claim templates, without the names they will have."""
     template: Tree = spec["template"]
     claims = [claim["metadata"].get("name", "") for claim in spec.get("volumeClaimTemplates") or ()]
     kept = [volume for volume in template["spec"].get("volumes") or () if volume["name"] not in claims]
     made = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in dict.fromkeys(claims)]
-    return {**template, "spec": {**template["spec"], "volumes": made + kept}}
+    pods = {name: value for name, value in template["spec"].items() if name not in ("hostname", "subdomain")}
+    return {**template, "spec": {**pods, "volumes": made + kept}}
 
 
 def _validate_strategy(strategy: Tree) -> Errors:

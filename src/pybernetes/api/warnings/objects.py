@@ -213,6 +213,14 @@ def _formats(schema: Any) -> Iterator[str]:
         yield from _formats(child)
 
 
+def _service_account(account: Tree, old: Tree | None) -> Texts:
+    """Told once: with the annotation's coming."""
+    if _MOUNTABLE in _annotations(account) and (old is None or _MOUNTABLE not in _annotations(old)):
+        words = "deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"
+        yield f"metadata.annotations[{_MOUNTABLE}]: {words}"
+
+
+_MOUNTABLE: Final = "kubernetes.io/enforce-mountable-secrets"
 WARNINGS: Final[Mapping[tuple[str, str], _Find]] = {
     ("", "services"): _service,
     ("", "endpoints"): _endpoints,
@@ -220,6 +228,7 @@ WARNINGS: Final[Mapping[tuple[str, str], _Find]] = {
     ("", "persistentvolumes"): _volume,
     ("", "persistentvolumeclaims"): _claim,
     ("", "secrets"): _secret,
+    ("", "serviceaccounts"): _service_account,
     ("apps", "statefulsets"): _stateful_set,
     ("networking.k8s.io", "ingresses"): _ingress,
     ("networking.k8s.io", "networkpolicies"): _network_policy,

@@ -25,6 +25,8 @@ from pybernetes.apiserver.user import AUTHENTICATED, UserInfo
 
 AUTHORIZATION = "authorization.k8s.io/v1"
 AUTHENTICATION = "authentication.k8s.io/v1"
+_SERVERS_OWN = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
+"""Of metadata: what a client cannot say, and may send."""
 INVALID_TOKEN = "invalid bearer token"
 
 
@@ -39,6 +41,8 @@ class AccessReview:
                 raise errors.bad_request(OTHER_NAMESPACE)
         else:
             review["metadata"].pop("namespace", None)
+        for name in _SERVERS_OWN:
+            review["metadata"].pop(name, None)
         note_manager(ctx, review)
         wrong = list(RULES["authorization.k8s.io", target.resource.plural].create(review))
         if wrong:

@@ -114,6 +114,7 @@ def _validate_init(container: Tree, around: Surroundings, path: Path) -> Errors:
     if container.get("restartPolicy") == "Always":
         yield from validate_lifecycle(container.get("lifecycle"), grace, path.child("lifecycle"))
         yield from validate_probes(container, grace, path)
+        yield from _validate_restart_rules(container, path)
         return
     yield from _validate_restart_policy(container, path)
     for name in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):

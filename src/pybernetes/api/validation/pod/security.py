@@ -34,6 +34,9 @@ def validate_pod_security_context(context: Tree, spec: Tree, path: Path) -> Erro
     if context.get("supplementalGroupsPolicy") not in (None, "Merge", "Strict"):
         value = context["supplementalGroupsPolicy"]
         yield field.not_supported(path.child("supplementalGroupsPolicy"), value, ("Merge", "Strict"))
+    if context.get("seLinuxChangePolicy") not in (None, "Recursive"):
+        value = context["seLinuxChangePolicy"]
+        yield field.not_supported(path.child("seLinuxChangePolicy"), value, ("Recursive",))
     yield from _validate_sysctls(context.get("sysctls") or [], spec, path.child("sysctls"))
     if context.get("fsGroupChangePolicy") not in (None, "Always", "OnRootMismatch"):
         value = context["fsGroupChangePolicy"]

@@ -92,6 +92,10 @@ def pod(**spec: Any) -> dict[str, Any]:
     return {"containers": [{"name": "main", "image": "i"}], **spec}
 
 
+def a_variable(volume: str) -> dict[str, Any]:
+    return {"name": "A", "valueFrom": {"fileKeyRef": {"volumeName": volume, "path": "f", "key": "K"}}}
+
+
 def deployment(**spec: Any) -> dict[str, Any]:
     template = {"metadata": {"labels": {"a": "b"}}, "spec": pod()}
     return {"selector": {"matchLabels": {"a": "b"}}, "template": template, **spec}
@@ -108,6 +112,23 @@ def deployment(**spec: Any) -> dict[str, Any]:
             [
                 "spec.containers[0].ports[0].containerPort",
                 "Invalid value: 1: must match `hostPort` when `hostNetwork` is true",
+            ],
+        ),
+        (
+            pod(
+                volumes=[{"name": "v", "emptyDir": {}}],
+                containers=[{"name": "c", "image": "i", "env": [a_variable("v"), a_variable("absent")]}],
+            ),
+            ["spec.containers[0].env[1].valueFrom.fileKeyRef.volumeName", 'Not found: "absent"'],
+        ),
+        (
+            pod(
+                volumes=[{"name": "v", "secret": {"secretName": "s"}}],
+                containers=[{"name": "c", "image": "i", "env": [a_variable("v")]}],
+            ),
+            [
+                "spec.containers[0].env[0].valueFrom.fileKeyRef.volumeName",
+                'Invalid value: "v": referenced volume must be of type emptyDir',
             ],
         ),
         (

@@ -140,6 +140,12 @@ async def test_what_streams_need(api: Server) -> None:
     await api.pod("p", containers=[{"name": "a", "image": "i"}, {"name": "b", "image": "i"}])
     log = await api.get(f"{PODS}/p/log")
     assert log.message == "a container name must be specified for pod p, choose one of: [a b]"
+    one, other = {"name": "one", "image": "i"}, {"name": "other", "image": "i"}
+    await api.pod("only", initContainers=[one], containers=[other])
+    assert (await api.get(f"{PODS}/only/log")).status == 204, "the only regular one is meant"
+    await api.pod("both", initContainers=[{"name": "i", "image": "i"}], containers=[one, other])
+    listed = "a container name must be specified for pod both, choose one of: [i one other]"
+    assert (await api.get(f"{PODS}/both/log")).message == listed
     assert (await api.get(f"{PODS}/p/log?container=z")).message == "container z is not valid for pod p"
     assert (await api.get(f"{PODS}/p/log?container=a")).status == 204
     assert (await api.get(f"{PODS}/p/log?container=a&tailLines=-1")).status == 422

@@ -148,14 +148,11 @@ def choose_container(pod: Tree, wanted: str) -> str:
     initial = [container["name"] for container in spec.get("initContainers") or ()]
     ephemeral = [container["name"] for container in spec.get("ephemeralContainers") or ()]
     if not wanted:
-        if len(regular) == 1 and not initial and not ephemeral:
+        if len(regular) == 1:
             return str(regular[0])
-        if len(regular) == 1 and not initial:
-            return str(regular[0])
-        words = f"a container name must be specified for pod {name}, choose one of: {_listed(regular)}"
-        words += f" or one of the init containers: {_listed(initial)}" if initial else ""
-        words += f" or one of the ephemeral containers: {_listed(ephemeral)}" if ephemeral else ""
-        raise errors.bad_request(words)
+        words = f"a container name must be specified for pod {name}"
+        listed = _listed([*initial, *regular, *ephemeral])
+        raise errors.bad_request(f"{words}, choose one of: {listed}" if regular else words)
     if wanted not in (*regular, *initial, *ephemeral):
         raise errors.bad_request(f"container {wanted} is not valid for pod {name}")
     return wanted

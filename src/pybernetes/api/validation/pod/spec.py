@@ -128,6 +128,30 @@ def _validate_rest(spec: Tree, path: Path) -> Errors:
     if os := spec.get("os"):
         yield from _validate_os(os, path.child("os"))
     yield from _validate_resource_claims(spec.get("resourceClaims") or [], path.child("resourceClaims"))
+    yield from _validate_variable_files(spec, path)
+
+
+def _validate_variable_files(spec: Tree, path: Path) -> Errors:
+    """Files of variables lie in emptyDir volumes (KEP-3721)."""
+    volumes = {volume.get("name"): volume for volume in spec.get("volumes") or ()}
+    for kind in ("initContainers", "containers", "ephemeralContainers"):
+        for index, container in enumerate(spec.get(kind) or ()):
+            for place, variable in enumerate(container.get("env") or ()):
+                ref = (variable.get("valueFrom") or {}).get("fileKeyRef")
+                if ref is None:
+                    continue
+                at = (
+                    path.child(kind)
+                    .index(index)
+                    .child("env")
+                    .index(place)
+                    .child("valueFrom", "fileKeyRef", "volumeName")
+                )
+                name = ref.get("volumeName", "")
+                if name not in volumes:
+                    yield field.not_found(at, name)
+                elif volumes[name].get("emptyDir") is None:
+                    yield field.invalid(at, name, "referenced volume must be of type emptyDir")
 
 
 def _validate_os(os: Tree, path: Path) -> Errors:

@@ -171,6 +171,31 @@ async def test_all_containers_begin_anew_when_a_rule_says_so(world: World) -> No
     assert world.status().phase == "Failed"
 
 
+async def test_a_sidecar_may_make_all_begin_anew_however_the_others_ended(world: World) -> None:
+    """Nothing else runs for a while, and one container has been seen to be killed: the pod has not failed."""
+    source = msgspec.structs.replace(ruled("RestartAllContainers", "side"), restart_policy="Always")
+    remove, seen = world.runtime.remove_container, list[str | None]()
+
+    async def slow_removal(container_id: str) -> None:
+        await world.clock.sleep(1)
+        seen.append(world.status().phase)
+        await remove(container_id)
+
+    world.runtime.remove_container = slow_removal  # type: ignore[method-assign]
+    await world.apply(a_pod(restart_policy="Never", init_containers=[a_container("i"), source]))
+    world.runtime.exit("i", 0)
+    await world.settle()
+    world.runtime.exit("side", 42)
+    for _ in range(6):
+        await world.advance(1)
+    assert world.container("i").state.running
+    assert world.status().phase == "Running"
+    assert set(seen) == {"Running"}
+    world.runtime.exit("i", 0)
+    await world.settle()
+    assert [world.container(name).restart_count for name in ("i", "side", "c")] == [1, 1, 1]
+
+
 async def test_init_containers_run_one_after_the_other_before_the_regular_ones(world: World) -> None:
     pod = a_pod(init_containers=[a_container("i1"), a_container("i2")])
     await world.apply(pod)

@@ -3,7 +3,7 @@
 from msgspec import Struct, field
 
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.kubelet.observed import ObservedContainer
+from pybernetes.kubelet.observed import Observed, ObservedContainer
 from pybernetes.kubelet.podspec import AnyContainer
 
 INITIAL_BACKOFF = 10.0
@@ -74,6 +74,12 @@ def asks_to_restart_all(container: v1.Container, latest: ObservedContainer | Non
     if latest is None or not latest.is_exited:
         return False
     return matching_action(container, latest.status.exit_code) == RESTART_ALL
+
+
+def begins_anew(pod: v1.Pod, observed: Observed) -> bool:
+    """Whether a container has asked for that which is still there: until all are gone, the pod's containers go."""
+    containers = (*pod.spec.init_containers, *pod.spec.containers)
+    return may_restart_all(pod) and any(asks_to_restart_all(c, observed.latest(c.name)) for c in containers)
 
 
 def restarts_after_exit(pod: v1.Pod, container: AnyContainer, exit_code: int) -> bool:

@@ -7,7 +7,7 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet import resizing
 from pybernetes.kubelet.podspec import is_sidecar
 from pybernetes.kubelet.resizing import IN_PROGRESS, PENDING
-from pybernetes.kubelet.restart import asks_to_restart_all, may_restart_all
+from pybernetes.kubelet.restart import begins_anew, may_restart_all
 from pybernetes.kubelet.status.context import ALL_RESTARTING, StatusContext
 
 OWNED = (
@@ -40,13 +40,11 @@ def conditions_of(
 
 def _all_restarting(context: StatusContext, phase: str) -> list[v1.PodCondition]:
     """Of pods whose containers can ask for it; True from such an exit until nothing of the old ones is left."""
-    pod, observed = context.pod, context.observed
-    if not may_restart_all(pod):
+    if not may_restart_all(context.pod):
         return []
     if over := {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase):
         return [_condition(ALL_RESTARTING, False, over)]
-    containers = (*pod.spec.init_containers, *pod.spec.containers)
-    if not any(asks_to_restart_all(c, observed.latest(c.name)) for c in containers):
+    if not begins_anew(context.pod, context.observed):
         return [_condition(ALL_RESTARTING, False)]
     message = "container exited with restart policy rule"
     return [_condition(ALL_RESTARTING, True, "RestartAllContainersStarted", message)]

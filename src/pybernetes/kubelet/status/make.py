@@ -3,6 +3,7 @@
 from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.qos import qos_class
+from pybernetes.kubelet.restart import begins_anew
 from pybernetes.kubelet.status.conditions import OWNED, conditions_of
 from pybernetes.kubelet.status.containers import container_statuses
 from pybernetes.kubelet.status.context import StatusContext
@@ -16,6 +17,8 @@ def make_status(context: StatusContext) -> v1.PodStatus:
     phase = "Failed" if context.verdict else phase_of(pod, init, regular)
     if known.phase in ("Succeeded", "Failed"):
         phase = known.phase
+    elif not context.is_ending and not context.verdict and begins_anew(pod, context.observed):
+        phase = "Running"  # whatever those that are killed for it look like meanwhile
     elif context.is_ended and phase in ("Pending", "Running"):
         phase = _ended_phase(regular)
     made = conditions_of(context, phase, init, regular)

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.podspec import is_sidecar
-from pybernetes.kubelet.restart import restarts_after_exit
+from pybernetes.kubelet.restart import may_restart_all, restarts_after_exit
 from pybernetes.kubelet.status.context import RESTARTING_ALL
 
 
@@ -44,7 +44,8 @@ def _count_init(pod: v1.Pod, init: list[v1.ContainerStatus]) -> tuple[int, int]:
             continue
         pending += not (state and state.terminated)
         over = _over(status) if status else None
-        failed += over is not None and over.exit_code != 0 and not _returns(pod, container, over)
+        waits = bool(state and state.waiting)
+        failed += over is not None and over.exit_code != 0 and not _returns(pod, container, over, waits)
     return pending, failed
 
 
@@ -56,8 +57,11 @@ def _over(status: v1.ContainerStatus) -> v1.ContainerStateTerminated | None:
     return state.terminated if state else None
 
 
-def _returns(pod: v1.Pod, container: v1.Container, over: v1.ContainerStateTerminated) -> bool:
-    return over.reason == RESTARTING_ALL or restarts_after_exit(pod, container, over.exit_code)
+def _returns(pod: v1.Pod, container: v1.Container, over: v1.ContainerStateTerminated, waits: bool) -> bool:
+    """Whether it will run again: where all containers may begin anew, one that waits does so for that."""
+    if over.reason == RESTARTING_ALL or (waits and may_restart_all(pod)):
+        return True
+    return restarts_after_exit(pod, container, over.exit_code)
 
 
 def _count_regular(pod: v1.Pod, statuses: list[v1.ContainerStatus]) -> _Count:
@@ -69,7 +73,7 @@ def _count_regular(pod: v1.Pod, statuses: list[v1.ContainerStatus]) -> _Count:
         elif (over := _over(status)) is not None:
             count.stopped += 1
             count.succeeded += bool(state and state.terminated and over.exit_code == 0)
-            count.returning += _returns(pod, containers[status.name], over)
+            count.returning += _returns(pod, containers[status.name], over, bool(state and state.waiting))
         elif state and state.waiting:
             count.waiting += 1
         else:

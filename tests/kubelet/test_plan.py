@@ -1,5 +1,6 @@
 """Decisions as tables: a pod, what runs, and what is to be done."""
 
+import msgspec
 import pytest
 
 from pybernetes.api.types import core_v1 as v1
@@ -14,6 +15,7 @@ from pybernetes.kubelet.plan import (
     RunSandbox,
     StartContainer,
     StopContainer,
+    backoff_key,
     container_hash,
     plan,
 )
@@ -123,11 +125,21 @@ def test_a_container_given_up_by_a_probe_is_stopped_first() -> None:
 
 def test_a_back_off_holds_the_container_and_sets_the_alarm() -> None:
     backoff = RestartBackoff()
-    backoff.restarted("c", NOW - 30, NOW - 20)
+    backoff.restarted(backoff_key(MAIN), NOW - 30, NOW - 20)
     decided = decide(PLAIN, sandbox(), attempt(MAIN, 1, exit_code=1), backoff=backoff)
     assert not decided.actions
     assert decided.wake_after == pytest.approx(9)
     assert decided.waiting["c"].reason == "CrashLoopBackOff"
+
+
+def test_a_container_with_another_image_is_not_held_back_for_the_one_before() -> None:
+    backoff = RestartBackoff()
+    for crash in (300, 200, 100):
+        backoff.restarted(backoff_key(MAIN), NOW - crash, NOW - crash)
+    repaired = a_pod(containers=[msgspec.structs.replace(MAIN, image="repaired:2")])
+    decided = decide(repaired, sandbox(), attempt(MAIN, 3, exit_code=1), backoff=backoff)
+    assert decided.actions == [StartContainer("c", 4, NOW - 1)]
+    assert decide(PLAIN, sandbox(), attempt(MAIN, 3, exit_code=1), backoff=backoff).actions == []
 
 
 def test_a_failed_start_waits_for_its_time() -> None:

@@ -113,6 +113,11 @@ def container_hash(container: AnyContainer) -> str:
     return format(crc32(f"{container.name}\0{container.image or ''}".encode()), "x")
 
 
+def backoff_key(container: AnyContainer) -> str:
+    """Under which a container's crashes are remembered: one that has been given another image begins anew."""
+    return f"{container.name} {container_hash(container)}"
+
+
 def plan(pod: v1.Pod, observed: Observed, facts: Facts) -> Plan:
     """Bring the pod one step on. Called again after every change, so a step need not be complete."""
     result = Plan()
@@ -285,10 +290,11 @@ class _Planner(Struct):
         return max(latest.attempt + 1 if latest else 0, known + 1 if known is not None else 0)
 
     def _backs_off(self, container: AnyContainer, finished_at: float) -> bool:
-        seconds = self.facts.backoff.remaining(container.name, finished_at, self.facts.now)
+        key = backoff_key(container)
+        seconds = self.facts.backoff.remaining(key, finished_at, self.facts.now)
         if seconds <= 0:
             return False
-        delay = _duration(self.facts.backoff.delay(container.name))
+        delay = _duration(self.facts.backoff.delay(key))
         self.result.waiting[container.name] = Waiting(
             "CrashLoopBackOff",
             f"back-off {delay} restarting failed container={container.name} pod={full_name(self.pod)}",

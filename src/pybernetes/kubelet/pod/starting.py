@@ -18,7 +18,7 @@ from pybernetes.kubelet.events import NORMAL, WARNING
 from pybernetes.kubelet.images.manager import ImageError, ReadyImage, Wanted
 from pybernetes.kubelet.objects import ConfigError
 from pybernetes.kubelet.observed import Observed
-from pybernetes.kubelet.plan import RunSandbox, StartContainer, StopContainer, Waiting
+from pybernetes.kubelet.plan import RunSandbox, StartContainer, StopContainer, Waiting, backoff_key
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.pod.memory import PodMemory
 from pybernetes.kubelet.podspec import AnyContainer, container_of, grace_seconds, uid_of
@@ -115,7 +115,7 @@ class Starter:
         except ConfigError as error:
             raise self._refused(pod, container, "CreateContainerConfigError", str(error)) from error
         if action.after_exit_at is not None:
-            self._memory.backoff.restarted(container.name, action.after_exit_at, self._now())
+            self._memory.backoff.restarted(backoff_key(container), action.after_exit_at, self._now())
         container_id = await self._create(pod, container, made, config, sandbox.id, observed)
         await self._run(pod, container, container_id)
         return container_id

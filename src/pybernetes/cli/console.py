@@ -74,7 +74,7 @@ class Console:
         return has_colours(self._out)
 
     def promise_json(self) -> None:
-        """Whoever reads standard output will find JSON there, whatever comes."""
+        """Whoever reads standard output will find JSON there, also of a failure; of wrong usage nothing."""
         self._wants_json = True
 
     def only_json(self) -> None:
@@ -148,6 +148,6 @@ class Console:
             print(f"error: {cause}", file=self._err)
             if next_step:
                 print(f"  try: {typed(next_step)}", file=self._err)
-        if self._wants_json:
+        if self._wants_json and failure.code != WRONG_USAGE:
             self.json({"errors": [{"cause": cause, "next": typed(step)} for cause, step in failure.causes]})
         return failure.code

@@ -134,3 +134,28 @@ async def test_a_table_tells_its_columns_once(api):
     mark = events[2]["object"]["rows"][0]["object"]["metadata"]
     assert mark["annotations"] == {"k8s.io/initial-events-end": "true"}
     assert events[3]["object"]["rows"][0]["cells"][0] == "c"
+
+
+async def test_the_state_ends_with_a_bookmark_whatever_its_age(api):
+    await make(api, "a")
+    writer, task = await watching(api, "resourceVersion=0&allowWatchBookmarks=true")
+    writer.ending.set()
+    await task
+    assert [kind for kind, _ in writer.events] == ["ADDED", "BOOKMARK"]
+    assert json.loads(writer.lines[-1])["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+async def test_a_watch_as_lists_ends_with_its_first_event(api):
+    accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+    answer = await api.server(api.request("GET", f"{BASE}?watch=true", None, accept, ""))
+    writer = Writer()
+    task = asyncio.ensure_future(answer.run(writer))
+    await asyncio.sleep(0)
+    assert (answer.status, task.done()) == (200, False)
+    await make(api, "a")
+    await asyncio.wait_for(task, 5)
+    assert writer.lines == []
+
+
+async def test_the_old_paths_of_watches_lead_to_no_part_of_an_object(api):
+    assert (await api.call("GET", "/api/v1/watch/namespaces/default/pods/p/status")).status == 404

@@ -142,7 +142,8 @@ class Dispatcher:
         known = served.resource.subresources.get(info.subresource)
         if known is None and served.custom:
             raise served.store.not_found(info.name)
-        if known is None or (len(info.parts) > 3 and info.subresource != "proxy" and not served.custom):
+        is_beside = info.verb == "watch" or (len(info.parts) > 3 and info.subresource != "proxy")
+        if known is None or (is_beside and not served.custom):
             raise page_not_found()
         # A proxy passes OPTIONS on too, for which discovery has no word.
         asks_backend = info.subresource == "proxy" and ctx.request.method == "OPTIONS"

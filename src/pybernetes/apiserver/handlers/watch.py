@@ -19,7 +19,7 @@ from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.get import too_large
 from pybernetes.apiserver.handlers.list_options import ListOptions, list_options, of_name
 from pybernetes.apiserver.http.message import Answer, StreamResponse, StreamWriter
-from pybernetes.apiserver.negotiate import negotiate_stream
+from pybernetes.apiserver.negotiate import PARTIAL, PARTIAL_LIST, negotiate_stream
 from pybernetes.store.backend import CompactedError, StoreError
 
 log = logging.getLogger(__name__)
@@ -37,12 +37,41 @@ async def watch(call: Call) -> Answer:
     options = list_options(request, call.served, watch=True)
     if call.name:
         options = of_name(options, call.name)
+    tells_nothing = wanted.kind == PARTIAL_LIST
+    if tells_nothing:
+        wanted = wanted._replace(kind=PARTIAL)
     encoder = call.encoders.single(call.served, wanted, request.parameter("includeObject"))
     store = call.served.store
     if not await store.wait(options.revision):
         raise too_large(options.revision, store.revision)
     await store.settled()
-    return StreamResponse(200, _Watch(call, options, encoder).run, encoder.stream_type)
+    watched = _Watch(call, options, encoder)
+    if tells_nothing:
+        return StreamResponse(200, lambda writer: watched.run(_Silent(writer)), encoder.stream_type)
+    return StreamResponse(200, watched.run, encoder.stream_type)
+
+
+class _Silent:
+    """A stream that ends where it would begin: events are no lists, which upstream sees too late to refuse the view."""
+
+    def __init__(self, writer: StreamWriter) -> None:
+        self._writer = writer
+
+    def write(self, data: bytes) -> None:
+        self._writer.ending.set()
+
+    def write_framed(self, chunks: bytes) -> None:
+        self._writer.ending.set()
+
+    def buffered(self) -> int:
+        return 0
+
+    async def drain(self) -> None:
+        pass
+
+    @property
+    def ending(self) -> asyncio.Event:
+        return self._writer.ending
 
 
 class _Watch:
@@ -138,7 +167,7 @@ class _Watch:
     @property
     def _marks_initial_end(self) -> bool:
         return self._options.send_initial_events is True or (
-            self._options.send_initial_events is None and self._options.version == ""
+            self._options.send_initial_events is None and self._options.version in ("", "0")
         )
 
     async def _follow(self, writer: StreamWriter) -> None:

@@ -181,7 +181,7 @@ def _compile_mutation(environment: Environment, source: str, is_patch: bool) -> 
         program = environment.compile(source)
     except CompileError as error:
         return Expression(source, None, error.reason)
-    if program.type.kind in (("list", "dyn") if is_patch else ("object", "map", "dyn")):
+    if str(program.type) == "list(JSONPatch)" if is_patch else program.type.kind in ("object", "map", "dyn"):
         return Expression(source, program)
     wanted = "list(JSONPatch)" if is_patch else "Object"
     return Expression(source, None, f"must evaluate to {wanted} but got {program.type}")

@@ -17,7 +17,7 @@ def _job(job: Tree) -> None:
     set_absent(spec, "backoffLimit", 6 if spec.get("backoffLimitPerIndex") is None else _MAX_INT32)
     labels = (spec["template"].get("metadata") or {}).get("labels")
     if labels:
-        set_empty(job["metadata"], "labels", dict(labels))
+        set_empty(job["metadata"], "labels", labels)  # the very same, so that what is added there is added here
     set_absent(spec, "completionMode", "NonIndexed")
     set_absent(spec, "suspend", False)
     set_absent(spec, "podReplacementPolicy", "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 import msgspec
@@ -24,7 +25,7 @@ Parent: TypeAlias = "dict[str, Json] | list[Json]"
 
 
 class JSONPatchError(ValueError):
-    """An operation that cannot be carried out."""
+    """An operation that cannot be carried out; the words are those of upstream's library, which only policies tell."""
 
 
 class JSONPatchTestError(JSONPatchError):
@@ -104,16 +105,18 @@ class _Work(Struct):
     def run(self, operation: Mapping[str, Json]) -> None:
         handler = _OPERATIONS.get(str(operation.get("op")))
         if handler is None:
-            raise JSONPatchError(f"unexpected kind: {operation.get('op')}")
+            raise JSONPatchError(f"Unexpected kind: {operation.get('op') or 'unknown'}")
         handler(self, operation)
 
     def add(self, operation: Mapping[str, Json]) -> None:
         parent, key = self._target(operation)
-        _insert(parent, key, _copied(operation.get("value")))
+        with _told(f"error in add for path: '{operation.get('path')}'"):
+            _insert(parent, key, _copied(operation.get("value")))
 
     def remove(self, operation: Mapping[str, Json]) -> None:
         parent, key = self._target(operation)
-        _take(parent, key)
+        with _told(f"error in remove for path: '{operation.get('path')}'"):
+            _take(parent, key)
 
     def replace(self, operation: Mapping[str, Json]) -> None:
         value = _copied(operation.get("value"))
@@ -130,9 +133,11 @@ class _Work(Struct):
 
     def move(self, operation: Mapping[str, Json]) -> None:
         parent, key = self._target(operation, "from")
-        value = _take(parent, key)
+        with _told(f"error in move for path: '{key}'"):
+            value = _take(parent, key)
         parent, key = self._target(operation)
-        _insert(parent, key, value)
+        with _told(f"error in move for path: '{operation.get('path')}'"):
+            _insert(parent, key, value)
 
     def copy(self, operation: Mapping[str, Json]) -> None:
         parent, key = self._target(operation, "from")
@@ -149,22 +154,42 @@ class _Work(Struct):
         if wanted is None and isinstance(parent, dict) and key not in parent:
             return  # null is what is not there, too
         if not _equal(_get(parent, key), wanted):
-            raise JSONPatchTestError(f"testing value {operation.get('path')} failed")
+            raise JSONPatchTestError(f"testing value {operation.get('path')} failed: test failed")
 
     def _target(self, operation: Mapping[str, Json], field: str = "path") -> tuple[Parent, str]:
         """The container that a pointer's last token lies in, and the token."""
         pointer = operation.get(field)
         if not isinstance(pointer, str) or "/" not in pointer:
-            raise JSONPatchError(f"{operation.get('op')} operation: no target at {pointer!r}")
+            raise JSONPatchError(f"{operation.get('op')} operation failed to decode {field}: missing value")
         *way, key = (token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])
         node = self.document
         for token in way:
-            if not isinstance(node, (dict, list)):
-                raise JSONPatchError(f"doc is missing path: {pointer}")
-            node = _get(node, token)
+            try:
+                node = _get(node, token) if isinstance(node, (dict, list)) else None
+            except JSONPatchError as error:
+                raise _missing(operation, field) from error
         if not isinstance(node, (dict, list)):
-            raise JSONPatchError(f"doc is missing path: {pointer}")
+            raise _missing(operation, field)
         return node, key
+
+
+def _missing(operation: Mapping[str, Json], field: str) -> JSONPatchError:
+    """There is nothing where an operation wants to begin."""
+    kind, pointer = str(operation.get("op")), operation.get(field)
+    if kind in ("add", "remove"):
+        return JSONPatchError(f'{kind} operation does not apply: doc is missing path: "{pointer}": missing value')
+    called = "from path" if field == "from" else "destination path" if kind in ("move", "copy") else "path"
+    doc = "" if kind == "test" else "doc "
+    return JSONPatchError(f"{kind} operation does not apply: {doc}is missing {called}: {pointer}: missing value")
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """An error inside is told with its place."""
+    try:
+        yield
+    except JSONPatchError as error:
+        raise JSONPatchError(f"{where}: {error}") from error
 
 
 _OPERATIONS: Final[Mapping[str, Callable[[_Work, Mapping[str, Json]], None]]] = {
@@ -182,9 +207,9 @@ def _index(token: str, length: int) -> int:
     try:
         index = int(token)
     except ValueError as error:
-        raise JSONPatchError(f"no array index: {token}") from error
+        raise JSONPatchError(f"value was not a proper array index: '{token}': {error}") from error
     if not -length <= index < length:
-        raise JSONPatchError(f"unable to access invalid index: {index}")
+        raise JSONPatchError(f"Unable to access invalid index: {index}: invalid index referenced")
     return index if index >= 0 else index + length
 
 
@@ -197,6 +222,8 @@ def _get(parent: Parent, key: str) -> Json:
 
 
 def _take(parent: Parent, key: str) -> Json:
+    if isinstance(parent, dict) and key not in parent:
+        raise JSONPatchError(f"Unable to remove nonexistent key: {key}: missing value")
     value = _get(parent, key)
     if isinstance(parent, list):
         del parent[_index(key, len(parent))]

@@ -149,7 +149,10 @@ def _mutating(policy: Tree) -> Errors:
     for index, mutation in enumerate(mutations):
         at = _SPEC.child("mutations").index(index)
         yield from _validate_mutation(mutation, at)
-    yield from one_of(spec.get("reinvocationPolicy"), _SPEC.child("reinvocationPolicy"), ("IfNeeded", "Never"))
+    if not spec.get("reinvocationPolicy"):
+        yield field.required(_SPEC.child("reinvocationPolicy"))
+    else:
+        yield from one_of(spec["reinvocationPolicy"], _SPEC.child("reinvocationPolicy"), ("IfNeeded", "Never"))
     yield from _validate_mutable(spec.get("matchConstraints") or {}, _SPEC.child("matchConstraints"))
     yield from _validate_expressions(spec)
 

@@ -88,7 +88,7 @@ def _validate_selector(selector: Tree, hard: dict[str, str]) -> Errors:
                 yield field.invalid(path, _shown(requirements), "unsupported scope applied to resource")
         if scope in _EXISTS_ONLY and operator != "Exists":
             listed = [f"ResourceQuotaScope{name}" for name in _EXISTS_ONLY]
-            detail = f"must be 'Exist' when scope is any of {', '.join(listed[:-1])} or {listed[-1]}"
+            detail = f"must be 'Exists' when scope is any of {', '.join(listed[:-1])} or {listed[-1]}"
             yield field.invalid(path.child("operator"), operator, detail)
         yield from _validate_operator(operator, values, path)
     scopes = {requirement["scopeName"] for requirement in requirements}

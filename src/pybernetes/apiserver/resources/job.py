@@ -40,6 +40,7 @@ class JobStrategy(KindStrategy):
 
 def _set_selector(job: Tree) -> None:
     spec, metadata = job["spec"], job["metadata"]
+    is_shared = "labels" in metadata and metadata["labels"] is (spec["template"].get("metadata") or {}).get("labels")
     labels = _labels(spec)
     own = {
         UID: metadata["uid"],
@@ -49,6 +50,8 @@ def _set_selector(job: Tree) -> None:
     }
     for key, value in own.items():
         labels.setdefault(key, value)
+    if is_shared:
+        metadata["labels"] = dict(labels)
     selector = spec.get("selector") or {}
     matched = dict(selector.get("matchLabels") or {})
     matched.setdefault(PREFIX + UID, metadata["uid"])

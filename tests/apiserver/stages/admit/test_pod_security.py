@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.apiserver.inprocess import Server, server
 
 from pybernetes.apiserver.http.message import Response
+from pybernetes.apiserver.stages.admit.pod_security import versions
 from pybernetes.apiserver.stages.admit.pod_security.levels import policy
 
 NAMESPACE = "/api/v1/namespaces/default"
@@ -67,3 +69,60 @@ def test_what_a_namespace_says_of_a_mode() -> None:
     assert policy({WARN: "most"}, "warn") == ("privileged", "latest")
     assert policy({ENFORCE: "baseline", f"{ENFORCE}-version": "v1.20"}, "warn") == ("baseline", "v1.20")
     assert policy({ENFORCE: "baseline", WARN: "privileged"}, "warn") == ("privileged", "latest")
+
+
+@pytest.mark.parametrize(
+    ("level", "version", "spec", "reasons"),
+    [
+        ("restricted", "v1.7", {}, ["runAsNonRoot != true"]),
+        ("restricted", "v1.8", {}, ["allowPrivilegeEscalation != false", "runAsNonRoot != true"]),
+        (
+            "restricted",
+            "v1.22",
+            {},
+            [
+                "allowPrivilegeEscalation != false",
+                "unrestricted capabilities",
+                "runAsNonRoot != true",
+                "seccompProfile",
+            ],
+        ),
+        ("restricted", "v1.25", {"os": {"name": "windows"}}, ["runAsNonRoot != true"]),
+        ("restricted", "v1.35", {"os": {"name": "windows"}, "hostUsers": False}, []),
+        ("restricted", "v1.34", {"os": {"name": "windows"}, "hostUsers": False}, ["runAsNonRoot != true"]),
+        ("baseline", "v1.26", {"sysctls": ["net.ipv4.ip_local_reserved_ports"]}, ["forbidden sysctls"]),
+        ("baseline", "v1.27", {"sysctls": ["net.ipv4.ip_local_reserved_ports"]}, []),
+        ("baseline", "v1.30", {"type": "container_engine_t"}, ["seLinuxOptions"]),
+        ("baseline", "latest", {"type": "container_engine_t"}, []),
+        ("baseline", "v1.33", {"host": "a"}, []),
+        ("baseline", "v1.34", {"host": "a"}, ["probe or lifecycle host"]),
+        ("privileged", "latest", {"hostNetwork": True}, []),
+    ],
+)
+def test_a_level_is_that_of_its_version(level: str, version: str, spec: dict[str, Any], reasons: list[str]) -> None:
+    container: dict[str, Any] = {"name": "c"}
+    if "host" in spec:
+        container["livenessProbe"] = {"httpGet": {"host": spec["host"]}}
+    context: dict[str, Any] = {"sysctls": [{"name": name} for name in spec.get("sysctls", ())]}
+    if "type" in spec:
+        context["seLinuxOptions"] = {"type": spec["type"]}
+    pod = {"spec": {**spec, "containers": [container], "securityContext": context}}
+    assert versions.reasons(level, version, pod) == reasons
+
+
+def test_annotations_were_what_profiles_are_now() -> None:
+    pod = {
+        "metadata": {
+            "annotations": {
+                "seccomp.security.alpha.kubernetes.io/pod": "unconfined",
+                "container.apparmor.security.beta.kubernetes.io/c": "unconfined",
+            }
+        },
+        "spec": {"containers": [{"name": "c"}]},
+    }
+    assert versions.violations("baseline", "v1.18", pod) == [
+        "forbidden AppArmor profile (annotation must not set AppArmor profile type to "
+        '"container.apparmor.security.beta.kubernetes.io/c="unconfined"")',
+        'seccompProfile (forbidden annotation seccomp.security.alpha.kubernetes.io/pod="unconfined")',
+    ]
+    assert len(versions.violations("baseline", "v1.19", pod)) == 1

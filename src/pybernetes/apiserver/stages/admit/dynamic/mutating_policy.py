@@ -11,7 +11,7 @@ from msgspec import Struct
 from pybernetes.api.cel.admission import Mutation, PolicyExpressions, compile_mutations
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.errors import StatusError
-from pybernetes.api.patch.json_patch import JSONPatchTestError, json_patch
+from pybernetes.api.patch.json_patch import JSONPatchError, JSONPatchTestError, json_patch
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face
@@ -74,11 +74,14 @@ class PolicyMutator:
                     await self._mutate(mutation, evaluation, face)
         except (ConfigurationError, EvaluationError, StatusError) as error:
             if bound.fails:
-                words = f"policy '{bound.policy_name}' with binding '{bound.name}' denied request: {error}"
-                raise refuse(attributes, words) from error
+                raise _refusal(bound, attributes, str(error)) from error
 
     async def _mutate(self, mutation: Mutation, evaluation: Evaluation, face: Face) -> None:
-        value = evaluation.value(mutation.expression)
+        try:
+            value = evaluation.value(mutation.expression)
+        except EvaluationError as error:
+            source = mutation.expression.source
+            raise EvaluationError(f"expression '{source}' resulted in error: {error}") from error
         before = face.object
         if mutation.is_patch:
             if not isinstance(value, list):
@@ -88,6 +91,8 @@ class PolicyMutator:
             except StatusError as error:
                 if isinstance(error.__cause__, JSONPatchTestError):
                     return  # a test that does not hold says that the patch is not for this object
+                if isinstance(error.__cause__, JSONPatchError):
+                    raise EvaluationError(f"JSON Patch: {error.__cause__}") from error
                 raise
         else:
             if not isinstance(value, dict):
@@ -95,3 +100,11 @@ class PolicyMutator:
             made = self._maker.merged(face, before or {}, value)
         await self._maker.replace(face, made)
         evaluation.see(face.object)
+
+
+def _refusal(bound: Binding, attributes: Attributes, cause: str) -> StatusError:
+    """A 403 whose reason is Invalid, as upstream has it."""
+    words = f"policy '{bound.policy_name}' with binding '{bound.name}' denied request: {cause}"
+    refusal = refuse(attributes, words)
+    details = {**(refusal.details or {}), "causes": [{"message": words}]}
+    return StatusError(refusal.code, "Invalid", words, details)

@@ -210,7 +210,7 @@ class Evaluation:
                 if self.value(expression) is not True:
                     return False
             except EvaluationError as found:
-                error = error or found
+                error = error or EvaluationError(f"expression '{expression.source}' resulted in error: {found}")
         if error is not None:
             raise error
         return True

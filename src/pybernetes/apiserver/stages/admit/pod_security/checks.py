@@ -1,13 +1,17 @@
-"""The checks: each says what of a pod its level forbids, as (short reason, detail). Pure."""
+"""The checks: each says what of a pod is forbidden, as (short reason, detail). Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
+from pybernetes.api.field import quote
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.stages.admit.pods import containers
 
 Finding: TypeAlias = tuple[str, str]
 Check: TypeAlias = Callable[[Tree], Finding | None]
+"""Takes the spec of a pod."""
+MetadataCheck: TypeAlias = Callable[[Tree, Tree], Finding | None]
+"""Takes the metadata of a pod, too: what has a field now had an annotation once."""
 
 BASELINE_CAPABILITIES: Final = frozenset(
     [
@@ -26,23 +30,25 @@ BASELINE_CAPABILITIES: Final = frozenset(
         "SYS_CHROOT",
     ]
 )
-SAFE_SYSCTLS: Final = frozenset(
-    (
-        "kernel.shm_rmid_forced",
-        "net.ipv4.ip_local_port_range",
-        "net.ipv4.tcp_syncookies",
-        "net.ipv4.ping_group_range",
-        "net.ipv4.ip_unprivileged_port_start",
-        "net.ipv4.ip_local_reserved_ports",
-        "net.ipv4.tcp_keepalive_time",
-        "net.ipv4.tcp_fin_timeout",
-        "net.ipv4.tcp_keepalive_intvl",
-        "net.ipv4.tcp_keepalive_probes",
-        "net.ipv4.tcp_rmem",
-        "net.ipv4.tcp_wmem",
-    )
-)
-SELINUX_TYPES: Final = ("container_t", "container_init_t", "container_kvm_t", "container_engine_t")
+SAFE_SYSCTLS: Final = {
+    "kernel.shm_rmid_forced": 0,
+    "net.ipv4.ip_local_port_range": 0,
+    "net.ipv4.tcp_syncookies": 0,
+    "net.ipv4.ping_group_range": 0,
+    "net.ipv4.ip_unprivileged_port_start": 0,
+    "net.ipv4.ip_local_reserved_ports": 27,
+    "net.ipv4.tcp_keepalive_time": 29,
+    "net.ipv4.tcp_fin_timeout": 29,
+    "net.ipv4.tcp_keepalive_intvl": 29,
+    "net.ipv4.tcp_keepalive_probes": 29,
+    "net.ipv4.tcp_rmem": 32,
+    "net.ipv4.tcp_wmem": 32,
+}
+"""And the minor version from which each is safe."""
+SELINUX_TYPES: Final = {"container_t": 0, "container_init_t": 0, "container_kvm_t": 0, "container_engine_t": 31}
+SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
+SECCOMP_CONTAINER: Final = "container.seccomp.security.alpha.kubernetes.io/"
+APPARMOR_CONTAINER: Final = "container.apparmor.security.beta.kubernetes.io/"
 RESTRICTED_VOLUMES: Final = frozenset(
     (
         "configMap",
@@ -126,9 +132,17 @@ def capabilities(spec: Tree) -> Finding | None:
     return "non-default capabilities", f"{listed(bad)} must not include {names} in securityContext.capabilities.add"
 
 
+def in_own_users(check: Check) -> Check:
+    """The check, of pods that share the users of their host: root of a user namespace is nobody outside."""
+    return lambda spec: None if spec.get("hostUsers") is False else check(spec)
+
+
+def of_linux(check: Check) -> Check:
+    """The check, of pods that are not meant for Windows, which knows no such field."""
+    return lambda spec: None if (spec.get("os") or {}).get("name") == "windows" else check(spec)
+
+
 def proc_mount(spec: Tree) -> Finding | None:
-    if spec.get("hostUsers") is False:
-        return None
     bad = _names(spec, lambda container: _security(container).get("procMount", "Default") != "Default")
     if not bad:
         return None
@@ -136,10 +150,26 @@ def proc_mount(spec: Tree) -> Finding | None:
     return "procMount", f"{listed(bad)} must not set securityContext.procMount to " + ", ".join(f'"{t}"' for t in types)
 
 
-def sysctls(spec: Tree) -> Finding | None:
-    names = [entry["name"] for entry in _pod_security(spec).get("sysctls") or ()]
-    bad = [name for name in names if name not in SAFE_SYSCTLS]
-    return ("forbidden sysctls", ", ".join(bad)) if bad else None
+def sysctls(minor: int) -> Check:
+    def check(spec: Tree) -> Finding | None:
+        names = [entry["name"] for entry in _pod_security(spec).get("sysctls") or ()]
+        bad = [name for name in names if SAFE_SYSCTLS.get(name, minor + 1) > minor]
+        return ("forbidden sysctls", ", ".join(bad)) if bad else None
+
+    return check
+
+
+def seccomp_annotations(spec: Tree, metadata: Tree) -> Finding | None:
+    annotations = metadata.get("annotations") or {}
+    keys = [SECCOMP_POD, *(SECCOMP_CONTAINER + container["name"] for container in containers(spec))]
+    bad = sorted(
+        f"{key}={quote(annotations[key])}"
+        for key in keys
+        if key in annotations
+        and annotations[key] not in ("runtime/default", "docker/default")
+        and not annotations[key].startswith("localhost/")
+    )
+    return ("seccompProfile", f"forbidden annotation{'s' * (len(bad) > 1)} {', '.join(bad)}") if bad else None
 
 
 def seccomp_baseline(spec: Tree) -> Finding | None:
@@ -153,28 +183,53 @@ def seccomp_baseline(spec: Tree) -> Finding | None:
     return "seccompProfile", f'{" and ".join(owners)} must not set securityContext.seccompProfile.type to "Unconfined"'
 
 
-def selinux(spec: Tree) -> Finding | None:
-    found = [("pod", _pod_security(spec)), *((f'container "{c["name"]}"', _security(c)) for c in containers(spec))]
-    problems: list[str] = []
-    for owner, context in found:
+def selinux(minor: int) -> Check:
+    def is_wrong(context: Tree) -> bool:
         options = context.get("seLinuxOptions") or {}
-        if options.get("type") and options["type"] not in SELINUX_TYPES:
-            problems.append(f'{owner} set forbidden securityContext.seLinuxOptions: type "{options["type"]}"')
-        for field in ("user", "role"):
-            if options.get(field):
-                problems.append(f"{owner} set forbidden securityContext.seLinuxOptions: {field} may not be set")
-    return ("seLinuxOptions", "; ".join(problems)) if problems else None
+        return bool(_wrong_type(options) or options.get("user") or options.get("role"))
+
+    def _wrong_type(options: Tree) -> str:
+        kind: str = options.get("type") or ""
+        return kind if kind and SELINUX_TYPES.get(kind, minor + 1) > minor else ""
+
+    def check(spec: Tree) -> Finding | None:
+        bad = _names(spec, lambda container: is_wrong(_security(container)))
+        owners = (["pod"] if is_wrong(_pod_security(spec)) else []) + ([listed(bad)] if bad else [])
+        if not owners:
+            return None
+        found = [_pod_security(spec), *(_security(container) for container in containers(spec))]
+        options = [context.get("seLinuxOptions") or {} for context in found]
+        kinds = sorted({kind for each in options if (kind := _wrong_type(each))})
+        data = [listed(kinds, "type")] if kinds else []
+        data += [f"{name} may not be set" for name in ("user", "role") if any(each.get(name) for each in options)]
+        words = f"{' and '.join(owners)} set forbidden securityContext.seLinuxOptions: {'; '.join(data)}"
+        return "seLinuxOptions", words
+
+    return check
 
 
-def apparmor(spec: Tree) -> Finding | None:
+def apparmor(spec: Tree, metadata: Tree) -> Finding | None:
     def unconfined(context: Tree) -> bool:
         return (context.get("appArmorProfile") or {}).get("type") == "Unconfined"
 
     bad = _names(spec, lambda container: unconfined(_security(container)))
     owners = (["pod"] if unconfined(_pod_security(spec)) else []) + ([listed(bad)] if bad else [])
+    values = ["Unconfined"] if owners else []
+    told = sorted(
+        f"{key}={quote(value)}"
+        for key, value in (metadata.get("annotations") or {}).items()
+        if key.startswith(APPARMOR_CONTAINER)
+        and value not in ("", "runtime/default")
+        and not value.startswith("localhost/")
+    )
+    if told:
+        owners.append("annotations" if len(told) > 1 else "annotation")
+        values += told
     if not owners:
         return None
-    return "forbidden AppArmor profile", f'{" and ".join(owners)} must not set AppArmor profile type to "Unconfined"'
+    shown = ", ".join(f'"{value}"' for value in values)
+    reason = f"forbidden AppArmor profile{'s' * (len(values) > 1)}"
+    return reason, f"{' and '.join(owners)} must not set AppArmor profile type to {shown}"
 
 
 def host_process(spec: Tree) -> Finding | None:
@@ -189,12 +244,12 @@ def host_process(spec: Tree) -> Finding | None:
 
 
 def probe_hosts(spec: Tree) -> Finding | None:
-    bad = _names(spec, lambda container: any(handler.get("host") for handler in _handlers(container)))
-    return (
-        ("probe or lifecycle host", f"{listed(bad)} must not set a host in probes or lifecycle handlers")
-        if bad
-        else None
-    )
+    bad = sorted(set(_names(spec, lambda container: any(handler.get("host") for handler in _handlers(container)))))
+    if not bad:
+        return None
+    hosts = sorted({one["host"] for container in containers(spec) for one in _handlers(container) if one.get("host")})
+    uses = "use" if len(bad) > 1 else "uses"
+    return "probe or lifecycle host", f"{listed(bad)} {uses} {listed(hosts, 'probe or lifecycle host')}"
 
 
 def _handlers(container: Tree) -> Iterator[Tree]:
@@ -254,8 +309,6 @@ def volume_types(spec: Tree) -> Finding | None:
 
 
 def run_as_non_root(spec: Tree) -> Finding | None:
-    if spec.get("hostUsers") is False:
-        return None
     pod = _pod_security(spec).get("runAsNonRoot")
     explicit = _names(spec, lambda container: _security(container).get("runAsNonRoot") is False)
     owners = (["pod"] if pod is False else []) + ([listed(explicit)] if explicit else [])
@@ -268,8 +321,6 @@ def run_as_non_root(spec: Tree) -> Finding | None:
 
 
 def run_as_user(spec: Tree) -> Finding | None:
-    if spec.get("hostUsers") is False:
-        return None
     bad = _names(spec, lambda container: _security(container).get("runAsUser") == 0)
     owners = (["pod"] if _pod_security(spec).get("runAsUser") == 0 else []) + ([listed(bad)] if bad else [])
     return ("runAsUser=0", f"{' and '.join(owners)} must not set runAsUser=0") if owners else None
@@ -290,52 +341,3 @@ def seccomp_restricted(spec: Tree) -> Finding | None:
         return None
     words = 'must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"'
     return "seccompProfile", f"pod or {listed(silent)} {words}"
-
-
-BASELINE: Final[tuple[Check, ...]] = (
-    privileged,
-    host_namespaces,
-    host_path,
-    host_ports,
-    capabilities,
-    proc_mount,
-    sysctls,
-    seccomp_baseline,
-    selinux,
-    apparmor,
-    host_process,
-    probe_hosts,
-)
-# A stricter check of the same thing stands in place of the baseline's: volumes, capabilities, seccomp.
-RESTRICTED: Final[tuple[Check, ...]] = (
-    privileged,
-    host_namespaces,
-    host_ports,
-    proc_mount,
-    sysctls,
-    selinux,
-    apparmor,
-    host_process,
-    probe_hosts,
-    privilege_escalation,
-    dropped_capabilities,
-    volume_types,
-    run_as_non_root,
-    run_as_user,
-    seccomp_restricted,
-)
-
-
-def violations(level: str, spec: Tree) -> list[str]:
-    """What the level forbids of the pod, as upstream lists it: `reason (detail)`."""
-    return [f"{reason} ({detail})" for reason, detail in _found(level, spec)]
-
-
-def reasons(level: str, spec: Tree) -> list[str]:
-    """The same without details, for many pods at once."""
-    return [reason for reason, _ in _found(level, spec)]
-
-
-def _found(level: str, spec: Tree) -> Iterator[Finding]:
-    checks = {"baseline": BASELINE, "restricted": RESTRICTED}.get(level, ())
-    return (found for check in checks if (found := check(spec)) is not None)

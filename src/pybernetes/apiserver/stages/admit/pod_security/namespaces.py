@@ -8,8 +8,8 @@ from typing import Final
 from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.stages.admit.pod_security.checks import reasons
 from pybernetes.apiserver.stages.admit.pod_security.levels import LABEL, LEVELS, MODES, VERSION, policy
+from pybernetes.apiserver.stages.admit.pod_security.versions import reasons
 from pybernetes.apiserver.stages.objects import Objects
 
 PODS_CHECKED: Final = 3000
@@ -51,7 +51,7 @@ def _violations(objects: Objects, namespace: str, level: str, version: str) -> I
         yield f"new PodSecurity enforce level only checked against {checked}"
     named: dict[str, list[str]] = {}
     for pod in pods[:PODS_CHECKED]:
-        if found := reasons(level, pod["spec"]):
+        if found := reasons(level, version, pod):
             named.setdefault(", ".join(found), []).append(pod["metadata"]["name"])
     if named:
         shown = field.quote(f"{level}:{version}")

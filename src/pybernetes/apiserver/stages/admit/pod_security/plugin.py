@@ -3,9 +3,9 @@
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
-from pybernetes.apiserver.stages.admit.pod_security.checks import violations
 from pybernetes.apiserver.stages.admit.pod_security.levels import LABEL, policy
 from pybernetes.apiserver.stages.admit.pod_security.namespaces import check_namespace
+from pybernetes.apiserver.stages.admit.pod_security.versions import violations
 from pybernetes.apiserver.stages.objects import Objects
 
 TEMPLATES = {
@@ -41,31 +41,32 @@ class PodSecurity(Plugin):
         if attributes.object is None or not any(key.startswith(LABEL) for key in labels):
             return
         is_pod = attributes.resource.plural == "pods"
-        spec = _pod_spec(attributes)
-        if spec is None or (is_pod and attributes.old is not None and not _is_significant(attributes)):
+        pod = _pod(attributes)
+        if not pod.get("spec") or (is_pod and attributes.old is not None and not _is_significant(attributes)):
             return
         level, version = policy(labels, "enforce")
-        found = violations(level, spec)
+        found = violations(level, version, pod)
         told = attributes.ctx.audit
         if is_pod:
             told[f"{LABEL}enforce-policy"] = f"{level}:{version}"
         if is_pod and found:
             raise refuse(attributes, f'violates PodSecurity "{level}:{version}": {", ".join(found)}')
         level, version = policy(labels, "warn")
-        warned = violations(level, spec)
+        warned = violations(level, version, pod)
         if warned:
             attributes.ctx.warn(f'would violate PodSecurity "{level}:{version}": {", ".join(warned)}')
         level, version = policy(labels, "audit")
-        audited = violations(level, spec)
+        audited = violations(level, version, pod)
         if audited:
             told[f"{LABEL}audit-violations"] = f'would violate PodSecurity "{level}:{version}": {", ".join(audited)}'
 
 
-def _pod_spec(attributes: Attributes) -> Tree | None:
-    found: Tree | None = attributes.object
+def _pod(attributes: Attributes) -> Tree:
+    """The pod, or the template of those that the object makes."""
+    found: Tree = attributes.object or {}
     for step in TEMPLATES.get(attributes.resource.group_resource, ()):
-        found = (found or {}).get(step)
-    return (found or {}).get("spec")
+        found = found.get(step) or {}
+    return found
 
 
 def _is_significant(attributes: Attributes) -> bool:

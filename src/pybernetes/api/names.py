@@ -17,6 +17,7 @@ LABEL_VALUE_MAX: Final = 63
 CONFIG_KEY_MAX: Final = 253
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SEARCHED = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _DNS1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
@@ -83,6 +84,11 @@ dns1123_subdomain: Final = _format(
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
     "and must start and end with an alphanumeric character",
     _SUBDOMAIN, "example.com", limit=DNS1123_SUBDOMAIN_MAX,
+)  # fmt: skip
+search_domain: Final = _format(
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
+    "and must start and end with an alphanumeric character",
+    rf"{_SEARCHED}(\.{_SEARCHED})*", "example.com", limit=DNS1123_SUBDOMAIN_MAX,
 )  # fmt: skip
 dns1035_label: Final = _format(
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', "

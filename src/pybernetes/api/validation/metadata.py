@@ -192,7 +192,7 @@ def _validate_owners(owners: list[Tree], path: Path) -> Errors:
 
 def _validate_owner(owner: Tree, path: Path) -> Errors:
     group, version = split_api_version(owner["apiVersion"])
-    if not version:
+    if not version or "/" in group:  # what has two slashes is no version at all
         yield field.invalid(path.child("apiVersion"), owner["apiVersion"], "version must not be empty")
     for name in ("kind", "name", "uid"):
         if not owner[name]:

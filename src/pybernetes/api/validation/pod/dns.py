@@ -47,10 +47,8 @@ def _validate_config(config: Tree, path: Path) -> Errors:
         yield field.invalid(path.child("searches"), searches, detail)
     for index, search in enumerate(searches):
         name = search.removesuffix(".")
-        if name:
-            yield from complain(
-                path.child("searches").index(index), search, names.dns1123_subdomain(name.replace("_", "a"))
-            )
+        if search != ".":
+            yield from complain(path.child("searches").index(index), name, names.search_domain(name))
     for index, option in enumerate(config.get("options") or ()):
         if not option.get("name"):
             yield field.required(path.child("options").index(index), "must not be empty")

@@ -22,6 +22,7 @@ from pybernetes.cri import types as t
 from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.server.access import Access, Refused, subresources_of
 from pybernetes.kubelet.server.app import KubeletServer
+from pybernetes.kubelet.server.cadvisor import place_of
 from pybernetes.telemetry.metrics import Registry
 
 from .world import InlineWorker, World, a_container, a_pod
@@ -306,6 +307,9 @@ async def test_metrics_of_containers_and_probes(world: World) -> None:
         lines = page.splitlines()
         assert "container_scrape_error 0" in lines
         assert any(line.startswith('machine_cpu_cores{boot_id="') for line in lines)
+        place = place_of(worker.pod, worker.observed.running, "/root", 1 << 30)
+        assert place.cgroup == f"/root/kubepods/besteffort/pod{worker.pod.metadata.uid}"
+        assert [known.image for known in place.containers.values()] == [worker.pod.spec.containers[0].image]
         _, probes = await get(f"{url}/metrics/probes")
         assert 'prober_probe_total{probe_type="Readiness",result=' in probes
         assert f'pod="p",namespace="default",pod_uid="{worker.pod.metadata.uid}"}}' in probes

@@ -66,7 +66,7 @@ def place_of(pod: v1.Pod, running: Iterable[ObservedContainer], root: str, memor
     by_name = {one.name: one for one in specs}
     known = {
         one.id: Known(
-            one.status.image.image if one.status.image else "",
+            by_name[one.name].image or "",  # runtimes that know an image by its digest do not tell its name
             one.status.started_at,
             container_resources(pod, by_name[one.name], memory),
         )

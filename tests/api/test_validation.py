@@ -12,9 +12,11 @@ import pytest
 
 from pybernetes.api import decode, scheme
 from pybernetes.api.defaults import apply_defaults
+from pybernetes.api.field import Path as FieldPath
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import Resource
 from pybernetes.api.validation import validate
+from pybernetes.api.validation.structural import validate_structural
 
 TESTDATA = Path(__file__).parent / "testdata"
 NAMESPACE, UID = "ns-z9q", "uid-1"
@@ -313,3 +315,24 @@ def test_which_containers_may_run_again(policy: str, own: dict[str, Any], code: 
     found = causes(resource, of({"running": {}}), of({"terminated": {"exitCode": code}}), "status")
     refused = ["status.containerStatuses[0].state", "Forbidden: may not be transitioned to non-terminated state"]
     assert found == ([] if allowed else [refused])
+
+
+@pytest.mark.parametrize(
+    ("schema", "field", "detail"),
+    [
+        (
+            {"type": "array", "items": {"type": "string", "x-kubernetes-validations": [{"rule": "self == oldSelf"}]}},
+            "s.properties[x].items.x-kubernetes-validations[0].rule",
+            "oldSelf cannot be used on the uncorrelatable portion of the schema within s.properties[x]",
+        ),
+        (
+            {"type": "string", "anyOf": [{"x-kubernetes-validations": [{"rule": "true"}]}]},
+            "s.properties[x].anyOf[0].x-kubernetes-validations",
+            "must be empty to be structural",
+        ),
+        ({"type": "string", "$schema": "x"}, "s", "OpenAPIV3Schema 'schema' is not supported"),
+    ],
+)
+def test_what_a_schema_may_not_say(schema: dict[str, Any], field: str, detail: str) -> None:
+    found = list(validate_structural({"type": "object", "properties": {"x": schema}}, FieldPath("s")))
+    assert (field, detail) in [(one.field, one.detail) for one in found]

@@ -17,6 +17,8 @@ OBJECT_LIMIT: Final = 10_000_000
 """What the rules of one object may cost together."""
 
 _OUT_OF_BUDGET: Final = "validation failed due to running out of cost budget, no further validation rules will be run"
+MAX_MESSAGE_BYTES: Final = 5 * 1024
+"""What is longer of a message that an expression made is not told."""
 _KINDS: Final = {
     "FieldValueInvalid": Kind.INVALID, "FieldValueForbidden": Kind.FORBIDDEN, "FieldValueRequired": Kind.REQUIRED,
     "FieldValueDuplicate": Kind.DUPLICATE,
@@ -110,7 +112,8 @@ def _broken(rule: Rule, variables: dict[str, object], value: Any, path: Path) ->
     for part in _field_path(rule.source.get("fieldPath", "")):
         path = path.child(part)
     kind = _KINDS[rule.source.get("reason") or "FieldValueInvalid"]
-    return FieldError(kind, str(path), _shown(value), _message(rule, variables))
+    detail = "" if kind is Kind.DUPLICATE else _message(rule, variables)  # the value says it all
+    return FieldError(kind, str(path), _shown(value), detail)
 
 
 def _field_path(text: str) -> list[str]:
@@ -133,8 +136,9 @@ def _message(rule: Rule, variables: dict[str, object]) -> str:
             text = rule.message.evaluate(variables, CALL_LIMIT)
         except EvaluationError:
             text = ""
-        if isinstance(text, str) and text.strip() and "\n" not in text.strip():
-            return text.strip()
+        text = text.strip() if isinstance(text, str) else ""
+        if text and "\n" not in text and len(text.encode()) <= MAX_MESSAGE_BYTES:
+            return text
     return rule.source.get("message", "").strip() or f"failed rule: {rule.source['rule'].strip()}"
 
 

@@ -70,7 +70,7 @@ def _walk(schema: Tree, path: Path, count: int, alone: Path | None, costs: _Cost
         if not isinstance(schema.get(keyword), dict):
             continue
         at = path.child(keyword)
-        lone = alone or (at if keyword == "items" and schema.get("x-kubernetes-list-type") != "map" else None)
+        lone = alone or (path if keyword == "items" and schema.get("x-kubernetes-list-type") != "map" else None)
         yield from _walk(schema[keyword], at, _times(schema, keyword, count), lone, costs)
 
 

@@ -27,7 +27,7 @@ _STRUCTURE = {
     "additionalProperties": "undefined", "nullable": "false", "x-kubernetes-preserve-unknown-fields": "false",
     "x-kubernetes-embedded-resource": "false", "x-kubernetes-int-or-string": "false",
     "x-kubernetes-list-map-keys": "empty", "x-kubernetes-list-type": "undefined",
-    "x-kubernetes-map-type": "undefined",
+    "x-kubernetes-map-type": "undefined", "x-kubernetes-validations": "empty",
 }  # fmt: skip
 _EITHER = [{"type": "integer"}, {"type": "string"}]
 

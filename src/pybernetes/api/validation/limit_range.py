@@ -19,6 +19,8 @@ _LIMITS = Path("spec").child("limits")
 _TYPES = ("Container", "PersistentVolumeClaim", "Pod")
 _FIELDS = ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
 _ONE = Quantity.parse("1")
+_MAX_MILLI = (2**63 - 1) // 1000
+"""Larger amounts upstream reckons with in whole units: their thousandths are no machine integers."""
 
 # (field, other field, message): the first may not be greater than the second; the field that is blamed comes third.
 _ORDERED: tuple[tuple[str, str, str, Callable[[str, str], str]], ...] = (
@@ -101,18 +103,13 @@ def _validate_ratio(item: Tree, resource: str, path: Path) -> Errors:
     least, most = (item.get("min") or {}).get(resource), (item.get("max") or {}).get(resource)
     if least is not None and most is not None:
         low, high = Quantity.parse(least), Quantity.parse(most)
-        limit = _limit(low, high)
-        if limit is not None and ratio.nanos / _ONE.nanos > limit:
+        in_thousandths = max(ratio.value, low.value, high.value) < _MAX_MILLI
+        least_amount = low.milli_value if in_thousandths else low.value
+        if least_amount == 0:
+            return
+        limit = (high.milli_value if in_thousandths else high.value) / least_amount
+        if (ratio.milli_value / 1000 if in_thousandths else ratio.value) > limit:
             yield field.invalid(at, text, f"ratio {text} is greater than max/min = {limit:f}")
-
-
-def _limit(low: Quantity, high: Quantity) -> float | None:
-    """How many times the maximum is the minimum, reckoned as upstream does: in thousandths only where both have some."""
-    if low.nanos == 0:
-        return None
-    if low.is_whole or high.is_whole:
-        return high.value / low.value
-    return high.milli_value / low.milli_value
 
 
 RULES: RulesTable = {("", "limitranges"): Rules(_create, whole_looks=1, update_looks=0)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pybernetes.api.decode import emptied
 from pybernetes.api.patch.managed_fields import keep_times
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
@@ -31,8 +30,6 @@ def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) 
     if tracks_owners(served):
         now = timestamp(call.ctx.services.clock.now())
         new = field_manager(served, call.subresource).update(live, new, options.manager, now)
-    if call.ctx.has_empty and call.schema is not None:
-        new = emptied(call.schema, new)
     if call.part is not None and live is not None:
         new = call.part.merge(call.ctx, new, live)
     if live is not None:

@@ -9,7 +9,7 @@ import msgspec
 
 from pybernetes.api import errors
 from pybernetes.api import field as fields
-from pybernetes.api.decode import DecodeError, duplicate_fields, emptied, field_warnings, restored
+from pybernetes.api.decode import DecodeError, duplicate_fields, field_warnings, restored
 from pybernetes.api.errors import StatusError, bad_request
 from pybernetes.api.field import Path, go_json
 from pybernetes.api.patch import go_text
@@ -283,8 +283,6 @@ class ApplyPatcher:
             new, _ = of_values(call, new, states_null=_has_null(self._config))
         except DecodeError as error:
             raise _unconverted(call, self._config, str(error)) from error
-        if call.ctx.has_empty and call.schema is not None:
-            new = emptied(call.schema, new)
         metadata = new.get("metadata")
         new = {
             **new,

@@ -15,8 +15,10 @@ from msgspec import Struct, field
 
 from pybernetes.api import errors
 from pybernetes.api import field as fields
+from pybernetes.api.decode import emptied
 from pybernetes.api.errors import StatusError
 from pybernetes.api.field import FieldError, Path, quote
+from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation import validate
@@ -228,7 +230,7 @@ class ObjectStore:
         key = self.object_key(new["metadata"].get("namespace", ""), name)
         if (standing := self.cache.get(key)) is not None:
             raise self._taken(name, standing)
-        encoded = await self._encode(new)
+        encoded = await self._encode(_without_empty(ctx, new))
         version = _given_version(new)
         if options.dry_run:
             return await self._seen(Item(key, encoded.value, version, 0))
@@ -352,6 +354,7 @@ class ObjectStore:
         return self.conflict(current.tree["metadata"]["name"], cause)
 
     async def _commit_update(self, ctx: RequestContext, new: Tree, current: Item, options: WriteOptions) -> Item | None:
+        new = _without_empty(ctx, new)
         metadata = new["metadata"]
         if self._changes_nothing(new, current) and not await self._is_stale(current, options):
             return current
@@ -414,6 +417,16 @@ def _given_version(new: Tree) -> int:
     """The resourceVersion that a client gave a new object; 0 for none, or what is no version."""
     text = str(new["metadata"].get("resourceVersion") or "")
     return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _without_empty(ctx: RequestContext, new: Tree) -> Tree:
+    """What the store keeps of an object with lists that are there and empty: whoever judged it has seen them."""
+    if not ctx.has_empty:
+        return new
+    try:
+        return emptied(schema_of(new["apiVersion"], new["kind"]), new)
+    except KeyError:
+        return new  # a custom resource, which keeps them
 
 
 def _parsed_version(text: str) -> int:

@@ -10,6 +10,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.decode import decode_object, read_body
 from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.negotiate import content_type
 from pybernetes.apiserver.ownership import owned
 from pybernetes.apiserver.registry.metadata import timestamp
 from pybernetes.apiserver.registry.options import WriteOptions, write_options
@@ -20,6 +21,7 @@ REMEMBERED: Final = 64
 async def create(call: Call) -> Answer:
     """201 with the object as stored."""
     wanted = call.format()
+    content_type(call.ctx.request.headers.get("content-type", ""))  # what cannot be read is refused first
     options = write_options(call.ctx.request, "CreateOptions")
     new = await _given(call, options)
     item = await call.served.store.create(call.ctx, new, call.namespace, options)

@@ -109,8 +109,10 @@ def cut(
         strategy = call.served.strategy
         items = [item for item in items if matches(item, options, strategy)]
     metadata = ListMetadata(str(revision))
+    if options.limit <= 0:
+        return items, metadata
     is_last = looks_ahead or len(items) < options.limit or items[options.limit - 1] is last
-    if 0 < options.limit < len(items) + (not is_last):
+    if options.limit < len(items) + (not is_last):
         after = items[options.limit - 1].key.removeprefix(call.prefix)
         metadata.continue_ = encode_continue(Position(revision, after))
         if options.selects_everything:

@@ -79,21 +79,25 @@ def list_options(request: Request, served: Served, *, watch: bool = False) -> Li
     query = request.query
     if not query:
         return ListOptions()
+    timeout, limit = _integer(request, "timeoutSeconds"), _integer(request, "limit")  # read first, in this order
     options = ListOptions(
         labels=_label_selector(request.parameter("labelSelector")),
-        fields=_field_selector(request.parameter("fieldSelector"), served),
+        fields=_field_selector(request.parameter("fieldSelector")),
         version=request.parameter("resourceVersion"),
         match=request.parameter("resourceVersionMatch"),
-        limit=_integer(request, "limit"),
+        limit=limit,
         continue_=request.parameter("continue"),
         watch=watch,
         bookmarks="allowWatchBookmarks" in query and truth(request.parameter("allowWatchBookmarks")),
         send_initial_events=truth(request.parameter("sendInitialEvents")) if "sendInitialEvents" in query else None,
-        timeout_seconds=_integer(request, "timeoutSeconds"),
+        timeout_seconds=timeout,
     )
     wrong = _watch_errors(options) if watch else _list_errors(options)
     if wrong:
         raise invalid("meta.k8s.io", "ListOptions", "", wrong)
+    for requirement in sorted(options.fields.requirements, key=lambda one: one.field):
+        if not served.strategy.selects_by(requirement.field, served.resource):
+            raise bad_request(served.strategy.unknown_field(requirement.field))
     return options
 
 
@@ -128,17 +132,13 @@ def _label_selector(text: str) -> LabelSelector:
         raise bad_request(str(error)) from error
 
 
-def _field_selector(text: str, served: Served) -> FieldSelector:
+def _field_selector(text: str) -> FieldSelector:
     if not text:
         return field_selectors.EVERYTHING
     try:
-        selector = field_selectors.parse(text)
+        return field_selectors.parse(text)
     except SelectorError as error:
         raise bad_request(str(error)) from error
-    for requirement in sorted(selector.requirements, key=lambda one: one.field):
-        if not served.strategy.selects_by(requirement.field, served.resource):
-            raise bad_request(served.strategy.unknown_field(requirement.field))
-    return selector
 
 
 def _watch_errors(options: ListOptions) -> ErrorList:

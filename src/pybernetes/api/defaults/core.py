@@ -104,10 +104,10 @@ def _claim_status(status: Tree) -> None:
     _round_capacity(status)
 
 
-def _volume_spec(spec: Tree) -> None:
-    set_empty(spec, "persistentVolumeReclaimPolicy", "Retain")
-    set_absent(spec, "volumeMode", "Filesystem")
-    _round_capacity(spec)
+def _volume(volume: Tree) -> None:
+    """Of a volume, not of its spec: what stands in a VolumeAttachment gets none of this."""
+    set_empty(volume["spec"], "persistentVolumeReclaimPolicy", "Retain")
+    set_absent(volume["spec"], "volumeMode", "Filesystem")
 
 
 _round_node = milli("capacity", "allocatable")
@@ -127,6 +127,7 @@ DEFAULTS: dict[str, Default] = {
     "core.v1.LimitRangeItem": _limit_range_item,
     "core.v1.PersistentVolumeClaimSpec": fields(volumeMode="Filesystem"),
     "core.v1.PersistentVolumeClaimStatus": _claim_status,
-    "core.v1.PersistentVolumeSpec": _volume_spec,
+    "core.v1.PersistentVolume": _volume,
+    "core.v1.PersistentVolumeSpec": _round_capacity,
     "core.v1.PersistentVolumeStatus": fields(phase="Pending"),
 }

@@ -8,6 +8,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import IMMUTABLE, immutable, label_selector, non_negative, non_negative_quantity
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.persistent_volume import validate_inline_volume
 from pybernetes.api.validation.pod.volumes import validate_driver_name
 from pybernetes.api.validation.structures import Structures, shown_struct, structure
 
@@ -134,6 +135,8 @@ def _attachment(attachment: Tree) -> Errors:
         if not name:
             yield field.required(path.child("persistentVolumeName"), "must specify non empty persistentVolumeName")
         yield from complain(path.child("persistentVolumeName"), name, names.dns1123_subdomain(name))
+    elif inline is not None:
+        yield from validate_inline_volume(inline, path.child("inlineVolumeSpec"))
 
 
 def _update_attachment(new: Tree, old: Tree) -> Errors:

@@ -114,47 +114,71 @@ def _create(volume: Tree) -> Errors:
         yield from validate_node_selector(affinity, _SPEC.child("nodeAffinity", "required"))
     elif spec.get("nodeAffinity") is not None:
         yield field.required(_SPEC.child("nodeAffinity", "required"), "must specify required node constraints")
-    yield from _validate_source(spec, volume["metadata"].get("name", ""))
-    yield from _validate_names(spec)
+    yield from _validate_source(spec, _SPEC, volume["metadata"].get("name", ""))
+    if spec.get("storageClassName"):
+        name = spec["storageClassName"]
+        yield from complain(_SPEC.child("storageClassName"), name, names.dns1123_subdomain(name))
+    yield from _validate_attributes_class(spec)
+    mode = spec.get("volumeMode")
+    if mode is not None and mode not in VOLUME_MODES:
+        yield field.not_supported(_SPEC.child("volumeMode"), mode, VOLUME_MODES)
+
+
+def validate_inline_volume(spec: Tree, path: Path) -> Errors:
+    """The volume that stands in a VolumeAttachment: one of CSI, without all that belongs to a volume of its own."""
+    inline = "in the context of inline volumes"
+    for name in ("claimRef", "capacity", "nodeAffinity", "storageClassName"):
+        if spec.get(name) or (name in _GIVEN_IF_EMPTY and spec.get(name) is not None):
+            yield field.forbidden(path.child(name), f"may not be specified {inline}")
+    if spec.get("csi") is None:
+        yield field.required(path.child("csi"), f"has to be specified {inline}")
+    yield from validate_access_modes(spec.get("accessModes") or [], path.child("accessModes"), "")
+    if (spec.get("persistentVolumeReclaimPolicy") or "Retain") != "Retain":
+        yield field.forbidden(path.child("persistentVolumeReclaimPolicy"), f"may only be Retain {inline}")
+    yield from _validate_source(spec, path, "")
+    mode = spec.get("volumeMode")
+    if mode is not None and mode != "Filesystem":
+        yield field.forbidden(path.child("volumeMode"), f"may not specify volumeMode other than Filesystem {inline}")
+
+
+_GIVEN_IF_EMPTY = ("claimRef", "nodeAffinity")  # unlike capacities and classes
 
 
 def _shown_capacity(capacity: dict[str, str]) -> dict[str, str]:
     return dict(sorted(capacity.items()))
 
 
-def _validate_source(spec: Tree, volume: str) -> Errors:
+def _validate_source(spec: Tree, path: Path, volume: str) -> Errors:
     told = [name for name in _SOURCES if spec.get(name) is not None]
     if not told:
-        yield field.required(_SPEC, "must specify a volume type")
+        yield field.required(path, "must specify a volume type")
     for position, name in enumerate(told):
         if not position or name == "flexVolume":
-            yield from _SOURCES[name](spec[name], _SPEC.child(_CALLED.get(name, name)))
+            yield from _SOURCES[name](spec[name], path.child(_CALLED.get(name, name)))
         else:
             called = "cephFS" if name == "cephfs" else name
-            yield field.forbidden(_SPEC.child(called), "may not specify more than 1 volume type")
+            yield field.forbidden(path.child(called), "may not specify more than 1 volume type")
     if told[:1] == ["iscsi"] and has_long_session_name(spec["iscsi"], volume):
         portal = spec["iscsi"].get("targetPortal", "")
-        yield field.invalid(_SPEC.child("iscsi", "targetportal"), portal, SESSION_NAME_TOO_LONG)
+        yield field.invalid(path.child("iscsi", "targetportal"), portal, SESSION_NAME_TOO_LONG)
     if told[:1] == ["local"] and spec.get("nodeAffinity") is None:
-        yield field.required(_SPEC.child("nodeAffinity"), "Local volume requires node affinity")
+        yield field.required(path.child("nodeAffinity"), "Local volume requires node affinity")
     host = (spec.get("hostPath") or {}).get("path", "")
     if host and normpath(host).strip("/") == "" and spec.get("persistentVolumeReclaimPolicy") == "Recycle":
         detail = "may not be 'recycle' for a hostPath mount of '/'"
-        yield field.forbidden(_SPEC.child("persistentVolumeReclaimPolicy"), detail)
+        yield field.forbidden(path.child("persistentVolumeReclaimPolicy"), detail)
 
 
-def _validate_names(spec: Tree) -> Errors:
-    for name in ("storageClassName", "volumeAttributesClassName"):
-        value = spec.get(name)
-        if value:
-            yield from complain(_SPEC.child(name), value, names.dns1123_subdomain(value))
-        elif value is not None and name == "volumeAttributesClassName":
-            yield field.required(_SPEC.child(name), "an empty string is disallowed")
-    if spec.get("volumeAttributesClassName") is not None and spec.get("csi") is None:
+def _validate_attributes_class(spec: Tree) -> Errors:
+    name = spec.get("volumeAttributesClassName")
+    if name is None:
+        return
+    if name:
+        yield from complain(_SPEC.child("volumeAttributesClassName"), name, names.dns1123_subdomain(name))
+    else:
+        yield field.required(_SPEC.child("volumeAttributesClassName"), "an empty string is disallowed")
+    if spec.get("csi") is None:
         yield field.required(_SPEC.child("csi"), "has to be specified when using volumeAttributesClassName")
-    mode = spec.get("volumeMode")
-    if mode is not None and mode not in VOLUME_MODES:
-        yield field.not_supported(_SPEC.child("volumeMode"), mode, VOLUME_MODES)
 
 
 def _update(new: Tree, old: Tree) -> Errors:

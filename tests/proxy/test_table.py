@@ -176,3 +176,15 @@ def test_local_policies_ignore_hints() -> None:
     found = only(rules_of(service(internal_traffic_policy="Local"), [slice_of(mine, hinted("2", "a"))], "n1", "a"))
     assert [target.address for target in found.local_endpoints] == ["1"]
     assert {target.address for target in found.reachable} == {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "balances", "expected"),
+    [("Local", True, ("192.0.2.1",)), ("Local", False, ()), ("Cluster", True, ())],
+)
+def test_the_balancers_node_leads_to_all_nodes(policy: str, balances: bool, expected: tuple[str, ...]) -> None:
+    given = service(type="LoadBalancer", external_traffic_policy=policy, external_ips=["192.0.2.9"])
+    balancer = v1.LoadBalancerStatus(ingress=[v1.LoadBalancerIngress(ip="192.0.2.1", ip_mode="VIP")])
+    told = msgspec.structs.replace(given, status=v1.ServiceStatus(load_balancer=balancer))
+    found = only(rules_of(told, [slice_of(endpoint("10.244.1.5", node="n2"))], "n1", balances=balances))
+    assert found.balanced_addresses == expected

@@ -45,6 +45,7 @@ class Options:
     healthz_bind_address: str = flags.option("", "host:port of /healthz and /livez; none if empty")
     metrics_bind_address: str = flags.option("", "host:port of /metrics; none if empty")
     spare_bind_addresses: tuple[str, ...] = flags.option((), "more of these, each left out if somebody has it already")
+    balances: bool = flags.option(False, "this node has the addresses of load balancers, and all others behind it")
     cleanup: bool = flags.option(False, "remove the table and exit")
     table: str = flags.option(TABLE, "the nftables table: one per proxy of a machine")
     network_policies: str = flags.option("", "the nftables table for NetworkPolicies; they are not enforced if empty")
@@ -71,9 +72,8 @@ async def run(options: Options, informers: Informers, clock: Clock | None = None
         ):
             if options.network_policies:
                 group.create_task(enforce_policies(options, informers, clock), name="policies")
-            await Proxier(informers, backend, options.node_name, clock, health).run(
-                check_seconds=options.sync_period, pause_seconds=options.min_sync_period
-            )
+            proxier = Proxier(informers, backend, options.node_name, clock, health, balances=options.balances)
+            await proxier.run(check_seconds=options.sync_period, pause_seconds=options.min_sync_period)
     finally:
         backend.close()
 

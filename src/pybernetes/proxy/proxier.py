@@ -38,8 +38,17 @@ class Proxier:
     """Keeps a backend current for one node."""
 
     def __init__(
-        self, informers: Informers, backend: Backend, node_name: str, clock: Clock, health: Health | None = None
+        self,
+        informers: Informers,
+        backend: Backend,
+        node_name: str,
+        clock: Clock,
+        health: Health | None = None,
+        *,
+        balances: bool = False,
     ) -> None:
+        """`balances`: this node has the addresses of load balancers."""
+        self._balances = balances
         self._health = health or Health(clock)
         self._checks = HealthChecks(self._health)
         self._backend = backend
@@ -126,7 +135,8 @@ class Proxier:
             namespace, _, name = service.partition("/")
             slices = self._slices.by_index("service", service)
             found = self._services.get(name, namespace)
-            rules = rules_of(found, slices, self._node_name, self._zone(service, slices))
+            zone = self._zone(service, slices)
+            rules = rules_of(found, slices, self._node_name, zone, balances=self._balances)
             self._checks.put(service, check_port(found), ready_on(slices, self._node_name))
             given = self._given.get(service, {})
             for port in {**given, **rules}:

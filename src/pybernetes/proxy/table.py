@@ -20,6 +20,7 @@ HEADLESS_LABEL = "service.kubernetes.io/headless"
 class PortRules(Struct, frozen=True):
     """One port of one service.
 
+    `balanced_addresses` lead to endpoints of any node whatever the policy: this node is the balancer that has them.
     `endpoints` serve the whole cluster, `local_endpoints` are those on this node. `affinity_seconds` is 0 for none.
     `external_addresses` have the service's port; of these `guarded_addresses` are open to `source_ranges` only.
     """
@@ -32,6 +33,7 @@ class PortRules(Struct, frozen=True):
     external_addresses: tuple[str, ...] = ()
     guarded_addresses: tuple[str, ...] = ()
     source_ranges: tuple[str, ...] = ()
+    balanced_addresses: tuple[str, ...] = ()
     affinity_seconds: int = 0
     internal_local: bool = False
     external_local: bool = False
@@ -45,7 +47,12 @@ class PortRules(Struct, frozen=True):
 
 
 def rules_of(
-    service: v1.Service | None, slices: Iterable[discovery.EndpointSlice], node_name: str, zone: str = ""
+    service: v1.Service | None,
+    slices: Iterable[discovery.EndpointSlice],
+    node_name: str,
+    zone: str = "",
+    *,
+    balances: bool = False,
 ) -> dict[str, PortRules]:
     """The rules of a service's ports by name; none for services that packets do not pass through."""
     if service is None or not _is_proxied(service):
@@ -67,6 +74,7 @@ def rules_of(
             external_addresses=tuple(dict.fromkeys((*external, *ingress))),
             guarded_addresses=ingress if spec.load_balancer_source_ranges else (),
             source_ranges=tuple(text for text in spec.load_balancer_source_ranges if ":" not in text),
+            balanced_addresses=ingress if balances and spec.external_traffic_policy == "Local" else (),
             affinity_seconds=_affinity_seconds(spec),
             internal_local=spec.internal_traffic_policy == "Local",
             external_local=spec.external_traffic_policy == "Local",

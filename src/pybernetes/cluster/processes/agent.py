@@ -57,6 +57,7 @@ def proxy_options(node: Node) -> proxy.Options:
         cluster_cidr=node.profile.settings.pod_cidr,
         table=f"{node.profile.bridge}-services",
         network_policies=f"{node.profile.bridge}-policies",
+        balances=node.is_first,
         # kube-proxy's ports; the loopback of the first node is the machine's, which may have several clusters.
         healthz_bind_address=f"{node.address}:{PROXY_HEALTH_PORT}",
         spare_bind_addresses=(f"127.0.0.1:{PROXY_HEALTH_PORT}", f"127.0.0.1:{PROXY_METRICS_PORT}"),

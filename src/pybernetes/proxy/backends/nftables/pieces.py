@@ -88,12 +88,20 @@ class _Port:
         self._made.chains[chain] = self._external_rules()
         if rules.node_port:
             self._made.elements[layout.NODE_PORTS, self._node_port()] = e.verdict_goto(chain)
+        balance = chain
+        if rules.balanced_addresses:
+            # Nobody is masqueraded: answers come back by this node, which leads all others.
+            balance = f"balance-{self._number(rules.name)}"
+            self._made.chains[balance] = [[e.goto(self._group("all", rules.endpoints))]]
         guard = f"guard-{self._number(rules.name)}"
         if rules.guarded_addresses:
-            allowed = [[*e.comes_from(IPv4Network(text, strict=False)), e.goto(chain)] for text in rules.source_ranges]
+            allowed = [
+                [*e.comes_from(IPv4Network(text, strict=False)), e.goto(balance)] for text in rules.source_ranges
+            ]
             self._made.chains[guard] = [*allowed, [e.drop()]]
         for address in rules.external_addresses:
-            first = guard if address in rules.guarded_addresses else chain
+            open_to = balance if address in rules.balanced_addresses else chain
+            first = guard if address in rules.guarded_addresses else open_to
             self._made.elements[layout.SERVICE_ADDRESSES, self._address(address)] = e.verdict_goto(first)
 
     def _external_rules(self) -> list[Rule]:

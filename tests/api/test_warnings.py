@@ -36,6 +36,7 @@ def test_pods_and_templates() -> None:
 def test_a_change_of_labels_warns_of_nothing() -> None:
     spec = {"containers": [CONTAINER]}
     assert told("v1", "Pod", old={"metadata": {"labels": {"a": "b"}}, "spec": spec}, spec=spec) == []
+    assert told("v1", "Pod", old={"metadata": {}, "spec": {**spec, "activeDeadlineSeconds": 9}}, spec=spec) == []
 
 
 def test_old_node_labels() -> None:

@@ -114,3 +114,43 @@ def test_new_elements_take_the_places_of_deleted_ones():
     patch = [{"name": "n", "image": "i"}, {"name": "a", "$patch": "delete"}]
     order = {"$setElementOrder/containers": [{"name": "b"}, {"name": "n"}]}
     assert names(patched(pod("a", "b", "x"), containers=patch, **order)) == ["b", "x", "n"]
+
+
+ORDER = "$setElementOrder/containers"
+
+
+@pytest.mark.parametrize(
+    ("order", "elements", "message"),
+    [
+        (None, [{"name": "a"}], "expected a []interface {}, but received a %!s(<nil>)"),
+        (["a"], [{"name": "a"}], "expected a map[string]interface {}, but received a string"),
+        ([{"name": "a"}], ["a"], "expected a map[string]interface {}, but received a string"),
+        ([{"a": 1}], [{"name": "a"}], "map: map[a:1] does not contain declared merge key: name"),
+        ([{"name": "a"}], [{"a": 1}], "map: map[a:1] does not contain declared merge key: name"),
+    ],
+)
+def test_orders_that_cannot_be_followed(order, elements, message):
+    with pytest.raises(StatusError) as caught:
+        patched(pod("a"), containers=elements, **{ORDER: order})
+    assert (caught.value.code, caught.value.message) == (500, message)
+
+
+def test_an_order_need_not_name_elements_that_are_directives():
+    replaced = patched(
+        pod("a", "b"), containers=[{"$patch": "replace"}, {"name": "c"}], **{ORDER: [{"name": "c"}, {"name": "d"}]}
+    )
+    assert names(replaced) == ["c"]
+
+
+def test_elements_that_share_a_key_keep_their_order():
+    ports = [{"port": 80, "name": "a"}, {"port": 80, "name": "b", "protocol": "UDP"}]
+    service = {"metadata": {"name": "s"}, "spec": {"ports": ports}}
+    assert strategic_patch(schema_of("v1", "Service"), service, {"spec": {"ports": []}}) == service
+
+
+def test_values_are_not_taken_out_of_lists_of_objects():
+    with pytest.raises(StatusError) as caught:
+        patched(pod("a"), **{"$deleteFromPrimitiveList/containers": ["a"]})
+    assert caught.value.message == "list element types are not identical: [[map[image:i name:a]] [a]]"
+    merged = patched(pod("a"), **{"$deleteFromPrimitiveList/containers": [{"name": "a", "image": "j"}]})
+    assert merged["spec"]["containers"] == [{"name": "a", "image": "j"}]

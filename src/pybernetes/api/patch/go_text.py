@@ -50,6 +50,11 @@ def type_name(value: Json) -> str:
     return "map[string]interface {}" if isinstance(value, dict) else "[]interface {}"
 
 
+def kind(value: Json) -> str:
+    """As %s prints the type of such a value, of which null has none."""
+    return "%!s(<nil>)" if value is None else type_name(value)
+
+
 def _number(value: float) -> str:
     """The shortest form; an exponent from 1e21 on and below 1e-4, with two digits at least."""
     if value.is_integer() and abs(value) < 1e21:

@@ -203,6 +203,12 @@ def _delete_values(schema: Schema, out: Map, name: str, values: Json) -> None:
     had = out.get(name)
     if not isinstance(had, list) or not isinstance(values, list):
         return
+    if not had and not values:
+        return
+    strategic_order.check_elements(had, values)
+    if isinstance((had or values)[0], dict):  # what is no scalar is merged, as if it stood in the list itself
+        out[name] = _merge_list(_field(schema, name), had, values)
+        return
     gone = {strategic_order.token(value) for value in values}
     left = [item for item in had if strategic_order.token(item) not in gone]
     out[name] = strategic_order.arranged(left, values, had, "")
@@ -211,11 +217,11 @@ def _delete_values(schema: Schema, out: Map, name: str, values: Json) -> None:
 def _apply_order(schema: Schema, out: Map, rest: Map, name: str, order: Json) -> None:
     """Merge the list that `$setElementOrder/<name>` speaks of, and put it in this order."""
     if not isinstance(order, list):
-        raise errors.unexpected(f"expected a []interface {{}}, but received a {go_text.type_name(order)}")
+        raise errors.unexpected(f"expected a []interface {{}}, but received a {go_text.kind(order)}")
     had, patch = out.get(name), rest.get(name)
     for value in (had, patch):
         if value is not None and not isinstance(value, list):
-            raise errors.unexpected(f"expected a []interface {{}}, but received a {go_text.type_name(value)}")
+            raise errors.unexpected(f"expected a []interface {{}}, but received a {go_text.kind(value)}")
     field = _field(schema, name)
     key = field.patch_merge_key if field.kind is Kind.LIST else ""
     if isinstance(patch, list):

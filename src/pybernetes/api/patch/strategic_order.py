@@ -89,7 +89,8 @@ def arranged(merged: Sequence[Json], order: Sequence[Json], had: Sequence[Json],
         else:
             others.append((before.get(own, -1), element))
     named.sort(key=lambda entry: entry[0])
-    others.sort(key=lambda entry: entry[0], reverse=True)
+    others.sort(key=lambda entry: entry[0])
+    others.reverse()  # taken from the end; those that share a key stay as they were
     out: list[Json] = []
     for _, stood, element in named:
         while others and 0 <= others[-1][0] < stood:
@@ -99,17 +100,33 @@ def arranged(merged: Sequence[Json], order: Sequence[Json], had: Sequence[Json],
 
 
 def check_order(patch: Sequence[Json], order: Sequence[Json], key: str) -> None:
-    """The patch's elements, deletions aside, come in this order; raises `StatusError` if not."""
+    """The patch's elements, those that are directives aside, come in this order; raises `StatusError` if not."""
     if not patch or not order:
         return
-    kept = [e for e in patch if not (isinstance(e, dict) and e.get("$patch") == "delete")] if key else patch
-    left = iter(order)
-    for element in kept:
-        if key:
-            key_of(element if isinstance(element, dict) else {}, key)
-        own = identity(element, key)
-        if not any(identity(wanted, key) == own for wanted in left):
-            raise errors.unexpected(
-                f"The order in patch list:\n{go_text.plain(list(patch))}\n"
-                f" doesn't match $setElementOrder list:\n{go_text.plain(list(order))}\n"
-            )
+    kept = [e for e in patch if not (isinstance(e, dict) and e.get("$patch") == "delete")] if key else list(patch)
+    place = 0
+    for wanted in order:
+        while place < len(kept) and "$patch" in _fields(kept[place]):
+            place += 1
+        if place == len(kept):
+            return
+        place += _is_same(kept[place], wanted, key)
+    if place < len(kept):
+        raise errors.unexpected(
+            f"The order in patch list:\n{go_text.plain(list(patch))}\n"
+            f" doesn't match $setElementOrder list:\n{go_text.plain(list(order))}\n"
+        )
+
+
+def _fields(element: Json) -> Map:
+    return element if isinstance(element, dict) else {}
+
+
+def _is_same(element: Json, wanted: Json, key: str) -> bool:
+    if not key:
+        return token(element) == token(wanted)
+    for one in (element, wanted):
+        if not isinstance(one, dict):
+            raise errors.unexpected(f"expected a map[string]interface {{}}, but received a {go_text.kind(one)}")
+    found, other = (key_of(_fields(one), key) for one in (element, wanted))
+    return token(found) == token(other)

@@ -22,12 +22,12 @@ _IN_POD_NAMES: Final = "Pod names and hostnames"
 def warnings_for(resource: Resource, new: Tree, old: Tree | None = None) -> list[str]:
     """The warnings of a write: upstream's, and likely mistakes.
 
-    Pods and what makes pods are only judged when they change; names only once.
+    What makes pods is only judged when it changes; pods and names only once.
     """
     key, found = (resource.group, resource.plural), list[str]()
     if old is None and key in _NAMED:
         found += name_texts(new["metadata"].get("name", ""), _NAMED[key])
-    if key in _OF_SPECS and (old is None or _judged(old) != _judged(new)):
+    if key in _OF_SPECS and (old is None or (key not in _ONCE and _judged(old) != _judged(new))):
         found += _OF_SPECS[key](new)
     if key in objects.WARNINGS:
         found += objects.WARNINGS[key](new, old)
@@ -62,6 +62,9 @@ _NAMED: Final[Mapping[tuple[str, str], str]] = {
     ("batch", "cronjobs"): _IN_POD_NAMES,
 }
 """Kinds whose names are found again elsewhere."""
+
+_ONCE: Final = (("", "pods"),)
+"""People seldom change pods themselves, components do it all the time."""
 
 _OF_SPECS: Final[Mapping[tuple[str, str], _Find]] = {
     ("", "pods"): _pod,

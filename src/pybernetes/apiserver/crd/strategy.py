@@ -96,6 +96,7 @@ class DefinitionStrategy(Strategy):
     """A CustomResourceDefinition."""
 
     finalizer: ClassVar[str] = CLEANUP
+    ends_in_two_steps: ClassVar[bool] = True
 
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         storage = [version["name"] for version in new["spec"].get("versions") or [] if version.get("storage")]

@@ -12,6 +12,7 @@ from pybernetes.apiserver.handlers.list import select
 from pybernetes.apiserver.handlers.list_options import list_options
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.registry.deletion import delete as delete_object
+from pybernetes.apiserver.registry.deletion import warn_of_deletion
 
 
 async def deletecollection(call: Call) -> Answer:
@@ -19,6 +20,7 @@ async def deletecollection(call: Call) -> Answer:
     wanted = call.negotiated()
     options = list_options(call.ctx.request, call.served)
     deletion = await read_options(call)
+    warn_of_deletion(call.ctx, call.served.store, deletion)
     if not options.limit and options.version not in ("", "0") and not options.match and not options.continue_:
         options = replace(options, match="Exact")  # upstream reads page by page, and pages are of one version
     chosen, metadata = await select(call, options)

@@ -19,8 +19,7 @@ async def delete(
     ctx: RequestContext, store: ObjectStore, namespace: str, name: str, options: DeleteOptions
 ) -> tuple[Tree, bool]:
     """The object as last seen, and whether it is gone (else it is marked, and goes when grace and finalizers end)."""
-    chosen = bool(options.propagation) or options.orphan_dependents is not None
-    ctx.warn(store.strategy.deletion_warning(chosen=chosen))
+    warn_of_deletion(ctx, store, options)
     current: Item | None = await store.must_get(namespace, name)
     admitted = store.admission.handles("DELETE", store.resource, "")
     while current is not None:
@@ -32,6 +31,12 @@ async def delete(
             return outcome
         current = await store.refresh(current.key)
     raise store.not_found(name)
+
+
+def warn_of_deletion(ctx: RequestContext, store: ObjectStore, options: DeleteOptions) -> None:
+    """Once for a request, also where there is nothing to delete."""
+    chosen = bool(options.propagation) or options.orphan_dependents is not None
+    ctx.warn(store.strategy.deletion_warning(chosen=chosen))
 
 
 async def _admit(
@@ -48,22 +53,26 @@ async def _admit(
 def _check_preconditions(store: ObjectStore, current: Item, options: DeleteOptions) -> None:
     metadata = current.tree["metadata"]
     if options.uid is not None and options.uid != metadata["uid"]:
-        raise _precondition_conflict(
-            store,
-            metadata["name"],
+        cause = (
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({metadata['uid']}). "
-            "The object might have been deleted and then recreated",
+            "The object might have been deleted and then recreated"
         )
+        raise _precondition_conflict(store, metadata["name"], "UID", options.uid, metadata["uid"], cause)
     if options.resource_version is not None and options.resource_version != str(current.revision):
-        raise _precondition_conflict(
-            store,
-            metadata["name"],
-            f"the ResourceVersion in the precondition ({options.resource_version}) does not match "
-            f"the ResourceVersion in record ({current.revision}). The object might have been modified",
+        wanted, found = options.resource_version, str(current.revision)
+        cause = (
+            f"the ResourceVersion in the precondition ({wanted}) does not match "
+            f"the ResourceVersion in record ({found}). The object might have been modified"
         )
+        raise _precondition_conflict(store, metadata["name"], "ResourceVersion", wanted, found, cause)
 
 
-def _precondition_conflict(store: ObjectStore, name: str, cause: str) -> StatusError:
+def _precondition_conflict(
+    store: ObjectStore, name: str, what: str, wanted: str, found: str, cause: str
+) -> StatusError:
+    if store.strategy.ends_in_two_steps:  # upstream judges these itself, before its store does
+        cause = f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+        return errors.conflict(store.resource.group, store.resource.plural, name, cause)
     # Upstream names the kind here, where all other conflicts name the plural.
     return errors.conflict(store.resource.group, store.resource.kind, name, cause)
 

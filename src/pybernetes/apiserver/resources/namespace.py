@@ -16,6 +16,8 @@ NAME_LABEL = "kubernetes.io/metadata.name"
 class NamespaceStrategy(KindStrategy):
     """A namespace with finalizers in its spec is only marked by a deletion: phase Terminating."""
 
+    ends_in_two_steps: ClassVar[bool] = True
+
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         spec = new.setdefault("spec", {})
         finalizers = spec.get("finalizers") or []

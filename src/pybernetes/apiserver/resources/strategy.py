@@ -103,6 +103,8 @@ class Strategy(Struct):
     returns_deleted: bool = False
     orphans_dependents: bool = False
     tracks_owners: bool = True
+    ends_in_two_steps: ClassVar[bool] = False
+    """The first deletion only begins what a controller ends (namespaces, definitions)."""
 
     @property
     def has_status(self) -> bool:

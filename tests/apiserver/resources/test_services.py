@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from tests.apiserver.inprocess import Reply, Server, server
 
+from pybernetes.api.errors import StatusError
+from pybernetes.apiserver.resources.service_families import set_families
+
 SERVICES = "/api/v1/namespaces/default/services"
 ADDRESSES = "/apis/networking.k8s.io/v1/ipaddresses"
 
@@ -141,3 +144,33 @@ async def test_a_new_type_drops_what_the_client_only_repeats(api: Server) -> Non
     assert not {"externalTrafficPolicy", "healthCheckNodePort", "allocateLoadBalancerNodePorts"} & left.keys()
     assert "nodePort" not in left["ports"][0]
     assert left["clusterIP"] == made["spec"]["clusterIP"]
+
+
+DUAL = {"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1", "fd00::1"], "ipFamilies": ["IPv4", "IPv6"]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"ipFamilyPolicy": "SingleStack"}, ""),
+        ({"ipFamilyPolicy": "SingleStack", "clusterIPs": ["10.0.0.1"], "ipFamilies": ["IPv4"]}, ""),
+        ({"clusterIPs": ["10.0.0.1"], "ipFamilies": ["IPv4"]}, "must be 'SingleStack' to release the secondary"),
+        ({"ipFamilyPolicy": "SingleStack", "clusterIPs": ["10.0.0.1", "fd00::2"]}, "when multiple cluster IPs are"),
+    ],
+)
+def test_a_second_address_is_given_up_for_a_single_stack_only(changed: dict[str, Any], message: str) -> None:
+    old = {"metadata": {"name": "s"}, "spec": {"type": "ClusterIP", "ipFamilyPolicy": "RequireDualStack", **DUAL}}
+    new = {"metadata": {"name": "s"}, "spec": {**old["spec"], **changed}}
+    if message:
+        with pytest.raises(StatusError, match=message):
+            set_families(new, ("IPv4", "IPv6"), old)
+    else:
+        set_families(new, ("IPv4", "IPv6"), old)
+        assert (new["spec"]["clusterIPs"], new["spec"]["ipFamilies"]) == (["10.0.0.1"], ["IPv4"])
+
+
+async def test_headless_services_without_a_selector_may_change_and_have_any_family(api: Server) -> None:
+    await make(api, "any", clusterIP="None", selector=None)
+    assert (await api.merge(f"{SERVICES}/any", {"metadata": {"labels": {"a": "b"}}})).status == 200
+    single = await api.merge(f"{SERVICES}/any", {"spec": {"ipFamilyPolicy": "SingleStack"}})
+    assert single.tree["spec"]["ipFamilies"] == ["IPv4"]

@@ -63,7 +63,7 @@ class ServiceStrategy(KindStrategy):
         """Take what the service needs and does not have yet; what was taken is given back if that fails half way."""
         taken = _Taken(ctx, dry_run=dry_run)
         try:
-            set_families(new, ctx.services.allocators.addresses.families)
+            set_families(new, ctx.services.allocators.addresses.families, old)
             await _take_addresses(taken, new, _addresses(old))
             _take_ports(taken, new, ports_of(old), is_new=old is None)
         except BaseException:

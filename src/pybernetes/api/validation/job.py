@@ -41,13 +41,13 @@ _STRUCTURES: Structures = {
     "successPolicy": structure("Rules>SuccessRule"),
     "SuccessRule": structure("SucceededIndexes SucceededCount"),
 }
-_OWN_LABELS = {"batch.kubernetes.io/controller-uid", "controller-uid"}
+_PREFIXED = ("batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
 
 
-def _create(job: Tree) -> Errors:
+def _create(job: Tree, *, prefixed: bool = True) -> Errors:
     spec = job["spec"]
     if not spec.get("manualSelector") and spec.get("selector") is not None:
-        yield from _validate_generated_selector(job)
+        yield from _validate_generated_selector(job, prefixed=prefixed)
     yield from validate_job_spec(spec, SPEC)
     if spec.get("completionMode") == "Indexed" and (spec.get("completions") or 0) > 0:
         last = f"{job['metadata'].get('name', '')}-{spec['completions'] - 1}"
@@ -56,17 +56,25 @@ def _create(job: Tree) -> Errors:
             yield field.invalid(METADATA.child("name"), job["metadata"].get("name", ""), detail)
 
 
-def _validate_generated_selector(job: Tree) -> Errors:
-    """Selector and labels are the server's work, unless the client says that it minds them."""
+def _validate_generated_selector(job: Tree, *, prefixed: bool) -> Errors:
+    """Selector and labels are the server's work, unless the client says that it minds them.
+
+    Jobs of servers of once have the labels without a prefix only.
+    """
     spec = job["spec"]
     uid = job["metadata"].get("uid", "")
     expected = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
     selector = spec.get("selector") or {}
     found = spec["template"]["metadata"].get("labels") or {}
     path = SPEC.child("template", "metadata", "labels")
-    for key in sorted(_OWN_LABELS & found.keys()):
-        if found[key] != uid:
-            yield field.invalid(path.key(key), found[key], f"must be '{uid}'")
+    owned = {"controller-uid": uid, "job-name": job["metadata"].get("name", "")}
+    if prefixed:
+        owned |= {f"batch.kubernetes.io/{key}": value for key, value in owned.items()}
+    for key, value in owned.items():
+        if key not in found:
+            yield field.required(path.key(key), f"must be '{value}'")
+        elif found[key] != value:
+            yield field.invalid(path.key(key), shown_map(found), f"must be '{value}'")
     differs = (selector.get("matchLabels") or {}) != expected["matchLabels"] or selector.get("matchExpressions")
     if differs and not is_wrong_selector(selector):
         yield field.invalid(SPEC.child("selector"), shown_selector(selector), "`selector` not auto-generated")
@@ -174,6 +182,8 @@ def _validate_restart_policy(spec: Tree, path: Path) -> Errors:
 
 def _update(new: Tree, old: Tree) -> Errors:
     spec, was = new["spec"], old["spec"]
+    labels = was["template"]["metadata"].get("labels") or {}
+    yield from _create(new, prefixed=all(key in labels for key in _PREFIXED))
     yield from validate_job_spec(spec, SPEC)
     if spec.get("completionMode") != "Indexed" or spec.get("completions") != spec.get("parallelism"):
         indexed = spec.get("completionMode") == "Indexed" and spec.get("completions") is not None
@@ -276,4 +286,8 @@ def _update_status(new: Tree, old: Tree) -> Errors:
         yield field.invalid(STATUS.child("active"), status["active"], "active>0 is invalid for finished job")
 
 
-RULES: RulesTable = {("batch", "jobs"): Rules(_create, _update, subresources={"status": _update_status}, whole_looks=1)}
+RULES: RulesTable = {
+    ("batch", "jobs"): Rules(
+        _create, _update, update_is_whole=True, subresources={"status": _update_status}, whole_looks=1
+    )
+}

@@ -27,9 +27,16 @@ def _create(node: Tree) -> Errors:
 
 def _validate_families(cidrs: list[str]) -> Errors:
     """Each address family has one range at most."""
+    if len(cidrs) < 2:
+        return
     networks = [parse_cidr(cidr) for cidr in cidrs]
-    families = [network.version for network in networks if network is not None]
-    if len(families) == len(cidrs) > len(set(families)):
+    unread = next((index for index, network in enumerate(networks) if network is None), None)
+    if unread is not None:
+        cause = f"invalid CIDR[{unread}]: <nil> (invalid CIDR address: {cidrs[unread]})"
+        detail = f"invalid PodCIDRs. failed to check with dual stack with error:{cause}"
+        yield field.internal(_SPEC.child("podCIDRs"), detail)
+    families = {network.version for network in networks if network is not None}
+    if len(families) < 2 or unread is not None or len(cidrs) > 2:
         detail = "may specify no more than one CIDR for each IP family"
         yield field.invalid(_SPEC.child("podCIDRs"), cidrs, detail)
 

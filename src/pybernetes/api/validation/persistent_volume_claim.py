@@ -99,8 +99,9 @@ def _update(new: Tree, old: Tree) -> Errors:
             one["resources"] = _without_storage(one.get("resources") or {})
         for one in (fixed, before):
             one.pop("volumeAttributesClassName", None)
-    for one in (fixed, before):
-        one.pop("dataSourceRef" if "dataSource" in one else "", None)
+    if not ("dataSourceRef" in fixed and "dataSourceRef" in before):
+        for one in (fixed, before):
+            one.pop("dataSourceRef" if "dataSource" in one else "", None)
     if fixed != before:
         detail = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"

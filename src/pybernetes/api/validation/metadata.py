@@ -222,6 +222,8 @@ def _validate_managed_fields(entries: list[Tree], path: Path) -> Errors:
 
 def validate_manager(manager: str, path: Path) -> Errors:
     """The name of a field manager."""
+    if len(manager) * 4 <= _MAX_MANAGER and manager.isprintable():  # a character has at most four bytes
+        return
     if len(manager.encode()) > _MAX_MANAGER:
         yield field.too_long(path, _MAX_MANAGER)
     for position, char in enumerate(manager):

@@ -44,14 +44,18 @@ def _visit_of(definition: str) -> _Visit | None:
     if not off and not below:
         return None
 
+    pairs = list(below.items())
+
     def visit(tree: Any) -> Any:
-        changed = {
-            name: made for name in below if (value := tree.get(name)) and (made := below[name](value)) is not value
-        }
-        gone = [name for name in off if name in tree]
-        if not changed and not gone:
-            return tree
-        return {name: changed.get(name, value) for name, value in tree.items() if name not in gone}
+        changed: Tree | None = None
+        for name, one in pairs:
+            value = tree.get(name)
+            if value and (made := one(value)) is not value:
+                changed = {**(changed or {}), name: made}
+        for name in off:
+            if name in tree:
+                return {name: value for name, value in (tree | (changed or {})).items() if name not in off}
+        return tree if changed is None else tree | changed
 
     return visit
 
@@ -65,7 +69,9 @@ def _visit_node(node: Schema) -> _Visit | None:
     one = visit
 
     def each(values: list[Any]) -> list[Any]:
-        made = [one(value) for value in values]
-        return made if any(new is not value for new, value in zip(made, values, strict=True)) else values
+        for value in values:
+            if one(value) is not value:
+                return [one(item) for item in values]
+        return values
 
     return each

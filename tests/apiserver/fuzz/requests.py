@@ -46,6 +46,8 @@ DELIBERATE: Final = (
     "expected a []interface {}",
     "cannot merge lists without merge key",
     "merging lists cannot yet be specified",
+    "target.kind: Unsupported value",
+    "target.name: Required value",
 )
 """What upstream answers with 500, too."""
 

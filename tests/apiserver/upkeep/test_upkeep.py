@@ -83,7 +83,7 @@ async def test_a_flow_schema_tells_whether_its_level_exists(api: Server) -> None
     await api.post(f"{FLOW}/flowschemas", {"metadata": {"name": "fs"}, "spec": spec})
     path = f"{FLOW}/flowschemas/fs"
     await wait_until(api, path, lambda obj: condition(obj) == ("True", "NotFound"))
-    level = {"type": "Exempt", "exempt": {}}
+    level = {"type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}}
     made = await api.post(f"{FLOW}/prioritylevelconfigurations", {"metadata": {"name": "mine"}, "spec": level})
     assert made.status == 201, made.message
     told = await wait_until(api, path, lambda obj: condition(obj) == ("False", "Found"))

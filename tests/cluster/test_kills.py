@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.load import Load
-from tests.live import LiveCluster
+from tests.live import Failed, LiveCluster
 from tests.processes import command_lines, parent_of
 
 from pybernetes.cluster import pidfile
@@ -70,7 +70,7 @@ def test_kill_of_any_process_loses_nothing(cluster: LiveCluster) -> None:
     assert load.seen.faults == []
     kept = [item for item in cluster.get("configmaps")["items"] if item["metadata"]["name"].startswith("kept-")]
     assert {item["metadata"]["name"]: item["data"]["n"] for item in kept} == load.acknowledged
-    cluster.kubectl("exec", "counter", "--", "touch", "/stop")
+    stop_counter(cluster)
     assert ended(cluster, "counter") == 7
     after = cluster.get("pod", "counter")["status"]["containerStatuses"][0]
     assert (container_of(cluster, "counter"), after["restartCount"]) == (before, 0)
@@ -79,6 +79,19 @@ def test_kill_of_any_process_loses_nothing(cluster: LiveCluster) -> None:
     for pod in load.pods:
         assert ended(cluster, pod) == int(pod.split("-")[1]) % 50 + 1, cluster.get("pod", pod)["status"]
         assert cluster.kubectl("logs", pod) == f"{pod}\n"
+
+
+def stop_counter(cluster: LiveCluster) -> None:
+    """What was killed last may not be back yet, and takes what is executed meanwhile with it."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            cluster.kubectl("exec", "counter", "--", "touch", "/stop")
+            return
+        except Failed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def container_of(cluster: LiveCluster, pod: str) -> str:

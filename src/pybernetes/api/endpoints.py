@@ -14,6 +14,7 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+ZONE_LABEL = "topology.kubernetes.io/zone"
 
 
 class Target(Struct, frozen=True, order=True):

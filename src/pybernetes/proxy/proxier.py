@@ -9,7 +9,7 @@ from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import open_scope
 from pybernetes.aio.threads import Worker
-from pybernetes.api.endpoints import have_hints, ready_on, service_of
+from pybernetes.api.endpoints import ZONE_LABEL, have_hints, ready_on, service_of
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import discovery_v1 as discovery
 from pybernetes.client.informer import Informer, Informers
@@ -18,8 +18,6 @@ from pybernetes.proxy.health_check import HealthChecks, check_port
 from pybernetes.proxy.table import PortRules, rules_of
 
 log = logging.getLogger(__name__)
-
-ZONE_LABEL = "topology.kubernetes.io/zone"
 
 
 class Backend(Protocol):

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pybernetes.api.decode.errors import DecodeError, Mismatch
 from pybernetes.api.decode.scalars import scalar
+from pybernetes.api.patch.go_text import type_name
 from pybernetes.api.schema import Kind, Presence, Schema, presence
 
 _BASIC: Final = {Kind.STRING: "string", Kind.BOOLEAN: "bool", Kind.NUMBER: "float64"}
@@ -89,12 +90,6 @@ def _basic(node: Schema, value: Any, named: str) -> Any:
 
 def _kind(value: Any) -> str:
     """Go's kind of a value that came out of JSON."""
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int):
-        return "int64"
-    if isinstance(value, float):
-        return "float64"
-    if isinstance(value, str):
-        return "string"
-    return "map" if isinstance(value, dict) else "slice"
+    if isinstance(value, dict):
+        return "map"
+    return "slice" if isinstance(value, list) else type_name(value)

@@ -7,9 +7,9 @@ from ipaddress import ip_address
 
 from msgspec import Struct
 
+from pybernetes.api.endpoints import ZONE_LABEL
 from pybernetes.api.types import core_v1, discovery_v1
 from pybernetes.controllers import pods as podstate
-from pybernetes.controllers.endpoints.hints import ZONE_LABEL
 
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 HEADLESS_LABEL = "service.kubernetes.io/headless"

@@ -14,11 +14,11 @@ from typing import Final
 
 import msgspec
 
+from pybernetes.api.endpoints import ZONE_LABEL
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1, discovery_v1
 from pybernetes.controllers.node.health import condition
 
-ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 _MODES: Final = ("service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode")
 _DISTRIBUTIONS: Final = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _LEFT_OUT: Final = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")

@@ -1,6 +1,7 @@
 """Pods through the kubelet on the project's own runtime: real processes, cgroups, mounts and network."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -132,3 +133,22 @@ async def test_memory_limits_reach_the_kernel(node: World) -> None:
     await eventually(lambda: node.status().phase == "Failed")
     terminated = node.container().state.terminated
     assert (terminated.reason, terminated.exit_code) == ("OOMKilled", 137)
+
+
+async def test_a_pod_with_ids_of_its_own(node: World) -> None:
+    """Root in the pod is nobody on the node, and its files are there what they are in the pod."""
+    mount = v1.VolumeMount(name="data", mount_path="/data")
+    script = "cat /proc/self/uid_map; stat -c '%u %g' /etc/hosts /data; touch /data/made; sleep 1000"
+    main = a_container(image="busybox", command=["sh", "-c", script], volume_mounts=[mount])
+    volume = v1.Volume(name="data", empty_dir=v1.EmptyDirVolumeSource())
+    context = v1.PodSecurityContext(fs_group=200)
+    put(node, a_pod(containers=[main], volumes=[volume], host_users=False, security_context=context))
+    await eventually(lambda: is_ready(node))
+    made = node.root / "pods" / "uid-p" / "volumes" / "kubernetes.io~empty-dir" / "data" / "made"
+    await eventually(made.exists)
+    told = json.loads((node.root / "pods" / "uid-p" / "userns").read_text())["uidMappings"][0]["hostId"]
+    ids, hosts, data = (await log_of(node, "c")).splitlines()
+    assert ids.split() == ["0", str(told), "65536"]
+    assert (hosts, data) == ("0 0", "0 200")
+    assert (made.stat().st_uid, made.stat().st_gid) == (0, 200)
+    assert told >= 65536

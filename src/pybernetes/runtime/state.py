@@ -36,6 +36,12 @@ class SandboxRecord(msgspec.Struct, frozen=True):
         context = self.config.linux.security_context if self.config.linux else None
         return (context.namespace_options if context else None) or t.NamespaceOption(pid=t.NamespaceMode.CONTAINER)
 
+    @property
+    def users(self) -> t.UserNamespace | None:
+        """The ids of its user namespace, None if it has that of the node."""
+        asked = self.options.userns_options
+        return asked if asked is not None and asked.mode == t.NamespaceMode.POD else None
+
 
 class ContainerRecord(msgspec.Struct, frozen=True):
     """A container as it was asked for and prepared. `started` is set before anything is started."""

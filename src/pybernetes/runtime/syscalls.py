@@ -19,6 +19,7 @@ _PIDFD_SEND_SIGNAL, _PIDFD_OPEN, _CLONE3, _CLOSE_RANGE, _OPENAT2, _MOUNT_SETATTR
 
 CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+CLONE_PARENT = 0x00008000
 _CLONE_INTO_CGROUP = 0x200000000
 _SIGCHLD = 17
 
@@ -28,6 +29,7 @@ _OPEN_TREE_CLOEXEC = os.O_CLOEXEC
 _MOVE_MOUNT_BOTH_EMPTY = 0x04 | 0x40
 _FSCONFIG_FLAG, _FSCONFIG_STRING, _FSCONFIG_CREATE = 0, 1, 6
 
+_MOUNT_IDMAP = 0x00100000
 MOUNT_RDONLY, MOUNT_NOSUID, MOUNT_NODEV, MOUNT_NOEXEC, MOUNT_NOATIME, MOUNT_STRICTATIME = 1, 2, 4, 8, 0x10, 0x20
 MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
 MS_BIND, MS_REC = 4096, 16384
@@ -65,7 +67,9 @@ def clone(flags: int, cgroup: int | None = None) -> int:
     """
     if cgroup is not None:
         flags |= _CLONE_INTO_CGROUP
-    args = struct.pack("11Q", flags, 0, 0, 0, _SIGCHLD, 0, 0, 0, 0, 0, cgroup or 0)
+    # A sibling (CLONE_PARENT) tells its end in the way its maker does.
+    end_signal = 0 if flags & CLONE_PARENT else _SIGCHLD
+    args = struct.pack("11Q", flags, 0, 0, 0, end_signal, 0, 0, 0, 0, 0, cgroup or 0)
     return _call("clone3", _CLONE3, args, ctypes.c_size_t(len(args)))
 
 
@@ -145,7 +149,15 @@ def move_mount(mount: int, target: int) -> None:
 
 def mount_setattr(fd: int, *, set: int = 0, clear: int = 0, propagation: int = 0, recursive: bool = False) -> None:
     """Change a mount's attributes and propagation."""
-    attr = struct.pack("QQQQ", set, clear, propagation, 0)
+    _set_attributes(fd, struct.pack("QQQQ", set, clear, propagation, 0), recursive=recursive)
+
+
+def map_ids(mount: int, users: int) -> None:
+    """Show the detached `mount` with the ids that it has in the user namespace open as `users` (Linux 5.12)."""
+    _set_attributes(mount, struct.pack("QQQQ", _MOUNT_IDMAP, 0, 0, users), recursive=False)
+
+
+def _set_attributes(fd: int, attr: bytes, *, recursive: bool) -> None:
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
     _call(
         "mount_setattr",

@@ -12,7 +12,7 @@ from pybernetes.cri import types as t
 from pybernetes.cri.errors import InvalidError
 from pybernetes.runtime.oci.capabilities import granted
 from pybernetes.runtime.oci.devices import build_devices
-from pybernetes.runtime.oci.mounts import build_mounts
+from pybernetes.runtime.oci.mounts import Around, build_mounts
 from pybernetes.runtime.oci.process import build_process
 from pybernetes.runtime.oci.signals import stop_signal_number
 from pybernetes.runtime.oci.users import User, resolve_user
@@ -64,7 +64,7 @@ def test_mounts_are_ordered_and_replace_defaults() -> None:
         t.Mount(container_path="/a/b/c", host_path="/1"),
         t.Mount(container_path="/dev/shm/../shm", host_path="/2"),
     ]
-    mounts = build_mounts(asked, {"/dev/shm": Path("/sandbox/shm")}, privileged=False, readonly_root=False)
+    mounts = build_mounts(asked, Around({"/dev/shm": Path("/sandbox/shm")}))
     destinations = [mount["destination"] for mount in mounts]
     assert destinations.index("/dev") < destinations.index("/dev/shm") < destinations.index("/a/b/c")
     assert [mount["source"] for mount in mounts if mount["destination"] == "/dev/shm"] == ["/2"]
@@ -80,7 +80,7 @@ def test_mounts_are_ordered_and_replace_defaults() -> None:
 )
 def test_what_cannot_be_mounted_is_refused(mount: t.Mount) -> None:
     with pytest.raises(InvalidError):
-        build_mounts([mount], {}, privileged=False, readonly_root=False)
+        build_mounts([mount], Around({}))
 
 
 def test_dropping_wins_over_adding() -> None:

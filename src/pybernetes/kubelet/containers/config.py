@@ -32,6 +32,8 @@ class Prepared(Struct, frozen=True):
     devices: Sequence[t.Device] = ()
     target_id: str = ""
     """Container whose processes an ephemeral container sees."""
+    users: t.UserNamespace | None = None
+    """The ids of the pod's user namespace, if it has one."""
 
 
 def container_config(pod: v1.Pod, container: AnyContainer, prepared: Prepared) -> t.ContainerConfig:
@@ -44,7 +46,7 @@ def container_config(pod: v1.Pod, container: AnyContainer, prepared: Prepared) -
         args=[expand(part, variables) for part in container.args],
         working_dir=container.working_dir or "",
         envs=[t.KeyValue(key=key, value=value.encode(errors="surrogateescape")) for key, value in variables.items()],
-        mounts=list(prepared.mounts),
+        mounts=_mapped(prepared),
         devices=list(prepared.devices),
         labels=pod_labels(pod) | {names.CONTAINER_NAME: container.name},
         annotations=_annotations(pod, container, prepared),
@@ -54,10 +56,21 @@ def container_config(pod: v1.Pod, container: AnyContainer, prepared: Prepared) -
         tty=bool(container.tty),
         linux=t.LinuxContainerConfig(
             resources=container_resources(pod, container, prepared.memory_capacity),
-            security_context=container_security(pod, container, prepared.image_user, prepared.target_id),
+            security_context=container_security(
+                pod, container, prepared.image_user, prepared.target_id, prepared.users
+            ),
         ),
         stop_signal=_stop_signal(container),
     )
+
+
+def _mapped(prepared: Prepared) -> list[t.Mount]:
+    """All files have the ids in the pod that they have on the node's disk."""
+    users = prepared.users
+    if users is None:
+        return list(prepared.mounts)
+    replace = msgspec.structs.replace
+    return [replace(mount, uid_mappings=users.uids, gid_mappings=users.gids) for mount in prepared.mounts]
 
 
 def _annotations(pod: v1.Pod, container: AnyContainer, prepared: Prepared) -> dict[str, str]:

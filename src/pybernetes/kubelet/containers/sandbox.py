@@ -35,7 +35,9 @@ def pod_labels(pod: v1.Pod) -> dict[str, str]:
     return {names.POD_NAME: name_of(pod), names.POD_NAMESPACE: namespace_of(pod), names.POD_UID: uid_of(pod)}
 
 
-def sandbox_config(pod: v1.Pod, attempt: int, settings: NodeSettings) -> t.PodSandboxConfig:
+def sandbox_config(
+    pod: v1.Pod, attempt: int, settings: NodeSettings, users: t.UserNamespace | None = None
+) -> t.PodSandboxConfig:
     """The configuration that creates the sandbox; the same is passed with each container of it."""
     sysctls = pod.spec.security_context.sysctls if pod.spec.security_context else []
     return t.PodSandboxConfig(
@@ -48,7 +50,7 @@ def sandbox_config(pod: v1.Pod, attempt: int, settings: NodeSettings) -> t.PodSa
         annotations=pod.metadata.annotations,
         linux=t.LinuxPodSandboxConfig(
             cgroup_parent=cgroup_parent(pod, settings.cgroup_root),
-            security_context=sandbox_security(pod),
+            security_context=sandbox_security(pod, users),
             sysctls={sysctl.name: sysctl.value for sysctl in sysctls},
             resources=pod_resources(pod),
         ),

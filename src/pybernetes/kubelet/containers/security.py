@@ -19,9 +19,13 @@ class ImageUser(Struct, frozen=True):
 
 
 def container_security(
-    pod: v1.Pod, container: AnyContainer, image_user: ImageUser, target_id: str = ""
+    pod: v1.Pod,
+    container: AnyContainer,
+    image_user: ImageUser,
+    target_id: str = "",
+    users: t.UserNamespace | None = None,
 ) -> t.LinuxContainerSecurityContext:
-    """What the runtime is to apply. Raises ConfigError if the pod demands a user other than root and gets root."""
+    """What the runtime is to apply; `users` are the ids of the pod's own, if it has some. Raises ConfigError if the pod demands a user other than root and gets root."""
     own = container.security_context or v1.SecurityContext()
     shared = pod.spec.security_context or v1.PodSecurityContext()
     user = _first(own.run_as_user, shared.run_as_user)
@@ -34,7 +38,7 @@ def container_security(
     return t.LinuxContainerSecurityContext(
         capabilities=_capabilities(own),
         privileged=privileged,
-        namespace_options=namespace_options(pod, target_id),
+        namespace_options=namespace_options(pod, target_id, users),
         selinux_options=_selinux(own.se_linux_options or shared.se_linux_options),
         run_as_user=None if run_as_user is None else t.Int64Value(value=run_as_user),
         run_as_username=image_user.name if run_as_user is None else "",
@@ -50,7 +54,7 @@ def container_security(
     )
 
 
-def sandbox_security(pod: v1.Pod) -> t.LinuxSandboxSecurityContext:
+def sandbox_security(pod: v1.Pod, users: t.UserNamespace | None = None) -> t.LinuxSandboxSecurityContext:
     """The pod's own part, for its sandbox."""
     shared = pod.spec.security_context or v1.PodSecurityContext()
     privileged = any(
@@ -58,7 +62,7 @@ def sandbox_security(pod: v1.Pod) -> t.LinuxSandboxSecurityContext:
         for container in [*pod.spec.init_containers, *pod.spec.containers]
     )
     return t.LinuxSandboxSecurityContext(
-        namespace_options=namespace_options(pod),
+        namespace_options=namespace_options(pod, users=users),
         selinux_options=_selinux(shared.se_linux_options),
         run_as_user=None if shared.run_as_user is None else t.Int64Value(value=shared.run_as_user),
         run_as_group=None if shared.run_as_group is None else t.Int64Value(value=shared.run_as_group),
@@ -69,7 +73,7 @@ def sandbox_security(pod: v1.Pod) -> t.LinuxSandboxSecurityContext:
     )
 
 
-def namespace_options(pod: v1.Pod, target_id: str = "") -> t.NamespaceOption:
+def namespace_options(pod: v1.Pod, target_id: str = "", users: t.UserNamespace | None = None) -> t.NamespaceOption:
     """Which namespaces are the pod's, the container's, the node's, or another container's (ephemeral containers)."""
     node, shared = t.NamespaceMode.NODE, t.NamespaceMode.POD
     pid = t.NamespaceMode.CONTAINER
@@ -84,15 +88,8 @@ def namespace_options(pod: v1.Pod, target_id: str = "") -> t.NamespaceOption:
         pid=pid,
         ipc=node if pod.spec.host_ipc else shared,
         target_id=target_id if pid == t.NamespaceMode.TARGET else "",
-        userns_options=_user_namespace(pod),
+        userns_options=users,
     )
-
-
-def _user_namespace(pod: v1.Pod) -> t.UserNamespace | None:
-    """`hostUsers: false` needs ranges of ids that nobody hands out here yet: refused by name."""
-    if pod.spec.host_users is False:
-        raise ConfigError("hostUsers: false (user namespaces) is not supported on this node")
-    return None
 
 
 def supplemental_groups(pod: v1.Pod) -> list[int]:

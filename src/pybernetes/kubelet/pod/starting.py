@@ -24,6 +24,7 @@ from pybernetes.kubelet.pod.memory import PodMemory
 from pybernetes.kubelet.podspec import AnyContainer, container_of, grace_seconds, uid_of
 from pybernetes.kubelet.probes.actions import Subject
 from pybernetes.kubelet.probes.outcome import ActionError
+from pybernetes.kubelet.users import check_handler, user_namespace, wants_users
 from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
 from pybernetes.kubelet.volumes.setup import is_read_only
 
@@ -57,8 +58,10 @@ class Starter:
     async def _run_sandbox(self, pod: v1.Pod, action: RunSandbox, observed: Observed) -> None:
         doors = self._doors
         try:
-            config = self._config(pod, action.attempt)
             handler = doors.runtime_handler(pod.spec.runtime_class_name or "")
+            if wants_users(pod):
+                await check_handler(doors.runtime, handler)
+            config = await self._config(pod, action.attempt)
             for old in observed.sandboxes:
                 await doors.runtime.stop_pod_sandbox(old.id)
             await doors.threads.run(_make_directory, log_directory(pod, doors.settings.pod_logs))
@@ -71,11 +74,18 @@ class Starter:
             return
         self._memory.succeeded("")
 
-    def _config(self, pod: v1.Pod, attempt: int) -> t.PodSandboxConfig:
+    async def _config(self, pod: v1.Pod, attempt: int) -> t.PodSandboxConfig:
         known = self._memory.sandbox_config
         if known is None or known.metadata is None or known.metadata.attempt != attempt:
-            known = self._memory.sandbox_config = sandbox_config(pod, attempt, self._doors.settings)
+            users = await self._users(pod)
+            known = self._memory.sandbox_config = sandbox_config(pod, attempt, self._doors.settings, users)
         return known
+
+    async def _users(self, pod: v1.Pod) -> t.UserNamespace | None:
+        """The ids that are the pod's own, if it does not have those of the node. Raises ConfigError."""
+        if not wants_users(pod):
+            return None
+        return await self._doors.threads.run(user_namespace, self._doors.root / "pods", uid_of(pod))
 
     async def _set_up_volumes_early(self, pod: v1.Pod) -> None:
         try:
@@ -105,7 +115,10 @@ class Starter:
         observed: Observed,
         sandbox: t.PodSandboxStatus,
     ) -> str:
-        config = self._config(pod, sandbox.metadata.attempt if sandbox.metadata else 0)
+        try:
+            config = await self._config(pod, sandbox.metadata.attempt if sandbox.metadata else 0)
+        except ConfigError as error:
+            raise self._refused(pod, container, "CreateContainerConfigError", str(error)) from error
         await self._volumes_ready(pod)
         volumes = await self._image_volumes(pod, container, config)
         wanted = Wanted(container.image or "", container.image_pull_policy or "", container.name)
@@ -182,6 +195,7 @@ class Starter:
             termination_log=log_file,
             memory_capacity=doors.memory_capacity,
             target_id=_target(container, observed),
+            users=await self._users(pod),
         )
         return container_config(pod, container, prepared)
 

@@ -30,14 +30,14 @@ class Cgroup:
         for hierarchy in self.hierarchies:
             _create(hierarchy, self.path)
 
-    def enter(self) -> None:
-        """Move the calling process, which has one thread, into the v1 hierarchies.
+    def enter(self, pid: int = 0) -> None:
+        """Move the calling process, or another, which has one thread, into the v1 hierarchies.
 
         Written to `tasks` and as 0, since only that way is the kernel spared the lock over all forks and exits.
         """
         for hierarchy in self.hierarchies:
             if not hierarchy.unified:
-                write(os.path.join(hierarchy.at(self.path), "tasks"), "0")
+                write(os.path.join(hierarchy.at(self.path), "tasks"), str(pid))
 
     def enter_unified(self) -> None:
         """The same for v2. A clone into the cgroup is much cheaper where there is a clone to make."""

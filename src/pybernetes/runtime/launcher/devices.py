@@ -9,7 +9,7 @@ from typing import Any
 
 from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.launcher.errors import LaunchError
-from pybernetes.runtime.launcher.rootfs import is_directory, make_directory, resolve
+from pybernetes.runtime.launcher.rootfs import is_directory, make_directory, make_file, resolve
 
 _TIOCGPTPEER, _TIOCSPTLCK = 0x5441, 0x40045431
 _KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
@@ -31,6 +31,16 @@ def make_devices(root: int, devices: list[dict[str, Any]]) -> None:
         owner = device.get("uid", 0), device.get("gid", 0)
         if owner != (0, 0):
             _change_owner(root, device["path"], *owner)
+
+
+def bind_devices(root: int, devices: list[dict[str, Any]]) -> None:
+    """The node's own, where they are: no device can be made in a user namespace."""
+    for device in devices:
+        target = make_file(root, device["path"])
+        tree = sys.open_tree(sys.AT_FDCWD, device["path"])
+        sys.move_mount(tree, target)
+        os.close(tree)
+        os.close(target)
 
 
 def _change_owner(root: int, path: str, uid: int, gid: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.cgroups.group import Cgroup
-from pybernetes.runtime.launcher import devices, message
+from pybernetes.runtime.launcher import devices, message, users
 from pybernetes.runtime.launcher.errors import LaunchError
 from pybernetes.runtime.launcher.process import run_process, set_oom_score
 from pybernetes.runtime.launcher.start import Started, supervise_start, take_stdio
@@ -15,16 +15,20 @@ _ALL = sys.CLONE_NEWNS | sys.CLONE_NEWUTS | sys.CLONE_NEWIPC | sys.CLONE_NEWNET 
 
 
 def start_in_container(
-    pidfd: int, cgroup: Cgroup, process: dict[str, Any], seccomp: bytes, stdio: tuple[int, int, int]
+    pidfd: int, config: dict[str, Any], process: dict[str, Any], seccomp: bytes, stdio: tuple[int, int, int]
 ) -> Started:
-    """Run the OCI `process` beside the one behind `pidfd`, in its namespaces and cgroup. Raises LaunchError."""
+    """Run the OCI `process` beside the one behind `pidfd`, in its namespaces and cgroup. Raises LaunchError.
+
+    `config` is the OCI config of its container.
+    """
+    cgroup, is_mapped = Cgroup(config["linux"]["cgroupsPath"]), users.are_mapped(config)
     try:
         sys.setns(pidfd, sys.CLONE_NEWPID)
         into = cgroup.open_unified()
     except OSError as error:
         raise LaunchError(f"cannot exec in a stopped container: {(error.strerror or '').lower()}") from error
     try:
-        return supervise_start(0, into, lambda sync: _child(pidfd, cgroup, process, seccomp, stdio, sync))
+        return supervise_start(0, into, lambda sync: _child(pidfd, is_mapped, cgroup, process, seccomp, stdio, sync))
     finally:
         if into is not None:
             os.close(into)
@@ -32,6 +36,7 @@ def start_in_container(
 
 def _child(
     pidfd: int,
+    is_mapped: bool,
     cgroup: Cgroup,
     process: dict[str, Any],
     seccomp: bytes,
@@ -42,7 +47,9 @@ def _child(
     os.setsid()
     cgroup.enter()
     set_oom_score(process.get("oomScoreAdj"))
-    sys.setns(pidfd, _ALL)
+    sys.setns(pidfd, _ALL | (sys.CLONE_NEWUSER if is_mapped else 0))
+    if is_mapped:
+        users.become_root()
     terminal = _make_terminal(sync, process) if process.get("terminal") else None
     take_stdio((terminal, terminal, terminal) if terminal is not None else stdio, terminal is not None)
     sys.close_others(sync.fileno())

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from pybernetes.runtime import syscalls as sys
+from pybernetes.runtime.launcher import users
 from pybernetes.runtime.launcher.errors import LaunchError
 from pybernetes.runtime.launcher.rootfs import is_directory, make_directory, make_file, resolve
 
@@ -60,19 +61,29 @@ def take_tree(path: str) -> int:
     return sys.open_tree(sys.AT_FDCWD, path, sys.OPEN_TREE_CLONE | sys.AT_RECURSIVE)
 
 
-def take_sources(mounts: list[dict[str, Any]]) -> dict[int, int]:
-    """The trees of the bind mounts, by index; to be taken in the host's mount namespace, whose peers they stay."""
+def take_sources(mounts: list[dict[str, Any]], namespace: int | None = None) -> dict[int, int]:
+    """The trees of the bind mounts, by index; to be taken in the host's mount namespace, whose peers they stay.
+
+    Those with mappings of ids are seen as the user namespace open as `namespace` has them.
+    """
     trees = {}
     for index, mount in enumerate(mounts):
         if is_bind(mount):
             try:
                 trees[index] = take_tree(mount["source"])
+                if namespace is not None and mount.get("uidMappings"):
+                    users.map_tree(trees[index], namespace, mount["source"])
             except OSError as error:
                 raise LaunchError(
-                    f'error mounting "{mount["source"]}" to rootfs at "{mount["destination"]}": '
-                    f"{(error.strerror or '').lower()}"
+                    f'error mounting "{mount["source"]}" to rootfs at "{mount["destination"]}": {_reason(error)}'
                 ) from error
     return trees
+
+
+def _reason(error: OSError) -> str:
+    """The kernel's words, or all of ours."""
+    text = error.strerror or ""
+    return text if text.startswith("failed") else text.lower()
 
 
 def attach_all(root: int, mounts: list[dict[str, Any]], trees: dict[int, int]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.cgroups.limits import apply_limits
-from pybernetes.runtime.launcher import devices, message, mounts
+from pybernetes.runtime.launcher import devices, message, mounts, users
 from pybernetes.runtime.launcher.errors import LaunchError
 from pybernetes.runtime.launcher.process import run_process, set_oom_score
 from pybernetes.runtime.launcher.rootfs import make_directory
@@ -20,6 +20,7 @@ NAMESPACES = {
     "mount": sys.CLONE_NEWNS,
     "pid": sys.CLONE_NEWPID,
     "cgroup": sys.CLONE_NEWCGROUP,
+    "user": sys.CLONE_NEWUSER,
 }
 
 
@@ -44,6 +45,16 @@ class _Prepared(NamedTuple):
     namespaces: dict[str, int]
     cgroup: Cgroup
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the container lives in a user namespace of its pod."""
+        return "user" in self.namespaces
+
+    def join_pids(self) -> None:
+        """Have children be processes of the pod's PID namespace, if it has one."""
+        if (namespace := self.namespaces.get("pid")) is not None:
+            sys.setns(namespace, sys.CLONE_NEWPID)
+
 
 def start_container(bundle: str, config: dict[str, Any], stdio: tuple[int, int, int]) -> Started:
     """Run the bundle's process; `stdio` is not used for one with a terminal. Raises LaunchError, leaving no process."""
@@ -54,9 +65,6 @@ def start_container(bundle: str, config: dict[str, Any], stdio: tuple[int, int, 
     except OSError as error:
         raise LaunchError(f"unable to apply cgroup configuration: {error.strerror or error}") from error
     prepared = _prepare(bundle, config, cgroup)
-    join_pid = prepared.namespaces.get("pid")
-    if join_pid is not None:
-        sys.setns(join_pid, sys.CLONE_NEWPID)
     flags = sum(
         NAMESPACES[each["type"]]
         for each in config["linux"]["namespaces"]
@@ -64,6 +72,9 @@ def start_container(bundle: str, config: dict[str, Any], stdio: tuple[int, int, 
     )
     into = cgroup.open_unified()
     try:
+        if prepared.is_mapped:
+            return supervise_start(0, into, lambda sync: _go_between(prepared, flags, stdio, sync))
+        prepared.join_pids()
         return supervise_start(flags, into, lambda sync: _child(prepared, stdio, sync))
     finally:
         message.close_all([prepared.root, *prepared.trees.values(), *prepared.namespaces.values()])
@@ -72,7 +83,10 @@ def start_container(bundle: str, config: dict[str, Any], stdio: tuple[int, int, 
 
 
 def supervise_start(flags: int, cgroup: int | None, child: Callable[[socket.socket], NoReturn]) -> Started:
-    """Fork with `flags`, run `child` there, and wait until it has executed its program or said why it could not."""
+    """Fork with `flags`, run `child` there, and wait until it has executed its program or said why it could not.
+
+    A child that tells of a `pid` has made another, of this process, in its place.
+    """
     ours, theirs = message.pair()
     try:
         pid = sys.clone(flags, cgroup)
@@ -83,15 +97,23 @@ def supervise_start(flags: int, cgroup: int | None, child: Callable[[socket.sock
         _run_child(child, theirs)
     theirs.close()
     terminal: int | None = None
+    failure = ""
     with ours:
         while True:
             said, fds = message.receive(ours)
             if said is None:
-                return Started(pid, terminal)
+                break
             if "error" in said:
+                failure = said["error"]
+            elif "pid" in said:
                 os.waitpid(pid, 0)
-                raise LaunchError(said["error"])
-            (terminal,) = fds
+                pid = said["pid"]
+            else:
+                (terminal,) = fds
+    if failure:
+        os.waitpid(pid, 0)
+        raise LaunchError(failure)
+    return Started(pid, terminal)
 
 
 def _run_child(child: Callable[[socket.socket], NoReturn], sync: socket.socket) -> NoReturn:
@@ -117,7 +139,10 @@ def _prepare(bundle: str, config: dict[str, Any], cgroup: Cgroup) -> _Prepared:
         seccomp = read_seccomp(bundle)
     except OSError as error:
         raise LaunchError(f"unable to start container process: {error.filename}: {error.strerror}") from error
-    return _Prepared(config, seccomp, root, root_path, mounts.take_sources(config["mounts"]), namespaces, cgroup)
+    trees = mounts.take_sources(config["mounts"], namespaces.get("user"))
+    # Root of another user namespace may not look into the runtime's directories.
+    anchor = "/" if "user" in namespaces else root_path
+    return _Prepared(config, seccomp, root, anchor, trees, namespaces, cgroup)
 
 
 def read_seccomp(bundle: str) -> bytes:
@@ -129,13 +154,31 @@ def read_seccomp(bundle: str) -> bytes:
         return b""
 
 
+def _go_between(prepared: _Prepared, flags: int, stdio: tuple[int, int, int], sync: socket.socket) -> NoReturn:
+    """Do what only root of the node may, enter the pod's user namespace, and fork the container there for our parent.
+
+    So all its namespaces belong to that one, and its root can do there what root can in a container.
+    """
+    sys.prctl(sys.PR_SET_DUMPABLE, 0)
+    prepared.cgroup.enter()
+    set_oom_score(prepared.config["process"].get("oomScoreAdj"))
+    prepared.join_pids()
+    users.enter(prepared.namespaces["user"])
+    pid = sys.clone(flags | sys.CLONE_PARENT)
+    if pid == 0:
+        _child(prepared, stdio, sync)
+    message.send(sync, {"pid": pid})
+    os._exit(0)
+
+
 def _child(prepared: _Prepared, stdio: tuple[int, int, int], sync: socket.socket) -> NoReturn:
     config = prepared.config
     process = config["process"]
     sys.prctl(sys.PR_SET_DUMPABLE, 0)
     os.setsid()
-    prepared.cgroup.enter()
-    set_oom_score(process.get("oomScoreAdj"))
+    if not prepared.is_mapped:
+        prepared.cgroup.enter()
+        set_oom_score(process.get("oomScoreAdj"))
     for kind in ("network", "ipc", "uts"):
         if kind in prepared.namespaces:
             sys.setns(prepared.namespaces[kind], NAMESPACES[kind])
@@ -160,7 +203,8 @@ def _enter_root(prepared: _Prepared, sync: socket.socket) -> int | None:
     sys.move_mount(root, os.open(prepared.anchor, os.O_PATH | os.O_CLOEXEC))
     os.umask(0)
     made = mounts.attach_all(root, config["mounts"], prepared.trees)
-    devices.make_devices(root, linux.get("devices", []))
+    make_devices = devices.bind_devices if prepared.is_mapped else devices.make_devices
+    make_devices(root, linux.get("devices", []))
     if "/dev" in made:
         devices.make_links(made["/dev"])
     terminal = _make_terminal(config, made, sync)

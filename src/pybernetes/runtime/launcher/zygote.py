@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.cgroups.group import Cgroup
-from pybernetes.runtime.launcher import message, sandbox
+from pybernetes.runtime.launcher import message, sandbox, users
 from pybernetes.runtime.launcher.mounts import v1_hierarchies
 from pybernetes.runtime.monitor import execution, foreground, monitor
 
@@ -25,6 +25,7 @@ CALLS: dict[str, Call] = {
     "foreground": foreground.run_foreground,
     "sandbox": sandbox.make_sandbox,
     "connect": sandbox.connect_inside,
+    "users": users.try_mapping,
 }
 
 

@@ -6,7 +6,6 @@ import socket
 from typing import Any
 
 from pybernetes.runtime import syscalls as sys
-from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.launcher import message
 from pybernetes.runtime.launcher.errors import LaunchError
 from pybernetes.runtime.launcher.join import start_in_container
@@ -45,5 +44,4 @@ def _start(request: dict[str, Any], stdio: tuple[int, int, int]) -> Started:
         pidfd = sys.pidfd_open(request["pid"])
     except OSError as error:
         raise LaunchError("cannot exec in a stopped container") from error
-    cgroup = Cgroup(config["linux"]["cgroupsPath"])
-    return start_in_container(pidfd, cgroup, request["process"], read_seccomp(request["directory"]), stdio)
+    return start_in_container(pidfd, config, request["process"], read_seccomp(request["directory"]), stdio)

@@ -18,6 +18,7 @@ from pybernetes.runtime.launcher import message
 from pybernetes.runtime.launcher.errors import LaunchError
 from pybernetes.runtime.logs.writer import LogWriter
 from pybernetes.runtime.monitor import protocol
+from pybernetes.runtime.monitor.bundle import host_uid
 from pybernetes.runtime.monitor.child import Child, Orphan, hold, start_time
 from pybernetes.runtime.monitor.clients import Client, listen
 from pybernetes.runtime.monitor.executors import Executor, choose_executor
@@ -115,7 +116,11 @@ class Monitor:
         self._server = listen(self._directory)
         child = Child()
         process = self._executor.config["process"]
-        stdio = None if process.get("terminal") else open_stdio(self._directory, process, self._wants_stdin)
+        stdio = (
+            None
+            if process.get("terminal")
+            else open_stdio(self._directory, host_uid(self._executor.config), self._wants_stdin)
+        )
         started = self._executor.start(stdio.container if stdio else (0, 1, 2))
         child.pid = started.pid
         self._process = child

@@ -6,7 +6,7 @@ container never sees a broken pipe, whatever becomes of its monitor, and another
 
 import fcntl
 import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _TIOCGPTPEER = 0x5441
 
@@ -19,9 +19,8 @@ class Stdio(NamedTuple):
     stdin: int | None
 
 
-def open_stdio(directory: str, process: dict[str, Any], stdin: bool) -> Stdio:
-    """Pipes for a process without a terminal, which gets an input only if it asked for one."""
-    uid = process["user"]["uid"]
+def open_stdio(directory: str, uid: int, stdin: bool) -> Stdio:
+    """Pipes for a process of `uid` without a terminal, which gets an input only if it asked for one."""
     stdout, stdout_end = _open_pipe(os.path.join(directory, "stdout"), uid)
     stderr, stderr_end = _open_pipe(os.path.join(directory, "stderr"), uid)
     theirs, ours = os.pipe2(os.O_CLOEXEC) if stdin else (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), None)

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from pybernetes.cri import types as t
 from pybernetes.runtime.oci.devices import build_devices
-from pybernetes.runtime.oci.mounts import build_mounts
+from pybernetes.runtime.oci.mounts import Around, build_mapping, build_mounts
 from pybernetes.runtime.oci.process import ImageDefaults, build_process, security_of
 from pybernetes.runtime.oci.resources import build_resources
 from pybernetes.runtime.oci.users import User
@@ -33,7 +33,10 @@ class SandboxPaths(Struct, frozen=True):
 
 
 class Parts(Struct, frozen=True):
-    """All that a spec is made of. `pid_namespace` is the path of one to join, or empty."""
+    """All that a spec is made of. `pid_namespace` is the path of one to join, or empty.
+
+    `users` are the ids of the sandbox's user namespace, if it has one.
+    """
 
     config: t.ContainerConfig
     image: ImageDefaults
@@ -43,6 +46,7 @@ class Parts(Struct, frozen=True):
     sandbox: SandboxPaths
     pid_namespace: str = ""
     seccomp: dict[str, Any] | None = None
+    users: t.UserNamespace | None = None
 
 
 def build_spec(parts: Parts) -> dict[str, Any]:
@@ -59,13 +63,17 @@ def build_spec(parts: Parts) -> dict[str, Any]:
         "rootfsPropagation": _root_propagation(config.mounts),
         **_hidden(config, context),
     }
+    if parts.users is not None:
+        linux["uidMappings"], linux["gidMappings"] = build_mapping(parts.users.uids), build_mapping(parts.users.gids)
     if parts.seccomp is not None:
         linux["seccomp"] = parts.seccomp
     return {
         "ociVersion": "1.0.2",
         "root": {"path": str(parts.rootfs), "readonly": context.readonly_rootfs},
         "process": build_process(config, parts.image, parts.user, parts.sandbox.hostname),
-        "mounts": build_mounts(config.mounts, parts.sandbox.files, context.privileged, context.readonly_rootfs),
+        "mounts": build_mounts(
+            config.mounts, Around(parts.sandbox.files, context.privileged, context.readonly_rootfs, parts.users)
+        ),
         "linux": linux,
     }
 

@@ -17,7 +17,7 @@ from pybernetes.runtime.oci.spec import Parts, build_spec
 from pybernetes.runtime.oci.users import resolve_user
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.image_volumes import mount_images
-from pybernetes.runtime.service.sandbox_files import namespace_paths, sandbox_paths
+from pybernetes.runtime.service.sandbox_files import namespace_paths, sandbox_paths, users_file
 from pybernetes.runtime.state import Container, ContainerRecord, Sandbox
 
 
@@ -31,8 +31,9 @@ async def create_container(core: Core, pod_sandbox_id: str, config: t.ContainerC
     try:
         # The directory comes first: should this process die, its successor knows by it whose root this is.
         await core.files.run(core.records.container_directory(container_id).mkdir, 0o700)
-        rootfs = await core.images.snapshots.mount(image_id, container_id)
-        mounts = await mount_images(core, config.mounts, container_id)
+        users = users_file(core.records.sandbox_directory(sandbox.id), sandbox.record)
+        rootfs = await core.images.snapshots.mount(image_id, container_id, users)
+        mounts = await mount_images(core, config.mounts, container_id, users)
         record = await core.files.run(_prepare, core, sandbox, config, image_id, container_id, rootfs, mounts)
     except BaseException as error:
         await core.images.snapshots.remove(container_id)
@@ -68,6 +69,7 @@ def _prepare(
         sandbox=sandbox_paths(core.records.sandbox_directory(sandbox.id), sandbox.record, core.options.netns),
         pid_namespace=_pid_namespace(core, sandbox, context),
         seccomp=seccomp.profile_for(context),
+        users=sandbox.record.users,
     )
     record = ContainerRecord(
         id=container_id,

@@ -12,20 +12,21 @@ from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.state import ContainerRecord
 
 
-async def mount_images(core: Core, mounts: list[t.Mount], container_id: str) -> list[t.Mount]:
+async def mount_images(core: Core, mounts: list[t.Mount], container_id: str, users: Path | None) -> list[t.Mount]:
     """The mounts with a host path for each image among them, whose layers are the container's from now on.
 
+    `users` is where the user namespace is pinned whose ids they have, if it is not the node's.
     Raises CRIError: the image is not here, or it lacks the sub path.
     """
-    return [await _mount(core, mount, container_id) for mount in mounts]
+    return [await _mount(core, mount, container_id, users) for mount in mounts]
 
 
-async def _mount(core: Core, mount: t.Mount, container_id: str) -> t.Mount:
+async def _mount(core: Core, mount: t.Mount, container_id: str, users: Path | None) -> t.Mount:
     if mount.image is None or not mount.image.image:
         return mount
     image_id = core.images.resolve(mount.image.image)
     try:
-        path = await core.images.snapshots.mount_volume(image_id, container_id)
+        path = await core.images.snapshots.mount_volume(image_id, container_id, users)
         if mount.image_sub_path:
             path = await core.files.run(_within, path, mount.image_sub_path)
     except OSError as error:

@@ -11,6 +11,7 @@ from pybernetes.runtime.network.bridge import BridgeConfig, ensure_bridge
 from pybernetes.runtime.network.pods import PodNetwork
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.handlers import available
+from pybernetes.runtime.service.users import are_supported
 
 _NAME, _API = "pybernetes", "v1"
 
@@ -21,19 +22,26 @@ def version() -> t.VersionResponse:
     )
 
 
-def status(core: Core) -> t.StatusResponse:
+async def status(core: Core) -> t.StatusResponse:
     """Ready always; the network is when a pod range is known."""
     network = t.RuntimeCondition(type="NetworkReady", status=True)
     if core.network is None:
         network = t.RuntimeCondition(
             type="NetworkReady", status=False, reason="NetworkPluginNotReady", message="no pod range has been set"
         )
-    features = t.RuntimeHandlerFeatures(recursive_read_only_mounts=True)
+    handlers = [await _handler(core, name) for name in available()]
     return t.StatusResponse(
         status=t.RuntimeStatus(conditions=[t.RuntimeCondition(type="RuntimeReady", status=True), network]),
-        runtime_handlers=[t.RuntimeHandler(name=name, features=features) for name in available()],
+        runtime_handlers=handlers,
         features=t.RuntimeFeatures(supplemental_groups_policy=True),
     )
+
+
+async def _handler(core: Core, name: str) -> t.RuntimeHandler:
+    features = t.RuntimeHandlerFeatures(
+        recursive_read_only_mounts=True, user_namespaces=await are_supported(core, name)
+    )
+    return t.RuntimeHandler(name=name, features=features)
 
 
 def set_network(core: Core, config: BridgeConfig) -> None:

@@ -58,7 +58,7 @@ class Runtime:
         return node.version()
 
     async def status(self, verbose: bool = False) -> t.StatusResponse:
-        return node.status(self.core)
+        return await node.status(self.core)
 
     async def update_runtime_config(self, config: t.RuntimeConfig) -> None:
         await node.update_runtime_config(self.core, config)

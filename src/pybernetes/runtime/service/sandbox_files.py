@@ -23,8 +23,14 @@ def namespace_paths(directory: Path, record: SandboxRecord) -> dict[str, str]:
         "uts": options.network == _POD or bool(record.config.hostname),
         "ipc": options.ipc == _POD,
         "pid": options.pid == _POD,
+        "user": record.users is not None,
     }
     return {kind: str(directory / NAMESPACES / kind) for kind, shared in kinds.items() if shared}
+
+
+def users_file(directory: Path, record: SandboxRecord) -> Path | None:
+    """Where the sandbox's user namespace is pinned, if it has one of its own."""
+    return directory / NAMESPACES / "user" if record.users is not None else None
 
 
 def are_pinned(paths: dict[str, str], directory: Path) -> bool:

@@ -9,11 +9,13 @@ from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.cgroups.limits import apply_limits
 from pybernetes.runtime.launcher.message import close_all
 from pybernetes.runtime.network.pods import channel_from, loopback_only
+from pybernetes.runtime.oci.mounts import build_mapping
 from pybernetes.runtime.oci.resources import build_resources
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.handlers import choose_program
 from pybernetes.runtime.service.sandbox_files import SHM, namespace_paths, pause_cgroup, write_files
 from pybernetes.runtime.service.sandbox_release import discard
+from pybernetes.runtime.service.users import check_users
 from pybernetes.runtime.state import Sandbox, SandboxRecord
 
 _POD = t.NamespaceMode.POD
@@ -23,6 +25,7 @@ async def run_pod_sandbox(core: Core, config: t.PodSandboxConfig, runtime_handle
     """Make the sandbox's cgroup, files, namespaces and network; on failure all of it is taken back."""
     choose_program(runtime_handler, core.options.oci_runtime)
     record = SandboxRecord(core.options.new_id(), config, runtime_handler, core.now(), core.boot_id, ready=False)
+    await check_users(core, record)
     record = await make_sandbox(core, record)
     await core.files.run(core.records.save, record)
     core.table.sandboxes[record.id] = Sandbox(record)
@@ -66,13 +69,15 @@ async def _make_namespaces(core: Core, record: SandboxRecord) -> list[int]:
     paths = namespace_paths(core.records.sandbox_directory(record.id), record)
     if not paths:
         return []
-    linux = record.config.linux
+    linux, users = record.config.linux, record.users or t.UserNamespace()
     reply = core.zygote.ask(
         {
             "call": "sandbox",
             "namespaces": paths,
             "hostname": record.config.hostname,
             "sysctls": linux.sysctls if linux else {},
+            "uids": build_mapping(users.uids),
+            "gids": build_mapping(users.gids),
             "cgroup": pause_cgroup(core.cgroup_parent(record.config), record.id),
         }
     )

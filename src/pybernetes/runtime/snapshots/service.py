@@ -17,6 +17,7 @@ from pybernetes.aio.threads import Worker
 from pybernetes.cri.errors import InvalidError, NotFoundError
 from pybernetes.runtime.snapshots import files, overlay
 from pybernetes.runtime.snapshots.layers import Layers
+from pybernetes.runtime.snapshots.mapped import mapped_layers
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
@@ -49,20 +50,22 @@ class Snapshots:
         # Held while a container takes its layers, or while layers that nothing takes are removed.
         self._taking = threading.Lock()
 
-    async def mount(self, image_id: str, container_id: str) -> Path:
+    async def mount(self, image_id: str, container_id: str, users: Path | None = None) -> Path:
         """The container's root, mounted in this process's mount namespace. Safe to repeat.
+
+        With the ids of the user namespace that is pinned on `users`, if it is given.
 
         After a reboot the same writable layer is mounted again over the same layers, though the image be gone.
         Raises ImageNotFoundError, OSError.
         """
-        return await self._worker.run(self._mount, image_id, self._path(container_id))
+        return await self._worker.run(self._mount, image_id, self._path(container_id), users)
 
-    async def mount_volume(self, image_id: str, container_id: str) -> Path:
+    async def mount_volume(self, image_id: str, container_id: str, users: Path | None = None) -> Path:
         """An image's files, read-only, for as long as the container has a root, which it must have already.
 
         Raises ImageNotFoundError, OSError.
         """
-        return await self._worker.run(self._mount_volume, image_id, self._path(container_id))
+        return await self._worker.run(self._mount_volume, image_id, self._path(container_id), users)
 
     async def mount_layers(self, chain: str, name: str, stubs: Callable[[int], None] | None = None) -> Path:
         """The same of a chain of layers instead of an image, for a build; `upper` beside it is what will be its layer.
@@ -103,13 +106,14 @@ class Snapshots:
             raise InvalidError(f"invalid container id {container_id!r}")
         return self._root / container_id
 
-    def _mount(self, image_id: str, path: Path) -> Path:
+    def _mount(self, image_id: str, path: Path, users: Path | None) -> Path:
         if overlay.is_mounted(path / "rootfs"):
             return path / "rootfs"
         record = self._take(path, lambda: _Record(image_id, self._chain_of(image_id)))
-        return _mount_over(self._layers.stack(record.chain), path)
+        with mapped_layers(self._layers.stack(record.chain), path / "layers", users) as lower:
+            return _mount_over(lower, path)
 
-    def _mount_volume(self, image_id: str, path: Path) -> Path:
+    def _mount_volume(self, image_id: str, path: Path, users: Path | None) -> Path:
         with self._taking:
             record = self._record(path)
             if record is None:
@@ -120,7 +124,8 @@ class Snapshots:
         target.mkdir(mode=0o700, parents=True)
         empty.mkdir(mode=0o755, exist_ok=True)
         # An overlay that nothing can be written to takes two layers at least.
-        overlay.mount_read_only([*self._layers.stack(chain), empty], target)
+        with mapped_layers(self._layers.stack(chain), path / "layers", users) as lower:
+            overlay.mount_read_only([*lower, empty], target)
         return target
 
     def _mount_layers(self, chain: str, path: Path, stubs: Callable[[int], None] | None) -> Path:

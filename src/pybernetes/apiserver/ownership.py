@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pybernetes.api.defaults import default_definition
 from pybernetes.api.patch.managed_fields import keep_times
+from pybernetes.api.schema import schema_of
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.handlers.call import Call
@@ -11,7 +13,7 @@ from pybernetes.apiserver.registry.metadata import timestamp
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.scale_ownership import merged_view
 
-__all__ = ["field_manager", "owned"]
+__all__ = ["field_manager", "owned", "to_be_stored"]
 
 
 def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) -> Tree:
@@ -29,10 +31,20 @@ def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) 
         return merged_view(call, call.part, given, current, options)
     if tracks_owners(served):
         now = timestamp(call.ctx.services.clock.now())
+        if served.conversion is not None:  # what does not outlive the conversion is nobody's
+            new = served.from_storage(served.to_storage(new))
         new = field_manager(served, call.subresource).update(live, new, options.manager, now)
-    if call.part is not None and live is not None:
-        new = call.part.merge(call.ctx, new, live)
-    if live is not None:
-        new = keep_times(live, new)
-    new = served.to_storage(new)
-    return {**new, "metadata": dict(new["metadata"])}
+    return to_be_stored(call, new, current)
+
+
+def to_be_stored(call: Call, new: Tree, current: Item | None) -> Tree:
+    """An object of the served version, through the part it was written by, in the storage version."""
+    made = call.served.to_storage(new)
+    if made["apiVersion"] != new["apiVersion"]:  # what only the stored version has is defaulted by whoever reads it
+        default_definition(schema_of(made["apiVersion"], made["kind"]), made)
+    if current is not None:
+        live = {"kind": made["kind"], "apiVersion": made["apiVersion"]} | current.tree
+        if call.part is not None:
+            made = call.part.merge(call.ctx, made, live)
+        made = keep_times(live, made)
+    return {**made, "metadata": dict(made["metadata"])}

@@ -89,7 +89,9 @@ def compile_expression(environment: Environment, source: str, wanted: Sequence[T
         return Expression(source, None, error.reason)
     if any((program.type.kind, str(program.type)) == (each.kind, str(each)) for each in wanted):
         return Expression(source, program)
-    shown = str(wanted[0]) if len(wanted) == 1 else f"one of [{' '.join(map(str, wanted))}]"
+    # Of several types upstream shows what cel-go calls them, which is not what it calls them elsewhere.
+    names = " ".join(each.kind if each == NULL else str(each) for each in wanted)
+    shown = str(wanted[0]) if len(wanted) == 1 else f"one of [{names}]"
     return Expression(source, None, f"must evaluate to {shown} but got {program.type}")
 
 

@@ -57,6 +57,8 @@ class CostError(EvaluationError):
 
 def shown(source: str, issue: Issue) -> str:
     """`ERROR: <input>:1:9: message`, the line, and a caret under the place; wide signs under what is not ASCII."""
+    if not source:  # there is no line to show
+        return f"ERROR: <input>:1:0: {issue.message}"
     before = source[: issue.offset]
     line_number = before.count("\n") + 1
     column = issue.offset - (before.rfind("\n") + 1)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from pybernetes.api.caching import short_cache
 from pybernetes.api.defaults.amounts import pod_level_requests, requests_from_limits
 from pybernetes.api.defaults.table import Default, fields, set_absent, set_empty
 from pybernetes.api.tree import Tree
+from pybernetes.wire.images.reference import InvalidReferenceError, parse
 
 _DIGEST = re.compile(r"@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$")
 _CONTAINER_LISTS = ("containers", "initContainers")
@@ -60,16 +62,22 @@ def _image_volume(source: Tree) -> None:
     set_empty(source, "pullPolicy", _pull_policy(source.get("reference", "")))
 
 
+@short_cache(1024)
 def _pull_policy(image: str) -> str:
-    return "Always" if image and _tag(image) == "latest" else "IfNotPresent"
-
-
-def _tag(image: str) -> str:
-    """The tag of an image's name; without tag and digest it is "latest"."""
+    """By the tag, which is "latest" where there is neither a tag nor a digest; what is no image's name has none."""
     if _DIGEST.search(image):
-        return ""
+        return "IfNotPresent"
     last = image.rpartition("/")[2]
-    return last.partition(":")[2] or "latest"
+    is_latest = (last.partition(":")[2] or "latest") == "latest"
+    return "Always" if is_latest and _is_name(image) else "IfNotPresent"
+
+
+def _is_name(image: str) -> bool:
+    try:
+        parse(image)
+    except InvalidReferenceError:
+        return False
+    return True
 
 
 def _probe(probe: Tree) -> None:
@@ -84,6 +92,10 @@ def _http_get(action: Tree) -> None:
     set_empty(action, "scheme", "HTTP")
 
 
+def _grpc(action: Tree) -> None:
+    set_empty(action, "service", "")
+
+
 DEFAULTS: dict[str, Default] = {
     "core.v1.Pod": _pod,
     "core.v1.PodSpec": _pod_spec,
@@ -93,5 +105,6 @@ DEFAULTS: dict[str, Default] = {
     "core.v1.ImageVolumeSource": _image_volume,
     "core.v1.Probe": _probe,
     "core.v1.HTTPGetAction": _http_get,
+    "core.v1.GRPCAction": _grpc,
     "core.v1.ObjectFieldSelector": fields(apiVersion="v1"),
 }

@@ -280,18 +280,19 @@ class FieldManager(Struct, frozen=True):
         if schema is None:
             return merged
         whole, version = self.versions.convert(merged, last.api_version), last.api_version
-        pruned = _prune(schema, whole, [one for one in managers.values() if one.api_version == version], last.fields)
+        pruned = _cleared(schema, whole, [one for one in managers.values() if one.api_version == version], last.fields)
         if pruned == whole or not isinstance(pruned, dict):
             return merged
         for other in sorted({entry.api_version for entry in managers.values()} - {version}):
-            schema = self.versions.schema(other)
-            if schema is None:
+            theirs = self.versions.schema(other)
+            if theirs is None:
                 continue
             left = self.versions.convert(pruned, other)
             claims = [entry.fields for entry in managers.values() if entry.api_version == other]
-            kept = _restored(schema, self.versions.convert(merged, other), left, claims)
+            kept = _restored(theirs, self.versions.convert(merged, other), left, claims)
             pruned = kept if isinstance(kept, dict) else left
-        return self.versions.convert(pruned, self.api_version)
+        result = _without_dangling(schema, whole, self.versions.convert(pruned, version), last.fields)
+        return self.versions.convert(result, self.api_version) if isinstance(result, dict) else merged
 
     def _without_client_side(self, conflicts: Conflicts, live: Tree) -> Conflicts:
         """The conflicts that remain once fields that `kubectl apply` set from the client count as kubectl's own."""
@@ -302,6 +303,11 @@ class FieldManager(Struct, frozen=True):
 
 def _prune(schema: Schema, merged: Json, managers: Iterable[Entry], last: FieldSet) -> Json:
     """The object without what was applied before and is claimed by none of the managers, all of one version."""
+    return _without_dangling(schema, merged, _cleared(schema, merged, managers, last), last)
+
+
+def _cleared(schema: Schema, merged: Json, managers: Iterable[Entry], last: FieldSet) -> Json:
+    """As `_prune`, also without what stood below and was never applied."""
     # Every configuration states its own name, in whatever version: so `metadata` does not go with what was in it.
     claimed = _STRIPPED
     for entry in managers:
@@ -311,9 +317,16 @@ def _prune(schema: Schema, merged: Json, managers: Iterable[Entry], last: FieldS
     last, claimed = closed(last, schema), closed(claimed, schema)
     whole = closed(field_set(schema, merged), schema)
     kept = union(closed(field_set(schema, remove(schema, merged, last)), schema), claimed)
-    pruned = remove(schema, merged, difference(whole, kept))
-    gone = difference(whole, closed(field_set(schema, pruned), schema))
-    return remove(schema, merged, intersection(gone, last))
+    return remove(schema, merged, difference(whole, kept))
+
+
+def _without_dangling(schema: Schema, merged: Json, cleared: Json, last: FieldSet) -> Json:
+    """The object without those of the applied fields that are gone."""
+    if cleared is merged:
+        return merged
+    whole = closed(field_set(schema, merged), schema)
+    gone = difference(whole, closed(field_set(schema, cleared), schema))
+    return remove(schema, merged, intersection(gone, closed(last, schema)))
 
 
 def _restored(schema: Schema, whole: Json, left: Json, claims: Iterable[FieldSet]) -> Json:

@@ -62,7 +62,7 @@ def _validate_reference(ref: Tree, path: Path, *, any_group: bool = False) -> Er
     version = ref.get("apiVersion", "")
     if version.count("/") > 1:
         yield field.invalid(path.child("apiVersion"), version, f"unexpected GroupVersion string: {version}")
-    if not any_group and "/" not in version and (not version or (ref.get("kind") and version != "v1")):
+    if not any_group and "/" not in version and ref.get("kind") != "ReplicationController":
         yield field.invalid(path.child("apiVersion"), version, "apiVersion must specify API group")
 
 

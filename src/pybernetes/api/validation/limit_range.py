@@ -11,6 +11,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.resources import (
+    can_be_overcommitted,
     validate_container_resource_name,
     validate_resource_name,
 )
@@ -80,6 +81,7 @@ def _validate_item(item: Tree, path: Path) -> Errors:
     for resource in sorted({key for name in _FIELDS for key in item.get(name) or ()}):
         yield from _validate_order(item, resource, skipped, path)
         yield from _validate_ratio(item, resource, path)
+        yield from _validate_equal(item, resource, path)
 
 
 def _validate_order(item: Tree, resource: str, skipped: tuple[str, ...], path: Path) -> Errors:
@@ -90,6 +92,16 @@ def _validate_order(item: Tree, resource: str, skipped: tuple[str, ...], path: P
         if least is not None and most is not None and Quantity.parse(least) > Quantity.parse(most):
             shown = most if (low, high) in _SHOWN_OTHER else least
             yield field.invalid(path.child(blamed).key(resource), shown, message(least, most))
+
+
+def _validate_equal(item: Tree, resource: str, path: Path) -> Errors:
+    """What cannot be lent out twice is asked for as a whole."""
+    if item["type"] == "Pod" or can_be_overcommitted(resource):
+        return
+    limit, request = (item.get("default") or {}).get(resource), (item.get("defaultRequest") or {}).get(resource)
+    if limit is not None and request is not None and Quantity.parse(limit) != Quantity.parse(request):
+        detail = f"default value {limit} must equal to defaultRequest value {request} in {resource}"
+        yield field.invalid(path.child("defaultRequest").key(resource), request, detail)
 
 
 def _validate_ratio(item: Tree, resource: str, path: Path) -> Errors:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree
@@ -13,6 +15,12 @@ from pybernetes.api.validation.pod.scheduling import validate_taints
 
 _SPEC, _STATUS = Path("spec"), Path("status")
 _AMOUNTS = ("capacity", "allocatable")
+_FEATURE = re.compile("[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*")
+_MAX_FEATURE = 253
+_NO_FEATURE = (
+    "must start with an UpperCamelCase segment, with subsequent segments separated by '/' "
+    "(e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes"
+)
 
 
 def _create(node: Tree) -> Errors:
@@ -46,6 +54,23 @@ def _validate_status(node: Tree) -> Errors:
     for kind in _AMOUNTS:
         for name, amount in (status.get(kind) or {}).items():
             yield from validate_amount(name, amount, _STATUS.child(kind, name))
+    yield from _validate_features(status.get("declaredFeatures") or [], _STATUS.child("declaredFeatures"))
+
+
+def _validate_features(features: list[str], path: Path) -> Errors:
+    """What the kubelet can do, in order."""
+    for index, feature in enumerate(features):
+        wrong = f"must be no more than {_MAX_FEATURE} characters" if len(feature) > _MAX_FEATURE else _NO_FEATURE
+        if len(feature) > _MAX_FEATURE or not _FEATURE.fullmatch(feature):
+            yield field.invalid(path.index(index), feature, f"invalid feature name {field.quote(feature)}: {wrong}")
+        if index and feature == features[index - 1]:
+            yield field.duplicate(path.index(index), feature)
+        elif index and feature < features[index - 1]:
+            yield field.invalid(path.index(index), feature, "list must be sorted alphabetically")
+
+
+def _validate_addresses(node: Tree) -> Errors:
+    status = node.get("status") or {}
     taken: set[tuple[str, str]] = set()
     for index, address in enumerate(status.get("addresses") or ()):
         key = (address["type"], address["address"])
@@ -57,6 +82,7 @@ def _validate_status(node: Tree) -> Errors:
 
 def _update(new: Tree, old: Tree) -> Errors:
     spec, was = new["spec"], old["spec"]
+    yield from _validate_addresses(new)
     # Upstream looks at taints twice here, and clients see every complaint twice.
     if taints := spec.get("taints"):
         yield from validate_taints(taints, METADATA.child("taints"))
@@ -71,6 +97,7 @@ def _update(new: Tree, old: Tree) -> Errors:
 
 def _update_status(new: Tree, old: Tree) -> Errors:
     yield from _validate_status(new)
+    yield from _validate_addresses(new)
 
 
 RULES: RulesTable = {("", "nodes"): Rules(_create, _update, subresources={"status": _update_status}, whole_looks=1)}

@@ -49,6 +49,10 @@ def _update_status(new: Tree, old: Tree) -> Errors:
 
 RULES: RulesTable = {
     ("policy", "poddisruptionbudgets"): Rules(
-        _create, name=names.path_segment, subresources={"status": _update_status}, update_looks=0
+        _create,
+        name=names.path_segment,
+        subresources={"status": _update_status},
+        update_looks=0,
+        plain_finalizers=True,
     )
 }

@@ -24,6 +24,7 @@ _COMPUTE = frozenset({
     "pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory",
     "ephemeral-storage", "requests.ephemeral-storage", "limits.ephemeral-storage",
 })  # fmt: skip
+_STORAGE = frozenset({"persistentvolumeclaims", "requests.storage"})
 _EXISTS_ONLY = ("Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "CrossNamespacePodAffinity")
 _CONFLICTS = ({"BestEffort", "NotBestEffort"}, {"Terminating", "NotTerminating"})
 _POD_SCOPES = frozenset(
@@ -39,7 +40,7 @@ def _create(quota: Tree) -> Errors:
     if scopes:
         yield from _validate_scopes(scopes, hard, scopes, _SPEC.child("scopes"))
     if spec.get("scopeSelector") is not None:
-        yield from _validate_selector(spec["scopeSelector"], hard)
+        yield from _validate_selector(spec["scopeSelector"], hard, scopes)
 
 
 def _validate_amounts(amounts: dict[str, str], path: Path) -> Errors:
@@ -59,6 +60,8 @@ def _applies(scope: str, resource: str) -> bool:
     """Whether a scope can narrow down what is counted for a resource."""
     if scope == "BestEffort":
         return resource == "pods"
+    if scope == "VolumeAttributesClass":
+        return resource in _STORAGE
     if scope in _POD_SCOPES:
         return resource in _COMPUTE or resource.startswith(("hugepages-", "requests.hugepages-"))
     return True
@@ -76,7 +79,8 @@ def _validate_scopes(scopes: list[str], hard: dict[str, str], shown: list[str], 
             yield field.invalid(path, shown, "conflicting scopes")
 
 
-def _validate_selector(selector: Tree, hard: dict[str, str]) -> Errors:
+def _validate_selector(selector: Tree, hard: dict[str, str], shown: list[str]) -> Errors:
+    """Scopes that conflict upstream shows by the other list of scopes, whatever is in it."""
     path = _SPEC.child("scopeSelector", "matchExpressions")
     requirements = selector.get("matchExpressions") or []
     for requirement in requirements:
@@ -94,14 +98,16 @@ def _validate_selector(selector: Tree, hard: dict[str, str]) -> Errors:
     scopes = {requirement["scopeName"] for requirement in requirements}
     for pair in _CONFLICTS:
         if pair <= scopes:
-            yield field.invalid(path, _shown(requirements), "conflicting scopes")
+            yield field.invalid(path, shown or None, "conflicting scopes")
 
 
-def _shown(requirements: list[Tree]) -> list[Tree]:
-    return [
+def _shown(requirements: list[Tree]) -> Tree:
+    """The selector as upstream's own structure."""
+    found = [
         {"ScopeName": one["scopeName"], "Operator": one["operator"], "Values": one.get("values")}
         for one in requirements
     ]
+    return {"MatchExpressions": found}
 
 
 def _validate_operator(operator: str, values: list[str], path: Path) -> Errors:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -17,27 +17,20 @@ from pybernetes.api.json_text import refuse_depth
 from pybernetes.api.protobuf import ProtobufError
 from pybernetes.api.protobuf import decode_object as decode_object_message
 from pybernetes.api.schema import schema_of
-from pybernetes.api.scheme import by_kind, resources, split_api_version
+from pybernetes.api.scheme import resources, split_api_version
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.call import Call
+from pybernetes.apiserver.handlers.registered import is_registered
 from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request, SlowBodyError
 from pybernetes.apiserver.json_errors import JSONError, parse_json
 from pybernetes.apiserver.negotiate import JSON, PROTOBUF, content_type
+from pybernetes.apiserver.registry.metadata import drop_repeated_owners
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.yaml import from_yaml, repeated_keys
 
 SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
 """What upstream calls its scheme in messages."""
-_UNSERVED: Final = frozenset(("DeleteOptions", "Status"))
-"""Kinds that are registered in every group without a resource."""
-_ALSO_REGISTERED: Final = frozenset((("v1", "List"), ("autoscaling/v1", "Scale")))
-_OLD_VERSIONS: Final = frozenset((
-    "apps/v1beta1", "apps/v1beta2", "authentication.k8s.io/v1beta1", "authorization.k8s.io/v1beta1", "autoscaling/v2beta1", "autoscaling/v2beta2", "batch/v1beta1",
-    "extensions/v1beta1", "networking.k8s.io/v1beta1", "policy/v1beta1", "rbac.authorization.k8s.io/v1alpha1",
-    "rbac.authorization.k8s.io/v1beta1", "storage.k8s.io/v1alpha1", "storage.k8s.io/v1beta1",
-))  # fmt: skip
-"""Versions that upstream knows, but serves no longer."""
 _SUMMARY: Final = 30
 _TYPE_META: Final = (
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
@@ -62,9 +55,13 @@ async def decode_object(call: Call, options: WriteOptions) -> Tree:
     media = content_type(call.ctx.request.headers.get("content-type", ""))
     tree, complaints = parse_object(body, media, call.expected_kind)
     custom = call.served.custom and not call.own_view
-    check_type(tree, call.expected_api_version, call.expected_kind, custom=custom, body=body)
+    check_type(
+        tree, call.expected_api_version, call.expected_kind, custom=custom, body=body,
+        report=lambda unknown, refuse: report_strictness(call.ctx, options, complaints(unknown), refuse),
+    )  # fmt: skip
     made = typed_object(call, tree, options, complaints)
     check_identity(call, made)
+    call.ctx.warn(drop_repeated_owners(made["metadata"], ""))
     return made
 
 
@@ -132,8 +129,23 @@ def json_type(value: object) -> str:
     return "object" if isinstance(value, dict) else "array"
 
 
-def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool, body: bytes | None = None) -> None:
-    """apiVersion and kind must be the path's; absent ones are. Raises StatusError 400."""
+Report: TypeAlias = Callable[[list[str], Callable[[str], StatusError]], None]
+"""Tells the client of unknown fields, or raises what the function makes of the words for them."""
+
+
+def check_type(
+    tree: Tree,
+    api_version: str,
+    kind: str,
+    *,
+    custom: bool,
+    body: bytes | None = None,
+    report: Report | None = None,
+) -> None:
+    """apiVersion and kind must be the path's; absent ones are. Raises StatusError 400.
+
+    What is of another version was read before that is noticed: `report` tells of its fields.
+    """
     if custom:
         _check_told(tree, api_version, kind, body)
     given_version, given_kind = _told(tree.get("apiVersion"), api_version), _told(tree.get("kind"), kind)
@@ -150,7 +162,10 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool, body: b
     refusal = f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
     if not custom and (unknown := _unregistered(given_version, given_kind)):
         raise bad_request(refusal + unknown)
-    if custom or _internal(given_version, given_kind) == _internal(api_version, kind):
+    is_same = _internal(given_version, given_kind) == _internal(api_version, kind)
+    if is_same and not custom and report is not None:
+        report(_unknown_fields(tree, given_version, api_version, kind), lambda why: bad_request(refusal + why))
+    if custom or is_same:
         raise bad_request(
             f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
         )
@@ -161,6 +176,18 @@ def check_type(tree: Tree, api_version: str, kind: str, *, custom: bool, body: b
     except DecodeError as error:
         raise bad_request(f"{refusal}{error}") from error
     raise bad_request(refusal + _unconvertible(given_version, given_kind, api_version, kind))
+
+
+def _unknown_fields(tree: Tree, given_version: str, api_version: str, kind: str) -> list[str]:
+    """The fields that the object's own version does not know; of a version without a schema, the one that is served."""
+    try:
+        schema = schema_of(given_version, kind)
+    except KeyError:
+        schema = schema_of(api_version, kind)
+    try:
+        return decode(schema, tree).unknown
+    except DecodeError:
+        return []
 
 
 def _check_told(tree: Tree, api_version: str, kind: str, body: bytes | None) -> None:
@@ -200,7 +227,7 @@ def _unreadable(api_version: object, kind: object) -> str:
 
 
 def _unregistered(api_version: str, kind: str) -> str:
-    if _is_registered(api_version, kind):
+    if is_registered(api_version, kind):
         return ""
     return f"no kind {quote(kind)} is registered for version {quote(api_version)} in scheme {quote(SCHEME)}"
 
@@ -224,20 +251,6 @@ def _internal(api_version: str, kind: str) -> str:
     if group == "extensions":  # where these kinds were before they got groups of their own
         group = next((one.group.partition(".")[0] for one in resources() if one.kind == kind), group)
     return f"{'core' if group in ('', 'events') else group}.{kind}"
-
-
-def _is_registered(api_version: str, kind: str) -> bool:
-    """Whether upstream knows the kind, served or not."""
-    if by_kind(api_version, kind) is not None or api_version in _OLD_VERSIONS:
-        return True
-    if (api_version, kind) in _ALSO_REGISTERED or (kind in _UNSERVED and api_version in _served_versions()):
-        return True
-    return kind.endswith("List") and by_kind(api_version, kind.removesuffix("List")) is not None
-
-
-@cache
-def _served_versions() -> frozenset[str]:
-    return frozenset(resource.api_version for resource in resources())
 
 
 def typed_object(call: Call, tree: Tree, options: WriteOptions, complaints: Complaints) -> Tree:

@@ -15,7 +15,6 @@ from pybernetes.api.field import Path, go_json
 from pybernetes.api.patch import go_text
 from pybernetes.api.patch.apply import group_version_kind
 from pybernetes.api.patch.json_patch import json_patch, unknown_fields
-from pybernetes.api.patch.managed_fields import keep_times
 from pybernetes.api.patch.merge import merge_patch
 from pybernetes.api.patch.strategic import strategic_patch
 from pybernetes.api.schema import Json
@@ -33,7 +32,7 @@ from pybernetes.apiserver.handlers.decode import (
     report_strictness,
 )
 from pybernetes.apiserver.json_errors import JSONError, parse_json
-from pybernetes.apiserver.ownership import owned
+from pybernetes.apiserver.ownership import owned, to_be_stored
 from pybernetes.apiserver.registry.field_managers import field_manager
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.scale_ownership import applied_view
@@ -289,9 +288,4 @@ class ApplyPatcher:
             "metadata": {"name": call.name, **metadata} if isinstance(metadata, dict) else {"name": call.name},
         }
         check_identity(call, new)
-        if live is not None:
-            if call.part is not None:
-                new = call.part.merge(call.ctx, new, live)
-            new = keep_times(live, new)
-        new = served.to_storage(new)
-        return {**new, "metadata": dict(new["metadata"])}
+        return to_be_stored(call, new, current)

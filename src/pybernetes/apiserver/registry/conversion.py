@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
-from pybernetes.api.decode import DecodeError, decode
 from pybernetes.api.defaults.workloads import TEMPLATE_GENERATION
-from pybernetes.api.json_text import read_json
-from pybernetes.api.schema import schema_for
+from pybernetes.api.schema import Schema, schema_of
+from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree
+from pybernetes.apiserver.registry.autoscalers import AutoscalerConversion, PlainAutoscalers
 from pybernetes.apiserver.registry.served import Conversion
 
 _EVENT_NAMES: Final = {
@@ -46,100 +45,6 @@ class EventConversion:
         return made
 
 
-_PREFIX: Final = "autoscaling.alpha.kubernetes.io/"
-
-
-class AutoscalerConversion:
-    """autoscaling/v1 autoscalers, stored as v2: CPU has a field, all else travels in annotations."""
-
-    def to_storage(self, obj: Tree) -> Tree:
-        spec = dict(obj.get("spec") or {})
-        metadata = dict(obj["metadata"])
-        annotations = dict(metadata.get("annotations") or {})
-        metrics = _unpacked(annotations.pop(_PREFIX + "metrics", ""), "MetricSpec")
-        percentage = spec.pop("targetCPUUtilizationPercentage", None)
-        if percentage is not None:
-            metrics.append(_cpu_metric({"type": "Utilization", "averageUtilization": percentage}))
-        if metrics:
-            spec["metrics"] = metrics
-        behavior = _unpacked(f"[{annotations.pop(_PREFIX + 'behavior', '')}]", "HorizontalPodAutoscalerBehavior")
-        if behavior and behavior[0]:
-            spec["behavior"] = behavior[0]
-        status = dict(obj.get("status") or {})
-        current = status.pop("currentCPUUtilizationPercentage", None)
-        current_metrics = _unpacked(annotations.pop(_PREFIX + "current-metrics", ""), "MetricStatus")
-        if current is not None:
-            current_metrics.append(_cpu_metric({"averageUtilization": current}, key="current"))
-        if current_metrics:
-            status["currentMetrics"] = current_metrics
-        conditions = _unpacked(annotations.pop(_PREFIX + "conditions", ""), "HorizontalPodAutoscalerCondition")
-        if conditions:
-            status["conditions"] = conditions
-        made = {**obj, "metadata": _annotated(metadata, annotations), "spec": spec}
-        if status or "status" in obj:
-            made["status"] = {"desiredReplicas": 0, "currentMetrics": None, **status}
-        return made | {"apiVersion": "autoscaling/v2"} if "apiVersion" in made else made
-
-    def from_storage(self, obj: Tree) -> Tree:
-        spec = dict(obj.get("spec") or {})
-        status = dict(obj.get("status") or {})
-        metadata = dict(obj["metadata"])
-        annotations = dict(metadata.get("annotations") or {})
-        percentage, others = _split_cpu(spec.pop("metrics", None) or [], "target")
-        if percentage is not None:
-            spec["targetCPUUtilizationPercentage"] = percentage
-        current, current_others = _split_cpu(status.pop("currentMetrics", None) or [], "current")
-        if current is not None:
-            status["currentCPUUtilizationPercentage"] = current
-        packed = {
-            "metrics": others,
-            "behavior": spec.pop("behavior", None),
-            "current-metrics": current_others,
-            "conditions": status.pop("conditions", None),
-        }
-        annotations |= {
-            _PREFIX + key: msgspec.json.encode(value).decode()
-            for key, value in packed.items()
-            if value not in (None, [])
-        }
-        status.setdefault("currentReplicas", 0)
-        made = {**obj, "metadata": _annotated(metadata, annotations), "spec": spec, "status": status}
-        return made | {"apiVersion": "autoscaling/v1"} if "apiVersion" in made else made
-
-
-def _cpu_metric(value: Tree, key: str = "target") -> Tree:
-    return {"type": "Resource", "resource": {"name": "cpu", key: value}}
-
-
-def _split_cpu(metrics: list[Tree], key: str) -> tuple[int | None, list[Tree]]:
-    """The CPU utilization that v1 has a field for, and all other metrics."""
-    percentage: int | None = None
-    others: list[Tree] = []
-    for metric in metrics:
-        resource = metric.get("resource") or {}
-        value = (resource.get(key) or {}).get("averageUtilization")
-        if percentage is None and resource.get("name") == "cpu" and value is not None:
-            percentage = value
-        else:
-            others.append(metric)
-    return percentage, others
-
-
-def _annotated(metadata: Tree, annotations: Tree) -> Tree:
-    rest = {key: value for key, value in metadata.items() if key != "annotations"}
-    return {**rest, "annotations": annotations} if annotations else rest
-
-
-def _unpacked(text: str, kind: str) -> list[Tree]:
-    """The objects of an annotation's JSON list; none where they are not of the kind, as upstream has it."""
-    schema = schema_for(f"io.k8s.api.autoscaling.v2.{kind}")
-    try:
-        found = read_json(text) if text else None
-        return [decode(schema, item).tree for item in found] if isinstance(found, list) else []
-    except (ValueError, DecodeError):
-        return []
-
-
 _GENERATION: Final = "templateGeneration"
 
 
@@ -148,10 +53,12 @@ class DaemonSetConversion:
 
     def to_storage(self, obj: Tree) -> Tree:
         metadata = dict(obj["metadata"])
-        annotations = dict(metadata.get("annotations") or {})
+        annotations = dict(metadata.pop("annotations", None) or {})
         count = annotations.pop(TEMPLATE_GENERATION, "0")
+        if annotations:
+            metadata["annotations"] = annotations
         spec = {**(obj.get("spec") or {}), _GENERATION: int(count) if count.isdecimal() else 0}
-        return {**obj, "metadata": _annotated(metadata, annotations), "spec": spec}
+        return {**obj, "metadata": metadata, "spec": spec}
 
     def from_storage(self, obj: Tree) -> Tree:
         spec = dict(obj.get("spec") or {})
@@ -159,11 +66,31 @@ class DaemonSetConversion:
         if count is None:  # as an upstream server has stored it
             return obj
         annotations = {**(obj["metadata"].get("annotations") or {}), TEMPLATE_GENERATION: str(count)}
-        return {**obj, "metadata": _annotated(obj["metadata"], annotations), "spec": spec}
+        return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}, "spec": spec}
 
 
 CONVERSIONS: Final[dict[tuple[str, str, str], Conversion]] = {
     ("events.k8s.io", "v1", "events"): EventConversion(),
     ("autoscaling", "v1", "horizontalpodautoscalers"): AutoscalerConversion(),
+    ("autoscaling", "v2", "horizontalpodautoscalers"): PlainAutoscalers(),
     ("apps", "v1", "daemonsets"): DaemonSetConversion(),
 }
+
+
+class VersionsOfKind:
+    """How owners of fields see the versions of one kind that are stored as one."""
+
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self._kind = resources[0].kind
+        self._conversions = {
+            one.api_version: CONVERSIONS.get((one.group, one.version, one.plural)) for one in resources
+        }
+
+    def schema(self, api_version: str) -> Schema | None:
+        return schema_of(api_version, self._kind) if api_version in self._conversions else None
+
+    def convert(self, tree: Tree, api_version: str) -> Tree:
+        """An object of any of the versions in another one."""
+        given, wanted = self._conversions[tree["apiVersion"]], self._conversions[api_version]
+        stored = tree if given is None else given.to_storage(tree)
+        return {**(stored if wanted is None else wanted.from_storage(stored)), "apiVersion": api_version}

@@ -111,8 +111,8 @@ def drop_empty(metadata: Tree) -> None:
             del metadata[key]
 
 
-def drop_repeated_owners(metadata: Tree) -> str:
-    """Owner references that stand twice go; what to warn of, or ""."""
+def drop_repeated_owners(metadata: Tree, when: str = " after mutating admission happens") -> str:
+    """Owner references that stand twice go; what to warn of, or "". `when` they have come, as upstream says it."""
     owners: list[Tree] = metadata.get("ownerReferences") or []
     kept: list[Tree] = []
     repeated: list[str] = []
@@ -125,7 +125,7 @@ def drop_repeated_owners(metadata: Tree) -> str:
         return ""
     metadata["ownerReferences"] = kept
     return (
-        ".metadata.ownerReferences contains duplicate entries after mutating admission happens; API server dedups "
+        f".metadata.ownerReferences contains duplicate entries{when}; API server dedups "
         "owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; "
         f"duplicate UID(s) observed: {', '.join(repeated)}"
     )

@@ -12,7 +12,7 @@ from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.item import Item, Listener
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Request
-from pybernetes.apiserver.registry.conversion import CONVERSIONS
+from pybernetes.apiserver.registry.conversion import CONVERSIONS, VersionsOfKind
 from pybernetes.apiserver.registry.deletion import delete
 from pybernetes.apiserver.registry.field_managers import noted
 from pybernetes.apiserver.registry.options import WriteOptions, delete_options
@@ -34,6 +34,10 @@ class ServedRegistry:
         self._strategy_of = strategy_of
         self._served: dict[tuple[str, str, str], Served] = {}
         self._stores: dict[Resource, ObjectStore] = {}
+        stored_as: dict[Resource, list[Resource]] = {}
+        for resource in scheme.resources():
+            stored_as.setdefault(scheme.storage_resource(resource), []).append(resource)
+        self._versions = {stored: VersionsOfKind(found) for stored, found in stored_as.items() if len(found) > 1}
         self.services: Services | None = None
         """Set by the server once it is complete; internal writes need it."""
         for resource in scheme.resources():
@@ -47,7 +51,7 @@ class ServedRegistry:
         if stored.group != resource.group:
             store = ObjectStore(stored, store.strategy, self.access, called=resource)
         conversion = CONVERSIONS.get((resource.group, resource.version, resource.plural))
-        self.add(Served(resource, store.strategy, store, conversion))
+        self.add(Served(resource, store.strategy, store, conversion, versions=self._versions.get(stored)))
 
     def add(self, served: Served) -> None:
         """Serve a resource from now on, in place of what was served there."""

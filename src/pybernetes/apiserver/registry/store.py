@@ -190,7 +190,7 @@ class ObjectStore:
             except StatusError as error:
                 if not generated or error.reason != "AlreadyExists" or attempt == NAME_TRIES - 1:
                     raise
-        raise errors.generate_name_conflict(self.resource.group, self.resource.plural, metadata["name"])
+        raise AssertionError("the last try returns or raises")
 
     async def _create_named(
         self,
@@ -229,7 +229,7 @@ class ObjectStore:
         name = new["metadata"]["name"]
         key = self.object_key(new["metadata"].get("namespace", ""), name)
         if (standing := self.cache.get(key)) is not None:
-            raise self._taken(name, standing)
+            raise self._taken(new["metadata"], standing)
         encoded = await self._encode(_without_empty(ctx, new))
         version = _given_version(new)
         if options.dry_run:
@@ -239,15 +239,17 @@ class ObjectStore:
         ttl = self.strategy.ttl_seconds(ctx, new)
         item = await self._commits.create(key, encoded, ttl=ttl)
         if item is None:
-            raise self._taken(name, None)
+            raise self._taken(new["metadata"], None)
         return await self._seen(item)
 
     async def _seen(self, item: Item) -> Item:
         (made,) = await self.read([item])
         return made
 
-    def _taken(self, name: str, standing: Item | None) -> StatusError:
-        error = errors.already_exists(self._called.group, self._called.plural, name)
+    def _taken(self, metadata: Tree, standing: Item | None) -> StatusError:
+        """A generateName is taken for the reason, also where the client gave the name."""
+        refuse = errors.generate_name_conflict if metadata.get("generateName") else errors.already_exists
+        error = refuse(self._called.group, self._called.plural, metadata["name"])
         if standing is not None and "deletionTimestamp" in standing.tree["metadata"]:
             return StatusError(error.code, error.reason, f"object is being deleted: {error.message}", error.details)
         return error

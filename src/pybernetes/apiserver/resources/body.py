@@ -18,6 +18,7 @@ from pybernetes.apiserver.handlers.call import tree_answer
 from pybernetes.apiserver.handlers.decode import check_type, parse_object, read_body, report_strictness
 from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.negotiate import PARTIAL_LIST, PARTIALS, content_type, negotiate
+from pybernetes.apiserver.registry.metadata import drop_repeated_owners
 from pybernetes.apiserver.registry.options import write_options
 from pybernetes.apiserver.resources.timestamps import now
 from pybernetes.apiserver.table.views import converted
@@ -26,6 +27,9 @@ OTHER_NAMESPACE: Final = "the namespace of the provided object does not match th
 OLD_EVICTION: Final = "policy/v1beta1", "Eviction"
 """It is read as the one that is served."""
 
+_SERVERS_OWN: Final = ("creationTimestamp", "uid", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+"""Of metadata: what a client cannot say, and may send."""
+
 
 async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
     """The body as an object of this kind, typed and defaulted. Raises StatusError 400, 413, 415, 422."""
@@ -33,7 +37,10 @@ async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
     options = write_options(ctx.request, "CreateOptions")
     tree, complaints = parse_object(body, content_type(ctx.request.headers.get("content-type", "")), kind)
     if (tree.get("apiVersion"), tree.get("kind")) != OLD_EVICTION:
-        check_type(tree, api_version, kind, custom=False, body=body)
+        check_type(
+            tree, api_version, kind, custom=False, body=body,
+            report=lambda unknown, refuse: report_strictness(ctx, options, complaints(unknown), refuse),
+        )  # fmt: skip
     schema = schema_of(api_version, kind)
     try:
         decoded = decode(schema, tree)
@@ -43,6 +50,9 @@ async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
     made = decoded.tree
     default_definition(schema, made)
     made["apiVersion"], made["kind"] = api_version, kind
+    for name in _SERVERS_OWN:
+        made["metadata"].pop(name, None)
+    ctx.warn(drop_repeated_owners(made["metadata"], ""))
     return made
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from pybernetes.api.pod_qos import qos_class
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.strategy import Part
+
+_CONTAINERS: Final = ("containers", "initContainers")
 
 
 class PodStatus(Part):
@@ -39,15 +41,22 @@ class EphemeralContainers(Part):
 
 
 class Resize(Part):
-    """Changing requests and limits of containers in place."""
+    """Changing requests and limits of the pod and its containers in place."""
 
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
-        spec = dict(old["spec"])
-        for kind in ("containers", "initContainers"):
-            if kind in spec:
-                wanted = {each["name"]: each for each in (view.get("spec") or {}).get(kind) or ()}
-                spec[kind] = [_resized(container, wanted.get(container["name"], container)) for container in spec[kind]]
-        return {**old, "spec": spec, "metadata": old["metadata"] | _versions(view["metadata"])}
+        stood, wanted = old["spec"], dict(view.get("spec") or {})
+        # Copies, since admission gives containers their defaults in place, and the view shares what it leaves alone.
+        wanted |= {kind: [dict(each) for each in wanted.get(kind) or ()] for kind in _CONTAINERS}
+        made = {**old, "metadata": old["metadata"] | _versions(view["metadata"])}
+        if any(len(wanted[kind]) != len(stood.get(kind) or ()) for kind in _CONTAINERS):
+            return {**made, "spec": wanted}  # validation says what is wrong
+        spec = {key: value for key, value in stood.items() if key != "resources"}
+        if wanted.get("resources") is not None:
+            spec["resources"] = wanted["resources"]
+        for kind in _CONTAINERS:
+            if stood.get(kind):
+                spec[kind] = _resized(wanted[kind], stood[kind])
+        return {**made, "spec": spec}
 
 
 def _versions(metadata: Tree) -> Tree:
@@ -55,8 +64,19 @@ def _versions(metadata: Tree) -> Tree:
     return {key: metadata[key] for key in ("resourceVersion", "uid", "managedFields") if key in metadata}
 
 
-def _resized(container: Tree, wanted: Tree) -> Tree:
-    return {**container, "resources": wanted.get("resources") or {}}
+def _resized(wanted: list[Tree], stood: list[Tree]) -> list[Tree]:
+    """The containers with the resources and policies that are wanted; other containers as they are wanted."""
+    if [each["name"] for each in wanted] != [each["name"] for each in stood]:
+        return wanted
+    made = []
+    for container, want in zip(stood, wanted, strict=True):
+        changed = {**container, "resources": want.get("resources") or {}}
+        if want.get("resizePolicy"):
+            changed["resizePolicy"] = want["resizePolicy"]
+        else:
+            changed.pop("resizePolicy", None)
+        made.append(changed)
+    return made
 
 
 class Assign(Part):

@@ -25,8 +25,6 @@ from pybernetes.apiserver.user import AUTHENTICATED, UserInfo
 
 AUTHORIZATION = "authorization.k8s.io/v1"
 AUTHENTICATION = "authentication.k8s.io/v1"
-_SERVERS_OWN = ("selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
-"""Of metadata: what a client cannot say, and may send."""
 INVALID_TOKEN = "invalid bearer token"
 
 
@@ -41,8 +39,6 @@ class AccessReview:
                 raise errors.bad_request(OTHER_NAMESPACE)
         else:
             review["metadata"].pop("namespace", None)
-        for name in _SERVERS_OWN:
-            review["metadata"].pop(name, None)
         note_manager(ctx, review)
         wrong = list(RULES["authorization.k8s.io", target.resource.plural].create(review))
         if wrong:
@@ -176,7 +172,8 @@ class TokenReview:
         status = _token_status(ctx, token, audiences)
         if "error" in status and await ctx.services.security.bearer.inquire(token):
             status = _token_status(ctx, token, audiences)
-        review["status"] = status
+        told = (review.get("status") or {}).get("error")
+        review["status"] = ({"error": told} if told else {}) | status
         return answer(ctx, 201, review)
 
 

@@ -21,7 +21,7 @@ from pybernetes.apiserver.resources.kind import FieldOf, KindStrategy, path
 from pybernetes.apiserver.resources.lease import LeaseStrategy
 from pybernetes.apiserver.resources.limit_range import LimitRangeStrategy
 from pybernetes.apiserver.resources.namespace import Finalize, NamespaceStrategy
-from pybernetes.apiserver.resources.node import NodeStrategy
+from pybernetes.apiserver.resources.node import NodeStatus, NodeStrategy
 from pybernetes.apiserver.resources.pod import PodStrategy
 from pybernetes.apiserver.resources.pod_binding import BindingAction
 from pybernetes.apiserver.resources.pod_eviction import EvictionAction
@@ -213,6 +213,7 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
         "binding": Assign(),
     },
     "namespaces": {"status": Part(), "finalize": Finalize()},
+    "nodes": {"status": NodeStatus()},
     "persistentvolumes": {"status": VolumeStatus()},
     "deployments.apps": {"status": StatusWithoutLabels()},
     "apiservices.apiregistration.k8s.io": {"status": StatusOnly()},

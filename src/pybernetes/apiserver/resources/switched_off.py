@@ -19,6 +19,7 @@ _OFF: Final = {
     "storage.v1.CSIDriverSpec": ("preventPodSchedulingIfMissing",),
 }
 """Definition -> its fields that are off; k8s.io/kubernetes/pkg/features says which features are."""
+_GONE_WHEN_EMPTY: Final = ("lifecycle",)
 
 _Visit: TypeAlias = Callable[[Any], Any]
 """A value without them: the very same value if it has none."""
@@ -51,6 +52,8 @@ def _visit_of(definition: str) -> _Visit | None:
         for name, one in pairs:
             value = tree.get(name)
             if value and (made := one(value)) is not value:
+                if not made and name in _GONE_WHEN_EMPTY:
+                    return visit({key: held for key, held in tree.items() if key != name})
                 changed = {**(changed or {}), name: made}
         for name in off:
             if name in tree:

@@ -15,7 +15,7 @@ from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.environment import validate_env, validate_env_from
 from pybernetes.api.validation.pod.mounts import validate_devices, validate_mounts
 from pybernetes.api.validation.pod.probes import validate_lifecycle, validate_probes
-from pybernetes.api.validation.pod.resources import validate_container_resources
+from pybernetes.api.validation.pod.resources import claim_names, validate_container_resources
 from pybernetes.api.validation.pod.security import validate_security_context
 from pybernetes.api.validation.pod.windows import validate_windows_options
 
@@ -40,7 +40,7 @@ def validate_containers(spec: Tree, volumes: dict[str, Tree], path: Path) -> Err
     around = Surroundings(
         spec,
         volumes,
-        frozenset(claim["name"] for claim in spec.get("resourceClaims") or () if claim.get("name")),
+        claim_names(spec),
     )
     taken: set[str] = set()
     if not spec.get("containers"):
@@ -87,7 +87,7 @@ def _validate_common(container: Tree, around: Surroundings, path: Path) -> Error
     if resources := container["resources"]:
         yield from validate_container_resources(resources, around.claims, path.child("resources"))
     if policies := container.get("resizePolicy"):
-        yield from _validate_resize_policies(policies, path.child("resizePolicy"))
+        yield from _validate_resize_policies(policies, around.spec.get("restartPolicy"), path.child("resizePolicy"))
     if context := container.get("securityContext"):
         yield from validate_security_context(context, around.spec, path.child("securityContext"))
         if options := context.get("windowsOptions"):
@@ -142,6 +142,7 @@ def _validate_restart_rules(container: Tree, path: Path) -> Errors:
 _EPHEMERAL_FORBIDDEN = (
     "ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources", "resizePolicy",
 )  # fmt: skip
+_POINTERS = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle")
 
 
 def _validate_ephemeral(spec: Tree, around: Surroundings, taken: set[str], path: Path) -> Errors:
@@ -151,7 +152,7 @@ def _validate_ephemeral(spec: Tree, around: Surroundings, taken: set[str], path:
         yield from _validate_name(container, taken, at)
         yield from _validate_common({**container, "resources": {}, "ports": ()}, around, at)
         for name in _EPHEMERAL_FORBIDDEN:
-            if container.get(name):
+            if container.get(name) or (name in _POINTERS and container.get(name) is not None):
                 yield field.forbidden(at.child(name), "cannot be set for an Ephemeral Container")
         target = container.get("targetContainerName")
         if target and target not in targets:
@@ -195,13 +196,16 @@ def _validate_host_ports(containers: Iterable[Tree], path: Path) -> Errors:
                 taken.add(wanted)
 
 
-def _validate_resize_policies(policies: list[Tree], path: Path) -> Errors:
-    """Upstream names the list, not its entries."""
+def _validate_resize_policies(policies: list[Tree], of_pod: str | None, path: Path) -> Errors:
+    """Upstream names the list, but for entries that are there twice."""
     taken: set[str] = set()
-    for policy in policies:
+    for index, policy in enumerate(policies):
         resource = policy.get("resourceName", "")
         if resource in taken:
-            yield field.duplicate(path, resource)
+            yield field.duplicate(path.index(index), resource)
         taken.add(resource)
         yield from one_of(resource, path, ("cpu", "memory"))
-        yield from one_of(policy.get("restartPolicy"), path, _RESIZE_POLICIES)
+        restart = policy.get("restartPolicy")
+        yield from one_of(restart, path, _RESIZE_POLICIES)
+        if of_pod == "Never" and restart != "NotRequired":
+            yield field.invalid(path, restart or "", "must be 'NotRequired' when pod `restartPolicy` is 'Never'")

@@ -8,6 +8,7 @@ from pybernetes.api import field, names
 from pybernetes.api.caching import short_cache
 from pybernetes.api.field import Path
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.quota.amounts import pod_amounts
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative_quantity
 from pybernetes.api.validation.kinds import Errors
@@ -76,6 +77,15 @@ def validate_amount(name: str, text: str, path: Path) -> Errors:
 
 def validate_container_resources(resources: Tree, claims: frozenset[str], path: Path) -> Errors:
     yield from validate_requirements(resources, path, validate_container_resource_name)
+    yield from _validate_claims(resources, claims, path)
+
+
+def claim_names(spec: Tree) -> frozenset[str]:
+    """What containers may call the claims of their pod."""
+    return frozenset(claim["name"] for claim in spec.get("resourceClaims") or () if claim.get("name"))
+
+
+def _validate_claims(resources: Tree, claims: frozenset[str], path: Path) -> Errors:
     taken: set[tuple[str, str]] = set()
     for index, claim in enumerate(resources.get("claims") or ()):
         name, request = claim.get("name", ""), claim.get("request") or ""
@@ -97,15 +107,36 @@ def validate_container_resources(resources: Tree, claims: frozenset[str], path: 
             )
 
 
-def validate_pod_resources(resources: Tree, path: Path) -> Errors:
-    """Requests and limits of a pod as a whole."""
-    yield from validate_requirements(resources, path, _validate_pod_resource_name)
+def validate_pod_resources(spec: Tree, claims: frozenset[str], path: Path) -> Errors:
+    """Requests and limits of a pod as a whole, which hold those of its containers."""
+    resources = spec["resources"]
     if resources.get("claims"):
         yield field.forbidden(path.child("claims"), "claims may not be set for Resources at pod-level")
+    yield from validate_requirements(resources, path, _validate_pod_resource_name)
+    yield from _validate_claims(resources, claims, path)
+    yield from _validate_sums(spec, resources, path)
+
+
+def _validate_sums(spec: Tree, resources: Tree, path: Path) -> Errors:
+    containers = {kind: spec.get(kind) or () for kind in ("containers", "initContainers")}
+    for kind, names_of in (("requests", lambda name: True), ("limits", is_hugepages)):
+        told = resources.get(kind) or {}
+        for name, amount in pod_amounts(containers, kind).items() if told else ():
+            if name in told and names_of(name) and amount > Quantity.parse(told[name]):
+                detail = f"must be greater than or equal to aggregate container {kind} of {amount}"
+                yield field.invalid(path.child(kind).key(name), told[name], detail)
+    bounds = resources.get("limits") or {}
+    for index, container in enumerate(containers["containers"]):
+        for name, limit in (container["resources"].get("limits") or {}).items():
+            if name in bounds and Quantity.parse(limit) > Quantity.parse(bounds[name]):
+                at = path.child("containers").index(index).key(name).child("limits")
+                yield field.invalid(at, limit, f"must be less than or equal to pod limits of {bounds[name]}")
 
 
 def _validate_pod_resource_name(name: str, path: Path) -> Errors:
-    if name not in ("cpu", "memory") and not is_hugepages(name):
+    if found := list(validate_resource_name(name, path)):
+        yield from found
+    elif name not in ("cpu", "memory") and not is_hugepages(name):
         yield field.not_supported(path, name, ("cpu", "hugepages-", "memory"))
 
 

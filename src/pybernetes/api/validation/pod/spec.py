@@ -12,6 +12,7 @@ from pybernetes.api.validation.metadata import complain, validate_annotations, v
 from pybernetes.api.validation.pod.container import validate_containers
 from pybernetes.api.validation.pod.dns import validate_dns, validate_host_aliases
 from pybernetes.api.validation.pod.resources import (
+    claim_names,
     validate_container_resource_name,
     validate_pod_resources,
     validate_requirements,
@@ -121,8 +122,8 @@ def _validate_rest(spec: Tree, path: Path) -> Errors:
     policy = spec.get("preemptionPolicy")
     if policy is not None:
         yield from one_of(policy, path.child("preemptionPolicy"), ("PreemptLowerPriority", "Never"))
-    if resources := spec.get("resources"):
-        yield from validate_pod_resources(resources, path.child("resources"))
+    if spec.get("resources"):
+        yield from validate_pod_resources(spec, claim_names(spec), path.child("resources"))
     if overhead := spec.get("overhead"):
         yield from validate_requirements({"limits": overhead}, path.child("overhead"), validate_container_resource_name)
     if os := spec.get("os"):

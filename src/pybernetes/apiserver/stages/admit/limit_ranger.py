@@ -1,6 +1,7 @@
 """LimitRanger: the defaults and bounds that a namespace's LimitRanges set for containers, pods and claims."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.quota.amounts import Amounts, amounts, pod_amounts
@@ -19,55 +20,62 @@ class LimitRanger(Plugin):
     name = "LimitRanger"
     operations = frozenset(("CREATE", "UPDATE"))
     resources = frozenset(("pods", CLAIMS))
+    subresources = frozenset(("", "resize"))
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
     def handles(self, operation: Operation, resource: Resource, subresource: str) -> bool:
-        # A pod's resources are bounded when it is made; a claim may grow later.
-        only_created = operation == "CREATE" or resource.plural == CLAIMS
-        return only_created and super().handles(operation, resource, subresource)
+        if not super().handles(operation, resource, subresource):
+            return False
+        # A pod's resources change by its resizing only; a claim may grow later.
+        if resource.plural == CLAIMS or operation == "CREATE":
+            return not subresource
+        return subresource == "resize"
 
     async def mutate(self, attributes: Attributes) -> None:
-        if attributes.object is None or attributes.resource.plural != "pods":
+        pod = attributes.object
+        if attributes.resource.plural != "pods" or pod is None or _is_going(attributes):
             return
         for limits in self._ranges(attributes):
-            set_defaults(attributes.object, limits)
+            notes = set_defaults(pod, limits)
+            if notes and attributes.operation == "CREATE":
+                metadata = pod["metadata"]
+                text = "LimitRanger plugin set: " + "; ".join(notes)
+                metadata["annotations"] = {**(metadata.get("annotations") or {}), ANNOTATION: text}
 
     async def validate(self, attributes: Attributes) -> None:
-        if attributes.object is None:
+        obj = attributes.object
+        if obj is None or _is_going(attributes):
             return
-        violations = [
-            violation
-            for limits in self._ranges(attributes)
-            for entry in limits
-            for violation in _violations(attributes.resource.plural, entry, attributes.object)
-        ]
-        if violations:
-            listed = ", ".join(dict.fromkeys(violations))
-            raise refuse(attributes, listed if len(violations) == 1 else f"[{listed}]")
+        for limits in self._ranges(attributes):
+            found = (_violations(attributes.resource.plural, entry, obj) for entry in limits)
+            if violations := list(dict.fromkeys(chain.from_iterable(found))):
+                raise refuse(attributes, violations[0] if len(violations) == 1 else f"[{', '.join(violations)}]")
 
     def _ranges(self, attributes: Attributes) -> Iterator[list[Tree]]:
         for limit_range in self._objects.list("", "limitranges", attributes.namespace):
             yield limit_range.get("spec", {}).get("limits") or []
 
 
-def set_defaults(pod: Tree, limits: list[Tree]) -> None:
-    """Give the pod's containers the default requests and limits, and say so in an annotation."""
+def _is_going(attributes: Attributes) -> bool:
+    """What is being deleted is not judged any more."""
+    return attributes.old is not None and "deletionTimestamp" in attributes.old["metadata"]
+
+
+def set_defaults(pod: Tree, limits: list[Tree]) -> list[str]:
+    """Give the pod's containers the default requests and limits; the words for what was given."""
     defaults = [entry for entry in limits if entry.get("type") == "Container"]
     limit = {key: value for entry in defaults for key, value in (entry.get("default") or {}).items()}
     request = {key: value for entry in defaults for key, value in (entry.get("defaultRequest") or {}).items()}
     notes: list[str] = []
     for kind, title in (("containers", "container"), ("initContainers", "init container")):
         for container in containers(pod["spec"], kind):
-            resources = container.setdefault("resources", {})
+            resources = container["resources"] = dict(container.get("resources") or {})
             for field, values, word in (("requests", request, "request"), ("limits", limit, "limit")):
                 if added := _fill(resources, field, values):
                     notes.append(f"{', '.join(added)} {word} for {title} {container['name']}")
-    if notes:
-        annotations = dict(pod["metadata"].get("annotations") or {})
-        annotations[ANNOTATION] = "LimitRanger plugin set: " + "; ".join(notes)
-        pod["metadata"]["annotations"] = annotations
+    return notes
 
 
 def _fill(resources: Tree, field: str, values: dict[str, str]) -> list[str]:
@@ -88,7 +96,8 @@ def _violations(plural: str, entry: Tree, obj: Tree) -> Iterator[str]:
             resources = container.get("resources") or {}
             yield from _bounds(entry, amounts(resources.get("requests")), amounts(resources.get("limits")))
     elif kind == "Pod":
-        yield from _bounds(entry, pod_amounts(obj["spec"], "requests"), pod_amounts(obj["spec"], "limits"))
+        spec = {name: value for name, value in obj["spec"].items() if name != "overhead"}
+        yield from _bounds(entry, pod_amounts(spec, "requests"), pod_amounts(spec, "limits"))
 
 
 def _bounds(entry: Tree, requests: Amounts, limits: Amounts) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pybernetes.api.errors import StatusError
 from pybernetes.api.types import apps_v1, core_v1, meta_v1
 from pybernetes.client.patch import PatchType
 from pybernetes.controllers.deployment import revision
+from pybernetes.controllers.replicaset import plan
 
 WorldOf = Callable[..., Any]
 BOTH = "deployment-controller,replicaset-controller"
@@ -248,6 +249,16 @@ async def test_what_keeps_pods_from_being_made_is_on_the_set(world_of: WorldOf) 
         await world.wait_told("FailedCreate", "Error creating: pods ")
         await world.client.delete(core_v1.ResourceQuota, "none", world.namespace)
         await world.eventually(lambda: len(world.running_pods()) == 2)
+
+
+def test_a_standing_failure_is_not_written_again_for_the_name_of_another_pod() -> None:
+    spec = apps_v1.ReplicaSetSpec(selector=meta_v1.LabelSelector(match_labels=LABELS), template=template("v1"))
+    replica_set = apps_v1.ReplicaSet(metadata=meta_v1.ObjectMeta(name="s"), spec=spec)
+    first, second = (plan.Failure("FailedCreate", f'pods "s-{name}" is forbidden') for name in ("abcde", "fghij"))
+    standing = plan.status_of(replica_set, plan.Counts(), first, "2030-01-01T00:00:00Z")
+    failed = msgspec.structs.replace(replica_set, status=standing)
+    assert plan.same_status(standing, plan.status_of(failed, plan.Counts(), second, "2030-01-01T00:00:01Z"))
+    assert not plan.same_status(standing, plan.status_of(failed, plan.Counts(), None, "2030-01-01T00:00:01Z"))
 
 
 @pytest.mark.parametrize("policy", ["Background", "Foreground"])

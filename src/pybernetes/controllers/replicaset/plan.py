@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-import msgspec
 from msgspec import Struct
 
 from pybernetes.api.types import apps_v1, core_v1
@@ -104,12 +103,14 @@ def _conditions(
     others = [condition for condition in old if condition.type != REPLICA_FAILURE]
     if failure is None:
         return others
+    standing = next((condition for condition in old if condition.type == REPLICA_FAILURE), None)
+    if standing is not None and (standing.status, standing.reason) == ("True", failure.reason):
+        # As it is, whatever the message: that names the pod that was tried, another one at each attempt, and a status
+        # that changes at each attempt would bring the set back before its back-off is over.
+        return [*others, standing]
     made = apps_v1.ReplicaSetCondition(
         type=REPLICA_FAILURE, status="True", reason=failure.reason, message=failure.message, last_transition_time=now
     )
-    standing = next((condition for condition in old if condition.type == REPLICA_FAILURE), None)
-    if standing is not None and (standing.status, standing.reason) == (made.status, made.reason):
-        made = msgspec.structs.replace(made, last_transition_time=standing.last_transition_time)
     return [*others, made]
 
 

@@ -102,8 +102,9 @@ class BodyPatcher:
     def make(self, current: Item | None) -> Tree:
         assert current is not None
         call = self._call
-        # What the patch leaves alone becomes part of the result, which the caller may change.
-        shown = call.view(current.tree if call.served.custom else current.decode())
+        # What the patch leaves alone becomes part of the result, which the caller may change; of a part's result only
+        # the part itself is taken, and the rest of what is stored.
+        shown = call.view(current.tree if call.served.custom or call.part is not None else current.decode())
         patch = self._patch if self._media == STRATEGIC_PATCH else None
         return typed_patched(call, self._patched(shown), shown, current, self._options, patch, self._complaints)
 

@@ -41,8 +41,10 @@ def _validate_addresses(status: Tree, was: Tree, name: str) -> Errors:
     for index, address in enumerate(addresses):
         if address not in before:
             yield from validate_ip(address, _STATUS.child(name).index(index))
+    if len(addresses) < 2:
+        return
     found = [parse_ip(address) for address in addresses]
-    if len(found) < 2 or None in found:
+    if None in found:
         return
     families = {one.version for one in found if one is not None}
     if len(families) < 2 or len(found) > 2:

@@ -33,9 +33,9 @@ def test_paths() -> None:
 
 def test_names_for_messages() -> None:
     deployments = scheme.resource_for(apps_v1.Deployment)
-    assert (deployments.group_resource, deployments.group_kind) == ("deployments.apps", "Deployment.apps")
+    assert deployments.group_resource == "deployments.apps"
     pods = scheme.resource_for(core_v1.Pod)
-    assert (pods.group_resource, pods.group_kind, pods.list_kind) == ("pods", "Pod", "PodList")
+    assert (pods.group_resource, pods.list_kind) == ("pods", "PodList")
 
 
 def test_subresources_name_the_kind_that_travels() -> None:

@@ -53,7 +53,7 @@ async def _verbs(server: APIServer) -> None:
         page = await client.list(core_v1.ConfigMap, "default", limit=3)
         rest = await client.list(core_v1.ConfigMap, "default", continue_=page.continue_)
         assert len(page.items) == 3
-        assert len(page.items) + len(rest.items) == len(await client.list_all(core_v1.ConfigMap, "default"))
+        assert len(page.items) + len(rest.items) == len((await client.list(core_v1.ConfigMap, "default")).items)
         found = {resource.group_resource: resource for resource in await discover(client)}
         assert found["deployments.apps"].kind == "Deployment"
         assert not found["nodes"].namespaced

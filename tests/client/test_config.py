@@ -80,18 +80,6 @@ def test_the_environment_names_the_file(kubeconfig: Path, monkeypatch: pytest.Mo
     assert Config.from_kubeconfig().namespace == "work"
 
 
-def test_in_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "token").write_text("secret\n")
-    (tmp_path / "namespace").write_text("home")
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
-    config = Config.in_cluster(tmp_path)
-    assert (config.server, config.namespace) == ("https://[fd00::1]:443", "home")
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
-    with pytest.raises(ConfigError, match="not in a cluster"):
-        Config.in_cluster(tmp_path)
-
-
 async def test_a_token_file_is_read_again(tmp_path: Path) -> None:
     clock, file = FakeClock(), tmp_path / "token"
     file.write_text("one\n")

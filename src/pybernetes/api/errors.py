@@ -79,13 +79,13 @@ def already_exists(group: str, resource: str, name: str) -> StatusError:
     return StatusError(409, "AlreadyExists", message, _details(resource, group, name))
 
 
-def generate_name_conflict(group: str, resource: str, name: str, retry_after_seconds: int = 1) -> StatusError:
+def generate_name_conflict(group: str, resource: str, name: str) -> StatusError:
     """The generated name is taken, and further tries did not help."""
     message = (
         f"{_qualified(resource, group)} {quote(name)} already exists, "
         "the server was not able to generate a unique name for the object"
     )
-    details = _details(resource, group, name) | {"retryAfterSeconds": retry_after_seconds}
+    details = _details(resource, group, name) | {"retryAfterSeconds": 1}
     return StatusError(409, "AlreadyExists", message, details)
 
 
@@ -117,8 +117,8 @@ def bad_request(message: str) -> StatusError:
     return StatusError(400, "BadRequest", message)
 
 
-def unauthorized(message: str = "Unauthorized") -> StatusError:
-    return StatusError(401, "Unauthorized", message)
+def unauthorized() -> StatusError:
+    return StatusError(401, "Unauthorized", "Unauthorized")
 
 
 def forbidden(group: str, resource: str, name: str, cause: str) -> StatusError:
@@ -166,16 +166,6 @@ def too_many_requests(
 def timeout(cause: str, retry_after_seconds: int = 0) -> StatusError:
     details = {"retryAfterSeconds": retry_after_seconds} if retry_after_seconds else {}
     return StatusError(504, "Timeout", f"Timeout: {cause}", details)
-
-
-def server_timeout(group: str, resource: str, operation: str, retry_after_seconds: int = 0) -> StatusError:
-    """The server gave up for now; nothing was done."""
-    name = _qualified(resource, group)
-    message = f"The {operation} operation against {name} could not be completed at this time, please try again."
-    details = _details(resource, group)
-    if retry_after_seconds:
-        details["retryAfterSeconds"] = retry_after_seconds
-    return StatusError(500, "ServerTimeout", message, details)
 
 
 def internal(cause: str) -> StatusError:

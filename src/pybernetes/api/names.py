@@ -26,7 +26,6 @@ _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 _C_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _PERCENT = "[0-9]+%"
 _WILDCARD = rf"\*\.{_SUBDOMAIN}"
-_ENV_NAME = "[-._a-zA-Z][-._a-zA-Z0-9]*"
 
 
 def max_length_complaint(limit: int, unit: str = "characters") -> str:
@@ -113,11 +112,6 @@ c_identifier: Final = _format(
 percent: Final = _format(
     "a valid percent string must be a numeric string followed by an ending '%'", _PERCENT, "1%", "93%"
 )
-strict_env_var_name: Final = _format(
-    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', "
-    "and must not start with a digit",
-    _ENV_NAME, "my.env-name", "MY_ENV.NAME", "MyEnvName1",
-)  # fmt: skip
 _config_map_key: Final = _format(
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
     _CONFIG_KEY, "key.name", "KEY_NAME", "key-name", limit=CONFIG_KEY_MAX,

@@ -140,12 +140,12 @@ def _parse(text: str) -> Quantity:
         # Less than one unit cannot be told in powers of 1024.
         family = Format.DECIMAL
     found = Quantity(-nanos if sign == "-" else nanos, family)
-    if _is_kept(whole, fraction, suffix, base_two, exponent):
+    if _is_kept(whole, fraction, base_two, exponent):
         found._text = text
     return found
 
 
-def _is_kept(whole: str, fraction: str, suffix: str, base_two: bool, exponent: int) -> bool:
+def _is_kept(whole: str, fraction: str, base_two: bool, exponent: int) -> bool:
     """Whether upstream takes a text for a canonical one: roughly those that are, and then some."""
     digits = whole + fraction
     if base_two:

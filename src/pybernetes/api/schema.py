@@ -78,15 +78,10 @@ class Schema(Struct, frozen=True, eq=False):
     """Fields that `properties` does not name are kept (x-kubernetes-preserve-unknown-fields)."""
     embedded: bool = False
     """A whole API object inside another (x-kubernetes-embedded-resource)."""
-    nullable: bool = False
     zeros: Mapping[str, Json] = field(default_factory=dict)
     """Of a built-in OBJECT: field -> what upstream's answers hold where it is absent ({}, "", 0, False or None)."""
     source: Source = field(default_factory=dict)
     """The schema this node was made from, for what the node does not compile (default, enum, bounds, CEL rules)."""
-
-    @property
-    def is_scalar(self) -> bool:
-        return self.kind not in _COMPOSITE
 
     def child(self, name: str) -> Schema | None:
         """The node of a field of this object or map; None if the schema declares no such field."""
@@ -99,8 +94,6 @@ class Schema(Struct, frozen=True, eq=False):
             return DEDUCED
         return None
 
-
-_COMPOSITE = frozenset({Kind.OBJECT, Kind.MAP, Kind.LIST, Kind.ANY})
 
 OPAQUE: Final = Schema(Kind.ANY, atomic=True)
 """A value that is owned and replaced as a whole, such as a RawExtension."""
@@ -213,17 +206,15 @@ def _compile(source: Source) -> Schema:
     if isinstance(reference, str):
         return _referred(schema_for(reference), source)
     if source.get("x-kubernetes-int-or-string"):
-        return Schema(Kind.INT_OR_STRING, nullable=bool(source.get("nullable")), source=source)
+        return Schema(Kind.INT_OR_STRING, source=source)
     kind = source.get("type")
     if isinstance(kind, str) and kind in _SCALARS:
-        return Schema(
-            _SCALARS[kind], format=str(source.get("format") or ""), nullable=bool(source.get("nullable")), source=source
-        )
+        return Schema(_SCALARS[kind], format=str(source.get("format") or ""), source=source)
     if kind == "array":
         return _compile_list(source)
     if kind == "object":
         return _compile_object(source)
-    return replace(DEDUCED, nullable=bool(source.get("nullable")), source=source)
+    return replace(DEDUCED, source=source)
 
 
 def _referred(target: Schema, source: Source) -> Schema:
@@ -245,7 +236,6 @@ def _compile_list(source: Source) -> Schema:
         key_defaults=_key_defaults(items, keys) if items is not None else {},
         patch_strategy=_strategy(source),
         patch_merge_key=str(source.get("x-kubernetes-patch-merge-key") or ""),
-        nullable=bool(source.get("nullable")),
         source=source,
     )
 
@@ -273,7 +263,6 @@ def _compile_object(source: Source) -> Schema:
         patch_strategy=_strategy(source),
         preserve_unknown=bool(source.get("x-kubernetes-preserve-unknown-fields")),
         embedded=bool(source.get("x-kubernetes-embedded-resource")),
-        nullable=bool(source.get("nullable")),
         source=source,
     )
     if values is not None and values is not False:

@@ -72,11 +72,6 @@ class Resource:
         """As messages name it: "pods", "deployments.apps"."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
-    @property
-    def group_kind(self) -> str:
-        """As messages name it: "Pod", "Deployment.apps"."""
-        return f"{self.kind}.{self.group}" if self.group else self.kind
-
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """The URL path; without a namespace that of all namespaces, without a name that of the collection.
 

@@ -12,7 +12,6 @@ from typing import Protocol, TypeAlias
 
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.services import Services
 
 Handle: TypeAlias = Callable[[RequestContext], Awaitable[Answer]]
 
@@ -21,9 +20,6 @@ class Stage(Protocol):
     """One step of every request: answers itself, raises StatusError, or proceeds (and may look at the answer)."""
 
     async def __call__(self, ctx: RequestContext, proceed: Handle) -> Answer: ...
-
-
-StageFactory: TypeAlias = Callable[[Services], Stage | None]
 
 
 def link(stages: Sequence[Stage], handle: Handle) -> Handle:

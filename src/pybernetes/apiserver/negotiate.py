@@ -40,7 +40,6 @@ class Format(NamedTuple):
     media_type: str = JSON
     kind: str = ""
     version: str = ""
-    pretty: bool = False
 
 
 class _Clause(NamedTuple):

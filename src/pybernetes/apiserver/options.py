@@ -61,11 +61,11 @@ class Options:
     authentication_token_webhook_version: str = flags.option("v1beta1", "of the TokenReview that is sent")
     authentication_token_webhook_cache_ttl: float = flags.option(120.0, "for how long its answers are remembered")
     anonymous_auth: bool = True
-    enable_admission_plugins: tuple[str, ...] = ()
+    enable_admission_plugins: tuple[str, ...] = flags.option((), "taken and without effect: all that there are, run")
     disable_admission_plugins: tuple[str, ...] = ()
     service_cluster_ip_range: str = "10.96.0.0/12"
     service_node_port_range: str = "30000-32767"
-    allow_privileged: bool = True
+    allow_privileged: bool = flags.option(True, "taken and without effect: privileged containers are allowed")
     kubelet_certificate_authority: str = ""
     kubelet_client_certificate: str = ""
     kubelet_client_key: str = ""

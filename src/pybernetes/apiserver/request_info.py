@@ -23,7 +23,6 @@ class RequestInfo(Struct, frozen=True):
     path: str
     verb: str
     is_resource_request: bool = False
-    api_prefix: str = ""
     api_group: str = ""
     api_version: str = ""
     namespace: str = ""
@@ -70,4 +69,4 @@ def parse(method: str, path: str, *, watch: bool = False, selected_name: str = "
             verb = "deletecollection"
         if verb in ("list", "watch", "deletecollection"):
             name = selected_name
-    return RequestInfo(path, verb, True, prefix, group, version, namespace, rest[0], subresource, name, rest)
+    return RequestInfo(path, verb, True, group, version, namespace, rest[0], subresource, name, rest)

@@ -15,11 +15,11 @@ class BuildError(Exception):
         self.output = output
 
 
-def excerpt(name: str, text: str, first: int, last: int, around: int = 2) -> str:
+def excerpt(name: str, text: str, first: int, last: int) -> str:
     """The lines of a Dockerfile around those that are to blame, as docker shows them."""
     lines = text.rstrip("\n").split("\n")
     shown = [
         f"{number:4} | {'>>>' if first <= number <= last else '   '} {lines[number - 1]}".rstrip()
-        for number in range(max(1, first - around), min(len(lines), last + around) + 1)
+        for number in range(max(1, first - 2), min(len(lines), last + 2) + 1)
     ]
     return "\n".join([f"{name}:{first}", "-" * 20, *shown, "-" * 20])

@@ -22,7 +22,7 @@ Check = Callable[[], str]
 
 
 class Component:
-    """`checks` are those of health by name; `config_name` is under which /configz tells the options."""
+    """What a process tells of itself; `config_name` is under which /configz tells the options."""
 
     def __init__(
         self,
@@ -31,13 +31,12 @@ class Component:
         options: Any,
         clock: Clock,
         *,
-        checks: Mapping[str, Check] | None = None,
         more: Mapping[str, Handler] | None = None,
     ) -> None:
         """`more` are pages beside those that all have."""
         self.name, self.config_name, self.options, self.clock = name, config_name, options, clock
         self.metrics = Registry()
-        self.checks: dict[str, Check] = {"ping": lambda: "", **(checks or {})}
+        self.checks: dict[str, Check] = {"ping": lambda: ""}
         self.more = more or {}
         self._began = self.clock.now().replace(microsecond=0)
         self._last = Gauge("kubernetes_healthcheck", "This metric records the result of a single healthcheck.", ("name", "type"))  # fmt: skip

@@ -7,14 +7,13 @@ import os
 import ssl
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 LOCAL = "unix"
 """The scheme of an API server's socket on this machine: unix:///run/... Whoever may open it says who they are."""
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class ConfigError(Exception):
@@ -98,10 +97,6 @@ class Config:
     def server(self) -> str:
         return self.servers[0]
 
-    def with_servers(self, servers: Sequence[str]) -> Config:
-        """The same credentials against other addresses of the same cluster."""
-        return replace(self, servers=tuple(server.rstrip("/") for server in servers))
-
     @classmethod
     def from_kubeconfig(cls, path: str | Path = "", context: str = "") -> Config:
         """Read a kubeconfig (`path`, else those of $KUBECONFIG, else ~/.kube/config).
@@ -121,20 +116,6 @@ class Config:
         loaded = [(path, _load(path)) for path in there]
         current = next((each.current_context for _, each in loaded if each.current_context), "")
         return _from_kubeconfigs(loaded, context or current)
-
-    @classmethod
-    def in_cluster(cls, folder: Path = SERVICE_ACCOUNT) -> Config:
-        """The service account of the pod that this process runs in; raises ConfigError elsewhere."""
-        host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "")
-        if not host or not port or not (folder / "token").exists():
-            raise ConfigError("not in a cluster: no KUBERNETES_SERVICE_HOST, or no service account token")
-        namespace = folder / "namespace"
-        return cls(
-            servers=(f"https://{f'[{host}]' if ':' in host else host}:{port}",),
-            ca_file=str(folder / "ca.crt"),
-            token_file=str(folder / "token"),
-            namespace=namespace.read_text() if namespace.exists() else "default",
-        )
 
     def watched_files(self) -> tuple[str, ...]:
         """The files whose change makes a new TLS context necessary."""

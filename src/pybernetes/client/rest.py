@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar, cast, overload
@@ -11,7 +10,6 @@ import msgspec
 
 from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.aio.http import open_client
-from pybernetes.api import errors
 from pybernetes.api.scheme import Resource, by_kind
 from pybernetes.api.tree import Tree
 from pybernetes.api.types.base import Object
@@ -22,8 +20,6 @@ from pybernetes.client.transport import REQUEST_SECONDS, Request, Response, Tran
 
 T = TypeVar("T")
 ObjectT = TypeVar("ObjectT", bound=Object)
-
-PAGE_SIZE = 500
 
 
 class Client:
@@ -76,21 +72,6 @@ class Client:
         }
         request = Request("GET", codec.resource.path(namespace), query, accept=codec.accept_list)
         return codec.page((await self.transport.request(request)).body)
-
-    async def list_all(self, kind: type[ObjectT], namespace: str = "", **options: str) -> builtins.list[ObjectT]:
-        """Read a collection page by page; begins anew without pages when its snapshot expires midway."""
-        found, token = [], ""
-        while True:
-            try:
-                page = await self.list(kind, namespace, limit=PAGE_SIZE, continue_=token, **options)
-            except errors.StatusError as error:
-                if not token or not errors.is_expired(error):
-                    raise
-                return (await self.list(kind, namespace, **options)).items
-            found += page.items
-            token = page.continue_
-            if not token:
-                return found
 
     async def create(self, obj: ObjectT, namespace: str = "", *, query: Mapping[str, str] | None = None) -> ObjectT:
         """Create; the answer is the object as stored. `namespace` is needed only if the object names none."""
@@ -172,12 +153,9 @@ class Client:
         answer = await self.transport.request(request)
         return codec.object(answer.body) if kind_of(answer.body) == codec.resource.kind else None
 
-    async def delete_collection(
-        self, kind: type[Object] | Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
-    ) -> None:
+    async def delete_collection(self, kind: type[Object] | Resource, namespace: str = "") -> None:
         """Ask for the deletion of every object of a collection."""
-        query = {"labelSelector": label_selector, "fieldSelector": field_selector}
-        await self.transport.request(Request("DELETE", codec_of(kind).resource.path(namespace), query))
+        await self.transport.request(Request("DELETE", codec_of(kind).resource.path(namespace)))
 
     async def post(
         self, kind: type[Object], name: str, namespace: str, subresource: str, body: Object, *, returns: type[ObjectT]

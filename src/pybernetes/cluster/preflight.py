@@ -10,6 +10,8 @@ from pybernetes.cluster import ranges
 from pybernetes.cluster.errors import Problem
 from pybernetes.cluster.profile import Profile
 
+STORE_SECONDS = 2.0
+"""How long an etcd server may take to let itself be connected to."""
 CONTROLLERS = ("cpu", "memory", "pids")
 
 
@@ -88,9 +90,9 @@ def check_port(profile: Profile) -> Problem | None:
     return None
 
 
-def free_port(wanted: int, others: Collection[int] = (), tries: int = 100) -> int:
+def free_port(wanted: int, others: Collection[int] = ()) -> int:
     """The port, or the next one that nobody on 127.0.0.1 has, nor one of `others`."""
-    for port in range(wanted, wanted + tries):
+    for port in range(wanted, wanted + 100):
         if port in others:
             continue
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -111,7 +113,7 @@ def check_writable(profile: Profile) -> Problem | None:
     return None
 
 
-def check_store(profile: Profile, seconds: float = 2.0) -> Problem | None:
+def check_store(profile: Profile) -> Problem | None:
     """At least one of the etcd servers that the profile names has to answer."""
     store = profile.settings.store
     if not store.startswith("etcd://"):
@@ -121,7 +123,7 @@ def check_store(profile: Profile, seconds: float = 2.0) -> Problem | None:
     for server in store.removeprefix("etcd://").split(","):
         host, _, port = server.strip("/").rpartition(":")
         try:
-            with socket.create_connection((host.strip("[]"), int(port)), seconds):
+            with socket.create_connection((host.strip("[]"), int(port)), STORE_SECONDS):
                 return None
         except ValueError:
             return Problem(f"{store!r} names no etcd", "--store etcd://HOST:PORT[,HOST:PORT...]")

@@ -38,9 +38,9 @@ def unmount_below(place: Path) -> None:
         raise DeleteError(f"{left[0]} is still mounted")
 
 
-def remove_cgroups(name: str, root: Path = CGROUPS) -> None:
+def remove_cgroups(name: str) -> None:
     """Remove a cgroup and those below it in every hierarchy; processes in them have ended before."""
-    for hierarchy in [root, *(path for path in root.glob("*") if path.is_dir() and not path.is_symlink())]:
+    for hierarchy in [CGROUPS, *(path for path in CGROUPS.glob("*") if path.is_dir() and not path.is_symlink())]:
         top = hierarchy / name
         if top.is_dir():
             for directory, _, _ in os.walk(top, topdown=False):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct, field
 
@@ -25,8 +25,6 @@ from pybernetes.controllers.options import Options
 log = logging.getLogger(__name__)
 
 T = TypeVar("T", bound=HasMetadata)
-
-Reconcile: TypeAlias = Callable[[Key], Awaitable[float | None]]
 
 
 class Runnable(Protocol):

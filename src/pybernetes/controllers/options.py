@@ -35,7 +35,9 @@ class Options(ServingOptions):
     cluster_cidr: str = ""
     node_cidr_mask_size: int = 24
     load_balancer_range: str = flags.option("", "addresses for LoadBalancer services; none are given if empty")
-    node_monitor_period: float = 5.0
+    node_monitor_period: float = flags.option(
+        5.0, "taken and without effect: a node's silence is waited for, not polled"
+    )
     node_monitor_grace_period: float = 50.0
     node_startup_grace_period: float = 60.0
     node_eviction_rate: float = flags.option(0.1, "silent nodes of a zone a second that pods leave", duration=False)

@@ -8,10 +8,6 @@ from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import AnyContainer, Snapshot, ref
 from pybernetes.explain.steps import change
 
-ENDS_SECONDS = 15.0
-"""A container's end this long after a probe's verdict is still its doing, beyond the pod's grace period."""
-
-
 ENDED_BY_SIGNAL = (128 + 9, 128 + 15)
 
 

@@ -45,11 +45,8 @@ class Options:
     register_with_taints: tuple[v1.Taint, ...] = flags.option(
         (), "key=value:Effect,...: taints of the node when it registers", read=_taints
     )
-    register_node: bool = flags.option(True, "whether to register the node")
     address: str = flags.option("0.0.0.0", "where the kubelet's server listens")
     port: int = flags.option(10250, "port of the kubelet's server")
-    healthz_bind_address: str = "127.0.0.1"
-    healthz_port: int = flags.option(0, "0 for none")
     tls_cert_file: str = ""
     tls_private_key_file: str = ""
     client_ca_file: str = flags.option("", "signs the client certificates that may speak to the server")

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-REQUEST, ACK, EXCL, CREATE, APPEND, DUMP, REPLACE = 0x1, 0x4, 0x200, 0x400, 0x800, 0x300, 0x100
+REQUEST, ACK, EXCL, CREATE, APPEND, DUMP = 0x1, 0x4, 0x200, 0x400, 0x800, 0x300
 ERROR, DONE = 2, 3
 NESTED = 0x8000
 _HEADER = struct.Struct("=IHHII")

@@ -54,12 +54,12 @@ SCALARS: Final = frozenset({"bool", "int", "uint", "double", "null_type", "times
 NUMBERS: Final = (INT, UINT, DOUBLE)
 
 
-def list_of(element: Type, size: int = UNBOUNDED, least: int = 2) -> Type:
-    return Type("list", (element,), size=size, least=least)
+def list_of(element: Type, size: int = UNBOUNDED) -> Type:
+    return Type("list", (element,), size=size, least=2)
 
 
-def map_of(key: Type, value: Type, size: int = UNBOUNDED, least: int = 2) -> Type:
-    return Type("map", (key, value), size=size, least=least)
+def map_of(key: Type, value: Type, size: int = UNBOUNDED) -> Type:
+    return Type("map", (key, value), size=size, least=2)
 
 
 def optional_of(inner: Type) -> Type:
@@ -75,8 +75,8 @@ def opaque(name: str) -> Type:
     return Type("opaque", name=name)
 
 
-def object_of(name: str, fields: Mapping[str, Type], least: int = 2) -> Type:
-    return Type("object", name=name, fields=fields, least=least)
+def object_of(name: str, fields: Mapping[str, Type]) -> Type:
+    return Type("object", name=name, fields=fields, least=2)
 
 
 def assign(wanted: Type, given: Type, bound: dict[str, Type]) -> bool:

@@ -133,11 +133,11 @@ def _from_parts(labels: Labels, expressions: Iterable[tuple[str, str, Sequence[s
     return LabelSelector(tuple(sorted(found, key=lambda requirement: requirement.key)))
 
 
-def make_requirement(key: str, operator: str, values: Iterable[str] = (), path: Path = ROOT) -> Requirement:
+def make_requirement(key: str, operator: str, values: Iterable[str] = ()) -> Requirement:
     """A checked requirement; SelectorError when key, values or their number do not fit the operator."""
     listed = tuple(sorted(set(values)))
-    errors = _check_key(key, path.child("key"))
-    errors += _check_values(key, operator, listed, path.child("values"))
+    errors = _check_key(key, ROOT.child("key"))
+    errors += _check_values(key, operator, listed, ROOT.child("values"))
     if errors:
         raise SelectorError(field.aggregate(errors))
     return Requirement(key, operator, listed)

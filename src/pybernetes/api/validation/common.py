@@ -25,11 +25,10 @@ def non_negative(tree: Tree, path: Path, *fields: str) -> Errors:
             yield field.invalid(path.child(name), value, NON_NEGATIVE)
 
 
-def one_of(value: str | None, path: Path, supported: Sequence[str], required: bool = True) -> Errors:
-    """A value of a list, which the message tells in the order given; an empty one is missing, where it is required."""
+def one_of(value: str | None, path: Path, supported: Sequence[str]) -> Errors:
+    """A value of a list, which the message tells in the order given; an empty one is missing."""
     if not value:
-        if required:
-            yield field.required(path)
+        yield field.required(path)
     elif value not in supported:
         yield field.not_supported(path, value, supported)
 

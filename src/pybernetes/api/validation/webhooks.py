@@ -162,23 +162,22 @@ def _validate_resources(resources: list[str], path: Path) -> Errors:
         yield field.invalid(path, resources, detail)
 
 
-def validate_client_config(config: Tree, path: Path, *, words: bool = False) -> Errors:
-    """How a webhook is reached: by URL or by service; `words`: what is missing of a service is told in full."""
+def validate_client_config(config: Tree, path: Path) -> Errors:
+    """How a webhook is reached: by URL or by service."""
     url, service = config.get("url"), config.get("service")
     if (url is None) == (service is None):
         yield field.required(path, "exactly one of url or service is required")
     elif url is not None:
         yield from _validate_url(url, path.child("url"))
     elif service is not None:
-        yield from _validate_service(service, path, words)
+        yield from _validate_service(service, path)
 
 
-def _validate_service(service: Tree, path: Path, words: bool) -> Errors:
-    # Without words upstream takes the one for the other.
-    told = ("name", "namespace") if words else ("namespace", "name")
-    for name, called in zip(("name", "namespace"), told, strict=True):
+def _validate_service(service: Tree, path: Path) -> Errors:
+    # Upstream takes the one for the other.
+    for name, told in (("name", "namespace"), ("namespace", "name")):
         if not service.get(name):
-            yield field.required(path.child("service", called), f"service {called} is required" if words else "")
+            yield field.required(path.child("service", told))
     port = service.get("port", 443)
     if names.port_number(port):
         yield field.invalid(path.child("service", "port"), port, f"port is not valid: {names.port_number(port)[0]}")

@@ -33,9 +33,9 @@ def validate_selector(selector: Tree | None, kind: str) -> Errors:
 
 
 def validate_selected_template(
-    spec: Tree, *, always: bool = True, wrong: str | None = "invalid label selector", kind: str = "ReplicaSet"
+    spec: Tree, *, wrong: str | None = "invalid label selector", kind: str = "ReplicaSet"
 ) -> Errors:
-    """The template, whose labels the selector has to match; `always` for pods that are started again and again.
+    """The template of pods that are started again and again, whose labels the selector has to match.
 
     `wrong` is said where no selector can be made of it: the template is not judged then; None: it always is.
     """
@@ -43,15 +43,13 @@ def validate_selected_template(
     found = template["metadata"].get("labels") or {}
     if is_wrong_selector(spec.get("selector")) and wrong is not None:
         yield field.invalid(SPEC.child("selector"), shown_selector(spec["selector"]), wrong)
-        if always:
-            yield from validate_always_restarts(template, path, kind)
+        yield from validate_always_restarts(template, path, kind)
         return
     if not selects(spec.get("selector"), found):
         shown = shown_map(found) or None
         yield field.invalid(path.child("metadata", "labels"), shown, "`selector` does not match template `labels`")
     yield from validate_pod_template(template, path)
-    if always:
-        yield from validate_always_restarts(template, path, kind)
+    yield from validate_always_restarts(template, path, kind)
 
 
 def selects(selector: Tree | None, found: dict[str, str]) -> bool:

@@ -172,10 +172,7 @@ class ServedRegistry:
         """That of a request of the server's own."""
         assert self.services is not None
         path = resource.path(namespace, name)
-        info = RequestInfo(
-            path, verb, True, "apis" if resource.group else "api", resource.group, resource.version,
-            namespace, resource.plural, "", name,
-        )  # fmt: skip
+        info = RequestInfo(path, verb, True, resource.group, resource.version, namespace, resource.plural, "", name)
         return RequestContext(Request("", path, "", [], _NoBody()), info, self.services, user)
 
 

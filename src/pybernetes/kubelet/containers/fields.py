@@ -8,7 +8,6 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.podspec import AnyContainer, container_of
 
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['(.*)'\]")
-NANOS_PER_MILLI = 1_000_000
 
 
 class FieldError(Exception):

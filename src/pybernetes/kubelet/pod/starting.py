@@ -44,7 +44,6 @@ class Starter:
 
     def __init__(self, doors: PodDoors, memory: PodMemory, volumes: PodVolumes) -> None:
         self._doors, self._memory, self._volumes = doors, memory, volumes
-        self._told_volumes: dict[str, str] = {}
 
     async def run_sandbox(self, pod: v1.Pod, action: RunSandbox, observed: Observed) -> None:
         """Stop what is left of the sandbox before, then create the next; volumes are set up meanwhile."""

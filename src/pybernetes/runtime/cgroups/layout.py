@@ -25,9 +25,9 @@ _CONTROLLERS = {
 
 
 @cache
-def find_hierarchies(mountinfo: str = "/proc/self/mountinfo") -> tuple[Hierarchy, ...]:
+def find_hierarchies() -> tuple[Hierarchy, ...]:
     """Every hierarchy once, at its first mount point below /sys/fs/cgroup. Read once: a host does not change it."""
-    with open(mountinfo) as file:
+    with open("/proc/self/mountinfo") as file:
         lines = file.read().splitlines()
     found: dict[frozenset[str], Hierarchy] = {}
     for line in lines:

@@ -145,10 +145,6 @@ class Images:
         record = self._find(image_id)
         return record.digests[0] if record.digests else record.id
 
-    def image_name(self, image_id: str) -> str:
-        """Its first tag, or "" if it has none."""
-        return next(iter(self._find(image_id).tags), "")
-
     # What the command line and the builder ask
 
     async def pull(

@@ -61,11 +61,11 @@ def _sha256(text: str) -> str:
 class Layers:
     """The layer directories below `root`. Every method may block; all are safe from several threads."""
 
-    def __init__(self, root: Path, limits: Limits | None = None) -> None:
+    def __init__(self, root: Path) -> None:
         self._layers = root / "layers"
         self.staging = root / "staging"
         self._empty = root / "empty"
-        self._limits = limits or Limits()
+        self._limits = Limits()
 
     def start(self) -> None:
         """Make the directories, sweep what a kill left, drop what the machine lost."""

@@ -13,10 +13,7 @@ OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1"
 
-INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
-MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 ACCEPT = ", ".join([DOCKER_MANIFEST, DOCKER_INDEX, OCI_MANIFEST, OCI_INDEX, "*/*"])
 DOCUMENT_LIMIT = 8 << 20
 """No manifest, index or config is larger than this many bytes (containerd's limit for them)."""

@@ -45,9 +45,6 @@ class Reference(Struct, frozen=True):
         """What a registry is asked for: the digest or the tag."""
         return self.digest or self.tag
 
-    def with_digest(self, digest: str) -> "Reference":
-        return Reference(self.domain, self.path, digest=digest)
-
     def __str__(self) -> str:
         return f"{self.repository}@{self.digest}" if self.digest else f"{self.repository}:{self.tag}"
 

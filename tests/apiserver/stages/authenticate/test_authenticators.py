@@ -6,6 +6,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.apiserver.stages.object_table import ObjectTable
 
 from pybernetes.aio.clock import FakeClock
 from pybernetes.apiserver.http.message import Request
@@ -15,7 +16,6 @@ from pybernetes.apiserver.stages.authenticate.bootstrap_token import BootstrapTo
 from pybernetes.apiserver.stages.authenticate.front_proxy import FrontProxy
 from pybernetes.apiserver.stages.authenticate.static import TokenFileError, parse_tokens
 from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck, ClientCertificates
-from pybernetes.apiserver.stages.objects import ObjectTable
 from pybernetes.apiserver.user import ANONYMOUS, UserInfo
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,10 +1,10 @@
 import pytest
+from tests.apiserver.stages.object_table import ObjectTable
 
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.stages.authorize.attributes import Attributes
 from pybernetes.apiserver.stages.authorize.node import NodeAuthorizer
 from pybernetes.apiserver.stages.authorize.node_graph import NodeGraph
-from pybernetes.apiserver.stages.objects import ObjectTable
 from pybernetes.apiserver.user import UserInfo
 
 NODE = UserInfo("system:node:n1", groups=("system:nodes",))

@@ -86,7 +86,7 @@ def _sum(sizes: Sizes) -> int:
     return sizes[0] + sizes[1]
 
 
-def _arithmetic(name: str, apply: Callable[[Any, Any], Any]) -> list[Overload]:
+def _arithmetic(apply: Callable[[Any, Any], Any]) -> list[Overload]:
     return [
         function(INT, INT, to=INT, do=lambda a, b: checked_int(apply(a, b))),
         function(UINT, UINT, to=UINT, do=lambda a, b: checked_uint(apply(a, b))),
@@ -176,7 +176,7 @@ FUNCTIONS: Final[Functions] = {
     "_>_": _comparison(operator.gt),
     "_>=_": _comparison(operator.ge),
     "_+_": [
-        *_arithmetic("_+_", operator.add),
+        *_arithmetic(operator.add),
         function(STRING, STRING, to=STRING, do=operator.add, cost=_both, size=_sum),
         function(BYTES, BYTES, to=BYTES, do=operator.add, cost=_both, size=_sum),
         function(list_of(A), list_of(A), to=list_of(A), do=_joined, size=_sum),
@@ -186,13 +186,13 @@ FUNCTIONS: Final[Functions] = {
         ),
     ],
     "_-_": [
-        *_arithmetic("_-_", operator.sub),
+        *_arithmetic(operator.sub),
         *_moments(operator.sub),
         function(
             TIMESTAMP, TIMESTAMP, to=DURATION, do=lambda a, b: checked_duration(a.nanoseconds - b.nanoseconds)
         ),
     ],
-    "_*_": _arithmetic("_*_", operator.mul),
+    "_*_": _arithmetic(operator.mul),
     "_/_": [
         function(INT, INT, to=INT, do=_divided),
         function(UINT, UINT, to=UINT, do=_unsigned(operator.floordiv, "division by zero")),

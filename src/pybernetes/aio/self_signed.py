@@ -24,14 +24,15 @@ def ensure(folder: Path, name: str, hosts: Sequence[str], now: datetime) -> tupl
     Raises OSError if the directory cannot be written.
     """
     paths = folder / f"{name}.crt", folder / f"{name}.key"
-    names = _names(hosts)
+    names = alternative_names(hosts)
     if not _is_usable(*paths, names, now):
         folder.mkdir(parents=True, exist_ok=True)
         _make(*paths, names, now)
     return str(paths[0]), str(paths[1])
 
 
-def _names(hosts: Sequence[str]) -> x509.SubjectAlternativeName:
+def alternative_names(hosts: Sequence[str]) -> x509.SubjectAlternativeName:
+    """What a certificate says of the host names and addresses that it is for."""
     names: list[x509.GeneralName] = []
     for host in hosts:
         try:

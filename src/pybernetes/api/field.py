@@ -160,10 +160,13 @@ def too_many(path: Path, actual: int, limit: int) -> FieldError:
     return FieldError(Kind.TOO_MANY, str(path), actual, f"must have at most {limit} {items}" if limit >= 0 else "")
 
 
-def aggregate(errors: Iterable[FieldError]) -> str:
-    """One line for all: the error itself when there is one, else "[a, b]"; equal ones are told once."""
+def aggregate(errors: Iterable[object]) -> str:
+    """One line for all, as upstream's aggregates read: the error itself when there is one, else "[a, b]", "" for none.
+
+    Equal ones are told once.
+    """
     lines = list(dict.fromkeys(str(error) for error in errors))
-    return lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
+    return lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]" if lines else ""
 
 
 def render(value: Any) -> str:

@@ -3,7 +3,6 @@
 Keys are EC P-256: signing one takes under a millisecond, so that a start does not wait for RSA primes.
 """
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from pybernetes.aio.self_signed import alternative_names
 from pybernetes.cluster.files import write_private
 from pybernetes.cluster.node import Node
 from pybernetes.cluster.profile import Profile
@@ -127,7 +127,7 @@ class Certificates:
             return False
         if self._now >= renewal_of(stored) or stored.not_valid_before_utc > self._now:
             return False
-        return not request.is_server or _alternative_names(request) == _stored_alternative_names(stored)
+        return not request.is_server or alternative_names(request.hosts) == _stored_alternative_names(stored)
 
     def _sign(self, request: Request) -> None:
         authority = x509.load_pem_x509_certificate((self._directory / f"{request.authority}.crt").read_bytes())
@@ -142,7 +142,7 @@ class Certificates:
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
         )
         if request.is_server:
-            builder = builder.add_extension(_alternative_names(request), critical=False)
+            builder = builder.add_extension(alternative_names(request.hosts), critical=False)
         self._write(request.name, builder.sign(authority_key, hashes.SHA256()), key)
 
     def _builder(
@@ -179,16 +179,6 @@ def renewal_of(certificate: x509.Certificate) -> datetime:
 def _subject(request: Request) -> x509.Name:
     groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in request.organizations]
     return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, request.common_name)])
-
-
-def _alternative_names(request: Request) -> x509.SubjectAlternativeName:
-    names: list[x509.GeneralName] = []
-    for host in request.hosts:
-        try:
-            names.append(x509.IPAddress(ipaddress.ip_address(host)))
-        except ValueError:
-            names.append(x509.DNSName(host))
-    return x509.SubjectAlternativeName(names)
 
 
 def _stored_alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:

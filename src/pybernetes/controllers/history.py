@@ -8,6 +8,7 @@ import msgspec
 
 from pybernetes.api import errors
 from pybernetes.api.types import apps_v1, core_v1, meta_v1
+from pybernetes.client.codec import HasMetadata
 from pybernetes.controllers.context import Context, ignore_not_found
 from pybernetes.controllers.deployment.revision import template_hash
 from pybernetes.controllers.ownership import CONTROLLER_INDEX, add_owner_indexes, reference
@@ -23,15 +24,9 @@ class _Spec(Protocol):
     def revision_history_limit(self) -> int | None: ...
 
 
-class Owner(Protocol):
+class Owner(HasMetadata, Protocol):
     """A StatefulSet or a DaemonSet."""
 
-    @property
-    def api_version(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def metadata(self) -> meta_v1.ObjectMeta: ...
     @property
     def spec(self) -> _Spec: ...
 

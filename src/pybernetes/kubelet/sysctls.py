@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pybernetes.api.sysctls import namespace_of, normal
 from pybernetes.api.types import core_v1 as v1
 
 SAFE = (
@@ -21,20 +22,6 @@ SAFE = (
     "net.ipv4.tcp_rmem",
     "net.ipv4.tcp_wmem",
 )
-_OF_IPC = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
-
-
-def namespace_of(name: str) -> str:
-    """ "IPC", "Net", or "" for a setting that the whole machine shares."""
-    if name.startswith("net."):
-        return "Net"
-    return "IPC" if name.startswith(_OF_IPC) else ""
-
-
-def normal(name: str) -> str:
-    """With dots between its parts, as `kernel/shm_rmid_forced` has not."""
-    first = next((char for char in name if char in "./"), ".")
-    return name if first == "." else name.translate(str.maketrans("./", "/."))
 
 
 def checked_patterns(patterns: Sequence[str]) -> tuple[str, ...]:

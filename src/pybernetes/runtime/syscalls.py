@@ -202,6 +202,15 @@ def umount(path: str, flags: int = MNT_DETACH) -> None:
     _check(_libc.umount2(os.fsencode(path), flags), "umount", path)
 
 
+def detach(path: str | os.PathLike[str]) -> None:
+    """Unmount whatever is mounted at `path`, if anything is. Safe to repeat. Raises OSError."""
+    try:
+        umount(os.fspath(path))
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOENT):
+            raise
+
+
 def pivot_root_here() -> None:
     """Make the current directory, a mount, the root, and drop the old root and all below it."""
     _call("pivot_root", _PIVOT_ROOT, b".", b".")

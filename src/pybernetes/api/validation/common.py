@@ -70,7 +70,15 @@ def label_selector(selector: Tree | None, path: Path) -> Errors:
 
 
 def _selector_requirement(requirement: Tree, path: Path) -> Errors:
-    operator, values = requirement["operator"], requirement.get("values") or []
+    yield from validate_operator(requirement, path)
+    yield from complain(path.child("key"), requirement["key"], names.qualified_name(requirement["key"]))
+    for index, value in enumerate(requirement.get("values") or ()):
+        yield from complain(path.child("values").index(index), value, names.label_value(value))
+
+
+def validate_operator(requirement: Tree, path: Path, *, of_nodes: bool = False) -> Errors:
+    """A selector's operator with as many values as it takes; those of nodes know Gt and Lt too."""
+    operator, values = requirement["operator"], requirement.get("values") or ()
     if operator in ("In", "NotIn"):
         if not values:
             yield field.required(path.child("values"), "must be specified when `operator` is 'In' or 'NotIn'")
@@ -78,11 +86,11 @@ def _selector_requirement(requirement: Tree, path: Path) -> Errors:
         if values:
             detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
             yield field.forbidden(path.child("values"), detail)
+    elif of_nodes and operator in ("Gt", "Lt"):
+        if len(values) != 1:
+            yield field.required(path.child("values"), "must be specified single value when `operator` is 'Lt' or 'Gt'")
     else:
         yield field.invalid(path.child("operator"), operator, "not a valid selector operator")
-    yield from complain(path.child("key"), requirement["key"], names.qualified_name(requirement["key"]))
-    for index, value in enumerate(values):
-        yield from complain(path.child("values").index(index), value, names.label_value(value))
 
 
 def is_wrong_selector(selector: Tree | None) -> bool:

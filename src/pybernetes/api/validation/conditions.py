@@ -11,14 +11,14 @@ from pybernetes.api.tree import Tree
 from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.metadata import complain
 
-_STATUSES: Final = ("False", "True", "Unknown")
-_REASON = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
-_REASON_COMPLAINT = names.regex_complaint(
+STATUSES: Final = ("False", "True", "Unknown")
+REASON = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
+REASON_COMPLAINT = names.regex_complaint(
     "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric "
     "characters or '_,:', and must end with an alphanumeric character or '_'",
-    _REASON, "my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB",
+    REASON, "my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB",
 )  # fmt: skip
-_MAX_REASON, _MAX_MESSAGE = 1024, 32 * 1024
+MAX_REASON, MAX_MESSAGE = 1024, 32 * 1024
 
 
 def validate_conditions(conditions: list[Tree], path: Path) -> Errors:
@@ -34,8 +34,8 @@ def validate_conditions(conditions: list[Tree], path: Path) -> Errors:
 def _validate_condition(condition: Tree, path: Path) -> Errors:
     kind, status, reason = (condition.get(name) or "" for name in ("type", "status", "reason"))
     yield from complain(path.child("type"), kind, names.qualified_name(kind))
-    if status not in _STATUSES:
-        yield field.not_supported(path.child("status"), status, _STATUSES)
+    if status not in STATUSES:
+        yield field.not_supported(path.child("status"), status, STATUSES)
     generation = condition.get("observedGeneration", 0)
     if generation < 0:
         yield field.invalid(path.child("observedGeneration"), generation, "must be greater than or equal to zero")
@@ -43,8 +43,8 @@ def _validate_condition(condition: Tree, path: Path) -> Errors:
         yield field.required(path.child("lastTransitionTime"))
     if not reason:
         yield field.required(path.child("reason"))
-    elif not re.fullmatch(_REASON, reason):
-        yield field.invalid(path.child("reason"), reason, _REASON_COMPLAINT)
-    for name, limit in (("reason", _MAX_REASON), ("message", _MAX_MESSAGE)):
+    elif not re.fullmatch(REASON, reason):
+        yield field.invalid(path.child("reason"), reason, REASON_COMPLAINT)
+    for name, limit in (("reason", MAX_REASON), ("message", MAX_MESSAGE)):
         if len((condition.get(name) or "").encode()) > limit:
             yield field.too_long(path.child(name), limit)

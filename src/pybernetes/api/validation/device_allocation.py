@@ -6,11 +6,12 @@ import re
 from functools import partial
 from typing import Any, Final
 
-from pybernetes.api import field, names
+from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.addresses import parse_cidr
 from pybernetes.api.validation.common import duplicates, immutable, one_of, require
+from pybernetes.api.validation.conditions import MAX_MESSAGE, MAX_REASON, REASON, REASON_COMPLAINT, STATUSES
 from pybernetes.api.validation.device_form import shown_allocation
 from pybernetes.api.validation.devices import (
     MAX_CONFIG,
@@ -39,7 +40,6 @@ _NORMAL: Final = (
     "uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` "
     "with lowercase hexadecimal characters"
 )
-_REASON: Final = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
 
 
 def validate_status_update(new: Tree, old: Tree) -> Errors:
@@ -151,21 +151,16 @@ def _validate_condition(condition: Tree, path: Path) -> Errors:
     """A `meta.v1.Condition`."""
     yield from label_key(condition.get("type") or "", path.child("type"))
     status: Any = condition.get("status") or ""
-    if status not in ("False", "True", "Unknown"):
-        yield field.not_supported(path.child("status"), status, ("False", "True", "Unknown"))
+    if status not in STATUSES:
+        yield field.not_supported(path.child("status"), status, STATUSES)
     if (condition.get("observedGeneration") or 0) < 0:
         generation = condition["observedGeneration"]
         yield field.invalid(path.child("observedGeneration"), generation, "must be greater than or equal to zero")
     yield from require(condition, path, "lastTransitionTime", "reason")
     reason = condition.get("reason") or ""
-    if len(reason) > 1024:
-        yield field.too_long(path.child("reason"), 1024)
-    if reason and not re.fullmatch(_REASON, reason):
-        words = names.regex_complaint(
-            "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric "
-            "characters or '_,:', and must end with an alphanumeric character or '_'",
-            _REASON, "my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB",
-        )  # fmt: skip
-        yield field.invalid(path.child("reason"), reason, words)
-    if len(condition.get("message") or "") > 32768:
-        yield field.too_long(path.child("message"), 32768)
+    if len(reason) > MAX_REASON:
+        yield field.too_long(path.child("reason"), MAX_REASON)
+    if reason and not re.fullmatch(REASON, reason):
+        yield field.invalid(path.child("reason"), reason, REASON_COMPLAINT)
+    if len(condition.get("message") or "") > MAX_MESSAGE:
+        yield field.too_long(path.child("message"), MAX_MESSAGE)

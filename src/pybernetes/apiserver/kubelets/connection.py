@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 
 from msgspec import Struct
 
@@ -23,6 +24,19 @@ _DIGITS = re.compile(r"[0-9A-Fa-f]{1,16}")
 
 class BackendError(Exception):
     """The other side broke off, or speaks no HTTP/1."""
+
+
+@contextmanager
+def read_through(backend: Connection) -> Iterator[None]:
+    """What breaks off within the block closes the connection. Raises StatusError 500 in place of BackendError."""
+    try:
+        yield
+    except BackendError as error:
+        backend.close()
+        raise errors.internal(f"error reading from backend: {error}") from error
+    except BaseException:
+        backend.close()
+        raise
 
 
 class Head(Struct, frozen=True):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from pybernetes.api import errors
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response, StreamResponse, StreamWriter
-from pybernetes.apiserver.kubelets.connection import BackendError, Connection, Head, dial
+from pybernetes.apiserver.kubelets.connection import BackendError, Connection, Head, dial, read_through
 from pybernetes.apiserver.kubelets.headers import forwarded
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
 from pybernetes.apiserver.kubelets.links import Back, unpacked
@@ -63,18 +63,12 @@ async def _send(
     method: str, endpoint: Endpoint, target: str, headers: list[tuple[str, str]], body: bytes, *, wait: float | None
 ) -> tuple[Connection, Head]:
     backend = await dial(endpoint)
-    try:
+    with read_through(backend):
         await backend.send(method, target, endpoint.authority, [*headers, CLOSE], body)
         head = await backend.read_head(wait)
         if head.status == 101:
             raise BackendError("it changes protocols unasked")
         return backend, head
-    except BackendError as error:
-        backend.close()
-        raise errors.internal(f"error reading from backend: {error}") from error
-    except BaseException:
-        backend.close()
-        raise
 
 
 async def _answer(

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from pybernetes.api import errors
 from pybernetes.apiserver.http.message import Answer, Duplex, Request, Response, UpgradeResponse
-from pybernetes.apiserver.kubelets.connection import CHUNK, BackendError, Connection, dial
+from pybernetes.apiserver.kubelets.connection import CHUNK, Connection, dial, read_through
 from pybernetes.apiserver.kubelets.headers import forwarded, forwarded_upgrade
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
 
@@ -22,19 +21,13 @@ async def upgrade(request: Request, endpoint: Endpoint, target: str, more: Seque
     of the connection that the client could use (CVE-2018-1002105).
     """
     backend = await dial(endpoint)
-    try:
+    with read_through(backend):
         await backend.send(request.method, target, endpoint.authority, [*forwarded_upgrade(request.header_list), *more])
         head = await backend.read_head()
         if head.status != 101:
             body = await backend.read_text(head, REFUSAL_LIMIT)
             backend.close()
             return Response(head.status, body, head.header("content-type") or "text/plain; charset=utf-8")
-    except BackendError as error:
-        backend.close()
-        raise errors.internal(f"error reading from backend: {error}") from error
-    except BaseException:
-        backend.close()
-        raise
 
     async def run(client: Duplex) -> None:
         await _pipe(client, backend)

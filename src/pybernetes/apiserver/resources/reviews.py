@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from pybernetes.api import errors
+from pybernetes.api.field import aggregate
 from pybernetes.api.selectors import fields, labels
 from pybernetes.api.selectors.labels import SelectorError
 from pybernetes.api.tree import Tree
@@ -20,7 +21,6 @@ from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCreden
 from pybernetes.apiserver.stages.authenticate.tokens.validator import TokenError
 from pybernetes.apiserver.stages.authenticate.user import to_tree
 from pybernetes.apiserver.stages.authorize.attributes import Attributes, Union, decide
-from pybernetes.apiserver.stages.authorize.rbac import joined
 from pybernetes.apiserver.user import AUTHENTICATED, UserInfo
 
 AUTHORIZATION = "authorization.k8s.io/v1"
@@ -137,7 +137,7 @@ class RulesReview:
         unlisted = authorizer.unlisted(ctx.user) if isinstance(authorizer, Union) else []
         lost = ctx.services.security.policy.compiled(ctx.user).lost_in(namespace)
         review["status"]["incomplete"] = bool(unlisted)
-        if said := joined([*map(str, lost), *unlisted]):
+        if said := aggregate([*lost, *unlisted]):
             review["status"]["evaluationError"] = said
         return answer(ctx, 201, review)
 

@@ -18,7 +18,6 @@ from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.building.caches import Caches
 from pybernetes.runtime.building.sources import Sources
 from pybernetes.runtime.launcher.rootfs import is_directory, make_directory, make_file
-from pybernetes.runtime.service.sandbox_release import unmount
 from pybernetes.runtime.syscalls import open_in_root
 
 _SAFE = ["nosuid", "nodev"]
@@ -74,7 +73,7 @@ async def prepare(
                 else:
                     fd, readonly = await stack.enter_async_context(_bound(mount, sources)), not mount.writable
                 path = _bind(fd, scratch / f"bind-{number}")
-                stack.callback(unmount, path)
+                stack.callback(sys.detach, path)
                 prepared.binds.append(t.Mount(mount.target, str(path), readonly=readonly))
                 (prepared.directories if is_directory(fd) else prepared.files).append(mount.target)
         yield prepared
@@ -115,4 +114,4 @@ async def _file(mount: FileMount, directory: Path) -> AsyncIterator[Path]:
         path.chmod(mount.mode)
         yield path
     finally:
-        unmount(directory)
+        sys.detach(directory)

@@ -1,6 +1,5 @@
 """The runtime's end of the zygote: starts it, asks it, and starts another when it is gone."""
 
-import asyncio
 import fcntl
 import os
 import resource
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pybernetes
+from pybernetes.aio.descriptors import wait_readable
 from pybernetes.cri.errors import CRIError
 from pybernetes.runtime.launcher import message
 
@@ -39,7 +39,7 @@ class Reply:
                 said, fds = message.receive(self._channel)
                 break
             except BlockingIOError:
-                await _readable(self._channel.fileno())
+                await wait_readable(self._channel.fileno())
         if said is None:
             raise CRIError("the launcher's process ended without an answer")
         return said, fds
@@ -51,16 +51,6 @@ class Reply:
 
     def close(self) -> None:
         self._channel.close()
-
-
-async def _readable(fd: int) -> None:
-    ready = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_reader(fd, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(fd)
 
 
 class Zygote:

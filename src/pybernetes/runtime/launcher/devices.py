@@ -4,6 +4,7 @@ import fcntl
 import os
 import stat
 import struct
+from collections.abc import Iterator
 from posixpath import basename, dirname
 from typing import Any
 
@@ -88,31 +89,34 @@ def open_null() -> int:
 
 def mask(root: int, paths: list[str], null: int) -> None:
     """Hide files behind the null device and directories behind an empty one."""
-    for path in paths:
-        try:
-            target = resolve(root, path)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+    for target in _there_are(root, paths):
         if is_directory(target):
             cover = sys.new_mount("tmpfs", {"size": "0k"}, sys.MOUNT_RDONLY)
         else:
             cover = sys.open_tree(null, "")
         sys.move_mount(cover, target)
         os.close(cover)
-        os.close(target)
 
 
 def make_readonly(root: int, paths: list[str]) -> None:
+    for target in _there_are(root, paths):
+        copy = sys.open_tree(target, "", sys.OPEN_TREE_CLONE | sys.AT_RECURSIVE)
+        sys.mount_setattr(copy, set=sys.MOUNT_RDONLY, recursive=True)
+        sys.move_mount(copy, target)
+        os.close(copy)
+
+
+def _there_are(root: int, paths: list[str]) -> Iterator[int]:
+    """A descriptor of each of the paths that is there, for as long as it is looked at."""
     for path in paths:
         try:
             target = resolve(root, path)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        copy = sys.open_tree(target, "", sys.OPEN_TREE_CLONE | sys.AT_RECURSIVE)
-        sys.mount_setattr(copy, set=sys.MOUNT_RDONLY, recursive=True)
-        sys.move_mount(copy, target)
-        os.close(copy)
-        os.close(target)
+        try:
+            yield target
+        finally:
+            os.close(target)
 
 
 def write_sysctls(proc: int, values: dict[str, str]) -> None:

@@ -1,6 +1,5 @@
 """Network namespaces that are kept by a file rather than by a process."""
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,11 +42,7 @@ def inside(path: Path) -> Iterator[None]:
 
 def remove(path: Path) -> None:
     """Unpin it: it ends, with its links, once no process is in it. Safe to repeat."""
-    try:
-        sys.umount(str(path))
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOENT):
-            raise
+    sys.detach(path)
     path.unlink(missing_ok=True)
 
 

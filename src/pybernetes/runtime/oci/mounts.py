@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import InvalidError
+from pybernetes.wire.images.ignore import clean
 
 _PROPAGATION = {
     t.MountPropagation.PROPAGATION_PRIVATE: "rprivate",
@@ -90,12 +91,7 @@ def build_mapping(mapping: list[t.IDMapping]) -> list[dict[str, int]]:
 
 def _normal(path: str) -> str:
     """Absolute, without `.`, `..` and doubled slashes; the root itself cannot be a mount point."""
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    if not parts:
+    normal = clean(path)
+    if not normal:
         raise InvalidError(f"invalid mount path {path!r}")
-    return "/" + "/".join(parts)
+    return "/" + normal

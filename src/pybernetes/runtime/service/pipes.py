@@ -1,27 +1,10 @@
 """Pipes and terminals on the event loop."""
 
-import asyncio
 import os
 
+from pybernetes.aio.descriptors import wait_readable, wait_writable
+
 CHUNK = 32 * 1024
-
-
-async def wait_readable(fd: int) -> None:
-    loop, ready = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(fd, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(fd)
-
-
-async def wait_writable(fd: int) -> None:
-    loop, ready = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_writer(fd, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_writer(fd)
 
 
 async def read(fd: int) -> bytes:

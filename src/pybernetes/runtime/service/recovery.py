@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 
 import msgspec
 
+from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.monitor.protocol import EXITED, SOCKET, STARTED
 from pybernetes.runtime.monitor.records import read_record
@@ -13,7 +14,7 @@ from pybernetes.runtime.network.pods import PodNetwork
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.following import follow
 from pybernetes.runtime.service.sandbox_files import NAMESPACES, SHM, are_pinned, namespace_paths
-from pybernetes.runtime.service.sandbox_release import discard, release, unmount
+from pybernetes.runtime.service.sandbox_release import discard, release
 from pybernetes.runtime.state import STEP, Container, Sandbox, SandboxRecord
 
 log = logging.getLogger(__name__)
@@ -73,10 +74,10 @@ def _sweep(core: Core) -> list[str]:
     """Directories without a record belong to calls that never ended; returns the containers of which one is left."""
     for directory in (core.records.root / "sandboxes").iterdir():
         if directory.name not in core.table.sandboxes:
-            unmount(directory / SHM)
+            sys.detach(directory / SHM)
             if (directory / NAMESPACES).is_dir():
                 for path in (directory / NAMESPACES).iterdir():
-                    unmount(path)
+                    sys.detach(path)
             shutil.rmtree(directory, ignore_errors=True)
     directories = (core.records.root / "containers").iterdir()
     return [directory.name for directory in directories if directory.name not in core.table.containers]

@@ -1,9 +1,7 @@
 """Give back what a sandbox holds: processes, network, namespaces, mounts, cgroups. Safe to repeat."""
 
-import errno
 import logging
 import shutil
-from pathlib import Path
 
 from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.cgroups.group import Cgroup
@@ -32,10 +30,10 @@ def _release_local(core: Core, record: SandboxRecord) -> None:
     pause.kill()
     pause.remove()
     directory = core.records.sandbox_directory(record.id)
-    unmount(directory / SHM)
+    sys.detach(directory / SHM)
     if (directory / NAMESPACES).is_dir():
         for path in (directory / NAMESPACES).iterdir():
-            unmount(path)
+            sys.detach(path)
             path.unlink(missing_ok=True)
 
 
@@ -48,12 +46,3 @@ def _delete(core: Core, record: SandboxRecord) -> None:
             Cgroup(parent).remove()
         except OSError as error:
             log.warning("cgroup is still in use path=%s error=%s", parent, error)
-
-
-def unmount(path: Path) -> None:
-    """Detach whatever is mounted at `path`, if anything is."""
-    try:
-        sys.umount(str(path))
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOENT):
-            raise

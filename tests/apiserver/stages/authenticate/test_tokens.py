@@ -3,13 +3,13 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from tests.apiserver.stages.object_table import ObjectTable
 
 from pybernetes.aio.clock import FakeClock
 from pybernetes.apiserver.stages.authenticate.tokens.claims import Ref
 from pybernetes.apiserver.stages.authenticate.tokens.issuer import WARN_ONLY_BOUND, Binding, Issuer, key_set
 from pybernetes.apiserver.stages.authenticate.tokens.keys import FileSigner, load_signer, load_verifiers
 from pybernetes.apiserver.stages.authenticate.tokens.validator import TokenError, Validator
-from pybernetes.apiserver.stages.objects import ObjectTable
 
 URL = "https://kubernetes.default.svc.cluster.local"
 POD = Binding("ns", Ref("robot", "u1"), pod=Ref("p", "u2"), node=Ref("n", "u3"))

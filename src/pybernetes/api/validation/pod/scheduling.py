@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree
-from pybernetes.api.validation.common import label_selector
+from pybernetes.api.validation.common import label_selector, validate_operator
 from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.metadata import complain
 
@@ -51,28 +51,12 @@ def validate_node_selector(selector: Tree, path: Path) -> Errors:
 def validate_node_selector_term(term: Tree, path: Path, *, any_value: bool = False) -> Errors:
     for index, requirement in enumerate(term.get("matchExpressions") or ()):
         at = path.child("matchExpressions").index(index)
-        yield from _validate_operator(requirement, at)
+        yield from validate_operator(requirement, at, of_nodes=True)
         yield from complain(at.child("key"), requirement["key"], names.qualified_name(requirement["key"]))
         for number, value in enumerate((not any_value and requirement.get("values")) or ()):
             yield from complain(at.child("values").index(number), value, names.label_value(value))
     for index, requirement in enumerate(term.get("matchFields") or ()):
         yield from _validate_field_requirement(requirement, path.child("matchFields").index(index))
-
-
-def _validate_operator(requirement: Tree, path: Path) -> Errors:
-    operator, values = requirement["operator"], requirement.get("values") or ()
-    if operator in ("In", "NotIn"):
-        if not values:
-            yield field.required(path.child("values"), "must be specified when `operator` is 'In' or 'NotIn'")
-    elif operator in ("Exists", "DoesNotExist"):
-        if values:
-            detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-            yield field.forbidden(path.child("values"), detail)
-    elif operator in ("Gt", "Lt"):
-        if len(values) != 1:
-            yield field.required(path.child("values"), "must be specified single value when `operator` is 'Lt' or 'Gt'")
-    else:
-        yield field.invalid(path.child("operator"), operator, "not a valid selector operator")
 
 
 def _validate_field_requirement(requirement: Tree, path: Path) -> Errors:

@@ -6,6 +6,7 @@ import re
 
 from pybernetes.api import field
 from pybernetes.api.field import Path
+from pybernetes.api.sysctls import namespace_of, normal
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import MAX_INT32
 from pybernetes.api.validation.kinds import Errors
@@ -14,6 +15,8 @@ from pybernetes.api.validation.pod.paths import descending_path
 
 _SYSCTL_PATTERN = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?"  # as messages show it
 _SYSCTL = re.compile(r"[a-z0-9]([-_a-z0-9]*[a-z0-9])?([./][a-z0-9]([-_a-z0-9]*[a-z0-9])?)*")
+_HOST_NAMESPACES = {"Net": "hostNetwork", "IPC": "hostIPC"}
+"""Whose settings a pod shares with the machine, if it has this field."""
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 _MAX_PATH = 4095
 _ID_RANGE = f"must be between 0 and {MAX_INT32}, inclusive"
@@ -80,23 +83,23 @@ def _validate_sysctls(sysctls: list[Tree], spec: Tree, path: Path) -> Errors:
             yield field.invalid(at, name, detail)
         elif name in taken:
             yield field.duplicate(at, name)
-        elif name.replace("/", ".").startswith("net.") and spec.get("hostNetwork"):
-            yield field.invalid(at, name, "may not be specified when 'hostNetwork' is true")
-        elif name.replace("/", ".").startswith(("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")) and spec.get(
-            "hostIPC"
-        ):
-            yield field.invalid(at, name, "may not be specified when 'hostIPC' is true")
+        elif (shared := _HOST_NAMESPACES.get(namespace_of(normal(name)))) and spec.get(shared):
+            yield field.invalid(at, name, f"may not be specified when '{shared}' is true")
         taken.add(name)
+
+
+def _validate_profile_type(kind: str, path: Path, profile: str) -> Errors:
+    if not kind:
+        yield field.required(path.child("type"), f"type is required when {profile} is set")
+    elif kind not in _PROFILES:
+        yield field.not_supported(path.child("type"), kind, _PROFILES)
 
 
 def _validate_seccomp(profile: Tree | None, path: Path) -> Errors:
     if profile is None:
         return
     kind, local, at = profile.get("type", ""), profile.get("localhostProfile"), path.child("localhostProfile")
-    if not kind:
-        yield field.required(path.child("type"), "type is required when seccompProfile is set")
-    elif kind not in _PROFILES:
-        yield field.not_supported(path.child("type"), kind, _PROFILES)
+    yield from _validate_profile_type(kind, path, "seccompProfile")
     if kind != "Localhost" and local is not None:
         shown = {"Type": kind, "LocalhostProfile": local}
         yield field.invalid(at, shown, "can only be set when seccomp type is Localhost")
@@ -110,18 +113,16 @@ def _validate_app_armor(profile: Tree | None, path: Path) -> Errors:
     if profile is None:
         return
     kind, local, at = profile.get("type", ""), profile.get("localhostProfile"), path.child("localhostProfile")
-    if not kind:
-        yield field.required(path.child("type"), "type is required when appArmorProfile is set")
-    elif kind not in _PROFILES:
-        yield field.not_supported(path.child("type"), kind, _PROFILES)
-    elif kind != "Localhost":
-        if local is not None:
-            yield field.invalid(at, local, "can only be set when AppArmor type is Localhost")
-    elif local is not None and local != local.strip():
+    yield from _validate_profile_type(kind, path, "appArmorProfile")
+    if kind in ("RuntimeDefault", "Unconfined") and local is not None:
+        yield field.invalid(at, local, "can only be set when AppArmor type is Localhost")
+    if kind != "Localhost":
+        return
+    if local is not None and local != local.strip():
         yield field.invalid(at, local, "must not be padded with whitespace")
     elif not local:
         yield field.required(at, "must be set when AppArmor type is Localhost")
-    if kind == "Localhost" and local is not None and len(local.encode()) > _MAX_PATH:
+    if local is not None and len(local.encode()) > _MAX_PATH:
         yield field.too_long(at, _MAX_PATH)
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from pybernetes.api.field import aggregate
 from pybernetes.api.types.rbac_v1 import PolicyRule, RoleRef
 from pybernetes.apiserver.stages.authorize.attributes import Attributes, Authorizer
-from pybernetes.apiserver.stages.authorize.rbac import GROUP, Policy, joined
+from pybernetes.apiserver.stages.authorize.rbac import GROUP, Policy
 from pybernetes.apiserver.stages.authorize.rules import compact, describe, missing, quoted
 from pybernetes.apiserver.user import MASTERS, UserInfo
 
@@ -42,7 +43,7 @@ class Escalation:
         lines = sorted(describe(rule) for rule in lacking)
         # Upstream names what is being written here, not the role that is not there.
         lost = [f'{resource}.{GROUP} "{one.name}" not found' for one in self._policy.compiled(user).lost_in(namespace)]
-        unresolved = f"; resolution errors: [{joined(lost)}]" if lost else ""
+        unresolved = f"; resolution errors: [{aggregate(lost)}]" if lost else ""
         return (
             f'user "{user.name}" (groups={quoted(user.groups)}) is attempting to grant RBAC permissions '
             "not currently held:\n" + "\n".join(lines) + unresolved

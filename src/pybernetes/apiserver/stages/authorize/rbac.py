@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from pybernetes.api.field import aggregate
 from pybernetes.api.types.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject
 from pybernetes.apiserver.stages.authenticate.user import split_service_account
 from pybernetes.apiserver.stages.authorize.attributes import NO_OPINION, Attributes, Decision
@@ -78,7 +79,7 @@ class Compiled:
         """Names the roles that might have allowed it, were they there."""
         if not self.lost:
             return NO_OPINION
-        words = joined(map(str, self.lost_in(namespace)))
+        words = aggregate(self.lost_in(namespace))
         return Decision(False, f"RBAC: {words}") if words else NO_OPINION
 
     def lost_in(self, namespace: str) -> list[Lost]:
@@ -168,12 +169,6 @@ class Policy:
             decision = Decision(True, _reason(binding, namespace, name, subject))
             for rule in rules:
                 yield Grant(rule, namespace, decision)
-
-
-def joined(texts: Iterable[str]) -> str:
-    """Several errors as one, each once; as upstream's aggregates read."""
-    told = list(dict.fromkeys(texts))
-    return told[0] if len(told) == 1 else f"[{', '.join(told)}]" if told else ""
 
 
 def _applies(subject: Subject, user: UserInfo, namespace: str) -> bool:

@@ -6,15 +6,9 @@ from contextlib import suppress
 
 import pytest
 
-from pybernetes.aio.http import (
-    ConnectError,
-    DisconnectedError,
-    HTTPClient,
-    HTTPError,
-    Origin,
-    SilentError,
-    open_client,
-)
+from pybernetes.aio.http.client import HTTPClient, open_client
+from pybernetes.aio.http.errors import ConnectError, DisconnectedError, HTTPError, SilentError
+from pybernetes.aio.http.request import Origin
 
 
 class Script:

@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
-from pybernetes.aio.http import HTTPClient, Origin, open_client
+from pybernetes.aio.http.client import HTTPClient, open_client
+from pybernetes.aio.http.request import Origin
 from pybernetes.aio.http_server import Answer, Request, RequestError, Routes, parse_head, serving, text
 
 

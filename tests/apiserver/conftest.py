@@ -15,9 +15,9 @@ from tests.etcds import Authority
 from pybernetes.aio.clock import SystemClock
 from pybernetes.aio.tasks import open_scope
 from pybernetes.aio.tls import server_context
+from pybernetes.apiserver.assembly import started
 from pybernetes.apiserver.cacher import item
 from pybernetes.apiserver.http.message import Request, Response, StreamResponse
-from pybernetes.apiserver.main import started
 from pybernetes.apiserver.options import Options
 from pybernetes.apiserver.server import APIServer
 from pybernetes.store.sqlite import open_store

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 from pybernetes.aio.clock import FakeClock
 from pybernetes.aio.tasks import open_scope
+from pybernetes.apiserver.assembly import started
 from pybernetes.apiserver.http.message import Answer, Request, Response
-from pybernetes.apiserver.main import started
 from pybernetes.apiserver.options import parse
 from pybernetes.apiserver.server import APIServer
 from pybernetes.apiserver.services import Services

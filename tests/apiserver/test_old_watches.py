@@ -15,8 +15,8 @@ from tests.apiserver.inprocess import TOKENS, Server
 
 from pybernetes.aio.clock import FakeClock
 from pybernetes.aio.tasks import open_scope
+from pybernetes.apiserver.assembly import started
 from pybernetes.apiserver.http.message import StreamResponse
-from pybernetes.apiserver.main import started
 from pybernetes.apiserver.options import parse
 from pybernetes.store.backend import Backend
 from pybernetes.store.sqlite import open_store

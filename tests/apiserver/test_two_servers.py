@@ -14,7 +14,7 @@ from tests.etcds import running_etcd
 
 from pybernetes.aio.clock import FakeClock
 from pybernetes.aio.tasks import open_scope
-from pybernetes.apiserver.main import started
+from pybernetes.apiserver.assembly import started
 from pybernetes.apiserver.options import parse
 from pybernetes.apiserver.storage import open_backend
 

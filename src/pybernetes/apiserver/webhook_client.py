@@ -12,7 +12,10 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from pybernetes.aio.http import Answer, ConnectError, HTTPClient, HTTPError, Origin, open_client
+from pybernetes.aio.http.answer import Answer
+from pybernetes.aio.http.client import HTTPClient, open_client
+from pybernetes.aio.http.errors import ConnectError, HTTPError
+from pybernetes.aio.http.request import Origin
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.field import quote
 from pybernetes.api.json_text import read_json

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast, overload
 import msgspec
 
 from pybernetes.aio.clock import Clock, SystemClock
-from pybernetes.aio.http import open_client
+from pybernetes.aio.http.client import open_client
 from pybernetes.api.scheme import Resource, by_kind
 from pybernetes.api.tree import Tree
 from pybernetes.api.types.base import Object

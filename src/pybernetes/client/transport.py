@@ -14,7 +14,10 @@ import msgspec
 from msgspec import Struct
 
 from pybernetes.aio.clock import Clock
-from pybernetes.aio.http import Answer, ConnectError, HTTPClient, HTTPError, Origin
+from pybernetes.aio.http.answer import Answer
+from pybernetes.aio.http.client import HTTPClient
+from pybernetes.aio.http.errors import ConnectError, HTTPError
+from pybernetes.aio.http.request import Origin
 from pybernetes.api import errors
 from pybernetes.client.config import LOCAL, Config
 from pybernetes.client.credentials import Credentials

@@ -16,6 +16,7 @@ from tests.apiserver.inprocess import TOKENS, Server
 
 from pybernetes.aio.clock import FakeClock
 from pybernetes.aio.tasks import open_scope
+from pybernetes.apiserver.assembly import started
 from pybernetes.apiserver.configuration import ConfigurationError
 from pybernetes.apiserver.encryption.config import load, parse
 from pybernetes.apiserver.encryption.providers import (
@@ -27,7 +28,6 @@ from pybernetes.apiserver.encryption.providers import (
     SecretBox,
     TransformError,
 )
-from pybernetes.apiserver.main import started
 from pybernetes.apiserver.options import parse as parse_options
 from pybernetes.store.backend import Backend, CorruptError
 from pybernetes.store.sqlite import open_store

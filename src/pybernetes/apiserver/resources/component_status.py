@@ -9,7 +9,9 @@ import asyncio
 import ssl
 from typing import Final
 
-from pybernetes.aio.http import ConnectError, HTTPError, Origin, open_client
+from pybernetes.aio.http.client import open_client
+from pybernetes.aio.http.errors import ConnectError, HTTPError
+from pybernetes.aio.http.request import Origin
 from pybernetes.api.errors import not_found
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item, stored_form

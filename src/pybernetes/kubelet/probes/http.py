@@ -7,7 +7,10 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from msgspec import Struct, field
 
-from pybernetes.aio.http import Answer, ConnectError, DisconnectedError, HTTPClient, HTTPError, Origin, open_client
+from pybernetes.aio.http.answer import Answer
+from pybernetes.aio.http.client import HTTPClient, open_client
+from pybernetes.aio.http.errors import ConnectError, DisconnectedError, HTTPError
+from pybernetes.aio.http.request import Origin
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.probes.network import dial_error, join
 from pybernetes.kubelet.probes.outcome import ActionError, Outcome

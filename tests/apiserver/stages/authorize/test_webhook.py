@@ -18,10 +18,10 @@ from tests.apiserver.inprocess import TOKENS, Server, server
 
 from pybernetes.aio.clock import FakeClock
 from pybernetes.aio.tasks import open_scope
+from pybernetes.apiserver.assembly import started
 from pybernetes.apiserver.configuration import ConfigurationError
 from pybernetes.apiserver.http.message import Answer, Request, Response
 from pybernetes.apiserver.http.server import HTTPServer, serving
-from pybernetes.apiserver.main import started
 from pybernetes.apiserver.options import parse
 from pybernetes.apiserver.stages.authorize.configuration import load
 from pybernetes.apiserver.storage import open_backend

@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from pybernetes.aio.clock import Clock
-from pybernetes.aio.http import HTTPError, Origin, open_client
+from pybernetes.aio.http.client import open_client
+from pybernetes.aio.http.errors import HTTPError
+from pybernetes.aio.http.request import Origin
 from pybernetes.api.field import quote
 from pybernetes.apiserver.stages.authenticate.jwt.kinds import Issuer
 from pybernetes.apiserver.stages.authenticate.tokens.keys import decode_segment

@@ -16,8 +16,9 @@ import pytest
 from tests.processes import lives
 
 from pybernetes.cluster import pidfile
+from pybernetes.cluster.component import END_PODS, Component
 from pybernetes.cluster.listening import Listener
-from pybernetes.cluster.supervisor import END_PODS, Component, Supervisor
+from pybernetes.cluster.supervisor import Supervisor
 
 SECONDS = 10.0
 

@@ -6,10 +6,10 @@ import importlib
 from typing import Any
 
 from pybernetes.cluster import docker, registry
+from pybernetes.cluster.component import Component
 from pybernetes.cluster.listening import Listener
 from pybernetes.cluster.node import Node
 from pybernetes.cluster.profile import Profile
-from pybernetes.cluster.supervisor import Component
 
 
 def components(profile: Profile) -> list[Component]:

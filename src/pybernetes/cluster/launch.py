@@ -10,8 +10,9 @@ from typing import Self
 
 from pybernetes.cluster.components import components
 from pybernetes.cluster.endings import Outsider
+from pybernetes.cluster.forking import redirect_output
 from pybernetes.cluster.profile import Profile
-from pybernetes.cluster.supervisor import Supervisor, redirect_output
+from pybernetes.cluster.supervisor import Supervisor
 
 FIRST = "pybernetes.cluster.processes.apiserver"
 """Imported while the parent checks and signs: nothing else can begin before the API server serves."""

@@ -6,24 +6,23 @@ control socket. Containers are nobody's business here; they outlive every compon
 
 import gc
 import importlib
-import json
 import logging
 import math
 import os
 import selectors
 import signal
 import socket
-import sys
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any
 
-from pybernetes.aio.backoff import Backoff
 from pybernetes.cluster import pidfile
+from pybernetes.cluster.component import END_PODS, Child, Component, Upkeep
+from pybernetes.cluster.control_socket import ControlSocket
 from pybernetes.cluster.endings import reaped
+from pybernetes.cluster.forking import HANDLED, become, fork, redirect_output
 from pybernetes.cluster.listening import Listener
 from pybernetes.cluster.walltimer import Timer, wall_timer
 from pybernetes.telemetry.log import configure
@@ -33,60 +32,8 @@ log = logging.getLogger(__name__)
 STEADY_SECONDS = 60
 """A component that has lived this long starts again at once when it ends."""
 
-END_PODS = signal.SIGUSR1
-"""Tells an agent to end its pods gracefully and then itself."""
-
 COMPONENT_GRACE = 10.0
-_HANDLED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 UPKEEP_RETRY_SECONDS = 60.0
-LOG_LIMIT = 20 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A process to keep running. `main` runs in the fork and returns when told to end by SIGTERM.
-
-    `module` is imported before the fork, so that components share its memory and start again at once.
-    One that `listens` is started by the first connection and may end (with code 0) when it is idle: the supervisor
-    holds its sockets, so that no connection is refused or lost whether it runs or not.
-    One that `reloads` takes SIGHUP for the word that components came or went.
-    """
-
-    name: str
-    main: Callable[[], None]
-    module: str = ""
-    ends_pods: bool = False
-    listens: tuple[Listener, ...] = ()
-    reloads: bool = False
-
-
-class Upkeep(Protocol):
-    """What has to be done now and then while the components run."""
-
-    def due(self) -> float:
-        """When it is due next, in Unix seconds."""
-        ...
-
-    def run(self) -> None:
-        """Called in a fork when it is due, and when the clock was set. Raises what it likes: it is tried again."""
-        ...
-
-
-@dataclass(slots=True)
-class Child:
-    """What the supervisor knows of a component's process; pid 0 while it waits for its next start.
-
-    `start_at` is infinite while only a connection will start it, at `rested` or later.
-    """
-
-    component: Component
-    pid: int = 0
-    restarts: int = -1
-    started: float = 0.0
-    start_at: float = 0.0
-    rested: float = 0.0
-    watched: bool = False
-    backoff: Backoff = field(default_factory=lambda: Backoff(initial=0.05, limit=10.0))
 
 
 class Supervisor:
@@ -116,7 +63,8 @@ class Supervisor:
     def run(self) -> None:
         configure("supervisor")
         signals = self._receive_signals()
-        listener = self._listen()
+        self._control = ControlSocket(self._run / "supervisor.sock")
+        self._selector.register(self._control.listener, selectors.EVENT_READ)
         pidfile.write(self._run / "supervisor.pid")
         self._selector.register(self._timer, selectors.EVENT_READ)
         try:
@@ -127,8 +75,8 @@ class Supervisor:
             while not self._ending:
                 self._start_due()
                 for key, _ in self._selector.select(self._until_next_start()):
-                    if key.fileobj is listener:
-                        self._serve(listener)
+                    if key.fileobj is self._control.listener:
+                        self._control.serve(self._answer)
                     elif key.fileobj is self._timer:
                         self._start_upkeep()
                     elif isinstance(key.data, Child):
@@ -140,7 +88,7 @@ class Supervisor:
                 os.waitpid(self._upkeep_pid, 0)
             for child in self._children:
                 self._listen_no_more(child)
-            self._serve_no_more()
+            self._control.remove()
             pidfile.remove(self._run / "supervisor.pid")
 
     def _receive_signals(self) -> socket.socket:
@@ -148,25 +96,11 @@ class Supervisor:
         for end in (reader, writer):
             end.setblocking(False)
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        for number in _HANDLED:
+        for number in HANDLED:
             signal.signal(number, lambda *_: None)
         self._wakeup = writer
         self._selector.register(reader, selectors.EVENT_READ)
         return reader
-
-    def _listen(self) -> socket.socket:
-        path = self._run / "supervisor.sock"
-        path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(path))
-        path.chmod(0o600)
-        listener.listen()
-        self._selector.register(listener, selectors.EVENT_READ)
-        return listener
-
-    def _serve_no_more(self) -> None:
-        """Who finds no socket knows that this process is about to end."""
-        (self._run / "supervisor.sock").unlink(missing_ok=True)
 
     def _listen_for(self, child: Child) -> None:
         """An address that is taken costs its component, and nobody else."""
@@ -227,9 +161,9 @@ class Supervisor:
         self._timer.acknowledge()
         if self._upkeep is None or self._upkeep_pid:
             return
-        pid = _fork()
+        pid = fork()
         if pid == 0:
-            self._become("upkeep", self._upkeep.run)
+            become("upkeep", self._leave, self._upkeep.run)
         self._upkeep_pid = pid
 
     def _until_next_start(self) -> float | None:
@@ -248,43 +182,25 @@ class Supervisor:
             importlib.import_module(child.component.module)
         # What is there now is never looked through again, by any of the processes: their pages stay shared.
         gc.freeze()
-        pid = _fork()
+        pid = fork()
         gc.enable()
         if pid == 0:
             component = child.component
-            self._become(component.name, lambda: self._run_component(component), component.listens)
+            become(component.name, partial(self._leave, component.listens), partial(self._run_component, component))
         child.pid = pid
         child.restarts += 1
         child.started = time.monotonic()
         log.info("started component=%s pid=%d restarts=%d", child.component.name, pid, child.restarts)
 
-    def _become(self, name: str, main: Callable[[], None], listens: tuple[Listener, ...] = ()) -> NoReturn:
-        """The forked child's whole life."""
-        code = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            for number in _HANDLED:
-                signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
-            for key in list(self._selector.get_map().values()):
-                key.fileobj.close()  # type: ignore[union-attr]
-            for held in (held for child in self._children for held in child.component.listens):
-                if held not in listens and held.bound is not None:
-                    held.bound.close()
-            self._wakeup.close()
-            self._selector.close()
-            if sys.platform == "linux":
-                Path("/proc/self/comm").write_text(f"p8s-{name}"[:15])
-            main()
-            code = 0
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+    def _leave(self, listens: tuple[Listener, ...] = ()) -> None:
+        """Close, in a fork, what is the supervisor's; but for the sockets that the fork `listens` on."""
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        for held in (held for child in self._children for held in child.component.listens):
+            if held not in listens and held.bound is not None:
+                held.bound.close()
+        self._wakeup.close()
+        self._selector.close()
 
     def _run_component(self, component: Component) -> None:
         redirect_output(self._logs / f"{component.name}.log")
@@ -317,27 +233,15 @@ class Supervisor:
             child.start_at = time.monotonic() + delay
         log.warning("component ended component=%s code=%d lived=%.1fs restart_in=%.2fs", name, code, lived, delay)
 
-    def _serve(self, listener: socket.socket) -> None:
-        """One request: a JSON object in a line, answered by one."""
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(5)
-            try:
-                request = json.loads(connection.makefile("rb").readline(65536))
-                answer = self._answer(request, connection)
-                connection.sendall(json.dumps(answer).encode() + b"\n")
-            except (OSError, ValueError) as error:
-                log.warning("control request failed error=%s", error)
-
     def _answer(self, request: dict[str, Any], asked_by: socket.socket) -> dict[str, Any]:
         action = request.get("do")
         if action == "status":
-            return {"components": [self._describe(child) for child in self._children]}
+            return {"components": [child.describe() for child in self._children]}
         if action == "halt":
             self.halt()
             return {"halted": True}
         if action == "stop":
-            self._serve_no_more()
+            self._control.remove()
             ended = self._end_pods(self._children, float(request.get("grace", 30)), asked_by)
             self.halt()
             return {"halted": True, "pods_ended": ended}
@@ -345,17 +249,6 @@ class Supervisor:
             self.update(float(request.get("grace", 0)))
             return {"updated": True}
         return {"error": f"unknown action {action!r}"}
-
-    def _describe(self, child: Child) -> dict[str, Any]:
-        uptime = round(time.monotonic() - child.started, 1) if child.pid else 0
-        listens = {"listens": [str(held) for held in child.component.listens if held.bound]}
-        return {
-            "name": child.component.name,
-            "pid": child.pid,
-            "restarts": max(0, child.restarts),
-            "uptime": uptime,
-            **(listens if child.component.listens else {}),
-        }
 
     def update(self, grace: float) -> None:
         """End the components that there are to be no more, and start those that are new.
@@ -394,7 +287,7 @@ class Supervisor:
 
     def halt(self) -> None:
         """End the components, last started first; containers go on."""
-        self._serve_no_more()
+        self._control.remove()
         for child in reversed(self._children):
             self._end(child)
         self._ending = True
@@ -416,28 +309,3 @@ class Supervisor:
                 return False
             child.pid = 0
         return True
-
-
-def _fork() -> int:
-    """Fork with signals held back: one that is meant for the child must not meet the supervisor's handlers in it.
-
-    The child lets them in again once it has handlers of its own.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
-    pid = os.fork()
-    if pid:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
-    return pid
-
-
-def redirect_output(path: Path) -> None:
-    """Standard output and error go to the log file; a large one is put aside as `<name>.1` first."""
-    if path.exists() and path.stat().st_size > LOG_LIMIT:
-        path.replace(path.with_name(path.name + ".1"))
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    for target in (1, 2):
-        os.dup2(descriptor, target)
-    os.close(null)
-    os.close(descriptor)

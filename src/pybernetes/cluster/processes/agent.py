@@ -9,8 +9,8 @@ from pybernetes.aio.tasks import keep_running, open_scope
 from pybernetes.client.config import Config
 from pybernetes.client.informer import Informers
 from pybernetes.client.rest import connect
+from pybernetes.cluster.component import END_PODS
 from pybernetes.cluster.node import Node
-from pybernetes.cluster.supervisor import END_PODS
 from pybernetes.dns import main as dns
 from pybernetes.kubelet import run as kubelet
 from pybernetes.kubelet.names_asked import Asked

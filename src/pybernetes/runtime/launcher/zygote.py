@@ -15,12 +15,12 @@ from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.launcher import message, sandbox, users
 from pybernetes.runtime.launcher.mounts import v1_hierarchies
-from pybernetes.runtime.monitor import execution, foreground, monitor
+from pybernetes.runtime.monitor import execution, foreground, process
 
 Call = Callable[[dict[str, Any], socket.socket, list[int]], None]
 CALLS: dict[str, Call] = {
-    "monitor": monitor.run_monitor,
-    "adopt": monitor.adopt_container,
+    "monitor": process.run_monitor,
+    "adopt": process.adopt_container,
     "exec": execution.run_exec,
     "foreground": foreground.run_foreground,
     "sandbox": sandbox.make_sandbox,

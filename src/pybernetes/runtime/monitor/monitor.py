@@ -1,11 +1,9 @@
-"""A monitor's life: start the container, carry its streams, record its end."""
+"""A container's monitor: it starts the container, carries its streams, and records its end."""
 
 import contextlib
 import fcntl
 import os
 import select
-import signal
-import socket
 import struct
 import termios
 import time
@@ -15,7 +13,6 @@ from typing import Any
 from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.launcher import message
-from pybernetes.runtime.launcher.errors import LaunchError
 from pybernetes.runtime.logs.writer import LogWriter
 from pybernetes.runtime.monitor import protocol
 from pybernetes.runtime.monitor.bundle import host_uid
@@ -23,65 +20,13 @@ from pybernetes.runtime.monitor.child import Child, Orphan, hold, start_time
 from pybernetes.runtime.monitor.clients import Client, listen
 from pybernetes.runtime.monitor.executors import Executor, choose_executor
 from pybernetes.runtime.monitor.records import read_record, write_record
+from pybernetes.runtime.monitor.stdin import Stdin
 from pybernetes.runtime.monitor.stdio import Stdio, hold_terminal, open_stdio, reopen_output
 
 _START_ERROR = 128
 PROCESS, TERMINAL = "process", "terminal"
 """What is kept of a container beside its streams."""
 _CHUNK = 65536
-
-
-def run_monitor(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
-    """Start the container of `request["directory"]` and stay until it has ended.
-
-    Answers with its process id and what the runtime is to keep of it, or with the error for which it did not start.
-    """
-    _settle_in(request["id"])
-    monitor = Monitor(request)
-    try:
-        pid = monitor.start()
-    except (LaunchError, OSError) as error:
-        monitor.record_failure(str(error))
-        message.send(reply, {"error": str(error)})
-        return
-    _stay(monitor, pid, reply)
-
-
-def adopt_container(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
-    """The same for a container whose monitor was killed. `fds` are what the runtime has kept of it, if it has.
-
-    Answers with an error if nothing is known of it any more. It may have ended: then its end is recorded.
-    """
-    _settle_in(request["id"])
-    monitor = Monitor(request)
-    try:
-        pid = monitor.adopt(dict(zip(request["held"], fds, strict=True)))
-    except OSError as error:
-        message.send(reply, {"error": str(error)})
-        return
-    _stay(monitor, pid, reply)
-
-
-def _settle_in(container_id: str) -> None:
-    """Keep nothing of the zygote's that could end or disturb this process."""
-    sys.set_process_name("p8s-monitor")
-    sys.set_process_title(f"p8s-monitor {container_id}")
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    for fd in range(3):
-        os.dup2(null, fd, inheritable=False)
-    os.close(null)
-
-
-def _stay(monitor: "Monitor", pid: int, reply: socket.socket) -> None:
-    # The runtime first: what it holds is all there is of a container that has no record yet, and no monitor any more.
-    # If it has died meanwhile, the record on disk tells its successor.
-    with contextlib.suppress(OSError), monitor.held() as held:
-        message.send(reply, {"pid": pid, "held": list(held)}, list(held.values()))
-    reply.close()
-    monitor.note_start()
-    monitor.run()
 
 
 class Monitor:
@@ -99,9 +44,7 @@ class Monitor:
         self._cgroup = Cgroup(self._executor.config["linux"]["cgroupsPath"])
         self._output: dict[int, str] = {}
         self._copies = os.pipe2(os.O_CLOEXEC)
-        self._stdin: int | None = None
-        self._stdin_queue = b""
-        self._stdin_closing = False
+        self._stdin = Stdin(None)
         self._terminal: int | None = None
         self._clients: dict[int, Client] = {}
         self._process: Child | Orphan
@@ -167,13 +110,13 @@ class Monitor:
     def _take_streams(self, stdio: Stdio | None, terminal: int | None) -> None:
         if stdio is not None:
             self._output = {fd: stream for stream, fd in stdio.output.items()}
-            self._stdin = stdio.stdin
+            self._stdin = Stdin(stdio.stdin)
             message.close_all(stdio.container)
         elif terminal is not None:
             self._terminal = terminal
             hold_terminal(terminal)
             self._output = {terminal: "stdout"}
-            self._stdin = os.dup(terminal) if self._wants_stdin else None
+            self._stdin = Stdin(os.dup(terminal) if self._wants_stdin else None)
 
     def record_failure(self, why: str) -> None:
         """The container's end before it began: code 128, reason StartError."""
@@ -213,11 +156,11 @@ class Monitor:
         poll.register(self._server, select.POLLIN)
         for fd in self._output:
             poll.register(fd, select.POLLIN)
-        if self._stdin is not None and self._stdin_queue:
-            poll.register(self._stdin, select.POLLOUT)
+        if self._stdin.fd is not None and self._stdin.queued:
+            poll.register(self._stdin.fd, select.POLLOUT)
         for fd, client in self._clients.items():
             mask = select.POLLOUT if client.waiting else 0
-            poll.register(fd, mask | (select.POLLIN if len(self._stdin_queue) < _CHUNK else 0))
+            poll.register(fd, mask | (select.POLLIN if self._stdin.queued < _CHUNK else 0))
         for fd, _ in poll.poll():
             self._handle(fd)
         for fd in [fd for fd, client in self._clients.items() if client.closed]:
@@ -231,8 +174,8 @@ class Monitor:
             self._clients[connection.fileno()] = Client(connection)
         elif fd in self._output:
             self._read_output(fd)
-        elif fd == self._stdin:
-            self._write_stdin()
+        elif fd == self._stdin.fd:
+            self._stdin.flush()
         else:
             self._serve(self._clients[fd])
 
@@ -259,7 +202,7 @@ class Monitor:
         client = self._clients.pop(fd)
         client.connection.close()
         if client.attached and self._stdin_once:
-            self._end_stdin()
+            self._stdin.end()
 
     def _serve(self, client: Client) -> None:
         client.flush()
@@ -276,11 +219,10 @@ class Monitor:
         if letter == protocol.ATTACH:
             client.attached = True
         elif letter == protocol.STDIN:
-            self._stdin_queue += payload
-            self._write_stdin()
+            self._stdin.put(payload)
         elif letter == protocol.STDIN_END:
             if self._stdin_once:
-                self._end_stdin()
+                self._stdin.end()
         elif letter == protocol.RESIZE:
             self._resize(payload)
         else:
@@ -300,27 +242,3 @@ class Monitor:
         if self._terminal is not None:
             rows, columns = protocol.SIZE.unpack(payload)
             fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def _write_stdin(self) -> None:
-        if self._stdin is None:
-            self._stdin_queue = b""
-            return
-        try:
-            self._stdin_queue = self._stdin_queue[os.write(self._stdin, self._stdin_queue) :]
-        except BlockingIOError:
-            return
-        except OSError:
-            self._stdin_queue = b""
-        if self._stdin_closing and not self._stdin_queue:
-            self._close_stdin()
-
-    def _end_stdin(self) -> None:
-        """Close the container's input once all that came for it is written."""
-        self._stdin_closing = True
-        if not self._stdin_queue:
-            self._close_stdin()
-
-    def _close_stdin(self) -> None:
-        if self._stdin is not None:
-            os.close(self._stdin)
-            self._stdin = None

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import shutil
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.errors import CRIError
+from pybernetes.kubelet.containers.sandbox import log_directory
 from pybernetes.kubelet.events import NORMAL, WARNING
 from pybernetes.kubelet.observed import Observed, ObservedContainer
 from pybernetes.kubelet.pod.doors import PodDoors
@@ -81,3 +83,8 @@ class Stopper:
             await self._doors.runtime.remove_container(attempt.id)
         for sandbox in observed.sandboxes:
             await self._doors.runtime.remove_pod_sandbox(sandbox.id)
+
+    async def remove_logs(self, pod: v1.Pod) -> None:
+        """Remove the directory of its containers' logs, as far as that can be done."""
+        directory = log_directory(pod, self._doors.settings.pod_logs)
+        await self._doors.threads.run(shutil.rmtree, directory, ignore_errors=True)

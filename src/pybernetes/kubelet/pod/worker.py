@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -13,18 +12,11 @@ from pybernetes.api.errors import StatusError
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.errors import CRIError, UnavailableError
-from pybernetes.kubelet.containers.sandbox import log_directory
 from pybernetes.kubelet.events import NORMAL, WARNING
 from pybernetes.kubelet.observed import Observed, ObservedContainer
 from pybernetes.kubelet.plan import (
-    Action,
     Facts,
     Plan,
-    RemoveContainer,
-    ResizeContainer,
-    RunSandbox,
-    StartContainer,
-    StopContainer,
     Waiting,
     plan,
 )
@@ -34,11 +26,11 @@ from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.pod.ending import Stopper
 from pybernetes.kubelet.pod.looking import Looker
 from pybernetes.kubelet.pod.memory import PodMemory, known_attempts
+from pybernetes.kubelet.pod.performing import Performer
 from pybernetes.kubelet.pod.refreshing import Refresher
 from pybernetes.kubelet.pod.resizer import Resizer
-from pybernetes.kubelet.pod.starting import Starter
 from pybernetes.kubelet.pod.telling import Teller
-from pybernetes.kubelet.podspec import container_of, full_name, grace_seconds, is_static, is_terminal, uid_of
+from pybernetes.kubelet.podspec import full_name, grace_seconds, is_static, is_terminal, uid_of
 from pybernetes.kubelet.probes.worker import PodProbes
 from pybernetes.kubelet.restart import RestartBackoff
 from pybernetes.kubelet.status.conditions import OWNED
@@ -74,9 +66,9 @@ class PodWorker:
         self._doors, self._pod = doors, pod
         self._memory = PodMemory(RestartBackoff(doors.restart_limit), attempts=known_attempts(pod.status))
         self._volumes = PodVolumes(doors.directory(uid_of(pod)), doors.volumes)
-        self._starter = Starter(doors, self._memory, self._volumes)
         self._stopper = Stopper(doors)
         self._resizer = Resizer(doors, self._memory, pod)
+        self._performer = Performer(self, doors, self._memory, self._volumes, self._resizer)
         self._teller = Teller(doors)
         self._looker = Looker(doors)
         self._observed = Observed()
@@ -110,6 +102,14 @@ class PodWorker:
     @property
     def observed(self) -> Observed:
         return self._observed
+
+    @property
+    def ip(self) -> str:
+        """Where its probes and hooks go: the address of its sandbox, or the node's; "" if it has none yet."""
+        if self._pod.spec.host_network:
+            return self._doors.host_ips[0] if self._doors.host_ips else "127.0.0.1"
+        sandbox = self._observed.ready_sandbox
+        return sandbox.network.ip if sandbox and sandbox.network else ""
 
     def poke(self) -> None:
         """Something may have changed: look again."""
@@ -196,7 +196,7 @@ class PodWorker:
 
     async def _live(self) -> None:
         probes = self._the_probes()
-        probes.sync(self.pod, self._observed, self._ip())
+        probes.sync(self.pod, self._observed, self.ip)
         if is_terminal(self.pod) and not self._observed.running:
             self.stage = Stage.ENDING
             await self._end()
@@ -213,7 +213,7 @@ class PodWorker:
         self._publish(decided.waiting)
         if not self._act.is_running:
             if decided.actions:
-                self._act.begin(self._scope, lambda: self._perform(decided.actions))
+                self._act.begin(self._scope, lambda: self._performer.perform(decided.actions))
             elif self._refresher.is_due():
                 self._act.begin(self._scope, lambda: self._refresher.refresh(self.pod))
         self._set_alarm(decided)
@@ -238,43 +238,6 @@ class PodWorker:
             message = f"Back-off restarting failed container {name} in pod {full_name(self._pod)}"
             self._doors.events.container(self._pod, name, WARNING, "BackOff", message)
         self._memory.crash_looping = set(decided.waiting)
-
-    async def _perform(self, actions: list[Action]) -> None:
-        """Carry actions out one after the other, as the order of containers in the spec promises."""
-        for index, action in enumerate(actions):
-            if index:
-                self.poke()
-            match action:
-                case RunSandbox():
-                    await self._starter.run_sandbox(self.pod, action, self._observed)
-                case StopContainer():
-                    await self._replace(action)
-                case RemoveContainer():
-                    await self._clear(action)
-                case StartContainer():
-                    await self._start(action)
-                case ResizeContainer():
-                    await self._resizer.resize(self.pod, action, self._observed)
-
-    async def _start(self, action: StartContainer) -> None:
-        container_id = await self._starter.start_container(self.pod, action, self._observed)
-        container = container_of(self._pod, action.name)
-        if container_id is not None and container and container.lifecycle and container.lifecycle.post_start:
-            self.poke()
-            await self._starter.post_start(self.pod, action.name, container_id, self._ip())
-
-    async def _replace(self, action: StopContainer) -> None:
-        attempt = self._observed.by_id(action.id)
-        if attempt is not None:
-            grace = grace_seconds(self._pod) if action.grace is None else action.grace
-            await self._stopper.stop_container(self.pod, attempt, grace, action.message)
-
-    async def _clear(self, action: RemoveContainer) -> None:
-        """The attempt's number outlives it: it is the restart count."""
-        attempt = self._observed.by_id(action.id)
-        if attempt is not None:
-            self._memory.attempts[action.name] = max(attempt.attempt, self._memory.attempts.get(action.name, 0))
-            await self._stopper.clear_container(self.pod, attempt)
 
     def _act_failed(self, group: BaseExceptionGroup[Exception]) -> None:
         self._note("act failed", group)
@@ -336,7 +299,7 @@ class PodWorker:
     async def _vanish(self) -> None:
         await self._stopper.remove_from_runtime(self._observed)
         await self._volumes.remove()
-        await self._doors.threads.run(_remove_tree, log_directory(self._pod, self._doors.settings.pod_logs))
+        await self._stopper.remove_logs(self._pod)
         self._doors.objects.release(uid_of(self._pod))
         self._doors.images.forget(uid_of(self._pod))
         self.stage = Stage.GONE
@@ -369,12 +332,6 @@ class PodWorker:
             ),
         )
 
-    def _ip(self) -> str:
-        if self._pod.spec.host_network:
-            return self._doors.host_ips[0] if self._doors.host_ips else "127.0.0.1"
-        sandbox = self._observed.ready_sandbox
-        return sandbox.network.ip if sandbox and sandbox.network else ""
-
     def _set_alarm(self, decided: Plan) -> None:
         due = [decided.wake_after, self._deadline_left(), *self._refresher.delays()]
         self._alarm.set(min((delay for delay in due if delay is not None), default=None))
@@ -404,7 +361,3 @@ def _desire(pod: v1.Pod) -> object:
     meta = pod.metadata
     others = [condition for condition in pod.status.conditions if condition.type not in OWNED]
     return pod.spec, meta.deletion_timestamp, meta.deletion_grace_period_seconds, meta.generation, others
-
-
-def _remove_tree(directory: Path) -> None:
-    shutil.rmtree(directory, ignore_errors=True)

@@ -36,13 +36,12 @@ from pybernetes.runtime.images.registry.credentials import Credential, from_auth
 from pybernetes.runtime.images.registry.http import Http
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.images.results import Results
+from pybernetes.runtime.images.views import as_cri, described
 from pybernetes.runtime.images.workshop import Workshop
 from pybernetes.runtime.snapshots.layers import Layers
 from pybernetes.runtime.snapshots.service import Snapshots
-from pybernetes.wire.images import documents
-from pybernetes.wire.images.documents import Descriptor, Manifest
+from pybernetes.wire.images.documents import Descriptor
 from pybernetes.wire.images.reference import Reference, is_digest
-from pybernetes.wire.numbers import parse_number
 
 log = logging.getLogger(__name__)
 
@@ -101,14 +100,14 @@ class Images:
             image = await self.image_status(filter.image)
             return [image] if image else []
         used = {image_id for used_by in self.users for image_id in used_by()}
-        images = [_image(record, self.config(record.id)) for record in self._library.records]
+        images = [as_cri(record, self.config(record.id)) for record in self._library.records]
         given = {record.id for record in self._library.records if record.local}
         return [msgspec.structs.replace(image, pinned=image.id in used | given) for image in images]
 
     async def image_status(self, image: t.ImageSpec) -> t.Image | None:
         """By tag, repo digest or id. None if it is not here."""
         record = self._library.find(image.image)
-        return _image(record, self.config(record.id)) if record else None
+        return as_cri(record, self.config(record.id)) if record else None
 
     async def pull_image(
         self, image: t.ImageSpec, auth: t.AuthConfig | None = None, sandbox_config: t.PodSandboxConfig | None = None
@@ -249,11 +248,11 @@ class Images:
 
     async def records(self) -> list[ImageRecord]:
         """Every image with its config and names."""
-        return [await self._worker.run(self._describe, record) for record in self._library.records]
+        return [await self._worker.run(described, record, self._content) for record in self._library.records]
 
     async def record(self, name: str) -> ImageRecord:
         """The one that a name stands for. Raises ImageNotFoundError."""
-        return await self._worker.run(self._describe, self._find(name))
+        return await self._worker.run(described, self._find(name), self._content)
 
     async def tag(self, source: str, target: str) -> None:
         """Give an image one more name, on this machine. Raises ImageNotFoundError, InvalidError."""
@@ -300,23 +299,6 @@ class Images:
             return record
         raise ImageNotFoundError(f'image "{name}": not found')
 
-    def _describe(self, record: Record) -> ImageRecord:
-        data = self._content.read(record.manifest)
-        manifest = documents.parse(data)
-        assert isinstance(manifest, Manifest)
-        return ImageRecord(
-            id=record.id,
-            tags=list(record.tags),
-            digests=list(record.digests),
-            local=list(record.local),
-            size=record.size,
-            manifest=record.manifest,
-            manifest_size=len(data),
-            layers=[layer.digest for layer in manifest.layers],
-            layer_sizes=[layer.size for layer in manifest.layers],
-            config=self._content.read(record.id),
-        )
-
     def _chain(self, image_id: str) -> str:
         return self._find(image_id).chain
 
@@ -329,21 +311,6 @@ class Images:
             inodes_used=t.UInt64Value(value=blobs[1] + layers[1]),
         )
         return t.ImageFsInfoResponse(image_filesystems=[usage], container_filesystems=[usage])
-
-
-def _image(record: Record, image: ImageConfig) -> t.Image:
-    """As CRI has it: a numeric user is a uid, any other is a name, none is neither."""
-    user = image.user.partition(":")[0]
-    uid = parse_number(user)
-    return t.Image(
-        id=record.id,
-        repo_tags=list(record.tags),
-        repo_digests=list(record.digests),
-        size=record.size,
-        uid=None if uid is None else t.Int64Value(value=uid),
-        username=user if uid is None else "",
-        spec=t.ImageSpec(image=next(iter(record.tags), record.id)),
-    )
 
 
 def _names_for(name: str, record: Record) -> tuple[Reference, ...]:

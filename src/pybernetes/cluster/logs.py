@@ -72,10 +72,14 @@ async def follow(paths: Sequence[Path], told: Callable[[Path, str], None]) -> No
             for folder in {path.parent for path in paths}:
                 changes.watch(folder, ENTRIES | MODIFY)
             while True:
-                for tail in tails:
-                    for line in tail.lines():
-                        told(tail.path, line)
+                _tell(tails, told)
                 await changes.wait()
     finally:
         for tail in tails:
             tail.close()
+
+
+def _tell(tails: Sequence[Tail], told: Callable[[Path, str], None]) -> None:
+    for tail in tails:
+        for line in tail.lines():
+            told(tail.path, line)

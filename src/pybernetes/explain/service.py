@@ -57,13 +57,7 @@ def selected_pods(snapshot: Snapshot, service: v1.Service) -> list[v1.Pod]:
 
 def endpoints(snapshot: Snapshot, service: v1.Service) -> list[str]:
     """Addresses of ready endpoints."""
-    return [
-        address
-        for slice in slices(snapshot, service)
-        for endpoint in slice.endpoints
-        if endpoint.conditions is None or endpoint.conditions.ready is not False
-        for address in endpoint.addresses
-    ]
+    return [address for _, endpoint in _ready(snapshot, service) for address in endpoint.addresses]
 
 
 def slices(snapshot: Snapshot, service: v1.Service) -> list[discovery_v1.EndpointSlice]:
@@ -73,12 +67,20 @@ def slices(snapshot: Snapshot, service: v1.Service) -> list[discovery_v1.Endpoin
 
 def doors(snapshot: Snapshot, service: v1.Service) -> Iterator[tuple[str, int]]:
     """Where somebody ought to listen: TCP address and port of each ready endpoint."""
+    for slice, endpoint in _ready(snapshot, service):
+        for port in slice.ports:
+            if port.port and (port.protocol or "TCP") == "TCP":
+                yield endpoint.addresses[0], port.port
+
+
+def _ready(
+    snapshot: Snapshot, service: v1.Service
+) -> Iterator[tuple[discovery_v1.EndpointSlice, discovery_v1.Endpoint]]:
+    """Endpoints that are ready, each with its slice."""
     for slice in slices(snapshot, service):
         for endpoint in slice.endpoints:
             if endpoint.conditions is None or endpoint.conditions.ready is not False:
-                for port in slice.ports:
-                    if port.port and (port.protocol or "TCP") == "TCP":
-                        yield endpoint.addresses[0], port.port
+                yield slice, endpoint
 
 
 def _selects_nothing(snapshot: Snapshot, service: v1.Service) -> Cause:

@@ -64,13 +64,17 @@ class HealthChecks:
                 while True:
                     await self._changed.wait()
                     self._changed.clear()
-                    self._close_ended()
-                    for service, check in list(self._checks.items()):
-                        if check.server is None:
-                            await self._listen(service, check, scope)
+                    await self._follow(scope)
             finally:
                 self._ended += [check.server for check in self._checks.values() if check.server is not None]
                 self._close_ended()
+
+    async def _follow(self, scope: Scope) -> None:
+        """Listen for the services that there are now, and for no others."""
+        self._close_ended()
+        for service, check in list(self._checks.items()):
+            if check.server is None:
+                await self._listen(service, check, scope)
 
     async def _listen(self, service: str, check: _Check, scope: Scope) -> None:
         async def handle(connection: Connection) -> None:

@@ -101,6 +101,13 @@ async def restart(lab: Lab, process: Process) -> None:
     await reachable(lab.runtime)
 
 
+async def until_logged(lab: Lab, container: str) -> None:
+    """Until the container's first line is in its log."""
+    path = Path((await lab.runtime.container_status(container)).log_path)
+    while not path.read_bytes().endswith(b"\n"):
+        await asyncio.sleep(0.01)
+
+
 def logged(path: str) -> list[int]:
     return [int(line.split()[-1]) for line in Path(path).read_text().splitlines()]
 
@@ -121,8 +128,10 @@ async def test_a_killed_runtime_loses_nothing(lab: Lab, process: Process) -> Non
 async def test_an_end_while_the_runtime_is_down(lab: Lab, process: Process) -> None:
     pod = await lab.run_pod()
     container = await pod.start(lab.container("sh", "-c", "sleep 0.1; exit 5"))
+    monitor = monitor_of(container)
     process.kill()
-    await asyncio.sleep(0.5)
+    while lives(monitor):
+        await asyncio.sleep(0.01)
     process.start()
     assert isinstance(lab.runtime, cri_socket.Client)
     await reachable(lab.runtime)
@@ -157,7 +166,7 @@ async def test_a_killed_zygote_is_replaced(lab: Lab, process: Process) -> None:
 async def test_a_killed_monitor_is_replaced(lab: Lab, process: Process) -> None:
     pod = await lab.run_pod()
     container = await pod.start(lab.container("sh", "-c", COUNTING))
-    await asyncio.sleep(0.2)
+    await until_logged(lab, container)
     os.kill(monitor_of(container), signal.SIGKILL)
     status = await lab.ended(container)
     assert logged(status.log_path) == list(range(100))
@@ -184,7 +193,7 @@ async def test_a_terminal_survives_its_monitor(lab: Lab, process: Process) -> No
     pod = await lab.run_pod()
     script = "trap 'exit 9' HUP; i=0; while [ $i -lt 50 ]; do echo $i; i=$((i+1)); sleep 0.01; done; exit 7"
     container = await pod.start(lab.container("sh", "-c", script, tty=True))
-    await asyncio.sleep(0.1)
+    await until_logged(lab, container)
     os.kill(monitor_of(container), signal.SIGKILL)
     status = await lab.ended(container)
     assert logged(status.log_path) == list(range(50))

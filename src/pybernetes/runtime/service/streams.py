@@ -188,8 +188,7 @@ async def _attach(core: Core, container: Container, streams: CommandStreams) -> 
     except OSError as error:
         return wire.internal_error(f"error attaching to container: {error.strerror}")
     with connection:
-        loop = asyncio.get_running_loop()
-        send = partial(loop.sock_sendall, connection)
+        send = partial(asyncio.get_running_loop().sock_sendall, connection)
         await send(protocol.ATTACH)
         async with open_scope("attach") as scope:
             if streams.stdin is not None:
@@ -198,11 +197,16 @@ async def _attach(core: Core, container: Container, streams: CommandStreams) -> 
                 apply = partial(_send_size, send)
                 scope.spawn(_pump_sizes(streams.resize, apply), "resize")
             with contextlib.suppress(OSError):
-                while data := await loop.sock_recv(connection, protocol.MAX_MESSAGE):
-                    channel = {protocol.STDOUT: streams.stdout, protocol.STDERR: streams.stderr}.get(data[:1])
-                    if channel is not None:
-                        await channel.write(data[1:])
+                await _pump_output(connection, streams)
     return wire.success()
+
+
+async def _pump_output(monitor: socket.socket, streams: CommandStreams) -> None:
+    channels = {protocol.STDOUT: streams.stdout, protocol.STDERR: streams.stderr}
+    while data := await asyncio.get_running_loop().sock_recv(monitor, protocol.MAX_MESSAGE):
+        channel = channels.get(data[:1])
+        if channel is not None:
+            await channel.write(data[1:])
 
 
 async def _send_size(send: Send, rows: int, columns: int) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests import images
+from tests import registries
 from tests.isolation import isolate_network
 
 from pybernetes.cluster.profile import Profile, load
@@ -67,8 +67,8 @@ class LiveCluster:
 def registry_of_images(folder: Path) -> Iterator[str]:
     """A registry on loopback that stands for docker.io; its URL."""
     isolate_network()
-    with images.running_registry(folder) as registry:
-        images.fill(registry)
+    with registries.running_registry(folder) as registry:
+        registries.fill(registry)
         yield registry.url
 
 

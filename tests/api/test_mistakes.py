@@ -1,3 +1,5 @@
+"""Likely mistakes in manifests, told as warnings."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests.apiserver.inprocess import Server, metrics, server
-from tests.etcds import Authority, free_port
+from tests.etcds import Authority
+from tests.ports import free_port
 
 from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.main import run

@@ -1,3 +1,5 @@
+"""The cluster that the bad cases share, with all that each needs."""
+
 from __future__ import annotations
 
 import json

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import images
+from tests import registries
 from tests.badcases.cases import CASES, Case
 from tests.badcases.manifests import deployment, plain, pod, service
 from tests.badcases.test_cases import assert_explained
@@ -137,7 +137,7 @@ def test_deletion_that_hangs(
 def test_registry_that_wants_credentials(explained: Check, tmp_path: Path) -> None:
     accounts = tmp_path / "htpasswd"
     accounts.write_text("user:$2y$05$abcdefghijklmnopqrstuuC1hPzq2cJ7x0yM3Z3b0wC1pYV6q3b7m\n")
-    with images.running_registry(tmp_path, htpasswd=accounts) as registry:
+    with registries.running_registry(tmp_path, htpasswd=accounts) as registry:
         host = registry.url.removeprefix("http://")
         explained(
             Case(

@@ -1,3 +1,5 @@
+"""Findings as text on a terminal."""
+
 from __future__ import annotations
 
 from pybernetes.cli.causes import Style, lines

@@ -1,3 +1,5 @@
+"""Clusters on this machine, one for a test or for a module."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

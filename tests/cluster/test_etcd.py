@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.live import LiveCluster, live_cluster
+from tests.ports import free_port
 
 from pybernetes.cluster import pidfile
 from pybernetes.store.etcd import open_store
@@ -41,12 +42,6 @@ async def value(store: str, key: bytes) -> bytes:
         await backend.close()
     assert found is not None
     return found.value
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -1,3 +1,5 @@
+"""Names that no service has, as the kubelet is told of them."""
+
 from __future__ import annotations
 
 import dnslib

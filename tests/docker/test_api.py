@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.images import running_registry
+from tests.registries import running_registry
 from tests.runtime.images.test_pull import BCRYPT_OF_SECRET
 
 from pybernetes.aio.clock import SystemClock

@@ -1,3 +1,5 @@
+"""Names that somebody may have meant."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""What `p8s why` is asked about, by any name of it."""
+
 from __future__ import annotations
 
 import pytest

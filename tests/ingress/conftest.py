@@ -1,3 +1,5 @@
+"""A world of clients and backends around the proxy, on the event loop that the cluster runs on."""
+
 from __future__ import annotations
 
 import asyncio

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.ports import free_port
 from yarl import URL
 
 from pybernetes.aio.clock import FakeClock
@@ -48,13 +48,6 @@ class Reviewer:
         self.asked += 1
         status = authorization_v1.SubjectAccessReviewStatus(allowed=self.allowed)
         return authorization_v1.SubjectAccessReview(spec=review.spec, status=status)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.asynccontextmanager

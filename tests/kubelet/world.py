@@ -22,7 +22,8 @@ from pybernetes.kubelet.probes.actions import Actions
 from pybernetes.kubelet.volumes.context import Token, VolumeDoors
 from pybernetes.kubelet.volumes.files import VolumeError
 
-from .fakes import FakeApi, FakeObjects, FakeRecorder, FakeRuntime
+from .fake_runtime import FakeRuntime
+from .fakes import FakeApi, FakeObjects, FakeRecorder
 
 
 class InlineWorker(Worker):

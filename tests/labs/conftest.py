@@ -1,3 +1,5 @@
+"""Clusters in which the labs are followed."""
+
 from __future__ import annotations
 
 import subprocess

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests import debian, transcript
-from tests.images import push
 from tests.live import P8S, LiveCluster
+from tests.registries import push
 
 pytestmark = pytest.mark.live
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests import debian, tutorial
-from tests.images import push
 from tests.live import P8S, LiveCluster
+from tests.registries import push
 
 ROOT = Path(__file__).parents[2]
 README, KOREAN = (ROOT / name for name in ("README.md", "README.ko.md"))

@@ -1,3 +1,5 @@
+"""Clusters of simulated nodes, started by a user who is not root."""
+
 from __future__ import annotations
 
 import os

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.etcds import Authority, free_port, running_etcd
+from tests.etcds import Authority, running_etcd
+from tests.ports import free_port
 
 from pybernetes.store.backend import Backend, UnavailableError
 from pybernetes.store.etcd import open_store

@@ -29,6 +29,7 @@ class _Resource(msgspec.Struct, rename="camel"):
 class _Version(msgspec.Struct):
     version: str
     resources: list[_Resource] = []
+    freshness: str = "Current"
 
 
 class _Metadata(msgspec.Struct):

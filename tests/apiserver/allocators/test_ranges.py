@@ -1,3 +1,5 @@
+"""Which addresses and ports there are, and in which order they are given."""
+
 import ipaddress
 from random import Random
 

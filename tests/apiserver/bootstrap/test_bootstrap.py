@@ -1,3 +1,5 @@
+"""What a server makes at its first start, and mends at each."""
+
 from pathlib import Path
 
 from tests.apiserver.inprocess import server

@@ -1,3 +1,5 @@
+"""Pods through the whole server: bindings, gates, evictions."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any

@@ -1,3 +1,5 @@
+"""Addresses and ports of services: taken, given back, refused."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any

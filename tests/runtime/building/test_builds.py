@@ -1,3 +1,5 @@
+"""Whole builds: Dockerfiles through the builder and the runtime, with their cache."""
+
 from __future__ import annotations
 
 import asyncio

@@ -5,8 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.images import Registry, fill, running_registry
 from tests.mounts import enter_private_mounts
+from tests.registries import Registry, fill, running_registry
 
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.images.service import Images

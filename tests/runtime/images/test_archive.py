@@ -8,7 +8,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.images import Image, Registry, Tree, busybox, encode, nginx
+from tests.images import Image, Tree, busybox, encode, nginx
+from tests.registries import Registry
 from tests.runtime.images.conftest import OpenImages
 
 from pybernetes.cri import types as t

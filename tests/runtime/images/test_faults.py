@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.images import NGINX_VERSIONS, Registry, busybox, digest_of, nginx
+from tests.images import NGINX_VERSIONS, busybox, digest_of, nginx
+from tests.registries import Registry
 from tests.runtime.images.conftest import OpenImages
 
 from pybernetes.cri.errors import InvalidError, PullError

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.images import NGINX_VERSIONS, Image, Registry, Tree, busybox, nginx, running_registry
+from tests.images import NGINX_VERSIONS, Image, Tree, busybox, nginx
+from tests.registries import Registry, running_registry
 from tests.runtime.images.conftest import OpenImages
 
 from pybernetes.cri import types as t

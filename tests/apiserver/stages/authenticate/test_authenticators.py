@@ -1,3 +1,5 @@
+"""Tokens from files, client certificates, headers of a front proxy, and what comes of a wrong credential."""
+
 import base64
 from datetime import UTC, datetime, timedelta
 

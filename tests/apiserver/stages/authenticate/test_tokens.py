@@ -1,3 +1,5 @@
+"""Tokens of service accounts: issued, bound, extended, at their end."""
+
 from datetime import UTC, datetime
 
 import pytest

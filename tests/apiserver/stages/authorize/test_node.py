@@ -1,3 +1,5 @@
+"""The node authorizer: what a node reaches by its pods, and what is its own."""
+
 import pytest
 from tests.apiserver.stages.object_table import ObjectTable
 

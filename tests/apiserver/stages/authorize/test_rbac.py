@@ -1,3 +1,5 @@
+"""RBAC: what rules allow, the reason that is told, and who may grant what."""
+
 from collections.abc import Sequence
 
 import pytest

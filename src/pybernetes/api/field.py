@@ -90,6 +90,8 @@ _VALUELESS = frozenset({Kind.REQUIRED, Kind.FORBIDDEN, Kind.TOO_LONG, Kind.INTER
 
 
 class FieldError(Struct, frozen=True):
+    """What is wrong with the field at a path. `value` is what stands there, OMITTED if that is not to be shown."""
+
     kind: Kind
     field: str
     value: Any

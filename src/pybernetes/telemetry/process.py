@@ -17,6 +17,7 @@ MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def add_process_metrics(metrics: Registry) -> None:
+    """Those of every process, under the names that Prometheus' clients give them; read when somebody asks."""
     metrics.add(
         Gauge(
             "process_start_time_seconds",

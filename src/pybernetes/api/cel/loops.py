@@ -104,6 +104,8 @@ def sort_by(loop: Loop, key: Step) -> Step:
 
 
 def bind(name: str, value: Step, body: Step) -> Step:
+    """`cel.bind(name, value, body)`."""
+
     def evaluate(frame: Frame) -> object:
         bound = value(frame)
         outer = frame.variables
@@ -117,6 +119,7 @@ def bind(name: str, value: Step, body: Step) -> Step:
 
 
 def opt_map(name: str, value: Step, body: Step, *, flat: bool) -> Step:
+    """`value.optMap(name, body)`; `flat`: optFlatMap, whose body gives an optional itself."""
     bound = bind(name, lambda frame: frame.variables["@optional"], body)
 
     def evaluate(frame: Frame) -> object:

@@ -15,6 +15,8 @@ Cells: TypeAlias = Callable[[Tree, datetime], list[Any]]
 
 
 class Column(Struct, frozen=True):
+    """One column of a Table; with a `priority` above 0 it is for wide output only."""
+
     name: str
     type: str
     format: str = ""

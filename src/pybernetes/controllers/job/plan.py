@@ -102,6 +102,7 @@ def is_ignored(job: batch_v1.Job, pod: core_v1.Pod) -> bool:
 
 
 def tally_of(job: batch_v1.Job, view: View) -> Tally:
+    """What has succeeded and failed: what the status counts, what it notes as uncounted, and what is still to be noted."""
     status = job.status
     noted = status.uncounted_terminated_pods or batch_v1.UncountedTerminatedPods()
     failures = sum(not is_ignored(job, pod) for pod in fresh(job, view.failed))

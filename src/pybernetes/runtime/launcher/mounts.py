@@ -39,6 +39,7 @@ class Options(NamedTuple):
 
 
 def parse_options(options: list[str]) -> Options:
+    """Options as a bundle has them (OCI runtime spec, `mounts[].options`); the unknown ones are the file system's."""
     attributes, propagation = 0, 0
     data: dict[str, str | None] = {}
     for option in options:

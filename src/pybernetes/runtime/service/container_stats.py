@@ -61,6 +61,7 @@ def cpu_usage(usage: Usage, now: int) -> t.CpuUsage:
 
 
 def memory_usage(usage: Usage, now: int) -> t.MemoryUsage:
+    """`now` in nanoseconds; available is what the limit leaves, nothing where there is no limit."""
     available = None
     if usage.limit is not None and usage.working_set is not None:
         available = max(0, usage.limit - usage.working_set)

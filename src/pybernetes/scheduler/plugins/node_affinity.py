@@ -46,6 +46,7 @@ def matches_term(term: core.NodeSelectorTerm, node: NodeState) -> bool:
 
 
 def matches(requirement: core.NodeSelectorRequirement, labels: dict[str, str]) -> bool:
+    """Whether labels fulfil it; an operator that there is not holds for none."""
     value = labels.get(requirement.key)
     match requirement.operator:
         case "In":

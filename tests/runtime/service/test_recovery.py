@@ -127,9 +127,12 @@ async def test_a_killed_runtime_loses_nothing(lab: Lab, process: Process) -> Non
 
 async def test_an_end_while_the_runtime_is_down(lab: Lab, process: Process) -> None:
     pod = await lab.run_pod()
-    container = await pod.start(lab.container("sh", "-c", "sleep 0.1; exit 5"))
+    script = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done"
+    container = await pod.start(lab.container("sh", "-c", script))
+    await until_logged(lab, container)
     monitor = monitor_of(container)
     process.kill()
+    os.kill(child_of(monitor), signal.SIGTERM)
     while lives(monitor):
         await asyncio.sleep(0.01)
     process.start()
@@ -179,7 +182,7 @@ async def test_a_monitor_killed_before_it_has_noted_the_end(lab: Lab, process: P
     container = await pod.start(lab.container("sh", "-c", "sleep 0.2; echo last words; exit 7"))
     monitor = monitor_of(container)
     os.kill(monitor, signal.SIGSTOP)
-    child = int(Path(f"/proc/{monitor}/task/{monitor}/children").read_text())
+    child = child_of(monitor)
     while lives(child):
         await asyncio.sleep(0.01)
     os.kill(monitor, signal.SIGKILL)
@@ -223,6 +226,11 @@ async def test_monitors_killed_at_any_moment_lose_nothing(lab: Lab, process: Pro
         if KERNEL >= (6, 15):
             assert (status.exit_code, status.reason) == (number + 1, "Error")
         assert Path(status.log_path).read_text().count(" stdout F line\n") == 1
+
+
+def child_of(monitor: int) -> int:
+    """The container's process."""
+    return int(Path(f"/proc/{monitor}/task/{monitor}/children").read_text())
 
 
 def monitor_of(container: str) -> int:

@@ -80,7 +80,14 @@ def _update(new: Tree, old: Tree) -> Errors:
 
 
 def _update_status(new: Tree, old: Tree) -> Errors:
-    counts = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas")
+    counts = (
+        "replicas",
+        "updatedReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "unavailableReplicas",
+        "terminatingReplicas",
+    )
     yield from validate_replica_counts(new["status"], *counts)
     yield from validate_collision_count(new, old)
 

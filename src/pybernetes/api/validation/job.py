@@ -264,6 +264,10 @@ def _update_status(new: Tree, old: Tree) -> Errors:
     yield from non_negative(status, STATUS, "active", "succeeded", "failed", "ready", "terminating")
     yield from _validate_status_indexes(new["spec"], status)
     yield from _validate_uncounted(status)
+    ready, active = status.get("ready") or 0, status.get("active", 0)
+    is_changed = ready != (was.get("ready") or 0) or active != was.get("active", 0)
+    if ready > active and is_changed:
+        yield field.invalid(STATUS.child("ready"), ready, "cannot set more ready pods than active")
     conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
     complete, failed = conditions.get("Complete") == "True", conditions.get("Failed") == "True"
     for name in ("succeeded", "failed"):

@@ -10,9 +10,14 @@ from pybernetes.api.validation.common import immutable, label_selector, positive
 from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.pod.resources import is_native
 
 _SPEC, _STATUS = Path("spec"), Path("status")
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+_STAGES = (
+    "ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizeInProgress", "NodeResizeInfeasible",
+    "NodeResizePending",
+)  # fmt: skip
 VOLUME_MODES = ("Block", "Filesystem")
 
 
@@ -131,6 +136,29 @@ def _without_storage(resources: Tree) -> Tree:
 def _update_status(new: Tree, old: Tree) -> Errors:
     for name, amount in ((new.get("status") or {}).get("capacity") or {}).items():
         yield from positive_quantity(amount, _STATUS.child("capacity").key(name))
+    yield from _validate_expansion(new.get("status") or {})
+
+
+def _validate_expansion(status: Tree) -> Errors:
+    """What a volume that grows has been given, and how far that has come."""
+    path = _STATUS.child("allocatedResourceStatuses")
+    for name, stage in (status.get("allocatedResourceStatuses") or {}).items():
+        yield from _validate_key(name, path)
+        if stage not in _STAGES:
+            yield field.not_supported(path, name, _STAGES)
+    path = _STATUS.child("allocatedResources")
+    for name, amount in (status.get("allocatedResources") or {}).items():
+        if wrong := list(_validate_key(name, path)) or list(positive_quantity(amount, path.key(name))):
+            yield from wrong
+        elif not Quantity.parse(amount).is_whole:
+            yield field.invalid(path.key(name), amount, "must be an integer")
+
+
+def _validate_key(name: str, path: Path) -> Errors:
+    if complaints := names.qualified_name(name):
+        yield from complain(path, name, complaints)
+    elif is_native(name) and name != "storage":
+        yield field.not_supported(path, name, ("storage",))
 
 
 RULES: RulesTable = {

@@ -22,7 +22,7 @@ def _create(replica_set: Tree) -> Errors:
 
 
 def _update_status(new: Tree, old: Tree) -> Errors:
-    counts = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas")
+    counts = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "terminatingReplicas")
     yield from validate_replica_counts(new["status"], *counts)
 
 

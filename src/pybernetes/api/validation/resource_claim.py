@@ -148,5 +148,5 @@ RULES: RulesTable = {
     (GROUP, "resourceclaims"): Rules(
         _claim, _update_claim, update_is_whole=True, subresources={"status": validate_status_update}, whole_looks=1
     ),
-    (GROUP, "resourceclaimtemplates"): Rules(_template, _update_template, update_is_whole=True, whole_looks=1),
+    (GROUP, "resourceclaimtemplates"): Rules(_template, _update_template, whole_looks=1),
 }

@@ -76,12 +76,15 @@ def validate_same_selector(new: Tree, old: Tree) -> Errors:
     yield from immutable(selector, old["spec"].get("selector"), SPEC.child("selector"), shown)
 
 
+_UNBOUNDED = ("replicas", "unavailableReplicas", "terminatingReplicas")
+
+
 def validate_replica_counts(status: Tree, *fields: str, ready_called: str = "readyReplicas") -> Errors:
     """Counts of a status: none is negative, none larger than `replicas`; `ready_called` is for messages."""
     yield from non_negative(status, STATUS, *fields, "observedGeneration", "collisionCount")
     total = status.get("replicas", 0)
     for name in fields:
-        if name != "replicas" and name != "unavailableReplicas" and status.get(name, 0) > total:
+        if name not in _UNBOUNDED and status.get(name, 0) > total:
             detail = "cannot be greater than status.replicas"
             yield field.invalid(STATUS.child(name), status.get(name, 0), detail)
     ready, available = status.get("readyReplicas", 0), status.get("availableReplicas", 0)

@@ -331,7 +331,7 @@ class ObjectStore:
         name = current.tree["metadata"]["name"]
         uid, current_uid = metadata.get("uid"), current.tree["metadata"].get("uid")
         if update.names_uid and uid and uid != current_uid:
-            raise self.uid_conflict(current, uid)
+            raise self.uid_conflict(current, uid, dry_run=update.options.dry_run)
         version = metadata.get("resourceVersion") or "0"
         if version != str(current.revision) and _parsed_version(version) == 0:
             is_view = update.part is not None and not update.part.is_whole
@@ -346,10 +346,11 @@ class ObjectStore:
         wrong = fields.invalid(Path("metadata").child("resourceVersion"), 0, "must be specified for an update")
         return errors.invalid(self.resource.group, self.resource.plural, name, [wrong])
 
-    def uid_conflict(self, current: Item, uid: str) -> StatusError:
-        """The object that the client means is another one of the same name."""
+    def uid_conflict(self, current: Item, uid: str, *, dry_run: bool = False) -> StatusError:
+        """The object that the client means is another one of the same name; a dry run never comes to where keys get their prefix."""
+        key = self._commits.store_key(current.key).decode()
         cause = (
-            f"StorageError: invalid object, Code: 4, Key: {self._commits.store_key(current.key).decode()}, ResourceVersion: 0, "
+            f"StorageError: invalid object, Code: 4, Key: {key.removeprefix('/registry') if dry_run else key}, ResourceVersion: 0, "
             f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
             f"UID in object meta: {current.tree['metadata'].get('uid', '')}"
         )

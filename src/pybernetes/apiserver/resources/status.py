@@ -20,6 +20,17 @@ class StatusOnly(Part):
         return merged | {"metadata": kept | given}
 
 
+class JobStatus(Part):
+    """Without labels a job has those of its pods, whoever writes it."""
+
+    def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
+        merged = Part.merge(self, ctx, view, old)
+        labels = (merged["spec"]["template"].get("metadata") or {}).get("labels")
+        if labels and not merged["metadata"].get("labels"):
+            merged["metadata"] = {**merged["metadata"], "labels": dict(labels)}
+        return merged
+
+
 class StatusWithoutLabels(Part):
     """Labels stay as they are."""
 

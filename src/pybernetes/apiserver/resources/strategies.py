@@ -33,7 +33,7 @@ from pybernetes.apiserver.resources.scale import Scale
 from pybernetes.apiserver.resources.secret import SecretStrategy
 from pybernetes.apiserver.resources.service import ServiceStrategy
 from pybernetes.apiserver.resources.service_account import ServiceAccountStrategy
-from pybernetes.apiserver.resources.status import StatusOnly, StatusWithoutLabels
+from pybernetes.apiserver.resources.status import JobStatus, StatusOnly, StatusWithoutLabels
 from pybernetes.apiserver.resources.strategy import Part, Strategy
 from pybernetes.apiserver.resources.streams import AttachAction, ExecAction, LogAction, PortForwardAction
 from pybernetes.apiserver.resources.token import TokenAction
@@ -216,6 +216,7 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
     "nodes": {"status": NodeStatus()},
     "persistentvolumes": {"status": VolumeStatus()},
     "deployments.apps": {"status": StatusWithoutLabels()},
+    "jobs.batch": {"status": JobStatus()},
     "apiservices.apiregistration.k8s.io": {"status": StatusOnly()},
     "resourceclaims.resource.k8s.io": {"status": ClaimStatus()},
     "servicecidrs.networking.k8s.io": {"status": StatusOnly()},

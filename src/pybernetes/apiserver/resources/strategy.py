@@ -112,7 +112,8 @@ class Strategy(Struct):
 
     def bumps_generation(self, new: Tree, old: Tree) -> bool:
         """Whether a change makes metadata.generation grow, if the kind tracks it: by default, if the spec changes."""
-        return any(new.get(key) != old.get(key) for key in new.keys() | old.keys() if key not in _UNGENERATED)
+        changed = (key for key in new.keys() | old.keys() if key not in _UNGENERATED)
+        return any(new.get(key) != old.get(key) and (new.get(key) or old.get(key)) for key in changed)
 
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         """Drop what clients may not set, set what the server decides."""

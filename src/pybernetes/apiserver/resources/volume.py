@@ -26,19 +26,26 @@ class ClaimStrategy(KindStrategy):
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         KindStrategy.prepare_for_create(self, ctx, new)
         spec = new["spec"]
-        source, ref = spec.get("dataSource"), spec.get("dataSourceRef")
-        if source is not None and ((source.get("apiGroup") or ""), source.get("kind")) not in _POPULATORS:
-            del spec["dataSource"]
+        _drop_strange(spec)
+        ref = spec.get("dataSourceRef")
         if ref is not None and ref.get("namespace"):  # across namespaces: not at this API level
             del spec["dataSourceRef"]
         _agree(spec)
 
     def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
         KindStrategy.prepare_for_update(self, ctx, new, old)
+        if old["spec"].get("dataSource") is None:
+            _drop_strange(new["spec"])
         _agree(new["spec"])
 
     def first_status(self, ctx: RequestContext, new: Tree) -> Tree:
         return {"phase": "Pending"}
+
+
+def _drop_strange(spec: Tree) -> None:
+    source = spec.get("dataSource")
+    if source is not None and ((source.get("apiGroup") or ""), source.get("kind")) not in _POPULATORS:
+        del spec["dataSource"]
 
 
 def _agree(spec: Tree) -> None:

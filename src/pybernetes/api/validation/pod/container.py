@@ -142,7 +142,7 @@ def _validate_restart_rules(container: Tree, path: Path) -> Errors:
 _EPHEMERAL_FORBIDDEN = (
     "ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources", "resizePolicy",
 )  # fmt: skip
-_POINTERS = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle")
+_POINTERS = ("restartPolicy", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle")
 
 
 def _validate_ephemeral(spec: Tree, around: Surroundings, taken: set[str], path: Path) -> Errors:

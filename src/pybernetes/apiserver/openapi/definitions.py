@@ -112,7 +112,11 @@ def rendered(name: str, prefix: str, *, defaults: bool) -> Tree:
             del properties[field]["enum"]
     for field, values in _told().enums.get(name, {}).items():
         shown = properties[field]
-        shown.get("items", shown.get("additionalProperties", shown))["enum"] = values
+        target = shown.get("items", shown.get("additionalProperties", shown))
+        target["enum"] = values
+        if target is shown:  # clients that know no enums show the text
+            listed = "".join(f'\n - `"{value}"`' for value in values)
+            shown["description"] = f"{shown.get('description', '')}\n\nPossible enum values:{listed}".lstrip("\n")
     if defaults:
         _add_defaults(name, facts.get("properties") or {}, properties)
     if (form := _FORMS.get((name, defaults))) is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pybernetes.api.errors import StatusError
-from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.api.types import apiregistration_v1, core_v1, meta_v1
 from pybernetes.controllers.namespace.conditions import Remains, conditions_of
 
 
@@ -64,6 +64,34 @@ async def test_what_holds_a_namespace_up_is_told(world_of: Callable[..., Any]) -
 
         await world.eventually(tells)
         await world.client.patch(core_v1.ConfigMap, "kept", world.namespace, {"metadata": {"finalizers": None}})
+        await world.eventually(lambda: is_gone(world))
+
+
+async def test_a_namespace_stays_while_an_api_does_not_answer(world_of: Callable[..., Any]) -> None:
+    """What it holds of that API nobody knows."""
+    async with world_of("namespace-controller") as world:
+        reference = apiregistration_v1.ServiceReference(name="gone", namespace="default")
+        spec = apiregistration_v1.APIServiceSpec(
+            group="wild.test", version="v1", group_priority_minimum=10, version_priority=5,
+            insecure_skip_tls_verify=True, service=reference,
+        )  # fmt: skip
+        named = meta_v1.ObjectMeta(name="v1.wild.test")
+        await world.client.create(apiregistration_v1.APIService(metadata=named, spec=spec))
+
+        async def is_unavailable() -> bool:
+            found = await world.client.get(apiregistration_v1.APIService, "v1.wild.test")
+            return any(condition.status == "False" for condition in found.status.conditions)
+
+        await world.eventually(is_unavailable)
+        await world.client.delete(core_v1.Namespace, world.namespace)
+
+        async def tells() -> bool:
+            found = await world.client.get(core_v1.Namespace, world.namespace)
+            said = "stale GroupVersion discovery: wild.test/v1"
+            return any(said in (condition.message or "") for condition in found.status.conditions)
+
+        await world.eventually(tells)
+        await world.client.delete(apiregistration_v1.APIService, "v1.wild.test")
         await world.eventually(lambda: is_gone(world))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
 
 import msgspec
 
@@ -22,7 +21,14 @@ from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.negotiate import Format, negotiate, wants_aggregated
 from pybernetes.apiserver.pages import Page
 
-Elsewhere: TypeAlias = Callable[[], Iterator[tuple[str, str, list[Tree]]]]
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """A version of a group that another server serves: its own list of resources, and whether that is of now."""
+
+    group: str
+    version: str
+    resources: list[Tree]
+    is_current: bool = True
 
 
 class Discovery:
@@ -31,7 +37,9 @@ class Discovery:
     `elsewhere` gives the groups and versions that other servers serve, with their own lists of resources.
     """
 
-    def __init__(self, resources: Callable[[], Iterator[Resource]], address: str, elsewhere: Elsewhere) -> None:
+    def __init__(
+        self, resources: Callable[[], Iterator[Resource]], address: str, elsewhere: Callable[[], Iterator[Elsewhere]]
+    ) -> None:
         self._resources = resources
         self._address = address
         self._elsewhere = elsewhere
@@ -71,11 +79,11 @@ class Discovery:
 
     def _make(self) -> Iterator[tuple[str, Tree]]:
         groups = self.groups()
-        others: dict[str, dict[str, list[Tree]]] = {}
-        for group, version, entries in self._elsewhere():
+        others: dict[str, dict[str, Elsewhere]] = {}
+        for one in self._elsewhere():
             # Such a version is the other server's, whatever is served here under its name.
-            groups.get(group, {}).pop(version, None)
-            others.setdefault(group, {})[version] = entries
+            groups.get(one.group, {}).pop(one.version, None)
+            others.setdefault(one.group, {})[one.version] = one
         groups = {group: versions for group, versions in groups.items() if versions}
         address = [{"clientCIDR": "0.0.0.0/0", "serverAddress": self._address}]
         yield "/api", {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": address}
@@ -149,12 +157,11 @@ def _subresource(resource: Resource, name: str) -> Tree:
 
 
 def _aggregated(
-    groups: dict[str, dict[str, list[Resource]]], others: dict[str, dict[str, list[Tree]]] | None = None
+    groups: dict[str, dict[str, list[Resource]]], others: dict[str, dict[str, Elsewhere]] | None = None
 ) -> Tree:
     items: list[Tree] = []
     elsewhere = {
-        group: [_version_elsewhere(group, version, entries) for version, entries in versions.items()]
-        for group, versions in (others or {}).items()
+        group: [_version_elsewhere(one) for one in versions.values()] for group, versions in (others or {}).items()
     }
     for group, versions in groups.items():
         described = [
@@ -171,10 +178,11 @@ def _aggregated(
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 
-def _version_elsewhere(group: str, version: str, entries: list[Tree]) -> Tree:
+def _version_elsewhere(one: Elsewhere) -> Tree:
     """A version that another server serves, made of its list of resources."""
+    group, version = one.group, one.version
     resources: dict[str, Tree] = {}
-    for entry in sorted(entries, key=lambda one: str(one["name"])):
+    for entry in sorted(one.resources, key=lambda entry: str(entry["name"])):
         plural, _, part = entry["name"].partition("/")
         kind = {
             "group": entry.get("group") or group, "version": entry.get("version") or version, "kind": entry.get("kind", ""),
@@ -191,7 +199,8 @@ def _version_elsewhere(group: str, version: str, entries: list[Tree]) -> Tree:
                 "verbs": entry.get("verbs") or [],
                 **{key: entry[key] for key in ("shortNames", "categories") if entry.get(key)},
             }
-    return {"version": version, "resources": list(resources.values()), "freshness": "Current"}
+    freshness = "Current" if one.is_current else "Stale"
+    return {"version": version, "resources": list(resources.values()), "freshness": freshness}
 
 
 def _aggregated_resource(resource: Resource) -> Tree:

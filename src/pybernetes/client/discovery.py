@@ -48,25 +48,40 @@ class _Groups(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Groups).decode
 
 
+class Served(msgspec.Struct, frozen=True):
+    """What a server serves. Of `stale` versions ("group/version") it is not known: their server does not answer."""
+
+    resources: list[Resource]
+    stale: list[str]
+
+    @property
+    def error(self) -> str:
+        """In a client's words; empty if all is known."""
+        named = ", ".join(f"{name}: stale GroupVersion discovery: {name}" for name in sorted(self.stale))
+        return f"unable to retrieve the complete list of server APIs: {named}" if named else ""
+
+
 async def find_kind(client: Client, api_version: str, kind: str) -> Resource | None:
     """The resource of a kind, built-in or custom; None if nothing serves it. Raises StatusError."""
     if (known := by_kind(api_version, kind)) is not None:
         return known
     served = await discover(client, preferred_only=False)
-    return next((found for found in served if (found.api_version, found.kind) == (api_version, kind)), None)
+    return next((found for found in served.resources if (found.api_version, found.kind) == (api_version, kind)), None)
 
 
-async def discover(client: Client, *, preferred_only: bool = True) -> list[Resource]:
+async def discover(client: Client, *, preferred_only: bool = True) -> Served:
     """The server's resources (no subresources), each group's in its preferred version only unless told otherwise.
 
-    Groups whose server does not answer are those of its last answer; such a version has freshness "Stale".
+    Those of a stale version are what its server said last.
     """
     found: list[Resource] = []
+    stale: list[str] = []
     for path in ("/api", "/apis"):
         answer = await client.request("GET", path, accept=ACCEPT)
         for group in _decode(answer.body).items:
             found += _of_group(group, preferred_only)
-    return found
+            stale += [f"{group.metadata.name}/{one.version}" for one in group.versions if one.freshness == "Stale"]
+    return Served(found, stale)
 
 
 def _of_group(group: _Group, preferred_only: bool) -> list[Resource]:

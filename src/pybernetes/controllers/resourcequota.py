@@ -96,7 +96,7 @@ class ResourceQuotaController(KeyedController):
         if len(found := limited_resources(names, ())) == len({plural_of(name) for name in names}):
             return found
         if self._served is None:
-            self._served = [one for one in await discover(self.client) if type_of(one) is None]
+            self._served = [one for one in (await discover(self.client)).resources if type_of(one) is None]
         return limited_resources(names, self._served)
 
     async def _informer(self, resource: Resource) -> Informer[Any]:

@@ -153,7 +153,7 @@ async def _remains(client: Client, namespace: str) -> tuple[Remain, ...]:
     if not namespace:
         return ()
     try:
-        served = await discover(client)
+        served = (await discover(client)).resources
     except errors.StatusError:
         return ()
     listable = [r for r in served if r.namespaced and {"list", "delete"} <= set(r.verbs)]

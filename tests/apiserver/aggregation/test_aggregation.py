@@ -186,6 +186,26 @@ async def test_condition_follows_the_other_server(api: Server, other: Other) -> 
     await wait_available(api, "True")
 
 
+async def freshness(api: Server) -> str:
+    accept = {"accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"}
+    answer = await api.raw("GET", "/apis", headers=accept)
+    assert isinstance(answer, Response)
+    assert isinstance(answer.body, bytes)
+    (group,) = [each for each in json.loads(answer.body)["items"] if each["metadata"].get("name") == "wild.test"]
+    return str(group["versions"][0]["freshness"])
+
+
+async def test_discovery_says_when_a_server_does_not_answer(api: Server, other: Other) -> None:
+    other.status = 500
+    await register(api, other.port)
+    await wait_available(api, "False")
+    assert await freshness(api) == "Stale"
+    other.status = 200
+    await api.clock.advance(CHECK_PERIOD)
+    await wait_available(api, "True")
+    assert await freshness(api) == "Current"
+
+
 async def test_nobody_there(api: Server) -> None:
     await register(api, 1)
     assert "failing or missing response from https://127.0.0.1:1/apis/wild.test/v1" in await wait_available(

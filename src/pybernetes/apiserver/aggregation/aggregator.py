@@ -13,6 +13,7 @@ from pybernetes.apiserver.aggregation.backends import API_SERVICES, Backends, Un
 from pybernetes.apiserver.aggregation.documents import Documents
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.discovery import Elsewhere
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.kubelets.connection import BackendError, dial
 from pybernetes.apiserver.kubelets.forward import forward
@@ -37,6 +38,8 @@ class Aggregator:
         """What the other servers publish of their APIs."""
         self._specs: dict[tuple[str, str], Tree] = {}
         self._resources: dict[tuple[str, str], list[Tree]] = {}
+        self._silent: set[tuple[str, str]] = set()
+        """Those whose server did not say what it serves when it was asked last."""
 
     def follow(self, registry: Registry, changed: Callable[[], None]) -> None:
         """Go by the APIServices there are and will be; `changed` is called when what is served elsewhere has changed."""
@@ -55,6 +58,7 @@ class Aggregator:
                     self._changed()
             elif self._specs.pop(key, None) is not None and new is None:
                 self._resources.pop(key, None)
+                self._silent.discard(key)
                 self.documents.forget(key)
                 self._changed()
 
@@ -62,13 +66,14 @@ class Aggregator:
         """Whether requests for a group and version are another server's."""
         return (group, version) in self._specs
 
-    def groups(self) -> Iterator[tuple[str, str, list[Tree]]]:
-        """Group, version and what is known to be served there (entries of an APIResourceList)."""
+    def groups(self) -> Iterator[Elsewhere]:
+        """What is known to be served there, be it by an answer of long ago."""
         for (group, version), spec in sorted(
             self._specs.items(), key=lambda one: -one[1].get("groupPriorityMinimum", 0)
         ):
             del spec
-            yield group, version, self._resources.get((group, version), [])
+            key = group, version
+            yield Elsewhere(group, version, self._resources.get(key, []), key not in self._silent)
 
     def matching(self, path: str) -> tuple[str, str] | None:
         """The group and version of a path of `/apis` that is no resource's: discovery, OpenAPI."""
@@ -98,8 +103,17 @@ class Aggregator:
 
     async def check(self, spec: Tree) -> None:
         """Ask a server what it serves, for discovery. Raises UnreachableError if it does not tell."""
-        group, version = spec.get("group", ""), spec["version"]
-        path = f"/apis/{group}/{version}"
+        key = spec.get("group", ""), spec["version"]
+        try:
+            body = await self._ask(spec, f"/apis/{key[0]}/{key[1]}")
+        except UnreachableError:
+            if key not in self._silent:
+                self._silent.add(key)
+                self._changed()
+            raise
+        self._learn(key, body)
+
+    async def _ask(self, spec: Tree, path: str) -> bytes:
         endpoint = self._backends.endpoint(spec)
         shown = f"failing or missing response from https://{endpoint.authority}{path}"
         try:
@@ -121,7 +135,7 @@ class Aggregator:
             raise UnreachableError(
                 "FailedDiscoveryCheck", f"{shown}: bad status from https://{endpoint.authority}{path}: {head.status}"
             )
-        self._learn((group, version), body)
+        return body
 
     async def learn_documents(self, spec: Tree) -> None:
         """Ask a server what it publishes of its API. Never fails: there may be nothing."""
@@ -141,8 +155,9 @@ class Aggregator:
             resources = [each for each in listed["resources"] if isinstance(each["name"], str)]
         except (ValueError, KeyError, TypeError):
             resources = []
-        if self._resources.get(key) != resources:
+        if self._resources.get(key) != resources or key in self._silent:
             self._resources[key] = resources
+            self._silent.discard(key)
             self._changed()
 
 

@@ -86,7 +86,7 @@ class GarbageCollector:
         """
         found = [
             resource
-            for resource in await discover(self.client)
+            for resource in (await discover(self.client)).resources
             if set(resource.verbs) >= NEEDED_VERBS and (resource.group, resource.plural) not in IGNORED
         ]
         for resource in [known for known in self._monitors if known not in found]:

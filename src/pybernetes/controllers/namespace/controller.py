@@ -67,13 +67,16 @@ class NamespaceController(KeyedController):
         except errors.StatusError as error:
             return Remains(discovery_errors=[error.message])
         resources = [
-            resource for resource in found if resource.namespaced and {"list", "delete"} <= set(resource.verbs)
+            resource
+            for resource in found.resources
+            if resource.namespaced and {"list", "delete"} <= set(resource.verbs)
         ]
         pods = [resource for resource in resources if (resource.group, resource.plural) == ("", "pods")]
         remains = await self._delete_all(namespace, pods)
-        if not remains.is_empty:
-            return remains
-        return await self._delete_all(namespace, [resource for resource in resources if resource not in pods])
+        if remains.is_empty:
+            remains = await self._delete_all(namespace, [each for each in resources if each not in pods])
+        # What an API holds whose server does not answer is not known: the namespace stays until it does.
+        return msgspec.structs.replace(remains, discovery_errors=[found.error] if found.stale else [])
 
     async def _delete_all(self, namespace: str, resources: list[Resource]) -> Remains:
         counts: Counter[str] = Counter()

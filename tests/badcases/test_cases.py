@@ -16,7 +16,7 @@ from pybernetes.cli.main import main
 
 pytestmark = pytest.mark.live
 
-PATIENCE = 25.0
+PATIENCE = 60.0
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
 
-from pybernetes.api.types import apps_v1
+from pybernetes.api import time
+from pybernetes.api.types import apiregistration_v1 as registration
+from pybernetes.api.types import apps_v1, batch_v1
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import networking_v1 as net
 from pybernetes.api.types.base import Object
@@ -314,3 +317,114 @@ def test_a_released_volume_is_offered_to_the_claim_that_wants_one() -> None:
     )  # fmt: skip
     finding = rules.explain(snapshot(volume, claim), claim)
     assert finding.steps()[0].startswith("""kubectl patch pv old -p '{"spec":{"claimRef":null}}'""")
+
+
+def test_an_api_whose_server_is_gone_is_told_of() -> None:
+    named = {"name": "v1.wild.test", "uid": "api"}
+    spec = {
+        "group": "wild.test", "version": "v1", "groupPriorityMinimum": 10, "versionPriority": 5,
+        "service": {"namespace": "default", "name": "gone"},
+    }  # fmt: skip
+    status = {"conditions": [{"type": "Available", "status": "False", "message": 'service/gone in "default" is not present'}]}  # fmt: skip
+    api = convert(registration.APIService, {"metadata": named, "spec": spec, "status": status})
+    finding = rules.explain(snapshot(api), api)
+    assert finding.causes[0].what.startswith("service default/gone, which has to serve it, does not answer")
+    assert finding.causes[0].seen == ('service/gone in "default" is not present',)
+    assert "kubectl delete apiservice/v1.wild.test" in finding.steps()[0]
+    assert [each.subject.name for each in rules.unhealthy(snapshot(api))] == ["v1.wild.test"]
+
+
+def test_a_daemon_set_tells_of_nodes_that_it_leaves_out() -> None:
+    tainted = convert(
+        v1.Node,
+        {
+            "metadata": {"name": "db", "uid": "db"},
+            "spec": {"taints": [{"key": "dedicated", "value": "db", "effect": "NoSchedule"}]},
+        },
+    )
+    template: dict[str, Any] = {"spec": {"containers": [{"name": "app", "image": "nginx:1"}]}}
+    tree = {
+        "metadata": {"name": "agent", "namespace": "default", "uid": "agent"},
+        "spec": {"selector": {}, "template": template},
+        "status": {"currentNumberScheduled": 1, "numberMisscheduled": 0, "desiredNumberScheduled": 1, "numberReady": 1},
+    }
+    daemon = convert(apps_v1.DaemonSet, tree)
+    said = "node db is left out: its pods do not tolerate the taint dedicated=db:NoSchedule"
+    assert said in rules.explain(snapshot(tainted, daemon), daemon).notes
+    template["spec"]["tolerations"] = [{"operator": "Exists"}]
+    assert said not in rules.explain(snapshot(tainted, daemon), convert(apps_v1.DaemonSet, tree)).notes
+
+
+def test_a_cron_job_that_waits_for_its_last_job_says_so() -> None:
+    cron = convert(
+        batch_v1.CronJob,
+        {
+            "metadata": {"name": "nightly", "namespace": "default", "uid": "cron"},
+            "spec": {
+                "schedule": "* * * * *",
+                "concurrencyPolicy": "Forbid",
+                "jobTemplate": {"spec": {"template": {"spec": {"containers": []}}}},
+            },
+            "status": {"active": [{"kind": "Job", "name": "nightly-1", "namespace": "default"}]},
+        },
+    )
+    event = convert(
+        v1.Event,
+        {
+            "metadata": {"name": "e", "namespace": "default"},
+            "involvedObject": {"uid": "cron"},
+            "reason": "JobAlreadyActive",
+            "message": "Not starting job because prior execution is running and concurrency policy is Forbid",
+        },
+    )
+    finding = rules.explain(snapshot(cron, event), cron)
+    assert finding.causes[0].what == "its last job still runs, and concurrencyPolicy Forbid lets no other begin"
+    assert finding.steps()[0] == "kubectl logs job/nightly-1"
+
+
+def test_an_init_container_that_does_not_end_holds_its_pod_up() -> None:
+    """Its first minute is its own affair."""
+    for age, is_broken in ((30, False), (300, True)):
+        started = time.format_time(datetime.fromtimestamp(NOW - age, UTC))
+        waits = convert(
+            v1.Pod,
+            {
+                "metadata": {"name": "web", "namespace": "default", "uid": "web"},
+                "spec": {
+                    "nodeName": "one",
+                    "initContainers": [{"name": "first", "image": "busybox:1"}],
+                    "containers": [{"name": "app", "image": "nginx:1"}],
+                },
+                "status": {
+                    "phase": "Pending",
+                    "initContainerStatuses": [
+                        {
+                            "name": "first", "image": "", "imageID": "", "ready": False, "restartCount": 0,
+                            "state": {"running": {"startedAt": started}},
+                        }
+                    ],
+                },
+            },
+        )  # fmt: skip
+        finding = rules.explain(snapshot(node(), waits), waits)
+        assert finding.facts.startswith("waits for its init container first, which runs for ")
+        assert finding.is_broken == is_broken
+        assert any(step.startswith("kubectl logs pod/web -c first") for step in finding.steps()) == is_broken
+
+
+def test_a_subpath_that_names_no_key_is_told_of_with_the_crash() -> None:
+    config = convert(v1.ConfigMap, {"metadata": {"name": "settings", "namespace": "default"}, "data": {"app.cnf": "1"}})
+    crashed = pod(waiting=("CrashLoopBackOff", "back-off"))
+    spec = with_a_file_mounted(crashed)
+    finding = rules.explain(snapshot(node(), config, spec), spec)
+    assert "subPath app.conf is no file of configmap settings" in finding.roots()[0].what
+
+
+def with_a_file_mounted(crashed: v1.Pod) -> v1.Pod:
+    """The pod, with a mount of a file of a ConfigMap, and an end of its container."""
+    tree = msgspec.to_builtins(crashed)
+    tree["spec"]["volumes"] = [{"name": "files", "configMap": {"name": "settings"}}]
+    mount = {"name": "files", "mountPath": "/etc/app.conf", "subPath": "app.conf"}
+    tree["spec"]["containers"][0]["volumeMounts"] = [mount]
+    tree["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    return convert(v1.Pod, tree)

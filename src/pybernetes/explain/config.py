@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.explain import crash
+from pybernetes.explain import program
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import AnyContainer, Snapshot, ref
@@ -36,7 +36,7 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
                 f"set securityContext.runAsUser: 1000, or take an image with a user of its own: {change(snapshot, pod)}",
             ),
         )
-    if found := crash.no_such_program(snapshot, pod, container, said):
+    if found := program.cannot_start(snapshot, pod, container, said):
         return found
     return Cause(
         f"the container could not be made: {waiting.reason}",

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import signal
 
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.explain import hints, names_asked, program
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.snapshot import AnyContainer, Snapshot, ref
 from pybernetes.explain.steps import change
 
 SIGNALLED = 128
-_NOT_IN_PATH = re.compile(r'exec: "(?P<name>[^"]+)": executable file not found in \$PATH')
-_NO_FILE = re.compile(r'exec: "(?P<name>[^"]+)": (?:stat [^:]+: )?no such file or directory')
-_FORBIDDEN = re.compile(r'exec:? "?(?P<name>[^":]+)"?: permission denied')
-_FORMAT = re.compile(r'exec:? "?(?P<name>[^":]+)"?: exec format error')
 
 
 def explain(
@@ -25,9 +21,10 @@ def explain(
     ended: v1.ContainerStateTerminated,
 ) -> Cause:
     """Why a container ended, as far as its end tells, with the last it said."""
-    if found := no_such_program(snapshot, pod, container, ended.message or ""):
+    if found := program.cannot_start(snapshot, pod, container, ended.message or ""):
         return found
-    seen = (_words(ended), *(f"log: {line}" for line in _log(snapshot, pod, container)))
+    log = _log(snapshot, pod, container)
+    seen = (_words(ended), *(f"log: {line}" for line in log))
     logs = snapshot.command("logs", ref(pod), f"-c {container.name}{' --previous' if _is_over(status) else ''}")
     if ended.reason == "OOMKilled":
         return _out_of_memory(snapshot, pod, container, seen)
@@ -37,23 +34,10 @@ def explain(
             seen=seen,
             steps=(_something_to_run(container), logs),
         )
-    return Cause(_meaning(ended.exit_code), seen=seen, steps=(logs,))
-
-
-def no_such_program(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, said: str) -> Cause | None:
-    """A command that the image does not have, or that cannot be executed; None if the words are about something else."""
-    step = f"correct command of container {container.name}: {change(snapshot, pod)}"
-    where = "command" if container.command else "args" if container.args else "the image's own command"
-    words = (
-        (_NOT_IN_PATH, "there is no program {0} in image {1} ({2})"),
-        (_NO_FILE, "there is no file {0} in image {1} ({2})"),
-        (_FORBIDDEN, "{0} of image {1} may not be executed ({2}): its mode lacks x"),
-        (_FORMAT, "{0} of image {1} is not for this machine's processor, or a script without #! ({2})"),
-    )
-    for pattern, text in words:
-        if found := pattern.search(said):
-            return Cause(text.format(found["name"], container.image, where), seen=(said,), steps=(step,))
-    return None
+    because = (*hints.in_log(snapshot, pod, container, log), *hints.in_mounts(snapshot, pod, container))
+    because += names_asked.explain(snapshot, pod)[0]
+    what = "it could not be started" if ended.reason == "StartError" else _meaning(ended.exit_code)
+    return Cause(what, seen=seen, steps=(logs,), because=because)
 
 
 def _is_over(status: v1.ContainerStatus) -> bool:

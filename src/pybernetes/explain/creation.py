@@ -24,6 +24,7 @@ _DENIED = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request(?:
 _LIMIT = re.compile(
     r"(?P<which>maximum|minimum) (?P<resource>\S+) usage per (?P<type>\w+) is (?P<bound>\S+?), but (?P<what>limit|request) is (?P<given>[^\s\]]+)"
 )
+_RUNTIME = re.compile(r'RuntimeClass "(?P<name>[^"]+)" not found')
 _CLASS = re.compile(r"no PriorityClass with name (?P<name>\S+) was found")
 
 
@@ -101,6 +102,9 @@ def _by_others(said: str) -> Cause | None:
         return Cause(
             f"admission webhook {found['name']} refuses it: {found['why'] or 'without a reason'}", seen=(said,)
         )
+    if found := _RUNTIME.search(said):
+        what = f"runtime class {found['name']} does not exist"
+        return Cause(what, seen=(said,), steps=("kubectl get runtimeclasses    # or leave runtimeClassName out",))
     if found := _CLASS.search(said):
         return Cause(
             f"priority class {found['name']} does not exist", seen=(said,), steps=("kubectl get priorityclasses",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api.types import batch_v1
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain import creation, pods, terminating
-from pybernetes.explain.causes import Cause, Finding
+from pybernetes.explain.causes import Cause, Finding, Ref
 from pybernetes.explain.snapshot import Snapshot, condition, ref
 from pybernetes.explain.terms import count, duration
 
@@ -80,6 +80,7 @@ def _unable(snapshot: Snapshot, cron: batch_v1.CronJob) -> list[Cause]:
         "FailedCreate": "its job cannot be made",
         "UnparseableSchedule": f"its schedule {cron.spec.schedule} cannot be read",
         "TooManyMissedTimes": "it has missed too many times, and was given up",
+        "JobAlreadyActive": "its last job still runs, and concurrencyPolicy Forbid lets no other begin",
         "MissSchedule": "it missed its time by more than startingDeadlineSeconds",
     }
     newest = next(iter(snapshot.events(cron)), None)
@@ -87,4 +88,7 @@ def _unable(snapshot: Snapshot, cron: batch_v1.CronJob) -> list[Cause]:
         return []
     said = newest.message or ""
     because = (creation.explain(snapshot, cron, said),) if newest.reason == "FailedCreate" else ()
-    return [Cause(words[newest.reason], seen=(said,), steps=(snapshot.command("edit", ref(cron)),), because=because)]
+    steps = [snapshot.command("edit", ref(cron))]
+    if newest.reason == "JobAlreadyActive":
+        steps[:0] = [snapshot.command("logs", Ref("job", each.name or "", each.namespace or "")) for each in cron.status.active[:1]]  # fmt: skip
+    return [Cause(words[newest.reason], seen=(said,), steps=tuple(steps), because=because)]

@@ -13,7 +13,7 @@ from pybernetes.explain.terms import count, duration, listed
 PROBLEMS = {
     "NamespaceDeletionDiscoveryFailure": (
         "it is not known what else it may hold: an API does not answer",
-        ("kubectl get apiservices",),
+        ("kubectl get apiservices    # the one that is not available: start its server, or delete it",),
     ),
     "NamespaceDeletionGroupVersionParsingFailure": (
         "an API has a version that cannot be read",

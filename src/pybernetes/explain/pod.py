@@ -10,9 +10,12 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain import config, crash, image, names_asked, node, policy, probe, scheduling, terminating, volume
 from pybernetes.explain.causes import Cause, Finding, merged
 from pybernetes.explain.snapshot import AnyContainer, Snapshot, condition, ref
+from pybernetes.explain.steps import change
 from pybernetes.explain.terms import count, duration
 
 RECENT_SECONDS = 600.0
+LATE_SECONDS = 60.0
+"""An init container that runs for longer may be waiting for something that does not come."""
 
 
 def explain(snapshot: Snapshot, pod: v1.Pod) -> Finding:
@@ -38,7 +41,25 @@ def _explain(snapshot: Snapshot, pod: v1.Pod) -> Finding:
     if condition_true(pod, "Ready"):
         causes, notes = names_asked.explain(snapshot, pod)
         return Finding(ref(pod), _running(snapshot, pod), causes, notes=(*notes, *policy.notes(snapshot, [pod])))
+    if (waits := _initializing(snapshot, pod)) is not None:
+        return waits
     return Finding(ref(pod), _progress(snapshot, pod), working=True)
+
+
+def _initializing(snapshot: Snapshot, pod: v1.Pod) -> Finding | None:
+    """A pod whose init container runs: on its way, unless that has been so for long, or asks for what is not there."""
+    for container, status, is_init in containers(pod):
+        running = status.state.running if status.state else None
+        if not is_init or running is None or container.restart_policy == "Always":
+            continue
+        since = snapshot.age(running.started_at)
+        facts = f"waits for its init container {container.name}, which runs for {duration(since)}"
+        causes, notes = names_asked.explain(snapshot, pod)
+        if not causes and since > LATE_SECONDS:
+            steps = (snapshot.command("logs", ref(pod), f"-c {container.name}    # what does it wait for?"),)
+            causes = (Cause(f"init container {container.name} does not end", steps=steps),)
+        return Finding(ref(pod), facts, causes, working=True, notes=notes)
+    return None
 
 
 def condition_true(pod: v1.Pod, type: str) -> bool:
@@ -70,8 +91,11 @@ def _failed(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
         case "Evicted":
             step = snapshot.command("describe", node.node_ref(pod.spec.node_name or ""))
             short = said.startswith("The node was low on resource")
-            what = "the node was short of something and evicted it" if short else "it passed a limit on the node's disk"
-            yield Cause(what, seen=(said,), steps=(step,))
+            if short:
+                yield Cause("the node was short of something and evicted it", seen=(said,), steps=(step,))
+                return
+            raised = change(snapshot, pod, instead="raise limits.ephemeral-storage (or an emptyDir's sizeLimit) in")
+            yield Cause("it passed a limit on the node's disk", seen=(said,), steps=(raised,))
         case "DeadlineExceeded":
             seconds = pod.spec.active_deadline_seconds
             yield Cause(f"it was active longer than its activeDeadlineSeconds of {seconds}", seen=(said,), steps=(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.explain import program
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import AnyContainer, Snapshot, ref
@@ -77,7 +80,8 @@ def _action(probe: v1.Probe) -> str:
 
 
 def _steps(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, probe: v1.Probe, said: str) -> tuple[str, ...]:
-    port = probe.http_get.port if probe.http_get else probe.tcp_socket.port if probe.tcp_socket else None
+    action = probe.http_get or probe.tcp_socket or probe.grpc
+    port = action.port if action is not None else None
     declared = {str(p.container_port): p.name or "" for p in container.ports}
     edit = change(snapshot, pod)
     if isinstance(port, str) and port not in declared.values() and not port.isdigit():
@@ -87,6 +91,12 @@ def _steps(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, probe: v1.P
         return (f"nobody listens on port {port}{listens}: correct the probe, or give the program more time", edit)
     if "statuscode: 404" in said and probe.http_get:
         return (f"there is no page {probe.http_get.path}: correct the probe's path", edit)
+    if "HTTP response to HTTPS client" in said:
+        return (f"port {port} speaks HTTP: leave scheme: HTTPS out", edit)
+    if (denied := re.search(r"statuscode: 40[13]", said)) and probe.http_get:
+        return (f"the page {probe.http_get.path} is not for everybody ({denied[0]}): probe one without a login", edit)
+    if probe.exec and (found := program.no_such_program(snapshot, pod, container, said)):
+        return (f"{found.what.rpartition(' (')[0]}: probe by httpGet or tcpSocket, which need no program", edit)
     if "timed out" in said or "deadline exceeded" in said:
         return (f"the answer takes longer than timeoutSeconds of {probe.timeout_seconds or 1}", edit)
     return (snapshot.command("logs", ref(pod), f"-c {container.name}"), edit)

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from pybernetes.api.mistakes import mistakes_in
-from pybernetes.api.types import apps_v1, autoscaling_v2, batch_v1, networking_v1, policy_v1
+from pybernetes.api.types import apiregistration_v1, apps_v1, autoscaling_v2, batch_v1, networking_v1, policy_v1
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
 from pybernetes.explain import (
+    api_service,
     autoscaler,
     claim,
     deployment,
@@ -35,6 +36,7 @@ Rule = Callable[[Snapshot, Any], Finding]
 
 RULES: dict[type[Object], Rule] = {
     v1.Node: node.explain,
+    apiregistration_v1.APIService: api_service.explain,
     v1.Namespace: namespace.explain,
     apps_v1.Deployment: deployment.explain,
     apps_v1.StatefulSet: workload.explain_stateful,
@@ -59,7 +61,8 @@ RULES: dict[type[Object], Rule] = {
 def explain(snapshot: Snapshot, obj: Object) -> Finding:
     """What is to say about an object of the snapshot, with the mistakes that can be seen on it."""
     finding = RULES.get(type(obj), generic.explain)(snapshot, obj)
-    return replace(finding, notes=(*finding.notes, *mistakes_in(type(obj).__name__, msgspec.to_builtins(obj))))
+    mistakes = mistakes_in(type(obj).__name__, msgspec.to_builtins(obj))
+    return replace(finding, notes=tuple(dict.fromkeys((*finding.notes, *mistakes))))
 
 
 def overview(snapshot: Snapshot) -> Iterator[Finding]:

@@ -165,6 +165,19 @@ def _ports(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
     return Cause(what, steps=("leave out hostPort: a Service of type NodePort needs none",))
 
 
+def _no_zone(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
+    """Spreading goes by the values of a label, and nodes without it take nothing."""
+    found = snapshot.all(v1.Node)
+    there = {label for node in found for label in node.metadata.labels}
+    keys = [each.topology_key for each in pod.spec.topology_spread_constraints if each.topology_key not in there]
+    key = keys[0] if keys else "its topologyKey"
+    name = found[0].metadata.name if found else "NODE"
+    return Cause(
+        f"no node has a label {key}{hint(key, there)}, by which its topologySpreadConstraints spread",
+        steps=(f"kubectl label node {name} {key}=...", "or correct topologyKey: " + change(snapshot, pod)),
+    )
+
+
 def _affinity(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
     return Cause(
         {
@@ -199,6 +212,7 @@ RULES: dict[str, Callable[[Snapshot, v1.Pod, str], Cause]] = {
     "node(s) were unschedulable": _cordoned,
     "node(s) didn't match Pod's node affinity/selector": _wrong_labels,
     "node(s) didn't have free ports": _ports,
+    "node(s) didn't match pod topology spread constraints (missing required label)": _no_zone,
     "node(s) didn't match pod": _affinity,
     "node(s) didn't satisfy existing pods": _affinity,
     "pod has unbound immediate PersistentVolumeClaims": _unbound,

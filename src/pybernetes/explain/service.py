@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pybernetes.api.selectors import labels
+from pybernetes.api.types import apps_v1, discovery_v1
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.api.types import discovery_v1
 from pybernetes.explain import pods, policy, terminating
 from pybernetes.explain.causes import Cause, Finding, Ref
 from pybernetes.explain.nearest import hint, nearest
@@ -107,6 +107,11 @@ def _selects_nothing(snapshot: Snapshot, service: v1.Service) -> Cause:
                 step,
             )
             return Cause(f"its selector {wanted} matches no pod; pods have {' or '.join(close)}", steps=steps)
+    if empty := _empty_owner(snapshot, namespace, selector):
+        return Cause(
+            f"its selector {wanted} matches no pod now: {empty} is scaled to 0",
+            steps=(snapshot.command("scale", empty, "--replicas=1"),),
+        )
     elsewhere = sorted({
         pod.metadata.namespace or "" for pod in snapshot.all(v1.Pod) if selector.items() <= pod.metadata.labels.items()
     })  # fmt: skip
@@ -121,6 +126,19 @@ def _selects_nothing(snapshot: Snapshot, service: v1.Service) -> Cause:
         f"its selector {wanted} matches no pod: there are none in namespace {namespace}",
         steps=(f"kubectl get deployments{snapshot.within(namespace)}",),
     )
+
+
+def _empty_owner(snapshot: Snapshot, namespace: str, selector: Mapping[str, str]) -> Ref | None:
+    """What would make pods that the selector picks, had it not been told to make none."""
+    owners: list[apps_v1.Deployment | apps_v1.StatefulSet] = [
+        *snapshot.all(apps_v1.Deployment, namespace),
+        *snapshot.all(apps_v1.StatefulSet, namespace),
+    ]
+    for owner in owners:
+        template = owner.spec.template.metadata
+        if owner.spec.replicas == 0 and template is not None and selector.items() <= template.labels.items():
+            return ref(owner)
+    return None
 
 
 def _ports(snapshot: Snapshot, service: v1.Service, selected: list[v1.Pod]) -> Iterator[Cause]:
@@ -186,6 +204,9 @@ def _balancer(snapshot: Snapshot, service: v1.Service) -> list[Cause]:
     said = tuple(event.message or "" for event in snapshot.events(service, "SyncLoadBalancerFailed")[:1])
     if not said and snapshot.age(service.metadata.creation_timestamp) < SOON_SECONDS:
         return []
+    if (wanted := service.spec.load_balancer_class) is not None:
+        step = f"leave loadBalancerClass out, then it gets one of this cluster: {snapshot.command('delete', ref(service))}, and make it anew"
+        return [Cause(f"it waits for the controller of loadBalancerClass {wanted}, which gives it no address", seen=said, steps=(step,))]  # fmt: skip
     return [Cause("it has no external address yet", seen=said, steps=("p8s logs manager",))]
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from pybernetes.api import time
 from pybernetes.api.types import (
+    apiregistration_v1,
     apps_v1,
     autoscaling_v2,
     batch_v1,
@@ -36,6 +37,7 @@ NAMESPACED: tuple[type[Object], ...] = (
 )  # fmt: skip
 GLOBAL: tuple[type[Object], ...] = (
     v1.Node, v1.Namespace, v1.PersistentVolume, storage_v1.StorageClass, networking_v1.IngressClass,
+    apiregistration_v1.APIService,
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pybernetes.explain.causes import Cause, Finding
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, ref
 from pybernetes.explain.terms import count
+from pybernetes.scheduler.plugins.taint_toleration import tolerates
 
 
 def explain_stateful(snapshot: Snapshot, stateful: apps_v1.StatefulSet) -> Finding:
@@ -45,9 +46,21 @@ def explain_daemon(snapshot: Snapshot, daemon: apps_v1.DaemonSet) -> Finding:
     causes = _refused_or_stuck(snapshot, daemon, daemon.status.conditions, found, wanted)
     if not wanted and (daemon.status.observed_generation or 0) >= (daemon.metadata.generation or 0):
         causes = (*causes, _nowhere(snapshot, daemon))
-    return Finding(
-        ref(daemon), f"{ready} of {count(wanted, 'pod')} ready, one for each node that suits", causes, ready < wanted
-    )
+    facts = f"{ready} of {count(wanted, 'pod')} ready, one for each node that suits"
+    return Finding(ref(daemon), facts, causes, ready < wanted, tuple(_left_out(snapshot, daemon)))
+
+
+def _left_out(snapshot: Snapshot, daemon: apps_v1.DaemonSet) -> Iterator[str]:
+    """Nodes whose taints keep it away, which may be meant so, or not."""
+    spec = daemon.spec.template.spec
+    for node in snapshot.all(v1.Node):
+        for taint in node.spec.taints:
+            is_own = taint.key.startswith("node.kubernetes.io/")  # every DaemonSet's pods tolerate these
+            if spec is None or is_own or taint.effect == "PreferNoSchedule":
+                continue
+            if not any(tolerates(each, taint) for each in spec.tolerations):
+                named = f"{taint.key}{'=' + taint.value if taint.value else ''}:{taint.effect}"
+                yield f"node {node.metadata.name} is left out: its pods do not tolerate the taint {named}"
 
 
 def _nowhere(snapshot: Snapshot, daemon: apps_v1.DaemonSet) -> Cause:

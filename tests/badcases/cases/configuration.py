@@ -57,4 +57,18 @@ CONFIGURATION = (
         r"runAsNonRoot is set, and the image's user is root",
         r"container has runAsNonRoot and image will run as root",
     ),
+    Case(
+        "sub-path",
+        (
+            plain("ConfigMap", "settings", data={"app.cnf": "1"}),
+            pod(
+                command=["cat", "/etc/app.conf"],
+                spec={"volumes": [{"name": "files", "configMap": {"name": "settings"}}]},
+                volumeMounts=[{"name": "files", "mountPath": "/etc/app.conf", "subPath": "app.conf"}],
+            ),
+        ),
+        "pod/web",
+        r'subPath app\.conf is no file of configmap settings; nearest is "app\.cnf": an empty directory is mounted at /etc/app\.conf',
+        next=r"correct subPath of container app",
+    ),
 )

@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from tests.badcases.cases.case import Case, Tree
-from tests.badcases.manifests import container, deployment, limits, pod
+from tests.badcases.manifests import container, deployment, limits, plain, pod
 
 
 def probe(port: int = 80, **fields: Any) -> Tree:
     return {"httpGet": {"port": port, "path": "/"}, "periodSeconds": 1, "failureThreshold": 1} | fields
 
+
+def script(text: str) -> Tree:
+    return plain("ConfigMap", "script", data={"run.sh": text})
+
+
+SCRIPT: dict[str, Tree] = {"run": {"configMap": {"name": "script", "defaultMode": 0o755}}}
+FORBIDDEN = (
+    'deployments.apps is forbidden: User "system:serviceaccount:rights:default" cannot list resource "deployments"'
+    ' in API group "apps" in the namespace "rights"'
+)
 
 CONTAINERS = (
     Case(
@@ -79,5 +89,129 @@ CONTAINERS = (
         "pod/web",
         r"its postStart hook fails, so that it is ended each time: sh -c exit 5",
         r"PostStartHook failed",
+    ),
+    Case(
+        "two-at-once",
+        (deployment(command=["sh", "-c", "sleep 1; echo no database; exit 3"], readinessProbe=probe()),),
+        "deployment/web",
+        r"its program fails with exit code 3",
+        r"log: no database",
+        r"kubectl logs pod/web-\S+ -n two-at-once -c app --previous",
+    ),
+    Case(
+        "interpreter",
+        (script("#!/bin/bash\nsleep 100\n"), pod(command=["/mnt/run/run.sh"], volumes=SCRIPT)),
+        "pod/web",
+        r"/mnt/run/run\.sh is there, but not what has to run it \(command\): the program of its #! line",
+        r"exec /mnt/run/run\.sh: no such file or directory",
+        r"a script: begin it with #!/bin/sh, with Unix line ends",
+    ),
+    Case(
+        "no-interpreter",
+        (script("sleep 100\n"), pod(command=["/mnt/run/run.sh"], volumes=SCRIPT)),
+        "pod/web",
+        r"/mnt/run/run\.sh of image busybox is not for this machine's processor, or a script without #!",
+        r"exec /mnt/run/run\.sh: exec format error",
+    ),
+    Case(
+        "mount-on-file",
+        (
+            pod(
+                spec={
+                    "volumes": [{"name": "data", "emptyDir": {}}],
+                    "containers": [container(volumeMounts=[{"name": "data", "mountPath": "/etc/passwd"}])],
+                }
+            ),
+        ),
+        "pod/web",
+        r"volume data cannot be mounted at /etc/passwd: one of the two is a file, the other a directory",
+        r'error mounting "\S+" to rootfs at "/etc/passwd"',
+        r"subPath: passwd beside that mountPath",
+    ),
+    Case(
+        "mount-hides",
+        (
+            pod(
+                spec={
+                    "volumes": [{"name": "data", "emptyDir": {}}],
+                    "containers": [container(volumeMounts=[{"name": "data", "mountPath": "/bin"}])],
+                }
+            ),
+        ),
+        "pod/web",
+        r"there is no program sh: volume data at /bin hides what image busybox has there",
+        r'exec: "sh": executable file not found in \$PATH',
+        r"mount it somewhere else",
+    ),
+    Case(
+        "working-directory",
+        (pod(workingDir="/bin/busybox"),),
+        "pod/web",
+        r"its working directory /bin/busybox cannot be entered: not a directory",
+        r"mkdir /bin/busybox: not a directory",
+        r"correct workingDir of container app",
+    ),
+    Case(
+        "read-only-root",
+        (
+            deployment(
+                command=["sh", "-c", "echo x > /var/x && sleep 100"], securityContext={"readOnlyRootFilesystem": True}
+            ),
+        ),
+        "deployment/web",
+        r"it writes to its image's files, and readOnlyRootFilesystem is set: /var/x",
+        next=r"mount an emptyDir where it writes",
+    ),
+    Case(
+        "port-below-1024",
+        (
+            pod(
+                command=["httpd", "-f", "-p", "80"],
+                securityContext={"runAsUser": 1000, "capabilities": {"drop": ["ALL"]}},
+            ),
+        ),
+        "pod/web",
+        r"its user may not listen on a port below 1024",
+        next=r"let it listen on 8080",
+    ),
+    Case(
+        "rights",
+        (pod(command=["sh", "-c", f"echo '{FORBIDDEN}' >&2; exit 1"]),),
+        "pod/web",
+        r"service account default of namespace rights may not list deployments\.apps in namespace rights",
+        next=r"kubectl create role list-deployments -n rights --verb=list --resource=deployments\.apps",
+    ),
+    Case(
+        "probe-scheme",
+        (
+            pod(
+                command=["httpd", "-f", "-p", "80"],
+                readinessProbe=probe(httpGet={"port": 80, "path": "/", "scheme": "HTTPS"}),
+            ),
+        ),
+        "pod/web",
+        r"its readiness probe fails: GET / on port 80",
+        r"http: server gave HTTP response to HTTPS client",
+        r"port 80 speaks HTTP: leave scheme: HTTPS out",
+    ),
+    Case(
+        "probe-program",
+        (pod(readinessProbe={"exec": {"command": ["no-such-curl"]}, "periodSeconds": 1}),),
+        "pod/web",
+        r"its readiness probe fails: no-such-curl",
+        next=r"there is no program no-such-curl in image busybox: probe by httpGet",
+    ),
+    Case(
+        "disk-limit",
+        (
+            pod(
+                command=["sh", "-c", "head -c 20m /dev/zero > /tmp/x; sleep 100"],
+                **limits(**{"ephemeral-storage": "5Mi"}),
+            ),
+        ),
+        "pod/web",
+        r"it passed a limit on the node's disk",
+        r"ephemeral local storage usage exceeds",
+        r"raise limits\.ephemeral-storage",
     ),
 )

@@ -112,4 +112,23 @@ CONTROLLERS = (
         "pdb/web",
         r"it wants all pods that there are",
     ),
+    Case(
+        "quota-and-image",
+        (
+            plain("ResourceQuota", "small", spec={"hard": {"pods": "1"}}),
+            deployment(replicas=2, name="web", image="nginx:1.18.30"),
+        ),
+        "deployment/web",
+        r"quota small is used up",
+        r"failed to resolve reference",
+        r"kubectl set image deployment/web -n quota-and-image app=nginx:1\.18\.0",
+    ),
+    Case(
+        "runtime-class",
+        (deployment(spec={"runtimeClassName": "gvisor"}),),
+        "deployment/web",
+        r"runtime class gvisor does not exist",
+        r'RuntimeClass "gvisor" not found',
+        r"kubectl get runtimeclasses",
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.badcases.cases.case import Case, Tree
-from tests.badcases.manifests import deployment, ingress, plain, pod, service
+from tests.badcases.manifests import container, deployment, ingress, plain, pod, service
 
 
 def probe(port: int = 80, **fields: Any) -> Tree:
@@ -76,5 +76,37 @@ NETWORK = (
         "ing/web",
         r"ingress class ngnix does not exist",
         next=r'"ingressClassName":"pybernetes"',
+    ),
+    Case(
+        "scaled-to-nothing",
+        (deployment(replicas=0), service()),
+        "svc/web",
+        r"its selector app=web matches no pod now: deployment/web is scaled to 0",
+        next=r"kubectl scale deployment/web -n scaled-to-nothing --replicas=1",
+    ),
+    Case(
+        "balancer-class",
+        (deployment(), service(type="LoadBalancer", loadBalancerClass="example.com/none")),
+        "svc/web",
+        r"it waits for the controller of loadBalancerClass example\.com/none",
+        next=r"leave loadBalancerClass out",
+    ),
+    Case(
+        "name-asked-first",
+        (
+            service("data"),
+            pod(
+                spec={
+                    "initContainers": [
+                        container(
+                            name="first", command=["sh", "-c", "until wget -q -O- http://dat; do sleep 0.2; done"]
+                        )
+                    ]
+                }
+            ),
+        ),
+        "pod/web",
+        r"it asks DNS for service dat of namespace name-asked-first, which does not exist; there is data",
+        next=r"let it ask for data",
     ),
 )

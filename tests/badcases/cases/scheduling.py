@@ -68,4 +68,25 @@ SCHEDULING = (
         r'no such scheduler has looked at it; nearest is "default-scheduler"',
         next=r"leave schedulerName out, .*: correct the manifest of pod/web",
     ),
+    Case(
+        "spread",
+        (
+            pod(
+                spec={
+                    "topologySpreadConstraints": [
+                        {
+                            "maxSkew": 1,
+                            "topologyKey": "kubernetes.io/hostnam",
+                            "whenUnsatisfiable": "DoNotSchedule",
+                            "labelSelector": {"matchLabels": {"app": "web"}},
+                        }
+                    ]
+                }
+            ),
+        ),
+        "pod/web",
+        r'no node has a label kubernetes\.io/hostnam; nearest is "kubernetes\.io/hostname"',
+        r"missing required label",
+        r"or correct topologyKey",
+    ),
 )

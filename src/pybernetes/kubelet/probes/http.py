@@ -19,6 +19,8 @@ from pybernetes.wire.numbers import parse_number
 MAX_BODY = 10 * 1024
 MAX_REDIRECTS = 10
 CONNECT_SECONDS = 30.0
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE")
+"""What OpenSSL says of an answer in plain HTTP."""
 
 
 class HttpTarget(Struct, frozen=True):
@@ -55,6 +57,8 @@ async def get(target: HttpTarget, seconds: float | None) -> Outcome:
         words = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         return Outcome(False, f'Get "{target.url}": {words}')
     except ConnectError as error:
+        if isinstance(error.__cause__, ssl.SSLError) and error.__cause__.reason in _NO_TLS:
+            return Outcome(False, f'Get "{target.url}": http: server gave HTTP response to HTTPS client')
         return Outcome(False, f'Get "{target.url}": {dial_error(target.host, target.port, error.__cause__ or error)}')
     except DisconnectedError:
         return Outcome(False, f'Get "{target.url}": EOF')

@@ -99,7 +99,8 @@ def attach_all(root: int, mounts: list[dict[str, Any]], trees: dict[int, int]) -
                 made[destination] = _attach_new(root, mount)
         except OSError as error:
             source = mount.get("source", mount.get("type"))
-            raise LaunchError(f'error mounting "{source}" to rootfs at "{destination}": {error.strerror}') from error
+            why = (error.strerror or "").lower()
+            raise LaunchError(f'error mounting "{source}" to rootfs at "{destination}": {why}') from error
     return made
 
 

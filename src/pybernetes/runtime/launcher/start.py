@@ -213,13 +213,20 @@ def _enter_root(prepared: _Prepared, sync: socket.socket) -> int | None:
     devices.mask(root, linux.get("maskedPaths", []), null)
     devices.make_readonly(root, linux.get("readonlyPaths", []))
     if not _exists_below(config["process"]["cwd"], made):
-        os.umask(0o022)
-        os.close(make_directory(root, config["process"]["cwd"]))
+        _make_working_directory(root, config["process"]["cwd"])
     if config["root"].get("readonly"):
         sys.mount_setattr(root, set=sys.MOUNT_RDONLY)
     os.fchdir(root)
     sys.pivot_root_here()
     return terminal
+
+
+def _make_working_directory(root: int, path: str) -> None:
+    os.umask(0o022)
+    try:
+        os.close(make_directory(root, path))
+    except OSError as error:
+        raise LaunchError(f"mkdir {path}: {(error.strerror or '').lower()}") from error
 
 
 def _exists_below(cwd: str, made: dict[str, int]) -> bool:

@@ -145,7 +145,7 @@ def test_registry_that_wants_credentials(explained: Check, tmp_path: Path) -> No
                 (pod(image=f"{host}/private:1"),),
                 "pod/web",
                 rf"{host} has no image private, or does not let us have it without credentials",
-                r"pull access denied, repository does not exist or may require authorization",
+                r"pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials",
                 rf"kubectl create secret docker-registry regcred -n credentials --docker-server={host}",
             )
         )
@@ -155,7 +155,7 @@ def test_registry_that_wants_credentials(explained: Check, tmp_path: Path) -> No
                 (login(host), pod(image=f"{host}/private:1", spec={"imagePullSecrets": [{"name": "login"}]})),
                 "pod/web",
                 rf"{host} refuses the credentials of secret login for {host}/private:1",
-                r"pull access denied",
+                r"unexpected status from HEAD request to \S+: 401 Unauthorized",
                 r"kubectl delete secret login -n wrong-credentials",
             )
         )

@@ -27,7 +27,7 @@ class Question(Struct, frozen=True):
     credential: Credential | None
 
 
-async def authorization(http: Http, question: Question, challenges: list[Challenge]) -> str:
+async def authorization(http: Http, question: Question, challenges: list[Challenge], wanted: str = "pull") -> str:
     """The Authorization header that answers a 401. Raises DeniedError if we have nothing to answer with."""
     schemes = {challenge.scheme: challenge for challenge in reversed(challenges)}
     credential = question.credential
@@ -37,7 +37,9 @@ async def authorization(http: Http, question: Question, challenges: list[Challen
         return f"Bearer {await _fetch_token(http, question, bearer)}"
     if "basic" in schemes and credential and credential.username:
         return credential.basic()
-    raise DeniedError(server_message(challenges))
+    raise DeniedError(
+        server_message(challenges), wanted, lack="no basic auth credentials" if "basic" in schemes else ""
+    )
 
 
 def server_message(challenges: list[Challenge]) -> str:

@@ -15,7 +15,13 @@ from msgspec import Struct
 from pybernetes.runtime.images.registry import challenge
 from pybernetes.runtime.images.registry.auth import Question, authorization, server_message
 from pybernetes.runtime.images.registry.credentials import Credential
-from pybernetes.runtime.images.registry.errors import DeniedError, RegistryError, StatusError, UnknownImageError
+from pybernetes.runtime.images.registry.errors import (
+    DeniedError,
+    RegistryError,
+    StatusError,
+    UnknownImageError,
+    WrongCredentialsError,
+)
 from pybernetes.runtime.images.registry.http import CONNECT_SECONDS, Http
 from pybernetes.runtime.images.registry.options import Endpoint
 from pybernetes.wire.images.documents import ACCEPT, DOCUMENT_LIMIT
@@ -186,11 +192,10 @@ class Repository:
                 break
             scope = f"repository:{access.path}:{access.actions}"
             question = Question(access.endpoint.url, scope, access.credential)
-            try:
-                self._authorization = await authorization(self._http, question, challenges)
-            except DeniedError as error:
-                raise DeniedError(server_message(challenges), access.wanted) from error
-        raise DeniedError(server_message(challenges), access.wanted)
+            self._authorization = await authorization(self._http, question, challenges, access.wanted)
+        if message := server_message(challenges):
+            raise DeniedError(message, access.wanted)
+        raise WrongCredentialsError(answer.what)
 
 
 async def _expect(answer: Answer, *statuses: int) -> None:

@@ -12,11 +12,20 @@ class UnknownImageError(RegistryError):
 class DeniedError(RegistryError):
     """The registry does not let us."""
 
-    def __init__(self, server_message: str = "", wanted: str = "pull") -> None:
+    def __init__(self, server_message: str = "", wanted: str = "pull", lack: str = "") -> None:
         said = f"server message: {server_message}: " if server_message else ""
+        lacking = f": {lack}" if lack else ""
         super().__init__(
-            f"{wanted} access denied, repository does not exist or may require authorization: {said}authorization failed"
+            f"{wanted} access denied, repository does not exist or may require authorization: "
+            f"{said}authorization failed{lacking}"
         )
+
+
+class WrongCredentialsError(DeniedError):
+    """The registry knows who we say we are, and does not believe it. `what` is the request."""
+
+    def __init__(self, what: str) -> None:
+        RegistryError.__init__(self, f"unexpected status from {what}: 401 Unauthorized")
 
 
 class StatusError(RegistryError):

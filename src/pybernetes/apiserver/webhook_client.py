@@ -22,6 +22,7 @@ from pybernetes.api.json_text import read_json
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.authorities import bundle_complaint
 from pybernetes.apiserver.stages.objects import Objects
+from pybernetes.wire.dialing import dial_error
 
 MAX_ANSWER_BYTES = 16 << 20
 
@@ -147,7 +148,4 @@ def _connect_words(target: Target, error: ConnectError) -> str:
     cause = error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"tls: failed to verify certificate: x509: {cause.verify_message}"
-    where = target.origin.authority
-    if isinstance(cause, ConnectionRefusedError):
-        return f"dial tcp {where}: connect: connection refused"
-    return f"dial tcp {where}: {error}"
+    return dial_error(target.origin.host, target.origin.port, cause or error)

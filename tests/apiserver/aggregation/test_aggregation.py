@@ -213,7 +213,9 @@ async def test_nobody_there(api: Server) -> None:
     )
     answer = await api.raw("GET", "/apis/wild.test/v1/lions")
     assert answer.status == 503
-    assert getattr(answer, "body", b"").startswith(b"error trying to reach service: dial tcp 127.0.0.1:1")
+    assert getattr(answer, "body", b"").startswith(
+        b"error trying to reach service: dial tcp 127.0.0.1:1: connect: connection refused"
+    )
     await api.delete("/api/v1/namespaces/default/services/other")
     answer = await api.raw("GET", "/apis/wild.test/v1/lions")
     assert (answer.status, getattr(answer, "body", b"")) == (503, b"service unavailable\n")

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
+from pybernetes.wire.dialing import dial_error
 
 HEAD_LIMIT = 64 << 10
 CHUNK = 64 << 10
@@ -144,8 +145,8 @@ async def dial(endpoint: Endpoint) -> Connection:
                 limit=HEAD_LIMIT,
             )
     except (OSError, TimeoutError) as error:
-        cause = "i/o timeout" if isinstance(error, TimeoutError) else str(error)
-        raise errors.internal(f"error dialing backend: dial tcp {endpoint.authority}: {cause}") from error
+        cause = dial_error(endpoint.host, endpoint.port, error)
+        raise errors.internal(f"error dialing backend: {cause}") from error
     return Connection(*streams)
 
 

@@ -7,8 +7,8 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator
 
-from pybernetes.kubelet.probes.network import dial_error, join
 from pybernetes.kubelet.probes.outcome import Outcome
+from pybernetes.wire.dialing import dial_error, join
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7

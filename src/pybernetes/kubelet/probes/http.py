@@ -12,8 +12,8 @@ from pybernetes.aio.http.client import HTTPClient, open_client
 from pybernetes.aio.http.errors import ConnectError, DisconnectedError, HTTPError
 from pybernetes.aio.http.request import Origin
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.kubelet.probes.network import dial_error, join
 from pybernetes.kubelet.probes.outcome import ActionError, Outcome
+from pybernetes.wire.dialing import dial_error, join
 from pybernetes.wire.numbers import parse_number
 
 MAX_BODY = 10 * 1024

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from pybernetes.kubelet.probes.network import dial_error
 from pybernetes.kubelet.probes.outcome import Outcome
+from pybernetes.wire.dialing import dial_error
 
 
 async def connect(host: str, port: int, seconds: float) -> Outcome:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from pybernetes.cli.console import BROKEN_PIPE, FAILED, INTERRUPTED, NOT_RUNNING, WRONG_USAGE, Console, Failure
+from pybernetes.cli.encoding import settle
 from pybernetes.cli.parser import Parser
 from pybernetes.cli.profiles import need_machines
 from pybernetes.cluster.errors import ClusterError
@@ -117,6 +118,7 @@ ON_MACHINES = frozenset(("image", "docker-env", "mount", "df", "ip", "service", 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Nothing that it raises is shown as Python shows it."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    settle(sys.stdout, sys.stderr)
     console = Console(sys.stdout, sys.stderr)
     try:
         return run(given, console)

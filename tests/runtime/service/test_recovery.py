@@ -205,19 +205,21 @@ async def test_a_terminal_survives_its_monitor(lab: Lab, process: Process) -> No
 
 @pytest.mark.timeout(120)
 async def test_monitors_killed_at_any_moment_lose_nothing(lab: Lab, process: Process, oci_runtime: str) -> None:
-    """From before they have started anything (an OCI runtime's program, which would go on: after) to after all has ended."""
+    """From before they have started anything to after all has ended.
+
+    An OCI runtime's program goes on, and takes its time: what it has started is taken over while it runs.
+    """
     pod, chance = await lab.run_pod(), random.Random(0)
+    longest, pause = (0.02, "") if oci_runtime == "builtin" else (0.3, "sleep 1; ")
     for number in range(MONITORS):
-        config = lab.container("sh", "-c", f"echo line; exit {number + 1}", log_path=f"{number}.log")
+        config = lab.container("sh", "-c", f"echo line; {pause}exit {number + 1}", log_path=f"{number}.log")
         container = await lab.runtime.create_container(pod.id, config, pod.config)
         starting = asyncio.create_task(lab.runtime.start_container(container))
         deadline = asyncio.get_running_loop().time() + 5
         while (monitor := find_monitor(container)) == 0 and not starting.done():
             assert asyncio.get_running_loop().time() < deadline
             await asyncio.sleep(0)
-        await asyncio.sleep(chance.uniform(0, 0.02))
-        if oci_runtime != "builtin":
-            await starting
+        await asyncio.sleep(chance.uniform(0, longest))
         if monitor:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(monitor, signal.SIGKILL)

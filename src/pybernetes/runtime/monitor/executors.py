@@ -18,6 +18,13 @@ class Executor(Protocol):
         """Raises LaunchError."""
         ...
 
+    def end_other(self) -> int:
+        """End what another has begun who was killed over it, so that it does not run twice; 0 then.
+
+        The first process of a container that runs already stays, and is told: it is another's child.
+        """
+        ...
+
     def clean_up(self) -> None:
         """Remove the cgroup and the runtime's own state. Safe to repeat."""
         ...
@@ -33,6 +40,10 @@ class Builtin:
 
     def start(self, stdio: tuple[int, int, int]) -> Started:
         return start_container(self._bundle, self.config, stdio)
+
+    def end_other(self) -> int:
+        self.clean_up()
+        return 0
 
     def clean_up(self) -> None:
         cgroup = Cgroup(self.config["linux"]["cgroupsPath"])

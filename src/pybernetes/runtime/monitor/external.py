@@ -1,10 +1,13 @@
 """Bundles executed by an OCI runtime's program (runc, crun), whose containers this process adopts."""
 
 import contextlib
+import fcntl
 import json
 import os
 import socket
 import stat
+import subprocess
+import time
 from typing import Any
 
 from pybernetes.runtime import syscalls as sys
@@ -21,11 +24,14 @@ class External:
         self._bundle: str = request["directory"]
         self._id: str = request["id"]
         self._command = [request["runtime"], "--root", request["runtime_root"]]
+        self._lock = os.open(os.path.join(self._bundle, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.config = read_config(self._bundle)
         self.owns_pids = owns_pids(self.config)
 
     def start(self, stdio: tuple[int, int, int]) -> Started:
         sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1)
+        if not self._is_mine():
+            raise LaunchError("an earlier start of the container does not come to an end")
         _check_mount_points(os.path.join(self._bundle, self.config["root"]["path"]))
         pid_file = os.path.join(self._bundle, "pid")
         arguments = ["create", "--bundle", self._bundle, "--pid-file", pid_file]
@@ -41,12 +47,43 @@ class External:
         self._run(["start", self._id], (0, 1, 2))
         return Started(pid, terminal)
 
+    def end_other(self) -> int:
+        """The program of one who was killed goes on: its container may come to be after it was looked for."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not self._is_mine() and time.monotonic() < deadline:
+            if pid := self._running():
+                return pid
+            self.clean_up()
+            time.sleep(0.01)
+        if pid := self._running():
+            return pid
+        self.clean_up()
+        return 0
+
+    def _is_mine(self) -> bool:
+        """Whether no program that another has started is on its way: those hold the lock that they were given."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _running(self) -> int:
+        """The container's first process, once its own program runs; else 0."""
+        argv = [*self._command, "state", self._id]
+        done = subprocess.run(argv, capture_output=True, check=False, env=_ENVIRONMENT)
+        try:
+            state = json.loads(done.stdout)
+        except ValueError:
+            return 0
+        return int(state["pid"]) if state.get("status") == "running" else 0
+
     def clean_up(self) -> None:
         with contextlib.suppress(LaunchError):
             self._run(["delete", "--force", self._id], (0, 1, 2))
 
     def _run(self, arguments: list[str], stdio: tuple[int, int, int]) -> None:
-        run_program(self._command, arguments, stdio, os.path.join(self._bundle, "runtime.log"))
+        run_program(self._command, arguments, stdio, os.path.join(self._bundle, "runtime.log"), self._lock)
 
 
 def start_exec(request: dict[str, Any], stdio: tuple[int, int, int]) -> Started:
@@ -74,18 +111,25 @@ def start_exec(request: dict[str, Any], stdio: tuple[int, int, int]) -> Started:
                 os.unlink(path)
 
 
-def run_program(command: list[str], arguments: list[str], stdio: tuple[int, int, int], log: str) -> None:
-    """Run the program to its end. Raises LaunchError with the last error of its log."""
+def run_program(
+    command: list[str], arguments: list[str], stdio: tuple[int, int, int], log: str, lock: int | None = None
+) -> None:
+    """Run the program to its end, with `lock` held for as long. Raises LaunchError with the last error of its log."""
     argv = [*command, "--log", log, "--log-format", "json", *arguments]
     moves = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(stdio)]
-    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "XDG_RUNTIME_DIR": "/run"}
-    pid = os.posix_spawn(argv[0], argv, environment, file_actions=moves, setsigdef=_DEFAULT_SIGNALS)
+    if lock is not None:
+        moves.append((os.POSIX_SPAWN_DUP2, lock, _LOCK_NUMBER))
+    pid = os.posix_spawn(argv[0], argv, _ENVIRONMENT, file_actions=moves, setsigdef=_DEFAULT_SIGNALS)
     _, status = os.waitpid(pid, 0)
     if os.waitstatus_to_exitcode(status) != 0:
         raise LaunchError(_last_error(log) or f"{argv[0]} {arguments[0]} failed with status {status}")
 
 
 _DEFAULT_SIGNALS = (1, 2, 13, 15, 17)
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "XDG_RUNTIME_DIR": "/run"}
+_PATIENCE_SECONDS = 10.0
+_LOCK_NUMBER = 200
+"""Of the program's descriptor of the lock, which means nothing to it."""
 
 
 def _last_error(log: str) -> str:

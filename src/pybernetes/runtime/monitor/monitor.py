@@ -52,9 +52,9 @@ class Monitor:
 
     def start(self) -> int:
         """Start the container and listen."""
-        if self._again:
-            # What may have begun to run ends first, so that it does not run twice at the same time.
-            self._executor.clean_up()
+        if self._again and (pid := self._executor.end_other()):
+            self._known_pid = pid
+            return self.adopt({PROCESS: sys.pidfd_open(pid)})
         self._log = LogWriter(self._log_path)
         self._server = listen(self._directory)
         child = Child()

@@ -428,3 +428,21 @@ def with_a_file_mounted(crashed: v1.Pod) -> v1.Pod:
     tree["spec"]["containers"][0]["volumeMounts"] = [mount]
     tree["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 1, "reason": "Error"}}
     return convert(v1.Pod, tree)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_believed"),
+    [
+        ('User "system:serviceaccount:default:default" cannot list resource "pods" in API group "" in the namespace "x"', True),
+        ('User "system:serviceaccount:default:default" cannot list resource "pods;reboot" in API group "" in the namespace "x"', False),
+        ('User "system:serviceaccount:default:default" cannot list resource "pods" in API group "" in the namespace "$(reboot)"', False),
+        ('User "system:serviceaccount:kube-system:other" cannot list resource "pods" in API group "" in the namespace "x"', False),
+    ],
+)  # fmt: skip
+def test_a_log_puts_no_command_into_our_mouth(line: str, is_believed: bool) -> None:
+    """What a pod says of its own rights is passed on as commands; what it says of others', or in shell, is not."""
+    crashed = with_a_file_mounted(pod(waiting=("CrashLoopBackOff", "back-off")))
+    clues = Clues(logs={("default", "web", "app"): (line,)})
+    steps = rules.explain(snapshot(node(), crashed, clues=clues), crashed).steps()
+    assert any("create role" in step for step in steps) == is_believed
+    assert not any("reboot" in step for step in steps)

@@ -14,9 +14,11 @@ from pybernetes.explain.steps import change
 _READ_ONLY = re.compile(r"[Rr]ead-only file system")
 _A_PATH = re.compile(r"(?<![\w.])(/[\w./-]+)")
 _FORBIDDEN = re.compile(
-    r'User "?system:serviceaccount:(?P<home>[^:"\s]+):(?P<account>[^"\s]+?)"? cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"'
-    r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]+)"| (?P<scope>at the cluster scope))?'
+    r'User "?system:serviceaccount:(?P<home>[a-z0-9-]+):(?P<account>[a-z0-9.-]+)"? cannot (?P<verb>[a-z]+) '
+    r'resource "(?P<resource>[a-z0-9/-]+)" in API group "(?P<group>[a-z0-9.-]*)"'
+    r'(?: in the namespace "(?P<namespace>[a-z0-9-]+)"| at the cluster scope)'
 )
+"""A log is written by whoever runs in the pod: nothing of it gets into a command but what names are made of."""
 _NO_BIND = re.compile(r"bind\b.*permission denied", re.IGNORECASE)
 _TAKEN = re.compile(r"address (?:is )?already in use", re.IGNORECASE)
 
@@ -25,7 +27,8 @@ def in_log(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, log: Sequen
     """Causes that a line names and the pod's spec bears out."""
     text = "\n".join(log).replace('\\"', '"')
     edit = change(snapshot, pod)
-    if found := _FORBIDDEN.search(text):
+    own = (pod.metadata.namespace or "", pod.spec.service_account_name or "default")
+    if (found := _FORBIDDEN.search(text)) and (found["home"], found["account"]) == own:
         yield _forbidden(found)
     context = container.security_context
     if _READ_ONLY.search(text) and context is not None and context.read_only_root_filesystem:

@@ -12,12 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from pybernetes.cluster.certificates import Certificates
 from pybernetes.cluster.profile import Profile, Settings
 
 Tree = dict[str, Any]
-Answer = Callable[[Tree], Awaitable[Tree]]
+
+
+class Raw(Struct, frozen=True):
+    """An answer to the letter."""
+
+    status: int = 200
+    body: str = ""
+    headers: tuple[str, ...] = ()
+
+
+Answer = Callable[[Tree], Awaitable[Tree | Raw]]
 """From the review that was sent to the one that is answered."""
 
 
@@ -31,11 +42,12 @@ def pki(tmp_path: Path) -> Path:
 
 
 class Hook:
-    """What it was asked (the `request` of each review), where it is."""
+    """What it was asked (the `request` of each review, and the first line of HTTP), where it is."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self.asked: list[Tree] = []
+        self.lines: list[str] = []
         self.port = 0
         self.bundle = ""
 
@@ -45,11 +57,15 @@ class Hook:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-        review = json.loads(await reader.readexactly(length))
-        self.asked.append(review["request"])
-        body = json.dumps(await self._answer(review))
-        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+        lengths = [int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+        body = await reader.readexactly(lengths[0] if lengths else 0)
+        review = json.loads(body) if body else {}
+        self.lines.append(head.partition(b"\r\n")[0].decode())
+        self.asked.append(review.get("request", {}))
+        answer = await self._answer(review)
+        raw = answer if isinstance(answer, Raw) else Raw(body=json.dumps(answer))
+        headers = [f"HTTP/1.1 {raw.status} X", f"Content-Length: {len(raw.body)}", "Connection: close", *raw.headers]
+        writer.write("\r\n".join([*headers, "", raw.body]).encode())
         await writer.drain()
         writer.close()
 

@@ -251,7 +251,7 @@ NAMED = "conversion webhook for shop.test/v1, Kind=Widget"
         ),
         (
             lambda one: one["convertedObjects"][0].update(spec={"amount": json.loads("[" * 300 + "]" * 300)}),
-            f"{NAMED} failed: exceeded max depth",
+            f"{NAMED} failed: couldn't get version/kind; json parse error: exceeded max depth",
         ),
         (lambda one: one.update(result={}), f"{NAMED} failed: response.result.status was '', not 'Success'"),
         (

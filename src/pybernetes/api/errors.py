@@ -7,6 +7,8 @@ from typing import Any
 
 from pybernetes.api.field import FieldError, aggregate, quote
 
+OTHER_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
+
 
 class StatusError(Exception):
     """A failed API call. `reason` is empty for errors that upstream gives no reason."""

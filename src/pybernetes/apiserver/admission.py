@@ -27,6 +27,15 @@ class Asked(Protocol):
         ...
 
 
+class Rounds(Struct):
+    """Mutating plugins have all of them run once more, when they changed what others had seen (reinvocationPolicy)."""
+
+    wanted: bool = False
+    is_second: bool = False
+    known: dict[str, object] = field(default_factory=dict)
+    """What plugins remember of the first round, by their names."""
+
+
 class Attributes(Struct):
     """One write, as admission sees it.
 
@@ -45,6 +54,8 @@ class Attributes(Struct):
     old: Tree | None = None
     options: Tree = field(default_factory=dict)
     dry_run: bool = False
+    rounds: Rounds | None = None
+    """Once a plugin has something to say of them."""
 
 
 class Admission(Protocol):

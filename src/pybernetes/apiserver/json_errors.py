@@ -7,6 +7,8 @@ import math
 
 from pybernetes.api.json_text import read_json, refuse_depth, well_formed
 
+TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+"""What Go reads first of an object."""
 _ENDED = "unexpected end of JSON input"
 _SYNTAX = "invalid character {} looking for beginning of {}"
 

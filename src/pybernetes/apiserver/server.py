@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import count
 from time import perf_counter
 
@@ -27,6 +28,9 @@ from pybernetes.store.backend import StoreError
 
 log = logging.getLogger(__name__)
 AUDIT_ID = "audit-id"
+MAX_WARNINGS = 4096
+MAX_WARNING = 256
+"""Characters of all warnings of an answer, and of one of them where all are too long."""
 READS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -81,7 +85,7 @@ class APIServer:
             metrics.record(ctx, answer, perf_counter() - began)
             answer.headers.extend(ctx.headers)
             if ctx.warnings:
-                answer.headers.extend(("warning", warning(text)) for text in ctx.warnings)
+                answer.headers.extend(("warning", value) for value in warnings(ctx.warnings))
         for name, _ in answer.headers:
             if name == AUDIT_ID:
                 break  # a server behind this one has said it
@@ -124,7 +128,18 @@ def _error_type(request: Request) -> str:
         return JSON
 
 
-def warning(text: str) -> str:
-    """The value of a Warning header (RFC 7234) with code 299."""
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", " ").replace("\n", " ")
-    return f'299 - "{quoted}"'
+def warnings(texts: Iterable[str]) -> list[str]:
+    """The values of Warning headers (RFC 7234) with code 299.
+
+    All that are too long together are cut, and what is too long still is left out. Nor is told what has control
+    characters.
+    """
+    clean = [text for text in texts if not any(unicodedata.category(char) == "Cc" for char in text)]
+    if sum(map(len, clean)) > MAX_WARNINGS:
+        whole, clean, left = clean, [], MAX_WARNINGS
+        for text in whole:
+            if left <= 0:
+                break
+            clean.append(text[:MAX_WARNING])
+            left -= len(clean[-1])
+    return [f'299 - "{quoted}"' for quoted in (text.replace("\\", "\\\\").replace('"', '\\"') for text in clean)]

@@ -20,4 +20,4 @@ MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
 ANONYMOUS = UserInfo("system:anonymous", groups=(UNAUTHENTICATED,))
-LOOPBACK = UserInfo("system:apiserver", groups=(MASTERS, AUTHENTICATED))
+LOOPBACK = UserInfo("system:apiserver", groups=(AUTHENTICATED, MASTERS))

@@ -312,6 +312,19 @@ def test_every_fault_is_told_with_its_place() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "cost"),
+    [
+        ("[1, 2, 3].all(x, true)", 10), ("[1, 2, 3].exists(x, false)", 13), ("[1, 2, 3].exists_one(x, false)", 5),
+        ("[1, 2, 3].filter(x, true) == []", 40), ("[1, 2, 3].map(x, 1) == []", 37),
+    ],
+)  # fmt: skip
+def test_loops_cost_what_their_accumulators_do(source: str, cost: int) -> None:
+    """A round of `all` reads the accumulator twice and asks once whether to go on; lists are made and joined."""
+    _, left = ENVIRONMENT.compile(source).run({}, 1000)
+    assert 1000 - left == cost
+
+
 def test_cost_is_bounded() -> None:
     program = ENVIRONMENT.compile("names.all(a, names.all(b, names.all(c, a + b + c != 'x')))")
     with pytest.raises(CostError):

@@ -74,7 +74,11 @@ async def test_a_kubelet_gets_tokens_for_its_own_pods_only(api: Server) -> None:
 
     def bound(pod: dict[str, dict[str, str]]) -> dict[str, object]:
         metadata = pod["metadata"]
-        return {"spec": {"boundObjectRef": {"kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}}}
+        return {
+            "spec": {
+                "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": metadata["name"], "uid": metadata["uid"]}
+            }
+        }
 
     path = f"{CORE}/serviceaccounts/default/token"
     assert (await api.post(path, bound(mine), token="node")).status == 201

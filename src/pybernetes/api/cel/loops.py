@@ -13,11 +13,17 @@ from pybernetes.api.cel.values import NONE, Optional
 
 
 class Loop:
-    """Goes over a list or a map with its variables set."""
+    """Goes over a list or a map with its variables set.
 
-    def __init__(self, ranged: Step, variables: Sequence[str]) -> None:
+    `each` is what a round costs beside what is evaluated in it, `end` the result: what reading and writing the
+    accumulator costs that upstream has for each macro.
+    """
+
+    def __init__(self, ranged: Step, variables: Sequence[str], each: int = 1, end: int = 1) -> None:
         self._ranged = ranged
         self._variables = variables
+        self._each = each
+        self._end = end
 
     def over(self, frame: Frame) -> Generator[tuple[object, ...], None, None]:
         items = _items(self._ranged(frame), len(self._variables) == 2)
@@ -25,9 +31,10 @@ class Loop:
         frame.variables = inner = dict(outer)
         try:
             for values in items:
-                frame.spend(1)
+                frame.spend(self._each)
                 inner.update(zip(self._variables, values, strict=True))
                 yield values
+            frame.spend(self._end)
         finally:
             frame.variables = outer
 
@@ -68,10 +75,13 @@ def collector(name: str, loop: Loop, body: Sequence[Step]) -> Step:
     """`map` and the transformations, each with an optional condition before the result."""
     result = body[-1]
     condition = body[0] if len(body) == 2 else None
+    # A list is read, and joined with a new one; a map gets a key, or the entries of another.
+    grows = {"map": 11, "transformList": 11, "transformMap": 2}.get(name, 1)
 
     def chosen(frame: Frame) -> Iterator[tuple[tuple[object, ...], Any]]:
         for values in loop.over(frame):
             if condition is None or truth(condition(frame)):
+                frame.spend(grows)
                 yield values, result(frame)
 
     if name in ("map", "transformList"):

@@ -23,7 +23,7 @@ from pybernetes.api.cel.functions import Overload, is_of, kind_of, spent
 from pybernetes.api.cel.library.regex import pattern_of
 from pybernetes.api.cel.loops import Loop, collector, opt_map, quantifier, sort_by
 from pybernetes.api.cel.types import UNBOUNDED
-from pybernetes.api.cel.values import NONE, Optional
+from pybernetes.api.cel.values import NONE, Optional, TypedObject
 
 LIST_COST: Final = 10
 MAP_COST: Final = 30
@@ -154,7 +154,7 @@ class _Compiler:
 
         def evaluate(frame: Frame) -> dict[str, object]:
             frame.spend(OBJECT_COST)
-            found: dict[str, object] = {}
+            found = TypedObject(node.name)
             for name, step, optional in steps:
                 value = step(frame)
                 if not optional:
@@ -170,7 +170,8 @@ class _Compiler:
         body = [self.compile(each) for each in node.body]
         if node.name in ("optMap", "optFlatMap"):
             return opt_map(node.variables[0], ranged, body[0], flat=node.name == "optFlatMap")
-        loop = Loop(ranged, node.variables)
+        each, end = _LOOPS.get(node.name, (1, 1))
+        loop = Loop(ranged, node.variables, each, end)
         if node.name == "sortBy":
             return sort_by(loop, body[0])
         if node.name == "all":
@@ -178,10 +179,22 @@ class _Compiler:
         if node.name == "exists":
             return quantifier(loop, body[0], True)
         if node.name == "exists_one":
-            return lambda frame: sum(truth(body[0](frame)) for _ in loop.over(frame)) == 1
+            return lambda frame: sum(_counted(frame, body[0], 1) for _ in loop.over(frame)) == 1
         if node.name == "filter":
-            return lambda frame: [values[-1] for values in loop.over(frame) if truth(body[0](frame))]
+            return lambda frame: [values[-1] for values in loop.over(frame) if _counted(frame, body[0], 12)]
         return collector(node.name, loop, body)
+
+
+def _counted(frame: Frame, condition: Step, cost: int) -> bool:
+    """Whether a condition holds; what is done about it then costs that much."""
+    holds = truth(condition(frame))
+    if holds:
+        frame.spend(cost)
+    return holds
+
+
+_LOOPS: Final = {"all": (3, 1), "exists": (4, 1), "exists_one": (1, 2), "sortBy": (12, 1)}
+"""What a round and the result of a macro cost, where it is not 1: see Loop."""
 
 
 def _identifier(name: str) -> Step:

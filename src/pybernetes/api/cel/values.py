@@ -69,6 +69,16 @@ class Optional(Struct, frozen=True):
 NONE: Final = Optional()
 
 
+class TypedObject(dict[str, object]):
+    """What `Name{...}` comes to."""
+
+    __slots__ = ("type_name",)
+
+    def __init__(self, type_name: str) -> None:
+        super().__init__()
+        self.type_name = type_name
+
+
 class Set(list[object]):
     """A list whose order does not count (`x-kubernetes-list-type: set` and `map`)."""
 

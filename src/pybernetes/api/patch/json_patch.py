@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
@@ -43,18 +43,24 @@ def json_patch(document: Json, operations: Json) -> Json:
         raise errors.request_entity_too_large(
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(listed)}"
         )
-    work = _Work(_copied(document))
     try:
-        for operation in listed:
-            work.run(operation)
+        made = patched(document, listed)
     except JSONPatchError as error:
         raise errors.StatusError(
             422, "Invalid", "the server rejected our request due to an error in our request", {}
         ) from error
     try:
-        refuse_depth(work.document)  # operations can nest what is there in itself
+        refuse_depth(made)  # operations can nest what is there in itself
     except ValueError as error:
         raise errors.bad_request(str(error)) from error
+    return made
+
+
+def patched(document: Json, operations: Iterable[Mapping[str, Json]]) -> Json:
+    """The document after all operations; `document` is left as it was. Raises JSONPatchError."""
+    work = _Work(_copied(document))
+    for operation in operations:
+        work.run(operation)
     return work.document
 
 
@@ -103,9 +109,10 @@ class _Work(Struct):
     copied: int = 0
 
     def run(self, operation: Mapping[str, Json]) -> None:
-        handler = _OPERATIONS.get(str(operation.get("op")))
+        kind = operation.get("op")
+        handler = _OPERATIONS.get(kind) if isinstance(kind, str) else None
         if handler is None:
-            raise JSONPatchError(f"Unexpected kind: {operation.get('op') or 'unknown'}")
+            raise JSONPatchError(f"Unexpected kind: {kind if kind and isinstance(kind, str) else 'unknown'}")
         handler(self, operation)
 
     def add(self, operation: Mapping[str, Json]) -> None:
@@ -153,6 +160,8 @@ class _Work(Struct):
         wanted = operation.get("value")
         if wanted is None and isinstance(parent, dict) and key not in parent:
             return  # null is what is not there, too
+        if isinstance(parent, dict) and key not in parent:
+            raise JSONPatchTestError(f"testing value {operation.get('path')} failed: test failed")
         if not _equal(_get(parent, key), wanted):
             raise JSONPatchTestError(f"testing value {operation.get('path')} failed: test failed")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from urllib.parse import urlsplit
 
 from pybernetes.api import field, names
@@ -17,6 +19,7 @@ _OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
 _SCOPES = ("*", "Cluster", "Namespaced")
 _SIDE_EFFECTS = ("None", "NoneOnDryRun")
 _VERSIONS = ("v1", "v1beta1")
+_BAD_ESCAPE: Final = re.compile("%(?![0-9a-fA-F]{2}).{0,2}")
 
 
 def _create(mutating: bool) -> Create:
@@ -188,20 +191,31 @@ def _validate_service(service: Tree, path: Path) -> Errors:
 def _validate_service_path(url_path: str, path: Path) -> Errors:
     if not url_path.startswith("/"):
         yield field.invalid(path, url_path, "must start with a '/'")
-    steps = url_path[1:].split("/")
     if url_path == "/":
         return
+    rest = url_path[1:]
+    steps = (rest[:-1] if len(rest) > 1 and rest.endswith("/") else rest).split("/")
     for index, step in enumerate(steps):
-        if not step and index == len(steps) - 1:
-            continue
         if not step:
             yield field.invalid(path, url_path, f"segment[{index}] may not be empty")
         for complaint in names.dns1123_subdomain(step) if step else ():
             yield field.invalid(path, url_path, f"segment[{index}]: {complaint}")
 
 
+def _unreadable(url: str) -> str:
+    """Why Go cannot read a URL; empty if it can."""
+    if url.startswith(":"):
+        return "missing protocol scheme"
+    if escape := _BAD_ESCAPE.search(url):
+        return f"invalid URL escape {field.quote(escape.group())}"
+    return ""
+
+
 def _validate_url(url: str, path: Path) -> Errors:
     form = "; desired format: https://host[/path]"
+    if wrong := _unreadable(url):
+        yield field.required(path, f"url must be a valid URL: parse {field.quote(url)}: {wrong}{form}")
+        return
     parts = urlsplit(url)
     if parts.scheme != "https":
         yield field.invalid(path, parts.scheme, f"'https' is the only allowed URL scheme{form}")

@@ -23,7 +23,7 @@ from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.registered import is_registered
 from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request, SlowBodyError
-from pybernetes.apiserver.json_errors import JSONError, parse_json
+from pybernetes.apiserver.json_errors import TYPE_META, JSONError, parse_json
 from pybernetes.apiserver.negotiate import JSON, PROTOBUF, content_type
 from pybernetes.apiserver.registry.metadata import drop_repeated_owners
 from pybernetes.apiserver.registry.options import WriteOptions
@@ -32,9 +32,6 @@ from pybernetes.apiserver.yaml import from_yaml, repeated_keys
 SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
 """What upstream calls its scheme in messages."""
 _SUMMARY: Final = 30
-_TYPE_META: Final = (
-    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
-)
 
 
 async def read_body(request: Request) -> bytes:
@@ -87,7 +84,7 @@ def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, Complaints]:
     if value is None:
         value = {}
     if not isinstance(value, dict):
-        words = f"json: cannot unmarshal {json_type(value)} into Go value of type {_TYPE_META}"
+        words = f"json: cannot unmarshal {json_type(value)} into Go value of type {TYPE_META}"
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", body)
     if media == JSON:
         # What our own encoder writes anew byte by byte has nothing twice: that is quicker than to look for it.

@@ -16,12 +16,18 @@ from pybernetes.apiserver.registry.store import ObjectStore
 
 
 async def delete(
-    ctx: RequestContext, store: ObjectStore, namespace: str, name: str, options: DeleteOptions
+    ctx: RequestContext,
+    store: ObjectStore,
+    namespace: str,
+    name: str,
+    options: DeleteOptions,
+    *,
+    admit: bool = True,
 ) -> tuple[Tree, bool]:
     """The object as last seen, and whether it is gone (else it is marked, and goes when grace and finalizers end)."""
     warn_of_deletion(ctx, store, options)
     current: Item | None = await store.must_get(namespace, name)
-    admitted = store.admission.handles("DELETE", store.resource, "")
+    admitted = admit and store.admission.handles("DELETE", store.resource, "")
     while current is not None:
         _check_preconditions(store, current, options)
         if admitted:
@@ -43,7 +49,7 @@ async def _admit(
     ctx: RequestContext, store: ObjectStore, namespace: str, name: str, current: Item, options: DeleteOptions
 ) -> None:
     attributes = Attributes(
-        ctx, "DELETE", store.resource, namespace, name,
+        ctx, "DELETE", store.resource, namespace, "" if ctx.info.verb == "deletecollection" else name,
         old=current.tree, options=options.given, dry_run=options.dry_run,
     )  # fmt: skip
     await store.admission.mutate(attributes)

@@ -54,6 +54,7 @@ class Registry(Protocol):
         user: UserInfo = LOOPBACK,
         dry_run: bool = False,
         note: bool = True,
+        admit: bool = True,
     ) -> Item:
         """The object as stored. Raises StatusError.
 
@@ -70,8 +71,12 @@ class Registry(Protocol):
         user: UserInfo = LOOPBACK,
         dry_run: bool = False,
         note: bool = True,
+        admit: bool = True,
     ) -> Item:
-        """Replace the object of obj's name and namespace; obj's resourceVersion, if any, must be the stored one's."""
+        """Replace the object of obj's name and namespace; obj's resourceVersion, if any, must be the stored one's.
+
+        Without `admit`, admission is not asked: it has been, about the request of which this is a part.
+        """
         ...
 
     async def delete(
@@ -82,6 +87,7 @@ class Registry(Protocol):
         *,
         options: Tree | None = None,
         user: UserInfo = LOOPBACK,
+        admit: bool = True,
     ) -> Tree:
         """Delete with these DeleteOptions; the object as last seen (marked as deleting if it is not gone yet)."""
         ...

@@ -112,6 +112,7 @@ class ServedRegistry:
         user: UserInfo = LOOPBACK,
         dry_run: bool = False,
         note: bool = True,
+        admit: bool = True,
     ) -> Item:
         served = self._of(resource)
         ctx = self.context(resource, "create", namespace, "", user)
@@ -128,6 +129,7 @@ class ServedRegistry:
         user: UserInfo = LOOPBACK,
         dry_run: bool = False,
         note: bool = True,
+        admit: bool = True,
     ) -> Item:
         served = self._of(resource)
         namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
@@ -142,7 +144,7 @@ class ServedRegistry:
                 new = noted(served, current.tree, new, subresource, format_time(ctx.services.clock.now()))
             return {**new, "metadata": dict(new["metadata"])}
 
-        change = Update(namespace, name, make, WriteOptions(dry_run, user.name), subresource, part)
+        change = Update(namespace, name, make, WriteOptions(dry_run, user.name), subresource, part, admit=admit)
         item, _ = await served.store.update(ctx, change)
         return item
 
@@ -154,10 +156,11 @@ class ServedRegistry:
         *,
         options: Tree | None = None,
         user: UserInfo = LOOPBACK,
+        admit: bool = True,
     ) -> Tree:
         served = self._of(resource)
         ctx = self.context(resource, "delete", namespace, name, user)
-        obj, _ = await delete(ctx, served.store, namespace, name, delete_options(options or {}))
+        obj, _ = await delete(ctx, served.store, namespace, name, delete_options(options or {}), admit=admit)
         return served.typed(obj)
 
     def _of(self, resource: Resource) -> Served:

@@ -66,6 +66,8 @@ class Update(Struct, frozen=True):
     """Without it, what is not there is not made."""
     names_uid: bool = True
     """The uid of what `make` made is whom the client means; of a patch it is a value like any other."""
+    admit: bool = True
+    """Whether admission is asked."""
 
 
 class ObjectStore:
@@ -179,6 +181,8 @@ class ObjectStore:
             await self._access.admission.mutate(attributes)
             new = attributes.object
             metadata = new["metadata"]
+            if namespace and metadata.setdefault("namespace", namespace) != namespace:
+                raise errors.bad_request(errors.OTHER_NAMESPACE)
         meta.fill_for_create(metadata, ctx.services.clock.now(), generation=self.strategy.tracks_generation)
         for attempt in range(NAME_TRIES if generated else 1):
             if generated:
@@ -287,7 +291,7 @@ class ObjectStore:
         attributes.name, attributes.subresource = update.name, update.subresource
         view = update.part if update.part is not None and not update.part.is_whole else None
         attributes.object, attributes.old = (new, old) if view is None else (view.read(new), view.read(old))
-        admitted = self._access.admission.handles("UPDATE", self.resource, update.subresource)
+        admitted = update.admit and self._access.admission.handles("UPDATE", self.resource, update.subresource)
         if admitted:
             await self._access.admission.mutate(attributes)
             new = attributes.object if view is None else view.merge(ctx, attributes.object, new)

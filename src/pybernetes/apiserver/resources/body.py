@@ -12,6 +12,7 @@ from pybernetes.api.patch.apply import FieldManager
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import split_api_version
 from pybernetes.api.tree import Tree
+from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import go_name, no_list
 from pybernetes.apiserver.handlers.call import tree_answer
@@ -20,10 +21,10 @@ from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.negotiate import PARTIAL_LIST, PARTIALS, content_type, negotiate
 from pybernetes.apiserver.registry.metadata import drop_repeated_owners
 from pybernetes.apiserver.registry.options import write_options
+from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.resources.timestamps import now
 from pybernetes.apiserver.table.views import converted
 
-OTHER_NAMESPACE: Final = "the namespace of the provided object does not match the namespace sent on the request"
 OLD_EVICTION: Final = "policy/v1beta1", "Eviction"
 """It is read as the one that is served."""
 
@@ -60,7 +61,7 @@ def check_names(obj: Tree, kind: str, name: str, namespace: str) -> None:
     """The object must name what the path does. Raises StatusError 400."""
     metadata = obj["metadata"]
     if metadata.get("namespace") not in (None, "", namespace):
-        raise errors.bad_request(OTHER_NAMESPACE)
+        raise errors.bad_request(errors.OTHER_NAMESPACE)
     if name and metadata.get("name") != name:
         raise errors.bad_request(f"name in URL does not match name in {kind} object")
 
@@ -77,6 +78,33 @@ def note_manager(ctx: RequestContext, obj: Tree, subresource: str = "") -> None:
     manager = FieldManager(schema_of(api_version, kind), api_version, kind, subresource)
     made = manager.update(None, obj, options.manager, now(ctx))
     obj["metadata"] = made["metadata"]
+
+
+async def admit_action(ctx: RequestContext, target: Target, made: Tree) -> Attributes | None:
+    """Let admission change the object that an action is told with, as a creation of it.
+
+    What is returned is for it to be seen once more when it is known to be valid; None if nobody wants to.
+    Raises StatusError.
+    """
+    admission, part = ctx.services.admission, target.subresource
+    if not admission.handles("CREATE", target.resource, part):
+        return None
+    if target.namespace:
+        made["metadata"].setdefault("namespace", target.namespace)
+    note_manager(ctx, made, part)
+    options = write_options(ctx.request, "CreateOptions")
+    attributes = Attributes(
+        ctx, "CREATE", target.resource, target.namespace, target.name or made["metadata"].get("name", ""), part,
+        made, options=options.given, dry_run=options.dry_run,
+    )  # fmt: skip
+    await admission.mutate(attributes)
+    return attributes
+
+
+async def see_action(ctx: RequestContext, attributes: Attributes | None) -> None:
+    """Let admission see the object of an action once more. Raises StatusError."""
+    if attributes is not None:
+        await ctx.services.admission.validate(attributes)
 
 
 def answer(ctx: RequestContext, status: int, tree: Tree) -> Response:

@@ -9,7 +9,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.resources.body import check_names, is_dry_run, read_object, success
+from pybernetes.apiserver.resources.body import admit_action, check_names, is_dry_run, read_object, see_action, success
 from pybernetes.apiserver.resources.conditions import set_condition
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.resources.timestamps import now
@@ -25,6 +25,7 @@ class BindingAction:
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         binding = await read_object(ctx, "v1", "Binding")
         check_names(binding, "Binding", target.name, target.namespace)
+        attributes = await admit_action(ctx, target, binding)
         name = binding["metadata"].get("name", "")
         if wrong := _errors(binding):
             raise errors.unexpected(field.aggregate(wrong))
@@ -32,6 +33,7 @@ class BindingAction:
             raise errors.bad_request("Name parameter required.")
         if complaints := names.path_segment(name):
             raise errors.bad_request(f"Name parameter invalid: {quote(name)}: {';'.join(complaints)}")
+        await see_action(ctx, attributes)
         for attempt in range(TRIES):
             try:
                 await self._assign(ctx, target.namespace, name, binding)
@@ -63,7 +65,8 @@ class BindingAction:
         _copy_topology(ctx, pod, binding["target"]["name"])
         scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now(ctx)}
         set_condition(pod["status"], scheduled)
-        await registry.update(pods, pod, subresource="binding", user=ctx.user, dry_run=is_dry_run(ctx), note=False)
+        dry_run = is_dry_run(ctx)
+        await registry.update(pods, pod, subresource="binding", user=ctx.user, dry_run=dry_run, note=False, admit=False)
 
 
 def _copy_topology(ctx: RequestContext, pod: Tree, node: str) -> None:

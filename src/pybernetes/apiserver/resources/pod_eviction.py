@@ -9,7 +9,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.resources.body import check_names, is_dry_run, read_object, success
+from pybernetes.apiserver.resources.body import admit_action, check_names, is_dry_run, read_object, see_action, success
 from pybernetes.apiserver.resources.conditions import set_condition
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.resources.timestamps import now
@@ -26,6 +26,8 @@ class EvictionAction:
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         eviction = await read_object(ctx, "policy/v1", "Eviction")
         check_names(eviction, "Eviction", target.name, target.namespace)
+        attributes = await admit_action(ctx, target, eviction)
+        await see_action(ctx, attributes)
         options: Tree = eviction.get("deleteOptions") or {}
         dry_run = is_dry_run(ctx) or "All" in (options.get("dryRun") or ())
         pod = _pod(ctx, target)
@@ -147,10 +149,12 @@ async def _evict(ctx: RequestContext, target: Target, options: Tree, *, dry_run:
             }
             set_condition(pod.setdefault("status", {}), condition)
             try:
-                await registry.update(target.resource, pod, subresource="status", note=False)
+                await registry.update(target.resource, pod, subresource="status", note=False, admit=False)
             except StatusError as error:
                 if not is_conflict(error) or attempt == TRIES - 1:
                     raise
                 continue
-        await registry.delete(target.resource, target.name, target.namespace, options=options, user=ctx.user)
+        await registry.delete(
+            target.resource, target.name, target.namespace, options=options, user=ctx.user, admit=False
+        )
         return

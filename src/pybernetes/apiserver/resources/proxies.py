@@ -43,10 +43,10 @@ class _Proxy:
     """Of the options, of which the path is the only one."""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
-        endpoint = await self.endpoint(ctx, target)
         request = ctx.request
         asked = f"/{target.tail}" if target.tail or request.path.endswith("/") else ""
         options = await admit_connect(ctx, target, self.kind, {"path": asked} if asked else {})
+        endpoint = await self.endpoint(ctx, target)
         tail = options.path.removeprefix("/")
         prefix = target.resource.path(target.namespace, target.name, "proxy")
         if not tail and not request.path.endswith("/") and request.method in ("GET", "HEAD"):

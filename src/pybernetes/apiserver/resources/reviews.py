@@ -14,7 +14,7 @@ from pybernetes.api.types.rbac_v1 import PolicyRule
 from pybernetes.api.validation.access_review import RULES
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.resources.body import OTHER_NAMESPACE, answer, note_manager, read_object
+from pybernetes.apiserver.resources.body import admit_action, answer, note_manager, read_object, see_action
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.resources.timestamps import now
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
@@ -36,13 +36,16 @@ class AccessReview:
         if target.resource.namespaced:
             review["metadata"].setdefault("namespace", target.namespace)
             if review["metadata"]["namespace"] != target.namespace:
-                raise errors.bad_request(OTHER_NAMESPACE)
+                raise errors.bad_request(errors.OTHER_NAMESPACE)
         else:
             review["metadata"].pop("namespace", None)
-        note_manager(ctx, review)
+        attributes = await admit_action(ctx, target, review)
+        if attributes is None:
+            note_manager(ctx, review)
         wrong = list(RULES["authorization.k8s.io", target.resource.plural].create(review))
         if wrong:
             raise errors.invalid("authorization.k8s.io", "", "", wrong)
+        await see_action(ctx, attributes)
         spec = review["spec"]
         user = ctx.user if target.resource.kind == "SelfSubjectAccessReview" else _subject(spec)
         question, ignored = _question(user, spec)
@@ -120,9 +123,11 @@ class RulesReview:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         review = await read_object(ctx, AUTHORIZATION, "SelfSubjectRulesReview")
+        attributes = await admit_action(ctx, target, review)
         namespace = (review.get("spec") or {}).get("namespace", "")
         if not namespace:
             raise errors.bad_request("no namespace on request")
+        await see_action(ctx, attributes)
         rules = ctx.services.security.policy.rules_of(ctx.user, namespace)
         review["metadata"], review["spec"] = {}, {}
         review["status"] = {
@@ -152,6 +157,7 @@ class SelfReview:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         review = await read_object(ctx, AUTHENTICATION, "SelfSubjectReview")
+        await see_action(ctx, await admit_action(ctx, target, review))
         review["metadata"] = {"creationTimestamp": now(ctx)}
         review["status"] = {"userInfo": to_tree(ctx.user)}
         return answer(ctx, 201, review)
@@ -162,12 +168,15 @@ class TokenReview:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         review = await read_object(ctx, AUTHENTICATION, "TokenReview")
+        review["metadata"].pop("namespace", None)
+        attributes = await admit_action(ctx, target, review)
         spec = review.get("spec") or {}
         token = spec.get("token", "")
         if not token:
             raise errors.bad_request("token is required for TokenReview in authentication")
-        review["metadata"].pop("namespace", None)
-        note_manager(ctx, review)
+        if attributes is None:
+            note_manager(ctx, review)
+        await see_action(ctx, attributes)
         audiences = spec.get("audiences") or []
         status = _token_status(ctx, token, audiences)
         if "error" in status and await ctx.services.security.bearer.inquire(token):

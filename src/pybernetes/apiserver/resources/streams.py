@@ -196,9 +196,7 @@ def _is_true(text: str) -> bool:
 
 
 def _stream_options(request: Request) -> Tree:
-    # Without a word on them, output and errors are wanted: the defaults of PodExecOptions and PodAttachOptions.
-    defaults = {"stdout": "true", "stderr": "true"}
-    wanted = {name: True for name in STREAMS if _is_true(request.parameter(name, defaults.get(name, "")))}
+    wanted = {name: True for name in STREAMS if _is_true(request.parameter(name))}
     container = request.parameter("container")
     return {**wanted, "container": container} if container else dict(wanted)
 

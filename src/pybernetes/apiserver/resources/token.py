@@ -8,12 +8,11 @@ from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
 from pybernetes.api.scheme import split_api_version
 from pybernetes.api.tree import Tree
-from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.registry.metadata import timestamp
-from pybernetes.apiserver.resources.body import OTHER_NAMESPACE, answer, is_dry_run, note_manager, read_object
+from pybernetes.apiserver.resources.body import admit_action, answer, note_manager, read_object, see_action
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.stages.authenticate.tokens.claims import Ref
 from pybernetes.apiserver.stages.authenticate.tokens.issuer import HOUR, Binding
@@ -27,15 +26,17 @@ class TokenAction:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         request = await read_object(ctx, "authentication.k8s.io/v1", "TokenRequest")
+        spec = request.setdefault("spec", {})
+        spec.setdefault("expirationSeconds", HOUR)
+        attributes = await admit_action(ctx, target, request)
+        if attributes is None:
+            note_manager(ctx, request, "token")
         account = ctx.services.registry.get(target.resource, target.name, target.namespace)
         if account is None:
             raise errors.not_found("", "serviceaccounts", target.name)
-        spec = request.setdefault("spec", {})
-        spec.setdefault("expirationSeconds", HOUR)
-        note_manager(ctx, request, "token")
-        given = request["metadata"]
+        given, spec = request["metadata"], request["spec"]
         if given.setdefault("namespace", target.namespace) != target.namespace:
-            raise errors.bad_request(OTHER_NAMESPACE)
+            raise errors.bad_request(errors.OTHER_NAMESPACE)
         if given.setdefault("name", target.name) != target.name:
             words = "must match the service account name if specified"
             wrong = [field.invalid(Path("metadata").child("name"), given["name"], words)]
@@ -44,15 +45,11 @@ class TokenAction:
             spec["audiences"] = list(ctx.services.security.issuer.api_audiences)
         if wrong := _errors(spec):
             raise errors.invalid("authentication.k8s.io", "TokenRequest", "", wrong)
-        await _admit(ctx, target, request)
         reference = Ref(target.name, account.tree["metadata"]["uid"])
+        given |= {"uid": reference.uid, "creationTimestamp": timestamp(ctx.services.clock.now())}
+        await see_action(ctx, attributes)
         binding = _bind(ctx, target.namespace, reference, spec.get("boundObjectRef"))
         token, expires = ctx.services.security.issuer.issue(binding, spec["audiences"], spec["expirationSeconds"])
-        request["metadata"] = {
-            **given,
-            "uid": reference.uid,
-            "creationTimestamp": timestamp(ctx.services.clock.now()),
-        }
         request["status"] = {"token": token, "expirationTimestamp": timestamp(datetime.fromtimestamp(expires, UTC))}
         return answer(ctx, 201, request)
 
@@ -65,16 +62,6 @@ def _errors(spec: Tree) -> list[FieldError]:
     if seconds > MOST:
         return [field.invalid(where, seconds, "may not specify a duration larger than 2^32 seconds")]
     return []
-
-
-async def _admit(ctx: RequestContext, target: Target, request: Tree) -> None:
-    admission = ctx.services.admission
-    if admission.handles("CREATE", target.resource, "token"):
-        attributes = Attributes(
-            ctx, "CREATE", target.resource, target.namespace, target.name, "token", request, dry_run=is_dry_run(ctx)
-        )
-        await admission.mutate(attributes)
-        await admission.validate(attributes)
 
 
 def _bind(ctx: RequestContext, namespace: str, account: Ref, reference: Tree | None) -> Binding:

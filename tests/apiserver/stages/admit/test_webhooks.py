@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.apiserver.hooks import Hook, admitting, patch, pki, serving
+from tests.apiserver.hooks import Hook, Raw, admitting, patch, pki, serving
 from tests.apiserver.inprocess import Server, metrics, server
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -215,3 +215,117 @@ async def test_mutation_that_does_not_compile_is_refused(cluster: Server) -> Non
     assert refused.status == 422
     assert "spec.mutations[0].jsonPatch.expression" in refused.message
     assert "undefined field 'nosuch'" in refused.message
+
+
+async def test_other_plugins_see_what_webhooks_made_too(cluster: Server, pki: Path) -> None:
+    def inject(request: dict[str, Any]) -> dict[str, Any]:
+        container = {"name": "side", "image": "i"}
+        return patch({"op": "add", "path": "/spec/containers/-", "value": container})
+
+    pods = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]
+    limits = [{"type": "Container", "default": {"cpu": "100m"}}]
+    core = "/api/v1/namespaces/default"
+    await cluster.post(f"{core}/limitranges", {"metadata": {"name": "l"}, "spec": {"limits": limits}})
+    async with hook(pki, inject) as one, hook(pki, lambda request: {}) as other:
+        await configure(cluster, "mutating", one.config, "one", rules=pods)
+        await configure(cluster, "mutating", other.config, "two", rules=pods, reinvocationPolicy="IfNeeded")
+        pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+        made = await cluster.post(f"{core}/pods", pod)
+        assert [each["resources"]["limits"]["cpu"] for each in made.tree["spec"]["containers"]] == ["100m", "100m"]
+        # The second saw a pod without limits, and now sees what was defaulted.
+        assert (len(one.asked), len(other.asked)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        (
+            {"op": "remove", "path": "/data/nosuch"},
+            "error in remove for path: '/data/nosuch': Unable to remove nonexistent key: nosuch: missing value",
+        ),
+        ({"op": "frob", "path": "/data/x"}, "Unexpected kind: frob"),
+    ],
+)
+async def test_patches_that_do_not_apply_are_nobodys_to_ignore(
+    cluster: Server, pki: Path, operation: dict[str, Any], words: str
+) -> None:
+    async with hook(pki, lambda request: patch(operation)) as made:
+        await configure(cluster, "mutating", made.config, failurePolicy="Ignore")
+        refused = await cluster.post(CONFIG_MAPS, config_map("x"))
+    assert (refused.status, refused.message) == (500, f"Internal error occurred: {words}")
+
+
+async def test_redirects_are_followed(cluster: Server, pki: Path) -> None:
+    async with hook(pki, lambda request: {}) as target:
+
+        async def lead(review: dict[str, Any]) -> Raw:
+            return Raw(307, headers=(f"Location: {target.config['url']}",))
+
+        async with serving(pki, lead) as made:
+            await configure(cluster, "validating", made.config)
+            assert (await cluster.post(CONFIG_MAPS, config_map("x"))).status == 201
+    assert target.asked == made.asked
+    assert target.asked[0]["name"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Raw(500, "boom"), 'an error on the server ("boom") has prevented the request from succeeding'),
+        (Raw(503, "{}", ("Content-Type: application/json",)), "the server is currently unable to handle the request"),
+        (Raw(500, '{"kind":"Status","apiVersion":"v1","status":"Failure","message":"oh no"}'), "oh no"),
+        (Raw(200, ""), "0-length response with status code: 200 and content type: application/json"),
+    ],
+)
+async def test_what_is_no_answer_is_told_in_upstreams_words(
+    cluster: Server, pki: Path, answer: Raw, words: str
+) -> None:
+    async def reply(review: dict[str, Any]) -> Raw:
+        return answer
+
+    async with serving(pki, reply) as made:
+        await configure(cluster, "validating", made.config)
+        refused = await cluster.post(CONFIG_MAPS, config_map("x"))
+    failed = 'Internal error occurred: failed calling webhook "h.hooks.test": failed to call webhook'
+    assert (refused.status, refused.message) == (500, f"{failed}: {words}")
+
+
+async def test_reviews_of_the_first_version(cluster: Server, pki: Path) -> None:
+    """They are trusted more: neither uid nor the type of the patch is looked at."""
+
+    async def answer(review: dict[str, Any]) -> dict[str, Any]:
+        made = {**patch({"op": "add", "path": "/data/x", "value": "y"}), "uid": "other", "allowed": True}
+        return {"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": made | {"patchType": None}}
+
+    async with serving(pki, answer) as made:
+        await configure(cluster, "mutating", made.config, admissionReviewVersions=["v0", "v1beta1", "v1"])
+        assert (await cluster.post(CONFIG_MAPS, config_map("x"))).tree["data"]["x"] == "y"
+
+
+async def test_actions_are_seen_as_what_they_are_told_with(cluster: Server, pki: Path) -> None:
+    """A webhook about evictions or bindings meets these, and not the deletion or the change that they lead to."""
+    rules = [{"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["pods", "pods/*"]}]
+    pods = "/api/v1/namespaces/default/pods"
+    await cluster.post(pods, {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}})
+    async with hook(pki, lambda request: {}) as made:
+        await configure(cluster, "validating", made.config, rules=rules)
+        binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
+        assert (await cluster.post(f"{pods}/p/binding", binding)).status == 201
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
+        assert (await cluster.post(f"{pods}/p/eviction", eviction)).status == 201
+    seen = [(one["operation"], one["subResource"], one["object"]["kind"], one["oldObject"]) for one in made.asked]
+    assert seen == [("CREATE", "binding", "Binding", None), ("CREATE", "eviction", "Eviction", None)]
+    assert made.asked[1]["kind"] == {"group": "policy", "version": "v1", "kind": "Eviction"}
+    assert made.asked[1]["options"] == {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"}
+
+
+async def test_what_webhooks_did_is_noted(cluster: Server, pki: Path) -> None:
+    """Warnings that no header can hold are not told."""
+
+    def decide(request: dict[str, Any]) -> dict[str, Any]:
+        return {"warnings": ["fine", "line\nbreak"], **patch({"op": "add", "path": "/data/x", "value": "y"})}
+
+    async with hook(pki, decide) as made:
+        await configure(cluster, "mutating", made.config)
+        answer = await cluster.raw("POST", CONFIG_MAPS, config_map("x"))
+    assert [value for name, value in answer.headers if name == "warning"] == ['299 - "fine"']

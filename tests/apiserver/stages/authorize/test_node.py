@@ -73,6 +73,51 @@ def test_references_end_with_their_pod() -> None:
     assert not graph.reaches("n1", "secrets", "ns", "vol")
 
 
+def test_claims_that_are_made_for_a_pod_are_its_own() -> None:
+    graph = NodeGraph(ObjectTable())
+    graph.change(None, POD)
+    made = POD | {"status": {"resourceClaimStatuses": [{"name": "a", "resourceClaimName": "made"}]}}
+    graph.change(POD, made)
+    assert graph.reaches("n1", "resourceclaims", "ns", "made")
+    extended = POD | {"status": {"extendedResourceClaimStatus": {"resourceClaimName": "extended"}}}
+    graph.change(made, extended)
+    assert graph.reaches("n1", "resourceclaims", "ns", "extended")
+    assert not graph.reaches("n1", "resourceclaims", "ns", "made")
+
+
+@pytest.mark.parametrize(
+    ("group", "plural"), [("storage.k8s.io", "volumeattachments"), ("resource.k8s.io", "resourceslices")]
+)
+def test_what_names_a_node_is_its_own(group: str, plural: str) -> None:
+    objects = ObjectTable()
+    objects.put(group, plural, {"metadata": {"name": "x"}, "spec": {"nodeName": "n1"}})
+    graph = NodeGraph(objects)
+    assert graph.reaches("n1", plural, "", "x")
+    assert not graph.reaches("n2", plural, "", "x")
+    assert not graph.reaches("n1", plural, "", "y")
+
+
+@pytest.mark.parametrize(
+    ("source", "secret"),
+    [
+        ({"csi": {"nodeExpandSecretRef": {"name": "s", "namespace": "other"}}}, ("other", "s")),
+        ({"rbd": {"secretRef": {"name": "s"}}}, ("ns", "s")),
+        ({"azureFile": {"secretName": "s"}}, ("ns", "s")),
+        ({"csi": {"controllerPublishSecretRef": {"name": "s", "namespace": "ns"}}}, None),
+    ],
+)
+def test_secrets_of_volumes(source: Tree, secret: tuple[str, str] | None) -> None:
+    objects = ObjectTable()
+    objects.put(
+        "", "persistentvolumeclaims", {"metadata": {"name": "claim", "namespace": "ns"}, "spec": {"volumeName": "pv"}}
+    )
+    spec = {"claimRef": {"namespace": "ns", "name": "claim"}, **source}
+    objects.put("", "persistentvolumes", {"metadata": {"name": "pv"}, "spec": spec})
+    graph = NodeGraph(objects)
+    graph.change(None, POD)
+    assert graph.reaches("n1", "secrets", *(secret or ("ns", "s"))) is (secret is not None)
+
+
 def test_a_mirror_pod_opens_nothing() -> None:
     mirror = POD | {"metadata": POD["metadata"] | {"annotations": {"kubernetes.io/config.mirror": "x"}}}
     asked = Attributes(NODE, "get", resource="secrets", namespace="ns", name="vol")

@@ -67,7 +67,11 @@ class Plugins:
         return bool(hooks.mutating or hooks.validating)
 
     async def mutate(self, attributes: Attributes) -> None:
-        await self._of(attributes.operation, attributes.resource, attributes.subresource).mutating.run(attributes)
+        step = self._of(attributes.operation, attributes.resource, attributes.subresource).mutating
+        await step.run(attributes)
+        if attributes.rounds is not None and attributes.rounds.wanted:
+            attributes.rounds.is_second = True
+            await step.run(attributes)
 
     async def validate(self, attributes: Attributes) -> None:
         await self._of(attributes.operation, attributes.resource, attributes.subresource).validating.run(attributes)
@@ -106,7 +110,7 @@ class Plugins:
 def object_name(attributes: Attributes) -> str:
     """The object's name as refusals show it: while it has none yet, what its name is made of."""
     if attributes.name or attributes.object is None:
-        return attributes.name
+        return attributes.name or "Unknown"
     metadata = attributes.object.get("metadata") or {}
     return metadata.get("name") or metadata.get("generateName") or ""
 

@@ -24,7 +24,7 @@ from pybernetes.apiserver.stages.admit.dynamic.plugins import (
 from pybernetes.apiserver.stages.admit.limit_ranger import LimitRanger
 from pybernetes.apiserver.stages.admit.metrics import AdmissionMetrics
 from pybernetes.apiserver.stages.admit.namespace_lifecycle import NamespaceLifecycle
-from pybernetes.apiserver.stages.admit.node_restriction import NodeRestriction
+from pybernetes.apiserver.stages.admit.node_restriction.plugin import NodeRestriction
 from pybernetes.apiserver.stages.admit.nodes import DefaultTolerationSeconds, TaintNodesByCondition
 from pybernetes.apiserver.stages.admit.plugin import Plugin, Plugins
 from pybernetes.apiserver.stages.admit.pod_security.plugin import PodSecurity
@@ -71,7 +71,7 @@ def make_plugins(
         NamespaceLifecycle(objects),
         LimitRanger(objects),
         ServiceAccount(objects, random or Random()),
-        NodeRestriction(objects),
+        NodeRestriction(objects, authorizer),
         TaintNodesByCondition(),
         PodSecurity(objects),
         Priority(objects),

@@ -10,6 +10,7 @@ from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.admit.pods import containers, is_mirror
 from pybernetes.apiserver.stages.authenticate.tokens.issuer import WARN_ONLY_BOUND
+from pybernetes.apiserver.stages.authorize.references import references
 from pybernetes.apiserver.stages.objects import Objects
 
 DEFAULT = "default"
@@ -34,7 +35,10 @@ class ServiceAccount(Plugin):
 
     async def mutate(self, attributes: Attributes) -> None:
         pod = attributes.object
-        if pod is None or is_mirror(pod):
+        if pod is None:
+            return
+        if is_mirror(pod):
+            _refuse_references(attributes, pod)
             return
         spec = pod["spec"]
         name = spec.get("serviceAccountName") or DEFAULT
@@ -51,7 +55,7 @@ class ServiceAccount(Plugin):
         if pod is None:
             return
         if is_mirror(pod):
-            self._refuse_references(attributes, pod["spec"])
+            _refuse_references(attributes, pod)
         else:
             self._account(attributes, pod["spec"].get("serviceAccountName", ""))
 
@@ -95,16 +99,18 @@ class ServiceAccount(Plugin):
         """The end of a name: only within a pod must it be the volume's own, so pods that are made alike stay alike."""
         return "".join(self._random.choices(SUFFIX_ALPHABET, k=5))
 
-    @staticmethod
-    def _refuse_references(attributes: Attributes, spec: Tree) -> None:
-        if spec.get("serviceAccountName"):
-            raise refuse(attributes, "a mirror pod may not reference service accounts")
-        for volume in spec.get("volumes") or ():
-            if "secret" in volume:
-                raise refuse(attributes, "a mirror pod may not reference secrets")
-            sources = (volume.get("projected") or {}).get("sources") or ()
-            if any("serviceAccountToken" in source for source in sources):
-                raise refuse(attributes, "a mirror pod may not use service account token volume projections")
+
+def _refuse_references(attributes: Attributes, pod: Tree) -> None:
+    """A mirror pod needs nothing of the API."""
+    spec = pod["spec"]
+    if spec.get("serviceAccountName"):
+        raise refuse(attributes, "a mirror pod may not reference service accounts")
+    if any(plural == "secrets" and name for plural, name in references(pod)):
+        raise refuse(attributes, "a mirror pod may not reference secrets")
+    for volume in spec.get("volumes") or ():
+        sources = (volume.get("projected") or {}).get("sources") or ()
+        if any("serviceAccountToken" in source for source in sources):
+            raise refuse(attributes, "a mirror pod may not use ServiceAccountToken volume projections")
 
 
 def _wants_token(spec: Tree, account: Tree) -> bool:

@@ -2,18 +2,22 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Final, TypeAlias
 
 from pybernetes.api.tree import Tree
+from pybernetes.apiserver.stages.authorize.references import references
 from pybernetes.apiserver.stages.objects import Objects
 
 Reference: TypeAlias = tuple[str, str, str]
 """Plural, namespace and name."""
 MIRROR = "kubernetes.io/config.mirror"
+_NAMING_NODES: Final = {"volumeattachments": "storage.k8s.io", "resourceslices": "resource.k8s.io"}
+_CLAIMS: Final = ("resourceClaimStatuses", "extendedResourceClaimStatus")
+"""What of a pod's status names objects."""
 
 
 class NodeGraph:
-    """References of pods, counted per node; volumes are looked up from their claims when asked for."""
+    """References of pods, counted per node; volumes, attachments and slices are looked up when they are asked for."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -21,7 +25,7 @@ class NodeGraph:
 
     def change(self, old: Tree | None, new: Tree | None) -> None:
         """Take a pod's change: None before its creation and after its deletion."""
-        if old is not None and new is not None and old["spec"] == new["spec"]:
+        if old is not None and new is not None and _refer_alike(old, new):
             return  # most changes are of the status
         for node, reference in _edges(old):
             held = self._held[node]
@@ -32,7 +36,10 @@ class NodeGraph:
             self._held[node][reference] += 1
 
     def reaches(self, node: str, plural: str, namespace: str, name: str) -> bool:
-        """Whether a pod of the node refers to the object, or a volume of one does."""
+        """Whether a pod of the node refers to the object, or a volume of one does; of what names its node, that."""
+        if group := _NAMING_NODES.get(plural):
+            found = self._objects.get(group, plural, "", name)
+            return found is not None and found["spec"].get("nodeName") == node
         held = self._held.get(node)
         if held is None:
             return False
@@ -60,6 +67,11 @@ class NodeGraph:
                 yield volume
 
 
+def _refer_alike(old: Tree, new: Tree) -> bool:
+    before, after = old.get("status") or {}, new.get("status") or {}
+    return all(before.get(field) == after.get(field) for field in _CLAIMS) and bool(old["spec"] == new["spec"])
+
+
 def _edges(pod: Tree | None) -> Iterator[tuple[str, Reference]]:
     if pod is None:
         return
@@ -76,58 +88,16 @@ def _edges(pod: Tree | None) -> Iterator[tuple[str, Reference]]:
                 yield node, (plural, namespace, name)
 
 
-def references(pod: Tree) -> Iterator[tuple[str, str]]:
-    """(plural, name) of the objects of its namespace that a pod refers to; one may come twice."""
-    spec = pod["spec"]
-    yield "serviceaccounts", spec.get("serviceAccountName", "")
-    for secret in spec.get("imagePullSecrets") or ():
-        yield "secrets", secret.get("name", "")
-    for field in ("initContainers", "containers", "ephemeralContainers"):
-        for container in spec.get(field) or ():
-            yield from _of_container(container)
-    for volume in spec.get("volumes") or ():
-        yield from _of_volume(pod["metadata"]["name"], volume)
-    for claim in spec.get("resourceClaims") or ():
-        yield "resourceclaims", claim.get("resourceClaimName", "")
-    for claim in pod.get("status", {}).get("resourceClaimStatuses") or ():
-        yield "resourceclaims", claim.get("resourceClaimName", "")
-
-
-def _of_container(container: Tree) -> Iterator[tuple[str, str]]:
-    for source in container.get("envFrom") or ():
-        yield "secrets", _name(source, "secretRef")
-        yield "configmaps", _name(source, "configMapRef")
-    for variable in container.get("env") or ():
-        value_from = variable.get("valueFrom") or {}
-        yield "secrets", _name(value_from, "secretKeyRef")
-        yield "configmaps", _name(value_from, "configMapKeyRef")
-
-
-SECRET_SOURCES = ("azureFile", "cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos")
-
-
-def _of_volume(pod: str, volume: Tree) -> Iterator[tuple[str, str]]:
-    yield "secrets", (volume.get("secret") or {}).get("secretName", "")
-    yield "configmaps", _name(volume, "configMap")
-    yield "persistentvolumeclaims", (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
-    if "ephemeral" in volume:
-        yield "persistentvolumeclaims", f"{pod}-{volume['name']}"
-    for source in (volume.get("projected") or {}).get("sources") or ():
-        yield "secrets", _name(source, "secret")
-        yield "configmaps", _name(source, "configMap")
-    yield "secrets", _name(volume.get("csi") or {}, "nodePublishSecretRef")
-    for kind in SECRET_SOURCES:
-        source = volume.get(kind) or {}
-        yield "secrets", source.get("secretName", "") or _name(source, "secretRef")
-
-
-def _name(source: dict[str, Any], field: str) -> str:
-    name: str = (source.get(field) or {}).get("name", "")
-    return name
-
-
 def _volume_secrets(volume: Tree) -> Iterator[tuple[str, str]]:
-    csi = volume.get("spec", {}).get("csi") or {}
-    for field in ("nodePublishSecretRef", "nodeStageSecretRef", "nodeExpandSecretRef", "controllerPublishSecretRef"):
+    """(namespace, name) of the secrets of a bound volume that kubelets need; what controllers need is not theirs."""
+    spec = volume["spec"]
+    of_claim = (spec.get("claimRef") or {}).get("namespace", "")
+    csi = spec.get("csi") or {}
+    for field in ("nodePublishSecretRef", "nodeStageSecretRef", "nodeExpandSecretRef"):
         if secret := csi.get(field):
             yield secret.get("namespace", ""), secret.get("name", "")
+    for kind in ("cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"):
+        if secret := (spec.get(kind) or {}).get("secretRef"):
+            yield secret.get("namespace") or of_claim, secret.get("name", "")
+    if file := spec.get("azureFile"):
+        yield file.get("secretNamespace") or of_claim, file.get("secretName", "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from pybernetes.api.scheme import Resource, join_api_version, storage_prefix, storage_resource
+from pybernetes.api.scheme import Resource, join_api_version, storage_prefix, storage_resource, type_of
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
@@ -29,6 +29,11 @@ class Face(Struct):
     @property
     def requested_kind(self) -> tuple[str, str]:
         return self._kind(self.requested)
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the object's type is a definition's."""
+        return type_of(self.resource) is None
 
     def _kind(self, resource: Resource) -> tuple[str, str]:
         tree = self.object if self.object is not None else self.old

@@ -11,21 +11,24 @@ from msgspec import Struct
 from pybernetes.api.cel.admission import Mutation, PolicyExpressions, compile_mutations
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.errors import StatusError
-from pybernetes.api.patch.json_patch import JSONPatchError, JSONPatchTestError, json_patch
+from pybernetes.api.patch.json_patch import JSONPatchError, JSONPatchTestError, patched
+from pybernetes.api.schema import Json
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.stages.admit.dynamic.evaluation import Evaluation
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face
 from pybernetes.apiserver.stages.admit.dynamic.made import Maker
+from pybernetes.apiserver.stages.admit.dynamic.mutations import configuration_of, operations_of
 from pybernetes.apiserver.stages.admit.dynamic.policies import (  # fmt: skip
     Binding,
     ConfigurationError,
-    Evaluation,
     Policies,
     Programs,
 )
+from pybernetes.apiserver.stages.admit.dynamic.rounds import Invoked
 from pybernetes.apiserver.stages.admit.plugin import refuse
 
-_AGAIN: Final = "IfNeeded"
+_NAME: Final = "MutatingAdmissionPolicy"
 
 
 class Compiled(Struct, frozen=True):
@@ -33,6 +36,21 @@ class Compiled(Struct, frozen=True):
 
     expressions: PolicyExpressions
     mutations: tuple[Mutation, ...]
+
+
+class Failure(Struct, frozen=True):
+    """Why a policy could not be applied; `reason` is empty for one that is configured wrong."""
+
+    bound: Binding
+    cause: str
+    reason: str = ""
+
+    @property
+    def words(self) -> str:
+        policy = self.bound.policy_name
+        if self.bound.binding is None:
+            return f'policy "{policy}" denied request: {self.cause}'
+        return f"policy '{policy}' with binding '{self.bound.name}' denied request: {self.cause}"
 
 
 def compile_policy(spec: Mapping[str, Any]) -> Compiled:
@@ -52,59 +70,91 @@ class PolicyMutator:
     async def __call__(self, attributes: Attributes) -> None:
         if attributes.object is None:
             return
-        seen: list[tuple[Binding, Tree]] = []
-        for bound in self._policies.bound(attributes):
-            await self._apply(bound, attributes)
-            seen.append((bound, copy.deepcopy(attributes.object)))
-        for bound, known in seen[:-1]:
-            if bound.policy["spec"].get("reinvocationPolicy") == _AGAIN and known != attributes.object:
-                await self._apply(bound, attributes)
+        failures: list[Failure] = []
+        met = await self._met(attributes, failures)
+        if met:
+            invoked = Invoked.of(attributes, _NAME)
+            applied = False
+            for bound, parameter in met:
+                applied |= await self._apply(bound, parameter, attributes, invoked, failures)
+            if applied:
+                invoked.change()  # also those that changed nothing, and the last ones
+            invoked.end()
         self._programs.keep(self._policies.all())
+        counted = [failure for failure in failures if failure.bound.fails]
+        if counted:
+            raise _refusal(attributes, counted)
 
-    async def _apply(self, bound: Binding, attributes: Attributes) -> None:
-        compiled = self._programs.of(bound.policy)
-        try:
-            parameters = await self._policies.parameters(bound, attributes)
-            face = await self._policies.matching.versions.face(attributes, bound.resource)
-            for parameter in parameters:
-                evaluation = self._policies.evaluation(compiled.expressions, parameter, face)
-                if not evaluation.is_meant():
-                    continue
-                for mutation in compiled.mutations:
-                    await self._mutate(mutation, evaluation, face)
-        except (ConfigurationError, EvaluationError, StatusError) as error:
-            if bound.fails:
-                raise _refusal(bound, attributes, str(error)) from error
-
-    async def _mutate(self, mutation: Mutation, evaluation: Evaluation, face: Face) -> None:
-        try:
-            value = evaluation.value(mutation.expression)
-        except EvaluationError as error:
-            source = mutation.expression.source
-            raise EvaluationError(f"expression '{source}' resulted in error: {error}") from error
-        before = face.object
-        if mutation.is_patch:
-            if not isinstance(value, list):
-                raise EvaluationError("must evaluate to list of JSONPatch")
+    async def _met(self, attributes: Attributes, failures: list[Failure]) -> list[tuple[Binding, Tree | None]]:
+        """Bindings with their parameters: who is asked does not depend on what others change."""
+        met: list[tuple[Binding, Tree | None]] = []
+        for bound in self._policies.bound(attributes):
+            if bound.error:
+                failures.append(Failure(bound, bound.error))
+                continue
             try:
-                made = json_patch(before, [dict(each) for each in value])
-            except StatusError as error:
-                if isinstance(error.__cause__, JSONPatchTestError):
-                    return  # a test that does not hold says that the patch is not for this object
-                if isinstance(error.__cause__, JSONPatchError):
-                    raise EvaluationError(f"JSON Patch: {error.__cause__}") from error
-                raise
-        else:
-            if not isinstance(value, dict):
-                raise EvaluationError("must evaluate to Object")
-            made = self._maker.merged(face, before or {}, value)
-        await self._maker.replace(face, made)
-        evaluation.see(face.object)
+                met += [(bound, parameter) for parameter in await self._policies.parameters(bound, attributes)]
+            except (ConfigurationError, StatusError) as error:
+                failures.append(Failure(bound, str(error)))
+        return met
+
+    async def _apply(
+        self,
+        bound: Binding,
+        parameter: Tree | None,
+        attributes: Attributes,
+        invoked: Invoked,
+        failures: list[Failure],
+    ) -> bool:
+        """Whether any of the policy's mutations was applied. Raises StatusError, which no failure policy ignores."""
+        compiled = self._programs.of(bound.policy)
+        face = await self._policies.matching.versions.face(attributes, bound.resource)
+        evaluation = self._policies.evaluation(compiled.expressions, parameter, face)
+        try:
+            if not evaluation.hold(compiled.expressions.conditions.values()):
+                return False
+        except EvaluationError as error:
+            failures.append(Failure(bound, str(error), "Invalid"))
+            return False
+        key = bound.policy_name, bound.name, _name(parameter)
+        if invoked.skips(key):
+            return False
+        before, applied = copy.deepcopy(attributes.object), False
+        for mutation in compiled.mutations:
+            evaluation.begin()
+            try:
+                made = self._made(mutation, evaluation, face)
+            except EvaluationError as error:
+                failures.append(Failure(bound, str(error), "Invalid"))
+                continue
+            await self._maker.replace(face, made, strict=mutation.is_patch)
+            evaluation.see(face.object)
+            applied = True
+        changed = before != attributes.object
+        invoked.called(key, bound.policy["spec"].get("reinvocationPolicy", ""), changed=changed)
+        return applied
+
+    def _made(self, mutation: Mutation, evaluation: Evaluation, face: Face) -> Json:
+        """What a mutation makes of the object. Raises EvaluationError."""
+        value = evaluation.value(mutation.expression)
+        if not mutation.is_patch:
+            config = configuration_of(value, self._maker.schema(face), *face.kind)
+            return self._maker.merged(face, face.object or {}, config)
+        try:
+            return patched(face.object, operations_of(value))
+        except JSONPatchTestError:
+            return face.object  # a test that does not hold says that the patch is not for this object
+        except JSONPatchError as error:
+            raise EvaluationError(f"JSON Patch: {error}") from error
 
 
-def _refusal(bound: Binding, attributes: Attributes, cause: str) -> StatusError:
-    """A 403 whose reason is Invalid, as upstream has it."""
-    words = f"policy '{bound.policy_name}' with binding '{bound.name}' denied request: {cause}"
-    refusal = refuse(attributes, words)
-    details = {**(refusal.details or {}), "causes": [{"message": words}]}
-    return StatusError(refusal.code, "Invalid", words, details)
+def _name(parameter: Tree | None) -> tuple[str, str]:
+    metadata = (parameter or {}).get("metadata") or {}
+    return metadata.get("namespace", ""), metadata.get("name", "")
+
+
+def _refusal(attributes: Attributes, failures: list[Failure]) -> StatusError:
+    """A 403 in the words of the first failure, with the causes of all."""
+    refusal = refuse(attributes, failures[0].words)
+    details = {**(refusal.details or {}), "causes": [{"message": failure.words} for failure in failures]}
+    return StatusError(refusal.code, failures[0].reason or refusal.reason, failures[0].words, details)

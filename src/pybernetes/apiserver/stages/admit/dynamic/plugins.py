@@ -113,7 +113,7 @@ class MutatingAdmissionWebhook(Configured):
 
         versions = Versions(self._registry)
         webhooks = Webhooks(self.configuration, self._objects, versions, self._authorizer, self._scope, self._metrics)
-        return WebhookMutator(webhooks, Maker(self._registry, versions), versions)
+        return WebhookMutator(webhooks, Maker(self._registry, versions))
 
     mutate = Configured.ask
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
-from pybernetes.api.cel.admission import CALL_LIMIT, Expression, PolicyExpressions
-from pybernetes.api.cel.errors import EvaluationError
-from pybernetes.api.cel.frame import Lazy, LazyMap
-from pybernetes.api.scheme import Resource
+from pybernetes.api.cel.admission import PolicyExpressions
+from pybernetes.api.scheme import Resource, split_api_version
 from pybernetes.api.selectors.labels import from_tree
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.stages.admit.dynamic.evaluation import Evaluation
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 from pybernetes.apiserver.stages.admit.dynamic.matching import Matching
 from pybernetes.apiserver.stages.admit.dynamic.variables import namespace_object, variables_of
@@ -22,14 +20,15 @@ from pybernetes.apiserver.stages.authorize.attributes import Authorizer
 from pybernetes.apiserver.stages.objects import Objects
 
 GROUP: Final = "admissionregistration.k8s.io"
-REQUEST_LIMIT: Final = 10_000_000
-"""What all expressions of one policy may cost for one request."""
 
 T = TypeVar("T")
 
 
 class ConfigurationError(Exception):
-    """A policy or binding cannot be applied; the text says why."""
+    """A binding cannot be applied; the text says why."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"failed to configure binding: {cause}")
 
 
 class Programs(Generic[T]):
@@ -58,9 +57,12 @@ class Binding(Struct, frozen=True):
     """A policy as a binding applies it to a request."""
 
     policy: Tree
-    binding: Tree
+    binding: Tree | None
+    """None if the policy cannot be applied by any."""
     resource: Resource
     """By whose name the policy means the request."""
+    error: str = ""
+    """Why it cannot be applied."""
 
     @property
     def policy_name(self) -> str:
@@ -68,7 +70,12 @@ class Binding(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        return str(self.binding["metadata"]["name"])
+        return str(self.binding["metadata"]["name"]) if self.binding is not None else ""
+
+    @property
+    def spec(self) -> Tree:
+        """The binding's."""
+        return self.binding["spec"] if self.binding is not None else {}
 
     @property
     def fails(self) -> bool:
@@ -95,14 +102,17 @@ class Policies:
             return
         policies = sorted(self.all(), key=lambda policy: str(policy["metadata"]["name"]))
         for policy in policies:
-            constraints = policy["spec"].get("matchConstraints") or {}
-            resource = self.matching.match(constraints, "resourceRules", attributes)
-            if resource is None:
+            spec, name = policy["spec"], policy["metadata"]["name"]
+            resource = self.matching.match(spec.get("matchConstraints") or {}, "resourceRules", attributes)
+            bindings = self._objects.list(GROUP, self._bindings) if resource is not None else ()
+            own = [binding for binding in bindings if binding["spec"].get("policyName") == name]
+            if not own or resource is None:
                 continue
-            for binding in self._objects.list(GROUP, self._bindings):
-                if binding["spec"].get("policyName") == policy["metadata"]["name"] and self._is_about(
-                    binding, attributes
-                ):
+            if spec.get("paramKind") and self._resource(spec["paramKind"]) is None:
+                yield Binding(policy, None, resource, _unknown(spec["paramKind"]))
+                continue
+            for binding in sorted(own, key=lambda one: str(one["metadata"]["name"])):
+                if self._is_about(binding, attributes):
                     yield Binding(policy, binding, resource)
 
     def _is_about(self, binding: Tree, attributes: Attributes) -> bool:
@@ -119,10 +129,12 @@ class Policies:
         Raises ConfigurationError, StatusError.
         """
         kind = bound.policy["spec"].get("paramKind")
-        reference = bound.binding["spec"].get("paramRef")
+        reference = bound.spec.get("paramRef")
         if not kind or not reference:
             return [None]
         resource = self._resource(kind)
+        if resource is None:
+            raise ConfigurationError(f"paramKind kind `{_shown(kind)}` not known")
         namespace = self._parameter_namespace(resource, reference, attributes)
         if reference.get("name"):
             item = await self._registry.read(resource, reference["name"], namespace)
@@ -134,34 +146,26 @@ class Policies:
                 for item in await self._registry.read_all(resource, namespace)
                 if selector.matches(item.tree["metadata"].get("labels") or {})
             ]
-        if not found and reference.get("parameterNotFoundAction") != "Allow":
-            cause = "no params found for policy binding with `Deny` parameterNotFoundAction"
-            raise ConfigurationError(f"failed to configure binding: {cause}")
+        if not found and reference.get("parameterNotFoundAction") == "Deny":
+            raise ConfigurationError("no params found for policy binding with `Deny` parameterNotFoundAction")
         typed = {"apiVersion": resource.api_version, "kind": resource.kind}
         return [{**typed, **tree} for tree in found]
 
-    def _resource(self, kind: Tree) -> Resource:
+    def _resource(self, kind: Tree) -> Resource | None:
         for resource in self._registry.resources():
             if resource.api_version == kind["apiVersion"] and resource.kind == kind["kind"]:
                 return resource
-        shown = f"{kind['apiVersion']}, Kind={kind['kind']}"
-        raise ConfigurationError(
-            f"failed to configure policy: failed to find resource referenced by paramKind: '{shown}'"
-        )
+        return None
 
     def _parameter_namespace(self, resource: Resource, reference: Tree, attributes: Attributes) -> str:
         if not resource.namespaced:
             if reference.get("namespace"):
-                raise ConfigurationError(
-                    "failed to configure binding: paramRef.namespace must not be provided for a cluster-scoped `paramKind`"
-                )
+                raise ConfigurationError("paramRef.namespace must not be provided for a cluster-scoped `paramKind`")
             return ""
         namespace: str = reference.get("namespace") or attributes.namespace
         if not namespace:
-            raise ConfigurationError(
-                "failed to configure binding: cannot use namespaced paramRef in policy binding that matches "
-                "cluster-scoped resources"
-            )
+            words = "cannot use namespaced paramRef in policy binding that matches cluster-scoped resources"
+            raise ConfigurationError(words)
         return namespace
 
     def evaluation(self, expressions: PolicyExpressions, parameter: Tree | None, face: Face) -> Evaluation:
@@ -169,48 +173,16 @@ class Policies:
         values = variables_of(face, self._authorizer)
         values["namespaceObject"] = namespace_object(self.matching.namespace(face.attributes))
         values["params"] = parameter
-        return Evaluation(expressions, values)
+        return Evaluation(values, expressions.variables)
 
 
 _EVERYTHING: Final[Tree] = {"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"], "operations": ["*"]}
 
 
-class Evaluation:
-    """Evaluates with one request's values; variables are worked out once, when they are first named."""
+def _shown(kind: Tree) -> str:
+    group, version = split_api_version(kind["apiVersion"])
+    return f"{group}/{version}, Kind={kind['kind']}"
 
-    def __init__(self, expressions: PolicyExpressions, values: dict[str, object]) -> None:
-        self._left = REQUEST_LIMIT
-        self._values = values
-        self._conditions = expressions.conditions
-        variables = LazyMap()
-        for name, expression in expressions.variables.items():
-            variables[name] = Lazy(partial(self.value, expression))
-        values["variables"] = variables
 
-    def value(self, expression: Expression) -> object:
-        """Raises EvaluationError, also for an expression that could not be compiled."""
-        if expression.program is None:
-            raise EvaluationError(expression.error)
-        value, left = expression.program.run(self._values, min(CALL_LIMIT, self._left))
-        self._left -= min(CALL_LIMIT, self._left) - left
-        return value
-
-    def see(self, new: Tree | None) -> None:
-        """From now on `object` is this one."""
-        self._values["object"] = new
-
-    def is_meant(self) -> bool:
-        """Whether all match conditions hold: one that does not decides, whatever is wrong with others.
-
-        Raises EvaluationError.
-        """
-        error: EvaluationError | None = None
-        for expression in self._conditions.values():
-            try:
-                if self.value(expression) is not True:
-                    return False
-            except EvaluationError as found:
-                error = error or EvaluationError(f"expression '{expression.source}' resulted in error: {found}")
-        if error is not None:
-            raise error
-        return True
+def _unknown(kind: Tree) -> str:
+    return f"failed to configure policy: failed to find resource referenced by paramKind: '{_shown(kind)}'"

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
+from typing import Final
 
 from pybernetes.api.errors import StatusError
 from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.stages.admit.dynamic.annotations import annotate
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face
 from pybernetes.apiserver.stages.admit.dynamic.webhooks import Webhook, Webhooks
+from pybernetes.apiserver.webhook_client import CallError
+
+_FAILED_OPEN: Final = "failed-open.validating.webhook.admission.k8s.io"
 
 
 class WebhookValidator:
@@ -20,17 +26,24 @@ class WebhookValidator:
         met = [pair async for pair in self._webhooks.met(attributes)]
         if not met:
             return
-        refusals: dict[str, StatusError] = {}
+        refusals: list[StatusError] = []
 
-        async def ask(webhook: Webhook, face: Face) -> None:
+        async def ask(index: int, webhook: Webhook, face: Face) -> None:
+            began = perf_counter()
             try:
                 await self._webhooks.call(webhook, face)
             except StatusError as error:
-                refusals[webhook.name] = error
+                refusals.append(error)
+            except CallError as error:
+                try:
+                    self._webhooks.failed(webhook, face, error, began)
+                except StatusError as refusal:
+                    refusals.append(refusal)
+                else:
+                    annotate(attributes, f"{_FAILED_OPEN}/round_0_index_{index}", webhook.name)
 
         async with asyncio.TaskGroup() as group:
-            for webhook, face in met:
-                group.create_task(ask(webhook, face), name=f"webhook {webhook.name}")
-        for webhook, _ in met:
-            if webhook.name in refusals:
-                raise refusals[webhook.name]
+            for index, (webhook, face) in enumerate(met):
+                group.create_task(ask(index, webhook, face), name=f"webhook {webhook.name}")
+        if refusals:
+            raise refusals[0]

@@ -8,6 +8,7 @@ from typing import Any
 from pybernetes.api.cel.library.authorizer import Asker, Check
 from pybernetes.api.scheme import Resource, split_api_version
 from pybernetes.api.tree import Tree
+from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face
 from pybernetes.apiserver.stages.authorize.attributes import Attributes as Question
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
@@ -17,13 +18,27 @@ from pybernetes.apiserver.user import UserInfo
 def admission_request(face: Face) -> Tree:
     """`request`, in the form of an AdmissionReview's but for uid and objects."""
     attributes = face.attributes
+    part = attributes.subresource
+    subresources = {"subResource": part, "requestSubResource": part} if part else {}
+    namespace = attributes.namespace
+    if attributes.resource.group_resource == "namespaces" and attributes.operation != "CREATE":
+        namespace = attributes.name
+    named = {"name": attributes.name, "namespace": namespace}
     return {
-        "kind": _kind(*face.kind), "resource": _named(face.resource), "subResource": attributes.subresource,
-        "requestKind": _kind(*face.requested_kind), "requestResource": _named(face.requested),
-        "requestSubResource": attributes.subresource, "name": attributes.name, "namespace": attributes.namespace,
+        "kind": _kind(*face.kind), "resource": _named(face.resource),
+        "requestKind": _kind(*face.requested_kind), "requestResource": _named(face.requested), **subresources,
+        **{key: value for key, value in named.items() if value},
         "operation": attributes.operation, "userInfo": user_info(attributes.ctx.user), "dryRun": attributes.dry_run,
-        "options": attributes.options or None,
+        "options": _options(attributes),
     }  # fmt: skip
+
+
+def _options(attributes: Attributes) -> Tree | None:
+    """Of the operation that there is in the end: a patch updates or creates."""
+    if attributes.operation == "CONNECT":
+        return None
+    given = {key: value for key, value in attributes.options.items() if key not in ("kind", "apiVersion", "force")}
+    return {"kind": f"{attributes.operation.title()}Options", "apiVersion": "meta.k8s.io/v1", **given}
 
 
 def _kind(api_version: str, kind: str) -> Tree:
@@ -36,8 +51,10 @@ def _named(resource: Resource) -> Tree:
 
 
 def user_info(user: UserInfo) -> Tree:
+    """As JSON has it: what is empty is not there."""
     extra = {key: list(values) for key, values in user.extra.items()}
-    return {"username": user.name, "uid": user.uid, "groups": list(user.groups), "extra": extra}
+    told = {"username": user.name, "uid": user.uid, "groups": list(user.groups), "extra": extra}
+    return {key: value for key, value in told.items() if value}
 
 
 def variables_of(face: Face, authorizer: Authorizer) -> dict[str, object]:

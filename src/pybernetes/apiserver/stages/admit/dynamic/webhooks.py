@@ -1,15 +1,12 @@
-"""Webhooks that a request meets, and what their answers mean (AdmissionReview v1)."""
+"""Webhooks that a request meets, and calls to them."""
 
 from __future__ import annotations
 
-import base64
 import logging
-import uuid
 from collections.abc import AsyncIterator
 from time import perf_counter
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
 from pybernetes.aio.tasks import Scope
@@ -17,14 +14,15 @@ from pybernetes.api import errors
 from pybernetes.api.caching import short_cache
 from pybernetes.api.cel.admission import Expression, compile_condition, conditions_environment
 from pybernetes.api.cel.errors import EvaluationError
-from pybernetes.api.errors import StatusError
-from pybernetes.api.json_text import read_json
-from pybernetes.api.schema import Json
+from pybernetes.api.field import quote
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
+from pybernetes.apiserver.stages.admit.dynamic.annotations import annotate
+from pybernetes.apiserver.stages.admit.dynamic.evaluation import Evaluation
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 from pybernetes.apiserver.stages.admit.dynamic.matching import Matching
-from pybernetes.apiserver.stages.admit.dynamic.variables import admission_request, variables_of
+from pybernetes.apiserver.stages.admit.dynamic.reviews import Response, denial, new_review, read_response
+from pybernetes.apiserver.stages.admit.dynamic.variables import variables_of
 from pybernetes.apiserver.stages.admit.metrics import AdmissionMetrics
 from pybernetes.apiserver.stages.admit.plugin import refuse
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
@@ -42,10 +40,17 @@ class Webhook(Struct, frozen=True):
 
     configuration: str
     source: Tree
+    index: int
+    """Among all that are configured."""
 
     @property
     def name(self) -> str:
         return str(self.source["name"])
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Tells it from others, which may have its name."""
+        return self.configuration, self.index
 
     @property
     def ignores_failure(self) -> bool:
@@ -81,9 +86,11 @@ class Webhooks:
         if self._matching.is_exempt(attributes):
             return
         configurations = sorted(self._objects.list(GROUP, self._plural), key=lambda one: str(one["metadata"]["name"]))
+        index = -1
         for configuration in configurations:
             for source in configuration.get("webhooks") or ():
-                webhook = Webhook(configuration["metadata"]["name"], source)
+                index += 1
+                webhook = Webhook(configuration["metadata"]["name"], source, index)
                 resource = self._matching.match(source, "rules", attributes)
                 if resource is None:
                     continue
@@ -95,54 +102,49 @@ class Webhooks:
         conditions = webhook.source.get("matchConditions")
         if not conditions:
             return True
-        values = variables_of(face, self._authorizer)
-        failed: list[str] = []
-        for condition in conditions:
-            expression = compiled_condition(condition["expression"])
-            try:
-                if expression.program is None:
-                    raise EvaluationError(expression.error)
-                if expression.program.evaluate(values) is not True:
-                    return False
-            except EvaluationError as error:
-                failed.append(str(error))
-        if failed and not webhook.ignores_failure:
-            raise refuse(face.attributes, ", ".join(failed))
-        return not failed
+        evaluation = Evaluation(variables_of(face, self._authorizer))
+        try:
+            return evaluation.hold(compiled_condition(condition["expression"]) for condition in conditions)
+        except EvaluationError as error:
+            if webhook.ignores_failure:
+                return False
+            raise refuse(face.attributes, str(error)) from error
 
-    async def call(self, webhook: Webhook, face: Face) -> Tree | None:
-        """The response of a webhook that allows the request; None for one that failed and whose failures are ignored.
+    async def call(self, webhook: Webhook, face: Face) -> Response:
+        """The response of a webhook that allows the request.
 
-        Raises StatusError for a denial, and for a failure that counts.
+        Raises StatusError for a denial, CallError for a failure, which `failed` judges.
         """
         attributes = face.attributes
         if attributes.dry_run and webhook.source.get("sideEffects") not in _NO_SIDE_EFFECTS:
-            raise errors.bad_request(f'admission webhook "{webhook.name}" does not support dry run')
-        review = _review(face)
+            raise errors.bad_request(f"admission webhook {quote(webhook.name)} does not support dry run")
+        review = new_review(face, webhook.source.get("admissionReviewVersions") or ())
         seconds = webhook.source.get("timeoutSeconds") or DEFAULT_SECONDS
-        began, called = perf_counter(), self._metrics.webhook_called
+        began = perf_counter()
+        answer = await self._post(webhook, review, seconds)
+        response = read_response(answer, review, mutates=self._kind == "admit")
+        for text in response.warnings or ():
+            attributes.ctx.warn(text)
+        for key, value in (response.audit_annotations or {}).items():
+            annotate(attributes, f"{webhook.name}/{key}", value)
         about = webhook.name, self._kind, attributes.operation, began
-        try:
-            answer = await self._post(webhook, review, seconds)
-            response = _response(answer, review["request"]["uid"])
-        except CallError as error:
-            if webhook.ignores_failure:
-                log.warning("webhook failed, failing open webhook=%s error=%s", webhook.name, error)
-                called(*about)
-                self._metrics.fail_open.inc(webhook.name, self._kind)
-                return None
-            called(*about, error="calling_webhook_error")
-            raise errors.internal(f'failed calling webhook "{webhook.name}": {error}') from error
-        for text in response.get("warnings") or ():
-            attributes.ctx.warn(str(text))
-        for key, value in (response.get("auditAnnotations") or {}).items():
-            attributes.ctx.audit[f"{webhook.name}/{key}"] = str(value)
-        if response.get("allowed") is not True:
-            denial = _denial(webhook.name, response.get("status") or {})
-            called(*about, error="no_error", code=denial.code)
-            raise denial
-        called(*about)
+        if not response.allowed:
+            refusal = denial(webhook.name, response.status or {})
+            self._metrics.webhook_called(*about, error="no_error", code=refusal.code)
+            raise refusal
+        self._metrics.webhook_called(*about)
         return response
+
+    def failed(self, webhook: Webhook, face: Face, error: CallError, began: float) -> None:
+        """A webhook did not answer as it should. Raises StatusError if its failures count."""
+        attributes = face.attributes
+        about = webhook.name, self._kind, attributes.operation, began
+        if not webhook.ignores_failure:
+            self._metrics.webhook_called(*about, error="calling_webhook_error")
+            raise errors.internal(f"failed calling webhook {quote(webhook.name)}: {error}") from error
+        log.warning("webhook failed, failing open webhook=%s error=%s", webhook.name, error)
+        self._metrics.webhook_called(*about)
+        self._metrics.fail_open.inc(webhook.name, self._kind)
 
     async def _post(self, webhook: Webhook, review: Tree, seconds: float) -> Any:
         try:
@@ -154,79 +156,3 @@ class Webhooks:
 @short_cache(256)
 def compiled_condition(source: str) -> Expression:
     return compile_condition(conditions_environment(), source)
-
-
-def _review(face: Face) -> Tree:
-    request = {
-        "uid": str(uuid.uuid4()),
-        **admission_request(face),
-        "object": face.object,
-        "oldObject": face.old,
-    }
-    return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
-
-
-class _Answer(msgspec.Struct, rename="camel"):
-    """An AdmissionResponse, for the types of its fields."""
-
-    uid: str = ""
-    allowed: bool = False
-    status: Tree | None = None
-    patch: str | None = None
-    patch_type: str | None = None
-    audit_annotations: dict[str, str] | None = None
-    warnings: list[str] | None = None
-
-
-class _Status(msgspec.Struct):
-    code: int | None = None
-    message: str | None = None
-    reason: str | None = None
-    details: Tree | None = None
-
-
-def _response(answer: Any, uid: str) -> Tree:
-    """Raises CallError for what is no answer to the request."""
-    if not isinstance(answer, dict) or answer.get("kind") != "AdmissionReview":
-        raise CallError(
-            "received invalid webhook response: expected webhook response of admission.k8s.io/v1, AdmissionReview"
-        )
-    response = answer.get("response")
-    if not isinstance(response, dict):
-        raise CallError("webhook response was absent")
-    try:
-        msgspec.convert(response, _Answer)
-        msgspec.convert(response.get("status") or {}, _Status)
-    except msgspec.ValidationError as error:
-        raise CallError(f"received invalid webhook response: {error}") from error
-    if response.get("uid") != uid:
-        shown = response.get("uid", "")
-        raise CallError(f'received invalid webhook response: expected response.uid="{uid}", got "{shown}"')
-    return response
-
-
-def _denial(name: str, status: Tree) -> StatusError:
-    denied = f'admission webhook "{name}" denied the request'
-    if status.get("message"):
-        message = f"{denied}: {status['message']}"
-    elif status.get("reason"):
-        message = f"{denied}: {status['reason']}"
-    else:
-        message = f"{denied} without explanation"
-    code = status.get("code") or 0
-    return StatusError(code if code >= 400 else 400, status.get("reason") or "", message, status.get("details"))
-
-
-def patch_of(response: Tree) -> list[Json] | None:
-    """The operations of a mutating webhook's JSON patch. Raises CallError for what is none."""
-    if not response.get("patch"):
-        return None
-    if response.get("patchType") != "JSONPatch":
-        raise CallError(f'received invalid webhook response: invalid patch type: "{response.get("patchType", "")}"')
-    try:
-        operations = read_json(base64.b64decode(response["patch"]))
-    except ValueError as error:
-        raise CallError(f"received invalid webhook response: {error}") from error
-    if not isinstance(operations, list):
-        raise CallError("received invalid webhook response: the patch is no list of operations")
-    return operations

@@ -218,7 +218,9 @@ class FakeRuntime:
         return f"http://127.0.0.1:1/portforward/{request.pod_sandbox_id}"
 
     async def container_stats(self, container_id: str) -> t.ContainerStats:
-        raise NotFoundError(container_id)
+        _, status = self.containers[container_id]
+        used = self.memory.get(status.labels["io.kubernetes.pod.name"], 0)
+        return t.ContainerStats(memory=t.MemoryUsage(usage_bytes=t.UInt64Value(value=used)))
 
     async def list_container_stats(self, filter: t.ContainerStatsFilter | None = None) -> list[t.ContainerStats]:
         wanted = filter.label_selector if filter else {}
@@ -229,7 +231,7 @@ class FakeRuntime:
         ]
 
     async def pod_sandbox_stats(self, pod_sandbox_id: str) -> t.PodSandboxStats:
-        raise NotFoundError(pod_sandbox_id)
+        return _stats(self.sandboxes[pod_sandbox_id], self.memory)
 
     async def list_pod_sandbox_stats(self, filter: t.PodSandboxStatsFilter | None = None) -> list[t.PodSandboxStats]:
         return [_stats(sandbox, self.memory) for sandbox in self.sandboxes.values()]
@@ -304,12 +306,10 @@ class FakeRuntime:
 
 def _stats(sandbox: t.PodSandboxStatus, memory: Mapping[str, int]) -> t.PodSandboxStats:
     used = memory.get(sandbox.labels["io.kubernetes.pod.name"], 0)
-    container = t.ContainerStats(
-        attributes=t.ContainerAttributes(metadata=t.ContainerMetadata(name="c")),
-        memory=t.MemoryUsage(working_set_bytes=t.UInt64Value(value=used)),
-    )
+    taken = t.MemoryUsage(working_set_bytes=t.UInt64Value(value=used), usage_bytes=t.UInt64Value(value=used))
+    container = t.ContainerStats(attributes=t.ContainerAttributes(metadata=t.ContainerMetadata(name="c")), memory=taken)
     attributes = t.PodSandboxAttributes(id=sandbox.id, labels=sandbox.labels)
-    return t.PodSandboxStats(attributes=attributes, linux=t.LinuxPodSandboxStats(containers=[container]))
+    return t.PodSandboxStats(attributes=attributes, linux=t.LinuxPodSandboxStats(memory=taken, containers=[container]))
 
 
 def _container_stats(status: t.ContainerStatus, written: Mapping[str, int]) -> t.ContainerStats:

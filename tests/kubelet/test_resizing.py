@@ -1,5 +1,6 @@
 """Resources that change in place: granted or refused, carried out or by a restart, and told."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.errors import CRIError
 from pybernetes.kubelet.admission import resize_refusal
+from pybernetes.kubelet.cgroups import pod_totals
 from pybernetes.kubelet.resizing import Refusal
 
 from .world import World, a_container, a_pod
@@ -81,6 +83,85 @@ async def test_a_container_that_wants_it_is_restarted(node: World) -> None:
     assert ("Killing", "Container c resize requires restart") in node.recorder.told
 
 
+async def test_the_pod_grows_before_a_container_that_is_restarted(node: World) -> None:
+    """On cgroup v1 a container's limit may not be above its pod's."""
+    policy = [v1.ContainerResizePolicy(resource_name="cpu", restart_policy="RestartContainer")]
+    await node.apply(sized("p", "500m", resize_policy=policy))
+    await ask(node, "p", "1")
+    assert node.container().restart_count == 1
+    assert [found.rstrip("0123456789") for found in node.runtime.updates] == ["sandbox"]
+    assert condition(node, "PodResizeInProgress") is None
+    await ask(node, "p", "200m")
+    assert node.container().restart_count == 2
+    assert [found.rstrip("0123456789") for found in node.runtime.updates] == ["sandbox", "sandbox"]
+
+
+async def test_a_request_of_memory_is_a_resource_like_others(node: World) -> None:
+    """No cgroup knows of it, and yet a container may want to be restarted for it."""
+    policy = [v1.ContainerResizePolicy(resource_name="memory", restart_policy="RestartContainer")]
+    given = v1.ResourceRequirements(requests={"memory": "32Mi"}, limits={"memory": "64Mi"})
+    await node.apply(a_pod("p", containers=[a_container(resources=given, resize_policy=policy)]))
+    pod = node.api.pods["p"]
+    more = msgspec.structs.replace(given, requests={"memory": "40Mi"})
+    changed = [msgspec.structs.replace(one, resources=more) for one in pod.spec.containers]
+    await node.apply(msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, containers=changed)))
+    await node.advance(2)
+    assert node.container().restart_count == 1
+    assert condition(node, "PodResizeInProgress") is None
+
+
+async def test_a_pod_changes_as_a_whole(node: World) -> None:
+    """Its containers have its limits for their own; requests and limits of the whole are told in the status."""
+    await node.apply(a_pod("p", containers=[a_container()], resources=resources("500m")))
+    assert node.status().resources == resources("500m")
+    assert node.status().allocated_resources == {"cpu": "500m", "memory": "64Mi"}
+    pod = node.api.pods["p"]
+    await node.apply(msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, resources=resources("1"))))
+    await node.advance(2)
+    assert [found.rstrip("0123456789") for found in node.runtime.updates] == ["sandbox", "container"]
+    assert node.status().resources == resources("1")
+    assert node.status().allocated_resources == {"cpu": "1", "memory": "64Mi"}
+    assert node.container().restart_count == 0
+
+
+async def test_less_memory_than_is_used_is_not_given(node: World) -> None:
+    await node.apply(sized("p", "500m"))
+    node.runtime.memory["p"] = 50 << 20
+    await ask(node, "p", "500m", "32Mi")
+    words = 'cannot decrease memory limits: attempting to set container "c" memory limit (33554432) below current usage (52428800)'  # fmt: skip
+    assert condition(node, "PodResizeInProgress") == ("Error", words)
+    assert node.runtime.updates == []
+    node.runtime.memory["p"] = 10 << 20
+    await node.advance(10)
+    assert node.container().resources == resources("500m", "32Mi")
+
+
+async def test_a_pod_as_a_whole_is_not_given_less_memory_than_it_uses(node: World) -> None:
+    own = resources("100m", "16Mi")
+    await node.apply(a_pod("p", containers=[a_container(resources=own)], resources=resources("500m")))
+    node.runtime.memory["p"] = 50 << 20
+    pod = node.api.pods["p"]
+    less = msgspec.structs.replace(pod.spec, resources=resources("500m", "32Mi"))
+    await node.apply(msgspec.structs.replace(pod, spec=less))
+    await node.advance(2)
+    words = (
+        "cannot decrease memory limits: attempting to set pod memory limit (33554432) below current usage (52428800)"
+    )
+    assert condition(node, "PodResizeInProgress") == ("Error", words)
+    assert node.status().resources == resources("500m"), "what it still has"
+    node.runtime.memory["p"] = 10 << 20
+    await node.advance(10)
+    assert condition(node, "PodResizeInProgress") is None
+    assert node.status().resources == resources("500m", "32Mi")
+
+
+def test_all_that_a_pod_takes() -> None:
+    """Whatever has a limit counts, and requests default to limits; the init phase counts if it is more."""
+    small, large = a_container("c", resources=resources("1")), a_container("i", resources=resources("2", "1Mi"))
+    pod = a_pod("p", containers=[small, a_container("d")], init_containers=[large])
+    assert pod_totals(pod) == resources("2")
+
+
 async def test_what_does_not_fit_waits_until_it_does(node: World) -> None:
     await node.apply(sized("p", "500m"))
     await node.apply(sized("other", "1"))
@@ -88,7 +169,12 @@ async def test_what_does_not_fit_waits_until_it_does(node: World) -> None:
     words = "Node didn't have enough resource: cpu, requested: 1500, used: 1000, capacity: 2000"
     assert condition(node, "PodResizePending") == ("Deferred", words)
     assert node.container().resources == resources("500m")
-    assert ("ResizeDeferred", words) in node.recorder.told
+    asked = {"limits": {"cpu": "1500m", "memory": "64Mi"}, "requests": {"cpu": "1500m", "memory": "64Mi"}}
+    told = next(text for reason, text in node.recorder.told if reason == "ResizeDeferred")
+    generation = node.api.pods["p"].metadata.generation
+    assert json.loads(told.removeprefix("Pod resize Deferred: ")) == {
+        "containers": [{"name": "c", "resources": asked}], "generation": generation, "error": words
+    }  # fmt: skip
     await node.vanish(node.api.pods["other"])
     await node.advance(2)
     assert condition(node, "PodResizePending") is None

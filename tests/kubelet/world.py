@@ -14,6 +14,7 @@ from pybernetes.aio.threads import Worker
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.containers.dns import DnsSettings, Resolver
 from pybernetes.kubelet.containers.sandbox import NodeSettings
+from pybernetes.kubelet.counted import Counted
 from pybernetes.kubelet.events import Events
 from pybernetes.kubelet.images.manager import ImageManager
 from pybernetes.kubelet.kubelet import Kubelet
@@ -69,6 +70,7 @@ class World:
     cgroup: str = "/"
 
     def __post_init__(self) -> None:
+        self.counted = Counted()
         self.runtime = FakeRuntime(self.clock)
         self.tokens = FakeTokens(self.clock)
         self.restart_kubelet(self.scope)
@@ -99,6 +101,7 @@ class World:
             runtime_handler=lambda name: name,
             room=lambda pod: self.kubelet.room(pod),
             restart_limit=300.0,
+            counted=self.counted,
         )
         self.kubelet = Kubelet(doors, scope, lambda: self.node)
         scope.spawn(self.kubelet.follow_runtime(), "runtime events")

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class PodApi:
-    """`status.writer.PodWriter`, `volumes.context.Tokens` and `volumes.context.Claims`."""
+    """`status.writer.PodWriter`, `volumes.context.Tokens`, `volumes.context.Claims` and `images.providers.Tokens`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -49,6 +49,13 @@ class PodApi:
             returns=authentication_v1.TokenRequest,
         )
         return Token(made.status.token or "", parse_time(made.status.expiration_timestamp or ""))
+
+    async def annotations_of(self, pod: v1.Pod) -> tuple[str, Mapping[str, str]]:
+        account = await self._client.get(v1.ServiceAccount, pod.spec.service_account_name or "", namespace_of(pod))
+        return account.metadata.uid or "", account.metadata.annotations
+
+    async def token_for(self, pod: v1.Pod, audience: str) -> str:
+        return (await self.request(pod, audience, 3600)).text
 
     async def volume_of(self, namespace: str, claim: str) -> v1.PersistentVolume:
         try:

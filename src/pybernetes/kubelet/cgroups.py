@@ -1,5 +1,7 @@
 """Requests and limits as cgroup settings, and the cgroup that a pod lives under. Pure."""
 
+from collections.abc import Callable
+
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
@@ -33,16 +35,22 @@ def quota(milli_cpu: int) -> int:
 def container_resources(pod: v1.Pod, container: AnyContainer, memory_capacity: int) -> t.LinuxContainerResources:
     """What the runtime is to set on the container's cgroup. A limit without a request counts as the request."""
     resources = container.resources or v1.ResourceRequirements()
-    cpu_limit = _get(resources.limits, "cpu").milli_value
+    cpu_limit = _limit_of(pod, resources, "cpu").milli_value
     cpu_request = _get(resources.requests, "cpu").milli_value if "cpu" in resources.requests else cpu_limit
     return t.LinuxContainerResources(
         cpu_period=PERIOD_MICROSECONDS,
         cpu_quota=quota(cpu_limit),
         cpu_shares=shares(cpu_request),
-        memory_limit_in_bytes=_get(resources.limits, "memory").value,
+        memory_limit_in_bytes=_limit_of(pod, resources, "memory").value,
         oom_score_adj=oom_score_adj(pod, container, memory_capacity),
         hugepage_limits=_hugepages(resources.limits),
     )
+
+
+def _limit_of(pod: v1.Pod, resources: v1.ResourceRequirements, name: str) -> Quantity:
+    """The container's own limit, else that of the whole pod."""
+    whole = pod.spec.resources.limits if pod.spec.resources else {}
+    return _get(resources.limits, name) or _get(whole, name)
 
 
 def pod_resources(pod: v1.Pod) -> t.LinuxContainerResources:
@@ -61,16 +69,43 @@ def pod_request(pod: v1.Pod, resource: str) -> Quantity:
     """What the pod claims of the node: the larger of its running set and its init phase, with overhead."""
     if pod.spec.resources and resource in pod.spec.resources.requests:
         return Quantity.parse(pod.spec.resources.requests[resource]) + _get(pod.spec.overhead, resource)
-    regular = sum((container_request(c, resource) for c in pod.spec.containers), Quantity())
+    return _largest(pod, lambda container: container_request(container, resource)) + _get(pod.spec.overhead, resource)
+
+
+def pod_totals(pod: v1.Pod) -> v1.ResourceRequirements:
+    """All that the pod requests and is limited to, by resource, whether or not each container has a limit."""
+    names = {name for one in _given(pod) for name in (*one.requests, *one.limits)} | pod.spec.overhead.keys()
+    whole = pod.spec.resources.limits if pod.spec.resources else {}
+    requests = {name: pod_request(pod, name) for name in names}
+    limits = {name: _get(whole, name) or _largest(pod, lambda one: _own_limit(one, name)) for name in names}  # noqa: B023
+    return v1.ResourceRequirements(requests=_told(requests), limits=_told(limits))
+
+
+def _given(pod: v1.Pod) -> list[v1.ResourceRequirements]:
+    containers = [one.resources for one in (*pod.spec.init_containers, *pod.spec.containers)]
+    return [one for one in (pod.spec.resources, *containers) if one is not None]
+
+
+def _own_limit(container: AnyContainer, resource: str) -> Quantity:
+    return _get(container.resources.limits if container.resources else {}, resource)
+
+
+def _told(amounts: dict[str, Quantity]) -> dict[str, str | int | float]:
+    return {name: str(amount) for name, amount in sorted(amounts.items()) if amount}
+
+
+def _largest(pod: v1.Pod, amount_of: Callable[[AnyContainer], Quantity]) -> Quantity:
+    """What the pod takes at its greatest: its running set, or a moment of its init phase."""
+    regular = sum((amount_of(container) for container in pod.spec.containers), Quantity())
     running, init = Quantity(), Quantity()
     for container in pod.spec.init_containers:
-        amount = container_request(container, resource)
+        amount = amount_of(container)
         if is_sidecar(container):
             running = running + amount
             init = max(init, running)
         else:
             init = max(init, running + amount)
-    return max(regular + running, init) + _get(pod.spec.overhead, resource)
+    return max(regular + running, init)
 
 
 def pod_limit(pod: v1.Pod, resource: str) -> Quantity | None:

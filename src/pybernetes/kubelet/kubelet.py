@@ -77,7 +77,9 @@ class Kubelet:
             return None
         others = (worker.pod for worker in self.active())
         verdict = admit(pod, self._node(), others, self._doors.allowed_sysctls)
+        self._doors.counted.containers_per_pod.observe(len(pod.spec.containers))
         if verdict is not None:
+            self._doors.counted.pod_rejected(verdict.reason)
             self._doors.events.pod(pod, WARNING, verdict.reason, verdict.message)
         return verdict
 
@@ -178,6 +180,7 @@ class Kubelet:
             if uid and uid not in self._entries:
                 known[uid] = _pod_of(sandbox.labels)
         for uid, pod in known.items():
+            self._doors.counted.orphans.inc()
             log.info("ending orphan pod=%s/%s uid=%s", namespace_of(pod), name_of(pod), uid)
             self._begin(pod).remove()
         await self._clean_directories()

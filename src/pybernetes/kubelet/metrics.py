@@ -1,36 +1,133 @@
 """What /metrics tells of this kubelet, under upstream's names."""
 
+import os
+from collections import Counter as Tally
 from collections.abc import Iterator
+from typing import Final
 
 from pybernetes.api.scheme import API_LEVEL
+from pybernetes.client.rest import Client
+from pybernetes.cri import types as t
+from pybernetes.kubelet.counted import Counted
 from pybernetes.kubelet.kubelet import Kubelet
+from pybernetes.kubelet.pod.worker import PodWorker
+from pybernetes.kubelet.podspec import is_static, namespace_of
+from pybernetes.kubelet.volumes.claim import claim_name
+from pybernetes.kubelet.volumes.setup import is_of_runtime, plugin_name
 from pybernetes.telemetry.metrics import Computed, Gauge, Registry
 from pybernetes.telemetry.process import add_build_info, add_process_metrics
 
 PROBE = "probe_type", "result", "container", "pod", "namespace", "pod_uid"
+CLAIM: Final = ("namespace", "persistentvolumeclaim")
+_Rows = Iterator[tuple[tuple[str, ...], float]]
+_STATES: Final = {
+    t.ContainerState.CONTAINER_CREATED: "created",
+    t.ContainerState.CONTAINER_EXITED: "exited",
+    t.ContainerState.CONTAINER_RUNNING: "running",
+    t.ContainerState.CONTAINER_UNKNOWN: "unknown",
+}
 
 
-def node_metrics(kubelet: Kubelet) -> Registry:
-    """Counted anew at each scrape."""
-
-    def running_pods() -> float:
-        return sum(1 for worker in kubelet.workers() if worker.observed.ready_sandbox)
-
-    def running_containers() -> float:
-        return sum(len(worker.observed.running) for worker in kubelet.workers())
-
-    def desired_pods() -> float:
-        return len(kubelet.workers())
-
+def node_metrics(kubelet: Kubelet, counted: Counted, client: Client, node: str) -> Registry:
+    """What is there is counted anew at each scrape."""
     registry = Registry()
     add_process_metrics(registry)
     add_build_info(registry, API_LEVEL)
+    client.transport.tally.add_to(registry)
+    named = [((node,), 1.0)]
+    registry.add(Computed("kubelet_node_name", "The node's name. The count is always 1.", ("node",), lambda: named))
+    counted.add_to(registry)
+    _add_pods(registry, kubelet)
+    _add_volumes(registry, kubelet)
+    return registry
+
+
+def _add_pods(registry: Registry, kubelet: Kubelet) -> None:
+    def running_pods() -> float:
+        return sum(1 for worker in kubelet.workers() if worker.observed.ready_sandbox)
+
+    def containers() -> _Rows:
+        states = Tally(one.status.state for worker in kubelet.workers() for one in worker.observed.containers)
+        yield from (((_STATES[state],), count) for state, count in states.items())
+
+    def ephemeral() -> float:
+        return sum(len(worker.pod.spec.ephemeral_containers) for worker in kubelet.workers())
+
+    static = "static is true if the pod is not from the apiserver."
     registry.add(
         Gauge("kubelet_running_pods", "Number of pods that have a running pod sandbox", read=running_pods),
-        Gauge("kubelet_running_containers", "Number of containers currently running", read=running_containers),
-        Gauge("kubelet_desired_pods", "The number of pods the kubelet is being instructed to run.", read=desired_pods),
+        Computed(
+            "kubelet_running_containers", "Number of containers currently running", ("container_state",), containers
+        ),
+        Computed(
+            "kubelet_desired_pods",
+            f"The number of pods the kubelet is being instructed to run. {static}",
+            ("static",),
+            lambda: _by_source(kubelet.workers()),
+        ),
+        Computed(
+            "kubelet_active_pods",
+            "The number of pods the kubelet considers active and which are being considered when admitting new pods. "
+            + static,
+            ("static",),
+            lambda: _by_source(list(kubelet.active())),
+        ),
+        Gauge(
+            "kubelet_managed_ephemeral_containers",
+            "Current number of ephemeral containers in pods managed by this kubelet.",
+            read=ephemeral,
+        ),
     )
-    return registry
+
+
+def _by_source(workers: list[PodWorker]) -> _Rows:
+    static = sum(is_static(worker.pod) for worker in workers)
+    yield ("",), len(workers) - static
+    yield ("true",), static
+
+
+def _add_volumes(registry: Registry, kubelet: Kubelet) -> None:
+    def volumes() -> _Rows:
+        for state in ("actual_state_of_world", "desired_state_of_world"):
+            plugins = Tally(
+                plugin_name(volume)
+                for worker in kubelet.workers()
+                for volume in worker.pod.spec.volumes
+                if not is_of_runtime(volume) and (state[0] == "d" or volume.name in worker.volume_paths)
+            )
+            yield from (((plugin, state), count) for plugin, count in plugins.items())
+
+    registry.add(
+        Computed(
+            "volume_manager_total_volumes", "Number of volumes in Volume Manager", ("plugin_name", "state"), volumes
+        )
+    )
+    for name, help, read in (
+        ("capacity_bytes", "Capacity in bytes of the volume", lambda s: s.f_blocks * s.f_frsize),
+        ("available_bytes", "Number of available bytes in the volume", lambda s: s.f_bavail * s.f_frsize),
+        ("used_bytes", "Number of used bytes in the volume", lambda s: (s.f_blocks - s.f_bfree) * s.f_frsize),
+        ("inodes", "Maximum number of inodes in the volume", lambda s: s.f_files),
+        ("inodes_free", "Number of free inodes in the volume", lambda s: s.f_ffree),
+        ("inodes_used", "Number of used inodes in the volume", lambda s: s.f_files - s.f_ffree),
+    ):
+        rows = lambda read=read: ((claim, read(stat)) for claim, stat in _claims(kubelet))  # noqa: E731
+        registry.add(Computed(f"kubelet_volume_stats_{name}", help, CLAIM, rows))
+
+
+def _claims(kubelet: Kubelet) -> Iterator[tuple[tuple[str, str], os.statvfs_result]]:
+    """The claims of the node's pods that are set up, each once, and the file systems that they lie on."""
+    found = {
+        (namespace_of(worker.pod), name): worker.volume_paths[volume.name]
+        for worker in kubelet.workers()
+        for volume in worker.pod.spec.volumes
+        if volume.name in worker.volume_paths and (name := claim_name(worker.pod, volume))
+    }
+    for claim, path in found.items():
+        try:
+            if path.is_dir():
+                yield claim, os.statvfs(path)
+        except OSError:
+            continue
 
 
 def probe_metrics(kubelet: Kubelet) -> Registry:

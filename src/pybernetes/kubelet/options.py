@@ -76,6 +76,10 @@ class Options:
     container_log_max_size: str = "10Mi"
     container_log_max_files: int = 5
     max_restart_period_seconds: float = flags.option(300.0, "between two starts of a container that fails")
+    image_credential_provider_config: str = flags.option(
+        "", "file or directory of a CredentialProviderConfig: programs that have credentials for images"
+    )
+    image_credential_provider_bin_dir: str = flags.option("", "where those programs are")
     image_gc_high_threshold_percent: int = flags.option(85, flag="--image-gc-high-threshold")
     image_gc_low_threshold_percent: int = flags.option(80, flag="--image-gc-low-threshold")
     image_minimum_gc_age: float = flags.option(120.0, flag="--minimum-image-ttl-duration")

@@ -1,6 +1,6 @@
 """Desired pod and observed containers in, actions out. Pure: everything that decides about a living pod is here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from zlib import crc32
 
 from msgspec import Struct, field
@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.types import ContainerState
 from pybernetes.kubelet import names
-from pybernetes.kubelet.cgroups import container_resources
+from pybernetes.kubelet.cgroups import container_request, container_resources
 from pybernetes.kubelet.observed import Observed, ObservedContainer
 from pybernetes.kubelet.podspec import AnyContainer, full_name, is_sidecar
 from pybernetes.kubelet.resizing import is_off, needs_restart
@@ -31,6 +31,8 @@ class StopContainer(Struct, frozen=True):
     message: str
     grace: int | None = None
     """Seconds; the pod's own grace if None."""
+    resizes: bool = False
+    """It is to start anew with other resources, which is no crash."""
 
 
 class RemoveContainer(Struct, frozen=True):
@@ -90,6 +92,10 @@ class Facts(Struct, frozen=True):
     """Container id -> what to do with a container that failed its liveness or startup probe or postStart hook."""
     memory_capacity: int = 0
     """Of the node, in bytes."""
+    resized: Collection[str] = ()
+    """Ids of containers that were ended for other resources."""
+    requested: Mapping[str, int] = {}
+    """Container id -> the memory it has been told to request, which no cgroup knows."""
 
 
 class Plan(Struct):
@@ -256,12 +262,15 @@ class _Planner(Struct):
     def _resize(self, container: AnyContainer, current: ObservedContainer) -> None:
         wanted = container_resources(self.pod, container, self.facts.memory_capacity)
         off = is_off(container, wanted, current.status.resources)
+        request = container_request(container, "memory").value
+        if self.facts.requested.get(current.id, request) != request:
+            off.add("memory")
         if not off:
             return
         self.result.resizing.add(container.name)
         if needs_restart(container, off):
             message = f"Container {container.name} resize requires restart"
-            self.result.actions.append(StopContainer(current.id, container.name, message))
+            self.result.actions.append(StopContainer(current.id, container.name, message, resizes=True))
             return
         retry = self.facts.retry_at.get(resize_key(container.name), 0.0)
         if retry > self.facts.now:
@@ -273,7 +282,7 @@ class _Planner(Struct):
         latest = self.observed.latest(container.name)
         attempt = self._next_attempt(container.name, latest)
         finished_at = None
-        if latest is not None and latest.is_exited:
+        if latest is not None and latest.is_exited and latest.id not in self.facts.resized:
             finished_at = latest.status.finished_at / NANOSECONDS
             if self._backs_off(container, finished_at):
                 return

@@ -13,6 +13,8 @@ from pybernetes.cri import types as t
 from pybernetes.kubelet.podspec import AnyContainer
 
 PENDING, IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
+POD = ""
+"""The pod as a whole, among its containers."""
 DEFERRED, INFEASIBLE = "Deferred", "Infeasible"
 
 replace = msgspec.structs.replace
@@ -30,7 +32,7 @@ Room = Callable[[v1.Pod], Refusal | None]
 
 
 class Resizing(Struct, frozen=True):
-    """Where a pod stands: what of it waits, which containers are being changed, and what went wrong with that."""
+    """Where a pod stands: what of it waits, what is being changed (containers by name, the pod as "") and what went wrong."""
 
     refusal: Refusal | None = None
     containers: frozenset[str] = field(default_factory=frozenset)
@@ -43,12 +45,24 @@ def granted_before(pod: v1.Pod) -> dict[str, v1.ResourceRequirements]:
         return resources_of(pod)
     statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
     told = {status.name: status.resources for status in statuses if status.resources is not None}
+    if pod.spec.resources is not None and pod.status.resources is not None:
+        told[POD] = _named_as(pod.spec.resources, pod.status.resources)
     return resources_of(pod) | told
 
 
+def _named_as(asked: v1.ResourceRequirements, told: v1.ResourceRequirements) -> v1.ResourceRequirements:
+    """Of what a status tells what a spec names, too."""
+    return v1.ResourceRequirements(
+        requests={name: amount for name, amount in told.requests.items() if name in asked.requests},
+        limits={name: amount for name, amount in told.limits.items() if name in asked.limits},
+    )
+
+
 def resources_of(pod: v1.Pod) -> dict[str, v1.ResourceRequirements]:
+    """By container; those of the pod as a whole, if it has some, under "" (`POD`)."""
     containers = (*pod.spec.init_containers, *pod.spec.containers)
-    return {one.name: one.resources or v1.ResourceRequirements() for one in containers}
+    found = {one.name: one.resources or v1.ResourceRequirements() for one in containers}
+    return found if pod.spec.resources is None else found | {POD: pod.spec.resources}
 
 
 def with_resources(pod: v1.Pod, granted: Mapping[str, v1.ResourceRequirements]) -> v1.Pod:
@@ -59,7 +73,13 @@ def with_resources(pod: v1.Pod, granted: Mapping[str, v1.ResourceRequirements]) 
     def given(containers: list[v1.Container]) -> list[v1.Container]:
         return [replace(one, resources=granted.get(one.name, one.resources)) for one in containers]
 
-    spec = replace(pod.spec, containers=given(pod.spec.containers), init_containers=given(pod.spec.init_containers))
+    whole = granted.get(POD, pod.spec.resources)
+    spec = replace(
+        pod.spec,
+        resources=whole,
+        containers=given(pod.spec.containers),
+        init_containers=given(pod.spec.init_containers),
+    )
     return replace(pod, spec=spec)
 
 
@@ -85,6 +105,18 @@ def needs_restart(container: AnyContainer, resources: set[str]) -> bool:
         policy.restart_policy == "RestartContainer" and policy.resource_name in resources
         for policy in container.resize_policy
     )
+
+
+def summary(pod: v1.Pod, generation: int, error: str = "") -> str:
+    """The resources of a pod's containers as upstream's events tell them."""
+    told: dict[str, object] = {}
+    for name, containers in (("initContainers", pod.spec.init_containers), ("containers", pod.spec.containers)):
+        if containers:
+            told[name] = [{"name": one.name, "resources": one.resources or {}} for one in containers]
+    told["generation"] = generation
+    if error:
+        told["error"] = error
+    return msgspec.json.encode(told).decode()
 
 
 def conditions(resizing: Resizing) -> list[v1.PodCondition]:

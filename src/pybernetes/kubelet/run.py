@@ -20,12 +20,15 @@ from pybernetes.kubelet import names_asked
 from pybernetes.kubelet.api import PodApi, runtime_handlers
 from pybernetes.kubelet.containers.dns import DnsSettings, parse_resolv_conf
 from pybernetes.kubelet.containers.sandbox import NodeSettings
+from pybernetes.kubelet.counted import Counted
 from pybernetes.kubelet.events import NORMAL, Events
 from pybernetes.kubelet.eviction.evictor import Evictor
 from pybernetes.kubelet.images.collect import ImageCollector, ImageLimits
 from pybernetes.kubelet.images.manager import ImageManager
+from pybernetes.kubelet.images.providers import CredentialProviders, read_providers
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.logs.rotate import rotate_logs
+from pybernetes.kubelet.measured import measured
 from pybernetes.kubelet.metrics import node_metrics
 from pybernetes.kubelet.node.health import shortages
 from pybernetes.kubelet.node.lease import NodeLease
@@ -64,6 +67,9 @@ class NodeRun:
         self._own = self._informers.of(v1.Node, field_selector=f"metadata.name={options.node_name}")
         self._recorder = EventRecorder(client, "kubelet", options.node_name, clock=clock)
         self._events = Events(self._recorder, options.node_name)
+        self._counted = Counted()
+        runtime = machinery.runtime
+        self._runtime = Runtime(measured(runtime.containers, self._counted), measured(runtime.images, self._counted))
         self._reporter = NodeReporter(
             client, clock, self._events, machinery.gather,
             dict(options.node_labels), list(options.register_with_taints), options.pod_cidr,
@@ -81,12 +87,14 @@ class NodeRun:
         api = PodApi(self._client)
         free = allocatable(capacity(machinery.machine, options.max_pods), machinery.reserved)
         return PodDoors(
-            runtime=machinery.runtime.containers,
+            runtime=self._runtime.containers,
             runtime_name=machinery.version.runtime_name,
-            images=ImageManager(machinery.runtime.images, objects, self._events, clock),
+            images=ImageManager(
+                self._runtime.images, objects, self._events, clock, self._counted, _providers(options, clock, api)
+            ),
             objects=objects,
-            volumes=VolumeDoors(objects, api, api, clock, self._threads, free),
-            actions=Actions(machinery.runtime.containers, clock),
+            volumes=VolumeDoors(objects, api, api, clock, self._threads, free, self._counted),
+            actions=Actions(self._runtime.containers, clock),
             events=self._events,
             api=api,
             clock=clock,
@@ -106,14 +114,15 @@ class NodeRun:
             room=lambda pod: self.kubelet.room(pod),
             restart_limit=options.max_restart_period_seconds,
             allowed_sysctls=checked_patterns(options.allowed_unsafe_sysctls),
+            counted=self._counted,
         )
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         options, clock = self._machinery.options, self._machinery.clock
         access = Access(self._client, clock, options.node_name, anonymous=options.anonymous_auth)
         server = KubeletServer(
-            self.kubelet, self._machinery.runtime.containers, access, options, clock, self._threads,
-            node_metrics(self.kubelet),
+            self.kubelet, self._runtime.containers, access, options, clock, self._threads,
+            node_metrics(self.kubelet, self._counted, self._client, options.node_name),
         )  # fmt: skip
         await server.listen(stack, self._scope, server_tls(options))
 
@@ -130,13 +139,13 @@ class NodeRun:
 
     def _spawn_housekeeping(self) -> None:
         """Image collection, log rotation, eviction."""
-        options, runtime, clock = self._machinery.options, self._machinery.runtime, self._machinery.clock
+        options, runtime, clock = self._machinery.options, self._runtime, self._machinery.clock
         limits = ImageLimits(
             options.image_gc_high_threshold_percent,
             options.image_gc_low_threshold_percent,
             options.image_minimum_gc_age,
         )
-        collector = ImageCollector(runtime.images, runtime.containers, self._events, clock, limits)
+        collector = ImageCollector(runtime.images, runtime.containers, self._events, clock, limits, self._counted)
         self._scope.spawn(collector.run(), "image collection")
         thresholds, root = self._machinery.thresholds, options.root
         evictor = Evictor(
@@ -147,6 +156,7 @@ class NodeRun:
             shortages=lambda: shortages(thresholds, root),
             free_disk=collector.collect,
             report=self._reporter.check_now,
+            counted=self._counted,
         )
         self._scope.spawn(keep_running(lambda: self._keep_house(evictor), "housekeeping", clock=clock), "housekeeping")
 
@@ -157,7 +167,7 @@ class NodeRun:
         while True:
             await self._machinery.clock.sleep(HOUSEKEEPING_SECONDS)
             running = [container for worker in self.kubelet.workers() for container in worker.observed.running]
-            runtime = self._machinery.runtime.containers
+            runtime = self._runtime.containers
             await rotate_logs(running, runtime, self._threads, limit, options.container_log_max_files)
             self._objects.sweep()
             await evictor.look()
@@ -193,6 +203,15 @@ class NodeRun:
             await self.kubelet.adopt_orphans()
             await ending.wait()
             await self.kubelet.shutdown_pods(SHUTDOWN_GRACE_SECONDS)
+
+
+def _providers(options: Options, clock: Clock, api: PodApi) -> CredentialProviders | None:
+    """Raises ValueError, OSError for a configuration that cannot be followed."""
+    if not options.image_credential_provider_config:
+        return None
+    programs = Path(options.image_credential_provider_bin_dir)
+    found = read_providers(Path(options.image_credential_provider_config), programs)
+    return CredentialProviders(found, programs, clock, api)
 
 
 def _dns_settings(options: Options) -> DnsSettings:

@@ -33,6 +33,11 @@ class Shortage(Struct, frozen=True):
     threshold: int
     available: int
 
+    @property
+    def signal(self) -> str:
+        """Upstream's name of the measure."""
+        return "nodefs.available" if self.resource == DISK else f"{self.resource}.available"
+
 
 def limited_volumes(pod: v1.Pod) -> dict[str, Quantity]:
     """emptyDir volumes on disk with a size limit; those in memory are limited by their mount."""
@@ -50,19 +55,28 @@ def is_limited(pod: v1.Pod) -> bool:
     )
 
 
-def over_limit(pod: v1.Pod, use: Use) -> str:
-    """The first limit on the disk's use that the pod has passed; "" if it keeps within all."""
+class Passed(Struct, frozen=True):
+    """A limit that a pod has passed: upstream's name of the measure, and the message."""
+
+    signal: str
+    words: str
+
+
+def over_limit(pod: v1.Pod, use: Use) -> Passed | None:
+    """The first limit on the disk's use that the pod has passed; None if it keeps within all."""
     for name, limit in limited_volumes(pod).items():
         if use.volumes.get(name, 0) > limit.value:
-            return f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". '
+            return Passed("emptydirfs.limit", f'Usage of EmptyDir volume "{name}" exceeds the limit "{limit}". ')
     whole = pod_limit(pod, DISK)
     if whole is not None and whole and use.total > whole.value:
-        return f"Pod ephemeral local storage usage exceeds the total limit of containers {whole}. "
+        words = f"Pod ephemeral local storage usage exceeds the total limit of containers {whole}. "
+        return Passed("ephemeralpodfs.limit", words)
     for container in pod.spec.containers:
         given = container.resources.limits.get(DISK) if container.resources else None
         if given is not None and use.containers.get(container.name, 0) > Quantity.parse(given).value:
-            return f'Container {container.name} exceeded its local ephemeral storage limit "{given}". '
-    return ""
+            words = f'Container {container.name} exceeded its local ephemeral storage limit "{given}". '
+            return Passed("ephemeralcontainerfs.limit", words)
+    return None
 
 
 def may_be_evicted(pod: v1.Pod) -> bool:

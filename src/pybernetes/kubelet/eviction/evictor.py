@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pybernetes.aio.threads import Worker
 from pybernetes.cri import types as t
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet import names
+from pybernetes.kubelet.counted import Counted
 from pybernetes.kubelet.events import WARNING, Events
 from pybernetes.kubelet.eviction.decide import (
     DISK,
+    Passed,
     Shortage,
     Use,
     first_to_go,
@@ -46,12 +48,13 @@ class Evictor(Struct, frozen=True):
     """Gives back what nobody needs, before any pod has to go."""
     report: Callable[[], None]
     """Has the node's conditions written, so that nothing new comes in place of what goes."""
+    counted: Counted = field(default_factory=Counted)
 
     async def look(self) -> None:
         """End who has passed a limit; of each resource that is short, end one pod."""
         for worker in list(self.workers()):
-            if is_limited(worker.pod) and (words := over_limit(worker.pod, await self._disk_use(worker))):
-                self._evict(worker, words, disrupted=False)
+            if is_limited(worker.pod) and (passed := over_limit(worker.pod, await self._disk_use(worker))):
+                self._evict(worker, passed, disrupted=False)
         short = self.shortages()
         if short:
             self.report()
@@ -74,11 +77,13 @@ class Evictor(Struct, frozen=True):
             log.warning("nothing to evict resource=%s", shortage.resource)
             return
         pod, use = chosen
-        self._evict(workers[uid_of(pod)], shortage_words(shortage, pod, use), disrupted=True)
+        passed = Passed(shortage.signal, shortage_words(shortage, pod, use))
+        self._evict(workers[uid_of(pod)], passed, disrupted=True)
 
-    def _evict(self, worker: PodWorker, words: str, *, disrupted: bool) -> None:
-        self.events.pod(worker.pod, WARNING, EVICTED, words)
-        worker.end(Verdict(EVICTED, words, disrupted=disrupted), GRACE_SECONDS)
+    def _evict(self, worker: PodWorker, passed: Passed, *, disrupted: bool) -> None:
+        self.counted.evictions.inc(passed.signal)
+        self.events.pod(worker.pod, WARNING, EVICTED, passed.words)
+        worker.end(Verdict(EVICTED, passed.words, disrupted=disrupted), GRACE_SECONDS)
 
     async def _uses(self, resource: str, workers: dict[str, PodWorker]) -> dict[str, Use]:
         """By pod uid. Memory is asked of the runtime, the disk is measured."""

@@ -9,6 +9,7 @@ from pybernetes.aio.clock import Clock
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, NotFoundError
 from pybernetes.cri.service import ImageService, RuntimeService
+from pybernetes.kubelet.counted import Counted
 from pybernetes.kubelet.events import WARNING, Events
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class ImageCollector(Struct):
     events: Events
     clock: Clock
     limits: ImageLimits
+    counted: Counted = field(default_factory=Counted)
     _unused_since: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -52,6 +54,7 @@ class ImageCollector(Struct):
             if needed <= 0:
                 break
             await self.images.remove_image(t.ImageSpec(image=image.id))
+            self.counted.images_removed.inc("space")
             log.info("removed unused image id=%s bytes=%d", image.id, image.size)
             needed -= image.size
             removed.append(image.id)

@@ -15,7 +15,9 @@ from pybernetes.wire.images import reference
 DOCKER_HUB = "index.docker.io"
 
 
-class _Entry(msgspec.Struct):
+class Entry(msgspec.Struct):
+    """What a docker config has for a registry."""
+
     username: str = ""
     password: str = ""
     auth: str = ""
@@ -24,27 +26,33 @@ class _Entry(msgspec.Struct):
 
 
 class _Config(msgspec.Struct):
-    auths: dict[str, _Entry] = {}
+    auths: dict[str, Entry] = {}
 
 
 def credentials_for(image: str, secrets: Iterable[v1.Secret]) -> list[t.AuthConfig]:
     """Those that fit, the most specific first. Secrets that cannot be read have none."""
-    name = reference.parse(image)
-    found: list[tuple[int, t.AuthConfig]] = []
-    for secret in secrets:
-        for pattern, entry in _entries(secret).items():
-            if _fits(pattern, name.domain, name.path):
-                found.append((len(pattern), _auth(entry)))
+    return fitting(image, (pair for secret in secrets for pair in _entries(secret).items()))
+
+
+def fitting(image: str, entries: Iterable[tuple[str, Entry]]) -> list[t.AuthConfig]:
+    """Of pairs of pattern and credentials those that fit the image, the most specific first."""
+    found = [(len(pattern), _auth(entry)) for pattern, entry in entries if matches(pattern, image)]
     return [auth for _, auth in sorted(found, key=lambda pair: -pair[0])]
 
 
-def _entries(secret: v1.Secret) -> dict[str, _Entry]:
+def matches(pattern: str, image: str) -> bool:
+    """Whether a pattern is of the image's registry or repository."""
+    name = reference.parse(image)
+    return _fits(pattern, name.domain, name.path)
+
+
+def _entries(secret: v1.Secret) -> dict[str, Entry]:
     data = secret_data(secret)
     try:
         if config := data.get(".dockerconfigjson"):
             return msgspec.json.decode(config, type=_Config).auths
         if old := data.get(".dockercfg"):
-            return msgspec.json.decode(old, type=dict[str, _Entry])
+            return msgspec.json.decode(old, type=dict[str, Entry])
     except msgspec.DecodeError:
         return {}
     return {}
@@ -64,7 +72,7 @@ def _fits(pattern: str, host: str, path: str) -> bool:
     return not wanted_path or path == wanted_path or path.startswith(wanted_path + "/")
 
 
-def _auth(entry: _Entry) -> t.AuthConfig:
+def _auth(entry: Entry) -> t.AuthConfig:
     username, password = entry.username, entry.password
     if entry.auth and not username:
         try:

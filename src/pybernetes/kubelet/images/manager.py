@@ -10,11 +10,13 @@ from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError
 from pybernetes.cri.service import ImageService
 from pybernetes.kubelet.containers.security import ImageUser
+from pybernetes.kubelet.counted import Counted
 from pybernetes.kubelet.events import NORMAL, WARNING, Events
-from pybernetes.kubelet.images.credentials import credentials_for
+from pybernetes.kubelet.images.credentials import credentials_for, fitting
+from pybernetes.kubelet.images.providers import CredentialProviders
 from pybernetes.kubelet.objects import ConfigError, Objects
 from pybernetes.kubelet.podspec import namespace_of, uid_of
-from pybernetes.wire.images.reference import InvalidReferenceError, parse_error, with_default_tag
+from pybernetes.wire.images.reference import InvalidReferenceError, parse, parse_error, with_default_tag
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class ImageManager(Struct):
     objects: Objects
     events: Events
     clock: Clock
+    counted: Counted = field(default_factory=Counted)
+    providers: CredentialProviders | None = None
     _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
 
     async def ensure(self, pod: v1.Pod, wanted: Wanted, sandbox: t.PodSandboxConfig) -> ReadyImage:
@@ -118,9 +122,11 @@ class ImageManager(Struct):
             self._tell(pod, wanted, WARNING, "Failed", message)
             raise ImageError("ErrImagePull", str(error), SHOW_ERROR_SECONDS) from error
         self._failures.pop(key, None)
-        took = _duration(self.clock.monotonic() - started)
+        seconds = self.clock.monotonic() - started
+        took = _duration(seconds)
         message = f'Successfully pulled image "{wanted.image}" in {took} ({took} including waiting).'
         size = found.size if found else 0
+        self.counted.pulled(seconds, size)
         self._tell(pod, wanted, NORMAL, "Pulled", f"{message} Image size: {size} bytes.")
         return _ready(found or t.Image(id=ref))
 
@@ -141,13 +147,20 @@ class ImageManager(Struct):
         """With each fitting credential until one works; without any if none fits."""
         secrets = await self._secrets(pod)
         spec = t.ImageSpec(image=image, annotations=pod.metadata.annotations)
-        candidates: list[t.AuthConfig | None] = [*credentials_for(image, secrets)] or [None]
+        provided = await self._provided(pod, parse(image).repository)
+        candidates: list[t.AuthConfig | None] = [*credentials_for(image, secrets), *provided] or [None]
         for auth in candidates[:-1]:
             try:
                 return await self.service.pull_image(spec, auth, sandbox)
             except CRIError as error:
                 log.debug("pull with one credential failed image=%s error=%s", image, error)
         return await self.service.pull_image(spec, candidates[-1], sandbox)
+
+    async def _provided(self, pod: v1.Pod, repository: str) -> list[t.AuthConfig]:
+        """What the node's credential providers have for the image."""
+        if self.providers is None:
+            return []
+        return fitting(repository, (await self.providers.credentials(pod, repository)).items())
 
     async def _secrets(self, pod: v1.Pod) -> list[v1.Secret]:
         found: list[v1.Secret] = []

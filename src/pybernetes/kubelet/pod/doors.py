@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.threads import Worker
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet.containers.sandbox import NodeSettings
+from pybernetes.kubelet.counted import Counted
 from pybernetes.kubelet.events import Events
 from pybernetes.kubelet.images.manager import ImageManager
 from pybernetes.kubelet.objects import PodObjects
@@ -47,6 +48,7 @@ class PodDoors(Struct, frozen=True):
     """The longest delay between restarts of a container, in seconds."""
     allowed_sysctls: tuple[str, ...] = ()
     """Beside those that any pod may have."""
+    counted: Counted = field(default_factory=Counted)
 
     def directory(self, uid: str) -> Path:
         return self.root / "pods" / uid

@@ -12,6 +12,10 @@ class PodMemory(Struct):
     """By container name, unless said otherwise."""
 
     backoff: RestartBackoff
+    resized: set[str] = field(default_factory=set)
+    """Ids of containers that were ended to be started anew with other resources: no crash to wait after."""
+    requested: dict[str, int] = field(default_factory=dict)
+    """Container id -> the memory that it requested when it was started or changed."""
     failures: dict[str, Waiting] = field(default_factory=dict)
     """Why the last start failed before there was a container."""
     retry_at: dict[str, float] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.cgroups import container_request
 from pybernetes.kubelet.observed import Observed
 from pybernetes.kubelet.plan import Action, RemoveContainer, ResizeContainer, RunSandbox, StartContainer, StopContainer
 from pybernetes.kubelet.pod.doors import PodDoors
@@ -58,6 +59,7 @@ class Performer:
             match action:
                 case RunSandbox():
                     await self._starter.run_sandbox(subject.pod, action, subject.observed)
+                    self._resizer.sandbox_made(subject.pod)
                 case StopContainer():
                     await self._replace(action)
                 case RemoveContainer():
@@ -69,8 +71,11 @@ class Performer:
 
     async def _start(self, action: StartContainer) -> None:
         subject = self._subject
+        await self._resizer.make_room(subject.pod, subject.observed)
         container_id = await self._starter.start_container(subject.pod, action, subject.observed)
         container = container_of(subject.pod, action.name)
+        if container_id is not None and container:
+            self._memory.requested[container_id] = container_request(container, "memory").value
         if container_id is not None and container and container.lifecycle and container.lifecycle.post_start:
             subject.poke()
             await self._starter.post_start(subject.pod, action.name, container_id, subject.ip)
@@ -78,6 +83,8 @@ class Performer:
     async def _replace(self, action: StopContainer) -> None:
         pod, attempt = self._subject.pod, self._subject.observed.by_id(action.id)
         if attempt is not None:
+            if action.resizes:
+                self._memory.resized.add(action.id)
             grace = grace_seconds(pod) if action.grace is None else action.grace
             await self._stopper.stop_container(pod, attempt, grace, action.message)
 

@@ -14,6 +14,7 @@ from pybernetes.kubelet.containers.env import EnvSources, environment
 from pybernetes.kubelet.containers.hosts import host_network_hosts_file, hosts_file
 from pybernetes.kubelet.containers.mounts import ContainerFiles, container_devices, container_mounts
 from pybernetes.kubelet.containers.sandbox import log_directory, sandbox_config
+from pybernetes.kubelet.counted import container_type
 from pybernetes.kubelet.events import NORMAL, WARNING
 from pybernetes.kubelet.images.manager import ImageError, ReadyImage, Wanted
 from pybernetes.kubelet.objects import ConfigError
@@ -44,6 +45,8 @@ class Starter:
 
     def __init__(self, doors: PodDoors, memory: PodMemory, volumes: PodVolumes) -> None:
         self._doors, self._memory, self._volumes = doors, memory, volumes
+        self._failed_in = ""
+        """The sandbox in which a container failed to start last: its pod counts once."""
 
     async def run_sandbox(self, pod: v1.Pod, action: RunSandbox, observed: Observed) -> None:
         """Stop what is left of the sandbox before, then create the next; volumes are set up meanwhile."""
@@ -55,23 +58,35 @@ class Starter:
             group.create_task(self._run_sandbox(pod, action, observed))
 
     async def _run_sandbox(self, pod: v1.Pod, action: RunSandbox, observed: Observed) -> None:
-        doors = self._doors
+        doors, counted, mapped = self._doors, self._doors.counted, wants_users(pod)
+        counted.pod_started(mapped=mapped)
         try:
             handler = doors.runtime_handler(pod.spec.runtime_class_name or "")
-            if wants_users(pod):
+            if mapped:
                 await check_handler(doors.runtime, handler)
             config = await self._config(pod, action.attempt)
             for old in observed.sandboxes:
                 await doors.runtime.stop_pod_sandbox(old.id)
             await doors.threads.run(_make_directory, log_directory(pod, doors.settings.pod_logs))
-            await doors.runtime.run_pod_sandbox(config, handler)
+            await self._make_sandbox(config, handler)
         except (CRIError, ConfigError) as error:
+            counted.pod_failed(mapped=mapped)
             message = f"Failed to create pod sandbox: {error}"
             doors.events.pod(pod, WARNING, "FailedCreatePodSandBox", message)
             waiting = Waiting("ContainerCreating", "")
             self._memory.failed("", waiting, self._now(), self._memory.next_delay("", 60.0))
             return
         self._memory.succeeded("")
+
+    async def _make_sandbox(self, config: t.PodSandboxConfig, handler: str) -> None:
+        counted, begun = self._doors.counted, self._doors.clock.monotonic()
+        try:
+            await self._doors.runtime.run_pod_sandbox(config, handler)
+        except CRIError:
+            counted.failed_sandbox.inc(handler)
+            raise
+        finally:
+            counted.sandbox.observe(self._doors.clock.monotonic() - begun, handler)
 
     async def _config(self, pod: v1.Pod, attempt: int) -> t.PodSandboxConfig:
         known = self._memory.sandbox_config
@@ -98,9 +113,15 @@ class Starter:
         sandbox = observed.ready_sandbox
         if container is None or sandbox is None:
             return None
+        kind, counted = container_type(pod, action.name), self._doors.counted
+        counted.started_containers.inc(kind)
         try:
             container_id = await self._start(pod, container, action, observed, sandbox)
         except StartFailed as failure:
+            counted.failed_containers.inc(kind, failure.waiting.reason)
+            if wants_users(pod) and self._failed_in != sandbox.id:
+                self._failed_in = sandbox.id
+                counted.failed_mapped.inc()
             self._memory.failed(action.name, failure.waiting, self._now(), failure.retry_after)
             return None
         self._memory.succeeded(action.name)

@@ -22,6 +22,7 @@ class Teller:
         """The essence of what was last told in a hurry."""
         self._target: Target | None = None
         self._deleted = False
+        self._seen = doors.clock.monotonic()
 
     def observe(self, carrier: v1.Pod) -> None:
         """The object of the API that carries the pod's status: the pod itself, or the mirror of a static one."""
@@ -40,7 +41,11 @@ class Teller:
         """Make the status and send it on its way: at once if `hurried`, unless only reasons for waiting changed."""
         if self._told is None:
             self._told = _essence(context.pod.status)
+        before = context.pod.status
         self._made = make_status(context)
+        self._doors.counted.told(before, self._made)
+        if self._made.phase == "Running" and before.phase in (None, "", "Pending"):
+            self._doors.counted.pod_start.observe(self._doors.clock.monotonic() - self._seen)
         essence = _essence(self._made)
         urgent = hurried and essence != self._told
         if urgent:

@@ -214,6 +214,8 @@ class PodWorker:
         if not self._act.is_running:
             if decided.actions:
                 self._act.begin(self._scope, lambda: self._performer.perform(decided.actions))
+            elif not decided.resizing and self._resizer.may_settle(self._pod):
+                self._act.begin(self._scope, lambda: self._resizer.settle(self.pod, self._observed))
             elif self._refresher.is_due():
                 self._act.begin(self._scope, lambda: self._refresher.refresh(self.pod))
         self._set_alarm(decided)
@@ -227,6 +229,8 @@ class PodWorker:
             is_started=self._is_started,
             unhealthy=self._the_probes().verdicts.unhealthy | self._memory.hook_failed,
             memory_capacity=self._doors.memory_capacity,
+            resized=self._memory.resized,
+            requested=self._memory.requested,
         )
 
     def _is_started(self, attempt: ObservedContainer) -> bool:
@@ -333,7 +337,7 @@ class PodWorker:
         )
 
     def _set_alarm(self, decided: Plan) -> None:
-        due = [decided.wake_after, self._deadline_left(), *self._refresher.delays()]
+        due = [decided.wake_after, self._deadline_left(), self._resizer.retry_in() or None, *self._refresher.delays()]
         self._alarm.set(min((delay for delay in due if delay is not None), default=None))
 
     def _note(self, what: str, group: BaseExceptionGroup[Exception]) -> None:

@@ -2,6 +2,7 @@
 
 from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.cgroups import pod_limit, pod_totals
 from pybernetes.kubelet.qos import qos_class
 from pybernetes.kubelet.restart import begins_anew
 from pybernetes.kubelet.status.conditions import OWNED, conditions_of
@@ -42,8 +43,27 @@ def make_status(context: StatusContext) -> v1.PodStatus:
         observed_generation=pod.metadata.generation,
         nominated_node_name=known.nominated_node_name,
         resize=known.resize,
+        resources=_resources(context, phase),
+        allocated_resources=pod_totals(pod).requests,
         resource_claim_statuses=known.resource_claim_statuses,
     )
+
+
+def _resources(context: StatusContext, phase: str) -> v1.ResourceRequirements:
+    """What the pod as a whole has (KEP-5419): all that is counted before it runs, then what its cgroup knows of.
+
+    While that is being changed it is what it was.
+    """
+    pod, known = context.pod, context.pod.status.resources
+    totals = pod_totals(pod)
+    if phase != "Running":
+        return totals
+    if context.resizing.containers and known is not None:
+        return known
+    own = pod.spec.resources or v1.ResourceRequirements()
+    limits = {name: totals.limits[name] for name in ("cpu", "memory") if pod_limit(pod, name)}
+    requests = {name: totals.requests[name] for name in ("cpu", "memory") if name in totals.requests}
+    return v1.ResourceRequirements(requests=own.requests | requests, limits=own.limits | limits)
 
 
 def _statuses(

@@ -5,11 +5,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.threads import Worker
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.counted import Counted
 from pybernetes.kubelet.objects import Objects
 
 
@@ -45,6 +46,7 @@ class VolumeDoors(Struct, frozen=True):
     clock: Clock
     threads: Worker
     allocatable: Mapping[str, str | int | float]
+    counted: Counted = field(default_factory=Counted)
 
 
 class VolumeContext(Struct, frozen=True):

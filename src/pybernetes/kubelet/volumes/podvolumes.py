@@ -10,7 +10,7 @@ from pybernetes.kubelet.volumes import mounting
 from pybernetes.kubelet.volumes.context import Token, VolumeContext, VolumeDoors
 from pybernetes.kubelet.volumes.files import VolumeError
 from pybernetes.kubelet.volumes.projected import renew_at
-from pybernetes.kubelet.volumes.setup import is_of_runtime, is_refreshed, set_up
+from pybernetes.kubelet.volumes.setup import is_of_runtime, is_refreshed, plugin_name, set_up
 
 
 class PodVolumes:
@@ -41,12 +41,15 @@ class PodVolumes:
         failures: dict[str, str] = {}
 
         async def one(volume: v1.Volume) -> None:
+            begun = self._doors.clock.monotonic()
             try:
                 self.paths[volume.name] = await set_up(context, volume)
             except VolumeError as error:
                 failures[volume.name] = str(error)
             except OSError as error:
                 failures[volume.name] = f"{error.strerror}: {error.filename}"
+            took = self._doors.clock.monotonic() - begun
+            self._doors.counted.volume_mounted(plugin_name(volume), took, failed=volume.name in failures)
 
         async with asyncio.TaskGroup() as group:
             for volume in volumes:

@@ -34,6 +34,22 @@ def is_read_only(volume: v1.Volume) -> bool:
     return is_refreshed(volume) or bool(claim and claim.read_only)
 
 
+def plugin_name(volume: v1.Volume) -> str:
+    """Upstream's name of who sets the volume up; of claims the kind of volume behind is not known here."""
+    kind = _type_of(volume)
+    return f"kubernetes.io/{_PLUGINS.get(kind, kind)}"
+
+
+_PLUGINS = {
+    "configMap": "configmap",
+    "downwardAPI": "downward-api",
+    "emptyDir": "empty-dir",
+    "ephemeral": "persistentvolumeclaim",
+    "hostPath": "host-path",
+    "persistentVolumeClaim": "persistentvolumeclaim",
+}
+
+
 def is_of_runtime(volume: v1.Volume) -> bool:
     """Whether the runtime mounts it, so that nothing of it lies on the node."""
     return volume.image is not None

@@ -146,6 +146,8 @@ async def test_a_pod_with_ids_of_its_own(node: World) -> None:
     await eventually(lambda: is_ready(node))
     made = node.root / "pods" / "uid-p" / "volumes" / "kubernetes.io~empty-dir" / "data" / "made"
     await eventually(made.exists)
+    log = Path(node.kubelet.workers()[0].observed.running[0].status.log_path)
+    await eventually(lambda: log.read_text().count("\n") == 3)
     told = json.loads((node.root / "pods" / "uid-p" / "userns").read_text())["uidMappings"][0]["hostId"]
     ids, hosts, data = (await log_of(node, "c")).splitlines()
     assert ids.split() == ["0", str(told), "65536"]

@@ -54,7 +54,7 @@ async def _verbs(server: APIServer) -> None:
         rest = await client.list(core_v1.ConfigMap, "default", continue_=page.continue_)
         assert len(page.items) == 3
         assert len(page.items) + len(rest.items) == len((await client.list(core_v1.ConfigMap, "default")).items)
-        found = {resource.group_resource: resource for resource in await discover(client)}
+        found = {resource.group_resource: resource for resource in (await discover(client)).resources}
         assert found["deployments.apps"].kind == "Deployment"
         assert not found["nodes"].namespaced
         recorder = EventRecorder(client, "test")

@@ -130,7 +130,7 @@ async def test_a_custom_resource_says_how_many_pods_it_wants(world_of: Callable[
         flocks = Resource(group, "v1", "flocks", "Flock", "flock", True, verbs=("get", "create"))
 
         async def is_served() -> bool:
-            served = await discover(world.client)
+            served = (await discover(world.client)).resources
             return any(found.kind == "Flock" and found.group == group for found in served)
 
         await world.eventually(is_served)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 from typing import Final
@@ -31,6 +32,8 @@ class Addresses:
         self._backend = backend
         self._entries = entries
         self._left = False
+        self._telling = asyncio.Lock()
+        """An entry that is being renewed while the server leaves would stay behind."""
         self._own = advertised_address(services.options)
         self._key = f"/registry/{PREFIX}/{self._own}".encode()
 
@@ -53,10 +56,11 @@ class Addresses:
     async def leave(self) -> None:
         """Take this server's address back, for good: it ends. Raises StoreError, StatusError."""
         self._left = True
-        await self._backend.delete(self._key)
-        others = {item.name for item in self._entries.select()} - {self._own}
-        if others:
-            await self._publish(others)
+        async with self._telling:
+            await self._backend.delete(self._key)
+            others = {item.name for item in self._entries.select()} - {self._own}
+            if others:
+                await self._publish(others)
 
     async def _publish(self, addresses: set[str]) -> None:
         await publish_endpoints(self._services, sorted(addresses, key=ipaddress.ip_address))
@@ -73,9 +77,10 @@ class Addresses:
             await self._try()
 
     async def _try(self) -> None:
-        if self._left:
-            return
-        try:
-            await self.announce()
-        except (StoreError, StatusError) as error:
-            log.warning("addresses not published error=%s", error)
+        async with self._telling:
+            if self._left:
+                return
+            try:
+                await self.announce()
+            except (StoreError, StatusError) as error:
+                log.warning("addresses not published error=%s", error)

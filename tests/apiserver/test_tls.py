@@ -56,7 +56,7 @@ async def test_the_certificate_of_a_client_is_known(tls_contexts, authority):
 async def test_a_client_that_breaks_off_its_handshake_is_forgotten(tls_contexts):
     async with served(hello, tls_contexts[0]) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        writer.write(b"nonsense, nonsense")
         answer = await reader.read()
         assert answer == b"" or answer[0] == 21  # an alert, or nothing
         writer.close()
@@ -65,6 +65,14 @@ async def test_a_client_that_breaks_off_its_handshake_is_forgotten(tls_contexts)
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls_contexts[1])
         writer.write(GET)
         assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_who_speaks_no_tls_is_told(tls_contexts):
+    async with served(hello, tls_contexts[0]) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET)
+        assert (await reader.read()).endswith(b"\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
         writer.close()
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pybernetes.api.protobuf import (
     EventReader,
+    MessageError,
     ProtobufError,
     decode_object,
     encode_event,
@@ -208,3 +209,50 @@ def test_damaged_bytes_are_refused_by_name_or_read(place, byte, end):
     data[place] = byte
     with contextlib.suppress(ProtobufError):
         assert isinstance(decode_object(bytes(data[:end])), dict)
+
+
+OBJECT = bytes.fromhex("0a030a0163")
+"""A ConfigMap that has a name."""
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("78ff", "unexpected EOF"),
+        ("7a05 61", "unexpected EOF"),
+        ("79313233", "unexpected EOF"),
+        ("7b", "unexpected EOF"),
+        ("78" + "ff" * 10 + "01", "proto: integer overflow"),
+        ("7a" + "ff" * 9 + "01", "proto: negative length found during unmarshaling"),
+        ("7e", "proto: illegal wireType 6"),
+        ("0001", "proto: ConfigMap: illegal tag 0 (wire type 0)"),
+        ("7c", "proto: ConfigMap: wiretype end group for non-group"),
+        ("0801", "proto: wrong wireType = 0 for field ObjectMeta"),
+        ("1001", "proto: wrong wireType = 0 for field Data"),
+    ],
+)
+def test_messages_that_are_none_are_refused_in_gos_words(more, words):
+    with pytest.raises(MessageError) as refused:
+        decode_object(envelope("v1", "ConfigMap", OBJECT + bytes.fromhex(more)))
+    assert (str(refused.value), refused.value.api_version, refused.value.kind) == (words, "v1", "ConfigMap")
+
+
+@pytest.mark.parametrize(
+    "more", ["7a0178", "7805", "79" + "00" * 8, "7d" + "00" * 4, "7b08017c", "7b7b7c7c", "fa7f0178"]
+)
+def test_fields_that_nobody_knows_are_passed_over(more):
+    tree = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
+    assert decode_object(envelope("v1", "ConfigMap", OBJECT + bytes.fromhex(more))) == tree
+
+
+@pytest.mark.parametrize(("data", "words"), [(b"", "empty data"), (b"k8s\0", "empty body"), (b"k8s\0\x0a", "unexpected EOF"), (b"k8s\0\x08\x01", "proto: wrong wireType = 0 for field TypeMeta")])  # fmt: skip
+def test_envelopes_that_are_none(data, words):
+    with pytest.raises(ProtobufError) as refused:
+        decode_object(data)
+    assert str(refused.value) == words
+    assert not isinstance(refused.value, MessageError)
+
+
+def test_what_an_envelope_does_not_say_is_known_otherwise():
+    raw = b"k8s\0\x12" + bytes([len(OBJECT)]) + OBJECT
+    assert decode_object(raw, "v1", "ConfigMap") == {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}

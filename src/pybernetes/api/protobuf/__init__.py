@@ -9,6 +9,8 @@ Never: defaults or validates; custom resources have no messages.
 from pybernetes.api.protobuf.envelope import (
     CONTENT_TYPE,
     EventReader,
+    MessageError,
+    NoMessageError,
     decode_object,
     encode_event,
     encode_object,
@@ -19,6 +21,8 @@ from pybernetes.wire.protobuf import ProtobufError
 __all__ = [
     "CONTENT_TYPE",
     "EventReader",
+    "MessageError",
+    "NoMessageError",
     "ProtobufError",
     "decode_object",
     "encode_event",

@@ -19,8 +19,23 @@ _TYPE_META: Final = "k8s.io.apimachinery.pkg.runtime.TypeMeta"
 _META: Final = "k8s.io.apimachinery.pkg.apis.meta.v1."
 _META_VERSIONS: Final = frozenset({"", "v1", "meta.k8s.io/v1"})
 """The lists of what the core group has are older than versions of such kinds, and name none."""
+_UNKNOWN: Final = {1: "TypeMeta", 2: "Raw", 3: "ContentEncoding", 4: "ContentType"}
+"""What upstream calls the fields of the envelope, which is itself called `Unknown`."""
 _LENGTH: Final = struct.Struct(">I")
 _MAX_FRAME: Final = 16 * 1024 * 1024
+
+
+class MessageError(ProtobufError):
+    """The message of an object is none, though its envelope says what it is."""
+
+    def __init__(self, why: str, api_version: str, kind: str) -> None:
+        super().__init__(why)
+        self.api_version = api_version
+        self.kind = kind
+
+
+class NoMessageError(MessageError):
+    """The envelope is of a kind that does not travel as protobuf, or that nobody knows."""
 
 
 @short_cache(1024)
@@ -46,7 +61,7 @@ def has_message(api_version: str, kind: str) -> bool:
 def _named(api_version: str, kind: str) -> str:
     name = _message_name(api_version, kind)
     if name is None:
-        raise ProtobufError(f"{api_version}, Kind={kind} has no protobuf message")
+        raise NoMessageError(f"{api_version}, Kind={kind} has no protobuf message", api_version, kind)
     return name
 
 
@@ -58,17 +73,33 @@ def encode_object(tree: Tree) -> bytes:
     return b"".join((MAGIC, b"\x0a", delimited(type_meta), b"\x12", delimited(raw), b"\x1a\x00\x22\x00"))
 
 
-def decode_object(data: bytes) -> Tree:
-    """The JSON tree of an object in its envelope, apiVersion and kind first; raises `ProtobufError`."""
-    if not data.startswith(MAGIC):
-        raise ProtobufError("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+def decode_object(data: bytes, api_version: str = "", kind: str = "") -> Tree:
+    """The JSON tree of an object in its envelope, apiVersion and kind first; raises `ProtobufError`.
+
+    `api_version` and `kind` are what it is where the envelope does not say so.
+    """
+    told, found = _open(data)
+    api_version, kind = told.get("apiVersion") or api_version, told.get("kind") or kind
+    name = _named(api_version, kind)
     try:
-        found = delimited_fields(data, len(MAGIC), len(data))
-        told = message(_TYPE_META).decode(data, *found.get(1, (0, 0)))
-        name = _named(told.get("apiVersion", ""), told.get("kind", ""))
-        return {**told, **message(name).decode(data, *found.get(2, (0, 0)))}
+        read = message(name).decode(data, *found.get(2, (0, 0)))
     except RecursionError as error:
         raise ProtobufError("messages are nested too deeply") from error
+    except ProtobufError as error:
+        raise MessageError(str(error), api_version, kind) from error
+    return {"apiVersion": api_version, "kind": kind, **read}
+
+
+def _open(data: bytes) -> tuple[Tree, dict[int, tuple[int, int]]]:
+    """The apiVersion and kind that an envelope tells, and where its fields lie."""
+    if not data:
+        raise ProtobufError("empty data")
+    if not data.startswith(MAGIC):
+        raise ProtobufError("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+    if len(data) == len(MAGIC):
+        raise ProtobufError("empty body")
+    found = delimited_fields(data, len(MAGIC), len(data), "Unknown", _UNKNOWN)
+    return message(_TYPE_META).decode(data, *found.get(1, (0, 0))), found
 
 
 def encode_event(event_type: str, encoded: bytes) -> bytes:

@@ -20,12 +20,13 @@ from pybernetes.api.tree import Tree
 from pybernetes.wire.protobuf import (
     LENGTH,
     VARINT,
-    ProtobufError,
+    check_end,
     decode_length,
     decode_varint,
     delimited,
     encode_tag,
     skip_field,
+    unread_field,
 )
 
 Emit: TypeAlias = Callable[[Tree, list[bytes]], None]
@@ -45,9 +46,13 @@ def facts() -> dict[str, dict[str, list[Any]]]:
 class Message:
     """One message type. Encoding reads only the fields that the message has; decoding skips those it has not."""
 
-    __slots__ = ("_emitters", "_takers", "_zeros")
+    __slots__ = ("_emitters", "_known", "_name", "_takers", "_zeros")
 
-    def __init__(self, emitters: list[Emit], takers: dict[int, Take], zeros: Tree) -> None:
+    def __init__(
+        self, name: str, known: dict[int, str], emitters: list[Emit], takers: dict[int, Take], zeros: Tree
+    ) -> None:
+        self._name = name
+        self._known = known
         self._emitters = emitters
         self._takers = takers
         self._zeros = zeros
@@ -73,9 +78,11 @@ class Message:
             else:
                 tag, position = decode_varint(data, position)
             take = takers.get(tag)
-            position = skip_field(data, position, tag) if take is None else take(data, position, out)
-        if position != end:
-            raise ProtobufError("a message is cut off")
+            if take is None:
+                position = unread_field(data, position, tag, self._name, self._known)
+            else:
+                position = take(data, position, out)
+        check_end(position, end)
         for name, zero in self._zeros.items():
             if name not in out:
                 out[name] = zero.copy() if isinstance(zero, (dict, list)) else zero
@@ -105,7 +112,9 @@ def _compile(name: str) -> Message:
     emitters: list[Emit] = []
     takers: dict[int, Take] = {}
     zeros = {field: [] if field == "items" and zero is None else zero for field, zero in told.zeros.items()}
-    found = _messages[name] = Message(emitters, takers, zeros)  # before its fields: messages may contain themselves
+    known = {int(number): _go_name(field, kind) for field, (number, kind, *_) in fields.items()}
+    # Before its fields: messages may contain themselves.
+    found = _messages[name] = Message(name.rpartition(".")[2], known, emitters, takers, zeros)
     json_names = {protobuf: json for json, protobuf in told.protobuf.items()}
     for field, (number, kind, *label) in sorted(fields.items(), key=lambda entry: int(entry[1][0])):
         json_name = json_names.get(field, field)
@@ -120,6 +129,11 @@ def _compile(name: str) -> Message:
             by_value = json_name not in told.pointers and not nilable
             _add_single(emitters, takers, number, json_name, codec(kind), by_value=by_value)
     return found
+
+
+def _go_name(field: str, kind: str) -> str:
+    """What upstream's code calls a field."""
+    return kind.rpartition(".")[2] if field == "metadata" else field[:1].upper() + field[1:]
 
 
 @cache
@@ -265,8 +279,7 @@ def _map_taker(name: str, read: Read, value_tag: int, value: ValueCodec) -> Take
                 seen = True
             else:
                 position = skip_field(data, position, tag)
-        if position != end:
-            raise ProtobufError("an entry of a map is cut off")
+        check_end(position, end)
         out.setdefault(name, {})[key] = held if seen else read(unset(None), 0)[0]
         return end
 

@@ -19,6 +19,7 @@ from pybernetes.wire.protobuf import (
     LENGTH,
     VARINT,
     ProtobufError,
+    check_end,
     decode_double,
     decode_length,
     decode_signed,
@@ -122,8 +123,7 @@ def _parts(data: bytes, position: int) -> tuple[_Parts, int]:
             found.payloads.setdefault(tag >> 3, []).append(data[start:position])
         else:
             position = skip_field(data, position, tag)
-    if position != end:
-        raise ProtobufError("a message is cut off")
+    check_end(position, end)
     return found, end
 
 

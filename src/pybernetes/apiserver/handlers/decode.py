@@ -14,7 +14,7 @@ from pybernetes.api.defaults import default_definition
 from pybernetes.api.errors import StatusError, bad_request, invalid, request_entity_too_large, timeout
 from pybernetes.api.field import Path, go_json, quote
 from pybernetes.api.json_text import refuse_depth
-from pybernetes.api.protobuf import ProtobufError
+from pybernetes.api.protobuf import MessageError, NoMessageError, ProtobufError
 from pybernetes.api.protobuf import decode_object as decode_object_message
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import resources, split_api_version
@@ -50,7 +50,7 @@ async def decode_object(call: Call, options: WriteOptions) -> Tree:
     """The body as an object of the served version (or of the part's kind), typed, defaulted, its name checked."""
     body = await read_body(call.ctx.request)
     media = content_type(call.ctx.request.headers.get("content-type", ""))
-    tree, complaints = parse_object(body, media, call.expected_kind)
+    tree, complaints = parse_object(body, media, call.expected_api_version, call.expected_kind)
     custom = call.served.custom and not call.own_view
     check_type(
         tree, call.expected_api_version, call.expected_kind, custom=custom, body=body,
@@ -66,32 +66,61 @@ Complaints: TypeAlias = Callable[[list[str]], list[str]]
 """What a strict reader says of a body, given the fields in it that are unknown."""
 
 
-def parse_object(body: bytes, media: str, kind: str) -> tuple[Tree, Complaints]:
-    """The JSON object in a body, and what is wrong with its fields. Raises StatusError 400."""
+class BodyError(ValueError):
+    """A body that is no object; what it says of its type, if it says so much."""
+
+    def __init__(self, why: str, api_version: str = "", kind: str = "") -> None:
+        super().__init__(why)
+        self.api_version = api_version
+        self.kind = kind
+
+
+def parse_object(body: bytes, media: str, api_version: str, kind: str) -> tuple[Tree, Complaints]:
+    """The object in a body, which is to be of this kind, and what is wrong with its fields. Raises StatusError 400."""
+    try:
+        return parse_body(body, media, api_version, kind)
+    except BodyError as error:
+        if error.kind:
+            version = split_api_version(error.api_version)[1]
+            words = f"{error.kind} in version {quote(version)} cannot be handled as a {kind}: {error}"
+            raise bad_request(words) from error
+        raise _unrecognized(kind, str(error), body) from error
+
+
+def parse_body(body: bytes, media: str, api_version: str, kind: str) -> tuple[Tree, Complaints]:
+    """The same. Raises BodyError."""
     if media == PROTOBUF:
-        try:
-            tree = decode_object_message(body)
-            refuse_depth(tree)
-            return tree, field_warnings
-        except (ProtobufError, ValueError) as error:
-            raise _unrecognized(kind, str(error), body) from error
+        return _parse_message(body, api_version, kind), field_warnings
     try:
         value = parse_json(body) if media == JSON else from_yaml(body)
     except JSONError as error:
-        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {error}", body) from error
+        raise BodyError(f"couldn't get version/kind; json parse error: {error}") from error
     except ValueError as error:
-        raise _unrecognized(kind, str(error), body) from error
+        raise BodyError(str(error)) from error
     if value is None:
         value = {}
     if not isinstance(value, dict):
         words = f"json: cannot unmarshal {json_type(value)} into Go value of type {TYPE_META}"
-        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {words}", body)
+        raise BodyError(f"couldn't get version/kind; json parse error: {words}")
     if media == JSON:
         # What our own encoder writes anew byte by byte has nothing twice: that is quicker than to look for it.
         is_plain = msgspec.json.encode(value) == body or not duplicate_fields(body)
         return value, field_warnings if is_plain else partial(_mixed_complaints, body)
     repeated = repeated_keys(body)
     return value, (lambda unknown: [repeated, *field_warnings(unknown)]) if repeated else field_warnings
+
+
+def _parse_message(body: bytes, api_version: str, kind: str) -> Tree:
+    try:
+        tree = decode_object_message(body, api_version, kind)
+        refuse_depth(tree)
+    except NoMessageError as error:
+        return {"apiVersion": error.api_version, "kind": error.kind}  # which the check of types refuses
+    except MessageError as error:
+        raise BodyError(str(error), error.api_version, error.kind) from error
+    except (ProtobufError, ValueError) as error:
+        raise BodyError(str(error)) from error
+    return tree
 
 
 def _mixed_complaints(body: bytes, unknown: list[str]) -> list[str]:

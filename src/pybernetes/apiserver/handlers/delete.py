@@ -9,7 +9,7 @@ from pybernetes.api.schema import schema_for
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item, stored_form
 from pybernetes.apiserver.handlers.call import Call, tree_answer
-from pybernetes.apiserver.handlers.decode import SCHEME, json_type, parse_object, read_body
+from pybernetes.apiserver.handlers.decode import SCHEME, BodyError, json_type, parse_body, read_body
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.negotiate import content_type
 from pybernetes.apiserver.registry.deletion import delete as delete_object
@@ -36,10 +36,9 @@ async def read_options(call: Call) -> DeleteOptions:
         return delete_options(delete_query(call.ctx.request))
     media = content_type(call.ctx.request.headers.get("content-type", ""))
     try:
-        tree, _ = parse_object(body, media, "DeleteOptions")
-    except Exception as error:
-        message = str(error).partition(": ")[2].rpartition(" (")[0] or str(error)
-        raise bad_request(message) from error
+        tree, _ = parse_body(body, media, "meta.k8s.io/v1", "DeleteOptions")
+    except BodyError as error:
+        raise bad_request(str(error)) from error
     for name in ("apiVersion", "kind"):
         if not isinstance(value := tree.get(name) or "", str):
             words = f"json: cannot unmarshal {json_type(value)} into Go struct field .{name} of type string"

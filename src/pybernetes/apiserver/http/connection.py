@@ -28,6 +28,14 @@ from pybernetes.apiserver.http.message import (
     UpgradeResponse,
     frame,
 )
+from pybernetes.apiserver.http.refusals import (
+    UNKNOWN_EXPECTATION,
+    complaint,
+    expectation,
+    is_other_method,
+    of_garbage,
+    refusal,
+)
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
 
@@ -103,7 +111,11 @@ class Connection(asyncio.Protocol):
         self._between = True
         """Whether what comes next begins a request."""
         self._deaf = False
-        """What follows cannot be understood any more."""
+        """What follows cannot be understood any more, or is not wanted."""
+        self._last_words = b""
+        """To be said once those requests are answered that could be understood."""
+        self._other_method = b""
+        """Of the request that comes, one that the parser does not know."""
 
     # The transport's side.
 
@@ -175,6 +187,9 @@ class Connection(asyncio.Protocol):
             self._take(method, target, query.decode("ascii"), known[0], Whole(data[end + 4 :]))
             return
         begun = self._begun
+        method, _, rest = data.partition(b" ")
+        if is_other_method(method):
+            self._other_method, data = method, b"POST " + rest
         self._parse(data)
         if self._begun == begun + 1 and self._between and 0 < len(block) < LONGEST_HEAD:
             self._remember(block, length)
@@ -195,23 +210,22 @@ class Connection(asyncio.Protocol):
             self._upgraded = asyncio.Queue()
             if rest := data[upgrade.args[0] :]:
                 self._upgraded.put_nowait(rest)
-        except httptools.HttpParserInvalidMethodError:
-            if data.partition(b" ")[0].isalpha():
-                self._refuse(405, b"405 Method Not Allowed")
-            else:
-                self._refuse(400, b"400 Bad Request")
         except httptools.HttpParserError:
-            self._refuse(400, b"400 Bad Request")
+            last = self._incoming
+            self._deaf = True
+            if last is None or last.unread or last.keep_alive:  # else it lies behind the last request, as announced
+                self._refuse(of_garbage(data))
 
-    def _refuse(self, status: int, words: bytes) -> None:
-        """Answer what is no HTTP request, and hang up; a request whose body breaks off is answered by its handler."""
+    def _refuse(self, words: bytes) -> None:
+        """Say this and hang up, behind the answers that are due; a request whose body breaks off is answered by its handler."""
         self._deaf = True
-        if self._incoming is not None and self._incoming.unread and self._task is not None and self._idle is None:
+        if self._incoming is not None and self._incoming.taken and self._incoming.unread:
             self._incoming.lose()
             return
-        if self._task is None or self._idle is not None:
-            self.send(head(status, "text/plain; charset=utf-8", [("connection", "close")], len(words)) + words)
-        self.close()
+        self._last_words = words
+        if self._task is None or (self._idle is not None and not self._idle.done()):
+            self.send(words)
+            self.close()
 
     # The parser's side.
 
@@ -237,7 +251,8 @@ class Connection(asyncio.Protocol):
             self._refuse_head()
 
     def _refuse_head(self) -> None:
-        self._refuse(431, b"431 Request Header Fields Too Large")
+        if not self._deaf:
+            self._refuse(refusal(431))
 
     def on_headers_complete(self) -> None:
         incoming = self._incoming
@@ -246,16 +261,22 @@ class Connection(asyncio.Protocol):
         incoming.upgrade = self._parser.should_upgrade()
         if self._deaf:
             return
-        if self._malformed(incoming):
-            self._refuse(400, b"400 Bad Request")
+        if words := complaint(incoming.headers, self._parser.get_http_version()):
+            self._refuse(words)
             return
         raw_path, _, query = incoming.target.decode("latin-1").partition("?")
         if raw_path.startswith(("http://", "https://")):  # RFC 9112, section 3.2.2: whose path it is, is known
             raw_path = "/" + raw_path.split("/", 3)[3] if raw_path.count("/") > 2 else "/"
         headers = Headers(incoming.headers)
-        incoming.expects = headers.first.get("expect", "").lower() == "100-continue"
         self._chunked = self._parser.get_http_version() != "1.0"
-        self._take(self._parser.get_method(), raw_path.encode("latin-1"), query, headers, incoming)
+        expects = expectation(headers.first)
+        if expects is None:
+            self._refuse(UNKNOWN_EXPECTATION)
+            return
+        incoming.expects = expects and self._chunked
+        incoming.taken = True
+        method, self._other_method = self._other_method or self._parser.get_method(), b""
+        self._take(method, raw_path.encode("latin-1"), query, headers, incoming)
 
     def _take(self, method: bytes, target: bytes, query: str, headers: Headers, source: Incoming | Whole) -> None:
         """A request has come, but for its body."""
@@ -274,12 +295,6 @@ class Connection(asyncio.Protocol):
                 self._idle.set_result(None)
         elif len(self._queue) > PIPELINE_LIMIT:
             self.close()
-
-    def _malformed(self, incoming: Incoming) -> bool:
-        """One Host (RFC 9112, section 3.2), and no version before 1.0, which has no headers."""
-        version = self._parser.get_http_version()
-        hosts = [name for name, _ in incoming.headers if name == "host"]
-        return version == "0.9" or len(hosts) > 1 or (not hosts and version == "1.1")
 
     def on_body(self, data: bytes) -> None:
         assert self._incoming is not None
@@ -307,7 +322,11 @@ class Connection(asyncio.Protocol):
                 request, incoming = self._queue.pop(0)
                 answer = await self._owner.handler(request)
                 again = await self._answer(request, incoming, answer)
-                if not again or self._owner.draining or (self._deaf and not self._queue):
+                if not again or self._owner.draining:
+                    return
+                if self._deaf and not self._queue:
+                    if self._last_words:
+                        self.send(self._last_words)
                     return
         finally:
             self.close()

@@ -13,7 +13,7 @@ from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedErr
 class Incoming:
     """A request while it arrives; the source of its body. `interim` sends the client a word meanwhile."""
 
-    __slots__ = ("_chunks", "_complete", "_limit", "_seconds", "_send", "_waiter", "expects", "headers", "keep_alive", "lost", "size", "target", "upgrade")  # fmt: skip
+    __slots__ = ("_chunks", "_complete", "_limit", "_seconds", "_send", "_waiter", "expects", "headers", "keep_alive", "lost", "size", "taken", "target", "upgrade")  # fmt: skip
 
     def __init__(self, interim: Callable[[bytes], None], limit: int, seconds: float) -> None:
         self._send = interim
@@ -24,6 +24,8 @@ class Incoming:
         self.upgrade = False
         self.expects = False
         self.lost = False
+        self.taken = False
+        """Whether it is understood so far that it will be answered."""
         self._chunks: list[bytes] = []
         self.size = 0
         self._limit = limit

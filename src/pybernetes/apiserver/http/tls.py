@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 import socket
 import ssl
 from collections import deque
@@ -30,6 +31,9 @@ LINGER_SECONDS: Final = 1.0
 """For a client to hang up too: a socket closed before that, with something unread, would take the answer back."""
 OUT_OF_DESCRIPTORS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 PAUSE_SECONDS: Final = 1.0
+
+NO_TLS: Final = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+"""For those who write http:// where https:// is meant."""
 
 Data: TypeAlias = bytes | bytearray | memoryview
 
@@ -73,7 +77,10 @@ class TLSTransport(asyncio.Transport):
         except ssl.SSLWantWriteError:
             self._watch_writes(self._shake)
             return
-        except (OSError, ValueError):  # OpenSSL has told the client why
+        except (OSError, ValueError) as error:  # OpenSSL has told the client why, if it speaks TLS
+            if getattr(error, "reason", "") == "HTTP_REQUEST":
+                with contextlib.suppress(OSError):
+                    os.write(self._descriptor, NO_TLS)
             self._closing = True
             self._hang_up()
             return

@@ -36,7 +36,8 @@ async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
     """The body as an object of this kind, typed and defaulted. Raises StatusError 400, 413, 415, 422."""
     body = await read_body(ctx.request)
     options = write_options(ctx.request, "CreateOptions")
-    tree, complaints = parse_object(body, content_type(ctx.request.headers.get("content-type", "")), kind)
+    media = content_type(ctx.request.headers.get("content-type", ""))
+    tree, complaints = parse_object(body, media, api_version, kind)
     if (tree.get("apiVersion"), tree.get("kind")) != OLD_EVICTION:
         check_type(
             tree, api_version, kind, custom=False, body=body,

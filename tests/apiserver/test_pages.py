@@ -264,7 +264,7 @@ async def test_openapi_v2_says_what_is_taken(api):
 
 async def test_metrics_say_what_they_are_and_are_packed_for_who_takes_it(api):
     plain = await api.call("GET", "/metrics")
-    assert plain.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    assert plain.content_type == "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
     packed = await api.server(api.request("GET", "/metrics", None, "", "", accept_encoding="gzip"))
     assert ("content-encoding", "gzip") in packed.headers
     assert b"apiserver_" in gzip.decompress(b"".join(packed.body))

@@ -245,9 +245,11 @@ def _answer(ctx: RequestContext, document: Tree, aggregated: Tree | None, *, is_
     if ctx.request.method != "GET" and not is_plain:
         raise method_not_allowed()
     accept = ctx.request.headers.get("accept", "")
-    if aggregated is not None and (whole := wants_aggregated(accept)) is not None:
+    if aggregated is not None and (whole := wants_aggregated(accept, pretty=ctx.request.is_pretty)) is not None:
         return _with_etag(ctx, aggregated, whole)
-    return tree_answer(200, document, negotiate(accept, protobuf=True, routed=not is_plain))
+    return tree_answer(
+        200, document, negotiate(accept, protobuf=True, routed=not is_plain, pretty=ctx.request.is_pretty)
+    )
 
 
 def _with_etag(ctx: RequestContext, document: Tree, wanted: Format) -> Answer:

@@ -7,7 +7,7 @@ from pybernetes.apiserver.encoding import Encoder, JSONEncoder
 from pybernetes.apiserver.negotiate import PARTIAL, PARTIAL_LIST, PROTOBUF, TABLE, YAML, Format
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.table.encoder import TableEncoder
-from pybernetes.apiserver.transformed import PartialEncoder, ProtobufEncoder, YAMLEncoder
+from pybernetes.apiserver.transformed import PartialEncoder, PrettyEncoder, ProtobufEncoder, YAMLEncoder
 
 
 class Encoders:
@@ -44,6 +44,8 @@ def _make(served: Served, wanted: Format, include: str) -> Encoder:
         made = JSONEncoder(served)
     if wanted.media_type == YAML:
         return YAMLEncoder(made)
+    if wanted.pretty:
+        return PrettyEncoder(made)
     if wanted.media_type == PROTOBUF:
         return ProtobufEncoder(made)
     return made

@@ -115,4 +115,4 @@ class Health:
 
 def _one(check: Check) -> Answer:
     wrong = check()
-    return text(500, f"internal server error: {wrong}\n") if wrong else text(200, "ok")
+    return text(500, f"internal server error: {wrong}\n") if wrong else text(200, "ok", sniffed=True)

@@ -28,18 +28,21 @@ DISCOVERY: Final[Kinds] = frozenset(((AGGREGATED, "v2", "apidiscovery.k8s.io"),)
 
 
 _TOKEN: Final = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
-_PARAMETERS: Final = re.compile(
-    rf'\s*({_TOKEN}={_TOKEN}\s*|{_TOKEN}="[^"]*"\s*)?(;\s*({_TOKEN}={_TOKEN}\s*|{_TOKEN}="[^"]*"\s*)?)*'
-)
-"""What stands behind a media type (RFC 2045)."""
+_PARAMETER: Final = rf'({_TOKEN})\s*=\s*(?:{_TOKEN}|"[^"]*")\s*'
+_PARAMETERS: Final = re.compile(rf"(?:\s*{_PARAMETER};)*\s*(?:{_PARAMETER})?")
+"""What stands behind a media type and a semicolon (RFC 2045)."""
 
 
 class Format(NamedTuple):
-    """What to answer in: a media type, and optionally a transformation (`as=Table;v=v1;g=meta.k8s.io`)."""
+    """What to answer in: a media type, and optionally a transformation (`as=Table;v=v1;g=meta.k8s.io`).
+
+    `pretty`: JSON is laid out for people.
+    """
 
     media_type: str = JSON
     kind: str = ""
     version: str = ""
+    pretty: bool = False
 
 
 class _Clause(NamedTuple):
@@ -84,7 +87,13 @@ def matches(media: str, offered: str) -> bool:
 
 @short_cache(512)
 def negotiate(
-    accept: str, *, kinds: Kinds = frozenset(), protobuf: bool = False, streams: bool = False, routed: bool = True
+    accept: str,
+    *,
+    kinds: Kinds = frozenset(),
+    protobuf: bool = False,
+    streams: bool = False,
+    routed: bool = True,
+    pretty: bool = False,
 ) -> Format:
     """The format for a header; JSON without one. Raises StatusError 406.
 
@@ -92,10 +101,10 @@ def negotiate(
     type that is offered, letter by letter, or any at all; what comes with `q=0` is only wanted least.
 
     `kinds`: the views that are offered, such as Table. `protobuf`: the kind has a message; views of metadata always do.
-    `streams`: watches are told at the same path, in formats that the refusal names too.
+    `streams`: watches are told at the same path, in formats that the refusal names too. `pretty`: for people.
     """
     if not accept:
-        return Format()
+        return Format(pretty=pretty)
     asked = clauses(accept)
     if routed and not any(media == "*/*" or media in OBJECT_TYPES for media, _ in asked):
         raise no_representation(OBJECT_TYPES + STREAM_TYPES if streams else OBJECT_TYPES)
@@ -109,21 +118,22 @@ def negotiate(
             continue
         if wanted == TABLE and offered == PROTOBUF:
             continue
+        laid_out = offered == JSON and (pretty or parameters.get("pretty") == "1")
         if not any(parameters.get(name) for name in _CONVERTING):
-            return Format(offered)
+            return Format(offered, pretty=laid_out)
         if (wanted, version, parameters.get("g", "")) in kinds:
-            return Format(offered, wanted, version)
+            return Format(offered, wanted, version, laid_out)
     raise not_acceptable(OBJECT_TYPES)
 
 
 @short_cache(64)
-def wants_aggregated(accept: str) -> Format | None:
+def wants_aggregated(accept: str, *, pretty: bool = False) -> Format | None:
     """The format of aggregated discovery, if the client takes that, however little it wants it."""
     for media, parameters in clauses(accept):
         offered = next((one for one in OBJECT_TYPES if matches(media, one)), None)
         wanted = parameters.get("as", ""), parameters.get("v", ""), parameters.get("g", "")
         if offered is not None and wanted in DISCOVERY:
-            return Format(offered, *wanted[:2])
+            return Format(offered, *wanted[:2], pretty=pretty and offered == JSON)
     return None
 
 
@@ -132,7 +142,7 @@ def negotiate_stream(accept: str, *, protobuf: bool = False) -> Format:
     found = negotiate(accept, kinds=VIEWS, protobuf=protobuf, routed=protobuf, streams=True)
     if found.media_type == YAML:
         raise not_acceptable(STREAM_TYPES)
-    return found
+    return found._replace(pretty=False)
 
 
 def no_representation(offered: tuple[str, ...]) -> StatusError:
@@ -147,5 +157,8 @@ def content_type(header: str) -> str:
     media, semicolon, parameters = header.partition(";")
     media = media.strip().lower() or ("" if semicolon else JSON)
     if media not in OBJECT_TYPES or not _PARAMETERS.fullmatch(parameters):
+        raise unsupported_media_type(OBJECT_TYPES)
+    names = [found[0].lower() for found in re.findall(_PARAMETER, parameters)]
+    if len(set(names)) < len(names):
         raise unsupported_media_type(OBJECT_TYPES)
     return media

@@ -83,6 +83,10 @@ def not_found() -> Response:
     return text(404, "404 page not found\n")
 
 
-def text(status: int, body: str) -> Response:
-    """A page of plain text."""
-    return Response(status, body.encode(), "text/plain; charset=utf-8", [("x-content-type-options", "nosniff")])
+NO_SNIFFING = ("x-content-type-options", "nosniff")
+"""A browser is to take the answer for nothing else than it says to be."""
+
+
+def text(status: int, body: str, *, sniffed: bool = False) -> Response:
+    """A page of plain text; errors and a few others say that they are nothing else."""
+    return Response(status, body.encode(), "text/plain; charset=utf-8", [] if sniffed else [NO_SNIFFING])

@@ -9,21 +9,18 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import count
 from time import perf_counter
 
-import msgspec
-
 from pybernetes.api.errors import StatusError, internal, service_unavailable
-from pybernetes.api.protobuf import encode_object
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.handlers.call import tree_answer
 from pybernetes.apiserver.handlers.list_options import is_watch, selected_name
 from pybernetes.apiserver.http.message import Answer, DisconnectedError, Request, Response
-from pybernetes.apiserver.negotiate import JSON, PROTOBUF, YAML, negotiate
+from pybernetes.apiserver.negotiate import Format, negotiate
 from pybernetes.apiserver.pages import text
 from pybernetes.apiserver.registry.registry import Registry
 from pybernetes.apiserver.request_info import PathError, parse
 from pybernetes.apiserver.request_metrics import RequestMetrics
 from pybernetes.apiserver.services import Services
-from pybernetes.apiserver.yaml import to_yaml
 from pybernetes.store.backend import StoreError
 
 log = logging.getLogger(__name__)
@@ -112,20 +109,18 @@ def error_answer(error: StatusError, request: Request) -> Response:
     headers: list[tuple[str, str]] = []
     if error.retry_after_seconds:
         headers.append(("retry-after", str(error.retry_after_seconds)))
-    media = _error_type(request)
-    if media == YAML:
-        return Response(error.code, to_yaml(error.status), YAML, headers)
-    if media == PROTOBUF:
-        return Response(error.code, encode_object(error.status), PROTOBUF, headers)
-    return Response(error.code, msgspec.json.encode(error.status) + b"\n", JSON, headers)
+    answer = tree_answer(error.code, error.status, _error_format(request))
+    answer.headers = headers
+    return answer
 
 
-def _error_type(request: Request) -> str:
+def _error_format(request: Request) -> Format:
     """What the client takes; JSON where that is nothing we have."""
+    accept, pretty = request.headers.get("accept", ""), request.is_pretty
     try:
-        return negotiate(request.headers.get("accept", ""), protobuf=True, routed=False).media_type
+        return negotiate(accept, protobuf=True, routed=False, pretty=pretty)
     except StatusError:
-        return JSON
+        return Format(pretty=pretty)
 
 
 def warnings(texts: Iterable[str]) -> list[str]:

@@ -88,6 +88,34 @@ class YAMLEncoder:
         return self if self._following is None else self._following
 
 
+class PrettyEncoder:
+    """Another encoder's JSON laid out for people; watches are for programs, and never so."""
+
+    content_type = "application/json"
+    stream_type = "application/json"
+
+    def __init__(self, inner: Encoder) -> None:
+        self._inner = inner
+
+    def obj(self, item: Item) -> bytes:
+        return msgspec.json.format(self._inner.obj(item), indent=2)
+
+    def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
+        return [msgspec.json.format(b"".join(self._inner.items(items, metadata)), indent=2)]
+
+    def event(self, kind: bytes, item: Item) -> bytes:
+        return self._inner.event(kind, item)
+
+    def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
+        return self._inner.bookmark(revision, initial_end=initial_end)
+
+    def error(self, status: Tree) -> bytes:
+        return self._inner.error(status)
+
+    def following(self) -> Encoder:
+        return self
+
+
 class ProtobufEncoder:
     """Another encoder's output as protobuf; an object's is made once."""
 

@@ -60,7 +60,7 @@ class StatusPage:
                 "goVersion": runtime_version(), "binaryVersion": f"{API_LEVEL}.0", "emulationVersion": API_LEVEL, "paths": paths,
             }  # fmt: skip
             return _object(ctx, "Statusz", version, told)
-        return text(200, status_text(NAME, API_LEVEL, self._began, seconds, paths))
+        return text(200, status_text(NAME, API_LEVEL, self._began, seconds, paths), sniffed=True)
 
 
 def flags_page(options: Options) -> Callable[[RequestContext], Answer]:
@@ -70,7 +70,7 @@ def flags_page(options: Options) -> Callable[[RequestContext], Answer]:
     def page(ctx: RequestContext) -> Answer:
         if version := _version(ctx, "Flagz"):
             return _object(ctx, "Flagz", version, {"flags": dict(sorted(flags.items()))})
-        return text(200, flags_text(NAME, flags))
+        return text(200, flags_text(NAME, flags), sniffed=True)
 
     return page
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from tests.apiserver.inprocess import Server, server
 
-from pybernetes.api.errors import StatusError
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Request, Response
 from pybernetes.apiserver.request_info import parse
@@ -224,6 +223,9 @@ async def test_what_lasts_longer_than_its_client_wants_is_given_up() -> None:
 
     request = Request("GET", "/api/v1/pods", "timeout=1ms", [], None)  # type: ignore[arg-type]
     ctx = RequestContext(request, parse("GET", "/api/v1/pods"), None)  # type: ignore[arg-type]
-    with pytest.raises(StatusError, match="Timeout: request did not complete within the allotted timeout") as caught:
-        await Deadline(60.0)(ctx, forever)
-    assert (caught.value.code, given_up) == (504, ["/api/v1/pods"])
+    answer = await Deadline(60.0)(ctx, forever)
+    assert isinstance(answer, Response)
+    assert (answer.status, answer.content_type) == (504, "text/plain; charset=utf-8")
+    words = '"message":"Timeout: request did not complete within the allotted timeout","reason":"Timeout"'
+    assert answer.body == b'{"metadata":{},"status":"Failure",%b,"details":{},"code":504}\n' % words.encode()
+    assert given_up == ["/api/v1/pods"]

@@ -79,7 +79,7 @@ def decode_object(data: bytes, api_version: str = "", kind: str = "") -> Tree:
     `api_version` and `kind` are what it is where the envelope does not say so.
     """
     told, found = _open(data)
-    api_version, kind = told.get("apiVersion") or api_version, told.get("kind") or kind
+    api_version, kind = _legible(told.get("apiVersion", "")) or api_version, told.get("kind") or kind
     name = _named(api_version, kind)
     try:
         read = message(name).decode(data, *found.get(2, (0, 0)))
@@ -88,6 +88,14 @@ def decode_object(data: bytes, api_version: str = "", kind: str = "") -> Tree:
     except ProtobufError as error:
         raise MessageError(str(error), api_version, kind) from error
     return {"apiVersion": api_version, "kind": kind, **read}
+
+
+def _legible(api_version: str) -> str:
+    """An apiVersion, or "" for what is none."""
+    group, _, version = api_version.rpartition("/")
+    if not version or "/" in group:
+        return ""
+    return api_version if group else version
 
 
 def _open(data: bytes) -> tuple[Tree, dict[int, tuple[int, int]]]:

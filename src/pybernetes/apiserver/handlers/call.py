@@ -71,7 +71,8 @@ class Call(NamedTuple):
     def negotiated(self, *, streams: bool = False) -> Format:
         """The same of collections, too. Raises StatusError 406."""
         known = not self.served.custom
-        return negotiate(self.accept, kinds=VIEWS, protobuf=known, routed=known, streams=streams)
+        pretty = self.ctx.request.is_pretty
+        return negotiate(self.accept, kinds=VIEWS, protobuf=known, routed=known, streams=streams, pretty=pretty)
 
     def answer(self, status: int, item: Item, wanted: Format) -> Response:
         """The object in the format asked for."""
@@ -103,4 +104,5 @@ def tree_answer(status: int, tree: Tree, wanted: Format) -> Response:
         return Response(status, to_yaml(tree), YAML)
     if wanted.media_type == PROTOBUF and has_message(tree.get("apiVersion", ""), tree["kind"]):
         return Response(status, encode_object(tree), PROTOBUF)
-    return Response(status, msgspec.json.encode(tree) + b"\n")
+    body = msgspec.json.encode(tree)
+    return Response(status, msgspec.json.format(body, indent=2) if wanted.pretty else body + b"\n")

@@ -9,12 +9,14 @@ from pybernetes.api.schema import schema_for
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item, stored_form
 from pybernetes.apiserver.handlers.call import Call, tree_answer
-from pybernetes.apiserver.handlers.decode import SCHEME, BodyError, json_type, parse_body, read_body
+from pybernetes.apiserver.handlers.decode import BodyError, json_type, parse_body, read_body
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.negotiate import content_type
 from pybernetes.apiserver.registry.deletion import delete as delete_object
 from pybernetes.apiserver.registry.options import DeleteOptions, delete_options, delete_query
 
+_SCHEME = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"
+"""What upstream calls the scheme of options in messages."""
 _OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 
 
@@ -47,7 +49,7 @@ async def read_options(call: Call) -> DeleteOptions:
     if version.count("/") > 1:
         raise bad_request(f"unexpected GroupVersion string: {version}")
     if kind != "DeleteOptions":
-        raise bad_request(f"no kind {quote(str(kind))} is registered for version {quote(str(version))} in scheme {quote(SCHEME)}")  # fmt: skip
+        raise bad_request(f"no kind {quote(str(kind))} is registered for version {quote(str(version))} in scheme {quote(_SCHEME)}")  # fmt: skip
     try:
         decoded = decode(schema_for(_OPTIONS), tree)
     except DecodeError as error:

@@ -16,6 +16,7 @@ from pybernetes.api.selectors.fields import FieldSelector
 from pybernetes.api.selectors.labels import LabelSelector, SelectorError
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.http.message import Request
+from pybernetes.apiserver.registry.options import parse_integer
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.resources.strategy import Strategy
 from pybernetes.wire.numbers import parse_number
@@ -113,14 +114,7 @@ def of_name(options: ListOptions, name: str) -> ListOptions:
 def _integer(request: Request, name: str) -> int:
     if name not in request.query:
         return 0
-    text = request.parameter(name)
-    digits = text[1:] if text[:1] in ("+", "-") else text
-    if not (digits.isascii() and digits.isdecimal()):
-        raise bad_request(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
-    number = parse_number(digits.lstrip("0") or "0")
-    if number is None:
-        raise bad_request(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
-    return -number if text[0] == "-" else number
+    return parse_integer(request.parameter(name))
 
 
 def _label_selector(text: str) -> LabelSelector:

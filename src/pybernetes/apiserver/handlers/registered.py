@@ -50,7 +50,7 @@ _OLD: Final = {
 """Versions that are known and not served, with their kinds."""
 _EVERYWHERE: Final = frozenset(("DeleteOptions", "Status"))
 """Kinds that are registered in every group without a resource."""
-_ALSO: Final = frozenset((("v1", "List"), ("autoscaling/v1", "Scale")))
+_ALSO: Final = frozenset((("v1", "List"), ("autoscaling/v1", "Scale"), ("meta.k8s.io/v1", "Status")))
 
 
 def is_registered(api_version: str, kind: str) -> bool:

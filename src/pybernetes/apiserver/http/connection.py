@@ -29,6 +29,8 @@ from pybernetes.apiserver.http.message import (
     frame,
 )
 from pybernetes.apiserver.http.refusals import (
+    BAD_ESCAPE,
+    BAD_REQUEST,
     UNKNOWN_EXPECTATION,
     complaint,
     expectation,
@@ -187,11 +189,14 @@ class Connection(asyncio.Protocol):
             self._take(method, target, query.decode("ascii"), known[0], Whole(data[end + 4 :]))
             return
         begun = self._begun
+        if end > 0 and line and line.count(b" ") != 2:
+            self._refuse(BAD_REQUEST)
+            return
         method, _, rest = data.partition(b" ")
         if is_other_method(method):
             self._other_method, data = method, b"POST " + rest
         self._parse(data)
-        if self._begun == begun + 1 and self._between and 0 < len(block) < LONGEST_HEAD:
+        if self._begun == begun + 1 and self._between and not self._deaf and 0 < len(block) < LONGEST_HEAD:
             self._remember(block, length)
 
     def _remember(self, block: bytes, length: int) -> None:
@@ -274,14 +279,19 @@ class Connection(asyncio.Protocol):
             self._refuse(UNKNOWN_EXPECTATION)
             return
         incoming.expects = expects and self._chunked
-        incoming.taken = True
         method, self._other_method = self._other_method or self._parser.get_method(), b""
         self._take(method, raw_path.encode("latin-1"), query, headers, incoming)
+        incoming.taken = not self._deaf
 
     def _take(self, method: bytes, target: bytes, query: str, headers: Headers, source: Incoming | Whole) -> None:
         """A request has come, but for its body."""
         raw_path = target.decode("latin-1")
-        path = unquote(raw_path) if "%" in raw_path else raw_path
+        path = raw_path
+        if "%" in raw_path:
+            if BAD_ESCAPE(raw_path):
+                self._refuse(BAD_REQUEST)
+                return
+            path = unquote(raw_path)
         request = Request(method.decode("ascii"), path, query, headers, source)
         request.raw_path = raw_path
         request.remote = self._remote
@@ -337,21 +347,23 @@ class Connection(asyncio.Protocol):
             await self._run_upgraded(answer)
             return False
         again = incoming.keep_alive and not incoming.upgrade and not incoming.unread and not self._owner.draining
-        headers = answer.headers if again else [*answer.headers, ("connection", "close")]
+        again = again and (self._chunked or isinstance(answer, Response))
+        headers = answer.headers
+        if again != self._chunked:  # what a version does anyway is not said
+            headers = [*headers, ("connection", "keep-alive" if again else "close")]
         if isinstance(answer, Response):
             self._send_response(request, answer, headers)
         else:
             await self._run_stream(answer, headers)
-            again = again and self._chunked
         return again
 
     def _send_response(self, request: Request, answer: Response, headers: list[tuple[str, str]]) -> None:
         body = answer.body
         if isinstance(body, bytes):
-            start = head(answer.status, answer.content_type, headers, len(body))
+            start = head(answer.status, answer.content_type, headers, len(body), self._version)
             self.send(start if request.method == "HEAD" else start + body)
             return
-        self.send(head(answer.status, answer.content_type, headers, sum(map(len, body))))
+        self.send(head(answer.status, answer.content_type, headers, sum(map(len, body)), self._version))
         if request.method != "HEAD":
             for part in body:
                 self._send_pieces(part)
@@ -365,8 +377,14 @@ class Connection(asyncio.Protocol):
         for start in range(0, len(part), PIECE):
             self.send(view[start : start + PIECE])
 
+    @property
+    def _version(self) -> str:
+        """Of HTTP, which the client speaks."""
+        return "1.1" if self._chunked else "1.0"
+
     async def _run_stream(self, answer: StreamResponse, headers: list[tuple[str, str]]) -> None:
-        self.send(head(answer.status, answer.content_type, headers, -1 if self._chunked else -2))
+        length = -1 if self._chunked else -2
+        self.send(head(answer.status, answer.content_type, headers, length, self._version))
         self._streaming = True
         if self._transport is not None and not self._owner.draining:
             self._closed = asyncio.Event()  # the stream before may have been ended by its user

@@ -64,7 +64,7 @@ class Incoming:
         return self.keep_alive and not self.upgrade and names.isdisjoint(("transfer-encoding", "expect", "upgrade"))
 
     async def read(self) -> bytes:
-        if self.expects and not self._complete:
+        if self.expects:
             self.expects = False
             self._send(CONTINUE)
         if not self._complete:

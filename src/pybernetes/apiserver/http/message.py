@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 from urllib.parse import parse_qs
 
 from msgspec import Struct, field
 
+BROWSERS: Final = ("curl", "Wget", "Mozilla/5.0")
+TRUE: Final = frozenset(("1", "t", "T", "TRUE", "true", "True"))
 Query: TypeAlias = dict[str, list[str]]
 
 
@@ -33,7 +35,7 @@ class Body(Protocol):
 class Headers:
     """A request's headers, names in lower case; requests that say the same share them, so nobody changes them."""
 
-    __slots__ = ("first", "names", "pairs")
+    __slots__ = ("first", "is_read_by_people", "names", "pairs")
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self.pairs = pairs
@@ -41,6 +43,7 @@ class Headers:
         """The first value of each."""
         self.names = "".join([f"\n{name}" for name in self.first])
         """All names, each behind a line feed: what begins one can be looked for."""
+        self.is_read_by_people = self.first.get("user-agent", "").startswith(BROWSERS)
 
 
 class Request:
@@ -83,6 +86,13 @@ class Request:
     def has_header_of(self, prefix: str) -> bool:
         """Whether there is a header whose name begins so."""
         return f"\n{prefix}" in self._headers.names
+
+    @property
+    def is_pretty(self) -> bool:
+        """Whether JSON is to be laid out for people: who asks so, or with a browser or a tool for the command line."""
+        if "pretty" in self.query_string and (given := self.parameter("pretty")):
+            return given in TRUE
+        return self._headers.is_read_by_people
 
     def header_values(self, name: str) -> list[str]:
         """Every value of a header that may be repeated."""

@@ -8,6 +8,8 @@ from typing import Final
 
 METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 """Those that the parser reads as any request; of the others it knows some, and takes a few for something else."""
+BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})").search
+"""In a path; a query may hold what it likes."""
 _TOKEN: Final = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+").fullmatch
 _OTHER_CODING: Final = re.compile(rb"\r\ntransfer-encoding:(?![ \t]*chunked[ \t]*\r\n)", re.IGNORECASE).search
 _HOST: Final = re.compile(r"[-!$%&'()*+,.:;=\[\]_~0-9A-Za-z]*").fullmatch

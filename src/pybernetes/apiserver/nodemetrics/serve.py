@@ -47,7 +47,7 @@ class NodeMetricsAPI:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         served = self._served[target.resource.plural]
-        wanted = negotiate(ctx.request.headers.get("accept", ""), kinds=VIEWS)
+        wanted = negotiate(ctx.request.headers.get("accept", ""), kinds=VIEWS, pretty=ctx.request.is_pretty)
         include = ctx.request.parameter("includeObject")
         if target.name:
             encoder = self._encoders.single(served, wanted, include)

@@ -10,7 +10,6 @@ from typing import Protocol
 
 import msgspec
 
-from pybernetes.api.errors import not_acceptable
 from pybernetes.api.scheme import API_LEVEL, Resource, groups
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
@@ -23,9 +22,10 @@ from pybernetes.apiserver.openapi.paths import PLAIN_PATHS, paths_of, plain_path
 from pybernetes.apiserver.openapi.swagger import as_swagger
 from pybernetes.apiserver.pages import Page
 
-INFO = {"title": "Kubernetes", "version": f"v{API_LEVEL}.0"}
+INFO = {"title": "Kubernetes", "version": API_LEVEL}
 CUSTOM_INFO = {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}
 SECURITY = {"BearerToken": {"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"}}  # fmt: skip
+VARY = ("vary", "Accept")
 Groups = dict[str, dict[str, list[Resource]]]
 ExtraSchemas = Callable[[str, str, str, bool], dict[str, Tree]]
 """Schemas of a group and version's custom resources, by definition name: with references below a prefix, for Swagger."""
@@ -64,7 +64,7 @@ class OpenAPI:
         if path == "/openapi/v2":
             return self._answer_version2
         if path == "/openapi/v3":
-            return lambda ctx: self._answer(ctx, "v3", self.index, "text/plain; charset=utf-8")
+            return self._answer_index
         key = path.removeprefix("/openapi/v3/")
         if key == path:
             return None
@@ -75,6 +75,10 @@ class OpenAPI:
     def paths(self) -> list[str]:
         """Of all documents."""
         return ["/openapi/v2", "/openapi/v3", *(f"/openapi/v3/{key}" for key in self._keys())]
+
+    def _answer_index(self, _: RequestContext) -> Answer:
+        """Whatever the client takes."""
+        return Response(200, msgspec.json.encode(self.index()), "text/plain; charset=utf-8")
 
     def _answer_version3(self, ctx: RequestContext, key: str) -> Answer:
         """Of a document that is asked for by its hash, clients may keep what they get; another hash leads to it."""
@@ -101,7 +105,7 @@ class OpenAPI:
     def _answer(self, ctx: RequestContext, key: str, make: Callable[[], Tree], content_type: str) -> Response:
         accept = ctx.request.headers.get("accept", "")
         if accept and not any(media in accept for media in ("json", "*/*", "application/*")):
-            raise not_acceptable(("application/json",))
+            return Response(406, b"", "", [VARY])
         return self._made_answer(ctx, key, lambda: msgspec.json.encode(make()), content_type)
 
     def _made_answer(self, ctx: RequestContext, key: str, make: Callable[[], bytes], content_type: str) -> Response:
@@ -110,7 +114,7 @@ class OpenAPI:
             body = make()
             found = self._made[key] = (body, f'"{hashlib.sha512(body).hexdigest().upper()}"')
         body, etag = found
-        headers = [("etag", etag), ("vary", "Accept-Encoding, Accept")]
+        headers = [("etag", etag), VARY]
         if ctx.request.headers.get("if-none-match") == etag:
             return Response(304, b"", content_type, headers)
         return compressed(Response(200, body, content_type, headers), ctx.request.headers.get("accept-encoding", ""))

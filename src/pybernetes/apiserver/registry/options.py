@@ -8,11 +8,12 @@ from msgspec import Struct, field
 
 from pybernetes.api import field as fields
 from pybernetes.api.caching import short_cache
-from pybernetes.api.errors import StatusError, invalid
+from pybernetes.api.errors import bad_request, invalid
 from pybernetes.api.field import ErrorList, Path
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.metadata import validate_manager
 from pybernetes.apiserver.http.message import Request
+from pybernetes.wire.numbers import parse_number
 
 FIELD_VALIDATIONS: Final = ("Ignore", "Warn", "Strict")
 MAX_MANAGER_BYTES: Final = 128
@@ -104,7 +105,7 @@ def delete_options(tree: Tree) -> DeleteOptions:
     if policy is not None and orphan is not None:
         detail = "orphanDependents and deletionPropagation cannot be both set"
         errors.append(fields.invalid(Path("propagationPolicy"), policy, detail))
-    elif policy not in (None, "Foreground", "Background", "Orphan"):
+    if policy not in (None, "Foreground", "Background", "Orphan"):
         errors.append(fields.not_supported(Path("propagationPolicy"), policy, ["Foreground", "Background", "Orphan", "nil"]))  # fmt: skip
     dry_runs = tree.get("dryRun") or []
     if any(value != "All" for value in dry_runs):
@@ -123,16 +124,25 @@ def delete_options(tree: Tree) -> DeleteOptions:
     )
 
 
+def parse_integer(text: str) -> int:
+    """A whole number in a query. Raises StatusError 400."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    why = "invalid syntax"
+    if digits.isascii() and digits.isdecimal():
+        number = parse_number(digits.lstrip("0") or "0")
+        if number is not None:
+            return -number if text[0] == "-" else number
+        why = "value out of range"
+    raise bad_request(f"strconv.ParseInt: parsing {fields.quote(text)}: {why}")
+
+
 def delete_query(request: Request) -> Tree:
     """DeleteOptions as a query gives them. Raises StatusError 400."""
     tree: Tree = {}
     query = request.query
     if "gracePeriodSeconds" in query:
         text = request.parameter("gracePeriodSeconds")
-        try:
-            tree["gracePeriodSeconds"] = int(text)
-        except ValueError:
-            raise StatusError(400, "BadRequest", f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        tree["gracePeriodSeconds"] = parse_integer(text)
     if "propagationPolicy" in query:
         tree["propagationPolicy"] = request.parameter("propagationPolicy")
     if "orphanDependents" in query:

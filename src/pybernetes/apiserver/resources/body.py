@@ -110,7 +110,9 @@ async def see_action(ctx: RequestContext, attributes: Attributes | None) -> None
 
 def answer(ctx: RequestContext, status: int, tree: Tree) -> Response:
     """An object that is not stored, in the format that the client wants. Raises StatusError 406."""
-    wanted = negotiate(ctx.request.headers.get("accept", ""), kinds=PARTIALS, protobuf=True)
+    wanted = negotiate(
+        ctx.request.headers.get("accept", ""), kinds=PARTIALS, protobuf=True, pretty=ctx.request.is_pretty
+    )
     if wanted.kind == PARTIAL_LIST:
         raise no_list(wanted.kind, go_name(split_api_version(tree["apiVersion"])[0], tree["kind"]))
     return tree_answer(status, converted(tree, wanted, "", ctx.services.clock.now()), wanted)
@@ -119,7 +121,9 @@ def answer(ctx: RequestContext, status: int, tree: Tree) -> Response:
 def success(ctx: RequestContext, code: int = 201) -> Response:
     """The Status of an action that has nothing else to tell."""
     tree = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}
-    wanted = negotiate(ctx.request.headers.get("accept", ""), kinds=PARTIALS, protobuf=True)
+    wanted = negotiate(
+        ctx.request.headers.get("accept", ""), kinds=PARTIALS, protobuf=True, pretty=ctx.request.is_pretty
+    )
     if wanted.kind == PARTIAL_LIST:
         raise no_list(wanted.kind, "v1.Status")
     return tree_answer(code, tree, wanted)

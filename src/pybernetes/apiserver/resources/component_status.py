@@ -47,7 +47,9 @@ class ComponentStatuses:
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         served = self._served
-        wanted = negotiate(ctx.request.headers.get("accept", ""), kinds=VIEWS, protobuf=True)
+        wanted = negotiate(
+            ctx.request.headers.get("accept", ""), kinds=VIEWS, protobuf=True, pretty=ctx.request.is_pretty
+        )
         include = ctx.request.parameter("includeObject")
         names = (*PORTS, STORE)
         if target.name:

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from typing import Final
+
+import msgspec
 
 from pybernetes.api.cel.values import parse_duration
 from pybernetes.api.errors import bad_request, timeout
 from pybernetes.api.field import go_json
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
-from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.stages.limit import is_long_running
+
+_READABLE: Final = re.compile(
+    r"[-+]?(?:[\d.]*\d[\d.]*(?:h|m|s|ms|us|µs|ns)(?=[\d.]|$))*+([\d.]*\d[\d.]*)([^\d.]*)"
+).match
+"""A duration up to the first number whose unit is not one."""
+
+
+_STATUS: Final = timeout("request did not complete within the allotted timeout").status
+_TOO_LATE: Final = Response(
+    504,
+    msgspec.json.encode({key: value for key, value in _STATUS.items() if key not in ("kind", "apiVersion")}) + b"\n",
+    "text/plain; charset=utf-8",
+)
+"""Upstream's filter has no serializer: the Status says of itself neither kind nor version."""
 
 
 class Deadline:
@@ -31,7 +49,17 @@ class Deadline:
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise timeout("request did not complete within the allotted timeout") from None
+            return _TOO_LATE
+
+
+def _problem(text: str) -> str:
+    """What Go says of a text that is no duration."""
+    read = _READABLE(text)
+    if read is None or not read[1]:
+        return f"invalid duration {go_json(text)}"
+    if not read[2]:
+        return f"missing unit in duration {go_json(text)}"
+    return f"unknown unit {go_json(read[2])} in duration {go_json(text)}"
 
 
 def _wanted(text: str) -> float:
@@ -40,6 +68,5 @@ def _wanted(text: str) -> float:
         return 0.0
     found = parse_duration(text)
     if found is None:
-        why = "missing unit in duration" if text.isdigit() else "invalid duration"
-        raise bad_request(f"invalid timeout specified in the request URL - time: {why} {go_json(text)}")
+        raise bad_request(f"invalid timeout specified in the request URL - time: {_problem(text)}")
     return found.nanoseconds / 1e9

@@ -6,6 +6,7 @@ from pybernetes.api import errors
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.pages import NO_SNIFFING
 from pybernetes.apiserver.stages.authorize.attributes import Attributes, Authorizer, Decision, decide, forbidden_words
 
 SELECTING = frozenset(("list", "watch", "deletecollection"))
@@ -24,6 +25,7 @@ class Authorize(Struct, frozen=True):
         ctx.audit["authorization.k8s.io/decision"] = "allow" if decision.allowed else "forbid"
         ctx.audit["authorization.k8s.io/reason"] = decision.reason
         if not decision.allowed:
+            ctx.headers = (*ctx.headers, NO_SNIFFING)
             raise refusal(attributes, decision)
         return await proceed(ctx)
 

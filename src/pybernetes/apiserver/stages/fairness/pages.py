@@ -24,15 +24,15 @@ def add_pages(pages: Pages, fairness: Fairness, clock: Clock) -> None:
     """Serve the three dumps."""
 
     def levels(ctx: RequestContext) -> Answer:
-        return text(200, table(LEVELS, (_level(fairness, level) for level in _sorted(fairness))))
+        return text(200, table(LEVELS, (_level(fairness, level) for level in _sorted(fairness))), sniffed=True)
 
     def queues(ctx: RequestContext) -> Answer:
-        return text(200, table(QUEUES, (row for level in _sorted(fairness) for row in _queues(level))))
+        return text(200, table(QUEUES, (row for level in _sorted(fairness) for row in _queues(level))), sniffed=True)
 
     def requests(ctx: RequestContext) -> Answer:
         detailed = bool(ctx.request.parameter("includeRequestDetails"))
         rows = (row for level in _sorted(fairness) for row in _requests(level, clock, detailed=detailed))
-        return text(200, table((*REQUESTS, *DETAILS) if detailed else REQUESTS, rows))
+        return text(200, table((*REQUESTS, *DETAILS) if detailed else REQUESTS, rows), sniffed=True)
 
     pages.add(f"{ROOT}/dump_priority_levels", levels, listed=False)
     pages.add(f"{ROOT}/dump_queues", queues, listed=False)

@@ -41,6 +41,8 @@ def _again(data: bytes) -> object:
 
 
 def _refuse_constant(name: str) -> object:
+    if name[0] == "-":
+        raise JSONError(f"invalid character '{name[1]}' in numeric literal")
     raise JSONError(f"invalid character '{name[0]}' looking for beginning of value")
 
 
@@ -55,6 +57,8 @@ def _go_words(error: json.JSONDecodeError, text: str) -> str:
     rest = text[error.pos :].lstrip(" \t\r\n")
     if not rest or "Unterminated string" in error.msg:
         return _ENDED
+    if words := _number_words(text[: error.pos], rest):
+        return words
     char = _quoted(rest[0])
     match error.msg:
         case "Expecting property name enclosed in double quotes":
@@ -67,11 +71,24 @@ def _go_words(error: json.JSONDecodeError, text: str) -> str:
         case "Extra data":
             return f"invalid character {char} after top-level value"
         case "Invalid control character at":
-            return f"invalid character {char} in string literal"
+            return f"invalid character {_quoted(text[error.pos])} in string literal"
         case "Invalid \\escape":
             return f"invalid character {text[error.pos + 1 : error.pos + 2]!r} in string escape code"
+        case "Invalid \\uXXXX escape":
+            digits = text[text.rfind("\\u", 0, error.pos + 1) + 2 :]
+            wrong = next((one for one in digits[:4] if one not in "0123456789abcdefABCDEF"), "")
+            return f"invalid character {_quoted(wrong)} in \\u hexadecimal character escape" if wrong else _ENDED
         case _:
             return _literal_words(rest) or _SYNTAX.format(char, "value")
+
+
+def _number_words(before: str, rest: str) -> str:
+    """Of a number whose fraction or exponent has no digits, which the parser takes to end before it; "" for others."""
+    if not before[-1:].isdigit() or rest[0] not in ".eE":
+        return ""
+    behind = rest[1:] if rest[0] == "." else rest[1:].removeprefix("+").removeprefix("-")
+    where = "after decimal point in" if rest[0] == "." else "in exponent of"
+    return f"invalid character {_quoted(behind[0])} {where} numeric literal" if behind else _ENDED
 
 
 def _literal_words(rest: str) -> str:

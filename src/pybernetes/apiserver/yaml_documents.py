@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from pybernetes.api.decode import duplicate_fields
+from pybernetes.apiserver.yaml_scalars import adapt, know_numbers
 
 MAX_DEPTH: Final = 100
 MAX_NODES: Final = 500_000
@@ -22,12 +23,9 @@ class _PlainLoader(_Loader):  # type: ignore[misc]  # the base is chosen at run 
     """JSON's types only: dates stay strings."""
 
 
-# Go's YAML takes y and n for booleans too.
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
-}
+adapt(_PlainLoader)
 
+# Go's YAML takes y and n for booleans too.
 _SHORT_BOOLEAN = ("tag:yaml.org,2002:bool", re.compile("^(?:y|Y|n|N)$"), list("yYnN"))
 _PlainLoader.add_implicit_resolver(*_SHORT_BOOLEAN)
 _PlainLoader.bool_values = {**_Loader.bool_values, "y": True, "n": False}
@@ -41,6 +39,7 @@ class _PlainDumper(_Dumper):  # type: ignore[misc]  # the base is chosen at run 
 
 
 _PlainDumper.add_implicit_resolver(*_SHORT_BOOLEAN)
+know_numbers(_PlainDumper)
 _TEXT: Final = "tag:yaml.org,2002:str"
 
 
@@ -73,8 +72,14 @@ def from_yaml(data: bytes) -> object:
     except yaml.MarkedYAMLError as error:
         raise ValueError(_go_words(error)) from error
     except (yaml.YAMLError, RecursionError, UnicodeError) as error:
-        raise ValueError(f"yaml: {error}") from error
+        raise ValueError(f"yaml: {_first_words(error)}") from error
     return _Expanded().copy(value, 0)
+
+
+def _first_words(error: Exception) -> str:
+    """What is wrong, without where; Go does not name the character."""
+    words = str(error).partition("\n")[0]
+    return words.partition(": ")[2] if words.startswith("unacceptable character") else words
 
 
 def _alias(data: bytes, mark: Any) -> str:
@@ -139,7 +144,7 @@ def _go_words(error: yaml.MarkedYAMLError) -> str:
 
 
 class _Expanded:
-    """Copies a value with its aliases expanded and its keys as strings; gives up on bombs."""
+    """Copies a value with its aliases expanded and its keys as strings, in order; gives up on bombs."""
 
     def __init__(self) -> None:
         self._left = MAX_NODES
@@ -149,7 +154,8 @@ class _Expanded:
         if depth > MAX_DEPTH or self._left < 0:
             raise ValueError("yaml: document contains excessive aliasing or nesting")
         if isinstance(value, dict):
-            return {_key(key): self.copy(item, depth + 1) for key, item in value.items()}
+            named = {_key(key): item for key, item in value.items()}
+            return {key: self.copy(named[key], depth + 1) for key in sorted(named)}
         if isinstance(value, list):
             return [self.copy(item, depth + 1) for item in value]
         return value

@@ -31,6 +31,8 @@ from pybernetes.apiserver.yaml import from_yaml, repeated_keys
 
 SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
 """What upstream calls its scheme in messages."""
+YAML_ERRORS: Final = "yaml: unmarshal errors:\n"
+"""Before what is told of a document line by line."""
 _SUMMARY: Final = 30
 
 
@@ -127,6 +129,7 @@ def _mixed_complaints(body: bytes, unknown: list[str]) -> list[str]:
     return [
         f'duplicate field "{path}"' if is_repeated else f'unknown field "{path}"'
         for path, is_repeated in in_text_order(body, set(unknown))
+        if not (is_repeated and path in unknown)
     ]
 
 
@@ -337,7 +340,9 @@ def report_strictness(
     if options.field_validation == "Strict":
         raise refuse("strict decoding error: " + ", ".join(complaints))
     for text in complaints:
-        ctx.warn(text)
+        _, told_by_line, lines = text.partition(YAML_ERRORS)
+        for one in lines.split("\n") if told_by_line else [text]:
+            ctx.warn(one.strip())
 
 
 def check_identity(call: Call, obj: Tree) -> None:

@@ -33,5 +33,5 @@ async def deletecollection(call: Call) -> Answer:
                 raise
             continue
         deleted.append(item)
-    encoder = call.encoders.collection(call.served, wanted)
+    encoder = call.encoders.collection(call.served, wanted, call.ctx.request.parameter("includeObject"))
     return Response(200, encoder.items(deleted, metadata), encoder.content_type)

@@ -143,7 +143,7 @@ def _watch_errors(options: ListOptions) -> ErrorList:
         errors.append(fields.forbidden(_MATCH, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))  # fmt: skip
     if options.match not in ("", "NotOlderThan"):
         errors.append(fields.not_supported(_MATCH, options.match, ["NotOlderThan"]))
-    if options.continue_:
+    if options.continue_ and (options.match or options.version in ("", "0")):  # of which a match is assumed
         errors.append(fields.forbidden(_MATCH, "resourceVersionMatch is forbidden when continue is provided"))
     return errors
 

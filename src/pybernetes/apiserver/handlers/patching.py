@@ -81,11 +81,14 @@ class BodyPatcher:
 
     def begin(self, body: bytes, options: WriteOptions) -> None:
         self._options = options
+        self._unreadable: StatusError | None = None
+        self._complaints: list[str] = []
         try:
             self._patch: Json = parse_json(body)  # type: ignore[assignment]  # JSON is what the parser makes
         except JSONError as error:
             words = str(error) if self._media == STRATEGIC_PATCH else f"error decoding patch: {error}"
-            raise bad_request(words) from error
+            self._unreadable = bad_request(words)  # which is told once there is something to be patched
+            return
         self._complaints = [] if options.field_validation == "Ignore" else self._strict_complaints(body)
 
     def _strict_complaints(self, body: bytes) -> list[str]:
@@ -101,6 +104,8 @@ class BodyPatcher:
 
     def make(self, current: Item | None) -> Tree:
         assert current is not None
+        if self._unreadable is not None:
+            raise self._unreadable
         call = self._call
         # What the patch leaves alone becomes part of the result, which the caller may change; of a part's result only
         # the part itself is taken, and the rest of what is stored.

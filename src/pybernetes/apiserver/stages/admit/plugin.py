@@ -109,10 +109,8 @@ class Plugins:
 
 def object_name(attributes: Attributes) -> str:
     """The object's name as refusals show it: while it has none yet, what its name is made of."""
-    if attributes.name or attributes.object is None:
-        return attributes.name or "Unknown"
-    metadata = attributes.object.get("metadata") or {}
-    return metadata.get("name") or metadata.get("generateName") or ""
+    metadata = (attributes.object or {}).get("metadata") or {}
+    return attributes.name or metadata.get("name") or metadata.get("generateName") or "Unknown"
 
 
 def refuse(attributes: Attributes, cause: str) -> StatusError:

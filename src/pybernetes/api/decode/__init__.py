@@ -9,7 +9,7 @@ Never: sets a default or judges a value that has the right type.
 from pybernetes.api.decode.base64 import illegal_base64
 from pybernetes.api.decode.duplicates import duplicate_fields, in_text_order
 from pybernetes.api.decode.emptied import emptied
-from pybernetes.api.decode.errors import DecodeError, field_warnings
+from pybernetes.api.decode.errors import DecodeError, field_warnings, json_type
 from pybernetes.api.decode.restored import restored
 from pybernetes.api.decode.tree import Decoded, decode, zero_value
 
@@ -22,6 +22,7 @@ __all__ = [
     "field_warnings",
     "illegal_base64",
     "in_text_order",
+    "json_type",
     "restored",
     "zero_value",
 ]

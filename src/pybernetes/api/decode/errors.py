@@ -42,8 +42,8 @@ class Mismatch(Exception):
         return f"json: cannot unmarshal {self.found} into Go {target}"
 
 
-def found_type(value: object) -> str:
-    """What the decoder calls a value's JSON type."""
+def json_type(value: object) -> str:
+    """What Go's decoder calls the type of a JSON value."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from pybernetes.api.decode.base64 import canonical_base64
-from pybernetes.api.decode.errors import DecodeError, Mismatch, found_type, go_type
+from pybernetes.api.decode.errors import DecodeError, Mismatch, go_type, json_type
 from pybernetes.api.quantity import FORMAT_WRONG, canonical
 from pybernetes.api.schema import Kind, Schema
 from pybernetes.api.time import canonical_micro_time, canonical_time
@@ -44,7 +44,7 @@ def zero(node: Schema) -> Any:
 
 def _string(value: Any, notes: list[str], known: Any = None) -> Any:
     if value.__class__ is not str:
-        raise Mismatch(found_type(value), "string")
+        raise Mismatch(json_type(value), "string")
     return value
 
 
@@ -63,18 +63,18 @@ def _integer(width: str) -> Convert:
 
 
 def _number_or_type(value: Any) -> str:
-    return f"number {value!r}" if isinstance(value, float) else found_type(value)
+    return f"number {value!r}" if isinstance(value, float) else json_type(value)
 
 
 def _number(value: Any, notes: list[str], known: Any = None) -> Any:
     if value.__class__ is not int and value.__class__ is not float:
-        raise Mismatch(found_type(value), "float64")
+        raise Mismatch(json_type(value), "float64")
     return value
 
 
 def _boolean(value: Any, notes: list[str], known: Any = None) -> Any:
     if value.__class__ is not bool:
-        raise Mismatch(found_type(value), "bool")
+        raise Mismatch(json_type(value), "bool")
     return value
 
 
@@ -104,8 +104,8 @@ def _text_form(read: Callable[[str], Any], own_type: str = "") -> Convert:
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not str:
             if own_type:
-                raise Mismatch(found_type(value), own_type)
-            raise DecodeError(f"json: cannot unmarshal {found_type(value)} into Go value of type string")
+                raise Mismatch(json_type(value), own_type)
+            raise DecodeError(f"json: cannot unmarshal {json_type(value)} into Go value of type string")
         try:
             return read(value)
         except ValueError as error:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from pybernetes.api.decode.errors import DecodeError, Mismatch, found_type, go_type
+from pybernetes.api.decode.errors import DecodeError, Mismatch, go_type, json_type
 from pybernetes.api.decode.scalars import Convert, scalar, zero
 from pybernetes.api.decode.unions import DEFINITION as JSON_SCHEMA
 from pybernetes.api.decode.unions import union_fields
@@ -127,7 +127,7 @@ def _struct(node: Schema) -> Convert:
 
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not dict:
-            raise Mismatch(found_type(value), wanted)
+            raise Mismatch(json_type(value), wanted)
         before = known if known.__class__ is dict else _NOTHING
         out: dict[str, Any] = {}
         for name, item in value.items():
@@ -179,7 +179,7 @@ def _empty_struct(node: Schema) -> Convert:
 
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not dict:
-            raise Mismatch(found_type(value), wanted)
+            raise Mismatch(json_type(value), wanted)
         if node.definition in _FIELDLESS:
             notes += value
             return {}
@@ -197,7 +197,7 @@ def _list(node: Schema) -> Convert:
 
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not list:
-            raise Mismatch(found_type(value), wanted)
+            raise Mismatch(json_type(value), wanted)
         if known.__class__ is list:
             stood = {id(item) for item in known}
             return [
@@ -218,7 +218,7 @@ def _map(node: Schema) -> Convert:
 
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not dict:
-            raise Mismatch(found_type(value), wanted)
+            raise Mismatch(json_type(value), wanted)
         return {
             key: zero_value(item_node) if item is None else convert_item(item, notes) for key, item in value.items()
         }

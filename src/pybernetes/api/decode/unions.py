@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pybernetes.api.decode.errors import DecodeError, Mismatch, found_type
+from pybernetes.api.decode.errors import DecodeError, Mismatch, json_type
 from pybernetes.api.decode.scalars import Convert
 
 DEFINITION: Final = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
@@ -37,7 +37,7 @@ def union_fields(convert_schema: Convert) -> Mapping[str, Convert]:
 
     def dependencies(value: Any, notes: list[str], known: Any = None) -> Any:
         if not isinstance(value, dict):
-            raise Mismatch(found_type(value), "v1.JSONSchemaDependencies")
+            raise Mismatch(json_type(value), "v1.JSONSchemaDependencies")
         return {key: or_strings(item) for key, item in value.items()}
 
     return {
@@ -50,5 +50,5 @@ def union_fields(convert_schema: Convert) -> Mapping[str, Convert]:
 
 def _string(value: Any) -> str:
     if not isinstance(value, str):
-        raise Mismatch(found_type(value), "string")
+        raise Mismatch(json_type(value), "string")
     return value

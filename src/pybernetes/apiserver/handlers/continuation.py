@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from pybernetes.api.decode import json_type
 from pybernetes.api.errors import StatusError, bad_request
-from pybernetes.apiserver.handlers.decode import json_type
 from pybernetes.apiserver.json_errors import JSONError, parse_json
 
 _VERSION: Final = "meta.k8s.io/v1"

@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from pybernetes.api.tree import Tree
+from pybernetes.apiserver.handlers.body import read_body
 from pybernetes.apiserver.handlers.call import Call
-from pybernetes.apiserver.handlers.decode import decode_object, read_body
+from pybernetes.apiserver.handlers.decode import decode_object
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.negotiate import content_type
 from pybernetes.apiserver.ownership import owned

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pybernetes.api.decode import DecodeError, decode
+from pybernetes.api.decode import DecodeError, decode, json_type
 from pybernetes.api.errors import bad_request
 from pybernetes.api.field import quote
 from pybernetes.api.schema import schema_for
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item, stored_form
+from pybernetes.apiserver.handlers.body import BodyError, parse_body, read_body
 from pybernetes.apiserver.handlers.call import Call, tree_answer
-from pybernetes.apiserver.handlers.decode import BodyError, json_type, parse_body, read_body
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.negotiate import content_type
 from pybernetes.apiserver.registry.deletion import delete as delete_object

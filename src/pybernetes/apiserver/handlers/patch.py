@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.handlers.body import read_body
 from pybernetes.apiserver.handlers.call import Call
-from pybernetes.apiserver.handlers.decode import read_body
 from pybernetes.apiserver.handlers.patching import Patcher, patcher_for
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.registry.options import write_options

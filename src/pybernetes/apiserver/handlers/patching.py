@@ -9,7 +9,7 @@ import msgspec
 
 from pybernetes.api import errors
 from pybernetes.api import field as fields
-from pybernetes.api.decode import DecodeError, duplicate_fields, field_warnings, restored
+from pybernetes.api.decode import DecodeError, duplicate_fields, field_warnings, json_type, restored
 from pybernetes.api.errors import StatusError, bad_request
 from pybernetes.api.field import Path, go_json
 from pybernetes.api.patch import go_text
@@ -23,14 +23,8 @@ from pybernetes.api.time import format_time
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.handlers.call import Call
-from pybernetes.apiserver.handlers.decode import (
-    as_typed,
-    cannot_handle,
-    check_identity,
-    json_type,
-    patched_type_problem,
-    report_strictness,
-)
+from pybernetes.apiserver.handlers.decode import as_typed, cannot_handle, check_identity, report_strictness
+from pybernetes.apiserver.handlers.kinds import patched_type_problem
 from pybernetes.apiserver.json_errors import JSONError, parse_json
 from pybernetes.apiserver.ownership import owned, to_be_stored
 from pybernetes.apiserver.registry.field_managers import field_manager

@@ -15,8 +15,10 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import go_name, no_list
+from pybernetes.apiserver.handlers.body import parse_object, read_body
 from pybernetes.apiserver.handlers.call import tree_answer
-from pybernetes.apiserver.handlers.decode import check_type, parse_object, read_body, report_strictness
+from pybernetes.apiserver.handlers.decode import report_strictness
+from pybernetes.apiserver.handlers.kinds import check_type
 from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.negotiate import PARTIAL_LIST, PARTIALS, content_type, negotiate
 from pybernetes.apiserver.registry.metadata import drop_repeated_owners

@@ -9,7 +9,7 @@ from pybernetes.api.field import quote
 from pybernetes.api.patch.structure import merge
 from pybernetes.api.schema import Json, Schema, schema_of
 from pybernetes.api.tree import Tree
-from pybernetes.apiserver.handlers.decode import SCHEME
+from pybernetes.apiserver.handlers.kinds import SCHEME
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
+from pybernetes.api.decode import json_type
 from pybernetes.api.errors import StatusError
 from pybernetes.api.field import quote
 from pybernetes.api.schema import Json
 from pybernetes.api.tree import Tree
-from pybernetes.apiserver.handlers.decode import json_type
 from pybernetes.apiserver.json_errors import TYPE_META, parse_json
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face
 from pybernetes.apiserver.stages.admit.dynamic.variables import admission_request

@@ -1,0 +1,133 @@
+"""Whether an object is of the kind that the path says, by its own word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from pybernetes.api import field as fields
+from pybernetes.api.decode import DecodeError, decode, json_type
+from pybernetes.api.errors import StatusError, bad_request, invalid
+from pybernetes.api.field import Path, go_json, quote
+from pybernetes.api.schema import schema_of
+from pybernetes.api.scheme import resources, split_api_version
+from pybernetes.api.tree import Tree
+from pybernetes.apiserver.handlers.body import unrecognized
+from pybernetes.apiserver.handlers.registered import is_registered
+
+SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
+"""What upstream calls its scheme in messages."""
+Report: TypeAlias = Callable[[list[str], Callable[[str], StatusError]], None]
+"""Tells the client of unknown fields, or raises what the function makes of the words for them."""
+
+
+def check_type(
+    tree: Tree,
+    api_version: str,
+    kind: str,
+    *,
+    custom: bool,
+    body: bytes | None = None,
+    report: Report | None = None,
+) -> None:
+    """apiVersion and kind must be the path's; absent ones are. Raises StatusError 400.
+
+    What is of another version was read before that is noticed: `report` tells of its fields.
+    """
+    if custom:
+        _check_told(tree, api_version, kind, body)
+    given_version, given_kind = _told(tree.get("apiVersion"), api_version), _told(tree.get("kind"), kind)
+    if given_version == api_version and given_kind == kind:
+        return
+    if words := _unreadable(given_version, given_kind):
+        raise unrecognized(kind, words, body)
+    _, version = split_api_version(given_version)
+    if custom and given_version == api_version:
+        wrong = fields.invalid(Path("kind"), given_kind, f"must be {kind}")
+        metadata = tree.get("metadata")
+        name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
+        raise invalid(split_api_version(api_version)[0], given_kind, name, [wrong])
+    refusal = f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
+    if not custom and (unknown := _unregistered(given_version, given_kind)):
+        raise bad_request(refusal + unknown)
+    is_same = _internal(given_version, given_kind) == _internal(api_version, kind)
+    if is_same and not custom and report is not None:
+        report(_unknown_fields(tree, given_version, api_version, kind), lambda why: bad_request(refusal + why))
+    if custom or is_same:
+        raise bad_request(
+            f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
+        )
+    try:
+        decode(schema_of(given_version, given_kind), tree)
+    except KeyError:
+        pass  # not served: there is no schema of it
+    except DecodeError as error:
+        raise bad_request(f"{refusal}{error}") from error
+    raise bad_request(refusal + _unconvertible(given_version, given_kind, api_version, kind))
+
+
+def _unknown_fields(tree: Tree, given_version: str, api_version: str, kind: str) -> list[str]:
+    """The fields that the object's own version does not know; of a version without a schema, the one that is served."""
+    try:
+        schema = schema_of(given_version, kind)
+    except KeyError:
+        schema = schema_of(api_version, kind)
+    try:
+        return decode(schema, tree).unknown
+    except DecodeError:
+        return []
+
+
+def _check_told(tree: Tree, api_version: str, kind: str, body: bytes | None) -> None:
+    """Objects without a type of their own have to say what they are. Raises StatusError 400."""
+    if not tree.get("kind"):
+        shown = go_json(tree) if body is None or body[:1] not in b"{n" else body.decode(errors="replace")
+        raise unrecognized(kind, f"Object 'Kind' is missing in '{shown}'", body)
+    if not tree.get("apiVersion"):
+        raise bad_request(f"the API version in the data () does not match the expected API version ({api_version})")
+
+
+def _told(value: Any, otherwise: str) -> Any:
+    """What an object says of its type, which may be anything; nothing is what is expected."""
+    return otherwise if value is None or value == "" else value
+
+
+def patched_type_problem(tree: Tree, api_version: str, kind: str) -> str:
+    """Why what a patch made of a built-in object is none of its kind; "" if it is, in whatever version."""
+    given_version, given_kind = _told(tree.get("apiVersion"), api_version), _told(tree.get("kind"), kind)
+    if given_version == api_version and given_kind == kind:
+        return ""
+    if words := _unreadable(given_version, given_kind):
+        return words
+    if unknown := _unregistered(given_version, given_kind):
+        return unknown
+    if _internal(given_version, given_kind) == _internal(api_version, kind):
+        return ""
+    return _unconvertible(given_version, given_kind, api_version, kind)
+
+
+def _unreadable(api_version: object, kind: object) -> str:
+    for name, value in (("apiVersion", api_version), ("kind", kind)):
+        if not isinstance(value, str):
+            words = f"json: cannot unmarshal {json_type(value)} into Go struct field .{name} of type string"
+            return f"couldn't get version/kind; json parse error: {words}"
+    return f"unexpected GroupVersion string: {api_version}" if str(api_version).count("/") > 1 else ""
+
+
+def _unregistered(api_version: str, kind: str) -> str:
+    if is_registered(api_version, kind):
+        return ""
+    return f"no kind {quote(kind)} is registered for version {quote(api_version)} in scheme {quote(SCHEME)}"
+
+
+def _unconvertible(given_version: str, given_kind: str, api_version: str, kind: str) -> str:
+    version = split_api_version(given_version)[1]
+    return f"converting ({version}.{given_kind}) to ({_internal(api_version, kind)}): unknown conversion"
+
+
+def _internal(api_version: str, kind: str) -> str:
+    """What upstream calls the form of a kind that all its versions have in common."""
+    group = split_api_version(api_version)[0].partition(".")[0]
+    if group == "extensions":  # where these kinds were before they got groups of their own
+        group = next((one.group.partition(".")[0] for one in resources() if one.kind == kind), group)
+    return f"{'core' if group in ('', 'events') else group}.{kind}"

@@ -1,4 +1,4 @@
-"""One client connection: httptools parses, one request at a time is handled, answers are framed.
+"""One client connection: one request at a time is handled, answers are framed.
 
 A request that was begun is finished even when its client goes away, since its write may be half way; only streams and
 upgraded connections are cancelled then.
@@ -7,14 +7,10 @@ upgraded connections are cancelled then.
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from typing import Final, Protocol, TypeAlias
 from urllib.parse import unquote
-
-import httptools
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.http.head import LAST_CHUNK, head
@@ -28,38 +24,19 @@ from pybernetes.apiserver.http.message import (
     UpgradeResponse,
     frame,
 )
+from pybernetes.apiserver.http.reader import Heads, Reader
 from pybernetes.apiserver.http.refusals import (
     BAD_ESCAPE,
     BAD_REQUEST,
-    UNKNOWN_EXPECTATION,
-    complaint,
-    expectation,
-    is_other_method,
-    of_garbage,
-    refusal,
 )
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
 
-MAX_HEADER_BYTES: Final = 1 << 20
 HIGH_WATER: Final = 1 << 20
 PIPELINE_LIMIT: Final = 16
-LONG_NAME: Final = 128
-"""Of headers: these are not remembered."""
 PIECE: Final = 64 << 10
 UNREAD_LIMIT: Final = 32
 """Pieces of an upgraded connection that wait to be read before the client has to."""
-LONGEST_HEAD: Final = 4096
-REMEMBERED_HEADS: Final = 1024
-REQUEST_LINE: Final = re.compile(
-    rb"(GET|POST|PATCH|PUT|DELETE) (/[\w.~%/:@!$&'()*+,;=-]*)(?:\?([\w.~%/:@!$&'()*+,;=?-]*))? HTTP/1\.1", re.ASCII
-).fullmatch
-"""What needs no second look; everything else is the parser's to judge."""
-
-
-@lru_cache(maxsize=512)
-def _lower(name: bytes) -> str:
-    return name.decode("latin-1").lower()
 
 
 class Owner(Protocol):
@@ -71,8 +48,7 @@ class Owner(Protocol):
     idle_seconds: float
     body_seconds: float
     draining: bool
-    heads: dict[bytes, tuple[Headers, int]]
-    """The headers of requests, as they came, with what the parser made of them and the length of the body."""
+    heads: Heads
 
     def joined(self, connection: Connection) -> None: ...
 
@@ -89,14 +65,12 @@ class Connection(asyncio.Protocol):
     def __init__(self, owner: Owner, *, is_local: bool = False) -> None:
         self._owner = owner
         self._is_local = is_local
-        self._parser = httptools.HttpRequestParser(self)
+        self._reader = Reader(self, owner.heads, self._new_incoming)
         self._transport: asyncio.Transport | None = None
-        self._incoming: Incoming | None = None
         self._queue: list[tuple[Request, Incoming | Whole]] = []
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
         self._upgraded: asyncio.Queue[bytes] | None = None
-        self._chunked = True
         self._paused = False
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
@@ -108,16 +82,8 @@ class Connection(asyncio.Protocol):
         self._idle_timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
         self._idle: asyncio.Future[None] | None = None
-        self._header_bytes = 0
-        self._begun = 0
-        self._between = True
-        """Whether what comes next begins a request."""
-        self._deaf = False
-        """What follows cannot be understood any more, or is not wanted."""
         self._last_words = b""
         """To be said once those requests are answered that could be understood."""
-        self._other_method = b""
-        """Of the request that comes, one that the parser does not know."""
 
     # The transport's side.
 
@@ -141,8 +107,7 @@ class Connection(asyncio.Protocol):
             self._idle_timer.cancel()
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
-        if self._incoming is not None:
-            self._incoming.lose()
+        self._reader.lose()
         if self._upgraded is not None:
             self._upgraded.put_nowait(b"")
         elif self._streaming and self._task is not None:
@@ -170,126 +135,24 @@ class Connection(asyncio.Protocol):
                 self._paused = True
                 self._transport.pause_reading()
             return
-        if self._deaf:
-            return
-        if self._between:
-            self._start(data)
-        else:
-            self._parse(data)
+        self._reader.read(data)
 
-    def _start(self, data: bytes) -> None:
-        """Clients say the same with each request: headers that the parser has understood once need not be parsed again."""
-        end = data.find(b"\r\n\r\n")
-        line, _, block = data[: max(end, 0)].partition(b"\r\n")
-        heads, length = self._owner.heads, len(data) - end - 4
-        known = heads.get(block)
-        if known is not None and known[1] == length and (match := REQUEST_LINE(line)):
-            method, target, query = match.groups(b"")
-            self._chunked = True
-            self._take(method, target, query.decode("ascii"), known[0], Whole(data[end + 4 :]))
-            return
-        begun = self._begun
-        if end > 0 and line and line.count(b" ") != 2:
-            self._refuse(BAD_REQUEST)
-            return
-        method, _, rest = data.partition(b" ")
-        if is_other_method(method):
-            self._other_method, data = method, b"POST " + rest
-        self._parse(data)
-        if self._begun == begun + 1 and self._between and not self._deaf and 0 < len(block) < LONGEST_HEAD:
-            self._remember(block, length)
-
-    def _remember(self, block: bytes, length: int) -> None:
-        """The parser has made one whole request of headers and a body of so many bytes."""
-        heads, incoming = self._owner.heads, self._incoming
-        assert incoming is not None
-        if incoming.is_plain and incoming.size == length and self._parser.get_http_version() == "1.1":
-            if len(heads) >= REMEMBERED_HEADS:
-                heads.clear()
-            heads[block] = Headers(incoming.headers), length
-
-    def _parse(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgraded = asyncio.Queue()
-            if rest := data[upgrade.args[0] :]:
-                self._upgraded.put_nowait(rest)
-        except httptools.HttpParserError:
-            last = self._incoming
-            self._deaf = True
-            if last is None or last.unread or last.keep_alive:  # else it lies behind the last request, as announced
-                self._refuse(of_garbage(data))
-
-    def _refuse(self, words: bytes) -> None:
+    def refuse(self, words: bytes) -> None:
         """Say this and hang up, behind the answers that are due; a request whose body breaks off is answered by its handler."""
-        self._deaf = True
-        if self._incoming is not None and self._incoming.taken and self._incoming.unread:
-            self._incoming.lose()
+        if self._reader.fail():
             return
         self._last_words = words
         if self._task is None or (self._idle is not None and not self._idle.done()):
             self.send(words)
             self.close()
 
-    # The parser's side.
-
-    def on_message_begin(self) -> None:
-        self._incoming = Incoming(self.send, self._owner.max_body, self._owner.body_seconds)
-        self._header_bytes = 0
-        self._begun += 1
-        self._between = False
-
-    def on_url(self, url: bytes) -> None:
-        assert self._incoming is not None
-        self._incoming.target += url
-        self._header_bytes += len(url)
-        if self._header_bytes > MAX_HEADER_BYTES:
-            self._refuse_head()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        assert self._incoming is not None
-        lower = _lower(name) if len(name) < LONG_NAME else name.decode("latin-1").lower()
-        self._incoming.headers.append((lower, value.decode("latin-1")))
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEADER_BYTES:
-            self._refuse_head()
-
-    def _refuse_head(self) -> None:
-        if not self._deaf:
-            self._refuse(refusal(431))
-
-    def on_headers_complete(self) -> None:
-        incoming = self._incoming
-        assert incoming is not None
-        incoming.keep_alive = self._parser.should_keep_alive()
-        incoming.upgrade = self._parser.should_upgrade()
-        if self._deaf:
-            return
-        if words := complaint(incoming.headers, self._parser.get_http_version()):
-            self._refuse(words)
-            return
-        raw_path, _, query = incoming.target.decode("latin-1").partition("?")
-        if raw_path.startswith(("http://", "https://")):  # RFC 9112, section 3.2.2: whose path it is, is known
-            raw_path = "/" + raw_path.split("/", 3)[3] if raw_path.count("/") > 2 else "/"
-        headers = Headers(incoming.headers)
-        self._chunked = self._parser.get_http_version() != "1.0"
-        expects = expectation(headers.first)
-        if expects is None:
-            self._refuse(UNKNOWN_EXPECTATION)
-            return
-        incoming.expects = expects and self._chunked
-        method, self._other_method = self._other_method or self._parser.get_method(), b""
-        self._take(method, raw_path.encode("latin-1"), query, headers, incoming)
-        incoming.taken = not self._deaf
-
-    def _take(self, method: bytes, target: bytes, query: str, headers: Headers, source: Incoming | Whole) -> None:
+    def take(self, method: bytes, target: bytes, query: str, headers: Headers, source: Incoming | Whole) -> None:
         """A request has come, but for its body."""
         raw_path = target.decode("latin-1")
         path = raw_path
         if "%" in raw_path:
             if BAD_ESCAPE(raw_path):
-                self._refuse(BAD_REQUEST)
+                self.refuse(BAD_REQUEST)
                 return
             path = unquote(raw_path)
         request = Request(method.decode("ascii"), path, query, headers, source)
@@ -306,15 +169,14 @@ class Connection(asyncio.Protocol):
         elif len(self._queue) > PIPELINE_LIMIT:
             self.close()
 
-    def on_body(self, data: bytes) -> None:
-        assert self._incoming is not None
-        self._incoming.feed(data)
+    def switch(self, rest: bytes) -> None:
+        """Whatever the client says next is not HTTP."""
+        self._upgraded = asyncio.Queue()
+        if rest:
+            self._upgraded.put_nowait(rest)
 
-    def on_message_complete(self) -> None:
-        incoming = self._incoming
-        assert incoming is not None
-        incoming.finish()
-        self._between = incoming.keep_alive and not incoming.upgrade
+    def _new_incoming(self) -> Incoming:
+        return Incoming(self.send, self._owner.max_body, self._owner.body_seconds)
 
     # Handling.
 
@@ -334,7 +196,7 @@ class Connection(asyncio.Protocol):
                 again = await self._answer(request, incoming, answer)
                 if not again or self._owner.draining:
                     return
-                if self._deaf and not self._queue:
+                if self._reader.deaf and not self._queue:
                     if self._last_words:
                         self.send(self._last_words)
                     return
@@ -347,9 +209,9 @@ class Connection(asyncio.Protocol):
             await self._run_upgraded(answer)
             return False
         again = incoming.keep_alive and not incoming.upgrade and not incoming.unread and not self._owner.draining
-        again = again and (self._chunked or isinstance(answer, Response))
+        again = again and (self._reader.chunked or isinstance(answer, Response))
         headers = answer.headers
-        if again != self._chunked:  # what a version does anyway is not said
+        if again != self._reader.chunked:  # what a version does anyway is not said
             headers = [*headers, ("connection", "keep-alive" if again else "close")]
         if isinstance(answer, Response):
             self._send_response(request, answer, headers)
@@ -380,10 +242,10 @@ class Connection(asyncio.Protocol):
     @property
     def _version(self) -> str:
         """Of HTTP, which the client speaks."""
-        return "1.1" if self._chunked else "1.0"
+        return "1.1" if self._reader.chunked else "1.0"
 
     async def _run_stream(self, answer: StreamResponse, headers: list[tuple[str, str]]) -> None:
-        length = -1 if self._chunked else -2
+        length = -1 if self._reader.chunked else -2
         self.send(head(answer.status, answer.content_type, headers, length, self._version))
         self._streaming = True
         if self._transport is not None and not self._owner.draining:
@@ -392,7 +254,7 @@ class Connection(asyncio.Protocol):
             await answer.run(self)
         finally:
             self._streaming = False
-        if self._chunked:
+        if self._reader.chunked:
             self.send(LAST_CHUNK)
 
     async def _run_upgraded(self, answer: UpgradeResponse) -> None:
@@ -432,12 +294,12 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         if not data:
             return  # an empty chunk would end the body
-        if self._streaming and self._chunked:
+        if self._streaming and self._reader.chunked:
             data = frame(data)
         self.send(data)
 
     def write_framed(self, chunks: bytes) -> None:
-        if not self._chunked:
+        if not self._reader.chunked:
             chunks = chunks[chunks.index(b"\r\n") + 2 : -2]
         if not self._waiting:
             self._owner.soon(self)

@@ -38,24 +38,23 @@ class ScaleFields(Struct, frozen=True):
     def to_object(self, entries: Json, scale_entries: Json) -> list[Json]:
         """The object's managedFields after a write to its Scale: who lost the replicas there loses them here.
 
-        As upstream's, an entry that comes from a Scale carries no time.
+        As upstream's, an entry that comes from a Scale carries no time. Whoever updated an object is told apart by the
+        version too, which is another one in a Scale: so the replicas become an entry of their own at the first write.
         """
         out: Managers = {}
-        scaling = {(e.manager, e.operation, e.subresource): e for e in _decode(scale_entries).values()}
+        scaling = _decode(scale_entries)
         for key, entry in _decode(entries).items():
             path = self.replicas.get(entry.api_version)
             if path is None:
                 continue
-            holder = (entry.manager, entry.operation, entry.subresource)
-            if not has(entry.fields, _elements(path)) or scaling.pop(holder, None) is not None:
+            if not has(entry.fields, _elements(path)) or scaling.pop(key, None) is not None:
                 out[key] = entry
             elif rest := difference(entry.fields, of_paths(path)):
                 out[key] = entry.with_fields(rest)
         own: FieldSet = of_paths(self.replicas[self.api_version])
-        for entry in scaling.values():
+        for key, entry in scaling.items():
             if entry.fields == _IN_SCALE:
-                moved = replace(entry, api_version=self.api_version, fields=own, time="")
-                out[moved.key] = moved
+                out[key] = replace(entry, api_version=self.api_version, fields=own, time="")
         return encode(out)
 
 

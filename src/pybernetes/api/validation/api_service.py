@@ -17,7 +17,7 @@ def _create(api_service: Tree) -> Errors:
     group, version = spec.get("group", ""), spec.get("version", "")
     wanted = f"{version}.{group}"
     detail = f'must be `spec.version+"."+spec.group`: {field.quote(wanted)}'
-    yield from validate_told_name(api_service["metadata"], wanted, detail)
+    yield from validate_told_name(api_service["metadata"], wanted, detail, names.path_segment)
     if not group and version != "v1":
         yield field.required(_SPEC.child("group"), "only v1 may have an empty group and it better be legacy kube")
     elif group:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
 from pybernetes.api import field, names
 from pybernetes.api.contents import by_content
 from pybernetes.api.field import Path
@@ -17,6 +20,9 @@ _MAX_MANAGER = 128
 _MAX_SUBRESOURCE = 256
 _FREE = frozenset(("resourceVersion", "managedFields"))
 """What every update changes."""
+
+Judge: TypeAlias = Callable[[str], Sequence[str]]
+"""What is wrong with a name."""
 
 
 def validate_metadata(
@@ -56,11 +62,11 @@ def validate_name(meta: Tree, check: names.Check, path: Path = METADATA) -> Erro
         yield from complain(path.child("name"), name, check(name))
 
 
-def validate_told_name(meta: Tree, wanted: str, detail: str) -> Errors:
-    """Of a kind whose name follows from its spec; what is no segment of a path has been complained of already."""
+def validate_told_name(meta: Tree, wanted: str, detail: str, judge: Judge | None = None) -> Errors:
+    """Of a kind whose name follows from its spec; what `judge` finds fault with has been complained of already."""
     for key in ("name", "generateName"):
         value = meta.get(key)
-        if value and value != wanted and not names.path_segment(value):
+        if value and value != wanted and not (judge and judge(value)):
             yield field.invalid(METADATA.child(key), value, detail)
 
 

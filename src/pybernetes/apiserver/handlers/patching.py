@@ -283,9 +283,6 @@ class ApplyPatcher:
         except DecodeError as error:
             raise _unconverted(call, self._config, str(error)) from error
         metadata = new.get("metadata")
-        new = {
-            **new,
-            "metadata": {"name": call.name, **metadata} if isinstance(metadata, dict) else {"name": call.name},
-        }
+        new = {**new, "metadata": dict(metadata) if isinstance(metadata, dict) else {}}
         check_identity(call, new)
         return to_be_stored(call, new, current)

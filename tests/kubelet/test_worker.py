@@ -199,6 +199,8 @@ async def test_a_sidecar_may_make_all_begin_anew_however_the_others_ended(world:
 async def test_init_containers_run_one_after_the_other_before_the_regular_ones(world: World) -> None:
     pod = a_pod(init_containers=[a_container("i1"), a_container("i2")])
     await world.apply(pod)
+    assert world.conditions()["Initialized"] == "False"
+    assert (world.container("i1").started, world.container("i1").ready) == (True, False)
     await world.advance(1)
     assert world.status().phase == "Pending"
     assert world.container("c").state.waiting.reason == "PodInitializing"

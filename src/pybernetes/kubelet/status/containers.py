@@ -77,13 +77,13 @@ def _image_name(container: AnyContainer, status: t.ContainerStatus) -> str:
 
 
 def _is_ready(context: StatusContext, container: AnyContainer, latest: ObservedContainer, started: bool) -> bool:
-    """A running container by its probes; an init container that has succeeded is ready for ever."""
+    """A running container by its probes; an init container once it has succeeded, and for ever."""
     if isinstance(container, v1.EphemeralContainer):
         return False
-    if latest.is_running:
-        return started and context.is_ready(latest)
     is_init = any(c.name == container.name for c in context.pod.spec.init_containers)
-    return is_init and latest.is_exited and latest.status.exit_code == 0 and container.restart_policy != "Always"
+    if is_init and container.restart_policy != "Always":
+        return latest.is_exited and latest.status.exit_code == 0
+    return latest.is_running and started and context.is_ready(latest)
 
 
 def _without_attempt(

@@ -17,10 +17,6 @@ from pybernetes.controllers.ownership import reference
 # One reconcile makes or deletes no more than this, so that one huge owner does not shut out the others.
 BURST = 500
 
-AT_ONCE = 16
-"""Of them so many at a time: half of what the client has under way. A thousand pods that wait to be made would stand
-in front of the bindings of those that are."""
-
 
 class Words(Struct, frozen=True):
     """The messages of the events; {pod} and {owner} are names."""
@@ -117,7 +113,7 @@ def pod_from_template(owner: HasMetadata, template: core_v1.PodTemplateSpec) -> 
 
 
 async def slow_start(count: int, call: Callable[[], Awaitable[object]]) -> errors.StatusError | None:
-    """Do `call` `count` times, in batches of 1, 2, 4, ... in parallel; the batch with the first error is the last.
+    """Do `call` `count` times, in parallel batches of 1, 2, 4, ...; the batch with the first error is the last.
 
     So what fails for all (a quota, a bad template) is tried a few times only. Returns the first error.
     """
@@ -132,18 +128,16 @@ async def slow_start(count: int, call: Callable[[], Awaitable[object]]) -> error
 
 
 async def in_parallel(calls: Sequence[Callable[[], Awaitable[object]]]) -> list[errors.StatusError | None]:
-    """Do all calls, `AT_ONCE` at a time; the StatusError of each that failed."""
+    """Do all calls at once; the StatusError of each that failed."""
     outcomes: list[errors.StatusError | None] = [None] * len(calls)
-    left = enumerate(calls)
 
-    async def work() -> None:
-        for index, call in left:
-            try:
-                await call()
-            except errors.StatusError as error:
-                outcomes[index] = error
+    async def one(index: int, call: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await call()
+        except errors.StatusError as error:
+            outcomes[index] = error
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(len(calls), AT_ONCE)):
-            group.create_task(work())
+        for index, call in enumerate(calls):
+            group.create_task(one(index, call))
     return outcomes

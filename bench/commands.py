@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests import debian
-from tests.images import Image, Tree, push
+from tests.images import Image, Tree
+from tests.registries import push
 
 from bench.cluster import P8S, PROFILE
 from bench.figures import Figure

@@ -25,7 +25,10 @@ def container_security(
     target_id: str = "",
     users: t.UserNamespace | None = None,
 ) -> t.LinuxContainerSecurityContext:
-    """What the runtime is to apply; `users` are the ids of the pod's own, if it has some. Raises ConfigError if the pod demands a user other than root and gets root."""
+    """What the runtime is to apply; `users` are the ids of the pod's own, if it has some.
+
+    Raises ConfigError if the pod demands a user other than root and gets root.
+    """
     own = container.security_context or v1.SecurityContext()
     shared = pod.spec.security_context or v1.PodSecurityContext()
     user = _first(own.run_as_user, shared.run_as_user)

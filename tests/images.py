@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 NGINX_VERSIONS = ("1.16.0", "1.17.0", "1.18.0")
@@ -51,7 +52,7 @@ class Tree:
         self._buffer = io.BytesIO()
         self._tar = tarfile.TarFile(fileobj=self._buffer, mode="w", format=tarfile.PAX_FORMAT)
 
-    def add(self, name: str, kind: bytes, data: bytes = b"", **fields: object) -> "Tree":
+    def add(self, name: str, kind: bytes, data: bytes = b"", **fields: Any) -> "Tree":
         """A member of any kind; `fields` are those of TarInfo."""
         info = tarfile.TarInfo(name)
         info.type, info.size, info.mtime, info.mode = kind, len(data), _EPOCH, 0o644
@@ -60,11 +61,11 @@ class Tree:
         self._tar.addfile(info, io.BytesIO(data))
         return self
 
-    def file(self, name: str, data: bytes | str = b"", mode: int = 0o644, **fields: object) -> "Tree":
+    def file(self, name: str, data: bytes | str = b"", mode: int = 0o644, **fields: Any) -> "Tree":
         content = data.encode() if isinstance(data, str) else data
         return self.add(name, tarfile.REGTYPE, content, mode=mode, **fields)
 
-    def directory(self, *names: str, mode: int = 0o755, **fields: object) -> "Tree":
+    def directory(self, *names: str, mode: int = 0o755, **fields: Any) -> "Tree":
         for name in names:
             self.add(name, tarfile.DIRTYPE, mode=mode, **fields)
         return self

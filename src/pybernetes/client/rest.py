@@ -153,9 +153,12 @@ class Client:
         answer = await self.transport.request(request)
         return codec.object(answer.body) if kind_of(answer.body) == codec.resource.kind else None
 
-    async def delete_collection(self, kind: type[Object] | Resource, namespace: str = "") -> None:
-        """Ask for the deletion of every object of a collection."""
-        await self.transport.request(Request("DELETE", codec_of(kind).resource.path(namespace)))
+    async def delete_collection(
+        self, kind: type[Object] | Resource, namespace: str = "", *, label_selector: str = ""
+    ) -> None:
+        """Ask for the deletion of every object of a collection that the selector takes in; "" takes all."""
+        path = codec_of(kind).resource.path(namespace)
+        await self.transport.request(Request("DELETE", path, {"labelSelector": label_selector}))
 
     async def post(
         self, kind: type[Object], name: str, namespace: str, subresource: str, body: Object, *, returns: type[ObjectT]

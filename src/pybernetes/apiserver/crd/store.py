@@ -52,19 +52,19 @@ class CustomStore(ObjectStore):
         """Served no longer, or in another way: watches end."""
         self._view.close()
 
-    async def _encode(self, tree: Tree) -> Encoded:
+    async def encode(self, tree: Tree) -> Encoded:
         (stored,) = await self._converter.convert([tree], self._stored_api_version)
-        return await super()._encode(stored)
+        return await super().encode(stored)
 
-    async def _made(self, make: Make, current: Item) -> Tree:
+    async def made(self, make: Make, current: Item) -> Tree:
         while True:
             try:
                 return make(current)
             except UnconvertedError as missing:
                 await self.relations.learn(missing)
 
-    def _changes_nothing(self, new: Tree, current: Item) -> bool:
+    def changes_nothing(self, new: Tree, current: Item) -> bool:
         """What is stored in an older version is written again in that of now: so objects are migrated."""
         stored = self.cache.get(current.key)
         is_migrated = stored is None or stored.tree["apiVersion"] == self._stored_api_version
-        return is_migrated and super()._changes_nothing(new, current)
+        return is_migrated and super().changes_nothing(new, current)

@@ -13,6 +13,7 @@ from pybernetes.apiserver.handlers.decode import decode_object
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.negotiate import content_type
 from pybernetes.apiserver.ownership import owned
+from pybernetes.apiserver.registry import creation
 from pybernetes.apiserver.registry.metadata import timestamp
 from pybernetes.apiserver.registry.options import WriteOptions, write_options
 
@@ -25,7 +26,7 @@ async def create(call: Call) -> Answer:
     content_type(call.ctx.request.headers.get("content-type", ""))  # what cannot be read is refused first
     options = write_options(call.ctx.request, "CreateOptions")
     new = await _given(call, options)
-    item = await call.served.store.create(call.ctx, new, call.namespace, options)
+    item = await creation.create(call.ctx, call.served.store, new, call.namespace, options)
     return call.answer(201, item, wanted)
 
 

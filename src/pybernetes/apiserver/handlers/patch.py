@@ -9,7 +9,7 @@ from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.patching import Patcher, patcher_for
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.registry.options import write_options
-from pybernetes.apiserver.registry.store import Update
+from pybernetes.apiserver.registry.updating import Update, update
 from pybernetes.apiserver.stages.authorize.stage import check_create
 
 
@@ -24,8 +24,9 @@ async def patch(call: Call) -> Answer:
     def make(current: Item | None) -> Tree:
         return patcher.make(current)
 
-    item, created = await call.served.store.update(
+    item, created = await update(
         call.ctx,
+        call.served.store,
         Update(
             call.namespace,
             call.name,

@@ -8,8 +8,9 @@ from pybernetes.apiserver.handlers.call import Call
 from pybernetes.apiserver.handlers.decode import decode_object
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.ownership import owned
+from pybernetes.apiserver.registry import updating
 from pybernetes.apiserver.registry.options import write_options
-from pybernetes.apiserver.registry.store import Update
+from pybernetes.apiserver.registry.updating import Update
 from pybernetes.apiserver.stages.authorize.stage import check_create
 
 
@@ -22,8 +23,9 @@ async def update(call: Call) -> Answer:
     def make(current: Item | None) -> Tree:
         return owned(call, given, current, options)
 
-    item, created = await call.served.store.update(
+    item, created = await updating.update(
         call.ctx,
+        call.served.store,
         Update(
             call.namespace,
             call.name,

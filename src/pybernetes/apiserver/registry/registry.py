@@ -53,13 +53,8 @@ class Registry(Protocol):
         *,
         user: UserInfo = LOOPBACK,
         dry_run: bool = False,
-        note: bool = True,
-        admit: bool = True,
     ) -> Item:
-        """The object as stored. Raises StatusError.
-
-        `note`: the server becomes the owner of the fields that it writes.
-        """
+        """The object as stored. Raises StatusError."""
         ...
 
     async def update(
@@ -75,7 +70,8 @@ class Registry(Protocol):
     ) -> Item:
         """Replace the object of obj's name and namespace; obj's resourceVersion, if any, must be the stored one's.
 
-        Without `admit`, admission is not asked: it has been, about the request of which this is a part.
+        `note`: the server becomes the owner of the fields that it writes. Without `admit`, admission is not asked: it
+        has been, about the request of which this is a part.
         """
         ...
 

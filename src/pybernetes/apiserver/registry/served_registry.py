@@ -12,12 +12,14 @@ from pybernetes.apiserver.cacher.cache import Cache
 from pybernetes.apiserver.cacher.item import Item, Listener
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Request
+from pybernetes.apiserver.registry import creation, updating
 from pybernetes.apiserver.registry.conversion import CONVERSIONS, VersionsOfKind
 from pybernetes.apiserver.registry.deletion import delete
 from pybernetes.apiserver.registry.field_managers import noted
 from pybernetes.apiserver.registry.options import WriteOptions, delete_options
 from pybernetes.apiserver.registry.served import Served
-from pybernetes.apiserver.registry.store import Access, ObjectStore, Update
+from pybernetes.apiserver.registry.store import Access, ObjectStore
+from pybernetes.apiserver.registry.updating import Update
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.resources.strategy import Strategy
 from pybernetes.apiserver.services import Services
@@ -111,14 +113,12 @@ class ServedRegistry:
         *,
         user: UserInfo = LOOPBACK,
         dry_run: bool = False,
-        note: bool = True,
-        admit: bool = True,
     ) -> Item:
         served = self._of(resource)
         ctx = self.context(resource, "create", namespace, "", user)
-        new = noted(served, None, obj, "", format_time(ctx.services.clock.now())) if note else obj
+        new = noted(served, None, obj, "", format_time(ctx.services.clock.now()))
         new = {**new, "metadata": dict(new["metadata"])}
-        return await served.store.create(ctx, new, namespace, WriteOptions(dry_run, user.name))
+        return await creation.create(ctx, served.store, new, namespace, WriteOptions(dry_run, user.name))
 
     async def update(
         self,
@@ -145,7 +145,7 @@ class ServedRegistry:
             return {**new, "metadata": dict(new["metadata"])}
 
         change = Update(namespace, name, make, WriteOptions(dry_run, user.name), subresource, part, admit=admit)
-        item, _ = await served.store.update(ctx, change)
+        item, _ = await updating.update(ctx, served.store, change)
         return item
 
     async def delete(

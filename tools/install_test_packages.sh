@@ -1,8 +1,8 @@
 #!/bin/sh
-# What the tests need of the distribution: real peers (registry, etcd, runc, containerd) and the makings of images.
+# What tests and benchmark need of the distribution: real peers (registry, etcd, runc), the makings of images, a load.
 # Nothing of it is needed to run a cluster. Services that the packages would start stay off.
 set -eu
-PACKAGES="bash busybox-static curl dash docker-registry etcd-server fish iproute2 nftables nginx procps python3-flask python3-venv runc skopeo zsh"
+PACKAGES="bash busybox-static curl dash docker-registry etcd-server fish iproute2 nftables nginx procps python3-flask python3-venv runc skopeo wrk zsh"
 # The client out of docker.io, without the daemon that the package is about: extracted, not installed.
 DOCKER=/usr/local/lib/pybernetes-tests/docker
 missing=""

@@ -1,5 +1,6 @@
 """What all RPCs share."""
 
+import asyncio
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -30,8 +31,8 @@ class Core(Struct):
     network: PodNetwork | None = None
     table: Table = field(default_factory=Table)
     events: Events = field(default_factory=Events)
-    user_namespaces: dict[str, bool] = field(default_factory=dict)
-    """Whether an OCI runtime's program (empty: the builtin launcher) can give pods ids of their own, where it is known."""
+    user_namespaces: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
+    """Whether an OCI runtime's program (empty: the builtin launcher) can give pods ids of their own, once asked."""
 
     def now(self) -> int:
         """Nanoseconds since 1970, as CRI has times."""

@@ -31,6 +31,7 @@ from pybernetes.runtime.service import (
     sandbox_stop,
     sandbox_update,
     streams,
+    users,
 )
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.image_volumes import images_of
@@ -174,6 +175,7 @@ async def open_runtime(options: Options, images: ImageSource, zygote: Zygote | N
         images.users.append(used_by)
         try:
             await files.run(own.start)
+            users.find_out(core)
             if options.bridge is not None:
                 await links.run(node.set_network, core, options.bridge)
             await recovery.recover(core)

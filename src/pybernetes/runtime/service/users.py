@@ -1,13 +1,15 @@
 """User namespaces of pods (KEP-127): which ids a sandbox has, and whether this node can give it others than its own."""
 
+import asyncio
 import json
 import logging
 import subprocess
+from contextlib import suppress
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, InvalidError
 from pybernetes.runtime.service.core import Core
-from pybernetes.runtime.service.handlers import choose_program
+from pybernetes.runtime.service.handlers import available, choose_program
 from pybernetes.runtime.state import SandboxRecord
 
 log = logging.getLogger(__name__)
@@ -30,12 +32,20 @@ async def check_users(core: Core, record: SandboxRecord) -> None:
 
 async def are_supported(core: Core, handler: str) -> bool:
     """Whether containers of the handler can have ids of their own here. Found out once by trying."""
-    program = choose_program(handler, core.options.oci_runtime)
+    return await asyncio.shield(_found_out(core, choose_program(handler, core.options.oci_runtime)))
+
+
+def find_out(core: Core) -> None:
+    """Begin to: who asks for the first status need not wait for it."""
+    for handler in available():
+        with suppress(InvalidError):  # a default that is not there is told with the status
+            _found_out(core, choose_program(handler, core.options.oci_runtime))
+
+
+def _found_out(core: Core, program: str) -> asyncio.Task[bool]:
     if program not in core.user_namespaces:
-        known = await _kernel_maps_ids(core)
-        if known and program:
-            known = await core.files.run(_program_maps_ids, program)
-        core.user_namespaces[program] = known
+        finding = _program_maps_ids(core, program) if program else _kernel_maps_ids(core)
+        core.user_namespaces[program] = core.scope.spawn(finding, f"user namespaces {program}".strip())
     return core.user_namespaces[program]
 
 
@@ -53,7 +63,11 @@ async def _kernel_maps_ids(core: Core) -> bool:
     return "error" not in said
 
 
-def _program_maps_ids(program: str) -> bool:
+async def _program_maps_ids(core: Core, program: str) -> bool:
+    return await asyncio.shield(_found_out(core, "")) and await core.files.run(_says_so, program)
+
+
+def _says_so(program: str) -> bool:
     """What an OCI runtime says of itself (runc 1.2, crun 1.9 and later)."""
     try:
         said = subprocess.run([program, "features"], capture_output=True, timeout=10, check=True).stdout

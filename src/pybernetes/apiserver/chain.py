@@ -6,14 +6,14 @@ Admission is not a stage of the HTTP request: it runs inside the write, on the d
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
 
-Handle: TypeAlias = Callable[[RequestContext], Awaitable[Answer]]
+Handle: TypeAlias = Callable[[RequestContext], Coroutine[Any, Any, Answer]]
 
 
 class Stage(Protocol):

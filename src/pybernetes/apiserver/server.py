@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from itertools import count
 from time import perf_counter
 
+from pybernetes.aio.turns import Turns
 from pybernetes.api.errors import StatusError, internal, service_unavailable
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
@@ -41,6 +42,7 @@ class APIServer:
         self._handle = handle
         self._metrics = metrics
         self._ids = audit_ids()
+        self._turns = Turns()
         self.end = end
         """To be called when the server is about to end, while it still serves."""
 
@@ -58,7 +60,7 @@ class APIServer:
         metrics.reading += not writes
         try:
             ctx = self._context(request, audit_id)
-            answer = await self._handle(ctx)
+            answer = await self._turns.run(self._handle(ctx))
         except StatusError as error:
             answer = error_answer(error, request)
         except DisconnectedError:

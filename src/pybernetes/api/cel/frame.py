@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from pybernetes.aio.turns import give_way
 from pybernetes.api.cel.errors import CostError, EvaluationError
+
+_STRETCH: Final = 500
+"""Costs about a tenth of a turn of the event loop: so often an evaluation asks whether its turn is over."""
 
 
 class Frame:
     """The variables of one evaluation, and the work that it may still do."""
 
-    __slots__ = ("left", "variables")
+    __slots__ = ("_mark", "left", "variables")
 
     def __init__(self, variables: Mapping[str, object], limit: int) -> None:
         self.variables = dict(variables)
         self.left = limit
+        self._mark = max(0, limit - _STRETCH)
 
     def spend(self, cost: int) -> None:
+        """Raises CostError for more than is left. May give way to others."""
         self.left -= cost
+        if self.left < self._mark:
+            self._pass_mark()
+
+    def _pass_mark(self) -> None:
         if self.left < 0:
             raise CostError
+        self._mark = max(0, self.left - _STRETCH)
+        give_way()
 
 
 Step: TypeAlias = Callable[[Frame], Any]

@@ -1,0 +1,77 @@
+"""While one request is long work, others are answered."""
+
+import asyncio
+import copy
+
+import pytest
+from tests.apiserver.crd.widgets import DEFINITIONS, WIDGETS, definition, until, widget
+
+from pybernetes.aio import turns
+
+POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+SECRETS = "/api/v1/namespaces/default/secrets"
+LIMIT = "operation cancelled: actual cost limit exceeded"
+MANY = 100
+
+
+@pytest.fixture(autouse=True)
+def short_turns(monkeypatch):
+    """The machine's speed does not count."""
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.0)
+
+
+async def overtaken(api, *request):
+    """The task of a request that is not done when many others, each begun after it, are."""
+    task = asyncio.create_task(api.call(*request))
+    for _ in range(MANY):
+        await asyncio.sleep(0)
+        assert (await api.call("GET", SECRETS)).status == 200
+    assert not task.done()
+    return task
+
+
+async def ruled(api, rule, **bounds):
+    made = copy.deepcopy(definition())
+    spec = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    spec["properties"]["numbers"] = {"type": "array", "items": {"type": "integer"}, **bounds}
+    spec["x-kubernetes-validations"] = [{"rule": rule}]
+    assert (await api.call("POST", DEFINITIONS, made)).status == 201
+    await until(api, WIDGETS, 200)
+
+
+async def test_rules(api):
+    await ruled(api, "!self.numbers.all(x, self.numbers.all(y, x + y >= 0))", maxItems=300)
+    refused = await (await overtaken(api, "POST", WIDGETS, widget(size=1, numbers=[*range(300)])))
+    assert refused.status == 422
+    assert "failed rule" in refused.body["message"]
+
+
+async def test_rules_that_cost_too_much(api):
+    await ruled(api, "self.numbers.all(x, self.numbers.all(y, x + y >= 0))", maxItems=400)
+    refused = await (await overtaken(api, "POST", WIDGETS, widget(size=1, numbers=[*range(400)])))
+    assert refused.status == 422
+    assert LIMIT in refused.body["message"]
+
+
+async def test_rules_whose_client_leaves(api):
+    await ruled(api, "self.numbers.all(x, self.numbers.all(y, x + y >= 0))", maxItems=300)
+    task = await overtaken(api, "POST", WIDGETS, widget(size=1, numbers=[*range(300)]))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await api.call("GET", WIDGETS)).body["items"] == []
+
+
+async def test_policies(api):
+    rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["secrets"]}]
+    spec = {
+        "matchConstraints": {"resourceRules": rules},
+        "validations": [{"expression": "!object.data.all(x, object.data.all(y, x + y != ''))"}],
+    }
+    assert (await api.call("POST", POLICIES, {"metadata": {"name": "long"}, "spec": spec})).status == 201
+    bound = {"policyName": "long", "validationActions": ["Deny"]}
+    assert (await api.call("POST", BINDINGS, {"metadata": {"name": "long"}, "spec": bound})).status == 201
+    secret = {"metadata": {"name": "s"}, "data": {f"k{number}": "" for number in range(300)}}
+    refused = await (await overtaken(api, "POST", SECRETS, secret))
+    assert "denied request: failed expression" in refused.body["message"]

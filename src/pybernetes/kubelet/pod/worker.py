@@ -9,23 +9,18 @@ from pathlib import Path
 from pybernetes.aio.backoff import Backoff
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.api.errors import StatusError
-from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.errors import CRIError, UnavailableError
 from pybernetes.kubelet.events import NORMAL, WARNING
 from pybernetes.kubelet.observed import Observed, ObservedContainer
-from pybernetes.kubelet.plan import (
-    Facts,
-    Plan,
-    Waiting,
-    plan,
-)
+from pybernetes.kubelet.plan import Facts, Plan, Waiting, plan
 from pybernetes.kubelet.pod.act import Act
 from pybernetes.kubelet.pod.alarm import Alarm
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.pod.ending import Stopper
 from pybernetes.kubelet.pod.looking import Looker
 from pybernetes.kubelet.pod.memory import PodMemory, known_attempts
+from pybernetes.kubelet.pod.orders import DEADLINE, Orders, deadline_left
 from pybernetes.kubelet.pod.performing import Performer
 from pybernetes.kubelet.pod.refreshing import Refresher
 from pybernetes.kubelet.pod.resizer import Resizer
@@ -41,7 +36,6 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 ENDING_LOOK_SECONDS = 0.2
-DEADLINE = Verdict("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 
 class Stage(Enum):
@@ -62,7 +56,7 @@ class PodWorker:
     def __init__(self, doors: PodDoors, pod: v1.Pod, *, verdict: Verdict | None = None) -> None:
         """A `verdict` given from the start rejects the pod: it never runs here."""
         self.stage = Stage.LIVING
-        self.verdict, self.rejected = verdict, verdict is not None
+        self._orders, self._rejected = Orders(verdict), verdict is not None
         self._doors, self._pod = doors, pod
         self._memory = PodMemory(RestartBackoff(doors.restart_limit), attempts=known_attempts(pod.status))
         self._volumes = PodVolumes(doors.directory(uid_of(pod)), doors.volumes)
@@ -76,9 +70,7 @@ class PodWorker:
         self._looked = asyncio.Event()
         """Set at the next look; then another takes its place."""
         self._act = Act(self.poke, self._act_failed)
-        self._removed = False
         self._refresher = Refresher(doors, self._memory, self._volumes)
-        self._ending_grace: int | None = None
         self._scope = Scope("unstarted")
         self._alarm = Alarm(self._scope, doors.clock, self.poke)
         self._probes: PodProbes | None = None
@@ -143,13 +135,12 @@ class PodWorker:
         """The pod is no longer desired: end it and leave nothing."""
         if last is not None:
             self._pod = last
-        self._removed = True
+        self._orders.removed = True
         self.poke()
 
     def end(self, verdict: Verdict | None, grace: int | None = None) -> None:
         """End the pod's containers for good, with a verdict if it failed; the API object stays."""
-        self.verdict = self.verdict or verdict
-        self._ending_grace = grace if grace is not None else grace_seconds(self._pod)
+        self._orders.end(verdict, grace if grace is not None else grace_seconds(self._pod))
         self.poke()
 
     async def wait_exited(self, container_id: str) -> None:
@@ -250,19 +241,17 @@ class PodWorker:
     # Ending
 
     def _must_end(self) -> bool:
-        if self._removed or self.verdict or self._pod.metadata.deletion_timestamp or self._ending_grace is not None:
+        if self._orders.must_end(self._pod):
             return True
-        if self._deadline_left() is not None and (self._deadline_left() or 0) <= 0:
-            self.verdict = DEADLINE
-            self._doors.events.pod(self._pod, NORMAL, DEADLINE.reason, DEADLINE.message)
-            return True
-        return False
+        left = self._deadline_left()
+        if left is None or left > 0:
+            return False
+        self._orders.verdict = DEADLINE
+        self._doors.events.pod(self._pod, NORMAL, DEADLINE.reason, DEADLINE.message)
+        return True
 
     def _deadline_left(self) -> float | None:
-        limit, begun = self._pod.spec.active_deadline_seconds, self.pod.status.start_time
-        if limit is None or begun is None:
-            return None
-        return parse_time(begun).timestamp() + limit - self._now()
+        return deadline_left(self.pod, self._now())
 
     async def _end(self) -> None:
         self._the_probes().stop_liveness()
@@ -272,13 +261,13 @@ class PodWorker:
             return
         if self._observed.running or self._observed.ready_sandbox:
             self._publish({})
-            await self._stop_with(self._grace())
+            await self._stop_with(self._orders.grace(self._pod))
             return
         if self._act.is_running:
             return
         self.stage = Stage.ENDED
         self._publish({})
-        if self._removed:
+        if self._orders.removed:
             await self._vanish()
         elif self._pod.metadata.deletion_timestamp and not is_static(self._pod):
             await self._teller.flush()
@@ -286,12 +275,6 @@ class PodWorker:
             await self._teller.delete()
         else:
             await self._volumes.tear_down()
-
-    def _grace(self) -> int:
-        graces = [grace_seconds(self._pod)]
-        if self._ending_grace is not None:
-            graces.append(self._ending_grace)
-        return min(graces)
 
     async def _stop_with(self, grace: int) -> None:
         """Begin to end everything; an act that gives longer is broken off."""
@@ -311,7 +294,7 @@ class PodWorker:
     # Telling and waking
 
     def _publish(self, waiting: dict[str, Waiting]) -> None:
-        if self._removed:
+        if self._orders.removed:
             return
         probes = self._the_probes()
         ended = self.stage is Stage.ENDED
@@ -329,10 +312,10 @@ class PodWorker:
                 is_started=self._is_started,
                 is_ready=probes.is_ready,
                 resizing=self._resizer.resizing,
-                verdict=self.verdict if ended else None,
+                verdict=self._orders.verdict if ended else None,
                 is_ending=self.stage is not Stage.LIVING,
                 is_ended=ended,
-                rejected=self.rejected,
+                rejected=self._rejected,
             ),
         )
 

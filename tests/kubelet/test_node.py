@@ -54,6 +54,14 @@ def test_a_healthy_node() -> None:
     assert status.images[0].names == ["image59:1"]
 
 
+def test_what_others_say_that_a_node_has_can_be_allocated() -> None:
+    known = v1.NodeStatus(capacity={"cpu": "64", "example.com/gpu": "4"}, allocatable={"example.com/card": "1"})
+    status = node_status(facts(), Health(), known, NOW)
+    assert (status.capacity["example.com/gpu"], status.allocatable["example.com/gpu"]) == ("4", "4")
+    assert status.capacity["cpu"] == "2"
+    assert "example.com/card" not in status.allocatable
+
+
 def test_transition_times_stay_while_nothing_changes() -> None:
     first = node_status(facts(), Health(), v1.NodeStatus(), NOW)
     later = datetime(2026, 1, 2, tzinfo=UTC)

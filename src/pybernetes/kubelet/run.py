@@ -72,7 +72,7 @@ class NodeRun:
         self._runtime = Runtime(measured(runtime.containers, self._counted), measured(runtime.images, self._counted))
         self._reporter = NodeReporter(
             client, clock, self._events, machinery.gather,
-            dict(options.node_labels), list(options.register_with_taints), options.pod_cidr,
+            dict(options.node_labels), list(options.register_with_taints), options.pod_cidr, self._own,
         )  # fmt: skip
         self._objects = WatchedObjects(client, self._informers, clock, lambda uid: self.kubelet.objects_changed(uid))
         self.kubelet = Kubelet(self._doors(), pods, self._node)

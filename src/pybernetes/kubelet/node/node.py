@@ -12,6 +12,7 @@ from pybernetes.aio.clock import Clock
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import meta_v1
+from pybernetes.client.informer import Informer
 from pybernetes.client.patch import PatchType
 from pybernetes.client.rest import Client
 from pybernetes.kubelet.events import NORMAL, WARNING, Events
@@ -29,10 +30,11 @@ class NodeReporter:
 
     def __init__(
         self, client: Client, clock: Clock, events: Events, gather: Gather, labels: dict[str, str],
-        taints: list[v1.Taint], pod_cidr: str,
+        taints: list[v1.Taint], pod_cidr: str, own: Informer[v1.Node],
     ) -> None:  # fmt: skip
+        """`own` follows this Node, so that what others write to its status is seen and, where it is ours, put right."""
         self._client, self._clock, self._events, self._gather = client, clock, events, gather
-        self._labels, self._taints, self._pod_cidr = labels, taints, pod_cidr
+        self._labels, self._taints, self._pod_cidr, self._own = labels, taints, pod_cidr, own
         self._changed = asyncio.Event()
         self._reported_at = 0.0
         self.node = v1.Node()
@@ -118,6 +120,7 @@ class NodeReporter:
                     await self.register()
 
     async def _report(self, facts: NodeFacts, health: Health) -> None:
+        self.node = self._own.get(facts.name) or self.node
         before = self.node.status
         made = node_status(facts, health, before, self._clock.now())
         is_due = self._clock.monotonic() - self._reported_at >= REPORT_SECONDS
@@ -126,6 +129,7 @@ class NodeReporter:
         self.node = await self._client.patch(
             v1.Node, facts.name, "", {"status": _patch(before, made)}, PatchType.STRATEGIC, subresource="status"
         )
+        self._own.assume(self.node)
         self._reported_at = self._clock.monotonic()
         self._tell_conditions(before, made)
 
@@ -151,9 +155,12 @@ def _essence(status: v1.NodeStatus) -> dict[str, Any]:
 
 
 def _patch(before: v1.NodeStatus, after: v1.NodeStatus) -> dict[str, Any]:
-    """Changed fields; lists that a strategic patch would merge are replaced."""
+    """Changed fields; lists that a strategic patch would merge are replaced, and keys that are gone are deleted."""
     old, new = msgspec.to_builtins(before), msgspec.to_builtins(after)
     patch = {name: value for name, value in new.items() if old.get(name) != value}
+    for name, value in patch.items():
+        if isinstance(value, dict):
+            patch[name] = dict.fromkeys(old.get(name, {}).keys() - value.keys()) | value
     if "addresses" in patch:
         patch["addresses"] = [*patch["addresses"], {"$patch": "replace"}]
     return patch

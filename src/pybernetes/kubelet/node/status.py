@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from pybernetes.api.quantity import Quantity, canonical
 from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.api.validation.pod.resources import is_extended
 from pybernetes.cri import types as t
 from pybernetes.kubelet.node.machine import Machine
 
@@ -62,9 +63,9 @@ def allocatable(
 
 
 def node_status(facts: NodeFacts, health: Health, known: v1.NodeStatus, now: datetime) -> v1.NodeStatus:
-    """The whole status; transition times and conditions of others are kept from `known`."""
+    """The whole status; transition times, conditions of others and their extended resources are kept from `known`."""
     machine = facts.machine
-    whole = capacity(machine, facts.max_pods)
+    whole = capacity(machine, facts.max_pods) | _extended(known)
     return v1.NodeStatus(
         addresses=[
             *(v1.NodeAddress(type="InternalIP", address=address) for address in facts.addresses),
@@ -104,6 +105,11 @@ def node_status(facts: NodeFacts, health: Health, known: v1.NodeStatus, now: dat
         volumes_attached=known.volumes_attached,
         volumes_in_use=known.volumes_in_use,
     )
+
+
+def _extended(known: v1.NodeStatus) -> dict[str, str | int | float]:
+    """What others say that the node has: who patches the capacity need not know what of it is allocatable."""
+    return {name: amount for name, amount in known.capacity.items() if is_extended(name)}
 
 
 def _conditions(health: Health, known: v1.NodeStatus, now: datetime) -> list[v1.NodeCondition]:

@@ -1,62 +1,12 @@
 """Decisions over small clusters: who gets which pod, and upstream's words when nobody does."""
 
-import random
 from typing import Any
 
-import msgspec
 import pytest
 
-from pybernetes.api.types import core_v1 as core
-from pybernetes.scheduler.cycle import Placed, Unplaced, decide
 from pybernetes.scheduler.pod import PodInfo
-from pybernetes.scheduler.preemption import Victims, choose
-from pybernetes.scheduler.ranking import Rankings
-from pybernetes.scheduler.snapshot import Snapshot
 
-
-def node(name: str, *, cpu: str = "4", labels: dict[str, str] | None = None, **spec: Any) -> core.Node:
-    tree = {
-        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, **(labels or {})}},
-        "spec": spec,
-        "status": {"allocatable": {"cpu": cpu, "memory": "8Gi", "pods": "10"}},
-    }
-    return msgspec.convert(tree, core.Node)
-
-
-def pod(name: str, *, cpu: str = "", labels: dict[str, str] | None = None, owner: str = "", **spec: Any) -> PodInfo:
-    container = {"name": "main", "image": "app", **({"resources": {"requests": {"cpu": cpu}}} if cpu else {})}
-    reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "o", "uid": owner, "controller": True}
-    owners = [reference] if owner else []
-    tree = {
-        "metadata": {
-            "name": name, "namespace": "default", "uid": name, "labels": labels or {}, "ownerReferences": owners,
-        },
-        "spec": {"containers": [container], **spec},
-    }  # fmt: skip
-    return PodInfo(msgspec.convert(tree, core.Pod))
-
-
-class World:
-    """A snapshot with its rankings, on which pods are placed as the scheduler does."""
-
-    def __init__(self, *nodes: core.Node) -> None:
-        self.snapshot = Snapshot()
-        self.rankings = Rankings(random.Random(0))
-        for one in nodes:
-            self.snapshot.set_node(one)
-
-    def place(self, info: PodInfo) -> str:
-        """The node the pod was placed on, or the message that says why not."""
-        decision = decide(info, self.snapshot, self.rankings)
-        if isinstance(decision, Placed):
-            self.snapshot.place(info, decision.node)
-            return decision.node
-        return decision.message()
-
-    def unplaced(self, info: PodInfo) -> Unplaced:
-        decision = decide(info, self.snapshot, self.rankings)
-        assert isinstance(decision, Unplaced)
-        return decision
+from .world import World, node, pod
 
 
 def test_no_nodes() -> None:
@@ -216,29 +166,3 @@ def test_changed_node_is_looked_at_again() -> None:
     assert world.place(pod("p", cpu="2")) == "a"
     world.snapshot.remove_node("a")
     assert world.place(pod("q", cpu="2")) == "no nodes available to schedule pods"
-
-
-def test_preemption_takes_the_least_important_pods() -> None:
-    world = World(node("a", cpu="2"), node("b", cpu="2"), node("c", cpu="1"))
-    for name, priority in (("low-a", 1), ("mid-b", 5)):
-        info = pod(name, cpu="2", priority=priority)
-        world.snapshot.place(info, name[-1])
-    urgent = pod("urgent", cpu="1500m", priority=10)
-    chosen = choose(urgent, world.snapshot, world.unplaced(urgent).rejections)
-    assert isinstance(chosen, Victims)
-    assert (chosen.node, [victim.key for victim in chosen.pods]) == ("a", ["default/low-a"])
-    modest = pod("modest", cpu="1500m", priority=1)
-    assert choose(modest, world.snapshot, world.unplaced(modest).rejections) == (
-        "no new claims to deallocate, preemption: 0/3 nodes are available: "
-        "1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod."
-    )
-
-
-def test_preemption_spares_who_need_not_go() -> None:
-    world = World(node("a", cpu="3"))
-    for name, priority in (("one", 3), ("two", 2), ("three", 1)):
-        world.snapshot.place(pod(name, cpu="1", priority=priority), "a")
-    urgent = pod("urgent", cpu="2", priority=10)
-    chosen = choose(urgent, world.snapshot, world.unplaced(urgent).rejections)
-    assert isinstance(chosen, Victims)
-    assert [victim.key for victim in chosen.pods] == ["default/three", "default/two"]

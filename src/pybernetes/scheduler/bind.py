@@ -16,7 +16,7 @@ from pybernetes.client.events import EventRecorder
 from pybernetes.client.patch import PatchType
 from pybernetes.client.rest import Client
 from pybernetes.scheduler.pod import PodInfo
-from pybernetes.scheduler.preemption import Victims
+from pybernetes.scheduler.preemption import REASON, Victims
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +41,12 @@ class Binder(Struct, frozen=True):
         )
 
     async def report_unschedulable(self, pod: PodInfo, message: str, nominated: str = "") -> None:
-        """PodScheduled=False with the message, written only if it says something new; and the event."""
+        """PodScheduled=False with the message and the node that the pod is to get, written only if that says something
+        new; and the event."""
         self.recorder.event(pod.pod, "Warning", "FailedScheduling", message, action="Scheduling")
         known = next((c for c in pod.pod.status.conditions if c.type == "PodScheduled"), None)
         unchanged = known is not None and (known.status, known.message) == ("False", message)
-        if unchanged and (pod.pod.status.nominated_node_name or "") == nominated:
+        if unchanged and pod.nominated == nominated:
             return
         now = format_time(self.clock.now())
         condition = core.PodCondition(
@@ -57,8 +58,8 @@ class Binder(Struct, frozen=True):
             observed_generation=pod.pod.metadata.generation,
         )
         status: dict[str, object] = {"conditions": [msgspec.to_builtins(condition)]}
-        if nominated:
-            status["nominatedNodeName"] = nominated
+        if nominated != pod.nominated:
+            status["nominatedNodeName"] = nominated or None
         await self._patch_status(pod, status)
 
     async def preempt(self, pod: PodInfo, victims: Victims) -> None:
@@ -69,7 +70,7 @@ class Binder(Struct, frozen=True):
             condition = core.PodCondition(
                 type="DisruptionTarget",
                 status="True",
-                reason="PreemptionByScheduler",
+                reason=REASON,
                 message=f"default-scheduler: preempting to accommodate a higher priority pod {pod.uid}",
                 last_transition_time=format_time(self.clock.now()),
             )
@@ -80,6 +81,14 @@ class Binder(Struct, frozen=True):
             except errors.StatusError as error:
                 if error.code != 404:
                     raise
+
+    async def withdraw(self, pod: PodInfo) -> None:
+        """The node that the pod was to get is another's."""
+        try:
+            await self._patch_status(pod, {"nominatedNodeName": None})
+        except errors.StatusError as error:
+            if error.code != 404:
+                raise
 
     async def _patch_status(self, pod: PodInfo, status: dict[str, object]) -> None:
         metadata = pod.pod.metadata

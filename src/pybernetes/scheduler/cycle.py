@@ -10,7 +10,7 @@ from msgspec import Struct
 from pybernetes.scheduler.plugins import Rejection, Verdicts, volume_binding
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.profile import GLOBAL_PLUGINS
-from pybernetes.scheduler.ranking import Ranking, Rankings
+from pybernetes.scheduler.ranking import Ranking, Rankings, reject
 from pybernetes.scheduler.snapshot import Snapshot
 
 NO_NODES = "no nodes available to schedule pods"
@@ -52,22 +52,41 @@ def decide(pod: PodInfo, snapshot: Snapshot, rankings: Rankings) -> Decision:
         return Unplaced({node.name: blocked for node in snapshot.present()})
     ranking = rankings.of(pod, snapshot)
     verdicts = [(found, weight) for plugin, weight in GLOBAL_PLUGINS if (found := plugin(pod, snapshot)) is not None]
-    if verdicts:
-        return _decide_globally(snapshot, ranking, verdicts)
+    if verdicts or pod.nominated or snapshot.promised(pod):
+        return _decide_globally(pod, snapshot, ranking, verdicts)
     best = ranking.best()
     return Placed(best) if best is not None else Unplaced(dict(ranking.rejections))
 
 
-def _decide_globally(snapshot: Snapshot, ranking: Ranking, verdicts: list[tuple[Verdicts, float]]) -> Decision:
+def _decide_globally(
+    pod: PodInfo, snapshot: Snapshot, ranking: Ranking, verdicts: list[tuple[Verdicts, float]]
+) -> Decision:
     rejections = dict(ranking.rejections)
+    promised = snapshot.promised(pod)
     best, highest = None, float("-inf")
     for name, local in ranking.feasible():
         node = snapshot.nodes[name]
         rejection = next((r for v, _ in verdicts if v.filter and (r := v.filter(node))), None)
+        if rejection is None and name in promised:
+            rejection = refusal(pod, snapshot.with_promised(pod, name), name)
         if rejection is not None:
             rejections[name] = rejection
             continue
+        if name == pod.nominated:
+            return Placed(name)
         score = local + sum(weight * found.score(node) for found, weight in verdicts if found.score)
         if score > highest:
             best, highest = name, score
     return Placed(best) if best is not None else Unplaced(rejections)
+
+
+def refusal(pod: PodInfo, snapshot: Snapshot, name: str) -> Rejection | None:
+    """Why one node cannot take the pod, asked of all plugins."""
+    node = snapshot.nodes[name]
+    if rejection := reject(pod, node):
+        return rejection
+    for plugin, _ in GLOBAL_PLUGINS:
+        found = plugin(pod, snapshot)
+        if found and found.filter and (rejection := found.filter(node)):
+            return rejection
+    return None

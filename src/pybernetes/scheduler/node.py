@@ -55,6 +55,19 @@ class NodeState:
         if pod is not None:
             self._count(pod, -1)
 
+    def copy(self) -> NodeState:
+        """One to try things on."""
+        copy = NodeState(self.name)
+        copy.node, copy.allocatable, copy.labels = self.node, self.allocatable, self.labels
+        copy.taints, copy.unschedulable, copy.images = self.taints, self.unschedulable, self.images
+        copy.pods, copy.requested, copy.scoring_requested = (
+            dict(self.pods),
+            dict(self.requested),
+            dict(self.scoring_requested),
+        )
+        copy.ports, copy.owners = self.ports.copy(), self.owners.copy()
+        return copy
+
     def _count(self, pod: PodInfo, sign: int) -> None:
         needs = pod.needs
         for total, part in ((self.requested, needs.requests), (self.scoring_requested, needs.scoring_requests)):

@@ -112,6 +112,11 @@ class PodInfo:
         return self.pod.spec.priority or 0
 
     @property
+    def nominated(self) -> str:
+        """The node on which room is made for it; empty if there is none."""
+        return self.pod.status.nominated_node_name or ""
+
+    @property
     def needs(self) -> Needs:
         if self._needs is None:
             self._needs = Needs.of(self.pod.spec)

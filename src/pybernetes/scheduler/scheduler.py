@@ -12,6 +12,7 @@ from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import open_scope
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1 as core
+from pybernetes.api.types import policy_v1 as policy
 from pybernetes.api.types import storage_v1 as storage
 from pybernetes.client.informer import Informers
 from pybernetes.scheduler.bind import Binder
@@ -66,6 +67,7 @@ class Scheduler:
         self._claims = informers.of(core.PersistentVolumeClaim)
         self._volumes = informers.of(core.PersistentVolume)
         self._classes = informers.of(storage.StorageClass)
+        self._budgets = informers.of(policy.PodDisruptionBudget)
         self._volume_binder = VolumeBinder(informers.client, volumes)
         self._rankings = Rankings(rng)
 
@@ -78,7 +80,7 @@ class Scheduler:
             self._pods.subscribe(self._on_pod)
             await self._nodes.synced.wait()
             await self._pods.synced.wait()
-            for informer in (self._claims, self._volumes, self._classes):
+            for informer in (self._claims, self._volumes, self._classes, self._budgets):
                 await informer.synced.wait()
             slots = asyncio.Semaphore(BINDINGS_AT_ONCE)
             for turn in range(1, 1 << 62):
@@ -175,17 +177,30 @@ class Scheduler:
             await self._binder.report_unschedulable(pod, decision.message())
             return
         began = self._clock.monotonic()
-        preemption = choose(pod, self._snapshot, decision.rejections)
-        found = isinstance(preemption, Victims)
-        status = "Success" if found else "Unschedulable"
+        found = choose(pod, self._snapshot, decision.rejections, self._budgets.list())
+        status = "Success" if isinstance(found, Victims) else "Unschedulable"
         self._metrics.passed("PostFilter", self._clock.monotonic() - began, status=status)
         self._metrics.preemptions.inc()
-        if isinstance(preemption, Victims):
-            self._metrics.victims.observe(len(preemption.pods))
-            await self._binder.report_unschedulable(pod, decision.message(), preemption.node)
-            await self._binder.preempt(pod, preemption)
-        else:
-            await self._binder.report_unschedulable(pod, decision.message(preemption))
+        if isinstance(found, Victims):
+            await self._make_room(pod, decision, found)
+            return
+        if not found.waits:
+            self._snapshot.take_back(pod.uid)
+        await self._binder.report_unschedulable(
+            pod, decision.message(found.message), pod.nominated if found.waits else ""
+        )
+
+    async def _make_room(self, pod: PodInfo, decision: Unplaced, victims: Victims) -> None:
+        """The room is the pod's from now on; whoever waits for it and is less important has to look elsewhere."""
+        self._metrics.victims.observe(len(victims.pods))
+        outranked = self._snapshot.outranked(pod, victims.node)
+        self._snapshot.promise(pod, victims.node)
+        for other in outranked:
+            self._snapshot.take_back(other.uid)
+        await self._binder.report_unschedulable(pod, decision.message(), victims.node)
+        await self._binder.preempt(pod, victims)
+        for other in outranked:
+            await self._binder.withdraw(other)
 
     def _follow_volumes(self) -> None:
         """Each change may be what a pod waits for."""
@@ -237,6 +252,8 @@ class Scheduler:
         uid = new.metadata.uid or ""
         now = self._clock.monotonic()
         info = PodInfo(new, added=now, first=now)
+        if new.status.nominated_node_name:
+            self._snapshot.promise(info, new.status.nominated_node_name)
         if old is None or old.spec != new.spec or old.metadata.labels != new.metadata.labels:
             self._queue.add(info)
         elif self._queue.knows(uid):

@@ -18,6 +18,7 @@ class Snapshot:
         self.base = 0
         self._where: dict[str, str] = {}
         self._refusing: dict[str, PodInfo] = {}
+        self._promised: dict[str, tuple[PodInfo, str]] = {}
 
     @property
     def position(self) -> int:
@@ -60,15 +61,16 @@ class Snapshot:
             self.remove(pod.uid)
         state.add(pod)
         self._where[pod.uid] = node
+        self._promised.pop(pod.uid, None)
         if pod.refuses_others:
             self._refusing[pod.uid] = pod
         self._note(node)
 
     def remove(self, uid: str) -> bool:
-        """The pod is no longer anywhere; False if it was not known."""
-        name = self._where.pop(uid, None)
+        """The pod is no longer anywhere, nor is room kept for it; False if neither was so."""
+        name, promised = self._where.pop(uid, None), self._promised.pop(uid, None)
         if name is None:
-            return False
+            return promised is not None
         self._refusing.pop(uid, None)
         state = self.nodes[name]
         state.remove(uid)
@@ -89,6 +91,39 @@ class Snapshot:
     def refusing(self) -> list[tuple[PodInfo, NodeState]]:
         """The pods that keep others away by required anti-affinity, with their nodes."""
         return [(pod, self.nodes[self._where[uid]]) for uid, pod in self._refusing.items()]
+
+    def promise(self, pod: PodInfo, node: str) -> None:
+        """Pods on the node make room for this one (status.nominatedNodeName), until it is placed: no less important one
+        is to take it."""
+        if pod.uid not in self._where:
+            self._promised[pod.uid] = (pod, node)
+
+    def take_back(self, uid: str) -> None:
+        """The pod waits for no node in particular. Safe to repeat."""
+        self._promised.pop(uid, None)
+
+    def promised(self, pod: PodInfo) -> dict[str, list[PodInfo]]:
+        """Node -> the others, at least as important, for which room is kept there."""
+        found: dict[str, list[PodInfo]] = {}
+        for other, node in self._promised.values():
+            if other.priority >= pod.priority and other.uid != pod.uid:
+                found.setdefault(node, []).append(other)
+        return found
+
+    def outranked(self, pod: PodInfo, node: str) -> list[PodInfo]:
+        """The less important ones for which room is kept on the node."""
+        return [other for other, where in self._promised.values() if where == node and other.priority < pod.priority]
+
+    def with_promised(self, pod: PodInfo, name: str) -> Snapshot:
+        """A copy in which pods can be tried on one node, where those are that come before `pod`. All else is shared."""
+        copy = Snapshot()
+        copy.nodes = {**self.nodes, name: self.nodes[name].copy()}
+        copy.volumes = self.volumes
+        copy._refusing = dict(self._refusing)
+        copy._where = {uid: self._where[uid] for uid in self._refusing} | dict.fromkeys(self.nodes[name].pods, name)
+        for other in self.promised(pod).get(name, ()):
+            copy.place(other, name)
+        return copy
 
     def _state(self, name: str) -> NodeState:
         state = self.nodes.get(name)

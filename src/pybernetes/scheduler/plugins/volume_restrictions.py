@@ -10,6 +10,7 @@ from pybernetes.scheduler.snapshot import Snapshot
 CONFLICT = Rejection(
     "VolumeRestrictions",
     ("node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode",),
+    resolvable=True,
 )
 
 

@@ -141,6 +141,18 @@ def test_pod_affinity_and_anti_affinity() -> None:
     assert world.place(group) in ("a", "b")
 
 
+def test_affinity_to_pods_of_namespaces_with_a_label() -> None:
+    world = World(node("a"), node("b"))
+    world.snapshot.namespaces.update({"shops": {"team": "x"}, "banks": {"team": "y"}})
+    world.snapshot.place(pod("shop", namespace="shops", labels={"app": "db"}), "a")
+    world.snapshot.place(pod("bank", namespace="banks", labels={"app": "db"}), "b")
+    for team, where in (("x", "a"), ("y", "b")):
+        near = affinity_term(app="db")
+        near["requiredDuringSchedulingIgnoredDuringExecution"][0]["namespaceSelector"] = {"matchLabels": {"team": team}}
+        assert world.place(pod(f"near-{team}", affinity={"podAffinity": near})) == where
+        assert world.place(pod(f"far-{team}", affinity={"podAntiAffinity": near})) != where
+
+
 def test_owners_with_alike_pods_are_spread_each_by_its_own() -> None:
     world = World(*(node(f"n{number}", cpu="100") for number in range(4)))
     where: dict[str, set[str]] = {"a": set(), "b": set()}

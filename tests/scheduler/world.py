@@ -23,11 +23,11 @@ def node(name: str, *, cpu: str = "4", labels: dict[str, str] | None = None, **s
 
 def pod(
     name: str, *, cpu: str = "", labels: dict[str, str] | None = None, owner: str = "", leaves: bool = False,
-    status: dict[str, Any] | None = None, **spec: Any,
+    namespace: str = "default", status: dict[str, Any] | None = None, **spec: Any,
 ) -> PodInfo:  # fmt: skip
     container = {"name": "main", "image": "app", **({"resources": {"requests": {"cpu": cpu}}} if cpu else {})}
     reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "o", "uid": owner, "controller": True}
-    metadata: dict[str, Any] = {"name": name, "namespace": "default", "uid": name, "labels": labels or {}}
+    metadata: dict[str, Any] = {"name": name, "namespace": namespace, "uid": name, "labels": labels or {}}
     metadata["ownerReferences"] = [reference] if owner else []
     if leaves:
         metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"

@@ -18,6 +18,7 @@ from pybernetes.client.informer import Informers
 from pybernetes.scheduler.bind import Binder
 from pybernetes.scheduler.cycle import Placed, Unplaced, decide
 from pybernetes.scheduler.metrics import Result, SchedulerMetrics
+from pybernetes.scheduler.plugins import pod_affinity
 from pybernetes.scheduler.plugins.volume_binding import plan_binding
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.preemption import Victims, choose
@@ -68,6 +69,7 @@ class Scheduler:
         self._volumes = informers.of(core.PersistentVolume)
         self._classes = informers.of(storage.StorageClass)
         self._budgets = informers.of(policy.PodDisruptionBudget)
+        self._namespaces = informers.of(core.Namespace)
         self._volume_binder = VolumeBinder(informers.client, volumes)
         self._rankings = Rankings(rng)
 
@@ -76,11 +78,12 @@ class Scheduler:
             self._queue = Queue(self._clock, scope, self._metrics.incoming)
             self._metrics.pending = self._pending
             self._follow_volumes()
+            self._namespaces.subscribe(self._on_namespace)
             self._nodes.subscribe(self._on_node)
             self._pods.subscribe(self._on_pod)
             await self._nodes.synced.wait()
             await self._pods.synced.wait()
-            for informer in (self._claims, self._volumes, self._classes, self._budgets):
+            for informer in (self._claims, self._volumes, self._classes, self._budgets, self._namespaces):
                 await informer.synced.wait()
             slots = asyncio.Semaphore(BINDINGS_AT_ONCE)
             for turn in range(1, 1 << 62):
@@ -216,6 +219,15 @@ class Scheduler:
 
     def _wake_for_volume(self, kind: str, old: object, new: object) -> None:
         self._queue.wake(event_of(kind, old, new), VOLUMES)
+
+    def _on_namespace(self, old: core.Namespace | None, new: core.Namespace | None) -> None:
+        """Affinity between pods may ask for its labels."""
+        known = self._snapshot.namespaces
+        if new is None:
+            known.pop(old.metadata.name or "" if old else "", None)
+        elif known.get(name := new.metadata.name or "") != new.metadata.labels:
+            known[name] = new.metadata.labels
+            self._queue.wake(event_of("Namespace", old, new), frozenset({pod_affinity.NAME}))
 
     def _on_node(self, old: core.Node | None, new: core.Node | None) -> None:
         if new is not None:

@@ -14,6 +14,8 @@ class Snapshot:
     def __init__(self) -> None:
         self.nodes: dict[str, NodeState] = {}
         self.volumes = Volumes()
+        self.namespaces: dict[str, dict[str, str]] = {}
+        """Their labels."""
         self.changes: list[str] = []
         self.base = 0
         self._where: dict[str, str] = {}
@@ -118,7 +120,7 @@ class Snapshot:
         """A copy in which pods can be tried on one node, where those are that come before `pod`. All else is shared."""
         copy = Snapshot()
         copy.nodes = {**self.nodes, name: self.nodes[name].copy()}
-        copy.volumes = self.volumes
+        copy.volumes, copy.namespaces = self.volumes, self.namespaces
         copy._refusing = dict(self._refusing)
         copy._where = {uid: self._where[uid] for uid in self._refusing} | dict.fromkeys(self.nodes[name].pods, name)
         for other in self.promised(pod).get(name, ()):

@@ -6,6 +6,7 @@ from pybernetes.api.pod_qos import qos_class
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.kind import KindStrategy
+from pybernetes.apiserver.resources.pod_label_keys import merge_label_keys
 from pybernetes.apiserver.resources.timestamps import now
 
 DEFAULT_GRACE = 30
@@ -24,6 +25,7 @@ class PodStrategy(KindStrategy):
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         KindStrategy.prepare_for_create(self, ctx, new)
         _at_least_a_second(new["spec"])
+        merge_label_keys(new)
 
     def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
         KindStrategy.prepare_for_update(self, ctx, new, old)

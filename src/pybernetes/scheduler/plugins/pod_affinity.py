@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from pybernetes.api.selectors.labels import LabelSelector, from_labels, from_struct
+from pybernetes.api.selectors.labels import from_struct
 from pybernetes.api.types import core_v1 as core
 from pybernetes.scheduler.node import NodeState
 from pybernetes.scheduler.plugins import MAX_SCORE, Rejection, Verdicts
@@ -30,7 +30,9 @@ def verdicts(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
         return None
     near = [(term, _domains(pod, term, snapshot)) for term in wanted]
     far = [(term.topology_key, _domains(pod, term, snapshot)) for term in unwanted]
-    checked = _filter(pod, near, far, refusing) if wanted or unwanted or refusing else None
+    # The first pod of a group that wants to be near itself may go anywhere with the topology key.
+    bootstrap = all(not domains and selects(term, pod, pod, snapshot) for term, domains in near)
+    checked = _filter(near, far, refusing, bootstrap=bootstrap) if wanted or unwanted or refusing else None
     return Verdicts(checked, _score(pod, preferred, snapshot) if preferred else None)
 
 
@@ -46,14 +48,12 @@ def _preferred(affinity: core.Affinity | None) -> Iterator[tuple[int, core.PodAf
 
 
 def _filter(
-    pod: PodInfo,
     near: list[tuple[core.PodAffinityTerm, set[str]]],
     far: list[tuple[str, set[str]]],
     refusing: Domains,
+    *,
+    bootstrap: bool,
 ) -> Callable[[NodeState], Rejection | None]:
-    # The first pod of a group that wants to be near itself may go anywhere with the topology key.
-    bootstrap = all(not domains and selects(term, pod, pod) for term, domains in near)
-
     def verdict(node: NodeState) -> Rejection | None:
         if any(node.labels.get(key) in values for key, values in refusing.items()):
             return Rejection(NAME, ("node(s) didn't satisfy existing pods anti-affinity rules",), resolvable=True)
@@ -86,7 +86,7 @@ def _domains(pod: PodInfo, term: core.PodAffinityTerm, snapshot: Snapshot) -> se
     return {
         node.labels[term.topology_key]
         for node in snapshot.present()
-        if term.topology_key in node.labels and any(selects(term, pod, other) for other in node.pods.values())
+        if term.topology_key in node.labels and any(selects(term, pod, other, snapshot) for other in node.pods.values())
     }
 
 
@@ -96,29 +96,17 @@ def _refusing(pod: PodInfo, snapshot: Snapshot) -> Domains:
     for other, node in snapshot.refusing():
         affinity = other.spec.affinity
         for term in _terms(affinity.pod_anti_affinity if affinity else None):
-            if term.topology_key in node.labels and selects(term, other, pod):
+            if term.topology_key in node.labels and selects(term, other, pod, snapshot):
                 found[term.topology_key].add(node.labels[term.topology_key])
     return found
 
 
-def selects(term: core.PodAffinityTerm, owner: PodInfo, other: PodInfo) -> bool:
-    """Whether a term of `owner` selects `other`: by namespace (its own by default), then by labels.
-
-    An empty namespaceSelector is every namespace; one with conditions selects by names alone here.
-    """
-    namespace = other.pod.metadata.namespace
-    if term.namespaces or term.namespace_selector is None:
-        named = namespace in term.namespaces or (not term.namespaces and namespace == owner.pod.metadata.namespace)
+def selects(term: core.PodAffinityTerm, owner: PodInfo, other: PodInfo, snapshot: Snapshot) -> bool:
+    """Whether a term of `owner` selects `other`: by namespace (its own by default), then by labels."""
+    namespace = other.pod.metadata.namespace or ""
+    if term.namespaces or term.namespace_selector is not None:
+        labels = snapshot.namespaces.get(namespace, {})
+        near = namespace in term.namespaces or from_struct(term.namespace_selector).matches(labels)
     else:
-        named = False
-    everywhere = term.namespace_selector is not None and from_struct(term.namespace_selector).is_everything
-    if not (named or everywhere):
-        return False
-    return _selector(term, owner).matches(other.pod.metadata.labels)
-
-
-def _selector(term: core.PodAffinityTerm, owner: PodInfo) -> LabelSelector:
-    labels = owner.pod.metadata.labels
-    selector = from_struct(term.label_selector)
-    keys = {key: labels[key] for key in term.match_label_keys if key in labels}
-    return LabelSelector(selector.requirements + from_labels(keys).requirements, selector.nothing)
+        near = namespace == owner.pod.metadata.namespace
+    return near and from_struct(term.label_selector).matches(other.pod.metadata.labels)

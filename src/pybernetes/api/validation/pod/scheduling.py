@@ -88,20 +88,39 @@ def _validate_pod_affinity_term(term: Tree, path: Path) -> Errors:
     yield from label_selector(term.get("namespaceSelector"), path.child("namespaceSelector"))
     for namespace in term.get("namespaces") or ():
         yield from complain(path.child("namespace"), namespace, names.dns1123_label(namespace))
-    for name in ("matchLabelKeys", "mismatchLabelKeys"):
-        yield from _validate_label_keys(term.get(name) or [], term.get("labelSelector"), path.child(name))
+    yield from _validate_label_keys(term, path)
     key = term["topologyKey"]
     if not key:
         yield field.required(path.child("topologyKey"), "can not be empty")
     yield from complain(path.child("topologyKey"), key, names.qualified_name(key))
 
 
-def _validate_label_keys(keys: list[str], selector: Tree | None, path: Path) -> Errors:
-    if keys and selector is None:
-        yield field.forbidden(path, "must not be specified when labelSelector is not set")
-        return
-    for index, key in enumerate(keys):
-        yield from complain(path.index(index), key, names.qualified_name(key))
+def _validate_label_keys(owner: Tree, path: Path) -> Errors:
+    """Keys of a term or constraint; the selector has the conditions already that were made of them."""
+    selector = owner.get("labelSelector")
+    for name in ("matchLabelKeys", "mismatchLabelKeys"):
+        keys, at = owner.get(name) or [], path.child(name)
+        if keys and selector is None:
+            yield field.forbidden(at, "must not be specified when labelSelector is not set")
+            continue
+        for index, key in enumerate(keys):
+            yield from complain(at.index(index), key, names.qualified_name(key))
+    matching, others = owner.get("matchLabelKeys") or [], owner.get("mismatchLabelKeys") or []
+    yield from _validate_not_selected(matching, selector or {}, path)
+    for index, key in enumerate(matching):
+        if key in others:
+            detail = "exists in both matchLabelKeys and mismatchLabelKeys"
+            yield field.invalid(path.child("matchLabelKeys").index(index), key, detail)
+
+
+def _validate_not_selected(keys: list[str], selector: Tree, path: Path) -> Errors:
+    """Whoever gives a key has said of it what there is to say. (Upstream's path leaves out the field.)"""
+    seen = set(selector.get("matchLabels") or ())
+    for expression in selector.get("matchExpressions") or ():
+        key = expression["key"]
+        if key in seen and key in keys:
+            yield field.invalid(path.index(keys.index(key)), key, "exists in both matchLabelKeys and labelSelector")
+        seen.add(key)
 
 
 def validate_tolerations(tolerations: list[Tree], path: Path) -> Errors:
@@ -189,9 +208,7 @@ def _validate_spread_options(constraint: Tree, path: Path) -> Errors:
         policy = constraint.get(name)
         if policy is not None and policy not in _INCLUSIONS:
             yield field.not_supported(path.child(name), policy, _INCLUSIONS)
-    yield from _validate_label_keys(
-        constraint.get("matchLabelKeys") or [], constraint.get("labelSelector"), path.child("matchLabelKeys")
-    )
+    yield from _validate_label_keys(constraint, path)
     yield from label_selector(constraint.get("labelSelector"), path.child("labelSelector"))
 
 

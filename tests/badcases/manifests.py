@@ -43,6 +43,11 @@ def job(name: str = "work", own: Tree | None = None, **given: Any) -> Tree:
     }
 
 
+def cron_job(schedule: str, name: str = "nightly", **own: Any) -> Tree:
+    spec = {"schedule": schedule, "jobTemplate": {"spec": job()["spec"]}} | own
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": name}, "spec": spec}
+
+
 def service(name: str = "web", selector: Tree | None = None, **spec: Any) -> Tree:
     base = {"selector": selector or {"app": name}, "ports": [{"port": 80}]}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": base | spec}
@@ -68,7 +73,7 @@ def volume(name: str, storage_class: str, size: str = "1Gi", modes: tuple[str, .
     return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec}
 
 
-def autoscaler(target: str = "web", name: str = "web", kind: str = "Deployment") -> Tree:
+def autoscaler(target: str = "web", name: str = "web", kind: str = "Deployment", **own: Any) -> Tree:
     metric = {
         "type": "Resource",
         "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}},
@@ -77,7 +82,7 @@ def autoscaler(target: str = "web", name: str = "web", kind: str = "Deployment")
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": kind, "name": target},
         "maxReplicas": 3,
         "metrics": [metric],
-    }
+    } | own
     return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name}, "spec": spec}
 
 

@@ -193,6 +193,79 @@ def test_webhook_that_does_not_answer(badcases: LiveCluster, explained: Check) -
         badcases.kubectl("delete", "validatingwebhookconfiguration", "badcase", "--ignore-not-found")
 
 
+def test_webhook_whose_service_is_gone(badcases: LiveCluster, explained: Check) -> None:
+    """The configuration itself says what it keeps from happening."""
+    webhook = {
+        "name": "guard.example.com",
+        "clientConfig": {"service": {"name": "guard", "namespace": "guarded"}},
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "guarded"}},
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}],
+    }
+    configuration = plain(
+        "MutatingWebhookConfiguration", "guard", "admissionregistration.k8s.io/v1", webhooks=[webhook]
+    )
+    try:
+        explained(
+            Case(
+                "guarded",
+                (configuration,),
+                "mutatingwebhookconfiguration/guard",
+                r"webhook guard\.example\.com does not answer: CREATE of configmaps is refused .* chosen by kubernetes\.io/metadata\.name",
+                next=r"kubectl delete mutatingwebhookconfiguration/guard$",
+            )
+        )
+    finally:
+        badcases.kubectl("delete", "mutatingwebhookconfiguration", "guard", "--ignore-not-found")
+
+
+def test_conversion_webhook_that_is_gone(badcases: LiveCluster, explained: Check) -> None:
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    client = {"service": {"name": "converter", "namespace": "conversion"}}
+    spec = {
+        "group": "badcase.example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "toys", "singular": "toy", "kind": "Toy"},
+        "versions": [{"name": f"v{n}", "served": True, "storage": n == 1, "schema": schema} for n in (1, 2)],
+        "conversion": {"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"], "clientConfig": client}},
+    }
+    name = "toys.badcase.example.com"
+    definition = plain("CustomResourceDefinition", name, "apiextensions.k8s.io/v1", spec=spec)
+    try:
+        explained(
+            Case(
+                "conversion",
+                (definition,),
+                f"crd/{name}",
+                r"its conversion webhook does not answer: objects stored as v1 cannot be read in another version",
+                next=rf"kubectl patch customresourcedefinition/{name} --type=merge",
+            )
+        )
+    finally:
+        badcases.kubectl("delete", "crd", name, "--ignore-not-found")
+
+
+def test_drain_that_a_budget_holds_up(
+    badcases: LiveCluster, explained: Check, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pod runs before its node is cordoned."""
+    budget = {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}
+    objects = (deployment(), plain("PodDisruptionBudget", "web", "policy/v1", spec=budget))
+    explained(Case("drain", objects, "deployment/web", ""))
+    badcases.kubectl("rollout", "status", "-n", "drain", "deployment/web", "--timeout=60s")
+    case = Case(
+        "drain",
+        (),
+        f"node/{badcases.name}",
+        r"it wants all pods that there are, so that none may be evicted",
+        next=r"kubectl edit poddisruptionbudget/web -n drain$",
+    )
+    with node_that(badcases, "cordon", badcases.name, back=("uncordon", badcases.name)):
+        assert_explained(badcases, case, capsys, monkeypatch)
+
+
 def test_node_port_that_is_taken(badcases: LiveCluster) -> None:
     """Refused at once, in upstream's words: there is no object to explain."""
     documents = [json.dumps(service(n, type="NodePort", ports=[{"port": 80, "nodePort": 30999}])) for n in ("a", "b")]

@@ -89,6 +89,8 @@ def test_a_cluster_without_its_supervisor_is_told_and_stopped_gracefully(shared_
     assert pidfile.wait_ended(cluster.profile.run / "supervisor.pid", 10)
     status = p8s(cluster, "status")
     assert (status.returncode, "has lost its supervisor" in status.stdout) == (3, True)
+    doctor = p8s(cluster, "doctor").stdout
+    assert "held by what runs on of a cluster that has lost its supervisor\n  try: p8s start --profile shared" in doctor
     for command in (["pause"], ["docker-env"]):
         done = p8s(cluster, *command)
         assert (done.returncode, "try: p8s start --profile shared" in done.stderr) == (3, True)

@@ -119,7 +119,7 @@ def test_interrupted_first_start_leaves_nothing(step: str) -> None:
         start.send_signal(signal.SIGINT)
         _, error = start.communicate(timeout=SECONDS)
     assert start.returncode == 130, error
-    assert "Traceback" not in error
+    assert error in ("interrupted\n", "what was made so far is taken away again\ninterrupted\n")
     assert remains("cut") == []
 
 

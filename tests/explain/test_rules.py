@@ -446,3 +446,15 @@ def test_a_log_puts_no_command_into_our_mouth(line: str, is_believed: bool) -> N
     steps = rules.explain(snapshot(node(), crashed, clues=clues), crashed).steps()
     assert any("create role" in step for step in steps) == is_believed
     assert not any("reboot" in step for step in steps)
+
+
+def test_an_image_for_another_processor_is_no_missing_tag() -> None:
+    said = f'{PULL}: failed to pull and unpack image "docker.io/library/nginx:1": no match for platform in manifest: not found'
+    info = dict.fromkeys(("bootID", "containerRuntimeVersion", "kernelVersion", "kubeProxyVersion", "kubeletVersion", "machineID", "osImage", "systemUUID"), "")  # fmt: skip
+    status = {"nodeInfo": info | {"operatingSystem": "linux", "architecture": "amd64"}}
+    one = convert(v1.Node, {"metadata": {"name": "one", "uid": "one"}, "status": status})
+    tags = Clues(tags={"docker.io/library/nginx": Tags(True, ("1", "2"))})
+    web = pod(waiting=("ImagePullBackOff", said))
+    found = rules.explain(snapshot(one, web, clues=tags), web)
+    assert words(found) == ["image nginx:1 is in the registry, but not for linux/amd64"]
+    assert "docker build --platform linux/amd64 --push -t nginx:1 DIRECTORY" in found.steps()[-1]

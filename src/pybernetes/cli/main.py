@@ -123,6 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(given, console)
     except KeyboardInterrupt:
+        console.note("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # Nobody reads any more: what is left in the buffer is not worth a message at the exit.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pybernetes import API_LEVEL
 from pybernetes.cluster import control, preflight, ranges
+from pybernetes.cluster.preferences import command
 from pybernetes.cluster.profile import Profile
 
 OK, NOTE, FAIL = "ok", "note", "fail"
@@ -138,6 +139,9 @@ def check_port(machine: Machine) -> Check:
     port = machine.profile.settings.api_port
     if control.is_running(machine.profile):
         return Check("API port", OK, f"{port}: the cluster's own")
+    if control.state(machine.profile) == control.UNATTENDED:
+        found = f"{port}: held by what runs on of a cluster that has lost its supervisor"
+        return Check("API port", NOTE, found, command("start", machine.profile.name))
     if problem := preflight.check_port(machine.profile):
         if not machine.profile.exists():
             return Check("API port", NOTE, f"{problem.cause}: a new cluster takes the next that is free")

@@ -67,6 +67,8 @@ def start(
                 path = bring_up(profile, report, wait_seconds, interrupts, keep=not is_new)
             except BaseException as error:
                 if is_new:
+                    if isinstance(error, KeyboardInterrupt):
+                        report("what was made so far is taken away again")
                     undo(profile, error)
                 raise
     report("kubeconfig")

@@ -135,10 +135,10 @@ def _located(flag: str, value: str) -> str:
 
 
 def _count(value: Any) -> int:
-    count = parse_number(str(value))
+    count = parse_number(str(value).removeprefix("-"))
     if count is None:
         raise ValueError("it is no whole number")
-    if count < 1:
+    if count < 1 or str(value).startswith("-"):
         raise ValueError("there is at least one node")
     return count
 
@@ -193,7 +193,10 @@ def read(name: str, value: Any) -> Any:
     found = option(name)
     try:
         return found.read(value)
-    except (ValueError, TypeError, ArgumentTypeError, ClusterError) as error:
+    except ClusterError as error:
+        [problem] = error.problems
+        raise WrongOptionError(problem.cause, problem.next_step) from error
+    except (ValueError, TypeError, ArgumentTypeError) as error:
         raise WrongOptionError(f"{name} cannot be {value!r}: {error}", f"{name}: {found.help}") from error
 
 
@@ -236,7 +239,8 @@ def refuse_changes(profile: Profile, changes: Mapping[str, Any], *, running: boo
         more = f"p8s node add --count {count - len(profile.nodes)} --profile {name}"
         less = f"p8s node delete {' '.join(node.name for node in profile.nodes[count:])} --profile {name}"
         raise OptionError(
-            f"cluster {name!r} runs with {len(profile.nodes)} nodes", more if count > len(profile.nodes) else less
+            f"cluster {name!r} runs with {len(profile.nodes)} node{'s' * (len(profile.nodes) != 1)}",
+            more if count > len(profile.nodes) else less,
         )
     for each in OPTIONS:
         if (

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pybernetes.api.scheme import by_kind, type_of
+from pybernetes.api.types import apiregistration_v1 as registration
 from pybernetes.api.types import apps_v1
 from pybernetes.api.types import autoscaling_v2 as v2
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
-from pybernetes.explain import terminating
+from pybernetes.explain import api_service, terminating
 from pybernetes.explain.causes import Cause, Finding, Ref
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, condition, ref
@@ -17,6 +19,11 @@ from pybernetes.explain.terms import listed
 
 SOON_SECONDS = 60.0
 ENOUGH = {"cpu": "200m", "memory": "64Mi"}
+
+
+_NO_API = re.compile(
+    r"unable to get (?:external )?metric (?P<metric>[^:]+): unable to fetch metrics from (?P<which>custom|external) metrics API"
+)
 
 
 def explain(snapshot: Snapshot, autoscaler: v2.HorizontalPodAutoscaler) -> Finding:
@@ -123,4 +130,18 @@ def _inactive(
             f"p8s why {target}{snapshot.within(target.namespace)}",
         )
         return Cause("there are no measurements of its pods yet", seen=seen, steps=steps)
+    if found := _NO_API.search(seen[0]):
+        return _without_api(snapshot, found["which"], found["metric"], seen)
     return Cause("it gets no measurements", seen=seen, steps=(snapshot.command("describe", ref(autoscaler)),))
+
+
+def _without_api(snapshot: Snapshot, which: str, metric: str, seen: tuple[str, ...]) -> Cause:
+    """Metrics other than cpu and memory come from a server that somebody has to install."""
+    group = f"{which}.metrics.k8s.io"
+    served = [each for each in snapshot.all(registration.APIService) if each.spec.group == group]
+    because = tuple(finding.as_cause() for each in served if (finding := api_service.explain(snapshot, each)).is_broken)
+    what = f"nothing serves metric {metric}: " + (
+        f"API {group} does not answer" if served else f"there is no API {group}"
+    )
+    steps = () if served else (f"install a server of {group} (prometheus-adapter, say); cpu and memory need none",)
+    return Cause(what, seen=seen, steps=steps, because=because)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
+from pybernetes.explain import webhook
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, condition, meta
@@ -23,6 +24,9 @@ _WEBHOOK = re.compile(r'failed calling webhook "(?P<name>[^"]+)": (?P<why>.+)$')
 _DENIED = re.compile(r'admission webhook "(?P<name>[^"]+)" denied the request(?:: (?P<why>.+))?')
 _LIMIT = re.compile(
     r"(?P<which>maximum|minimum) (?P<resource>\S+) usage per (?P<type>\w+) is (?P<bound>\S+?), but (?P<what>limit|request) is (?P<given>[^\s\]]+)"
+)
+_ABOVE = re.compile(
+    r'requests: Invalid value: "(?P<given>[^"]+)": must be less than or equal to (?P<resource>\S+) limit of (?P<bound>\S+)'
 )
 _RUNTIME = re.compile(r'RuntimeClass "(?P<name>[^"]+)" not found')
 _CLASS = re.compile(r"no PriorityClass with name (?P<name>\S+) was found")
@@ -66,6 +70,8 @@ def explain(snapshot: Snapshot, owner: Object, said: str) -> Cause:
         names = snapshot.names(v1.LimitRange, namespace)
         what = f"a LimitRange of the namespace allows at {'most' if found['which'] == 'maximum' else 'least'} {found['bound']} {found['resource']} per {found['type']}; the {found['what']} is {found['given']}"
         return Cause(what, seen=(said,), steps=(change(snapshot, owner, "set resources", f"--{found['what']}s={found['resource']}={found['bound']}"), *(f"kubectl describe limitrange {name}{within}" for name in names[:1])))  # fmt: skip
+    if found := _ABOVE.search(said):
+        return _above_limit(snapshot, owner, found, said)
     if found := _ACCOUNT.search(said):
         name = found["name"]
         there_are = snapshot.names(v1.ServiceAccount, namespace)
@@ -83,21 +89,31 @@ def explain(snapshot: Snapshot, owner: Object, said: str) -> Cause:
                 f"kubectl label namespace {namespace} --overwrite pod-security.kubernetes.io/enforce=...    # a weaker level",
             ),
         )
-    return _by_others(said) or Cause("the API server refuses it", seen=(said,), steps=(edit,))
+    return _by_others(snapshot, said) or Cause("the API server refuses it", seen=(said,), steps=(edit,))
 
 
-def _by_others(said: str) -> Cause | None:
+def _above_limit(snapshot: Snapshot, owner: Object, found: re.Match[str], said: str) -> Cause:
+    """A request above the limit; where the limit is what a LimitRange gives to containers without one, by its name."""
+    resource, bound = found["resource"], found["bound"]
+    givers = [
+        each.metadata.name or ""
+        for each in snapshot.all(v1.LimitRange, meta(owner).namespace or "")
+        if any(item.type == "Container" and item.default.get(resource) == bound for item in each.spec.limits)
+    ]
+    given = f", which limitrange {givers[0]} gives to containers that say none" if givers else ""
+    what = f"a container asks for {found['given']} of {resource}, more than its limit of {bound}{given}"
+    return Cause(what, seen=(said,), steps=(change(snapshot, owner, "set resources", f"--limits={resource}={found['given']}"),))  # fmt: skip
+
+
+def _by_others(snapshot: Snapshot, said: str) -> Cause | None:
     """What an admission webhook, or a missing class, refuses."""
     if found := _WEBHOOK.search(said):
         what = f"admission webhook {found['name']} does not answer, and its failurePolicy is Fail: {found['why']}"
-        return Cause(
-            what,
-            seen=(said,),
-            steps=(
-                "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
-                "start its service, or delete the configuration",
-            ),
-        )
+        configuration, because = webhook.unanswered(snapshot, found["name"])
+        which = "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations"
+        delete = snapshot.command("delete", configuration) if configuration is not None else which
+        steps = (f"start its service, or delete the configuration if it is gone for good: {delete}",)
+        return Cause(what, seen=(said,), steps=steps, because=because)
     if found := _DENIED.search(said):
         return Cause(
             f"admission webhook {found['name']} refuses it: {found['why'] or 'without a reason'}", seen=(said,)

@@ -28,6 +28,7 @@ _DENIED = re.compile(
 )
 _UNREACHABLE = re.compile(r"failed to do request|dial tcp|connection refused|no such host|i/o timeout|timed out")
 _FULL = re.compile(r"no space left on device|disk quota exceeded")
+_NO_PLATFORM = re.compile(r"no match for platform in manifest")
 _CAUSE_IN_URL = re.compile(r'"(?P<url>https?://[^"/]+)[^"]*": (?P<why>.*)$')
 
 
@@ -53,6 +54,8 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
     tags = snapshot.clues.tags.get(reference.repository)
     if _DENIED.search(said) and not (tags and tags.names):
         return _denied(snapshot, pod, container, reference, said)
+    if _NO_PLATFORM.search(said):
+        return _other_platform(snapshot, pod, container, said)
     if "not found" in said:
         return _missing(snapshot, pod, container, reference, tags, said)
     return Cause(f"image {image} could not be pulled", seen=(said,), steps=(snapshot.command("describe", ref(pod)),))
@@ -124,6 +127,15 @@ def _denied(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, reference:
             f"""kubectl patch serviceaccount default{snapshot.within(namespace)} -p '{{"imagePullSecrets":[{{"name":"regcred"}}]}}'""",
         ),
     )
+
+
+def _other_platform(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, said: str) -> Cause:
+    node = snapshot.get(v1.Node, pod.spec.node_name or "")
+    info = node.status.node_info if node is not None else None
+    platform = f"{info.operating_system}/{info.architecture}" if info is not None else "the node's platform"
+    what = f"image {container.image} is in the registry, but not for {platform}"
+    build = f"build it for {platform}: docker build --platform {platform} --push -t {container.image} DIRECTORY"
+    return Cause(what, seen=(said,), steps=(*_set_image(snapshot, pod, container, ""), build))
 
 
 def _login(snapshot: Snapshot, secret: str, host: str, namespace: str) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
 from pybernetes.api.types import batch_v1
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain import creation, pods, terminating
 from pybernetes.explain.causes import Cause, Finding, Ref
 from pybernetes.explain.snapshot import Snapshot, condition, ref
 from pybernetes.explain.terms import count, duration
+from pybernetes.wire.cron import CronError
+from pybernetes.wire.cron import parse as schedule
 
 
 def explain(snapshot: Snapshot, job: batch_v1.Job) -> Finding:
@@ -60,12 +66,9 @@ def explain_cron(snapshot: Snapshot, cron: batch_v1.CronJob) -> Finding:
     if cron.metadata.deletion_timestamp is not None:
         return terminating.explain(snapshot, cron)
     last = cron.status.last_schedule_time
-    facts = (
-        f"runs at {cron.spec.schedule}, last {duration(snapshot.age(last))} ago"
-        if last
-        else f"runs at {cron.spec.schedule}, not yet"
-    )
-    causes = [*_unable(snapshot, cron)]
+    said = f"last {duration(snapshot.age(last))} ago" if last else "not yet"
+    facts = f"runs at {cron.spec.schedule}, {said}"
+    causes = [*_unable(snapshot, cron), *_never(snapshot, cron)]
     if cron.spec.suspend:
         step = snapshot.command("patch", ref(cron), """-p '{"spec":{"suspend":false}}'""")
         causes.append(Cause("spec.suspend is true: no new jobs are made", steps=(step,)))
@@ -73,6 +76,14 @@ def explain_cron(snapshot: Snapshot, cron: batch_v1.CronJob) -> Finding:
     if jobs and (finding := explain(snapshot, jobs[-1])).is_broken:
         causes.append(finding.as_cause())
     return Finding(ref(cron), facts, tuple(causes), working=not last)
+
+
+def _never(snapshot: Snapshot, cron: batch_v1.CronJob) -> Iterator[Cause]:
+    """A schedule that can be read and names no moment: the 31st of February."""
+    with suppress(CronError):
+        if schedule(cron.spec.schedule).next_after(datetime.fromtimestamp(snapshot.now, UTC)) is None:
+            what = f"its schedule {cron.spec.schedule} names no day that there is"
+            yield Cause(what, steps=(snapshot.command("edit", ref(cron)),))
 
 
 def _unable(snapshot: Snapshot, cron: batch_v1.CronJob) -> list[Cause]:

@@ -11,7 +11,7 @@ from pybernetes.explain import config, crash, image, names_asked, node, policy, 
 from pybernetes.explain.causes import Cause, Finding, merged
 from pybernetes.explain.snapshot import AnyContainer, Snapshot, condition, ref
 from pybernetes.explain.steps import change
-from pybernetes.explain.terms import count, duration
+from pybernetes.explain.terms import count, duration, listed
 
 RECENT_SECONDS = 600.0
 LATE_SECONDS = 60.0
@@ -128,9 +128,15 @@ def _held_up(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
             return
     ready = condition(pod.status.conditions, "Ready")
     if ready is not None and ready.reason == "ReadinessGatesNotReady":
-        yield Cause(
-            "a readiness gate is not passed: somebody else has to set its condition", seen=(ready.message or "",)
-        )
+        yield _gates(snapshot, pod, ready.message or "")
+
+
+def _gates(snapshot: Snapshot, pod: v1.Pod, said: str) -> Cause:
+    """Readiness gates whose condition nobody has set to True."""
+    closed = [each.condition_type for each in pod.spec.readiness_gates if not condition_true(pod, each.condition_type)]
+    what = f"a readiness gate is not passed: whoever is to set condition {listed(closed)} of the pod has not"
+    said_true = f"""--subresource=status -p '{{"status":{{"conditions":[{{"type":"{(closed or ["TYPE"])[0]}","status":"True"}}]}}}}'"""
+    return Cause(what, seen=(said,), steps=("does its controller run? By hand: " + snapshot.command("patch", ref(pod), said_true),))  # fmt: skip
 
 
 def _container(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, status: v1.ContainerStatus) -> Cause | None:

@@ -9,7 +9,16 @@ from typing import Any
 import msgspec
 
 from pybernetes.api.mistakes import mistakes_in
-from pybernetes.api.types import apiregistration_v1, apps_v1, autoscaling_v2, batch_v1, networking_v1, policy_v1
+from pybernetes.api.types import (
+    admissionregistration_v1,
+    apiextensions_v1,
+    apiregistration_v1,
+    apps_v1,
+    autoscaling_v2,
+    batch_v1,
+    networking_v1,
+    policy_v1,
+)
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
 from pybernetes.explain import (
@@ -18,15 +27,16 @@ from pybernetes.explain import (
     claim,
     deployment,
     disruption,
+    drain,
     generic,
     ingress,
     job,
     namespace,
-    node,
     pod,
     policy,
     quota,
     service,
+    webhook,
     workload,
 )
 from pybernetes.explain.causes import Finding
@@ -35,8 +45,11 @@ from pybernetes.explain.snapshot import Snapshot, controller_uid
 Rule = Callable[[Snapshot, Any], Finding]
 
 RULES: dict[type[Object], Rule] = {
-    v1.Node: node.explain,
+    v1.Node: drain.explain,
     apiregistration_v1.APIService: api_service.explain,
+    admissionregistration_v1.MutatingWebhookConfiguration: webhook.explain,
+    admissionregistration_v1.ValidatingWebhookConfiguration: webhook.explain,
+    apiextensions_v1.CustomResourceDefinition: webhook.explain_definition,
     v1.Namespace: namespace.explain,
     apps_v1.Deployment: deployment.explain,
     apps_v1.StatefulSet: workload.explain_stateful,

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from pybernetes.api import time
 from pybernetes.api.types import (
+    admissionregistration_v1,
+    apiextensions_v1,
     apiregistration_v1,
     apps_v1,
     autoscaling_v2,
@@ -37,7 +39,8 @@ NAMESPACED: tuple[type[Object], ...] = (
 )  # fmt: skip
 GLOBAL: tuple[type[Object], ...] = (
     v1.Node, v1.Namespace, v1.PersistentVolume, storage_v1.StorageClass, networking_v1.IngressClass,
-    apiregistration_v1.APIService,
+    apiregistration_v1.APIService, admissionregistration_v1.ValidatingWebhookConfiguration,
+    admissionregistration_v1.MutatingWebhookConfiguration, apiextensions_v1.CustomResourceDefinition,
 )  # fmt: skip
 
 
@@ -96,6 +99,11 @@ class Snapshot:
     def places(self, kind: type[Object], name: str) -> list[Ref]:
         """Objects of that name in whatever namespace."""
         return [ref(obj) for obj in self.all(kind) if meta(obj).name == name]
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the user may list nothing of all this: then it is no sign of health that nothing is wrong."""
+        return not self.objects
 
     def is_missing(self, kind: type[Object], name: str, namespace: str = "") -> bool:
         """Whether it certainly does not exist."""

@@ -34,6 +34,10 @@ def parse(words: Sequence[str]) -> Target:
         kind, _, name = words[0].partition("/")
     elif len(words) == 2 and "/" not in words[0]:
         kind, name = words
+    elif len(words) == 1 and words[0].lower() in kinds():
+        raise TargetError(
+            f"which {words[0]}? an object is KIND/NAME", f"p8s why {words[0]}/NAME; kubectl get {words[0]} -A"
+        )
     elif len(words) == 1:
         raise TargetError(f"{words[0]!r} is a kind or a name, not both", f"p8s why deployment/{words[0]}")
     else:

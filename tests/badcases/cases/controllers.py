@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.badcases.cases.case import Case
-from tests.badcases.manifests import autoscaler, container, deployment, job, limits, plain
+from tests.badcases.manifests import autoscaler, container, deployment, job, limits, plain, requests
 
 CONTROLLERS = (
     Case(
@@ -34,6 +34,35 @@ CONTROLLERS = (
         r"LimitRange of the namespace allows at most 1 cpu per Container; the limit is 2",
         r"maximum cpu usage per Container is 1, but limit is 2",
         r"set resources deployment/web -n limit-range --limits=cpu=1$",
+    ),
+    Case(
+        "limit-default",
+        (
+            plain("LimitRange", "small", spec={"limits": [{"type": "Container", "default": {"memory": "64Mi"}}]}),
+            deployment(**requests(memory="128Mi")),
+        ),
+        "deployment/web",
+        r"asks for 128Mi of memory, more than its limit of 64Mi, which limitrange small gives to containers that say none",
+        r'Invalid value: "128Mi": must be less than or equal to memory limit of 64Mi',
+        r"set resources deployment/web -n limit-default --limits=memory=128Mi$",
+    ),
+    Case(
+        "hpa-custom",
+        (
+            deployment(),
+            autoscaler(
+                metrics=[
+                    {
+                        "type": "Pods",
+                        "pods": {"metric": {"name": "hits"}, "target": {"type": "AverageValue", "averageValue": "9"}},
+                    }
+                ]
+            ),
+        ),
+        "hpa/web",
+        r"nothing serves metric hits: there is no API custom\.metrics\.k8s\.io",
+        r"unable to fetch metrics from custom metrics API",
+        r"install a server of custom\.metrics\.k8s\.io",
     ),
     Case(
         "service-account",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.badcases.cases.case import Case
-from tests.badcases.manifests import SLEEP, container, plain, pod
+from tests.badcases.manifests import container, cron_job, plain, pod
 
 STUCK = (
     Case(
@@ -12,6 +12,14 @@ STUCK = (
         "pod/web",
         r"its scheduling gates are closed: example\.com/wait",
         next=r"""kubectl patch pod/web -n cordoned-gate --type=json -p '\[{"op":"remove","path":"/spec/schedulingGates"}\]'""",
+    ),
+    Case(
+        "readiness-gate",
+        (pod(spec={"readinessGates": [{"conditionType": "example.com/served"}]}),),
+        "pod/web",
+        r"a readiness gate is not passed: whoever is to set condition example\.com/served of the pod has not",
+        r'corresponding condition of pod readiness gate "example\.com/served" does not exist',
+        r"kubectl patch pod/web -n readiness-gate --subresource=status",
     ),
     Case(
         "stateful",
@@ -37,23 +45,14 @@ STUCK = (
     ),
     Case(
         "cron",
-        (
-            plain(
-                "CronJob",
-                "nightly",
-                "batch/v1",
-                spec={
-                    "schedule": "0 3 * * *",
-                    "suspend": True,
-                    "jobTemplate": {
-                        "spec": {
-                            "template": {"spec": {"restartPolicy": "Never", "containers": [container(command=SLEEP)]}}
-                        }
-                    },
-                },
-            ),
-        ),
+        (cron_job("0 3 * * *", suspend=True),),
         "cronjob/nightly",
         r"spec\.suspend is true",
+    ),
+    Case(
+        "cron-never",
+        (cron_job("0 3 31 2 *"),),
+        "cronjob/nightly",
+        r"its schedule 0 3 31 2 \* names no day that there is",
     ),
 )

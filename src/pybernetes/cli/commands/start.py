@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--extra-config",
         action="append",
         metavar="COMPONENT.FLAG=VALUE",
-        help="a flag of apiserver, controller-manager or kubelet",
+        help="a flag of apiserver, controller-manager, scheduler or kubelet",
     )
     parser.add_argument("--wait", metavar="SECONDS", help=f"for Ready; false: not at all (default: {WAIT_SECONDS:.0f})")
     parser.add_argument("--dry-run", action="store_true", help="say what would be made, and make nothing")

@@ -7,23 +7,21 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, Failure
+from pybernetes.cli.console import FAILED, Console, Failure
 from pybernetes.cli.parser import wrong as wrong_usage
 from pybernetes.cli.profiles import add_output, preferred
-from pybernetes.cluster import control, profile
-from pybernetes.cluster.door import DoorError, absent, is_stopped_roots, missing, stopped_roots
+from pybernetes.cli.unanswered import cluster_here, nothing_allowed, refused
+from pybernetes.cluster import profile
+from pybernetes.cluster.door import absent, missing
 from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.owner import caller, user_paths
 
 if TYPE_CHECKING:
-    from pybernetes.api.errors import StatusError
     from pybernetes.client.config import Config
     from pybernetes.explain.causes import Cause, Finding
     from pybernetes.explain.snapshot import Snapshot
     from pybernetes.explain.targets import Target
     from pybernetes.runtime.images.registry.options import RegistryOptions
-
-UNREACHABLE = (502, 503, 504)
 
 EXAMPLES = """exit codes: 0 explained, 1 there is no such object (or, with --exit-code, something is wrong), 3 no cluster answers
 
@@ -83,6 +81,9 @@ async def find(arguments: argparse.Namespace, target: Target | None) -> list[Fin
     try:
         async with connect(config, user_agent="p8s") as client:
             snapshot = await load.read(client, SystemClock(), arguments.namespace or config.namespace)
+            if snapshot.says_nothing:
+                raise nothing_allowed(config)
+            need_namespace(snapshot, namespace)
             scope = clues.Scope.of(target, namespace) if target is not None else clues.Scope(namespace)
             snapshot = await clues.follow(client, snapshot, registries(config), scope)
     except StatusError as error:
@@ -115,6 +116,18 @@ def explained(snapshot: Snapshot, target: Target, namespace: str) -> Finding:
     raise Failure([(f"there is no {resource.singular} {target.name!r}{where}", step)])
 
 
+def need_namespace(snapshot: Snapshot, name: str) -> None:
+    """Raises Failure for a namespace that there certainly is not: nothing would be wrong in it."""
+    from pybernetes.api.types import core_v1 as v1
+    from pybernetes.explain.nearest import nearest
+
+    if name and snapshot.is_missing(v1.Namespace, name):
+        close = nearest(name, snapshot.names(v1.Namespace), 1)
+        raise Failure(
+            [(f"there is no namespace {name!r}", f"p8s why -n {close[0]}" if close else "kubectl get namespaces")]
+        )
+
+
 def wrong(snapshot: Snapshot, namespace: str) -> list[Finding]:
     """All that is wrong in a namespace, or in the cluster."""
     from pybernetes.explain import rules
@@ -143,27 +156,10 @@ def registries(config: Config) -> RegistryOptions:
     """How the cluster reaches registries, where its settings may be read."""
     from pybernetes.runtime.images.registry.options import RegistryOptions
 
-    with suppress(ClusterError, PermissionError):
-        for each in profile.list_profiles():
-            if each.server == config.server:
-                mirrors = RegistryOptions.parse_mirrors(each.settings.registry_mirrors)
-                return RegistryOptions(mirrors, frozenset(each.settings.insecure_registries))
-    return RegistryOptions()
-
-
-def refused(config: Config, error: StatusError) -> Failure | ClusterError:
-    """The API server does not answer, or not us."""
-    if error.code in UNREACHABLE:
-        with suppress(ClusterError, PermissionError):
-            for each in profile.list_profiles():
-                if each.server == config.server and control.state(each) != "Running":
-                    return control.NotRunningError(each)
-        if is_stopped_roots(config.context):
-            return DoorError(*stopped_roots(config.context))
-        said = error.message.removeprefix(f"{config.server}: ")
-        step = "kubectl config get-contexts shows whose it is; p8s why -p PROFILE asks another"
-        return Failure([(f"no cluster answers at {config.server}: {said}", step)], NOT_RUNNING)
-    return Failure([(error.message, "kubectl auth whoami")])
+    if (here := cluster_here(config)) is None:
+        return RegistryOptions()
+    mirrors = RegistryOptions.parse_mirrors(here.settings.registry_mirrors)
+    return RegistryOptions(mirrors, frozenset(here.settings.insecure_registries))
 
 
 def as_json(finding: Finding) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import platform as machine
 from collections.abc import Sequence
 
+from pybernetes.builder.dockerfile.checks import Finding, Policy, examine
 from pybernetes.builder.dockerfile.errors import ParseError
 from pybernetes.builder.dockerfile.source import read
 from pybernetes.builder.dockerfile.stages import Dockerfile, divide
@@ -31,19 +32,34 @@ async def build(request: BuildRequest, door: BuildService, report: Report) -> Bu
     platform = _platform()
     try:
         try:
-            dockerfile = divide(read(text), request.build_args, platform)
+            document = read(text)
+            dockerfile = divide(document, request.build_args, platform)
             target = dockerfile.target(request.target)
+            findings = examine(document, dockerfile, tuple(platform))
         except ParseError as error:
             where = f"dockerfile parse error on line {error.line}: " if error.line else ""
             raise _failed(request, text, f"{where}{error}", error.line, error.line) from error
+        policy = Policy.read(document.check)
+        _judge(request, text, [each for each in findings if policy.applies(each)], policy, report)
+        if request.only_check:
+            return BuiltImage("")
         context = Source(context=request.context, excludes=await _ignored(request, door))
-        solver = Solver(request, door, report, dockerfile, platform, context)
+        solver = Solver(request, door, report, dockerfile, platform, context, policy=policy)
         image = await solver.solve(target)
     except StepError as error:
         at = error.instruction
         raise _failed(request, text, str(error), at.line, at.end, error.output) from error
     _warn_unused(request, dockerfile, solver.used, report)
     return await _store(image, request, names, door, report, solver.number())
+
+
+def _judge(request: BuildRequest, text: str, findings: Sequence[Finding], policy: Policy, report: Report) -> None:
+    """Tell what the checks have found. Raises BuildError where the file wants them to be errors."""
+    for finding in findings:
+        report(Warned(str(finding), finding.line))
+    if findings and policy.fails:
+        rules = ", ".join(dict.fromkeys(each.rule for each in findings))
+        raise _failed(request, text, f"lint violation found for rules: {rules}", findings[0].line, findings[0].line)
 
 
 async def _store(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pybernetes.cri.building import BindMount, Copy, FileMount, Operation, Run, Source, Step
+from pybernetes.cri.building import BindMount, Copy, FileMount, Operation, Run, SocketMount, Source, Step
 
 _VERSION = b"1"
 
@@ -32,6 +32,8 @@ def _public(operation: Operation, private: Sequence[str]) -> Operation:
             if isinstance(mount, BindMount)
             else msgspec.structs.replace(mount, data=b"")
             if isinstance(mount, FileMount) and mount.target in private
+            else msgspec.structs.replace(mount, path="")
+            if isinstance(mount, SocketMount)
             else mount
             for mount in operation.mounts
         )

@@ -87,7 +87,8 @@ def _expose(instruction: Instruction, scope: Scope) -> str:
 
 
 def _ports(word: str, line: int) -> list[str]:
-    found = _PORT.fullmatch(word.lower())
+    """Of `[ADDRESS:][HOST:]CONTAINER[-LAST][/PROTOCOL]` what concerns the image."""
+    found = _PORT.fullmatch(word.lower().rpartition(":")[2])
     first = int(found[1]) if found else 0
     last = int(found[2] or first) if found else 0
     if found is None or not 0 < first <= last < 1 << 16:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from pybernetes.builder.dockerfile.errors import ParseError
+from pybernetes.builder.dockerfile.errors import ParseError, RefusedError
 from pybernetes.builder.paths import absolute
-from pybernetes.cri.building import BindMount, CacheMount, FileMount, Mount, Source, TmpfsMount
+from pybernetes.cri.building import BindMount, CacheMount, FileMount, Mount, SocketMount, Source, TmpfsMount
 
 _SIZE = re.compile(r"(\d+)([kmgt]?)b?", re.IGNORECASE)
 _ALIASES = {"dst": "target", "destination": "target", "src": "source", "rw": "readwrite", "ro": "readonly"}
@@ -14,6 +15,7 @@ _OPTIONS = {
     "cache": {"target", "id", "sharing", "from", "source", "mode", "uid", "gid", "readonly", "readwrite"},
     "tmpfs": {"target", "size"},
     "secret": {"target", "id", "required", "mode", "uid", "gid", "env"},
+    "ssh": {"target", "id", "required", "mode", "uid", "gid"},
 }
 
 
@@ -27,11 +29,6 @@ class Options:
             key, equals, value = field.strip().partition("=")
             found[_ALIASES.get(key.lower(), key.lower())] = value if equals else "true"
         self.kind = found.pop("type", "bind")
-        if self.kind == "ssh":
-            raise ParseError(
-                line,
-                "RUN --mount=type=ssh is not supported: no agent is passed on; give the key with --mount=type=secret",
-            )
         if self.kind not in _OPTIONS:
             raise ParseError(line, f'unsupported mount type "{self.kind}"')
         if unknown := sorted(found.keys() - _OPTIONS[self.kind]):
@@ -60,15 +57,25 @@ class Options:
         return int(found[1]) << 10 * "_kmgt".index(found[2].lower() or "_")
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the caller of the build lends to its steps: secrets, and the sockets of SSH agents, by their ids."""
+
+    secrets: Mapping[str, bytes]
+    ssh: Mapping[str, str]
+
+
 def make_mount(
-    options: Options, cwd: str, secrets: Mapping[str, bytes], find_source: Callable[[str], Source]
+    options: Options, cwd: str, given: Given, find_source: Callable[[str], Source]
 ) -> tuple[Mount | None, dict[str, bytes]]:
-    """The mount, and what it adds to the environment. No mount for a secret that is not given and not required.
+    """The mount, and what it adds to the environment. No mount for what is not given and not required.
 
     Raises ParseError. `find_source` gives the source that `from` names; empty is the context.
     """
     if options.kind == "secret":
-        return _secret(options, cwd, secrets)
+        return _secret(options, cwd, given.secrets)
+    if options.kind == "ssh":
+        return _ssh(options, cwd, given.ssh)
     if not options.text("target"):
         raise ParseError(options.line, f"invalid mount: {options.kind} needs a target")
     target = absolute(cwd, options.text("target"))
@@ -80,7 +87,7 @@ def make_mount(
         source = find_source(options.text("from"))
         return BindMount(target, source, absolute("/", options.text("source", "/")), options.flag("readwrite")), {}
     if options.text("from"):
-        raise ParseError(options.line, "cache mounts that begin with another stage's files (from=) are not supported")
+        raise RefusedError(options.line, "cache mounts that begin with another stage's files (from=) are not supported")
     sharing = options.text("sharing", "shared")
     if sharing not in ("shared", "private", "locked"):
         raise ParseError(options.line, f'unsupported sharing value "{sharing}"')
@@ -103,7 +110,7 @@ def _secret(options: Options, cwd: str, secrets: Mapping[str, bytes]) -> tuple[M
         raise ParseError(options.line, "one of source, target required")
     if name not in secrets:
         if options.flag("required"):
-            raise ParseError(options.line, f"secret {name}: not found")
+            raise RefusedError(options.line, f"secret {name}: not found")
         return None, {}
     variable = options.text("env")
     given = {variable: secrets[name]} if variable else {}
@@ -112,3 +119,14 @@ def _secret(options: Options, cwd: str, secrets: Mapping[str, bytes]) -> tuple[M
     target = absolute(cwd, options.text("target") or f"/run/secrets/{name}")
     numbers = options.number("uid", 0), options.number("gid", 0), options.number("mode", 0o400, 8)
     return FileMount(target, secrets[name], *numbers), given
+
+
+def _ssh(options: Options, cwd: str, sockets: Mapping[str, str]) -> tuple[Mount | None, dict[str, bytes]]:
+    """The agent's socket as it is: its mode and owner are the agent's."""
+    name = options.text("id", "default")
+    if name not in sockets:
+        if options.flag("required"):
+            raise RefusedError(options.line, f"unset ssh forward key {name}")
+        return None, {}
+    target = absolute(cwd, options.text("target") or f"/run/buildkit/ssh_agent.{name}")
+    return SocketMount(target, sockets[name]), {"SSH_AUTH_SOCK": target.encode()}

@@ -4,11 +4,11 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from pybernetes.builder.dockerfile.errors import ParseError
+from pybernetes.builder.dockerfile.errors import ParseError, RefusedError
 from pybernetes.builder.dockerfile.instruction import is_on, json_form, split_flags
 from pybernetes.builder.dockerfile.source import Heredoc, Instruction
 from pybernetes.builder.dockerfile.stages import sources_of
-from pybernetes.builder.mounts import Options, make_mount
+from pybernetes.builder.mounts import Given, Options, make_mount
 from pybernetes.builder.paths import absolute, target_of
 from pybernetes.builder.remote import remote_files
 from pybernetes.builder.scope import Scope
@@ -45,14 +45,14 @@ class Planned:
 
 
 async def plan(
-    instruction: Instruction, scope: Scope, secrets: dict[str, bytes], find_source: FindSource, fetch: FetchFiles
+    instruction: Instruction, scope: Scope, given: Given, find_source: FindSource, fetch: FetchFiles
 ) -> Planned:
     """Raises ParseError, and what `find_source` and `fetch` raise."""
     if instruction.keyword == "WORKDIR":
         return _workdir(instruction, scope)
     sources = {name: await find_source(name) for name in ("", *sources_of(instruction, scope.escape))}
     if instruction.keyword == "RUN":
-        return _run(instruction, scope, secrets, sources)
+        return _run(instruction, scope, given, sources)
     return await _copy(instruction, scope, sources, fetch)
 
 
@@ -62,15 +62,15 @@ def _workdir(instruction: Instruction, scope: Scope) -> Planned:
     return Planned(MakeDirectory(path, scope.image.user), f"WORKDIR {instruction.rest}", f"WORKDIR {path}")
 
 
-def _run(instruction: Instruction, scope: Scope, secrets: dict[str, bytes], sources: dict[str, Source]) -> Planned:
+def _run(instruction: Instruction, scope: Scope, given: Given, sources: dict[str, Source]) -> Planned:
     flags, rest = split_flags(instruction, scope.escape)
     line, image = instruction.line, scope.image
     if flags.get("security", ["sandbox"])[0] != "sandbox":
-        raise ParseError(line, "granting entitlement security.insecure is not allowed by build daemon configuration")
+        raise RefusedError(line, "granting entitlement security.insecure is not allowed by build daemon configuration")
     network = flags.get("network", ["default"])[0]
     if network not in ("default", "none"):
         kind = "granting entitlement network.host is not allowed by build daemon configuration"
-        raise ParseError(line, kind if network == "host" else f"unsupported network mode {network!r}")
+        raise RefusedError(line, kind if network == "host" else f"unsupported network mode {network!r}")
     args, files = _command(instruction.heredocs, rest, scope)
     proxies = scope.proxies()
     env = {name: value.encode(errors="surrogateescape") for name, value in (scope.process_env() | proxies).items()}
@@ -78,7 +78,7 @@ def _run(instruction: Instruction, scope: Scope, secrets: dict[str, bytes], sour
     private = [*proxies]
     for text in flags.get("mount", []):
         options = Options(scope.expand(text, line), line)
-        mount, added = make_mount(options, image.cwd, secrets, lambda name: sources[name])
+        mount, added = make_mount(options, image.cwd, given, lambda name: sources[name])
         if mount is not None:
             mounts.append(mount)
         if options.kind == "secret":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
-from pybernetes.builder.dockerfile.errors import ParseError
+from pybernetes.builder.dockerfile.errors import ParseError, RefusedError
 from pybernetes.cri.building import RemoteFile
 
 _GIT = ("git://", "git@", "ssh://")
@@ -20,7 +20,7 @@ def remote_files(patterns: Sequence[str], target: str, checksum: str, line: int)
     """
     for word in patterns:
         if word.startswith(_GIT) or (_is_url(word) and _path(word).endswith(".git")):
-            raise ParseError(line, f"ADD of a git repository ({word}) is not supported: clone it in a RUN")
+            raise RefusedError(line, f"ADD of a git repository ({word}) is not supported: clone it in a RUN")
     urls = [word for word in patterns if _is_url(word)]
     if checksum and not urls:
         raise ParseError(line, "checksum can't be specified for non-HTTP(S) sources")

@@ -14,6 +14,8 @@ class BuildRequest:
     inside the context, unless `text` has the file's content; then it is only a name for messages and for the ignore
     file that belongs to it. `tags` are references as users write them (`hostname`); none gives an image without a
     name. `build_args` with the value None have no value of their own and leave the Dockerfile's default.
+    `only_check` reads the Dockerfile, tells what is unwise in it, and builds nothing.
+    `ssh` are sockets of agents on the runtime's machine, by the id that `RUN --mount=type=ssh` has (`default`).
     `auth` gives the credentials for the image of a name. `no_cache` runs every step anew, `pull` asks the registry for base images that are here already.
     """
 
@@ -25,8 +27,10 @@ class BuildRequest:
     target: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, bytes] = field(default_factory=dict)
+    ssh: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
     pull: bool = False
+    only_check: bool = False
     auth: Callable[[str], AuthConfig | None] = field(default=lambda name: None)
 
 

@@ -8,16 +8,18 @@ from itertools import count
 from typing import NoReturn
 
 from pybernetes.builder import metadata
-from pybernetes.builder.dockerfile.errors import ParseError
+from pybernetes.builder.dockerfile.checks import Policy, undefined
+from pybernetes.builder.dockerfile.errors import ParseError, RefusedError
 from pybernetes.builder.dockerfile.source import Instruction, read_one
 from pybernetes.builder.dockerfile.stages import Dockerfile, Stage, check
 from pybernetes.builder.errors import BuildError
 from pybernetes.builder.image import Image
 from pybernetes.builder.keys import key_of
+from pybernetes.builder.mounts import Given
 from pybernetes.builder.operations import STEPS, Planned, plan
 from pybernetes.builder.progress import Report, StepDone, StepFailed, StepOutput, StepsCounted, StepStarted, Warned
 from pybernetes.builder.request import BuildRequest
-from pybernetes.builder.scope import Scope
+from pybernetes.builder.scope import PREDEFINED, Scope
 from pybernetes.cri.building import BindMount, BuildService, Copy, Exited, Output, RemoteFile, Result, Run, Source, Step
 from pybernetes.cri.errors import CRIError, UnavailableError
 from pybernetes.wire.images.reference import InvalidReferenceError, parse, parse_error
@@ -47,6 +49,7 @@ class Solver:
     platform: dict[str, str]
     context: Source
     used: set[str] = field(default_factory=set)
+    policy: Policy = field(default_factory=Policy)
     _counted: int = 0
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _images: dict[int, "asyncio.Future[Image]"] = field(default_factory=dict)
@@ -117,6 +120,7 @@ class _StageRun:
         instructions = [*triggers, *stage.instructions]
         self._total += sum(each.keyword in STEPS for each in instructions)
         for instruction in instructions:
+            self._warn_undefined(instruction, scope)
             try:
                 if instruction.keyword in STEPS:
                     await self._step(instruction, scope)
@@ -124,8 +128,13 @@ class _StageRun:
                     metadata.apply(instruction, scope)
             except ParseError as error:
                 raise StepError(_on_line(error, instruction), instruction) from error
-            self._warn(instruction)
         return image
+
+    def _warn_undefined(self, instruction: Instruction, scope: Scope) -> None:
+        known = (*scope.variables, *PREDEFINED, *scope.platform)
+        for finding in undefined(instruction, known) if instruction in self._stage.instructions else ():
+            if self._solver.policy.applies(finding):
+                self._solver.report(Warned(str(finding), finding.line))
 
     # The base
 
@@ -167,7 +176,7 @@ class _StageRun:
 
     async def _step(self, instruction: Instruction, scope: Scope) -> None:
         planned = await plan(
-            instruction, scope, dict(self._solver.request.secrets), lambda name: self._find_source(name, instruction),
+            instruction, scope, Given(self._solver.request.secrets, self._solver.request.ssh), lambda name: self._find_source(name, instruction),
             lambda files: self._fetch(files, instruction),
         )  # fmt: skip
         self._done += 1
@@ -259,19 +268,6 @@ class _StageRun:
     def _padded(number: int, total: int) -> str:
         return f"{number:>{len(str(total))}}/{total}"
 
-    def _warn(self, instruction: Instruction) -> None:
-        keyword = instruction.keyword
-        if keyword == "MAINTAINER":
-            self._solver.report(
-                Warned(
-                    "MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label",
-                    instruction.line,
-                )
-            )
-        elif keyword in ("CMD", "ENTRYPOINT") and not instruction.rest.startswith("["):
-            message = f"JSONArgsRecommended: JSON arguments recommended for {keyword} to prevent unintended behavior related to OS signals"
-            self._solver.report(Warned(message, instruction.line))
-
 
 def _steps_of(stage: Stage) -> int:
     """Its base, where that is an image, and what it does to files."""
@@ -280,6 +276,8 @@ def _steps_of(stage: Stage) -> int:
 
 
 def _on_line(error: ParseError, instruction: Instruction) -> str:
+    if isinstance(error, RefusedError):
+        return str(error)
     return f"dockerfile parse error on line {error.line or instruction.line}: {error}"
 
 

@@ -128,7 +128,14 @@ class FileMount(msgspec.Struct, frozen=True, tag=True):
     mode: int = 0o400
 
 
-Mount = BindMount | CacheMount | TmpfsMount | FileMount
+class SocketMount(msgspec.Struct, frozen=True, tag=True):
+    """The socket `path` of the runtime's machine: that of an SSH agent, whose keys a step uses and does not see."""
+
+    target: str
+    path: str
+
+
+Mount = BindMount | CacheMount | TmpfsMount | FileMount | SocketMount
 
 
 class Run(msgspec.Struct, frozen=True, tag=True):

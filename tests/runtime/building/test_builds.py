@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -130,11 +132,11 @@ async def test_a_failing_step(bench: Bench) -> None:
         ("FROM busybox\nCOPY a b c", "dockerfile parse error on line 2: When using COPY with more than one source file, the destination must be a directory and end with a /"),
         ("FROM busybox\nCOPY a", "dockerfile parse error on line 2: COPY requires at least two arguments, but only one was provided. Destination could not be determined"),
         ("FROM Nope", "couldn't parse image name \"Nope\": invalid reference format: repository name (library/Nope) must be lowercase"),
-        ("FROM busybox\nRUN --security=insecure true", "dockerfile parse error on line 2: granting entitlement security.insecure is not allowed by build daemon configuration"),
-        ("FROM busybox\nRUN --network=host true", "dockerfile parse error on line 2: granting entitlement network.host is not allowed by build daemon configuration"),
-        ("FROM busybox\nRUN --mount=type=ssh true", 'dockerfile parse error on line 2: RUN --mount=type=ssh is not supported: no agent is passed on; give the key with --mount=type=secret'),
-        ("FROM busybox\nRUN --mount=type=secret,id=s,required true", "dockerfile parse error on line 2: secret s: not found"),
-        ("FROM busybox\nADD https://example.com/x.git /", "dockerfile parse error on line 2: ADD of a git repository (https://example.com/x.git) is not supported: clone it in a RUN"),
+        ("FROM busybox\nRUN --security=insecure true", "granting entitlement security.insecure is not allowed by build daemon configuration"),
+        ("FROM busybox\nRUN --network=host true", "granting entitlement network.host is not allowed by build daemon configuration"),
+        ("FROM busybox\nRUN --mount=type=ssh,required true", "unset ssh forward key default"),
+        ("FROM busybox\nRUN --mount=type=secret,id=s,required true", "secret s: not found"),
+        ("FROM busybox\nADD https://example.com/x.git /", "ADD of a git repository (https://example.com/x.git) is not supported: clone it in a RUN"),
         ("FROM busybox\nADD https://example.com/ /x/", "dockerfile parse error on line 2: cannot determine filename for source https://example.com/"),
         ("FROM busybox\nADD http://127.0.0.1:1/x y /z/", "dockerfile parse error on line 2: ADD takes URLs or files of the context: write an instruction for each"),
         ("FROM busybox\nADD --checksum=sha256:1 http://127.0.0.1:1/x /", "dockerfile parse error on line 2: invalid checksum digest format: sha256:1"),
@@ -312,6 +314,26 @@ async def test_what_a_change_does_anew(bench: Bench) -> None:
     assert await anew() == []
     assert await anew(build_args={"v": "2"}) == ["3/4", "4/4"]
     assert await anew(no_cache=True) == ["2/4", "3/4", "4/4"]
+
+
+async def test_an_agent_is_reached_and_is_no_part_of_a_key(bench: Bench, tmp_path: Path) -> None:
+    """Whatever its socket is called here; a build without one gets along where it may."""
+    text = (
+        'FROM busybox\nRUN --mount=type=ssh test -z "$SSH_AUTH_SOCK" || (test -S $SSH_AUTH_SOCK && echo $SSH_AUTH_SOCK)'
+    )
+    steps: list[list[str]] = []
+    with contextlib.ExitStack() as stack:
+        for name in ("one", "two"):
+            path = str(tmp_path / name)
+            stack.enter_context(socket.socket(socket.AF_UNIX)).bind(path)
+            _, done, printed = await built(bench, text, ssh={"default": path})
+            steps.append(done)
+            assert printed.count("/run/buildkit/ssh_agent.default") == (name == "one")
+    assert [each.startswith("CACHED") for each in (steps[0][1], steps[1][1])] == [False, True]
+    _, _, printed = await built(bench, text)
+    assert "ssh_agent" not in printed
+    with pytest.raises(BuildError, match="no SSH agent listens at /nowhere: no such file or directory"):
+        await built(bench, text.replace("test -z", "true; test -z"), ssh={"default": "/nowhere"})
 
 
 async def test_secrets_are_no_part_of_a_key_and_of_no_layer(bench: Bench) -> None:

@@ -7,3 +7,7 @@ class ParseError(ValueError):
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
         self.line = line
+
+
+class RefusedError(ParseError):
+    """Well written, and not to be had here: a secret that was not given, something that is not supported."""

@@ -24,21 +24,28 @@ class Heredoc:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """`keyword` is in upper case, `rest` all behind it, continued lines joined; `line` to `end` is where it stands."""
+    """`keyword` is in upper case, `rest` all behind it, continued lines joined; `line` to `end` is where it stands.
+
+    `written` is the keyword as the file has it.
+    """
 
     keyword: str
     rest: str
     line: int
     end: int
     heredocs: tuple[Heredoc, ...] = ()
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The instructions of a file, and its escape character."""
+    """The instructions of a file, and its escape character; what its `check` directive says, and blank lines in the
+    middle of instructions."""
 
     instructions: tuple[Instruction, ...]
     escape: str = "\\"
+    check: str = ""
+    empty_continuations: tuple[int, ...] = ()
 
 
 def read(text: str) -> Document:
@@ -48,7 +55,9 @@ def read(text: str) -> Document:
     escape = directives.get("escape", ("\\", 0))[0]
     if escape not in ("\\", "`"):
         raise ParseError(directives["escape"][1], f"invalid escape token '{escape}' does not match ` or \\")
-    return Document(tuple(_Reader(lines, escape).instructions()), escape)
+    reader = _Reader(lines, escape)
+    instructions = tuple(reader.instructions())
+    return Document(instructions, escape, directives.get("check", ("", 0))[0], tuple(reader.empty_continuations))
 
 
 def read_one(text: str, escape: str, line: int) -> Instruction:
@@ -77,6 +86,7 @@ class _Reader:
     def __init__(self, lines: list[str], escape: str) -> None:
         self._lines = lines
         self._position = 0
+        self.empty_continuations: list[int] = []
         self._escape = escape
         mark = re.escape(escape)
         self._continued = re.compile(rf"^(|.*[^{mark}]){mark}[ \t]*$", re.DOTALL)
@@ -92,7 +102,7 @@ class _Reader:
                 raise ParseError(begin, f"unknown instruction: {text.strip()}")
             keyword, rest = found[1].upper(), (found[2] or "").strip()
             heredocs = tuple(self._heredocs(keyword, rest, begin))
-            yield Instruction(keyword, rest, begin, self._position, heredocs)
+            yield Instruction(keyword, rest, begin, self._position, heredocs, found[1])
 
     def _logical_line(self) -> str:
         """The next line with those that continue it; comments and blank lines between them are skipped."""
@@ -102,6 +112,8 @@ class _Reader:
             self._position += 1
             if line.lstrip().startswith("#") or (continues and not line.strip()):
                 if continues:
+                    if not line.strip():
+                        self.empty_continuations.append(self._position)
                     continue
                 return ""
             found = self._continued.match(line)

@@ -6,13 +6,14 @@ swaps meanwhile, no other place of the host can be mounted.
 """
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pybernetes.cri import types as t
-from pybernetes.cri.building import BindMount, CacheMount, FileMount, Mount, TmpfsMount
+from pybernetes.cri.building import BindMount, CacheMount, FileMount, Mount, SocketMount, TmpfsMount
 from pybernetes.cri.errors import InvalidError, NotFoundError
 from pybernetes.runtime import syscalls as sys
 from pybernetes.runtime.building.caches import Caches
@@ -68,7 +69,9 @@ async def prepare(
                 prepared.binds.append(t.Mount(mount.target, str(path), readonly=True))
                 prepared.files.append(mount.target)
             else:
-                if isinstance(mount, CacheMount):
+                if isinstance(mount, SocketMount):
+                    fd, readonly = stack.enter_context(_socket(mount.path)), False
+                elif isinstance(mount, CacheMount):
                     fd, readonly = await stack.enter_async_context(caches.open(mount)), mount.readonly
                 else:
                     fd, readonly = await stack.enter_async_context(_bound(mount, sources)), not mount.writable
@@ -87,6 +90,20 @@ def _bind(fd: int, path: Path) -> Path:
         path.touch(mode=0o600)
     sys.mount(f"/proc/self/fd/{fd}", str(path), flags=sys.MS_BIND)
     return path
+
+
+@contextmanager
+def _socket(path: str) -> Iterator[int]:
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError as error:
+        raise NotFoundError(f"no SSH agent listens at {path}: {(error.strerror or '').lower()}") from error
+    try:
+        if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+            raise InvalidError(f"no SSH agent listens at {path}: it is no socket")
+        yield fd
+    finally:
+        os.close(fd)
 
 
 @asynccontextmanager

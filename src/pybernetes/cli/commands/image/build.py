@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pybernetes.cli.console import Console, Failure
+from pybernetes.cli.console import FAILED, Console, Failure
 from pybernetes.cli.parser import wrong
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   sudo p8s image build -t hostname .
   sudo p8s image build -t app -f deploy/Dockerfile --build-arg VERSION=2 --target runtime .
+  sudo p8s image build --check .
   sudo p8s image build -t app --secret id=token,src=$HOME/.token --no-cache .
   tar c . | sudo p8s image build -t app -
 
@@ -42,10 +44,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="id=NAME[,src=FILE|,env=VAR]",
         help="for RUN --mount=type=secret",
     )
+    add(
+        "--ssh",
+        action="append",
+        default=[],
+        metavar="default|ID[=SOCKET]",
+        help="an SSH agent for RUN --mount=type=ssh (default: that of $SSH_AUTH_SOCK)",
+    )
     add("--no-cache", action="store_true", help="run every step anew")
     add("--pull", action="store_true", help="ask the registry for base images that are here already")
     add("--platform", default="", help="this machine's only")
     add("--progress", choices=["auto", "plain", "tty"], default="auto", help="how to show it (default: %(default)s)")
+    add("--check", action="store_true", help="read the Dockerfile, say what is unwise in it, and build nothing")
     add("-q", "--quiet", action="store_true", help="no progress, print the image's id only")
     add("-o", "--output", choices=["json"], help="print id and names as JSON")
 
@@ -70,10 +80,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             image = images.ask(arguments, use)
         except BuildError as error:
             tell(error, progress)
+            tell_warnings(progress)
             raise Failure([(str(error), next_step(error))]) from error
-    for warning in progress.warnings:
-        where = f" (line {warning.line})" if warning.line else ""
-        print(f"warning: {warning.message}{where}", file=sys.stderr)
+    tell_warnings(progress)
+    if arguments.check:
+        return checked(len(progress.warnings), console)
     if arguments.output:
         console.json({"id": image.id, "names": list(image.names)})
     elif arguments.quiet:
@@ -115,8 +126,10 @@ def request(arguments: argparse.Namespace, stack: ExitStack) -> BuildRequest:
         target=arguments.target,
         labels=dict(each.partition("=")[::2] for each in arguments.label),
         secrets=dict(secret(each) for each in arguments.secret),
+        ssh=dict(agent(each) for each in arguments.ssh),
         no_cache=arguments.no_cache,
         pull=arguments.pull,
+        only_check=arguments.check,
         auth=lambda name: images.credential(images.named(name)),
     )
 
@@ -155,7 +168,14 @@ def read(path: str) -> str:
     try:
         return Path(path).read_text(errors="surrogateescape")
     except OSError as error:
-        raise Failure([(f"failed to read dockerfile: open {path}: {(error.strerror or '').lower()}", "")]) from error
+        raise Failure(
+            [
+                (
+                    f"failed to read dockerfile: open {path}: {(error.strerror or '').lower()}",
+                    "-f FILE names the Dockerfile, from where you are",
+                )
+            ]
+        ) from error
 
 
 def argument(text: str) -> tuple[str, str | None]:
@@ -181,6 +201,15 @@ def secret(text: str) -> tuple[str, bytes]:
         ) from error
 
 
+def agent(text: str) -> tuple[str, str]:
+    """`ID[=SOCKET]`. sudo takes $SSH_AUTH_SOCK away, so that it has to be named there."""
+    name, _, path = text.partition("=")
+    path = path or os.environ.get("SSH_AUTH_SOCK", "")
+    if not path:
+        raise Failure([(f"there is no SSH agent for {name!r}: SSH_AUTH_SOCK is not set", f"--ssh {name}=SOCKET")])
+    return name, os.path.abspath(path)
+
+
 def check_platform(platform: str) -> None:
     import platform as machine
 
@@ -199,6 +228,24 @@ def tell(error: BuildError, progress: Progress) -> None:
         print(error.source, file=sys.stderr)
 
 
+def tell_warnings(progress: Progress) -> None:
+    """As docker lists them at the end of a build."""
+    found = sorted(progress.warnings, key=lambda each: each.line)
+    if found:
+        print(f"{len(found)} warning{'s' * (len(found) > 1)} found:", file=sys.stderr)
+    for warning in found:
+        where = f" (line {warning.line})" if warning.line else ""
+        print(f" - {warning.message}{where}", file=sys.stderr)
+
+
+def checked(warnings: int, console: Console) -> int:
+    """What `--check` comes to."""
+    if not warnings:
+        console.line("check complete, no warnings found")
+        return 0
+    return FAILED
+
+
 def next_step(error: BuildError) -> str:
     """What to do about it."""
     text = str(error)
@@ -208,6 +255,12 @@ def next_step(error: BuildError) -> str:
         return "paths are relative to the context, and .dockerignore may exclude them"
     if "resolve source metadata" in text:
         return "check the name and the tag; p8s image ls shows what is here"
+    if found := re.search(r"secret (\S+): not found", text):
+        return f"--secret id={found[1]},src=FILE, or env=VARIABLE"
+    if found := re.search(r"unset ssh forward key (\S+)", text):
+        return f"--ssh {found[1]}=$SSH_AUTH_SOCK"
+    if "lint violation" in text:
+        return "mend what the warnings name, or leave rules out: # check=skip=RULE at the top of the Dockerfile"
     if "did not complete successfully" in text:
         return f"mend line {error.line}; the steps before it are kept"
     return f"mend line {error.line} of the Dockerfile" if error.line else ""

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import os
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from pybernetes.client.reviews import User, user_of_certificate
 from pybernetes.cri import types as t
 from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.server.access import Access, Refused, subresources_of
-from pybernetes.kubelet.server.app import KubeletServer
+from pybernetes.kubelet.server.app import KubeletServer, server_tls
 from pybernetes.kubelet.server.cadvisor import place_of
 from pybernetes.telemetry.metrics import Registry
 
@@ -306,3 +308,16 @@ async def test_metrics_of_containers_and_probes(world: World) -> None:
         _, probes = await get(f"{url}/metrics/probes")
         assert 'prober_probe_total{probe_type="Readiness",result=' in probes
         assert f'pod="p",namespace="default",pod_uid="{worker.pod.metadata.uid}"}}' in probes
+
+
+async def test_without_a_certificate_it_makes_its_own(world: World, tmp_path: Path) -> None:
+    options = Options(port=free_port(), hostname_override="n1", node_ip="127.0.0.1", cert_dir=str(tmp_path / "pki"))
+    access = OpenAccess(None, world.clock, "n1")  # type: ignore[arg-type]
+    async with AsyncExitStack() as stack:
+        server = KubeletServer(world.kubelet, world.runtime, access, options, world.clock, InlineWorker(), Registry())
+        await server.listen(stack, world.scope, server_tls(options, datetime.now(UTC)))
+        trusts = ssl.create_default_context(cafile=str(tmp_path / "pki" / "kubelet.crt"))
+        url = f"https://127.0.0.1:{options.port}/healthz"
+        async with aiohttp.ClientSession() as session, session.get(url, ssl=trusts) as answer:
+            assert await answer.text() == "ok"
+    assert (tmp_path / "pki" / "kubelet.key").stat().st_mode & 0o777 == 0o600

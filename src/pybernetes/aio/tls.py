@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,20 @@ class FollowedContext:
             except OSError:
                 found.append((0, 0))
         return found
+
+
+def serving_files(
+    certificate: str, key: str, folder: Path, name: str, hosts: Iterable[str], now: datetime
+) -> tuple[str, str]:
+    """The given files or, where none are given, those of a self-signed certificate for the hosts, kept in the folder.
+
+    Raises OSError if the folder cannot be written.
+    """
+    if certificate:
+        return certificate, key
+    from pybernetes.aio import self_signed  # cryptography, which who has a certificate need not load
+
+    return self_signed.ensure(folder, name, list(dict.fromkeys(filter(None, hosts))), now)
 
 
 def server_context(

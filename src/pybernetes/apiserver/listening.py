@@ -7,9 +7,8 @@ import ssl
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from pybernetes.aio import self_signed
 from pybernetes.aio.clock import Clock
-from pybernetes.aio.tls import server_context
+from pybernetes.aio.tls import server_context, serving_files
 from pybernetes.apiserver.options import Options
 
 
@@ -22,11 +21,10 @@ def listening_addresses(options: Options) -> list[str]:
 
 def server_tls(options: Options, clock: Clock) -> ssl.SSLContext | None:
     """None, and so plain HTTP, only if neither a certificate is given nor a place to keep one."""
-    files = options.tls_cert_file, options.tls_private_key_file
-    if not options.tls_cert_file:
-        if not options.cert_dir:
-            return None
-        files = self_signed.ensure(Path(options.cert_dir), "apiserver", _hosts(options), clock.now())
+    if not options.tls_cert_file and not options.cert_dir:
+        return None
+    given = options.tls_cert_file, options.tls_private_key_file
+    files = serving_files(*given, Path(options.cert_dir), "apiserver", _hosts(options), clock.now())
     authorities = options.client_ca_file, options.requestheader_client_ca_file
     return server_context(*files, *authorities, minimum=_tls_version(options.tls_min_version))
 
@@ -36,7 +34,7 @@ def _hosts(options: Options) -> list[str]:
     first_service = str(ip_network(options.service_cluster_ip_range.split(",")[0])[1])
     service = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
     addresses = [options.bind_address, options.advertise_address, "127.0.0.1", first_service]
-    return ["localhost", socket.gethostname(), *service, *dict.fromkeys(each for each in addresses if each)]
+    return ["localhost", socket.gethostname(), *service, *addresses]
 
 
 def _tls_version(name: str) -> ssl.TLSVersion:

@@ -18,7 +18,7 @@ from pybernetes.aio.asked import listen
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.http_server import Answer, Connection, Front, Handler, RequestError, Routes, respond
 from pybernetes.aio.tasks import open_scope
-from pybernetes.aio.tls import server_context
+from pybernetes.aio.tls import server_context, serving_files
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import authorization_v1, core_v1
 from pybernetes.client.config import Config
@@ -137,13 +137,8 @@ async def serving(
 
 
 def _tls(options: ServingOptions, name: str, folder: Path, clock: Clock) -> ssl.SSLContext:
-    files = options.tls_cert_file, options.tls_private_key_file
-    if not options.tls_cert_file:
-        from pybernetes.aio import self_signed  # cryptography, which who has a certificate need not load
-
-        folder.mkdir(parents=True, exist_ok=True)
-        hosts = ["localhost", socket.gethostname(), "127.0.0.1", options.bind_address]
-        files = self_signed.ensure(folder, name, list(dict.fromkeys(hosts)), clock.now())
+    hosts = "localhost", socket.gethostname(), "127.0.0.1", options.bind_address
+    files = serving_files(options.tls_cert_file, options.tls_private_key_file, folder, name, hosts, clock.now())
     return server_context(*files, options.client_ca_file)
 
 

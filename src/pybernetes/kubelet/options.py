@@ -47,8 +47,9 @@ class Options:
     )
     address: str = flags.option("0.0.0.0", "where the kubelet's server listens")
     port: int = flags.option(10250, "port of the kubelet's server")
-    tls_cert_file: str = ""
+    tls_cert_file: str = flags.option("", "the server's certificate; self-signed if empty")
     tls_private_key_file: str = ""
+    cert_dir: str = flags.option("/var/lib/kubelet/pki", "where a self-signed certificate is kept")
     client_ca_file: str = flags.option("", "signs the client certificates that may speak to the server")
     anonymous_auth: bool = False
     pod_cidr: str = flags.option("", "the node's pod range, if the API server does not give one")

@@ -124,7 +124,7 @@ class NodeRun:
             self.kubelet, self._runtime.containers, access, options, clock, self._threads,
             node_metrics(self.kubelet, self._counted, self._client, options.node_name),
         )  # fmt: skip
-        await server.listen(stack, self._scope, server_tls(options))
+        await server.listen(stack, self._scope, server_tls(options, clock.now()))
 
     def _follow_manifests(self) -> None:
         """Static pods are read at once, so that what runs of them is not taken for an orphan."""

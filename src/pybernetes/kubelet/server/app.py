@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from pybernetes.aio.clock import Clock
 from pybernetes.aio.http_server import Answer, Connection, Front, Handler, Request, RequestError, Routes, respond, text
 from pybernetes.aio.tasks import Scope
 from pybernetes.aio.threads import Worker
-from pybernetes.aio.tls import server_context
+from pybernetes.aio.tls import server_context, serving_files
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import meta_v1
@@ -204,11 +205,9 @@ def _json(tree: object) -> Answer:
     return Answer(msgspec.json.encode(tree), "application/json")
 
 
-def server_tls(options: Options) -> ssl.SSLContext | None:
-    """TLS by the options' certificate; without one the server speaks plain HTTP, on this machine only.
-
-    Raises OSError, ssl.SSLError.
-    """
-    if not options.tls_cert_file:
-        return None
-    return server_context(options.tls_cert_file, options.tls_private_key_file, options.client_ca_file)
+def server_tls(options: Options, now: datetime) -> ssl.SSLContext:
+    """TLS by the options' certificate, or by a self-signed one of this node. Raises OSError, ssl.SSLError."""
+    hosts = options.node_name, options.node_ip, "localhost", "127.0.0.1"
+    given = options.tls_cert_file, options.tls_private_key_file
+    files = serving_files(*given, Path(options.cert_dir), "kubelet", hosts, now)
+    return server_context(*files, options.client_ca_file)

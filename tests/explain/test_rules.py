@@ -78,8 +78,20 @@ def test_a_healthy_pod_has_facts_and_no_cause() -> None:
     [
         (f"{PULL}: write /var/lib/x: no space left on device", "the node's disk is full"),
         (
-            'failed to do request: Head "https://example.com/v2/a/manifests/1": dial tcp: lookup example.com: no such host',
-            "the registry of image nginx:1 cannot be reached: https://example.com: dial tcp: lookup example.com: no such host",
+            'failed to do request: Head "https://registry-1.docker.io/v2/a/manifests/1": dial tcp: lookup registry-1.docker.io: no such host',
+            "the registry of image nginx:1 cannot be reached: https://registry-1.docker.io: dial tcp: lookup registry-1.docker.io: no such host",
+        ),
+        (
+            'failed to do request: Head "http://127.0.0.1:5997/v2/library/nginx/manifests/1": dial tcp 127.0.0.1:5997: connect: connection refused',
+            "the mirror of docker.io that the cluster was given cannot be reached: http://127.0.0.1:5997: dial tcp 127.0.0.1:5997: connect: connection refused",
+        ),
+        (
+            "unexpected status from HEAD request to https://registry-1.docker.io/v2/library/nginx/manifests/1: 503 Service Unavailable",
+            "the registry of image nginx:1 answers 503 Service Unavailable: it is out of order, or no registry",
+        ),
+        (
+            'failed to do request: Head "https://registry-1.docker.io/v2/": proxyconnect tcp: dial tcp 127.0.0.1:5996: connect: connection refused',
+            "the proxy by which registries are to be asked does not let us through: dial tcp 127.0.0.1:5996: connect: connection refused",
         ),
         ("manifest is of an unknown kind", "image nginx:1 could not be pulled"),
     ],
@@ -145,6 +157,12 @@ def test_a_pod_that_does_not_end_leads_to_its_silent_node() -> None:
     finding = rules.explain(snapshot(node(ready="Unknown"), going), going)
     assert "its kubelet has said nothing" in finding.roots()[0].what
     assert "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute" in finding.steps()[-1]
+
+
+def test_a_node_that_was_stopped_is_told_of_before_the_cluster_notices() -> None:
+    finding = rules.explain(snapshot(node(), pod(), clues=Clues(stopped=frozenset({"one"}))), pod())
+    assert words(finding) == ["it is stopped, and its containers with it"]
+    assert finding.steps() == ["sudo p8s node start one"]
 
 
 def test_an_evicted_pod_says_why() -> None:

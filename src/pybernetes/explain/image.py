@@ -22,12 +22,19 @@ OFFICIAL = (
     "rabbitmq", "redis", "registry", "ruby", "tomcat", "traefik", "ubuntu", "wordpress",
 )  # fmt: skip
 """Well-known repositories of docker.io/library, for names that are a letter off."""
+HOSTS = {"docker.io": "registry-1.docker.io"}
+"""Where registries are that are called otherwise."""
 
 _DENIED = re.compile(
     r"pull access denied|authorization failed|401 Unauthorized|403 Forbidden|no basic auth|insufficient_scope"
 )
 _UNREACHABLE = re.compile(r"failed to do request|dial tcp|connection refused|no such host|i/o timeout|timed out")
 _FULL = re.compile(r"no space left on device|disk quota exceeded")
+_STATUS = re.compile(
+    r"unexpected status from (?P<method>\w+) request to (?P<url>https?://[^/\s]+)\S*: (?P<status>[45]\d\d [\w -]+)"
+)
+_PROXY = re.compile(r"proxyconnect tcp: (?P<why>.+)$|: (?P<code>Proxy Authentication Required)$")
+_HUB = re.compile(r"docker\.(?:io|com)$")
 _NO_PLATFORM = re.compile(r"no match for platform in manifest")
 _CAUSE_IN_URL = re.compile(r'"(?P<url>https?://[^"/]+)[^"]*": (?P<why>.*)$')
 
@@ -48,8 +55,10 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
         )
     if _FULL.search(said):
         return Cause("the node's disk is full", seen=(said,), steps=("df -h /var/lib/pybernetes",))
+    if found := _PROXY.search(said):
+        return _no_proxy(found, said)
     if _UNREACHABLE.search(said):
-        return _unreachable(snapshot, image, said)
+        return _unreachable(image, said)
     reference = parse(image)
     tags = snapshot.clues.tags.get(reference.repository)
     if _DENIED.search(said) and not (tags and tags.names):
@@ -58,6 +67,9 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
         return _other_platform(snapshot, pod, container, said)
     if "not found" in said:
         return _missing(snapshot, pod, container, reference, tags, said)
+    if found := _STATUS.search(said):
+        what = f"{_called(found['url'], image)} answers {found['status']}: it is out of order, or no registry"
+        return Cause(what, seen=(said,), steps=_asked(found["url"], image))
     return Cause(f"image {image} could not be pulled", seen=(said,), steps=(snapshot.command("describe", ref(pod)),))
 
 
@@ -86,15 +98,41 @@ def _malformed(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, said: s
     return Cause(f'image name "{image}" is malformed: {why}', seen=(said,), steps=steps)
 
 
-def _unreachable(snapshot: Snapshot, image: str, said: str) -> Cause:
+def _unreachable(image: str, said: str) -> Cause:
     found = _CAUSE_IN_URL.search(said)
     where, why = (found["url"], found["why"]) if found else (image, "it does not answer")
-    host = where.partition("://")[2] or where
-    return Cause(
-        f"the registry of image {image} cannot be reached: {where}: {why}",
-        seen=(said,),
-        steps=(f"curl -sS {where}/v2/    # from the node: is {host} the right name, is the network up?",),
+    return Cause(f"{_called(where, image)} cannot be reached: {where}: {why}", seen=(said,), steps=_asked(where, image))
+
+
+def _called(url: str, image: str) -> str:
+    """The registry that the URL is of, as people know it."""
+    if not _is_mirror(url, image):
+        return f"the registry of image {image}"
+    return f"the mirror of {parse(image).domain} that the cluster was given"
+
+
+def _asked(url: str, image: str) -> tuple[str, ...]:
+    host = url.partition("://")[2] or url
+    steps = [f"curl -sS {url}/v2/    # from the node: is {host} the right name, is the network up?"]
+    if _is_mirror(url, image):
+        domain = parse(image).domain
+        steps.append(f"or without it: sudo p8s restart --registry-mirror {domain}=https://{HOSTS.get(domain, domain)}")
+    return tuple(steps)
+
+
+def _is_mirror(url: str, image: str) -> bool:
+    """Whether it is another's than the image's name says."""
+    host, domain = url.partition("://")[2], parse(image).domain
+    return bool(host) and host != domain and not (domain == "docker.io" and _HUB.search(host.partition(":")[0]))
+
+
+def _no_proxy(found: re.Match[str], said: str) -> Cause:
+    why = found["why"] or found["code"]
+    steps = (
+        "echo $HTTPS_PROXY $NO_PROXY    # what p8s start was told by its shell",
+        "once that is right: sudo -E p8s restart",
     )
+    return Cause(f"the proxy by which registries are to be asked does not let us through: {why}", seen=(said,), steps=steps)  # fmt: skip
 
 
 def _denied(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, reference: Reference, said: str) -> Cause:

@@ -57,6 +57,10 @@ def not_ready(snapshot: Snapshot, name: str) -> Iterator[Cause]:
             yield Cause(f"node {name} does not exist", steps=("kubectl get nodes",))
         return
     ready = condition(node.status.conditions, "Ready")
+    if name in snapshot.clues.stopped:
+        seen = (ready.message or "",) if ready is not None and ready.status != "True" else ()
+        yield Cause("it is stopped, and its containers with it", node_ref(name), seen, (f"sudo p8s node start {name}",))
+        return
     if ready is None or ready.status == "True":
         return
     since = duration(snapshot.age(ready.last_transition_time))

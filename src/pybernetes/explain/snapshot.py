@@ -66,13 +66,15 @@ class Clues:
     """What the API's objects do not hold, as far as somebody could be asked.
 
     `tags` by repository ("docker.io/library/nginx"); `logs`: the last lines of (namespace, pod, container);
-    `listening`: whether somebody does at (address, port); `remains` of the namespace that was asked about.
+    `listening`: whether somebody does at (address, port); `remains` of the namespace that was asked about; `stopped`:
+    nodes of this machine whose plug was pulled, which the cluster may not have noticed yet.
     """
 
     tags: Mapping[str, Tags] = field(default_factory=dict)
     logs: Mapping[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
     listening: Mapping[tuple[str, int], bool] = field(default_factory=dict)
     remains: Sequence[Remain] = ()
+    stopped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,12 @@ async def test_a_registry_that_nobody_serves_is_refused_by_name(images: Images) 
     )
 
 
+async def test_a_proxy_that_is_down_is_told_from_the_registry(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    with pytest.raises(PullError, match=r"proxyconnect tcp: dial tcp 127\.0\.0\.1:1: connect: connection refused$"):
+        await images.pull("registry.invalid/team/app:v1")
+
+
 async def test_a_host_without_an_address_is_refused_at_once(images: Images) -> None:
     started = time.monotonic()
     with pytest.raises(PullError, match=r"dial tcp: lookup registry\.invalid: no such host"):

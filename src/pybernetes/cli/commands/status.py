@@ -115,7 +115,8 @@ def show(found: dict[str, Any], console: Console) -> None:
         console.line(typed(f"cluster {name!r} {words}; {sudo}{command(verb, name)} brings it back"))
         return
     console.line(f"cluster {name!r} at {found['server']}: {found['api']}")
-    show_nodes(found["nodes"], console)
+    # The cluster notices only after a while that a stopped node is silent.
+    show_nodes({node: ready for node, ready in found["nodes"].items() if node not in found["stopped"]}, console)
     for node in found["stopped"]:
         console.line(f"node {node} is stopped; p8s node start {node} brings it back")
     if found["registry"]:

@@ -88,7 +88,9 @@ async def find(arguments: argparse.Namespace, target: Target | None) -> list[Fin
             snapshot = await clues.follow(client, snapshot, registries(config), scope)
     except StatusError as error:
         raise refused(config, error) from error
-    snapshot = replace(snapshot, home=config.namespace)
+    here = cluster_here(config)
+    stopped = frozenset(node.name for node in here.nodes if node.stopped) if here is not None else frozenset()
+    snapshot = replace(snapshot, home=config.namespace, clues=replace(snapshot.clues, stopped=stopped))
     return [explained(snapshot, target, namespace)] if target else wrong(snapshot, namespace)
 
 

@@ -1,7 +1,9 @@
 """Why a request failed, in the words of Go's network errors."""
 
 import errno
+import http.client
 import ssl
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -10,7 +12,8 @@ from pybernetes.runtime.images.registry.errors import NetworkError
 
 def network_error(method: str, url: str, error: BaseException) -> NetworkError:
     """The failure of a request, worded as the dialler's error."""
-    return NetworkError(method, url, _cause(error))
+    is_proxy = isinstance(error, aiohttp.ClientConnectorError) and error.host != urlsplit(url).hostname
+    return NetworkError(method, url, f"proxyconnect tcp: {_cause(error)}" if is_proxy else _cause(error))
 
 
 def _cause(error: BaseException) -> str:
@@ -22,6 +25,8 @@ def _cause(error: BaseException) -> str:
         return "http: server gave HTTP response to HTTPS client" if "WRONG_VERSION" in str(error) else f"tls: {error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"dial tcp {error.host}:{error.port}: connect: {_system(error.os_error)}"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return http.client.responses.get(error.status, str(error.status))
     if isinstance(error, TimeoutError):
         return "i/o timeout"
     if isinstance(error, aiohttp.ServerDisconnectedError):

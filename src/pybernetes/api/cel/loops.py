@@ -31,7 +31,9 @@ class Loop:
         frame.variables = inner = dict(outer)
         try:
             for values in items:
-                frame.spend(self._each)
+                frame.left -= self._each
+                if frame.left < frame.mark:
+                    frame.pass_mark()
                 inner.update(zip(self._variables, values, strict=True))
                 yield values
             frame.spend(self._end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from pybernetes.api.cel.ast import (  # fmt: skip
@@ -105,7 +105,10 @@ class _Compiler:
         if node.function == "_?_:_":
             return _conditional(*steps)
         overloads = self._checked.overloads[node]
-        vague = any(self._checked.types[each].kind in ("dyn", "param", "error") for each in parts)
+        vague = any(
+            self._checked.types[each].kind in ("dyn", "param", "error") and wanted.kind != "param"
+            for each, wanted in zip(parts, overloads[0].parameters, strict=True)
+        )
         if node.function in _SEARCHES and isinstance(steps[1], Constant):
             pattern_of(str(steps[1].value))
         if len(overloads) == 1 and not vague:
@@ -199,7 +202,9 @@ _LOOPS: Final = {"all": (3, 1), "exists": (4, 1), "exists_one": (1, 2), "sortBy"
 
 def _identifier(name: str) -> Step:
     def evaluate(frame: Frame) -> object:
-        frame.spend(1)
+        frame.left -= 1
+        if frame.left < frame.mark:
+            frame.pass_mark()
         try:
             found = frame.variables[name]
         except KeyError:
@@ -210,7 +215,9 @@ def _identifier(name: str) -> Step:
 
 
 def _field(frame: Frame, value: Any, name: str) -> object:
-    frame.spend(1)
+    frame.left -= 1
+    if frame.left < frame.mark:
+        frame.pass_mark()
     if type(value) is Optional:
         return _optional_field(frame, value, name)
     if not isinstance(value, dict):
@@ -264,12 +271,27 @@ def _conditional(condition: Step, yes: Step, no: Step) -> Step:
 
 
 def _call_one(overload: Overload, steps: Sequence[Step]) -> Step:
-    apply, is_cheap = overload.apply, overload.cost is None
+    apply = overload.apply
+    if overload.cost is None and len(steps) == 2:
+        return _cheap_operator(apply, *steps)
 
     def evaluate(frame: Frame) -> object:
         values = [step(frame) for step in steps]
-        frame.spend(1 if is_cheap else spent(overload, values))
+        frame.spend(spent(overload, values))
         return apply(*values)
+
+    return evaluate
+
+
+def _cheap_operator(apply: Callable[..., object], first: Step, second: Step) -> Step:
+    """What there is most of: comparisons of numbers, arithmetic, indexes."""
+
+    def evaluate(frame: Frame) -> object:
+        one, other = first(frame), second(frame)
+        frame.left -= 1
+        if frame.left < frame.mark:
+            frame.pass_mark()
+        return apply(one, other)
 
     return evaluate
 

@@ -7,6 +7,7 @@ is here. Equality and order are CEL's: numbers compare by value, whatever their 
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
@@ -134,13 +135,24 @@ def equals(one: object, other: object) -> bool:
 
 
 def _equal_lists(one: list[object], other: list[object]) -> bool:
-    return len(one) == len(other) and all(equals(a, b) for a, b in zip(one, other, strict=True))
+    return len(one) == len(other) and all(map(equals, one, other))
 
 
 def _equal_sets(one: list[object], other: list[object]) -> bool:
-    if len(one) != len(other):
-        return False
-    return all(any(equals(a, b) for b in other) for a in one) and all(any(equals(a, b) for b in one) for a in other)
+    return len(one) == len(other) and set(map(identity, one)) == set(map(identity, other))
+
+
+def identity(value: object) -> Hashable:
+    """The same of values that are equal, and of no others."""
+    if isinstance(value, Set):
+        return Set, len(value), frozenset(map(identity, value))
+    if isinstance(value, list):
+        return list, tuple(map(identity, value))
+    if isinstance(value, dict):
+        return dict, frozenset((key, identity(each)) for key, each in value.items())
+    if isinstance(value, Optional):
+        return Optional, value.is_set, identity(value.value)
+    return (float if is_number(value) else type(value)), value
 
 
 def _equal_maps(one: dict[object, object], other: dict[object, object]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final
 
-from pybernetes.api.cel.errors import EvaluationError
+from pybernetes.api.cel.errors import CostError, EvaluationError
 from pybernetes.api.cel.functions import Functions, Overload, Sizes, each_walked, elements, function, method
 from pybernetes.api.cel.types import (
     BOOL,
@@ -33,6 +33,8 @@ from pybernetes.api.cel.values import (
     equals,
 )
 
+MAX_RANGE: Final = 1_000_000
+"""No expression could go through more, so that more is not even made."""
 _ORDERED: Final = (INT, UINT, DOUBLE, BOOL, DURATION, TIMESTAMP, STRING, BYTES)
 
 
@@ -66,6 +68,12 @@ def _index_of(values: list[object], wanted: object) -> int:
 
 def _last_index_of(values: list[object], wanted: object) -> int:
     return max((index for index, value in enumerate(values) if equals(value, wanted)), default=-1)
+
+
+def _range(count: int) -> list[object]:
+    if count > MAX_RANGE:
+        raise CostError
+    return list(range(count))
 
 
 def _slice(values: list[object], start: int, end: int) -> list[object]:
@@ -153,7 +161,7 @@ FUNCTIONS: Final[Functions] = {
     "lastIndexOf": _searched(_last_index_of),
     "first": [method(list_of(A), to=optional_of(A), do=_end(0))],
     "last": [method(list_of(A), to=optional_of(A), do=_end(-1))],
-    "lists.range": [function(INT, to=list_of(INT), do=lambda count: list(range(count)))],
+    "lists.range": [function(INT, to=list_of(INT), do=_range)],
     "slice": [method(list_of(A), INT, INT, to=list_of(A), do=_slice, cost=elements, size=_same_size)],
     "flatten": [
         method(list_of(list_of(A)), to=list_of(A), do=_flatten, cost=elements),

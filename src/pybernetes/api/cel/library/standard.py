@@ -38,6 +38,7 @@ from pybernetes.api.cel.values import (
     checked_timestamp,
     checked_uint,
     equals,
+    identity,
     is_number,
 )
 
@@ -103,14 +104,11 @@ def _moments(apply: Callable[[int, int], int]) -> list[Overload]:
 
 
 def _comparison(apply: Callable[[Any, Any], bool]) -> list[Overload]:
-    def numbers(one: float, other: float) -> bool:
-        return apply(one, other)
-
     same = [
         function(each, each, to=BOOL, do=apply, cost=_smaller if each in (STRING, BYTES) else None)
         for each in _COMPARED
     ]
-    return same + [function(a, b, to=BOOL, do=numbers) for a in NUMBERS for b in NUMBERS]
+    return same + [function(a, b, to=BOOL, do=apply) for a in NUMBERS for b in NUMBERS]
 
 
 def _index_list(values: list[object], index: object) -> object:
@@ -161,7 +159,8 @@ def _joined(one: list[object], other: list[object]) -> list[object]:
     """Lists of Kubernetes that are sets stay so: what is there already is not added again."""
     if not isinstance(one, Set):
         return [*one, *other]
-    return Set([*one, *(value for value in other if not any(equals(value, known) for known in one))])
+    known = set(map(identity, one))
+    return Set([*one, *(value for value in other if identity(value) not in known)])
 
 
 def _sized(kind: Type) -> list[Overload]:

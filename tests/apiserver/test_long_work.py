@@ -75,3 +75,10 @@ async def test_policies(api):
     secret = {"metadata": {"name": "s"}, "data": {f"k{number}": "" for number in range(300)}}
     refused = await (await overtaken(api, "POST", SECRETS, secret))
     assert "denied request: failed expression" in refused.body["message"]
+
+
+async def test_what_is_decoded_and_judged(api):
+    template = {"template": {"spec": {"containers": [{}] * 1000}}}
+    daemon = {"metadata": {"name": "d"}, "spec": template}
+    refused = await (await overtaken(api, "POST", "/apis/apps/v1/namespaces/default/daemonsets", daemon))
+    assert refused.body["message"].count("].image: Required value") == 1000

@@ -10,6 +10,8 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
+from pybernetes.aio.turns import give_way
+
 
 class Path:
     """Where in an object: `Path("spec").child("containers").index(0)` reads "spec.containers[0]".
@@ -30,6 +32,8 @@ class Path:
         return path
 
     def index(self, index: int) -> Path:
+        """An element of a list. Whoever judges many passes here, and so gives way."""
+        give_way()
         return Path(f"[{index}]", self)
 
     def key(self, key: str) -> Path:
@@ -108,9 +112,11 @@ class FieldError(Struct, frozen=True):
     @property
     def cause(self) -> dict[str, str]:
         """The entry of `details.causes`."""
+        give_way()
         return {"reason": self.kind.reason, "message": self.body, "field": self.field or "<nil>"}
 
     def __str__(self) -> str:
+        give_way()
         return f"{self.field or '<nil>'}: {self.body}"
 
 

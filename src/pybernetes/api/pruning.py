@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, Final
 
+from pybernetes.aio.turns import give_way
 from pybernetes.api.decode import Decoded, DecodeError, decode
 from pybernetes.api.field import go_json
 from pybernetes.api.schema import schema_for
@@ -31,6 +32,7 @@ def _prune(schema: Tree, value: Any, path: str, unknown: list[str], meta: list[s
         return
     if not isinstance(value, dict):
         return
+    give_way()
     properties, others = schema.get("properties") or {}, schema.get("additionalProperties")
     keeps = bool(schema.get("x-kubernetes-preserve-unknown-fields")) or others is True
     embedded = bool(schema.get("x-kubernetes-embedded-resource"))
@@ -69,6 +71,7 @@ def fill_defaults(schema: Tree, value: Any, *, keep_nulls: bool = False) -> None
         return
     if not isinstance(value, dict):
         return
+    give_way()
     properties = schema.get("properties") or {}
     for key, below in properties.items():
         if "default" in below and (key not in value or (value[key] is None and not below.get("nullable"))):

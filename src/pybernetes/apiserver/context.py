@@ -26,7 +26,8 @@ class RequestContext(Struct):
     services: Services
     user: UserInfo = ANONYMOUS
     impersonator: UserInfo | None = None
-    warnings: list[str] = field(default_factory=list)
+    warnings: dict[str, None] = field(default_factory=dict)
+    """Texts, each once."""
     audit: dict[str, str] = field(default_factory=dict)
     headers: Sequence[tuple[str, str]] = ()
     """Of the answer, whatever it will be."""
@@ -39,5 +40,5 @@ class RequestContext(Struct):
 
     def warn(self, text: str) -> None:
         """Add a warning once; upstream drops repeated texts too."""
-        if text and text not in self.warnings:
-            self.warnings.append(text)
+        if text:
+            self.warnings[text] = None

@@ -125,13 +125,17 @@ def _error_format(request: Request) -> Format:
         return Format(pretty=pretty)
 
 
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) == "Cc"
+
+
 def warnings(texts: Iterable[str]) -> list[str]:
     """The values of Warning headers (RFC 7234) with code 299.
 
     All that are too long together are cut, and what is too long still is left out. Nor is told what has control
     characters.
     """
-    clean = [text for text in texts if not any(unicodedata.category(char) == "Cc" for char in text)]
+    clean = [text for text in texts if text.isprintable() or not any(map(_is_control, text))]
     if sum(map(len, clean)) > MAX_WARNINGS:
         whole, clean, left = clean, [], MAX_WARNINGS
         for text in whole:

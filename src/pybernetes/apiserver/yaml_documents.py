@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import yaml
 
+from pybernetes.aio.turns import give_way
 from pybernetes.api.decode import duplicate_fields
 from pybernetes.apiserver.yaml_scalars import adapt, know_numbers
 
@@ -15,12 +16,18 @@ MAX_DEPTH: Final = 100
 MAX_NODES: Final = 500_000
 """Values of a document once its aliases are expanded."""
 
+_TOO_MUCH: Final = "yaml: document contains excessive aliasing or nesting"
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _PlainLoader(_Loader):  # type: ignore[misc]  # the base is chosen at run time
     """JSON's types only: dates stay strings."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> object:
+        give_way()
+        return super().construct_object(node, deep)
 
 
 adapt(_PlainLoader)
@@ -122,14 +129,18 @@ def _note_repeated(node: Any, found: list[str], visited: set[int]) -> None:
 
 def _refuse_depth(data: bytes) -> None:
     """The loader recurses in C, where too deep a document would end the process; the parser does not recurse."""
-    depth = 0
+    depth = nodes = 0
     for event in yaml.parse(data, Loader=_PlainLoader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.NodeEvent):
+            nodes += 1
+            depth += isinstance(event, yaml.CollectionStartEvent)
             if depth > MAX_DEPTH:
                 raise ValueError("yaml: exceeded max depth")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+            if nodes > 2 * MAX_NODES:  # a key and a value
+                raise ValueError(_TOO_MUCH)
+            give_way()
 
 
 def _go_words(error: yaml.MarkedYAMLError) -> str:
@@ -152,8 +163,9 @@ class _Expanded:
     def copy(self, value: object, depth: int) -> object:
         self._left -= 1
         if depth > MAX_DEPTH or self._left < 0:
-            raise ValueError("yaml: document contains excessive aliasing or nesting")
+            raise ValueError(_TOO_MUCH)
         if isinstance(value, dict):
+            give_way()
             named = {_key(key): item for key, item in value.items()}
             return {key: self.copy(named[key], depth + 1) for key in sorted(named)}
         if isinstance(value, list):

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from pybernetes.aio.turns import give_way
 from pybernetes.api.cel.ast import Node, uses
 from pybernetes.api.cel.checker import check
 from pybernetes.api.cel.cost import Range, estimate
@@ -58,6 +59,7 @@ class Environment(Struct, frozen=True):
 
     def compile(self, source: str) -> Program:
         """Raises CompileError, also for a constant part that has no value (InstantiationError)."""
+        give_way()
         try:
             node = parse(source)
             checked, issues = check(node, self.variables, self._functions())

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from pybernetes.aio.turns import give_way
 from pybernetes.api.decode.errors import DecodeError, Mismatch, go_type, json_type
 from pybernetes.api.decode.scalars import Convert, scalar, zero
 from pybernetes.api.decode.unions import DEFINITION as JSON_SCHEMA
@@ -128,6 +129,7 @@ def _struct(node: Schema) -> Convert:
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not dict:
             raise Mismatch(json_type(value), wanted)
+        give_way()
         before = known if known.__class__ is dict else _NOTHING
         out: dict[str, Any] = {}
         for name, item in value.items():

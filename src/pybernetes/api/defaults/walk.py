@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Protocol
 
+from pybernetes.aio.turns import give_way
 from pybernetes.api.defaults import (
     admissionregistration,
     amounts,
@@ -80,6 +81,7 @@ def _walk_of(definition: str) -> _Walk | None:
         return None
 
     def visit(tree: Any, known: Any = None) -> None:
+        give_way()
         for default in own:
             default(tree)
         for name, kind, walk in below:

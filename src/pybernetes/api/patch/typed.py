@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from pybernetes.aio.turns import give_way
 from pybernetes.api.patch.depth import CONTAINERS
 from pybernetes.api.patch.fields import MEMBER, FieldSet, key_element, value_element
 from pybernetes.api.schema import Json, Kind, ListType, Schema
@@ -36,6 +37,7 @@ class ElementError(ValueError):
 
 def element_of(schema: Schema, item: Json) -> str:
     """The path element of an item of a set or map list; raises `ElementError`."""
+    give_way()
     if schema.list_type is ListType.SET:
         return _set_element(item)
     if not isinstance(item, dict):

@@ -227,13 +227,14 @@ def _duplicates(schema: Tree, value: list[Any], path: Path) -> Iterator[FieldErr
     kind = schema.get("x-kubernetes-list-type")
     if kind not in ("set", "map"):
         return
-    seen: list[Any] = []
+    seen: set[str] = set()
+    keys = schema.get("x-kubernetes-list-map-keys") or []
     for index, item in enumerate(value):
-        keys = schema.get("x-kubernetes-list-map-keys") or []
-        identity = {key: item.get(key) for key in keys} if kind == "map" and isinstance(item, dict) else item
-        if identity in seen:
-            yield field.duplicate(path.index(index), identity)
-        seen.append(identity)
+        told = {key: item.get(key) for key in keys} if kind == "map" and isinstance(item, dict) else item
+        text = json.dumps(told, sort_keys=True)
+        if text in seen:
+            yield field.duplicate(path.index(index), told)
+        seen.add(text)
 
 
 def _junctors(schema: Tree, value: Any, path: Path, old: Any) -> Iterator[FieldError]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
+from pybernetes.aio.turns import give_way
 from pybernetes.api import field
 from pybernetes.api.decode import decode
 from pybernetes.api.field import ErrorList, Kind, Path
@@ -98,6 +99,7 @@ class Shape:
 def copied(value: Any) -> Any:
     """A deep copy in which a whole number is an int, however it was written (5.0), as Go's encoder has it."""
     if isinstance(value, dict):
+        give_way()
         return {key: copied(each) for key, each in value.items()}
     if isinstance(value, list):
         return [copied(each) for each in value]

@@ -22,6 +22,8 @@ from pybernetes.apiserver.negotiate import JSON, PROTOBUF
 from pybernetes.apiserver.yaml import from_yaml, repeated_keys
 
 _SUMMARY: Final = 30
+_MAX_COMPLAINTS: Final = 100
+"""A strict reader of JSON stops counting there."""
 
 
 async def read_body(request: Request) -> bytes:
@@ -64,7 +66,7 @@ def parse_object(body: bytes, media: str, api_version: str, kind: str) -> tuple[
 def parse_body(body: bytes, media: str, api_version: str, kind: str) -> tuple[Tree, Complaints]:
     """The same. Raises BodyError."""
     if media == PROTOBUF:
-        return _parse_message(body, api_version, kind), field_warnings
+        return _parse_message(body, api_version, kind), _unknown
     try:
         value = parse_json(body) if media == JSON else from_yaml(body)
     except JSONError as error:
@@ -79,9 +81,9 @@ def parse_body(body: bytes, media: str, api_version: str, kind: str) -> tuple[Tr
     if media == JSON:
         # What our own encoder writes anew byte by byte has nothing twice: that is quicker than to look for it.
         is_plain = msgspec.json.encode(value) == body or not duplicate_fields(body)
-        return value, field_warnings if is_plain else partial(_mixed_complaints, body)
+        return value, _unknown if is_plain else partial(_mixed_complaints, body)
     repeated = repeated_keys(body)
-    return value, (lambda unknown: [repeated, *field_warnings(unknown)]) if repeated else field_warnings
+    return value, (lambda unknown: [repeated, *_unknown(unknown)]) if repeated else _unknown
 
 
 def _parse_message(body: bytes, api_version: str, kind: str) -> Tree:
@@ -97,12 +99,18 @@ def _parse_message(body: bytes, api_version: str, kind: str) -> Tree:
     return tree
 
 
+def _unknown(unknown: list[str]) -> list[str]:
+    return field_warnings(unknown[:_MAX_COMPLAINTS])
+
+
 def _mixed_complaints(body: bytes, unknown: list[str]) -> list[str]:
-    return [
+    known = set(unknown)
+    found = [
         f'duplicate field "{path}"' if is_repeated else f'unknown field "{path}"'
-        for path, is_repeated in in_text_order(body, set(unknown))
-        if not (is_repeated and path in unknown)
+        for path, is_repeated in in_text_order(body, known)
+        if not (is_repeated and path in known)
     ]
+    return found[:_MAX_COMPLAINTS]
 
 
 def unrecognized(kind: str, why: str, body: bytes | None) -> StatusError:

@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+
 from pybernetes.api.time import format_time
 from pybernetes.api.tree import Tree
 
@@ -114,16 +116,14 @@ def drop_empty(metadata: Tree) -> None:
 def drop_repeated_owners(metadata: Tree, when: str = " after mutating admission happens") -> str:
     """Owner references that stand twice go; what to warn of, or "". `when` they have come, as upstream says it."""
     owners: list[Tree] = metadata.get("ownerReferences") or []
-    kept: list[Tree] = []
-    repeated: list[str] = []
+    kept: dict[bytes, Tree] = {}
+    repeated: dict[str, None] = {}
     for owner in owners:
-        if owner not in kept:
-            kept.append(owner)
-        elif owner["uid"] not in repeated:
-            repeated.append(owner["uid"])
+        if kept.setdefault(msgspec.json.encode(owner, order="sorted"), owner) is not owner:
+            repeated[owner["uid"]] = None
     if not repeated:
         return ""
-    metadata["ownerReferences"] = kept
+    metadata["ownerReferences"] = list(kept.values())
     return (
         f".metadata.ownerReferences contains duplicate entries{when}; API server dedups "
         "owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; "

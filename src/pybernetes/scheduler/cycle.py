@@ -75,6 +75,8 @@ def _decide_globally(
         rejection = next((r for v, _ in verdicts if v.filter and (r := v.filter(node))), None)
         if rejection is None and name in promised:
             rejection = refusal(pod, snapshot.with_promised(pod, name), name)
+        if rejection is not None and rejection.of_pod:
+            return Unplaced({node.name: rejection for node in snapshot.present()})
         if rejection is not None:
             rejections[name] = rejection
             continue

@@ -18,6 +18,10 @@ class AllocationError(Exception):
     """Why a claim cannot be allocated on a node, in upstream's words."""
 
 
+class SelectorError(AllocationError):
+    """A selector that has no value: rather no node for the pod than one for which it was not asked."""
+
+
 class _ByDomain(dict[str, dict[str, object]]):
     """Domains that a device has nothing of are empty rather than missing."""
 
@@ -26,7 +30,7 @@ class _ByDomain(dict[str, dict[str, object]]):
 
 
 def is_selected(candidate: Candidate, selectors: Sequence[resource.DeviceSelector], whose: str) -> bool:
-    """Whether all selectors hold. Raises AllocationError for one that has no value: `whose` it is, is told."""
+    """Whether all selectors hold. Raises SelectorError for one that has no value: `whose` it is, is told."""
     if not selectors:
         return True
     variables = {"device": _variables(candidate)}
@@ -42,11 +46,11 @@ def _holds(source: str, variables: Mapping[str, object], whose: str) -> bool:
 
     expression = _compiled(source)
     if expression.program is None:
-        raise AllocationError(f"{whose}: CEL compile error: {expression.error}")
+        raise SelectorError(f"{whose}: CEL compile error: {expression.error}")
     try:
         value = expression.program.evaluate(variables, MAX_COST)
     except EvaluationError as error:
-        raise AllocationError(f"{whose}: CEL runtime error: {error}") from error
+        raise SelectorError(f"{whose}: CEL runtime error: {error}") from error
     return value is True
 
 

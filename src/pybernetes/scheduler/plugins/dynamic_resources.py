@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api.device_claims import PodClaim, can_be_reserved, claims_of, is_made_for, is_reserved_for
 from pybernetes.api.types import resource_v1 as resource
 from pybernetes.scheduler.devices.allocator import allocate
-from pybernetes.scheduler.devices.matching import AllocationError
+from pybernetes.scheduler.devices.matching import AllocationError, SelectorError
 from pybernetes.scheduler.devices.pools import pools_of
 from pybernetes.scheduler.devices.requests import alternatives_of
 from pybernetes.scheduler.devices.world import Allocations, ClaimKey, Devices
@@ -67,7 +67,7 @@ def verdicts(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
         try:
             return NOT_ENOUGH if plan_allocations(pod, node, devices) is None else None
         except AllocationError as error:
-            return Rejection(NAME, (str(error),))
+            return Rejection(NAME, (str(error),), of_pod=isinstance(error, SelectorError))
 
     return Verdicts(verdict)
 

@@ -14,6 +14,7 @@ from pybernetes.apiserver.stages.admit.certificates import (
     CertificateSubjectRestriction,
     ClusterTrustBundleAttest,
 )
+from pybernetes.apiserver.stages.admit.claim_status import ResourceClaimStatus
 from pybernetes.apiserver.stages.admit.defaults import DefaultIngressClass
 from pybernetes.apiserver.stages.admit.dynamic.plugins import (
     MutatingAdmissionPolicy,
@@ -84,6 +85,7 @@ def make_plugins(
         CertificateSigning(authorizer),
         ClusterTrustBundleAttest(authorizer),
         CertificateSubjectRestriction(),
+        ResourceClaimStatus(authorizer),
         DefaultIngressClass(objects),
         MutatingAdmissionPolicy(objects, registry, authorizer, scope, admission),
         MutatingAdmissionWebhook(objects, registry, authorizer, scope, admission),

@@ -58,7 +58,6 @@ CONDITION_VARIABLES: Final[Mapping[str, Type]] = {
 
 POLICY_VARIABLES: Final[Mapping[str, Type]] = {**CONDITION_VARIABLES, "namespaceObject": _NAMESPACE}
 _LIBRARIES: Final = (
-    authorizer.FUNCTIONS,
     {
         "jsonpatch.escapeKey": [
             function(STRING, to=STRING, do=lambda key: key.replace("~", "~0").replace("/", "~1"), cost=walks(0))

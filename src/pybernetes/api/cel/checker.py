@@ -11,7 +11,6 @@ from pybernetes.api.cel.ast import (  # fmt: skip
     Identifier,
     ListLiteral,
     Literal,
-    Macro,
     MapLiteral,
     Node,
     ObjectLiteral,
@@ -20,6 +19,7 @@ from pybernetes.api.cel.ast import (  # fmt: skip
 from pybernetes.api.cel.errors import Issue
 from pybernetes.api.cel.functions import Functions, Overload
 from pybernetes.api.cel.literals import wrong_literals
+from pybernetes.api.cel.macro_types import macro_type
 from pybernetes.api.cel.types import (
     BOOL,
     BYTES,
@@ -103,14 +103,14 @@ class _Checker:
             return self._map(node, scope)
         if isinstance(node, ObjectLiteral):
             return self._object(node, scope)
-        return self._macro(node, scope)
+        return macro_type(self, node, scope)
 
-    def _fail(self, offset: int, message: str) -> Type:
+    def fail(self, offset: int, message: str) -> Type:
         self.issues.append(Issue(offset, message))
         return ERROR
 
     def _undeclared(self, offset: int, name: str) -> Type:
-        return self._fail(offset, f"undeclared reference to '{name}' (in container '')")
+        return self.fail(offset, f"undeclared reference to '{name}' (in container '')")
 
     def _identifier(self, node: Identifier, scope: Mapping[str, Type]) -> Type:
         if (found := scope.get(node.name)) is not None:
@@ -145,9 +145,9 @@ class _Checker:
         if operand.kind == "map":
             return operand.parameters[1]
         if operand.kind != "object":
-            return self._fail(node.offset, f"type '{operand}' does not support field selection")
+            return self.fail(node.offset, f"type '{operand}' does not support field selection")
         found = (operand.fields or {}).get(node.field)
-        return self._fail(node.offset, f"undefined field '{node.field}'") if found is None else found
+        return self.fail(node.offset, f"undefined field '{node.field}'") if found is None else found
 
     def _call(self, node: Call, scope: Mapping[str, Type]) -> Type:
         if node.function in ("_&&_", "_||_"):
@@ -193,8 +193,9 @@ class _Checker:
             return self._no_overload(node, given)
         self.checked.overloads[node] = fitting
         for offset, message in wrong_literals(node, fitting, self.checked.types):
-            self._fail(offset, message)
-        return results[0] if all(result == results[0] for result in results) else DYN
+            self.fail(offset, message)
+        alike = all(result == results[0] and not _is_vague(result) for result in results)
+        return results[0] if alike or len(results) == 1 else DYN
 
     def _no_overload(self, node: Call, given: Sequence[Type]) -> Type:
         if node.target is not None and node not in self.checked.globals:
@@ -202,16 +203,16 @@ class _Checker:
         else:
             shown = f"({', '.join(map(str, given))})"
         name = self.checked.globals.get(node, node.function)
-        return self._fail(node.offset, f"found no matching overload for '{name}' applied to '{shown}'")
+        return self.fail(node.offset, f"found no matching overload for '{name}' applied to '{shown}'")
 
     def _logic(self, node: Call, scope: Mapping[str, Type]) -> Type:
         for each in node.arguments:
-            self._truth(each, self.type_of(each, scope))
+            self.expect_truth(each, self.type_of(each, scope))
         return BOOL
 
-    def _truth(self, node: Node, type_: Type) -> None:
+    def expect_truth(self, node: Node, type_: Type) -> None:
         if type_.kind not in ("bool", "dyn", "error", "param"):
-            self._fail(node.offset, f"expected type 'bool' but found '{type_}'")
+            self.fail(node.offset, f"expected type 'bool' but found '{type_}'")
 
     def _conditional(self, node: Call, scope: Mapping[str, Type]) -> Type:
         given = [self.type_of(each, scope) for each in node.arguments]
@@ -243,7 +244,7 @@ class _Checker:
             return type_.parameters[0]
         if type_.kind in ("dyn", "error", "param"):
             return DYN
-        return self._fail(node.offset, f"expected type 'optional_type(A)' but found '{type_}'")
+        return self.fail(node.offset, f"expected type 'optional_type(A)' but found '{type_}'")
 
     def _common(self, nodes: Sequence[Node], types: Sequence[Type]) -> Type:
         """The one type of all parts of a literal."""
@@ -252,8 +253,10 @@ class _Checker:
         joined = types[0]
         for node, type_ in zip(nodes[1:], types[1:], strict=True):
             found = _joined(joined, type_)
+            if (joined.kind == "dyn") is not (type_.kind == "dyn"):
+                found = None  # what is known and what is not are not of one type
             if found is None and not self._mixed:
-                self._fail(node.offset, f"expected type '{joined}' but found '{type_}'")
+                self.fail(node.offset, f"expected type '{joined}' but found '{type_}'")
                 return DYN
             joined = found or DYN
         return joined
@@ -270,65 +273,10 @@ class _Checker:
             given = self._opened(value, given) if optional else given
             wanted = DYN if type_.kind == "dyn" else (type_.fields or {}).get(name)
             if wanted is None:
-                self._fail(offset, f"undefined field '{name}'")
+                self.fail(offset, f"undefined field '{name}'")
             elif not assign(wanted, given, {}):
-                self._fail(offset, f"expected type of field '{name}' is '{wanted}' but provided type is '{given}'")
+                self.fail(offset, f"expected type of field '{name}' is '{wanted}' but provided type is '{given}'")
         return type_
-
-    def _macro(self, node: Macro, scope: Mapping[str, Type]) -> Type:
-        ranged = self.type_of(node.range, scope)
-        if node.name in ("optMap", "optFlatMap"):
-            return self._opt_map(node, ranged, scope)
-        variables = self._loop_variables(node, ranged)
-        inner = {**scope, **dict(zip(node.variables, variables, strict=True))}
-        types = [self.type_of(each, inner) for each in node.body]
-        conditions = node.body if node.name in ("all", "exists", "exists_one", "filter") else node.body[:-1]
-        for part, type_ in zip(conditions, types, strict=False):
-            if type_.kind not in ("bool", "dyn", "error", "param"):
-                self._wrong_condition(node, part, type_)
-        return _macro_result(node, ranged, types, variables)
-
-    def _wrong_condition(self, node: Macro, part: Node, type_: Type) -> None:
-        if node.name in ("all", "exists"):
-            self._truth(part, type_)
-        else:
-            self._fail(node.offset, f"found no matching overload for '_?_:_' applied to '({type_}, dyn, dyn)'")
-
-    def _loop_variables(self, node: Macro, ranged: Type) -> list[Type]:
-        pair = len(node.variables) == 2
-        if ranged.kind == "list":
-            return [INT, ranged.parameters[0]] if pair else [ranged.parameters[0]]
-        if ranged.kind == "map":
-            return [ranged.parameters[0], ranged.parameters[1]] if pair else [ranged.parameters[0]]
-        if ranged.kind not in ("dyn", "error", "param"):
-            self._fail(
-                node.range.offset,
-                f"expression of type '{ranged}' cannot be range of a comprehension (must be list, map, or dynamic)",
-            )
-            return [ERROR] * len(node.variables)
-        return [DYN] * len(node.variables)
-
-    def _opt_map(self, node: Macro, ranged: Type, scope: Mapping[str, Type]) -> Type:
-        inside = ranged.parameters[0] if ranged.kind == "optional_type" else DYN
-        if ranged.kind not in ("optional_type", "dyn", "error", "param"):
-            self._fail(node.offset, f"found no matching overload for 'hasValue' applied to '{ranged}.()'")
-        result = self.type_of(node.body[0], {**scope, node.variables[0]: inside})
-        if node.name == "optMap":
-            return optional_of(result)
-        return result if result.kind == "optional_type" else DYN
-
-
-def _macro_result(node: Macro, ranged: Type, types: Sequence[Type], variables: Sequence[Type]) -> Type:
-    name = node.name
-    if name in ("all", "exists", "exists_one"):
-        return BOOL
-    if name in ("filter", "sortBy"):
-        return ranged if ranged.kind == "list" else list_of(variables[0], size=ranged.size)
-    if name in ("map", "transformList"):
-        return list_of(types[-1], size=ranged.size)
-    if name == "transformMap":
-        return map_of(variables[0], types[-1], size=ranged.size)
-    return types[-1] if types[-1].kind == "map" else map_of(DYN, DYN)
 
 
 def _joined(one: Type, other: Type) -> Type | None:

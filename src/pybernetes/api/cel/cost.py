@@ -23,7 +23,9 @@ from pybernetes.api.cel.ast import (  # fmt: skip
 from pybernetes.api.cel.checker import Checked
 from pybernetes.api.cel.functions import Measure, size_of
 from pybernetes.api.cel.program import LIST_COST, MAP_COST, OBJECT_COST
-from pybernetes.api.cel.types import SCALARS, UNBOUNDED, Type
+from pybernetes.api.cel.types import DYN, SCALARS, UNBOUNDED, Type, list_of
+
+_VAGUE_LISTS: Final = (list_of(DYN), DYN)
 
 
 class Range(NamedTuple):
@@ -173,6 +175,8 @@ class _Estimator:
             return _ONE
         found: Range | None = None
         for overload in self._checked.overloads.get(node, ()):
+            if overload.inside and self._checked.types[node.operands[0]] in _VAGUE_LISTS:
+                continue  # upstream takes their elements for what has no size
             sizes = [*own, inside] if overload.inside else own
             cost = _measured(overload.cost, sizes) if overload.cost else _ONE
             found = cost if found is None else found.either(cost)

@@ -83,6 +83,7 @@ def standard_functions() -> Mapping[str, Sequence[Overload]]:
     """The libraries of Kubernetes' base environment."""
     from pybernetes.api.cel.library import (
         addresses,
+        authorizer,
         conversions,
         kubernetes,
         lists,
@@ -105,5 +106,6 @@ def standard_functions() -> Mapping[str, Sequence[Overload]]:
             kubernetes.VERSIONS,
             kubernetes.FORMATS,
             addresses.FUNCTIONS,
+            authorizer.FUNCTIONS,
         ]
     )

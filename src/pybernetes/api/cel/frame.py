@@ -88,7 +88,7 @@ class ListKey(list[object]):
 
 def hashable(key: object) -> object:
     """A key of a map. Raises EvaluationError for what cannot be one."""
-    if isinstance(key, str | int):
+    if isinstance(key, str | int | None):
         return key
     if isinstance(key, float):
         return int(key) if key.is_integer() else key

@@ -31,7 +31,8 @@ _PATTERN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-_UNKNOWN: Final = re.compile(rf"(?:{_DOUBLE}|{_SINGLE})(?:\\?.)?|.", re.DOTALL)
+_BROKEN: Final = r"\\(?:[xX][0-9a-fA-F]?|u[0-9a-fA-F]{0,3}|U[0-9a-fA-F]{0,7}|[0-3][0-7]?)?"
+_UNKNOWN: Final = re.compile(rf"(?:{_DOUBLE}|{_SINGLE})(?:{_BROKEN})?.?|.", re.DOTALL)
 """What is read until it turns out to be nothing: up to the first character that cannot go on."""
 
 _SIMPLE: Final = {

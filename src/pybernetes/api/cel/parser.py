@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from pybernetes.api.cel.ast import (  # fmt: skip
@@ -18,13 +19,13 @@ from pybernetes.api.cel.ast import (  # fmt: skip
     Select,
 )
 from pybernetes.api.cel.errors import CompileError, Issue
-from pybernetes.api.cel.lexer import Token, bytes_value, string_value, tokens
+from pybernetes.api.cel.lexer import Token, bytes_value, string_value
+from pybernetes.api.cel.stream import StopError, TokenStream
 from pybernetes.api.cel.values import Uint
 
 MAX_LENGTH: Final = 100_000
 MAX_DEPTH: Final = 250
 
-_PRIMARY: Final = "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"  # fmt: skip
 _RESERVED: Final = frozenset(
     {
         "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while",
@@ -35,7 +36,6 @@ _RELATIONS: Final = {
 }  # fmt: skip
 _SUMS: Final = {"+": "_+_", "-": "_-_"}
 _PRODUCTS: Final = {"*": "_*_", "/": "_/_", "%": "_%_"}
-_STARTS: Final = frozenset({"[", "{", "(", ".", "-", "!", "float", "int", "uint", "string", "raw", "bytes", "name"})
 
 # Names of macros that are methods, by the number of their arguments; how many of these are variables.
 _MACROS: Final = {
@@ -47,10 +47,6 @@ _MACROS: Final = {
 }  # fmt: skip
 
 
-class _StopError(Exception):
-    """The rest cannot be made sense of."""
-
-
 def parse(source: str) -> Node:
     """Raises CompileError with all that is wrong with the text."""
     if len(source) > MAX_LENGTH:
@@ -59,66 +55,36 @@ def parse(source: str) -> Node:
     parser = _Parser(source)
     try:
         node = parser.whole()
-    except _StopError:
+    except StopError:
         node = None
     if parser.issues or node is None:
         raise CompileError(source, sorted(parser.issues, key=lambda issue: issue.offset))
     return node
 
 
-class _Parser:
+class _Parser(TokenStream):
     def __init__(self, source: str) -> None:
-        self.issues: list[Issue] = []
-        self._tokens = list(tokens(source, self.issues))
-        self._at = 0
+        super().__init__(source)
         self._depth = 0
-
-    @property
-    def _token(self) -> Token:
-        return self._tokens[self._at]
-
-    def _next(self) -> Token:
-        token = self._token
-        self._at += token.kind != "end"
-        return token
-
-    def _accept(self, kind: str) -> Token | None:
-        return self._next() if self._token.kind == kind else None
-
-    def _fail(self, offset: int, message: str) -> _StopError:
-        self.issues.append(Issue(offset, message))
-        return _StopError()
-
-    def _expect(self, kind: str) -> Token:
-        token = self._token
-        if token.kind == kind:
-            return self._next()
-        if token.kind == "end":
-            raise self._fail(token.offset, f"Syntax error: missing '{kind}' at '{token.text}'")
-        if self._tokens[self._at + 1].kind == kind:
-            # What is too much is passed over.
-            self._fail(token.offset, f"Syntax error: extraneous input '{token.text}' expecting '{kind}'")
-            self._next()
-            return self._next()
-        raise self._fail(token.offset, f"Syntax error: mismatched input '{token.text}' expecting '{kind}'")
 
     def whole(self) -> Node:
         node = self._expression()
-        if self._token.kind != "end":
-            word = "extraneous" if self._tokens[self._at + 1].kind == "end" else "mismatched"
-            raise self._fail(self._token.offset, f"Syntax error: {word} input '{self._token.text}' expecting <EOF>")
+        if self.token.kind != "end":
+            word = "extraneous" if self.following.kind == "end" else "mismatched"
+            raise self.fail(self.token.offset, f"Syntax error: {word} input '{self.token.text}' expecting <EOF>")
         return node
 
     def _expression(self) -> Node:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise self._fail(0, f"expression recursion limit exceeded: {MAX_DEPTH}")
+            raise self.fail(0, f"expression recursion limit exceeded: {MAX_DEPTH}")
         try:
             condition = self._or()
-            if (mark := self._accept("?")) is None:
+            if (mark := self.accept("?")) is None:
                 return condition
-            yes = self._or()
-            self._expect(":")
+            with self.within(":"):
+                yes = self._or()
+            self.expect(":")
             return Call(mark.offset, "_?_:_", (condition, yes, self._expression()))
         finally:
             self._depth -= 1
@@ -126,11 +92,11 @@ class _Parser:
     def _binary(self, below: Callable[[], Node], operators: dict[str, str]) -> Node:
         node = below()
         while (name := operators.get(self._sign())) is not None:
-            node = Call(self._next().offset, name, (node, below()))
+            node = Call(self.next().offset, name, (node, below()))
         return node
 
     def _sign(self) -> str:
-        return "in" if self._token.kind == "name" and self._token.text == "in" else self._token.kind
+        return "in" if self.token.kind == "name" and self.token.text == "in" else self.token.kind
 
     def _or(self) -> Node:
         return self._binary(self._and, {"||": "_||_"})
@@ -149,10 +115,10 @@ class _Parser:
 
     def _unary(self) -> Node:
         signs: list[Token] = []
-        while self._token.kind in ("!", "-") and (not signs or signs[0].kind == self._token.kind):
-            signs.append(self._next())
-        if signs and signs[-1].kind == "-" and self._token.kind in ("int", "float"):
-            node = self._members(self._literal(self._next(), signs.pop()))
+        while self.token.kind in ("!", "-") and (not signs or signs[0].kind == self.token.kind):
+            signs.append(self.next())
+        if signs and signs[-1].kind == "-" and self.token.kind in ("int", "float"):
+            node = self._members(self._literal(self.next(), signs.pop()))
         else:
             node = self._members(self._primary())
         if len(signs) % 2:
@@ -165,79 +131,80 @@ class _Parser:
         while True:
             depth += 1
             if depth > MAX_DEPTH:
-                raise self._fail(0, f"expression recursion limit exceeded: {MAX_DEPTH}")
-            if (dot := self._accept(".")) is not None:
+                raise self.fail(0, f"expression recursion limit exceeded: {MAX_DEPTH}")
+            if (dot := self.accept(".")) is not None:
                 node = self._member(node, dot)
-            elif (bracket := self._accept("[")) is not None:
-                name = "_[?_]" if self._accept("?") else "_[_]"
-                index = self._expression()
-                self._expect("]")
+            elif (bracket := self.accept("[")) is not None:
+                name = "_[?_]" if self.accept("?") else "_[_]"
+                with self.within("]"):
+                    index = self._expression()
+                self.expect("]")
                 node = Call(bracket.offset, name, (node, index))
             else:
                 return node
 
     def _member(self, node: Node, dot: Token) -> Node:
-        optional = self._accept("?") is not None
-        name = self._token
+        optional = self.accept("?") is not None
+        name = self.token
         if name.kind == "quoted":
-            self._next()
+            self.next()
             return Select(dot.offset, node, name.text[1:-1], optional=optional)
         if name.kind != "name":
             if name.kind == "end":
-                raise self._fail(name.offset, "Syntax error: no viable alternative at input '.'")
-            raise self._fail(name.offset, f"Syntax error: no viable alternative at input '.{name.text}'")
-        self._next()
-        if not optional and (bracket := self._accept("(")) is not None:
-            return self._method(node, name.text, bracket, self._arguments(")"))
+                raise self.fail(name.offset, "Syntax error: no viable alternative at input '.'")
+            raise self.fail(name.offset, f"Syntax error: no viable alternative at input '.{name.text}'")
+        self.next()
+        if not optional and (bracket := self.accept("(")) is not None:
+            return self._method(node, name.text, bracket, self._arguments())
         return Select(dot.offset, node, name.text, optional=optional)
 
     def _method(self, target: Node, name: str, bracket: Token, arguments: list[Node]) -> Node:
         count = _MACROS.get((name, len(arguments)))
         if count is None:
             return Call(bracket.offset, name, tuple(arguments), target)
-        variables = tuple(self._variable(each) for each in arguments[:count])
+        variables = tuple(self._variable(name, each) for each in arguments[:count])
+        if len(set(variables)) < count:
+            raise self.fail(arguments[1].offset, f"duplicate variable name: {variables[1]}")
         name = "exists_one" if name == "existsOne" else name
         return Macro(bracket.offset, name, target, variables, tuple(arguments[count:]))
 
-    def _variable(self, node: Node) -> str:
+    def _variable(self, macro: str, node: Node) -> str:
         if isinstance(node, Identifier):
             return node.name
-        raise self._fail(node.offset, "argument must be a simple name")
+        wrong = "is not an identifier" if macro in ("map", "filter") else "must be a simple name"
+        raise self.fail(node.offset, f"argument {wrong}")
 
-    def _arguments(self, closing: str) -> list[Node]:
+    def _arguments(self) -> list[Node]:
+        """Those of a call, behind its bracket."""
         found: list[Node] = []
-        while self._token.kind != closing:
+        if self.accept(")") is not None:
+            return found
+        if not self.begins_expression():
+            raise self.no_expression(")")
+        with self.within(",", ")"):
             found.append(self._expression())
-            if self._accept(",") is None:
-                break
-        self._expect(closing)
+            while self.accept(",") is not None:
+                found.append(self._expression())
+        self.expect(")")
         return found
 
     def _primary(self) -> Node:
-        token = self._token
-        if token.kind not in _STARTS or (token.kind == "name" and token.text == "in"):
-            raise self._no_primary(token)
+        token = self.token
+        if not self.begins_expression():
+            raise self.no_expression()
         if token.kind in ("float", "int", "uint", "string", "raw", "bytes"):
-            return self._literal(self._next())
-        self._next()
+            return self._literal(self.next())
+        self.next()
         if token.kind == "(":
-            node = self._expression()
-            self._expect(")")
+            with self.within(")"):
+                node = self._expression()
+            self.expect(")")
             return node
         if token.kind == "[":
             return self._list(token)
         if token.kind == "{":
             return self._map(token)
-        if token.kind == ".":
-            token = self._expect("name")
-        if token.kind != "name":
-            raise self._no_primary(token)
-        return self._named(token)
-
-    def _no_primary(self, token: Token) -> _StopError:
-        following = self._tokens[min(self._at + 1, len(self._tokens) - 1)]
-        word = "extraneous" if token.kind != "end" and following.kind in _STARTS else "mismatched"
-        return self._fail(token.offset, f"Syntax error: {word} input '{token.text}' expecting {_PRIMARY}")
+        return self._named(self.expect("name") if token.kind == "." else token)
 
     def _named(self, token: Token) -> Node:
         constants: dict[str, object] = {"true": True, "false": False, "null": None}
@@ -245,8 +212,8 @@ class _Parser:
             return Literal(token.offset, constants[token.text])
         if token.text in _RESERVED:
             self.issues.append(Issue(token.offset, f"reserved identifier: {token.text}"))
-        if (bracket := self._accept("(")) is not None:
-            return self._function(token, bracket, self._arguments(")"))
+        if (bracket := self.accept("(")) is not None:
+            return self._function(token, bracket, self._arguments())
         if self._begins_object():
             return self._object(token)
         return Identifier(token.offset, token.text)
@@ -256,75 +223,78 @@ class _Parser:
             return Call(bracket.offset, name.text, tuple(arguments))
         chosen = arguments[0]
         if not isinstance(chosen, Select) or chosen.optional:
-            raise self._fail(chosen.offset, "invalid argument to has() macro")
+            raise self.fail(chosen.offset, "invalid argument to has() macro")
         return Select(bracket.offset, chosen.operand, chosen.field, test=True)
 
     def _begins_object(self) -> bool:
         """Whether `{` or `.name.name{` follows: a message, which no other expression can be."""
-        at = self._at
-        while self._tokens[at].kind == "." and self._tokens[at + 1].kind == "name":
-            at += 2
-        return self._tokens[at].kind == "{"
+        count = 0
+        while self.ahead(count).kind == "." and self.ahead(count + 1).kind == "name":
+            count += 2
+        return self.ahead(count).kind == "{"
 
     def _object(self, token: Token) -> Node:
         name = token.text
-        while self._accept("."):
-            name += "." + self._next().text
-        brace = self._expect("{")
+        while self.accept("."):
+            name += "." + self.next().text
+        brace = self.expect("{")
         fields: list[tuple[str, Node, bool, int]] = []
-        while self._token.kind != "}":
-            optional = self._accept("?") is not None
-            key = self._next()
+        for optional in self._parts("}"):
+            key = self.next()
             if key.kind not in ("name", "quoted"):
-                raise self._fail(key.offset, f"Syntax error: mismatched input '{key.text}' expecting IDENTIFIER")
-            colon = self._expect(":")
+                raise self.fail(key.offset, f"Syntax error: mismatched input '{key.text}' expecting IDENTIFIER")
+            colon = self.expect(":")
             fields.append((key.text.strip("`"), self._expression(), optional, colon.offset))
-            if self._accept(",") is None:
-                break
-        self._expect("}")
         return ObjectLiteral(brace.offset, name, tuple(fields))
 
     def _list(self, bracket: Token) -> Node:
         elements: list[Node] = []
         optional = set()
-        while self._token.kind != "]":
-            if self._accept("?"):
+        for is_optional in self._parts("]"):
+            if is_optional:
                 optional.add(len(elements))
             elements.append(self._expression())
-            if self._accept(",") is None:
-                break
-        self._expect("]")
         return ListLiteral(bracket.offset, tuple(elements), frozenset(optional))
 
     def _map(self, brace: Token) -> Node:
         entries: list[Entry] = []
-        while self._token.kind != "}":
-            optional = self._accept("?") is not None
-            key = self._expression()
-            colon = self._expect(":")
+        for optional in self._parts("}"):
+            with self.within(":"):
+                key = self._expression()
+            colon = self.expect(":")
             entries.append(Entry(colon.offset, key, self._expression(), optional))
-            if self._accept(",") is None:
-                break
-        self._expect("}")
         return MapLiteral(brace.offset, tuple(entries))
+
+    def _parts(self, closing: str) -> Iterator[bool]:
+        """The places of a literal's parts, with commas between them; whether each is optional."""
+        if self.token.kind not in (closing, "?", ",", "quoted") and not self.begins_expression():
+            raise self.no_expression(closing, ",", "?")
+        with self.within(",", closing):
+            while self.token.kind in ("?", "quoted") or self.begins_expression():
+                yield self.accept("?") is not None
+                if self.accept(",") is None:
+                    break
+        self.expect(closing)
 
     def _literal(self, token: Token, minus: Token | None = None) -> Node:
         offset = token.offset if minus is None else minus.offset
         text = ("-" if minus else "") + token.text
         if token.kind == "float":
-            return Literal(offset, float(text))
+            if math.isinf(value := float(text)):
+                raise self.fail(offset, "invalid double literal")
+            return Literal(offset, value)
         if token.kind == "int":
             return Literal(offset, self._integer(offset, text, -(1 << 63), (1 << 63) - 1, "int"))
         if token.kind == "uint":
             return Literal(offset, Uint(self._integer(offset, text[:-1], 0, (1 << 64) - 1, "uint")))
         try:
-            value = bytes_value(text) if token.kind == "bytes" else string_value(text, token.kind)
+            read = bytes_value(text) if token.kind == "bytes" else string_value(text, token.kind)
         except ValueError as error:
-            raise self._fail(offset, str(error)) from error
-        return Literal(offset, value)
+            raise self.fail(offset, str(error)) from error
+        return Literal(offset, read)
 
     def _integer(self, offset: int, text: str, low: int, high: int, kind: str) -> int:
         value = int(text, 16) if "x" in text else int(text)
         if not low <= value <= high:
-            raise self._fail(offset, f"invalid {kind} literal")
+            raise self.fail(offset, f"invalid {kind} literal")
         return value

@@ -20,6 +20,7 @@ from pybernetes.api.cel.checker import Checked
 from pybernetes.api.cel.errors import CostError, EvaluationError
 from pybernetes.api.cel.frame import Frame, Lazy, Step, hashable, truth
 from pybernetes.api.cel.functions import Overload, is_of, kind_of, spent
+from pybernetes.api.cel.library.indexes import element, entry, shown_key
 from pybernetes.api.cel.library.regex import pattern_of
 from pybernetes.api.cel.loops import Loop, collector, opt_map, quantifier, sort_by
 from pybernetes.api.cel.types import UNBOUNDED
@@ -34,7 +35,7 @@ _CONVERSIONS: Final = frozenset(
     {"bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
 )
 """Functions that are called once for all if what they are given is constant."""
-_SEARCHES: Final = frozenset({"find", "findAll"})
+_SEARCHES: Final = frozenset({"find", "findAll", "matches"})
 """Functions whose second operand is a regular expression, compiled once for all if it is constant."""
 
 
@@ -111,10 +112,13 @@ class _Compiler:
         )
         if node.function in _SEARCHES and isinstance(steps[1], Constant):
             pattern_of(str(steps[1].value))
+        name = self._checked.globals.get(node, node.function)
         if len(overloads) == 1 and not vague:
             call = _call_one(overloads[0], steps)
+        elif name == "_[_]":
+            call = _indexed(overloads, *steps)
         else:
-            call = _call_any(node.function, overloads, steps)
+            call = _call_any(name, overloads, steps)
         return folded(call, steps) if node.function in _CONVERSIONS else call
 
     def _list(self, node: ListLiteral) -> Step:
@@ -221,6 +225,8 @@ def _field(frame: Frame, value: Any, name: str) -> object:
     if type(value) is Optional:
         return _optional_field(frame, value, name)
     if not isinstance(value, dict):
+        if isinstance(value, list):
+            return element(value, name)
         raise EvaluationError(f"no such key: {name}")
     found = value.get(name, NONE)
     if found is NONE:
@@ -243,6 +249,8 @@ def _has(frame: Frame, value: Any, name: str) -> bool:
     frame.spend(1)
     if type(value) is Optional:
         value = value.value
+    if isinstance(value, list):
+        return bool(element(value, name))
     return isinstance(value, dict) and name in value
 
 
@@ -304,8 +312,29 @@ def _call_any(name: str, overloads: Sequence[Overload], steps: Sequence[Step]) -
         for overload in overloads:
             if all(is_of(value, wanted) for value, wanted in zip(values, overload.parameters, strict=True)):
                 frame.spend(spent(overload, values))
-                return overload.apply(*values)
+                try:
+                    return overload.apply(*values)
+                except (TypeError, AttributeError) as error:  # lists have not been looked into
+                    raise EvaluationError(_no_overload(name, values)) from error
         raise EvaluationError(_no_overload(name, values))
+
+    return evaluate
+
+
+def _indexed(overloads: Sequence[Overload], operand: Step, index: Step) -> Step:
+    """An index of what is only known now: any whole number leads to an element of a list."""
+    of_optional = _call_any("_[_]", overloads, [operand, index])
+
+    def evaluate(frame: Frame) -> object:
+        values, at = operand(frame), index(frame)
+        frame.spend(1)
+        if isinstance(values, list):
+            return element(values, at)
+        if isinstance(values, dict):
+            return entry(values, at)
+        if isinstance(values, Optional):
+            return of_optional(frame)
+        raise EvaluationError(f"no such key: {shown_key(at)}")
 
     return evaluate
 

@@ -80,7 +80,12 @@ def _bool_of_text(text: str) -> bool:
     return found
 
 
-def _text_of_bytes(value: bytes) -> str:
+def _no_duration(value: int) -> Duration:
+    """The standard has it, cel-go declares it, and nobody does it."""
+    raise _failed("int", "google.protobuf.Duration")
+
+
+def text_of_bytes(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError as error:
@@ -175,7 +180,7 @@ FUNCTIONS: Final[Functions] = {
         function(INT, to=STRING, do=str),
         function(UINT, to=STRING, do=lambda value: str(int(value))),
         function(DOUBLE, to=STRING, do=text_of_double),
-        function(BYTES, to=STRING, do=_text_of_bytes, cost=walks(0), size=lambda sizes: sizes[0]),
+        function(BYTES, to=STRING, do=text_of_bytes, cost=walks(0), size=lambda sizes: sizes[0]),
         function(TIMESTAMP, to=STRING, do=str),
         function(DURATION, to=STRING, do=str),
     ],
@@ -191,7 +196,7 @@ FUNCTIONS: Final[Functions] = {
     "duration": [
         function(DURATION, to=DURATION, do=_same),
         function(STRING, to=DURATION, do=_duration_of_text),
-        function(INT, to=DURATION, do=Duration),
+        function(INT, to=DURATION, do=_no_duration),
     ],
     "type": [function(A, to=type_of(A), do=_type_of)],
     "getFullYear": _part(lambda moment: moment.year),

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.functions import kind_of
-from pybernetes.api.cel.library.conversions import text_of_double
+from pybernetes.api.cel.library.conversions import text_of_bytes, text_of_double
+from pybernetes.api.cel.types import NULL
 
 _UNPARSED: Final = "could not parse formatting clause: "
 _HEX: Final = "only integers, byte buffers, and strings can be formatted as hex"
@@ -104,7 +105,7 @@ def formatted(pattern: str, values: Sequence[object]) -> str:
 
 def _shown(value: Any, _: int) -> str:
     if isinstance(value, float):
-        return text_of_double(value) if math.isfinite(value) else _unfinite(value, "Infinity")
+        return text_of_double(value)
     return value if isinstance(value, str) else _inside(value)
 
 
@@ -115,24 +116,30 @@ def _inside(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, float):
-        return f'"{_unfinite(value, "Infinity")}"' if not math.isfinite(value) else f"{value:.{_PLACES}f}"
+        return f'"{text_of_double(value)}"' if not math.isfinite(value) else f"{value:.{_PLACES}f}"
     if isinstance(value, int):
         return str(int(value))
     if isinstance(value, bytes):
-        return value.decode(errors="replace")
+        return text_of_bytes(value)
     require_kind(Clause("s", 0), kind_of(value))
     if isinstance(value, list):
         return f"[{', '.join(map(_inside, value))}]"
     if isinstance(value, dict):
-        entries = sorted((_inside(key), _inside(each)) for key, each in value.items())
+        entries = sorted((_key(key), _inside(each)) for key, each in value.items())
         return f"{{{', '.join(f'{key}:{each}' for key, each in entries)}}}"
-    return str(value)
+    return "null_type" if value == NULL else str(value)
 
 
-def _unfinite(value: float, infinity: str) -> str:
+def _key(value: object) -> str:
+    if not isinstance(value, str | int):
+        raise EvaluationError(f"no formatting function for map key of type {kind_of(value)}")
+    return _inside(value)
+
+
+def _unfinite(value: float) -> str:
     if math.isnan(value):
         return "NaN"
-    return infinity if value > 0 else f"-{infinity}"
+    return "∞" if value > 0 else "-∞"
 
 
 def _number(value: float | str) -> float:
@@ -148,14 +155,14 @@ def _number(value: float | str) -> float:
 
 def _fixed(value: float | str, precision: int) -> str:
     number = _number(value)
-    return f"{number:.{precision}f}" if math.isfinite(number) else _unfinite(number, "∞")
+    return f"{number:.{precision}f}" if math.isfinite(number) else _unfinite(number)
 
 
 def _scientific(value: float | str, precision: int) -> str:
     """As upstream: whatever the precision, there are six digits."""
     number = _number(value)
     if not math.isfinite(number):
-        return _unfinite(number, "∞")
+        return _unfinite(number)
     mantissa, exponent = f"{number:.{_PLACES}e}".split("e")
     return f"{mantissa}×10{exponent.translate(_SUPERSCRIPTS)}"
 

@@ -78,17 +78,19 @@ def _range(count: int) -> list[object]:
 
 def _slice(values: list[object], start: int, end: int) -> list[object]:
     if start < 0 or end < 0:
-        raise EvaluationError("cannot slice with negative indexes")
-    if start > end:
-        raise EvaluationError(f"cannot slice with start index {start} being after end index {end}")
-    if end > len(values):
-        raise EvaluationError(f"cannot slice({start}, {end}), list is length {len(values)}")
-    return values[start:end]
+        wrong = "negative indexes not supported"
+    elif start > end:
+        wrong = "start index must be less than or equal to end index"
+    elif end > len(values):
+        wrong = f"list is length {len(values)}"
+    else:
+        return values[start:end]
+    raise EvaluationError(f"cannot slice({start}, {end}), {wrong}")
 
 
 def _flatten(values: list[object], depth: int = 1) -> list[object]:
     if depth < 0:
-        raise EvaluationError("flatten() depth must be non-negative")
+        raise EvaluationError("level must be non-negative")
     flat: list[object] = []
     for value in values:
         flat.extend(_flatten(value, depth - 1) if isinstance(value, list) and depth else [value])

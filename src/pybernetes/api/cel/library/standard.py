@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.cel.functions import Functions, Overload, Sizes, function, matching, method, tenth, walks
+from pybernetes.api.cel.library.indexes import as_key, element, entry
 from pybernetes.api.cel.library.regex import matches
 from pybernetes.api.cel.types import (
     BOOL,
@@ -111,34 +112,12 @@ def _comparison(apply: Callable[[Any, Any], bool]) -> list[Overload]:
     return same + [function(a, b, to=BOOL, do=apply) for a in NUMBERS for b in NUMBERS]
 
 
-def _index_list(values: list[object], index: object) -> object:
-    if isinstance(index, float) and index.is_integer():
-        index = int(index)
-    if not isinstance(index, int) or isinstance(index, bool):
-        raise EvaluationError("no such overload")
-    if not 0 <= index < len(values):
-        raise EvaluationError(f"index out of bounds: {index}")
-    return values[index]
-
-
-def entry(values: dict[object, object], key: object) -> object:
-    """A map's value. Raises EvaluationError if there is none."""
-    found = values.get(_key(key), NONE)
-    if found is NONE:
-        raise EvaluationError(f"no such key: {key}")
-    return found
-
-
-def _key(key: object) -> object:
-    return int(key) if isinstance(key, float) and key.is_integer() else key
-
-
 def _optional_list(values: list[object], index: int) -> Optional:
     return Optional(values[index], True) if 0 <= index < len(values) else NONE
 
 
 def _optional_map(values: dict[object, object], key: object) -> Optional:
-    return Optional(values[_key(key)], True) if _key(key) in values else NONE
+    return Optional(values[as_key(key)], True) if as_key(key) in values else NONE
 
 
 def _through(apply: Callable[[Any, Any], Optional]) -> Callable[[Optional, object], Optional]:
@@ -148,7 +127,7 @@ def _through(apply: Callable[[Any, Any], Optional]) -> Callable[[Optional, objec
 def _has_key(key: object, values: dict[object, object]) -> bool:
     if isinstance(key, bool) or not is_number(key):
         return isinstance(key, str | bool) and key in values
-    return _key(key) in values
+    return as_key(key) in values
 
 
 def _size(value: Any) -> int:
@@ -214,7 +193,7 @@ FUNCTIONS: Final[Functions] = {
         function(A, map_of(A, B), to=BOOL, do=_has_key),
     ],
     "_[_]": [
-        function(list_of(A), INT, to=A, do=_index_list),
+        function(list_of(A), INT, to=A, do=element),
         function(map_of(A, B), A, to=B, do=entry),
         function(optional_of(list_of(A)), INT, to=optional_of(A), do=_through(_optional_list)),
         function(optional_of(map_of(A, B)), A, to=optional_of(B), do=_through(_optional_map)),

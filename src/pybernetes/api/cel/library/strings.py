@@ -41,10 +41,8 @@ def _last_index_of(text: str, part: str, offset: int | None = None) -> int:
     return text.rfind(part, 0, offset + len(part)) if offset < len(text) else -1
 
 
-def _join(parts: list[object], separator: str = "") -> str:
-    if not all(isinstance(part, str) for part in parts):
-        raise EvaluationError("no such overload")
-    return separator.join(map(str, parts))
+def _join(parts: list[str], separator: str = "") -> str:
+    return separator.join(parts)
 
 
 def _replace(text: str, old: str, new: str, limit: int = -1) -> str:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -276,3 +277,33 @@ def test_status_as_json(cluster: LiveCluster) -> None:
 @pytest.mark.parametrize("follow", [[], ["-n", "1"]])
 def test_logs_are_shown(cluster: LiveCluster, follow: list[str]) -> None:
     assert "serving" in cluster.p8s("logs", "apiserver", *follow)
+
+
+FULL = """
+import sys
+from pybernetes.cli.main import main
+from pybernetes.cluster import preflight
+from pybernetes.cluster.errors import Problem
+preflight.check_room = lambda *_: Problem("only 0 MiB are free", "make room")
+sys.exit(main(sys.argv[1:]))
+"""
+"""A `p8s` that finds the disk full."""
+
+
+def test_a_full_disk_is_told_of_and_ends_no_cluster_that_runs(shared_cluster: LiveCluster) -> None:
+    """A restart that would not bring it back up is refused before anything is ended."""
+
+    def p8s(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", FULL, *arguments, "--profile", shared_cluster.name]
+        return subprocess.run(command, env=shared_cluster.environment, capture_output=True, text=True, timeout=60)
+
+    restart = p8s("restart")
+    assert (restart.returncode, restart.stderr) == (1, "error: only 0 MiB are free\n  try: make room\n")
+    assert control.is_running(shared_cluster.profile)
+    status = p8s("status", "-o", "json")
+    assert status.returncode == 1
+    said = json.loads(status.stdout)
+    assert (said["api"], said["problems"]) == ("ok", [{"cause": "only 0 MiB are free", "nextStep": "make room"}])
+    findings = json.loads(p8s("why", "-o", "json").stdout)
+    [full] = [each for each in findings if each["object"] == f"cluster/{shared_cluster.name}"]
+    assert (full["state"], full["causes"][0]["cause"]) == ("broken", "only 0 MiB are free")

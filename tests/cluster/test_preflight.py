@@ -3,6 +3,8 @@
 import socket
 from pathlib import Path
 
+import pytest
+
 from pybernetes.cluster import preflight
 from pybernetes.cluster.profile import Profile, Settings
 
@@ -39,3 +41,11 @@ def test_full_disk(tmp_path: Path) -> None:
     assert problem is not None
     assert "free" in problem.cause
     assert preflight.check_room(profile(tmp_path), needed=1) is None
+
+
+def test_a_cluster_that_runs_has_its_port_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "check_rights", lambda **_: [])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        own = profile(tmp_path, taken.getsockname()[1])
+        assert [problem.cause.startswith("port ") for problem in preflight.check(own)] == [True]
+        assert preflight.check(own, running=True) == []

@@ -242,6 +242,14 @@ async def test_a_sandbox_that_cannot_be_made_is_told_and_tried_again(world: Worl
     assert world.status().phase == "Running"
 
 
+async def test_no_container_starts_without_the_devices_that_its_pod_was_promised(world: World) -> None:
+    claim = v1.PodResourceClaim(name="gpu", resource_claim_name="gpu")
+    await world.apply(a_pod(resource_claims=[claim]))
+    words = "Failed to prepare dynamic resources: no DRA driver is registered"
+    assert world.recorder.told == [("FailedPrepareDynamicResources", words)]
+    assert world.status().phase == "Pending"
+
+
 async def test_a_command_that_does_not_exist_is_on_the_pod(world: World) -> None:
     words = 'exec: "nope": executable file not found in $PATH'
     world.runtime.start_errors["c"] = StartError(words)

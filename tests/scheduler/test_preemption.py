@@ -22,7 +22,7 @@ def test_preemption_takes_the_least_important_pods() -> None:
     assert (chosen.node, [victim.key for victim in chosen.pods]) == ("a", ["default/low-a"])
     modest = pod("modest", cpu="1500m", priority=1)
     assert choose(modest, world.snapshot, world.unplaced(modest).rejections) == Refused(
-        "no new claims to deallocate, preemption: 0/3 nodes are available: "
+        "preemption: 0/3 nodes are available: "
         "1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod."
     )
 
@@ -133,5 +133,5 @@ def test_nobody_else_has_to_go_while_victims_are_going() -> None:
     world.snapshot.place(pod("leaving", cpu="2", priority=1, leaves=True, status={"conditions": [condition]}), "a")
     assert preempt(world, pod("urgent", cpu="2", priority=10)) == ("a", ["leaving"])
     assert preempt(world, pod("urgent", cpu="2", priority=10, status={"nominatedNodeName": "a"})) == (
-        "no new claims to deallocate, preemption: not eligible due to a terminating pod on the nominated node."
+        "preemption: not eligible due to a terminating pod on the nominated node."
     )

@@ -54,6 +54,7 @@ def start(
             wait_ended(load(name))
         check_changes(load(name), changes, again=again)
         if again:
+            refuse(preflight.check(with_changes(load(name), changes), running=True))
             halt(load(name))
         profile, is_new, is_running = settle(name, changes)
         if is_running:

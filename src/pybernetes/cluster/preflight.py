@@ -44,13 +44,18 @@ def check_ranges(profile: Profile) -> Problem | None:
     return Problem(f"addresses of cluster {profile.name!r} lead elsewhere: {ranges.shown(found)}", OTHER_RANGES)
 
 
-def check(profile: Profile) -> list[Problem]:
-    """Everything that stands in the way, empty if nothing does; changes nothing."""
+def check(profile: Profile, *, running: bool = False) -> list[Problem]:
+    """Everything that stands in the way, empty if nothing does; changes nothing.
+
+    A cluster that is `running` and is to be started anew has its port and its routes itself.
+    """
     if problems := check_rights(simulated=profile.settings.simulated):
         return problems
-    found = [check_port(profile), check_writable(profile), check_room(profile), check_store(profile)]
+    found = [check_writable(profile), check_room(profile), check_store(profile)]
     if not profile.settings.simulated:
-        found = [check_overlay(), check_cgroups(), check_ranges(profile), *found]
+        found = [check_overlay(), check_cgroups(), *found]
+    if not running:
+        found += [check_port(profile), *([] if profile.settings.simulated else [check_ranges(profile)])]
     return [problem for problem in found if problem]
 
 
@@ -137,7 +142,11 @@ def nearest(place: Path) -> Path:
     return next(path for path in (place, *place.parents) if path.exists())
 
 
-def check_room(profile: Profile, needed: int = 200 * 1024 * 1024) -> Problem | None:
+NEEDED, LOW = 200 << 20, 32 << 20
+"""Bytes on the disk: what a start wants to find; and with less than what a running cluster may soon keep nothing more."""
+
+
+def check_room(profile: Profile, needed: int = NEEDED) -> Problem | None:
     place = nearest(profile.state)
     stats = os.statvfs(place)
     free = stats.f_bavail * stats.f_frsize

@@ -43,6 +43,7 @@ from pybernetes.controllers.podgc import PodGarbageCollector
 from pybernetes.controllers.policy_status import ValidatingAdmissionPolicyStatusController
 from pybernetes.controllers.replicaset.controller import ReplicaSetController
 from pybernetes.controllers.replicationcontroller import ReplicationControllerController
+from pybernetes.controllers.resourceclaim.controller import ResourceClaimController
 from pybernetes.controllers.resourcequota import ResourceQuotaController
 from pybernetes.controllers.rootca import RootCAPublisher
 from pybernetes.controllers.service_cidr import ServiceCIDRController
@@ -96,6 +97,7 @@ CONTROLLERS = (
     Entry("persistentvolume-protection-controller", VolumeProtectionController),
     Entry("volumeattributesclass-protection-controller", AttributesProtectionController),
     Entry("ephemeral-volume-controller", EphemeralVolumeController),
+    Entry("resourceclaim-controller", ResourceClaimController),
     Entry("endpointslice-controller", EndpointSliceController),
     Entry("endpointslice-mirroring-controller", EndpointSliceMirroringController),
     Entry("endpoints-controller", EndpointsController),

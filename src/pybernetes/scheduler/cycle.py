@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from pybernetes.scheduler.plugins import Rejection, Verdicts, volume_binding
+from pybernetes.scheduler.plugins import Rejection, Verdicts, dynamic_resources, volume_binding
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.profile import GLOBAL_PLUGINS
 from pybernetes.scheduler.ranking import Ranking, Rankings, reject
@@ -48,7 +48,7 @@ Decision = Placed | Unplaced
 
 def decide(pod: PodInfo, snapshot: Snapshot, rankings: Rankings) -> Decision:
     """The best node by local and global plugins."""
-    if pod.claims and (blocked := volume_binding.blocked(pod, snapshot.volumes)):
+    if blocked := _blocked(pod, snapshot):
         return Unplaced({node.name: blocked for node in snapshot.present()})
     ranking = rankings.of(pod, snapshot)
     verdicts = [(found, weight) for plugin, weight in GLOBAL_PLUGINS if (found := plugin(pod, snapshot)) is not None]
@@ -56,6 +56,12 @@ def decide(pod: PodInfo, snapshot: Snapshot, rankings: Rankings) -> Decision:
         return _decide_globally(pod, snapshot, ranking, verdicts)
     best = ranking.best()
     return Placed(best) if best is not None else Unplaced(dict(ranking.rejections))
+
+
+def _blocked(pod: PodInfo, snapshot: Snapshot) -> Rejection | None:
+    """Why the pod cannot go anywhere for a reason of its own."""
+    blocked = volume_binding.blocked(pod, snapshot.volumes) if pod.claims else None
+    return blocked or (dynamic_resources.blocked(pod, snapshot.devices) if pod.spec.resource_claims else None)
 
 
 def _decide_globally(
@@ -69,6 +75,8 @@ def _decide_globally(
         rejection = next((r for v, _ in verdicts if v.filter and (r := v.filter(node))), None)
         if rejection is None and name in promised:
             rejection = refusal(pod, snapshot.with_promised(pod, name), name)
+        if rejection is not None and rejection.of_pod:
+            return Unplaced({node.name: rejection for node in snapshot.present()})
         if rejection is not None:
             rejections[name] = rejection
             continue

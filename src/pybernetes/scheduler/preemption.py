@@ -139,9 +139,7 @@ def _is_spared(other: PodInfo, pod: PodInfo, world: Snapshot, name: str) -> bool
 
 def message(nodes: int, failures: Counter[str]) -> str:
     """`preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is ...`"""
-    if not nodes:
-        return ""
     if not +failures:
-        return f"no new claims to deallocate, preemption: {next(iter(failures), '')}"
+        return f"preemption: {next(iter(failures), '')}"
     reasons = ", ".join(sorted(f"{count} {reason}" for reason, count in failures.items()))
-    return f"no new claims to deallocate, preemption: 0/{nodes} nodes are available: {reasons}."
+    return f"preemption: 0/{nodes} nodes are available: {reasons}."

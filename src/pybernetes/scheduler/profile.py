@@ -6,6 +6,7 @@ from pybernetes.scheduler.plugins import (
     Filter,
     GlobalPlugin,
     Score,
+    dynamic_resources,
     image_locality,
     node_affinity,
     node_ports,
@@ -41,6 +42,7 @@ OWNER_SCORES: tuple[tuple[Score, float], ...] = ((spreading.siblings, 2.0),)
 GLOBAL_PLUGINS: tuple[tuple[GlobalPlugin, float], ...] = (
     (volume_restrictions.verdicts, 0.0),
     (volume_binding.verdicts, 0.0),
+    (dynamic_resources.verdicts, 0.0),
     (spreading.stated, 2.0),
     (pod_affinity.verdicts, 2.0),
 )

@@ -13,20 +13,21 @@ from pybernetes.aio.tasks import open_scope
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1 as core
 from pybernetes.api.types import policy_v1 as policy
+from pybernetes.api.types import resource_v1 as resource
 from pybernetes.api.types import storage_v1 as storage
 from pybernetes.client.informer import Informers
 from pybernetes.scheduler.bind import Binder
 from pybernetes.scheduler.cycle import Placed, Unplaced, decide
+from pybernetes.scheduler.devices.binder import ClaimBinder
 from pybernetes.scheduler.metrics import Result, SchedulerMetrics
-from pybernetes.scheduler.plugins import pod_affinity
-from pybernetes.scheduler.plugins.volume_binding import plan_binding
+from pybernetes.scheduler.plugins import dynamic_resources, pod_affinity
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.preemption import Victims, choose
 from pybernetes.scheduler.queue import Queue
 from pybernetes.scheduler.ranking import Rankings
+from pybernetes.scheduler.reserving import Reservation, Reserver
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.volume_binder import VolumeBinder
-from pybernetes.scheduler.volumes import Plan
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,9 @@ PLACED = frozenset({"PodTopologySpread", "InterPodAffinity"})
 
 VOLUMES = frozenset({"VolumeBinding", "VolumeRestrictions"})
 """Plugins whose mind a claim, a volume or a storage class may change."""
+
+DEVICES = frozenset({dynamic_resources.NAME})
+"""Plugins whose mind a resource claim, a slice or a class of devices may change."""
 
 
 class Scheduler:
@@ -70,7 +74,11 @@ class Scheduler:
         self._classes = informers.of(storage.StorageClass)
         self._budgets = informers.of(policy.PodDisruptionBudget)
         self._namespaces = informers.of(core.Namespace)
-        self._volume_binder = VolumeBinder(informers.client, volumes)
+        self._resource_claims = informers.of(resource.ResourceClaim)
+        self._device_classes = informers.of(resource.DeviceClass)
+        self._slices = informers.of(resource.ResourceSlice)
+        self._claim_binder = ClaimBinder(informers.client, self._resource_claims, clock)
+        self._reserver = Reserver(self._snapshot, VolumeBinder(informers.client, volumes), self._claim_binder)
         self._rankings = Rankings(rng)
 
     async def run(self) -> None:
@@ -78,12 +86,16 @@ class Scheduler:
             self._queue = Queue(self._clock, scope, self._metrics.incoming)
             self._metrics.pending = self._pending
             self._follow_volumes()
+            self._follow_devices()
             self._namespaces.subscribe(self._on_namespace)
             self._nodes.subscribe(self._on_node)
             self._pods.subscribe(self._on_pod)
             await self._nodes.synced.wait()
             await self._pods.synced.wait()
-            for informer in (self._claims, self._volumes, self._classes, self._budgets, self._namespaces):
+            for informer in (
+                self._claims, self._volumes, self._classes, self._budgets, self._namespaces,
+                self._resource_claims, self._device_classes, self._slices,
+            ):  # fmt: skip
                 await informer.synced.wait()
             slots = asyncio.Semaphore(BINDINGS_AT_ONCE)
             for turn in range(1, 1 << 62):
@@ -92,8 +104,8 @@ class Scheduler:
                 began = self._clock.monotonic()
                 decision = self._decide(pod)
                 self._metrics.algorithm.observe(self._clock.monotonic() - began)
-                plan = self._assume_volumes(pod, decision) if pod.claims else {}
-                scope.spawn(self._carry_out(pod, decision, plan, slots, began), f"place {pod.key}")
+                reservation = self._reserver.reserve(pod, decision.node) if isinstance(decision, Placed) else None
+                scope.spawn(self._carry_out(pod, decision, reservation, slots, began), f"place {pod.key}")
                 if turn % DECISIONS_PER_TURN == 0:
                     await asyncio.sleep(0)
 
@@ -112,38 +124,33 @@ class Scheduler:
     def _tried(self, pod: PodInfo) -> PodInfo:
         return replace(pod, attempts=pod.attempts + 1, added=self._clock.monotonic())
 
-    def _assume_volumes(self, pod: PodInfo, decision: Placed | Unplaced) -> Plan:
-        """Set the volumes aside that a placed pod's claims are to get, before another decision can."""
-        if not isinstance(decision, Placed):
-            return {}
-        volumes = self._snapshot.volumes
-        plan = plan_binding(pod, self._snapshot.nodes[decision.node], volumes) or {}
-        volumes.assume(plan)
-        return plan
-
     def _pending(self) -> dict[str, int]:
         gated = sum(1 for pod in self._pods.list() if pod.spec.scheduling_gates and not pod.spec.node_name)
         return {**self._queue.counts(), "gated": gated}
 
-    async def _bind_volumes(self, plan: Plan, node: str, slots: asyncio.Semaphore) -> None:
+    async def _bind_reserved(self, pod: PodInfo, node: str, reservation: Reservation, slots: asyncio.Semaphore) -> None:
         """Others are bound meanwhile: a provisioner may take its time."""
         slots.release()
         began = self._clock.monotonic()
         try:
-            await self._volume_binder.bind(plan, node)
+            await self._reserver.bind(pod, node, reservation)
         finally:
             self._metrics.passed("PreBind", self._clock.monotonic() - began)
-            self._snapshot.volumes.release(plan)
             await slots.acquire()
 
     async def _carry_out(
-        self, pod: PodInfo, decision: Placed | Unplaced, plan: Plan, slots: asyncio.Semaphore, began: float
+        self,
+        pod: PodInfo,
+        decision: Placed | Unplaced,
+        reservation: Reservation | None,
+        slots: asyncio.Semaphore,
+        began: float,
     ) -> None:
         result: Result = "scheduled" if isinstance(decision, Placed) else "unschedulable"
         try:
             if isinstance(decision, Placed):
-                if plan:
-                    await self._bind_volumes(plan, decision.node, slots)
+                if reservation is not None:
+                    await self._bind_reserved(pod, decision.node, reservation, slots)
                 await self._bind(pod, decision.node)
             else:
                 await self._explain(pod, decision)
@@ -189,9 +196,16 @@ class Scheduler:
             return
         if not found.waits:
             self._snapshot.take_back(pod.uid)
-        await self._binder.report_unschedulable(
-            pod, decision.message(found.message), pod.nominated if found.waits else ""
-        )
+        text = f"{await self._give_back(pod, decision)}, {found.message}"
+        await self._binder.report_unschedulable(pod, decision.message(text), pod.nominated if found.waits else "")
+
+    async def _give_back(self, pod: PodInfo, decision: Unplaced) -> str:
+        """Devices that are of no use to the pod where it can run, and what is said of it."""
+        if not pod.spec.resource_claims:
+            return "no new claims to deallocate"
+        if dynamic_resources.NOT_HERE in decision.rejections.values() and await self._claim_binder.give_back(pod):
+            return "deallocation of ResourceClaim completed"
+        return "still not schedulable"
 
     async def _make_room(self, pod: PodInfo, decision: Unplaced, victims: Victims) -> None:
         """The room is the pod's from now on; whoever waits for it and is less important has to look elsewhere."""
@@ -215,10 +229,20 @@ class Scheduler:
         for kind, informer in (
             ("PersistentVolumeClaim", self._claims), ("PersistentVolume", self._volumes), ("StorageClass", self._classes),
         ):  # fmt: skip
-            informer.subscribe(partial(self._wake_for_volume, kind))
+            informer.subscribe(partial(self._wake_for, VOLUMES, kind))
 
-    def _wake_for_volume(self, kind: str, old: object, new: object) -> None:
-        self._queue.wake(event_of(kind, old, new), VOLUMES)
+    def _follow_devices(self) -> None:
+        devices = self._snapshot.devices
+        self._resource_claims.subscribe(devices.set_claim)
+        self._device_classes.subscribe(devices.set_class)
+        self._slices.subscribe(devices.set_slice)
+        for kind, informer in (
+            ("ResourceClaim", self._resource_claims), ("DeviceClass", self._device_classes), ("ResourceSlice", self._slices),
+        ):  # fmt: skip
+            informer.subscribe(partial(self._wake_for, DEVICES, kind))
+
+    def _wake_for(self, plugins: frozenset[str], kind: str, old: object, new: object) -> None:
+        self._queue.wake(event_of(kind, old, new), plugins)
 
     def _on_namespace(self, old: core.Namespace | None, new: core.Namespace | None) -> None:
         """Affinity between pods may ask for its labels."""

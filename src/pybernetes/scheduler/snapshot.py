@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.api.types import core_v1 as core
+from pybernetes.scheduler.devices.world import Devices
 from pybernetes.scheduler.node import NodeState
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.volumes import Volumes
@@ -14,6 +15,7 @@ class Snapshot:
     def __init__(self) -> None:
         self.nodes: dict[str, NodeState] = {}
         self.volumes = Volumes()
+        self.devices = Devices()
         self.namespaces: dict[str, dict[str, str]] = {}
         """Their labels."""
         self.changes: list[str] = []
@@ -120,7 +122,7 @@ class Snapshot:
         """A copy in which pods can be tried on one node, where those are that come before `pod`. All else is shared."""
         copy = Snapshot()
         copy.nodes = {**self.nodes, name: self.nodes[name].copy()}
-        copy.volumes, copy.namespaces = self.volumes, self.namespaces
+        copy.volumes, copy.devices, copy.namespaces = self.volumes, self.devices, self.namespaces
         copy._refusing = dict(self._refusing)
         copy._where = {uid: self._where[uid] for uid in self._refusing} | dict.fromkeys(self.nodes[name].pods, name)
         for other in self.promised(pod).get(name, ()):

@@ -84,6 +84,20 @@ CONTAINERS = (
         r"kubectl logs pod/web -n init-container -c first",
     ),
     Case(
+        "sidecar",
+        (
+            pod(
+                spec={
+                    "initContainers": [container(name="proxy", restartPolicy="Always", command=["sh", "-c", "exit 4"])]
+                }
+            ),
+        ),
+        "pod/web",
+        r"sidecar proxy waits: CrashLoopBackOff",
+        r"Error, exit code 4",
+        r"kubectl logs pod/web -n sidecar -c proxy --previous",
+    ),
+    Case(
         "post-start",
         (pod(lifecycle={"postStart": {"exec": {"command": ["sh", "-c", "exit 5"]}}}),),
         "pod/web",

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, typed
 from pybernetes.cli.profiles import add_output, add_profile, existing
-from pybernetes.cluster import control, profile, registry
+from pybernetes.cluster import control, preflight, profile, registry
 from pybernetes.cluster.door import Door, DoorError, access, is_stopped_roots
 from pybernetes.cluster.preferences import command
 from pybernetes.cluster.profile import Profile
@@ -43,6 +43,7 @@ def collect(found: Profile) -> dict[str, Any]:
         "server": found.server,
         **asked,
         "stopped": [node.name for node in found.nodes if node.stopped],
+        "problems": [problem] if (problem := preflight.check_room(found, preflight.LOW)) is not None else [],
         "components": components,
         "registry": "" if found.settings.simulated else registry.host(found),
         "ingress": ingress_of(found) if any(c["name"] == "ingress" and c["pid"] for c in components) else {},
@@ -82,6 +83,7 @@ def from_outside(name: str) -> dict[str, Any]:
         "server": server,
         **asked,
         "stopped": [],
+        "problems": [],
         "components": [],
         "registry": "",
         "ingress": {},
@@ -104,7 +106,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def code_of(found: dict[str, Any]) -> int:
     if not found["running"]:
         return NOT_RUNNING
-    return 0 if found["api"] == "ok" and all(found["nodes"].values()) else FAILED
+    return 0 if found["api"] == "ok" and all(found["nodes"].values()) and not found["problems"] else FAILED
 
 
 def show(found: dict[str, Any], console: Console) -> None:
@@ -115,6 +117,8 @@ def show(found: dict[str, Any], console: Console) -> None:
         console.line(typed(f"cluster {name!r} {words}; {sudo}{command(verb, name)} brings it back"))
         return
     console.line(f"cluster {name!r} at {found['server']}: {found['api']}")
+    for problem in found["problems"]:
+        console.line(f"{problem.cause}; {problem.next_step}")
     # The cluster notices only after a while that a stopped node is silent.
     show_nodes({node: ready for node, ready in found["nodes"].items() if node not in found["stopped"]}, console)
     for node in found["stopped"]:

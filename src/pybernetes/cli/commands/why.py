@@ -18,6 +18,7 @@ from pybernetes.cluster.owner import caller, user_paths
 
 if TYPE_CHECKING:
     from pybernetes.client.config import Config
+    from pybernetes.cluster.profile import Profile
     from pybernetes.explain.causes import Cause, Finding
     from pybernetes.explain.snapshot import Snapshot
     from pybernetes.explain.targets import Target
@@ -91,7 +92,9 @@ async def find(arguments: argparse.Namespace, target: Target | None) -> list[Fin
     here = cluster_here(config)
     stopped = frozenset(node.name for node in here.nodes if node.stopped) if here is not None else frozenset()
     snapshot = replace(snapshot, home=config.namespace, clues=replace(snapshot.clues, stopped=stopped))
-    return [explained(snapshot, target, namespace)] if target else wrong(snapshot, namespace)
+    if target:
+        return [explained(snapshot, target, namespace)]
+    return [*full(here), *wrong(snapshot, namespace)]
 
 
 def explained(snapshot: Snapshot, target: Target, namespace: str) -> Finding:
@@ -116,6 +119,18 @@ def explained(snapshot: Snapshot, target: Target, namespace: str) -> Finding:
         step = f"p8s why {resource.singular}/{target.name} -n {elsewhere[0]}"
     where = f" in namespace {within}" if within else ""
     raise Failure([(f"there is no {resource.singular} {target.name!r}{where}", step)])
+
+
+def full(here: Profile | None) -> list[Finding]:
+    """A store that can keep nothing more: no object can tell of it."""
+    from pybernetes.cluster import preflight
+    from pybernetes.explain.causes import Cause, Finding, Ref
+
+    problem = preflight.check_room(here, preflight.LOW) if here is not None else None
+    if here is None or problem is None:
+        return []
+    steps = (problem.next_step, "p8s df")
+    return [Finding(Ref("cluster", here.name), "keeps nothing that is written", (Cause(problem.cause, steps=steps),))]
 
 
 def need_namespace(snapshot: Snapshot, name: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from pybernetes.api.device_claims import claims_of
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError
@@ -30,6 +31,8 @@ from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
 from pybernetes.kubelet.volumes.setup import is_read_only
 
 log = logging.getLogger(__name__)
+
+NO_DRIVER = "no DRA driver is registered"
 
 
 class StartFailed(Exception):
@@ -60,6 +63,12 @@ class Starter:
     async def _run_sandbox(self, pod: v1.Pod, action: RunSandbox, observed: Observed) -> None:
         doors, counted, mapped = self._doors, self._doors.counted, wants_users(pod)
         counted.pod_started(mapped=mapped)
+        if any(claims_of(pod)):
+            # Drivers of devices are not spoken to: rather no container than one without what it was promised.
+            self._refuse_sandbox(
+                pod, "FailedPrepareDynamicResources", f"Failed to prepare dynamic resources: {NO_DRIVER}"
+            )
+            return
         try:
             handler = doors.runtime_handler(pod.spec.runtime_class_name or "")
             if mapped:
@@ -71,12 +80,15 @@ class Starter:
             await self._make_sandbox(config, handler)
         except (CRIError, ConfigError) as error:
             counted.pod_failed(mapped=mapped)
-            message = f"Failed to create pod sandbox: {error}"
-            doors.events.pod(pod, WARNING, "FailedCreatePodSandBox", message)
-            waiting = Waiting("ContainerCreating", "")
-            self._memory.failed("", waiting, self._now(), self._memory.next_delay("", 60.0))
+            self._refuse_sandbox(pod, "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
             return
         self._memory.succeeded("")
+
+    def _refuse_sandbox(self, pod: v1.Pod, reason: str, message: str) -> None:
+        """Tell why there is none; it is tried again."""
+        self._doors.events.pod(pod, WARNING, reason, message)
+        waiting = Waiting("ContainerCreating", "")
+        self._memory.failed("", waiting, self._now(), self._memory.next_delay("", 60.0))
 
     async def _make_sandbox(self, config: t.PodSandboxConfig, handler: str) -> None:
         counted, begun = self._doors.counted, self._doors.clock.monotonic()

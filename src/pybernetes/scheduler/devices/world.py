@@ -1,0 +1,85 @@
+"""Claims, classes and slices, those allocations included that were just decided and are not yet written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct, field
+
+from pybernetes.api.types import resource_v1 as resource
+
+ClaimKey = tuple[str, str]
+"""(namespace, name)"""
+
+PoolId = tuple[str, str]
+"""(driver, pool)"""
+
+DeviceId = tuple[str, str, str]
+"""(driver, pool, device)"""
+
+Slices = Mapping[PoolId, Mapping[str, resource.ResourceSlice]]
+
+Allocations = Mapping[ClaimKey, resource.AllocationResult]
+"""What has to be written before the pod is bound."""
+
+
+class Devices(Struct):
+    """Mutable, as the informers tell; `pending` is what decisions have given to claims."""
+
+    claims: dict[ClaimKey, resource.ResourceClaim] = field(default_factory=dict)
+    classes: dict[str, resource.DeviceClass] = field(default_factory=dict)
+    slices: dict[PoolId, dict[str, resource.ResourceSlice]] = field(default_factory=lambda: defaultdict(dict))
+    pending: dict[ClaimKey, resource.AllocationResult] = field(default_factory=dict)
+
+    def set_claim(self, old: resource.ResourceClaim | None, new: resource.ResourceClaim | None) -> None:
+        if new is not None:
+            self.claims[_key(new)] = new
+        elif old is not None:
+            self.claims.pop(_key(old), None)
+
+    def set_class(self, old: resource.DeviceClass | None, new: resource.DeviceClass | None) -> None:
+        if new is not None:
+            self.classes[new.metadata.name or ""] = new
+        elif old is not None:
+            self.classes.pop(old.metadata.name or "", None)
+
+    def set_slice(self, old: resource.ResourceSlice | None, new: resource.ResourceSlice | None) -> None:
+        if old is not None:
+            pool = _pool_of(old)
+            self.slices[pool].pop(old.metadata.name or "", None)
+            if not self.slices[pool]:
+                del self.slices[pool]
+        if new is not None:
+            self.slices[_pool_of(new)][new.metadata.name or ""] = new
+
+    def taken(self) -> frozenset[DeviceId]:
+        """The devices that claims have for themselves; who has admin access takes nothing from others."""
+        return frozenset(
+            (result.driver, result.pool, result.device)
+            for allocation in self._allocations()
+            for result in (allocation.devices.results if allocation.devices else [])
+            if not result.admin_access
+        )
+
+    def _allocations(self) -> Iterator[resource.AllocationResult]:
+        yield from self.pending.values()
+        for claim in self.claims.values():
+            if claim.status.allocation is not None:
+                yield claim.status.allocation
+
+    def assume(self, allocations: Allocations) -> None:
+        self.pending.update(allocations)
+
+    def release(self, allocations: Allocations) -> None:
+        """They are written, or will not be."""
+        for key in allocations:
+            self.pending.pop(key, None)
+
+
+def _key(claim: resource.ResourceClaim) -> ClaimKey:
+    return (claim.metadata.namespace or "", claim.metadata.name or "")
+
+
+def _pool_of(piece: resource.ResourceSlice) -> PoolId:
+    return (piece.spec.driver, piece.spec.pool.name)

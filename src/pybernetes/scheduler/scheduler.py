@@ -183,6 +183,8 @@ class Scheduler:
 
     async def _explain(self, pod: PodInfo, decision: Unplaced) -> None:
         """Tell why, and make room if that is possible and not under way already."""
+        if any(rejection.untold for rejection in decision.rejections.values()):
+            return
         if not decision.rejections:
             await self._binder.report_unschedulable(pod, decision.message())
             return
@@ -284,13 +286,14 @@ class Scheduler:
         )
 
     def _enqueue(self, old: core.Pod | None, new: core.Pod) -> None:
-        """A pod that is being placed right now is left alone; one whose status alone has changed keeps its place."""
+        """A pod that is being placed right now is left alone; one whose status alone has changed keeps its place, unless
+        that tells the claims which were made for it."""
         uid = new.metadata.uid or ""
         now = self._clock.monotonic()
         info = PodInfo(new, added=now, first=now)
         if new.status.nominated_node_name:
             self._snapshot.promise(info, new.status.nominated_node_name)
-        if old is None or old.spec != new.spec or old.metadata.labels != new.metadata.labels:
+        if old is None or _judged_by(old) != _judged_by(new):
             self._queue.add(info)
         elif self._queue.knows(uid):
             self._queue.refresh(info)
@@ -300,6 +303,11 @@ class Scheduler:
         self._queue.remove(uid)
         if self._snapshot.remove(uid):
             self._queue.wake("AssignedPodDelete", FREED)
+
+
+def _judged_by(pod: core.Pod) -> tuple[object, ...]:
+    """What of a pod decisions look at."""
+    return pod.spec, pod.metadata.labels, pod.status.resource_claim_statuses
 
 
 def event_of(kind: str, old: object, new: object) -> str:

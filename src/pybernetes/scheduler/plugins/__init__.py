@@ -21,13 +21,15 @@ MAX_SCORE = 100.0
 class Rejection(Struct, frozen=True):
     """Why a node cannot take a pod, in upstream's words.
 
-    `resolvable`: it could if other pods left it. `of_pod`: the reason is the pod's own, and not told per node.
+    `resolvable`: it could if other pods left it. `of_pod`: the reason is the pod's own, and not told per node. `untold`:
+    nor is it told otherwise, since the pod is not ready to be tried (upstream's PreEnqueue).
     """
 
     plugin: str
     reasons: tuple[str, ...]
     resolvable: bool = False
     of_pod: bool = False
+    untold: bool = False
 
 
 class Filter(Protocol):

@@ -22,11 +22,17 @@ NOT_ENOUGH = Rejection(NAME, ("cannot allocate all claims",))
 
 def blocked(pod: PodInfo, devices: Devices) -> Rejection | None:
     """Why no node at all can take the pod, whatever the nodes are."""
-    reason = next((reason for one in claims_of(pod.pod) if (reason := _blocked_by(pod, one, devices))), "")
-    return Rejection(NAME, (reason,), of_pod=True) if reason else None
+    for one in claims_of(pod.pod):
+        if reason := _missing(pod, one, devices):
+            return Rejection(NAME, (reason,), of_pod=True, untold=True)
+    for key, claim in _claims(pod, devices).items():
+        if reason := _blocked_by(pod, key, claim, devices):
+            return Rejection(NAME, (reason,), of_pod=True)
+    return None
 
 
-def _blocked_by(pod: PodInfo, one: PodClaim, devices: Devices) -> str:
+def _missing(pod: PodInfo, one: PodClaim, devices: Devices) -> str:
+    """Why the claim cannot be looked at yet."""
     namespace = pod.pod.metadata.namespace or ""
     if not one.claim:
         return f'pod "{pod.key}": ResourceClaim not created yet'
@@ -37,11 +43,15 @@ def _blocked_by(pod: PodInfo, one: PodClaim, devices: Devices) -> str:
         return f'resourceclaim "{one.claim}" is being deleted'
     if one.template and not is_made_for(claim, pod.pod):
         return f"ResourceClaim {namespace}/{one.claim} was not created for pod {pod.key} (pod is not owner)"
+    return ""
+
+
+def _blocked_by(pod: PodInfo, key: ClaimKey, claim: resource.ResourceClaim, devices: Devices) -> str:
     if claim.status.allocation is not None:
         is_free = can_be_reserved(claim) or is_reserved_for(claim, pod.uid)
         return "" if is_free else "resourceclaim in use"
-    if (namespace, one.claim) in devices.pending:
-        return f"resource claim {namespace}/{one.claim} is in the process of being allocated"
+    if key in devices.pending:
+        return f"resource claim {'/'.join(key)} is in the process of being allocated"
     return _without_class(claim, devices)
 
 

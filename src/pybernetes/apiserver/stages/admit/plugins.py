@@ -28,6 +28,7 @@ from pybernetes.apiserver.stages.admit.namespace_lifecycle import NamespaceLifec
 from pybernetes.apiserver.stages.admit.node_restriction.plugin import NodeRestriction
 from pybernetes.apiserver.stages.admit.nodes import DefaultTolerationSeconds, TaintNodesByCondition
 from pybernetes.apiserver.stages.admit.plugin import Plugin, Plugins
+from pybernetes.apiserver.stages.admit.pod_resize import PodResizeValidator
 from pybernetes.apiserver.stages.admit.pod_security.plugin import PodSecurity
 from pybernetes.apiserver.stages.admit.priority import Priority
 from pybernetes.apiserver.stages.admit.quota.plugin import ResourceQuota
@@ -81,6 +82,7 @@ def make_plugins(
         StorageObjectInUseProtection(),
         PersistentVolumeClaimResize(objects),
         RuntimeClass(objects),
+        PodResizeValidator(objects),
         CertificateApproval(authorizer),
         CertificateSigning(authorizer),
         ClusterTrustBundleAttest(authorizer),

@@ -104,7 +104,7 @@ class Health:
             lines.append(f"[-]{name} failed: reason withheld" if wrong else f"[+]{name} ok")
         unknown = excluded - checks.keys()
         if unknown:
-            shown = ", ".join(f'"{name}"' for name in sorted(unknown))
+            shown = ",".join(f'"{name}"' for name in sorted(unknown))
             lines.append(f"warn: some health checks cannot be excluded: no matches for {shown}")
         if failed:
             return text(500, "\n".join([*lines, f"{root} check failed", ""]))

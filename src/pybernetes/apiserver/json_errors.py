@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 from pybernetes.api.json_text import read_json, refuse_depth, well_formed
 
 TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 """What Go reads first of an object."""
 _ENDED = "unexpected end of JSON input"
+_NUMBER = re.compile(r"[-+.0-9eE]+$")
 _SYNTAX = "invalid character {} looking for beginning of {}"
 
 
@@ -27,14 +29,15 @@ def parse_json(data: bytes) -> object:
 
 def _again(data: bytes) -> object:
     """Find Go's words for it. What the second parser takes and the first does not is taken (long numbers)."""
-    text = well_formed(data).decode()
+    raw = data.decode("latin-1")  # syntax is ASCII, and Go's parser looks at bytes
     try:
-        value: object = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        json.loads(raw, parse_constant=_refuse_constant, parse_float=_finite)
+        value: object = json.loads(well_formed(data), parse_float=_finite)
         refuse_depth(value)
     except RecursionError:
         raise JSONError("exceeded max depth") from None
     except json.JSONDecodeError as again:
-        raise JSONError(_go_words(again, text)) from None
+        raise JSONError(_go_words(again, raw)) from None
     except ValueError as again:
         raise JSONError(str(again)) from None
     return value
@@ -73,7 +76,7 @@ def _go_words(error: json.JSONDecodeError, text: str) -> str:
         case "Invalid control character at":
             return f"invalid character {_quoted(text[error.pos])} in string literal"
         case "Invalid \\escape":
-            return f"invalid character {text[error.pos + 1 : error.pos + 2]!r} in string escape code"
+            return f"invalid character {_quoted(text[error.pos + 1])} in string escape code"
         case "Invalid \\uXXXX escape":
             digits = text[text.rfind("\\u", 0, error.pos + 1) + 2 :]
             wrong = next((one for one in digits[:4] if one not in "0123456789abcdefABCDEF"), "")
@@ -84,8 +87,11 @@ def _go_words(error: json.JSONDecodeError, text: str) -> str:
 
 def _number_words(before: str, rest: str) -> str:
     """Of a number whose fraction or exponent has no digits, which the parser takes to end before it; "" for others."""
-    if not before[-1:].isdigit() or rest[0] not in ".eE":
+    number = _NUMBER.search(before)
+    if not before[-1:].isdigit() or rest[0] not in ".eE" or number is None:
         return ""
+    if "e" in number[0].lower() or (rest[0] == "." and "." in number[0]):
+        return ""  # the number has had its fraction or exponent
     behind = rest[1:] if rest[0] == "." else rest[1:].removeprefix("+").removeprefix("-")
     where = "after decimal point in" if rest[0] == "." else "in exponent of"
     return f"invalid character {_quoted(behind[0])} {where} numeric literal" if behind else _ENDED
@@ -105,17 +111,12 @@ def _literal_words(rest: str) -> str:
 
 
 def _quoted(char: str) -> str:
-    """Go's parser looks at bytes, and shows the first one of the character as if it were one."""
-    byte = chr(char.encode()[0])
-    return (
-        "'\\''"
-        if byte == "'"
-        else repr(byte)
-        if byte.isascii()
-        else f"'{byte}'"
-        if byte.isprintable()
-        else f"'\\u{ord(byte):04x}'"
-    )
+    """A byte as Go shows it, as if it were a character."""
+    if char == "'":
+        return "'\\''"
+    if char.isascii():
+        return repr(char)
+    return f"'{char}'" if char.isprintable() else f"'\\u{ord(char):04x}'"
 
 
 def _in_array(text: str) -> bool:

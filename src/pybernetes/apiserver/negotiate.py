@@ -85,6 +85,11 @@ def matches(media: str, offered: str) -> bool:
     return media in ("*/*", offered) or (media.endswith("/*") and offered.startswith(media[:-1]))
 
 
+def is_routed(accept: str) -> bool:
+    """Whether upstream's router finds a type in the header that is offered, letter by letter, or any at all."""
+    return not accept or any(media == "*/*" or media in OBJECT_TYPES for media, _ in clauses(accept))
+
+
 @short_cache(512)
 def negotiate(
     accept: str,
@@ -106,7 +111,7 @@ def negotiate(
     if not accept:
         return Format(pretty=pretty)
     asked = clauses(accept)
-    if routed and not any(media == "*/*" or media in OBJECT_TYPES for media, _ in asked):
+    if routed and not is_routed(accept):
         raise no_representation(OBJECT_TYPES + STREAM_TYPES if streams else OBJECT_TYPES)
     for media, parameters in asked:
         offered = next((one for one in OBJECT_TYPES if matches(media, one)), None)

@@ -22,6 +22,7 @@ class Pages:
         self._pages: dict[str, Page] = {}
         self._finders: list[Finder] = []
         self._unlisted: set[str] = {"/"}
+        self._documented: tuple[str, ...] = ()
 
     def add(self, path: str, page: Page, *, listed: bool = True) -> None:
         """`listed`: in the index of all."""
@@ -41,6 +42,7 @@ class Pages:
             return page(ctx)
 
         self._pages[path] = got
+        self._documented += (f"{path}/",)
 
     def add_finder(self, finder: Finder) -> None:
         """`finder(path)` gives the page of a path, or None; asked in the order of adding."""
@@ -53,7 +55,7 @@ class Pages:
         if page is None:
             page = next((found for finder in self._finders if (found := finder(path)) is not None), None)
         if page is None:
-            if _is_api(bare):
+            if _is_api(bare) or bare.startswith(self._documented):
                 raise page_not_found()
             return not_found()
         answer = page(ctx)

@@ -54,7 +54,7 @@ def parse(method: str, path: str, *, watch: bool = False, selected_name: str = "
         # The deprecated forms /api/v1/watch/... and /api/v1/proxy/...
         verb, rest = rest[0], rest[1:]
         if not rest:
-            raise PathError(f"unable to determine kind and namespace from url, {path}")
+            raise PathError("unable to determine kind and namespace from url")
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]

@@ -66,7 +66,8 @@ class APIServer:
         except DisconnectedError:
             answer = Response(400)
         except PathError as error:
-            words = f'Internal Server Error: "{request.path}": failed to create RequestInfo: {error}\n'
+            target = f"{request.path}?{request.query_string}" if request.query_string else request.path
+            words = f'Internal Server Error: "{target}": failed to create RequestInfo: {error}, {target}\n'
             answer = text(500, words)
         except StoreError as error:
             log.warning("store failed method=%s path=%s error=%s", request.method, request.path, error)

@@ -128,11 +128,13 @@ def _note_repeated(node: Any, found: list[str], visited: set[int]) -> None:
 
 
 def _refuse_depth(data: bytes) -> None:
-    """The loader recurses in C, where too deep a document would end the process; the parser does not recurse."""
+    """Of the first document. The loader recurses in C, where too deep a one would end the process; the parser does not."""
     depth = nodes = 0
     for event in yaml.parse(data, Loader=_PlainLoader):
         if isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        elif isinstance(event, yaml.DocumentEndEvent):
+            return
         elif isinstance(event, yaml.NodeEvent):
             nodes += 1
             depth += isinstance(event, yaml.CollectionStartEvent)

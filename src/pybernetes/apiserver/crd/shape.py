@@ -12,7 +12,9 @@ from pybernetes.api.decode import decode
 from pybernetes.api.field import ErrorList, Kind, Path
 from pybernetes.api.pruning import META, OWN, fill_defaults, prune
 from pybernetes.api.schema import schema_for
+from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree
+from pybernetes.api.validation import validate
 from pybernetes.api.validation.schema_values import NEW, validate_lists, validate_value
 
 if TYPE_CHECKING:
@@ -56,8 +58,11 @@ class Shape:
         prune(self.source, rest)
         return {**{key: made[key] for key in OWN if key in made}, **rest}
 
-    def validate(self, tree: Tree, old: Tree | None = None) -> ErrorList:
-        """What is wrong with the values; with `old`, with those that are other ones than there."""
+    def validate(self, tree: Tree, old: Tree | None = None, resource: Resource | None = None) -> ErrorList:
+        """What is wrong with the values; with `old`, with those that are other ones than there.
+
+        Of an object of a `resource` whose metadata is wrong no rules are asked.
+        """
         rest = {key: value for key, value in tree.items() if key not in OWN}
         before = NEW if old is None else {key: value for key, value in old.items() if key not in OWN}
         required = [name for name in self.source.get("required") or [] if name not in OWN]
@@ -67,7 +72,8 @@ class Shape:
         if lists and (before is NEW or next(validate_lists(self.source, before, Path()), None) is None):
             found += lists
         if self._has_rules:
-            found += self._ask_rules(tree, old, found)
+            beside = [] if resource is None else validate(resource, tree, old)
+            found += self._ask_rules(tree, old, [*beside, *found])
         return found
 
     def validate_status(self, tree: Tree, old: Tree) -> ErrorList:

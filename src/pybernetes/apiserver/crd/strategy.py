@@ -66,13 +66,14 @@ class CustomStrategy(Strategy):
         Strategy.prepare_for_create(self, ctx, new)
 
     def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
-        return self._wrong_replicas(new) if self.shape is None else self.shape.validate(new) + self._wrong_replicas(new)
+        found = [] if self.shape is None else self.shape.validate(new, None, self.resource)
+        return found + self._wrong_replicas(new)
 
     def _wrong_replicas(self, new: Tree) -> list[FieldError]:
         return [] if self.scale is None else list(validate_replicas(self.scale, new))
 
     def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
-        found = [] if self.shape is None else self.shape.validate(new, old)
+        found = [] if self.shape is None else self.shape.validate(new, old, self.resource)
         return found + self._wrong_replicas(new)
 
     def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from pybernetes.api import field as fields
 from pybernetes.api.decode import DecodeError, decode, json_type
@@ -13,10 +13,8 @@ from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import resources, split_api_version
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.handlers.body import unrecognized
-from pybernetes.apiserver.handlers.registered import is_registered
+from pybernetes.apiserver.handlers.registered import is_registered, scheme_of
 
-SCHEME: Final = "pkg/api/legacyscheme/scheme.go:30"
-"""What upstream calls its scheme in messages."""
 Report: TypeAlias = Callable[[list[str], Callable[[str], StatusError]], None]
 """Tells the client of unknown fields, or raises what the function makes of the words for them."""
 
@@ -48,7 +46,7 @@ def check_type(
         name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
         raise invalid(split_api_version(api_version)[0], given_kind, name, [wrong])
     refusal = f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
-    if not custom and (unknown := _unregistered(given_version, given_kind)):
+    if not custom and (unknown := _unregistered(given_version, given_kind, scheme_of(api_version))):
         raise bad_request(refusal + unknown)
     is_same = _internal(given_version, given_kind) == _internal(api_version, kind)
     if is_same and not custom and report is not None:
@@ -99,7 +97,7 @@ def patched_type_problem(tree: Tree, api_version: str, kind: str) -> str:
         return ""
     if words := _unreadable(given_version, given_kind):
         return words
-    if unknown := _unregistered(given_version, given_kind):
+    if unknown := _unregistered(given_version, given_kind, scheme_of(api_version)):
         return unknown
     if _internal(given_version, given_kind) == _internal(api_version, kind):
         return ""
@@ -114,10 +112,12 @@ def _unreadable(api_version: object, kind: object) -> str:
     return f"unexpected GroupVersion string: {api_version}" if str(api_version).count("/") > 1 else ""
 
 
-def _unregistered(api_version: str, kind: str) -> str:
-    if is_registered(api_version, kind):
+def _unregistered(api_version: str, kind: str, scheme: str) -> str:
+    if is_registered(api_version, kind, scheme):
         return ""
-    return f"no kind {quote(kind)} is registered for version {quote(api_version)} in scheme {quote(SCHEME)}"
+    # A version without a group is told without the slash that it was sent with.
+    shown = api_version.removeprefix("/")
+    return f"no kind {quote(kind)} is registered for version {quote(shown)} in scheme {quote(scheme)}"
 
 
 def _unconvertible(given_version: str, given_kind: str, api_version: str, kind: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pybernetes.api.errors import bad_request
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.handlers.body import read_body
@@ -15,9 +16,11 @@ from pybernetes.apiserver.stages.authorize.stage import check_create
 
 async def patch(call: Call) -> Answer:
     """200 with the object as stored; 201 where an apply created it."""
-    wanted = call.format()
     media = call.ctx.request.headers.get("content-type", "").partition(";")[0].strip()
     patcher: Patcher = patcher_for(call, media)
+    if not call.name:
+        raise bad_request("name must be provided")
+    wanted = call.format()
     options = write_options(call.ctx.request, "PatchOptions", apply=patcher.creates)
     patcher.begin(await read_body(call.ctx.request), options)
 

@@ -33,8 +33,9 @@ INITIAL_BATCH: Final = 64
 async def watch(call: Call) -> Answer:
     """A stream of events. Raises StatusError before it begins; later errors are ERROR events."""
     request = call.ctx.request
-    wanted = negotiate_stream(call.accept, protobuf=not call.served.custom)
+    call.negotiated(streams=True)
     options = list_options(request, call.served, watch=True)
+    wanted = negotiate_stream(call.accept, protobuf=not call.served.custom)
     if call.name:
         options = of_name(options, call.name)
     tells_nothing = wanted.kind == PARTIAL_LIST

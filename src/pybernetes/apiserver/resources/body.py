@@ -20,7 +20,7 @@ from pybernetes.apiserver.handlers.call import tree_answer
 from pybernetes.apiserver.handlers.decode import report_strictness
 from pybernetes.apiserver.handlers.kinds import check_type
 from pybernetes.apiserver.http.message import Response
-from pybernetes.apiserver.negotiate import PARTIAL_LIST, PARTIALS, content_type, negotiate
+from pybernetes.apiserver.negotiate import PARTIAL_LIST, PARTIALS, Format, content_type, negotiate
 from pybernetes.apiserver.registry.metadata import drop_repeated_owners
 from pybernetes.apiserver.registry.options import write_options
 from pybernetes.apiserver.resources.strategy import Target
@@ -34,11 +34,15 @@ _SERVERS_OWN: Final = ("creationTimestamp", "uid", "deletionTimestamp", "deletio
 """Of metadata: what a client cannot say, and may send."""
 
 
-async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
-    """The body as an object of this kind, typed and defaulted. Raises StatusError 400, 413, 415, 422."""
-    body = await read_body(ctx.request)
-    options = write_options(ctx.request, "CreateOptions")
+async def read_object(ctx: RequestContext, target: Target, api_version: str, kind: str) -> Tree:
+    """The body as an object of this kind, typed, defaulted and in the namespace of the path.
+
+    Raises StatusError 400, 406, 413, 415, 422.
+    """
+    _format(ctx)  # what could not be answered is not read
     media = content_type(ctx.request.headers.get("content-type", ""))
+    options = write_options(ctx.request, "CreateOptions")
+    body = await read_body(ctx.request)
     tree, complaints = parse_object(body, media, api_version, kind)
     if (tree.get("apiVersion"), tree.get("kind")) != OLD_EVICTION:
         check_type(
@@ -56,16 +60,24 @@ async def read_object(ctx: RequestContext, api_version: str, kind: str) -> Tree:
     made["apiVersion"], made["kind"] = api_version, kind
     for name in _SERVERS_OWN:
         made["metadata"].pop(name, None)
+    _keep_in_namespace(made["metadata"], target.namespace)
     ctx.warn(drop_repeated_owners(made["metadata"], ""))
     return made
 
 
-def check_names(obj: Tree, kind: str, name: str, namespace: str) -> None:
-    """The object must name what the path does. Raises StatusError 400."""
-    metadata = obj["metadata"]
-    if metadata.get("namespace") not in (None, "", namespace):
+def _keep_in_namespace(metadata: Tree, namespace: str) -> None:
+    """The object is in the namespace of the path, or in none with it. Raises StatusError 400."""
+    if namespace and metadata.get("namespace") not in (None, "", namespace):
         raise errors.bad_request(errors.OTHER_NAMESPACE)
-    if name and metadata.get("name") != name:
+    if namespace:
+        metadata["namespace"] = namespace
+    else:
+        metadata.pop("namespace", None)
+
+
+def check_name(obj: Tree, kind: str, name: str) -> None:
+    """The object must name what the path does. Raises StatusError 400."""
+    if name and obj["metadata"].get("name") != name:
         raise errors.bad_request(f"name in URL does not match name in {kind} object")
 
 
@@ -92,8 +104,6 @@ async def admit_action(ctx: RequestContext, target: Target, made: Tree) -> Attri
     admission, part = ctx.services.admission, target.subresource
     if not admission.handles("CREATE", target.resource, part):
         return None
-    if target.namespace:
-        made["metadata"].setdefault("namespace", target.namespace)
     note_manager(ctx, made, part)
     options = write_options(ctx.request, "CreateOptions")
     attributes = Attributes(
@@ -110,11 +120,15 @@ async def see_action(ctx: RequestContext, attributes: Attributes | None) -> None
         await ctx.services.admission.validate(attributes)
 
 
+def _format(ctx: RequestContext) -> Format:
+    """What the client wants the answer in. Raises StatusError 406."""
+    accept = ctx.request.headers.get("accept", "")
+    return negotiate(accept, kinds=PARTIALS, protobuf=True, pretty=ctx.request.is_pretty)
+
+
 def answer(ctx: RequestContext, status: int, tree: Tree) -> Response:
     """An object that is not stored, in the format that the client wants. Raises StatusError 406."""
-    wanted = negotiate(
-        ctx.request.headers.get("accept", ""), kinds=PARTIALS, protobuf=True, pretty=ctx.request.is_pretty
-    )
+    wanted = _format(ctx)
     if wanted.kind == PARTIAL_LIST:
         raise no_list(wanted.kind, go_name(split_api_version(tree["apiVersion"])[0], tree["kind"]))
     return tree_answer(status, converted(tree, wanted, "", ctx.services.clock.now()), wanted)
@@ -123,9 +137,7 @@ def answer(ctx: RequestContext, status: int, tree: Tree) -> Response:
 def success(ctx: RequestContext, code: int = 201) -> Response:
     """The Status of an action that has nothing else to tell."""
     tree = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": code}
-    wanted = negotiate(
-        ctx.request.headers.get("accept", ""), kinds=PARTIALS, protobuf=True, pretty=ctx.request.is_pretty
-    )
+    wanted = _format(ctx)
     if wanted.kind == PARTIAL_LIST:
         raise no_list(wanted.kind, "v1.Status")
     return tree_answer(code, tree, wanted)

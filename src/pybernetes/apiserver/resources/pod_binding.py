@@ -9,7 +9,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.resources.body import admit_action, check_names, is_dry_run, read_object, see_action, success
+from pybernetes.apiserver.resources.body import admit_action, check_name, is_dry_run, read_object, see_action, success
 from pybernetes.apiserver.resources.conditions import set_condition
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.resources.timestamps import now
@@ -23,9 +23,9 @@ class BindingAction:
     """POST of a Binding; works as the subresource of a pod, and as the kind that names the pod itself."""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
-        binding = await read_object(ctx, "v1", "Binding")
-        check_names(binding, "Binding", target.name, target.namespace)
+        binding = await read_object(ctx, target, "v1", "Binding")
         attributes = await admit_action(ctx, target, binding)
+        check_name(binding, "Binding", target.name)
         name = binding["metadata"].get("name", "")
         if wrong := _errors(binding):
             raise errors.unexpected(field.aggregate(wrong))

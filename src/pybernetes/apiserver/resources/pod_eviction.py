@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from pybernetes.api import errors
+from pybernetes.api import errors, field
 from pybernetes.api.errors import StatusError, is_conflict
+from pybernetes.api.field import Path
 from pybernetes.api.selectors import labels
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
-from pybernetes.apiserver.resources.body import admit_action, check_names, is_dry_run, read_object, see_action, success
+from pybernetes.apiserver.resources.body import admit_action, check_name, is_dry_run, read_object, see_action, success
 from pybernetes.apiserver.resources.conditions import set_condition
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.apiserver.resources.timestamps import now
 
 WOULD_VIOLATE = "Cannot evict pod as it would violate the pod's disruption budget."
 TOO_MANY_BUDGETS = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+UNREADABLE = "ignoreStoreReadErrorWithClusterBreakingPotential"
 MAX_DISRUPTED = 2000
 TRIES = 10
 
@@ -24,11 +26,15 @@ class EvictionAction:
     """POST of an Eviction."""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
-        eviction = await read_object(ctx, "policy/v1", "Eviction")
-        check_names(eviction, "Eviction", target.name, target.namespace)
+        eviction = await read_object(ctx, target, "policy/v1", "Eviction")
         attributes = await admit_action(ctx, target, eviction)
-        await see_action(ctx, attributes)
+        check_name(eviction, "Eviction", target.name)
         options: Tree = eviction.get("deleteOptions") or {}
+        if options.get(UNREADABLE):
+            words = "can not be set for pod eviction, try after removing the option"
+            wrong = [field.invalid(Path("deleteOptions").child(UNREADABLE), True, words)]
+            raise errors.invalid("policy", "Eviction", target.name, wrong)
+        await see_action(ctx, attributes)
         dry_run = is_dry_run(ctx) or "All" in (options.get("dryRun") or ())
         pod = _pod(ctx, target)
         if not _needs_no_budget(pod):

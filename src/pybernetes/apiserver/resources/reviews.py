@@ -32,13 +32,7 @@ class AccessReview:
     """SelfSubjectAccessReview, SubjectAccessReview, LocalSubjectAccessReview: may a user do this?"""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
-        review = await read_object(ctx, AUTHORIZATION, target.resource.kind)
-        if target.resource.namespaced:
-            review["metadata"].setdefault("namespace", target.namespace)
-            if review["metadata"]["namespace"] != target.namespace:
-                raise errors.bad_request(errors.OTHER_NAMESPACE)
-        else:
-            review["metadata"].pop("namespace", None)
+        review = await read_object(ctx, target, AUTHORIZATION, target.resource.kind)
         attributes = await admit_action(ctx, target, review)
         if attributes is None:
             note_manager(ctx, review)
@@ -122,7 +116,7 @@ class RulesReview:
     """SelfSubjectRulesReview: all that the caller may do in a namespace, as far as RBAC says it."""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
-        review = await read_object(ctx, AUTHORIZATION, "SelfSubjectRulesReview")
+        review = await read_object(ctx, target, AUTHORIZATION, "SelfSubjectRulesReview")
         attributes = await admit_action(ctx, target, review)
         namespace = (review.get("spec") or {}).get("namespace", "")
         if not namespace:
@@ -156,7 +150,7 @@ class SelfReview:
     """SelfSubjectReview: who am I?"""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
-        review = await read_object(ctx, AUTHENTICATION, "SelfSubjectReview")
+        review = await read_object(ctx, target, AUTHENTICATION, "SelfSubjectReview")
         await see_action(ctx, await admit_action(ctx, target, review))
         review["metadata"] = {"creationTimestamp": now(ctx)}
         review["status"] = {"userInfo": to_tree(ctx.user)}
@@ -167,8 +161,7 @@ class TokenReview:
     """TokenReview: whose token is this, and is it for these audiences?"""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
-        review = await read_object(ctx, AUTHENTICATION, "TokenReview")
-        review["metadata"].pop("namespace", None)
+        review = await read_object(ctx, target, AUTHENTICATION, "TokenReview")
         attributes = await admit_action(ctx, target, review)
         spec = review.get("spec") or {}
         token = spec.get("token", "")

@@ -25,7 +25,7 @@ class TokenAction:
     """POST of a TokenRequest."""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
-        request = await read_object(ctx, "authentication.k8s.io/v1", "TokenRequest")
+        request = await read_object(ctx, target, "authentication.k8s.io/v1", "TokenRequest")
         spec = request.setdefault("spec", {})
         spec.setdefault("expirationSeconds", HOUR)
         attributes = await admit_action(ctx, target, request)
@@ -35,8 +35,6 @@ class TokenAction:
         if account is None:
             raise errors.not_found("", "serviceaccounts", target.name)
         given, spec = request["metadata"], request["spec"]
-        if given.setdefault("namespace", target.namespace) != target.namespace:
-            raise errors.bad_request(errors.OTHER_NAMESPACE)
         if given.setdefault("name", target.name) != target.name:
             words = "must match the service account name if specified"
             wrong = [field.invalid(Path("metadata").child("name"), given["name"], words)]

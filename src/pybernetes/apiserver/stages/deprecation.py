@@ -7,6 +7,7 @@ from typing import Final
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer
+from pybernetes.apiserver.negotiate import is_routed
 from pybernetes.telemetry.metrics import Gauge
 from pybernetes.telemetry.metrics import Registry as Metrics
 
@@ -14,6 +15,14 @@ DEPRECATED: Final = {
     ("", "v1", "endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
     ("", "v1", "componentstatuses"): "v1 ComponentStatus is deprecated in v1.19+",
 }
+
+
+def _builtin(ctx: RequestContext) -> str:
+    """What is said of a resource that is built in; "" of none, and to who takes nothing that it is told in."""
+    info = ctx.info
+    text = DEPRECATED.get((info.api_group, info.api_version, info.resource), "")
+    is_path = len(info.parts) < 3 and (len(info.parts) > 1) == (info.verb in ("get", "update", "patch", "delete"))
+    return text if text and is_path and is_routed(ctx.request.headers.get("accept", "")) else ""
 
 
 class WarnDeprecated:
@@ -32,7 +41,7 @@ class WarnDeprecated:
         info = ctx.info
         resource = ctx.services.registry.find(info.api_group, info.api_version, info.resource)
         if resource is not None and info.verb in resource.verbs and ctx.request.method != "HEAD":
-            text = resource.deprecation or DEPRECATED.get((info.api_group, info.api_version, info.resource))
+            text = resource.deprecation or _builtin(ctx)
             if text:
                 ctx.warn(text)
                 ctx.audit["k8s.io/deprecated"] = "true"

@@ -9,7 +9,7 @@ from pybernetes.api.field import quote
 from pybernetes.api.patch.structure import merge
 from pybernetes.api.schema import Json, Schema, schema_of
 from pybernetes.api.tree import Tree
-from pybernetes.apiserver.handlers.kinds import SCHEME
+from pybernetes.apiserver.handlers.registered import LEGACY
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face, Versions
 
@@ -49,7 +49,7 @@ class Maker:
             words = (
                 f"no kind {quote(str(made.get('kind')))} is registered for version {quote(str(made.get('apiVersion')))}"
             )
-            raise internal(f'{words} in scheme "{SCHEME}"')
+            raise internal(f'{words} in scheme "{LEGACY}"')
         if "metadata" in attributes.object and made.get("metadata") is None:
             made = {**made, "metadata": {}}
         face.object = self._typed(face, made, strict=strict)

@@ -20,7 +20,7 @@ from pybernetes.apiserver.cacher.cacher import Cacher
 from pybernetes.apiserver.chain import Stage, link
 from pybernetes.apiserver.compaction import keep_compacting
 from pybernetes.apiserver.crd.controller import DefinitionController, definition_resource
-from pybernetes.apiserver.crd.strategy import DefinitionStrategy
+from pybernetes.apiserver.crd.strategy import DefinitionStatus, DefinitionStrategy
 from pybernetes.apiserver.handlers.dispatch import Dispatcher
 from pybernetes.apiserver.health import API_SERVICES, BEFORE_SERVING, DEFINITIONS, READY, Health
 from pybernetes.apiserver.kubelets.kubelets import make_kubelets
@@ -236,7 +236,7 @@ def _limit(services: Services, registry: ServedRegistry, pages: Pages) -> Stage:
 
 def _strategy_of(resource: Resource) -> Strategy:
     return (
-        DefinitionStrategy(resource, tracks_generation=True, unconditional_update=False)
+        DefinitionStrategy(resource, {"status": DefinitionStatus()}, tracks_generation=True, unconditional_update=False)
         if resource == definition_resource()
         else strategy_of(resource)
     )

@@ -10,6 +10,7 @@ from pybernetes.api.json_text import read_json, refuse_depth, well_formed
 
 TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 """What Go reads first of an object."""
+_END = "' '"
 _ENDED = "unexpected end of JSON input"
 _NUMBER = re.compile(r"[-+.0-9eE]+$")
 _SYNTAX = "invalid character {} looking for beginning of {}"
@@ -58,7 +59,10 @@ def _finite(text: str) -> float:
 
 def _go_words(error: json.JSONDecodeError, text: str) -> str:
     rest = text[error.pos :].lstrip(" \t\r\n")
-    if not rest or "Unterminated string" in error.msg:
+    if "Unterminated string" in error.msg:
+        backslashes = len(text) - len(text.rstrip("\\"))
+        return f"invalid character {_END} in string escape code" if backslashes % 2 else _ENDED
+    if not rest:
         return _ENDED
     if words := _number_words(text[: error.pos], rest):
         return words
@@ -76,11 +80,11 @@ def _go_words(error: json.JSONDecodeError, text: str) -> str:
         case "Invalid control character at":
             return f"invalid character {_quoted(text[error.pos])} in string literal"
         case "Invalid \\escape":
-            return f"invalid character {_quoted(text[error.pos + 1])} in string escape code"
+            return f"invalid character {_quoted(text[error.pos + 1 : error.pos + 2])} in string escape code"
         case "Invalid \\uXXXX escape":
             digits = text[text.rfind("\\u", 0, error.pos + 1) + 2 :]
             wrong = next((one for one in digits[:4] if one not in "0123456789abcdefABCDEF"), "")
-            return f"invalid character {_quoted(wrong)} in \\u hexadecimal character escape" if wrong else _ENDED
+            return f"invalid character {_quoted(wrong)} in \\u hexadecimal character escape"
         case _:
             return _literal_words(rest) or _SYNTAX.format(char, "value")
 
@@ -94,24 +98,25 @@ def _number_words(before: str, rest: str) -> str:
         return ""  # the number has had its fraction or exponent
     behind = rest[1:] if rest[0] == "." else rest[1:].removeprefix("+").removeprefix("-")
     where = "after decimal point in" if rest[0] == "." else "in exponent of"
-    return f"invalid character {_quoted(behind[0])} {where} numeric literal" if behind else _ENDED
+    return f"invalid character {_quoted(behind[:1])} {where} numeric literal"
 
 
 def _literal_words(rest: str) -> str:
     """Of a value that begins as a number or a word and goes on as neither; "" for others."""
     if rest.startswith("-"):
-        return f"invalid character {_quoted(rest[1])} in numeric literal" if len(rest) > 1 else _ENDED
+        return f"invalid character {_quoted(rest[1:2])} in numeric literal"
     word = next((word for word in ("true", "false", "null") if word[0] == rest[0]), "")
     for place, char in enumerate(word):
-        if place >= len(rest):
-            return _ENDED
-        if rest[place] != char:
-            return f"invalid character {_quoted(rest[place])} in literal {word} (expecting {_quoted(char)})"
+        if rest[place : place + 1] != char:
+            there = _quoted(rest[place : place + 1])
+            return f"invalid character {there} in literal {word} (expecting {_quoted(char)})"
     return ""
 
 
 def _quoted(char: str) -> str:
-    """A byte as Go shows it, as if it were a character."""
+    """A byte as Go shows it, as if it were a character; its end, which Go's parser reads as a space, where there is none."""
+    if not char:
+        return _END
     if char == "'":
         return "'\\''"
     if char.isascii():

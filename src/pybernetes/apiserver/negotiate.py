@@ -16,6 +16,7 @@ STREAM_TYPES: Final = ("application/json;stream=watch", "application/vnd.kuberne
 TABLE: Final = "Table"
 PARTIAL: Final = "PartialObjectMetadata"
 PARTIAL_LIST: Final = "PartialObjectMetadataList"
+PLAIN: Final = "text/plain"
 AGGREGATED: Final = "APIGroupDiscoveryList"
 Kinds: TypeAlias = frozenset[tuple[str, str, str]]
 """What may stand behind `as`, `v` and `g` of a media range."""
@@ -85,9 +86,16 @@ def matches(media: str, offered: str) -> bool:
     return media in ("*/*", offered) or (media.endswith("/*") and offered.startswith(media[:-1]))
 
 
-def is_routed(accept: str) -> bool:
+def is_routed(accept: str, offered: tuple[str, ...] = OBJECT_TYPES) -> bool:
     """Whether upstream's router finds a type in the header that is offered, letter by letter, or any at all."""
-    return not accept or any(media == "*/*" or media in OBJECT_TYPES for media, _ in clauses(accept))
+    return not accept or any(media == "*/*" or media in offered for media, _ in clauses(accept))
+
+
+def negotiate_text(accept: str) -> None:
+    """Of a page of text: upstream's router offers text, its serializers an object. Raises StatusError 406."""
+    if not is_routed(accept, (PLAIN, *OBJECT_TYPES)):
+        raise no_representation((PLAIN, *OBJECT_TYPES))
+    negotiate(accept, protobuf=True, routed=False)
 
 
 @short_cache(512)

@@ -315,6 +315,7 @@ RULES: RulesTable = {
         _created(_validating),
         _updated(_validating),
         subresources={"status": _update_status},
+        part_looks={"status": (0, 0)},
         update_is_whole=True,
         whole_looks=1,
         update_looks=0,

@@ -135,5 +135,6 @@ RULES: RulesTable = {
         names.path_segment,
         subresources={"approval": _update_approval, "status": _update_status},
         whole_looks=1,
+        part_looks={"approval": (1, 1), "status": (1, 1)},
     ),
 }

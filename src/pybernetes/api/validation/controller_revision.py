@@ -18,8 +18,6 @@ def _create(revision: Tree) -> Errors:
 
 
 def _update(new: Tree, old: Tree) -> Errors:
-    if new.get("data") is None:
-        yield field.required(ROOT.child("data"), "data is mandatory")
     yield from non_negative(new, ROOT, "revision")
     yield from immutable(new.get("data"), old.get("data"), ROOT.child("data"))
 

@@ -148,5 +148,7 @@ RULES: RulesTable = {
     (_GROUP, "csidrivers"): Rules(_driver, _update_driver),
     (_GROUP, "csinodes"): Rules(_node, _update_node, whole_looks=1, update_looks=0),
     (_GROUP, "csistoragecapacities"): Rules(_capacity, _update_capacity, whole_looks=1),
-    (_GROUP, "volumeattachments"): Rules(_attachment, _update_attachment, whole_looks=1, update_looks=0),
+    (_GROUP, "volumeattachments"): Rules(
+        _attachment, _update_attachment, whole_looks=1, update_looks=0, part_looks={"status": (1, 0)}
+    ),
 }

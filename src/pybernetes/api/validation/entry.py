@@ -108,7 +108,7 @@ def _errors(resource: Resource, tree: Tree, old: Tree | None, subresource: str) 
         yield from rules.create(tree)
         return
     if not is_kept(tree["metadata"], old["metadata"]):
-        yield from _metadata_update_errors(resource, rules, tree["metadata"], old["metadata"], bool(subresource))
+        yield from _metadata_update_errors(resource, rules, tree["metadata"], old["metadata"], subresource)
     through = rules.subresources.get(subresource)
     if through is not None:
         yield from through(tree, old)
@@ -120,9 +120,11 @@ def _errors(resource: Resource, tree: Tree, old: Tree | None, subresource: str) 
         yield from rules.update(tree, old)
 
 
-def _metadata_update_errors(resource: Resource, rules: Rules, new: Tree, old: Tree, through_part: bool) -> Errors:
+def _metadata_update_errors(resource: Resource, rules: Rules, new: Tree, old: Tree, subresource: str) -> Errors:
     """Upstream looks at metadata once for all kinds and again for each, and clients see every complaint of each look."""
-    wholes, updates = (0, 1) if through_part else (rules.whole_looks, rules.update_looks)
+    wholes, updates = rules.whole_looks, rules.update_looks
+    if subresource:
+        wholes, updates = rules.part_looks.get(subresource, (0, 1))
     plain = rules.plain_finalizers or resource.group not in groups()
     yield from validate_metadata(new, resource.namespaced, names.path_segment, plain_finalizers=True)
     once = list(validate_metadata_update(new, old))

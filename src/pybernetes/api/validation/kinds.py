@@ -30,6 +30,7 @@ class Rules(Struct, frozen=True):
     `subresources` are the rules for writes through them, in the place of `update`.
     `whole_looks` and `update_looks`: how often upstream's rules of the kind look at the metadata of a changed object, as
     that of an object and as that of a change, besides the look that all kinds share. Clients see a complaint of each.
+    `part_looks`: the two numbers for writes through subresources, where they are not 0 and 1.
     `plain_finalizers`: those looks let finalizers pass that have no domain.
     """
 
@@ -40,6 +41,7 @@ class Rules(Struct, frozen=True):
     nameless: bool = False
     whole_looks: int = 0
     update_looks: int = 1
+    part_looks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     plain_finalizers: bool = False
     subresources: Mapping[str, Update] = field(default_factory=dict)
 

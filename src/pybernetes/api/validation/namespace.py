@@ -39,6 +39,9 @@ def _finalize(new: Tree, old: Tree) -> Errors:
 
 RULES: RulesTable = {
     ("", "namespaces"): Rules(
-        _create, name=names.dns1123_label, subresources={"status": _update_status, "finalize": _finalize}
+        _create,
+        name=names.dns1123_label,
+        subresources={"status": _update_status, "finalize": _finalize},
+        whole_looks=1,
     ),
 }

@@ -52,6 +52,7 @@ RULES: RulesTable = {
         _create,
         name=names.path_segment,
         subresources={"status": _update_status},
+        part_looks={"status": (0, 0)},
         update_looks=0,
         plain_finalizers=True,
     )

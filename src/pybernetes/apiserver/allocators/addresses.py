@@ -24,6 +24,10 @@ class AllocationError(Exception):
     """The address or port cannot be had; the text is upstream's."""
 
 
+class RangeFullError(AllocationError):
+    """No address is left."""
+
+
 class Owner(Struct, frozen=True):
     """The service that an address is for."""
 
@@ -74,19 +78,26 @@ class Addresses:
         if not any(int(parsed) in numbers for _, numbers in ranges):
             network = ranges[0][0] if ranges else None
             raise AllocationError(f"failed to allocate IP {address}: {self._out_of_range(address, network, dry_run)}")
-        if not await self._create(str(parsed), owner, dry_run=dry_run):
+        try:
+            taken = await self._create(str(parsed), owner, dry_run=dry_run)
+        except StatusError as error:
+            raise AllocationError(f"failed to allocate IP {address}: {error.message}") from error
+        if not taken:
             raise AllocationError(f"failed to allocate IP {address}: provided IP is already allocated")
 
     async def take_next(self, family: str, owner: Owner, *, dry_run: bool) -> str:
-        """Take some free address. Raises AllocationError."""
+        """Take some free address. Raises AllocationError, RangeFullError."""
         if family not in self._ranges:
             raise AllocationError(f"IP family {family} is not configured on this cluster")
         for network, numbers in self._of_family(family):
             for number in numbers.candidates(self._random):
                 address = str(ipaddress.IPv4Address(number) if network.version == 4 else ipaddress.IPv6Address(number))
-                if await self._create(address, owner, dry_run=dry_run):
-                    return address
-        raise AllocationError("failed to allocate a serviceIP: range is full")
+                try:
+                    if await self._create(address, owner, dry_run=dry_run):
+                        return address
+                except StatusError as error:
+                    raise AllocationError(f"failed to allocate IP: {error.message}") from error
+        raise RangeFullError("range is full")
 
     async def release(self, address: str) -> None:
         """Give an address back. Safe to repeat."""

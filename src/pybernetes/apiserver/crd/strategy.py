@@ -93,6 +93,12 @@ class CustomStrategy(Strategy):
         return f"field label not supported: {name}"
 
 
+class DefinitionStatus(Part):
+    """What has become of a definition."""
+
+    has_table = False
+
+
 class DefinitionStrategy(Strategy):
     """A CustomResourceDefinition."""
 

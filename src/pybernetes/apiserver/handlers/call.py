@@ -14,7 +14,7 @@ from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.encoders import Encoders, go_name, no_list
 from pybernetes.apiserver.http.compression import GZIP_FROM_BYTES, compressed
 from pybernetes.apiserver.http.message import Response
-from pybernetes.apiserver.negotiate import PARTIAL_LIST, PROTOBUF, VIEWS, YAML, Format, negotiate
+from pybernetes.apiserver.negotiate import PARTIAL_LIST, PARTIALS, PROTOBUF, VIEWS, YAML, Format, negotiate
 from pybernetes.apiserver.registry.served import Served
 from pybernetes.apiserver.resources.strategy import Part
 from pybernetes.apiserver.table.views import converted
@@ -72,7 +72,8 @@ class Call(NamedTuple):
         """The same of collections, too. Raises StatusError 406."""
         known = not self.served.custom
         pretty = self.ctx.request.is_pretty
-        return negotiate(self.accept, kinds=VIEWS, protobuf=known, routed=known, streams=streams, pretty=pretty)
+        kinds = VIEWS if self.part is None or self.part.has_table else PARTIALS
+        return negotiate(self.accept, kinds=kinds, protobuf=known, routed=known, streams=streams, pretty=pretty)
 
     def answer(self, status: int, item: Item, wanted: Format) -> Response:
         """The object in the format asked for."""

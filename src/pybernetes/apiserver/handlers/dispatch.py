@@ -53,6 +53,10 @@ _NAMED: Final = frozenset(("get", "update", "patch", "delete"))
 """Verbs on one object; the others are on collections."""
 
 
+_CONNECTING: Final = frozenset(("attach", "exec", "portforward", "proxy"))
+"""Subresources that connect the client to something else."""
+
+
 def _suits(ctx: RequestContext) -> bool:
     """Objects have no HEAD, and the old paths of watches are for GET alone."""
     return ctx.request.method == "GET" or (ctx.request.method != "HEAD" and ctx.info.verb not in ("watch", "watchlist"))
@@ -154,6 +158,8 @@ class Dispatcher:
         if beyond and not asks_backend:
             raise _unsupported(served, info.verb)
         action = strategy.actions.get(info.subresource)
+        if info.subresource in _CONNECTING and "dryRun" in ctx.request.query:
+            raise bad_request("dryRun is not supported")
         if action is not None:
             return await _act(action, ctx, _target(served, ctx))
         part = strategy.parts.get(info.subresource)

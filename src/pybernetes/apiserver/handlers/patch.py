@@ -37,8 +37,13 @@ async def patch(call: Call) -> Answer:
             options,
             call.subresource,
             call.part,
-            may_create=check_create if patcher.creates and call.part is None else None,
+            may_create=check_create if patcher.creates and _is_creatable(call) else None,
             names_uid=False,
         ),
     )
     return call.answer(201 if created else 200, item, wanted)
+
+
+def _is_creatable(call: Call) -> bool:
+    """Whether an object can be made here: through a part only those that any update may make."""
+    return call.part is None or (call.served.strategy.create_on_update and not call.own_view)

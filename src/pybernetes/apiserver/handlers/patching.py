@@ -36,6 +36,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+PATCHES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 
 
 class Patcher(Protocol):
@@ -54,7 +55,7 @@ class Patcher(Protocol):
 
 def patcher_for(call: Call, media: str) -> Patcher:
     """Raises StatusError 415."""
-    kinds = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH) if call.served.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)  # fmt: skip
+    kinds = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH) if call.served.custom else PATCHES
     if media == APPLY_PATCH:
         return ApplyPatcher(call)
     if media not in kinds:

@@ -65,7 +65,16 @@ _OLD: Final = {
 }
 """Versions and kinds that are known and not served."""
 _EVERYWHERE: Final = frozenset(
-    ["CreateOptions", "DeleteOptions", "GetOptions", "ListOptions", "PatchOptions", "UpdateOptions", "Status", "WatchEvent"]
+    [
+        "CreateOptions",
+        "DeleteOptions",
+        "GetOptions",
+        "ListOptions",
+        "PatchOptions",
+        "UpdateOptions",
+        "Status",
+        "WatchEvent",
+    ]
 )
 """Kinds that are registered in every group without a resource."""
 _UNVERSIONED: Final = frozenset(["APIGroup", "APIGroupList", "APIResourceList", "APIVersions", "Status"])
@@ -87,7 +96,11 @@ def is_registered(api_version: str, kind: str, scheme: str) -> bool:
     name = kind.removesuffix("List")
     if name in _OLD.get(api_version, "").split() or by_kind(api_version, kind) is not None:
         return True
-    if (api_version, kind) in _ALSO or (api_version, kind) in _of_subresources() or (kind in _EVERYWHERE and api_version in _versions()):
+    if (
+        (api_version, kind) in _ALSO
+        or (api_version, kind) in _of_subresources()
+        or (kind in _EVERYWHERE and api_version in _versions())
+    ):
         return True
     return kind != name and by_kind(api_version, name) is not None
 

@@ -33,7 +33,7 @@ async def update(call: Call) -> Answer:
             options,
             call.subresource,
             call.part,
-            may_create=check_create if call.part is None and call.served.strategy.create_on_update else None,
+            may_create=check_create if call.served.strategy.create_on_update and not call.own_view else None,
         ),
     )
     return call.answer(201 if created else 200, item, wanted)

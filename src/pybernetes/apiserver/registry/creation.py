@@ -44,7 +44,9 @@ async def create(
         metadata = new["metadata"]
         if namespace and metadata.setdefault("namespace", namespace) != namespace:
             raise errors.bad_request(errors.OTHER_NAMESPACE)
-    meta.fill_for_create(metadata, ctx.services.clock.now(), generation=store.strategy.tracks_generation)
+    strategy = store.strategy
+    begins_generation = strategy.tracks_generation and strategy.begins_generation
+    meta.fill_for_create(metadata, ctx.services.clock.now(), generation=begins_generation)
     for attempt in range(NAME_TRIES if generated else 1):
         if generated:
             metadata["name"] = meta.generated_name(metadata["generateName"], store.rng)

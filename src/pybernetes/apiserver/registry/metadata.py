@@ -73,7 +73,7 @@ def fill_for_create(metadata: Tree, now: datetime, *, generation: bool) -> None:
 
 def keep_for_update(metadata: Tree, old: Tree) -> None:
     """What an update can neither set nor take away."""
-    for key in ("generation", "creationTimestamp", "selfLink"):
+    for key in ("generation", "creationTimestamp"):
         _restore(metadata, old, key)
     if "deletionTimestamp" in old:
         metadata["deletionTimestamp"] = old["deletionTimestamp"]

@@ -30,6 +30,8 @@ class CertificateRequestStrategy(KindStrategy):
 class Approval(Part):
     """Conditions alone."""
 
+    has_table = False
+
     managed_by: ClassVar[str] = "approval"
 
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:

@@ -48,7 +48,11 @@ class ComponentStatuses:
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
         served = self._served
         wanted = negotiate(
-            ctx.request.headers.get("accept", ""), kinds=VIEWS, protobuf=True, pretty=ctx.request.is_pretty
+            ctx.request.headers.get("accept", ""),
+            kinds=VIEWS,
+            protobuf=True,
+            streams=not target.name,
+            pretty=ctx.request.is_pretty,
         )
         include = ctx.request.parameter("includeObject")
         names = (*PORTS, STORE)

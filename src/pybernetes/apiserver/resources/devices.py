@@ -88,6 +88,8 @@ def _admin_access(ctx: RequestContext, claim: Tree, where: Path) -> list[FieldEr
 class ClaimStatus(StatusOnly):
     """What drivers say of a device goes when the claim no longer has the device."""
 
+    has_table = False
+
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         merged = StatusOnly.merge(self, ctx, view, old)
         status = merged.get("status") or {}

@@ -42,6 +42,8 @@ class NamespaceStrategy(KindStrategy):
 class Finalize(Part):
     """Where the namespace controller takes its finalizer away, once nothing is left in the namespace."""
 
+    has_table = False
+
     managed_by: ClassVar[str] = "finalize"
 
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:

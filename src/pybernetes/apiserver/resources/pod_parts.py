@@ -18,7 +18,8 @@ class PodStatus(Part):
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         merged = Part.merge(self, ctx, view, old)
         metadata = dict(merged["metadata"])
-        metadata.pop("ownerReferences", None)
+        for name in ("ownerReferences", "deletionTimestamp"):
+            metadata.pop(name, None)
         if "ownerReferences" in old["metadata"]:
             metadata["ownerReferences"] = old["metadata"]["ownerReferences"]
         status = dict(merged.get("status") or {})
@@ -29,6 +30,8 @@ class PodStatus(Part):
 
 class EphemeralContainers(Part):
     """Containers for debugging, added to a pod that runs."""
+
+    has_table = False
 
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         spec = dict(old["spec"])
@@ -42,6 +45,8 @@ class EphemeralContainers(Part):
 
 class Resize(Part):
     """Changing requests and limits of the pod and its containers in place."""
+
+    has_table = False
 
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         stood, wanted = old["spec"], dict(view.get("spec") or {})

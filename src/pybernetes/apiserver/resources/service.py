@@ -5,7 +5,7 @@ from __future__ import annotations
 from pybernetes.api import errors, field
 from pybernetes.api.field import FieldError, Path
 from pybernetes.api.tree import Tree
-from pybernetes.apiserver.allocators.addresses import AllocationError, Owner
+from pybernetes.apiserver.allocators.addresses import AllocationError, Owner, RangeFullError
 from pybernetes.apiserver.allocators.node_ports import ports_of
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.kind import KindStrategy
@@ -133,8 +133,12 @@ async def _take_addresses(taken: _Taken, service: Tree, held: list[str]) -> None
             address = await taken.allocators.addresses.take_next(family, owner, dry_run=taken.dry_run)
             taken.addresses.append(address)
             asked.append(address)
+    except RangeFullError as error:
+        words = f'failed to allocate a serviceIP for Service "{owner.name}": {error}'
+        raise errors.internal(words) from error
     except AllocationError as error:
-        raise _invalid(service, field.invalid(SPEC.child("clusterIPs"), wanted, str(error))) from error
+        shown = wanted + [""] * (len(spec["ipFamilies"]) - len(wanted))
+        raise _invalid(service, field.invalid(SPEC.child("clusterIPs"), shown, str(error))) from error
     spec["clusterIP"], spec["clusterIPs"] = asked[0], asked
 
 

@@ -10,14 +10,34 @@ BOOKKEEPING = ("resourceVersion", "uid", "managedFields")
 """What the generic path has to know of the view: which version it was, and who manages what."""
 
 
-class StatusOnly(Part):
-    """Metadata stays as it is."""
+class StatusAlone(Part):
+    """Metadata stays as it is, whatever the view says."""
 
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         merged = Part.merge(self, ctx, view, old)
-        given = {key: view["metadata"][key] for key in BOOKKEEPING if key in view["metadata"]}
-        kept = {key: value for key, value in old["metadata"].items() if key not in BOOKKEEPING}
-        return merged | {"metadata": kept | given}
+        return merged | {"metadata": self._metadata(view["metadata"], old["metadata"])}
+
+    def _metadata(self, given: Tree, old: Tree) -> Tree:
+        return taken(given, old, ("resourceVersion", "managedFields"))
+
+
+class StatusOnly(StatusAlone):
+    """The same; but what nobody may change is not put back, so that who tries is told."""
+
+    def _metadata(self, given: Tree, old: Tree) -> Tree:
+        return taken(given, old, (*BOOKKEEPING, "generateName"))
+
+
+def taken(given: Tree, old: Tree, names: tuple[str, ...]) -> Tree:
+    """`old` with what has these names taken from `given`."""
+    kept = {key: value for key, value in old.items() if key not in names}
+    return kept | {key: given[key] for key in names if key in given}
+
+
+class UnlistedStatus(StatusOnly):
+    """The same, of a kind that upstream shows as a Table only as a whole."""
+
+    has_table = False
 
 
 class JobStatus(Part):

@@ -33,7 +33,13 @@ from pybernetes.apiserver.resources.scale import Scale
 from pybernetes.apiserver.resources.secret import SecretStrategy
 from pybernetes.apiserver.resources.service import ServiceStrategy
 from pybernetes.apiserver.resources.service_account import ServiceAccountStrategy
-from pybernetes.apiserver.resources.status import JobStatus, StatusOnly, StatusWithoutLabels
+from pybernetes.apiserver.resources.status import (
+    JobStatus,
+    StatusAlone,
+    StatusOnly,
+    StatusWithoutLabels,
+    UnlistedStatus,
+)
 from pybernetes.apiserver.resources.strategy import Part, Strategy
 from pybernetes.apiserver.resources.streams import AttachAction, ExecAction, LogAction, PortForwardAction
 from pybernetes.apiserver.resources.token import TokenAction
@@ -217,13 +223,13 @@ PARTS: Mapping[str, Mapping[str, Part]] = {
     "persistentvolumes": {"status": VolumeStatus()},
     "deployments.apps": {"status": StatusWithoutLabels()},
     "jobs.batch": {"status": JobStatus()},
-    "apiservices.apiregistration.k8s.io": {"status": StatusOnly()},
+    "apiservices.apiregistration.k8s.io": {"status": UnlistedStatus()},
     "resourceclaims.resource.k8s.io": {"status": ClaimStatus()},
     "servicecidrs.networking.k8s.io": {"status": StatusOnly()},
     "validatingadmissionpolicies.admissionregistration.k8s.io": {"status": StatusOnly()},
     "volumeattachments.storage.k8s.io": {"status": StatusOnly()},
-    "flowschemas.flowcontrol.apiserver.k8s.io": {"status": StatusOnly()},
-    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": {"status": StatusOnly()},
+    "flowschemas.flowcontrol.apiserver.k8s.io": {"status": StatusAlone()},
+    "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": {"status": StatusAlone()},
     "certificatesigningrequests.certificates.k8s.io": {"status": CertificateStatus(), "approval": Approval()},
 }
 ACTIONS: Mapping[str, Mapping[str, Any]] = {

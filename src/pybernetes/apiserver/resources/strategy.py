@@ -77,6 +77,8 @@ class Part:
         """What is wrong with the merged object."""
         return []
 
+    has_table: ClassVar[bool] = True
+    """Whether upstream shows the object as a Table through this part, too."""
     managed_by: ClassVar[str] = ""
     """Name under which managedFields track the part, if not its own: scale's writes belong to the main object."""
 
@@ -103,6 +105,8 @@ class Strategy(Struct):
     returns_deleted: bool = False
     orphans_dependents: bool = False
     tracks_owners: bool = True
+    begins_generation: ClassVar[bool] = True
+    """A new object of a kind that tracks generation is its first one."""
     ends_in_two_steps: ClassVar[bool] = False
     """The first deletion only begins what a controller ends (namespaces, definitions)."""
 

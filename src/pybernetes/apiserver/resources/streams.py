@@ -20,6 +20,7 @@ from pybernetes.apiserver.kubelets.headers import is_upgrade
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
 from pybernetes.apiserver.kubelets.reader import handshake, over_websocket
 from pybernetes.apiserver.kubelets.upgrade import upgrade
+from pybernetes.apiserver.negotiate import negotiate_text
 from pybernetes.apiserver.resources.strategy import Target
 from pybernetes.wire.numbers import parse_number
 
@@ -32,10 +33,11 @@ class LogAction:
     """GET of a container's log."""
 
     async def __call__(self, ctx: RequestContext, target: Target) -> Answer:
-        pod = find_pod(ctx, target)
         request = ctx.request
+        negotiate_text(request.headers.get("accept", ""))
         if wrong := _log_errors(request):
-            raise errors.invalid("", "PodLogOptions", "", wrong)
+            raise errors.invalid("", "PodLogOptions", target.name, wrong)
+        pod = find_pod(ctx, target)
         container = choose_container(pod, request.parameter("container"))
         endpoint = kubelet_of(ctx, pod)
         if endpoint is None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
+from pybernetes.apiserver.handlers.patching import PATCHES
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.negotiate import is_routed
 from pybernetes.telemetry.metrics import Gauge
@@ -22,7 +23,9 @@ def _builtin(ctx: RequestContext) -> str:
     info = ctx.info
     text = DEPRECATED.get((info.api_group, info.api_version, info.resource), "")
     is_path = len(info.parts) < 3 and (len(info.parts) > 1) == (info.verb in ("get", "update", "patch", "delete"))
-    return text if text and is_path and is_routed(ctx.request.headers.get("accept", "")) else ""
+    headers = ctx.request.headers
+    is_read = info.verb != "patch" or headers.get("content-type", "").partition(";")[0].strip() in PATCHES
+    return text if text and is_path and is_read and is_routed(headers.get("accept", "")) else ""
 
 
 class WarnDeprecated:

@@ -21,8 +21,8 @@ class Column(Struct, frozen=True):
     type: str
     format: str = ""
     priority: int = 0
-    description: str = ""
-    """For people; upstream takes it from the kind's documentation."""
+    description: str | None = None
+    """For people; upstream takes it from the kind's documentation. None: something that is not empty there."""
 
     @property
     def definition(self) -> Tree:
@@ -31,6 +31,6 @@ class Column(Struct, frozen=True):
             "name": self.name,
             "type": self.type,
             "format": self.format,
-            "description": self.description or f"{self.name} of the object.",
+            "description": f"{self.name} of the object." if self.description is None else self.description,
             "priority": self.priority,
         }

@@ -66,7 +66,7 @@ def compact(rules: Iterable[PolicyRule]) -> list[PolicyRule]:
     for rule in rules:
         key = (tuple(rule.api_groups), tuple(rule.resources), tuple(rule.resource_names), tuple(rule.non_resource_urls))
         known = verbs.setdefault(key, [])
-        known.extend(verb for verb in rule.verbs if verb not in known)
+        known.extend(rule.verbs)
     return [
         PolicyRule(
             verbs=allowed,

@@ -159,7 +159,7 @@ def test_a_token_that_is_none(token, why):
         (b'{"x":-}', "invalid character '}' in numeric literal"),
         (b'{"x":tru}', "invalid character '}' in literal true (expecting 'e')"),
         (b"\xef\xbb\xbf{}", "invalid character 'ï' looking for beginning of value"),
-        (b"[nul", "unexpected end of JSON input"),
+        (b"[nul", "invalid character ' ' in literal null (expecting 'l')"),
     ],
 )
 def test_json_that_is_none(body, why):

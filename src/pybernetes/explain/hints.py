@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.explain import policy
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.nearest import hint
-from pybernetes.explain.snapshot import AnyContainer, Snapshot
+from pybernetes.explain.snapshot import AnyContainer, Snapshot, ref
 from pybernetes.explain.steps import change
 
 _READ_ONLY = re.compile(r"[Rr]ead-only file system")
@@ -20,6 +21,11 @@ _FORBIDDEN = re.compile(
 )
 """A log is written by whoever runs in the pod: nothing of it gets into a command but what names are made of."""
 _NO_BIND = re.compile(r"bind\b.*permission denied", re.IGNORECASE)
+_FORMAT = re.compile(r"exec format error", re.IGNORECASE)
+_UNANSWERED = re.compile(
+    r"timed? ?out|i/o timeout|bad address|could not resolve|name or service not known|temporary failure in name resolution|no route to host",
+    re.IGNORECASE,
+)
 _TAKEN = re.compile(r"address (?:is )?already in use", re.IGNORECASE)
 
 
@@ -40,9 +46,21 @@ def in_log(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, log: Sequen
     if _NO_BIND.search(text):
         step = f"let it listen on 8080, say, and lead the Service there by targetPort, or add capability NET_BIND_SERVICE: {edit}"
         yield Cause("its user may not listen on a port below 1024", steps=(step,))
+    if _FORMAT.search(text):
+        yield Cause(f"image {container.image} has programs for another processor than this machine's", steps=(edit,))
+    if _UNANSWERED.search(text):
+        yield from _walled(snapshot, pod)
     if _TAKEN.search(text) and (pod.spec.host_network or len(pod.spec.containers) > 1):
         who = "the node" if pod.spec.host_network else "another container of the pod"
         yield Cause(f"somebody of {who} listens on its port already", steps=(f"take another port: {edit}",))
+
+
+def _walled(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
+    """Policies that say whom the pod may connect to: whoever it waits for may not be among them."""
+    for each in policy.of(snapshot, [pod]):
+        if "Egress" in each.spec.policy_types:
+            what = f"selects it: {'; '.join(policy.effects(each))}"
+            yield Cause(what, ref(each), steps=(snapshot.command("edit", ref(each)),))
 
 
 def _forbidden(found: re.Match[str]) -> Cause:

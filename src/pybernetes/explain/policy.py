@@ -40,10 +40,14 @@ def explain(snapshot: Snapshot, policy: net.NetworkPolicy) -> Finding:
 
 def notes(snapshot: Snapshot, pods: Sequence[v1.Pod]) -> tuple[str, ...]:
     """What policies do to any of the pods, which somebody who is not answered should know of."""
+    return tuple(f"{ref(policy)} is about it: {'; '.join(effects(policy))}" for policy in of(snapshot, pods))
+
+
+def of(snapshot: Snapshot, pods: Sequence[v1.Pod]) -> list[net.NetworkPolicy]:
+    """The policies that select any of the pods."""
     namespaces = {pod.metadata.namespace or "" for pod in pods}
     found = [policy for namespace in sorted(namespaces) for policy in snapshot.all(net.NetworkPolicy, namespace)]
-    chosen = [policy for policy in found if any(selects(policy, pod) for pod in pods)]
-    return tuple(f"{ref(policy)} is about it: {'; '.join(effects(policy))}" for policy in chosen)
+    return [policy for policy in found if any(selects(policy, pod) for pod in pods)]
 
 
 def selects(policy: net.NetworkPolicy, pod: v1.Pod) -> bool:

@@ -49,6 +49,19 @@ NETWORK = (
         r"Readiness probe failed",
     ),
     Case(
+        "policy",
+        (
+            plain(
+                "NetworkPolicy", "walls", "networking.k8s.io/v1", spec={"podSelector": {}, "policyTypes": ["Egress"]}
+            ),
+            pod("client", command=["sh", "-c", "echo dial tcp 10.96.0.1:443: i/o timeout; exit 1"]),
+        ),
+        "pod/client",
+        r"selects it: its pods may connect to nobody",
+        r"log: dial tcp 10\.96\.0\.1:443: i/o timeout",
+        r"kubectl edit networkpolicy/walls -n policy",
+    ),
+    Case(
         "name-asked",
         (
             service("php-apache"),

@@ -247,6 +247,43 @@ def test_conversion_webhook_that_is_gone(badcases: LiveCluster, explained: Check
         badcases.kubectl("delete", "crd", name, "--ignore-not-found")
 
 
+def test_custom_resource_that_is_not_ready(badcases: LiveCluster, explained: Check) -> None:
+    """By the conventions of conditions; any name of its kind will do."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    spec = {
+        "group": "badcase.example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "kites", "singular": "kite", "kind": "Kite", "shortNames": ["kt"]},
+        "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+    }
+    ready = {"type": "Ready", "status": "False", "reason": "NoWind", "message": "waiting for 3 Beaufort"}
+    kite = plain("Kite", "red", "badcase.example.com/v1", status={"conditions": [ready]})
+    name = "kites.badcase.example.com"
+    badcases.kubectl(
+        "create",
+        "-f",
+        "-",
+        input=json.dumps(plain("CustomResourceDefinition", name, "apiextensions.k8s.io/v1", spec=spec)),
+    )
+    try:
+        badcases.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=30s")
+        words = (
+            r"its condition Ready is False: NoWind",
+            r"waiting for 3 Beaufort",
+            r"kubectl describe kite/red -n kites",
+        )
+        explained(Case("kites", (kite,), "kt/red", *words))
+        held = {"metadata": {"finalizers": ["example.com/string"]}}
+        badcases.kubectl("patch", "-n", "kites", "kite/red", "--type=merge", "-p", json.dumps(held))
+        badcases.kubectl("delete", "-n", "kites", "kite/red", "--wait=false")
+        assert (
+            main(["why", "Kite.badcase.example.com/red", "-n", "kites", "--profile", badcases.name, "--exit-code"]) == 1
+        )
+        badcases.kubectl("patch", "-n", "kites", "kite/red", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    finally:
+        badcases.kubectl("delete", "crd", name, "--ignore-not-found")
+
+
 def test_drain_that_a_budget_holds_up(
     badcases: LiveCluster, explained: Check, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,14 @@ class TargetError(ValueError):
         self.step = step
 
 
+class UnknownKindError(TargetError):
+    """No kind that has a rule; a cluster may have a custom resource of that name."""
+
+    def __init__(self, kind: str, name: str, step: str) -> None:
+        super().__init__(f"there is no kind {kind!r} that could be explained", step)
+        self.kind, self.name = kind, name
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A kind and the name of one object of it."""
@@ -44,12 +52,13 @@ def parse(words: Sequence[str]) -> Target:
         raise TargetError("one object at a time: KIND/NAME", "p8s why deployment/web, or p8s why for all that is wrong")
     known = kinds()
     found = known.get(kind.lower().partition(".")[0])
-    if found is None:
-        close = nearest(kind.lower(), known, 1)
-        step = f"p8s why {close[0]}/{name}" if close else "kubectl api-resources names the kinds"
-        raise TargetError(f"there is no kind {kind!r} that could be explained", step)
     if not name or "/" in name:
         raise TargetError(f"{words[0]!r} is not KIND/NAME", f"p8s why {kind}/{name.rpartition('/')[2] or 'NAME'}")
+    if found is None:
+        close = nearest(kind.lower(), known, 1)
+        raise UnknownKindError(
+            kind, name, f"p8s why {close[0]}/{name}" if close else "kubectl api-resources names the kinds"
+        )
     return Target(found, name)
 
 

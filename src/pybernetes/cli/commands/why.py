@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pybernetes.cli.console import FAILED, Console, Failure
+from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, Failure
 from pybernetes.cli.parser import wrong as wrong_usage
 from pybernetes.cli.profiles import add_output, preferred
 from pybernetes.cli.unanswered import cluster_here, nothing_allowed, refused
@@ -18,10 +18,11 @@ from pybernetes.cluster.owner import caller, user_paths
 
 if TYPE_CHECKING:
     from pybernetes.client.config import Config
+    from pybernetes.client.rest import Client
     from pybernetes.cluster.profile import Profile
     from pybernetes.explain.causes import Cause, Finding
     from pybernetes.explain.snapshot import Snapshot
-    from pybernetes.explain.targets import Target
+    from pybernetes.explain.targets import Target, UnknownKindError
     from pybernetes.runtime.images.registry.options import RegistryOptions
 
 EXAMPLES = """exit codes: 0 explained, 1 there is no such object (or, with --exit-code, something is wrong), 3 no cluster answers
@@ -51,14 +52,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     import asyncio
 
-    from pybernetes.explain.targets import TargetError, parse
+    from pybernetes.explain.targets import TargetError, UnknownKindError, parse
 
+    target, custom = None, None
     try:
         target = parse(arguments.object) if arguments.object else None
+    except UnknownKindError as error:
+        custom = error
     except TargetError as error:
         raise wrong_usage(str(error), error.step) from error
     console.live("asking the cluster, and registries about its images")
-    findings = asyncio.run(find(arguments, target))
+    try:
+        findings = asyncio.run(find(arguments, target, custom))
+    except (Failure, ClusterError) as error:
+        # Where nobody can say whether there is such a custom resource, it is a slip of the pen.
+        if custom is not None and (isinstance(error, ClusterError) or error.code == NOT_RUNNING):
+            raise wrong_usage(str(custom), custom.step) from error
+        raise
     if arguments.output == "json":
         console.json([as_json(finding) for finding in findings])
     else:
@@ -70,7 +80,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return FAILED if arguments.exit_code and broken else 0
 
 
-async def find(arguments: argparse.Namespace, target: Target | None) -> list[Finding]:
+async def find(
+    arguments: argparse.Namespace, target: Target | None, custom: UnknownKindError | None = None
+) -> list[Finding]:
     """What is to say about the object, or all that is wrong. Raises Failure."""
     from pybernetes.aio.clock import SystemClock
     from pybernetes.api.errors import StatusError
@@ -85,6 +97,9 @@ async def find(arguments: argparse.Namespace, target: Target | None) -> list[Fin
             if snapshot.says_nothing:
                 raise nothing_allowed(config)
             need_namespace(snapshot, namespace)
+            if custom is not None:
+                named = replace(snapshot, home=config.namespace)
+                return [await explained_custom(client, named, custom, namespace)]
             scope = clues.Scope.of(target, namespace) if target is not None else clues.Scope(namespace)
             snapshot = await clues.follow(client, snapshot, registries(config), scope)
     except StatusError as error:
@@ -131,6 +146,27 @@ def full(here: Profile | None) -> list[Finding]:
         return []
     steps = (problem.next_step, "p8s df")
     return [Finding(Ref("cluster", here.name), "keeps nothing that is written", (Cause(problem.cause, steps=steps),))]
+
+
+async def explained_custom(client: Client, snapshot: Snapshot, asked: UnknownKindError, namespace: str) -> Finding:
+    """What is to say about an object of a custom resource. Raises Failure."""
+    from pybernetes.api.errors import StatusError, is_not_found
+    from pybernetes.explain import custom, webhook
+
+    definition = custom.definition_of(snapshot, asked.kind)
+    if definition is None:
+        raise wrong_usage(str(asked), asked.step)
+    resource = custom.resource_of(definition)
+    try:
+        tree = await client.get(resource, asked.name, (namespace or snapshot.home) if resource.namespaced else "")
+    except StatusError as error:
+        if is_not_found(error):
+            raise Failure([(error.message, f"kubectl get {resource.group_resource} -A")]) from error
+        served = webhook.explain_definition(snapshot, definition)
+        if served.is_broken:
+            return served
+        raise
+    return custom.explain(snapshot, definition, custom.read(tree))
 
 
 def need_namespace(snapshot: Snapshot, name: str) -> None:

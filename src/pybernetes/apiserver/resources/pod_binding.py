@@ -16,7 +16,6 @@ from pybernetes.apiserver.resources.timestamps import now
 
 PODS = "pods/binding"
 TRIES = 5
-TOPOLOGY = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
 
 class BindingAction:
@@ -59,23 +58,14 @@ class BindingAction:
             "spec": {**standing["spec"], "nodeName": binding["target"]["name"]},
             "status": dict(standing.get("status") or {}),
         }
-        annotations = (pod["metadata"].get("annotations") or {}) | (binding["metadata"].get("annotations") or {})
-        if annotations:
-            pod["metadata"]["annotations"] = annotations
-        _copy_topology(ctx, pod, binding["target"]["name"])
+        for part in ("labels", "annotations"):
+            both = (pod["metadata"].get(part) or {}) | (binding["metadata"].get(part) or {})
+            if both:
+                pod["metadata"][part] = both
         scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now(ctx)}
         set_condition(pod["status"], scheduled)
         dry_run = is_dry_run(ctx)
         await registry.update(pods, pod, subresource="binding", user=ctx.user, dry_run=dry_run, note=False, admit=False)
-
-
-def _copy_topology(ctx: RequestContext, pod: Tree, node: str) -> None:
-    """Give the pod its node's zone and region, so that it can read them of itself (KEP-4742)."""
-    nodes = builtin("", "v1", "nodes")
-    item = ctx.services.registry.get(nodes, node)
-    labels = {key: item.labels[key] for key in TOPOLOGY if key in item.labels} if item else {}
-    if labels:
-        pod["metadata"]["labels"] = (pod["metadata"].get("labels") or {}) | labels
 
 
 def _errors(binding: Tree) -> list[FieldError]:

@@ -30,6 +30,7 @@ from pybernetes.apiserver.stages.admit.nodes import DefaultTolerationSeconds, Ta
 from pybernetes.apiserver.stages.admit.plugin import Plugin, Plugins
 from pybernetes.apiserver.stages.admit.pod_resize import PodResizeValidator
 from pybernetes.apiserver.stages.admit.pod_security.plugin import PodSecurity
+from pybernetes.apiserver.stages.admit.pod_topology_labels import PodTopologyLabels
 from pybernetes.apiserver.stages.admit.priority import Priority
 from pybernetes.apiserver.stages.admit.quota.plugin import ResourceQuota
 from pybernetes.apiserver.stages.admit.runtime_class import RuntimeClass
@@ -82,6 +83,7 @@ def make_plugins(
         StorageObjectInUseProtection(),
         PersistentVolumeClaimResize(objects),
         RuntimeClass(objects),
+        PodTopologyLabels(objects),
         PodResizeValidator(objects),
         CertificateApproval(authorizer),
         CertificateSigning(authorizer),

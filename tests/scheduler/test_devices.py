@@ -217,3 +217,11 @@ def test_what_keeps_a_pod_from_every_node() -> None:
     assert why(user("p", "c")) == "request gpu: device class none does not exist."
     made = [{"name": "gpu", "resourceClaimName": None}]
     assert world.place(pod("p", resourceClaims=template, status={"resourceClaimStatuses": made})) in ("a", "b")
+
+
+def test_a_search_without_end_is_ended() -> None:
+    """Sixteen of thirty-two that would all have to be of another kind, of which there are fifteen."""
+    many = [device(f"d{number:02}", kind=f"k{number % 15}") for number in range(32)]
+    world = Devices(piece("a", *many), nodes="a")
+    distinct = [{"distinctAttribute": f"{DRIVER}/kind"}]
+    assert "node a: timed out trying to allocate devices" in world.get("c", exactly(count=16), constraints=distinct)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -13,6 +14,10 @@ from pybernetes.scheduler.devices.matching import AllocationError, attribute_of,
 from pybernetes.scheduler.devices.pools import Candidate, Pool
 from pybernetes.scheduler.devices.requests import MAX_RESULTS, Wanted, requests_of
 from pybernetes.scheduler.devices.world import DeviceId
+
+MAX_TRIES: Final = 50_000
+"""Devices that one search looks at. There can be more combinations than anybody can wait for: upstream ends a search after
+ten seconds in a thread of its own; ours, which others wait for, after some tenths of one."""
 
 
 class Choice(Struct, frozen=True, eq=False):
@@ -28,7 +33,10 @@ def allocate(
     pools: Sequence[Pool],
     taken: frozenset[DeviceId],
 ) -> list[resource.AllocationResult] | None:
-    """A result for each claim; None if there are not enough devices. Raises AllocationError for what cannot be judged."""
+    """A result for each claim; None if there are not enough devices.
+
+    Raises AllocationError for what cannot be judged, TimeoutError if that would take too long.
+    """
     requests = [one for number, claim in enumerate(claims) for one in requests_of(number, claim, classes, pools)]
     search = _Search(claims, requests, pools, taken)
     if search.fill(0):
@@ -52,6 +60,7 @@ class _Search:
         self._requests = requests
         self._pools = {pool.id: pool for pool in pools}
         self._taken = set(taken)
+        self._tries = 0
         self.chosen: list[Choice] = []
 
     def fill(self, position: int) -> bool:
@@ -65,6 +74,9 @@ class _Search:
         if not left:
             return self.fill(position + 1)
         for index in range(start, len(wanted.candidates) - left + 1):
+            self._tries += 1
+            if self._tries > MAX_TRIES:
+                raise TimeoutError
             choice = Choice(wanted, wanted.candidates[index])
             if not self._is_possible(choice):
                 continue

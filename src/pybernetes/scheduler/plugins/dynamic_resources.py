@@ -90,7 +90,11 @@ def plan_allocations(pod: PodInfo, node: NodeState, devices: Devices) -> Allocat
     open_claims = {key: claim for key, claim in _claims(pod, devices).items() if claim.status.allocation is None}
     if not open_claims:
         return {}
-    found = allocate(list(open_claims.values()), devices.classes, pools_of(node, devices.slices), devices.taken())
+    pools, taken = pools_of(node, devices.slices), devices.taken()
+    try:
+        found = allocate(list(open_claims.values()), devices.classes, pools, taken)
+    except TimeoutError as error:
+        raise AllocationError(f"node {node.name}: timed out trying to allocate devices") from error
     return None if found is None else dict(zip(open_claims, found, strict=True))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pybernetes.api.cel.environment import Environment, Program
 from pybernetes.api.cel.errors import CompileError
-from pybernetes.api.cel.functions import function, walks
+from pybernetes.api.cel.functions import Functions, function, walks
 from pybernetes.api.cel.library import authorizer
 from pybernetes.api.cel.types import BOOL, DYN, NULL, STRING, Type, list_of, map_of, object_of
 
@@ -50,25 +51,24 @@ _NAMESPACE: Final = object_of(
     },
 )  # fmt: skip
 
-CONDITION_VARIABLES: Final[Mapping[str, Type]] = {
-    "object": DYN, "oldObject": DYN, "request": REQUEST, "authorizer": authorizer.AUTHORIZER,
-    "authorizer.requestResource": authorizer.RESOURCE,
+_AUTHORIZER: Final[Mapping[str, Type]] = {
+    "authorizer": authorizer.AUTHORIZER, "authorizer.requestResource": authorizer.RESOURCE,
 }  # fmt: skip
-"""What the match conditions of a webhook may name."""
+CONDITION_VARIABLES: Final[Mapping[str, Type]] = {
+    "object": DYN, "oldObject": DYN, "request": REQUEST, "namespaceObject": _NAMESPACE, **_AUTHORIZER,
+}  # fmt: skip
+"""What match conditions may name; those of a webhook find no `namespaceObject`."""
 
-POLICY_VARIABLES: Final[Mapping[str, Type]] = {**CONDITION_VARIABLES, "namespaceObject": _NAMESPACE}
-_LIBRARIES: Final = (
-    {
-        "jsonpatch.escapeKey": [
-            function(STRING, to=STRING, do=lambda key: key.replace("~", "~0").replace("/", "~1"), cost=walks(0))
-        ]
-    },
-)
-
-# What `Object{...}` and its parts are in an apply configuration: the schema decides when it is applied.
-_OBJECTS: Final[Mapping[str, Type]] = {"Object{}": DYN}
-_JSON_PATCH: Final[Mapping[str, Type]] = {
-    "JSONPatch{}": object_of("JSONPatch", {"op": STRING, "path": STRING, "from": STRING, "value": DYN})
+# What mutations have more. Of `Object{...}` and its parts in an apply configuration the
+# schema decides when it is applied.
+_PATCH_TYPES: Final[Mapping[str, Type]] = {
+    "Object{}": Type("object", name="Object"),
+    "JSONPatch{}": object_of("JSONPatch", {"op": STRING, "path": STRING, "from": STRING, "value": DYN}),
+}
+_PATCH_LIBRARY: Final[Functions] = {
+    "jsonpatch.escapeKey": [
+        function(STRING, to=STRING, do=lambda key: key.replace("~", "~0").replace("/", "~1"), cost=walks(0))
+    ]
 }
 
 
@@ -88,10 +88,13 @@ def compile_expression(environment: Environment, source: str, wanted: Sequence[T
         return Expression(source, None, error.reason)
     if any((program.type.kind, str(program.type)) == (each.kind, str(each)) for each in wanted):
         return Expression(source, program)
-    # Of several types upstream shows what cel-go calls them, which is not what it calls them elsewhere.
-    names = " ".join(each.kind if each == NULL else str(each) for each in wanted)
-    shown = str(wanted[0]) if len(wanted) == 1 else f"one of [{names}]"
-    return Expression(source, None, f"must evaluate to {shown} but got {program.type}")
+    shown = str(wanted[0]) if len(wanted) == 1 else f"one of [{' '.join(map(shown_type, wanted))}]"
+    return Expression(source, None, f"must evaluate to {shown} but got {shown_type(program.type)}")
+
+
+def shown_type(type_: Type) -> str:
+    """What cel-go calls it, which is not what it calls it in what does not compile."""
+    return type_.kind if type_ == NULL else str(type_)
 
 
 def compile_condition(environment: Environment, source: str) -> Expression:
@@ -100,7 +103,7 @@ def compile_condition(environment: Environment, source: str) -> Expression:
 
 def conditions_environment(*, params: bool = False) -> Environment:
     """Of the match conditions of webhooks, and with `params` of policies that have parameters."""
-    return Environment({**CONDITION_VARIABLES, **({"params": DYN} if params else {})}, _LIBRARIES)
+    return Environment({**CONDITION_VARIABLES, **({"params": DYN} if params else {})})
 
 
 class PolicyExpressions(Struct, frozen=True):
@@ -113,27 +116,38 @@ class PolicyExpressions(Struct, frozen=True):
     @classmethod
     def of(cls, spec: Mapping[str, Any], types: Mapping[str, Type] = MappingProxyType({})) -> PolicyExpressions:
         """A variable sees those before it. `types` are those of objects, where they are known."""
-        names = {**POLICY_VARIABLES, **types}
+        names = {**CONDITION_VARIABLES, **types}
         if spec.get("paramKind"):
             names["params"] = DYN
         conditions = {
-            each["name"]: compile_condition(Environment(names, _LIBRARIES), each["expression"])
+            each["name"]: compile_condition(Environment(names), each["expression"])
             for each in spec.get("matchConditions") or ()
         }
         fields: dict[str, Type] = {}
         found: dict[str, Expression] = {}
         for each in spec.get("variables") or ():
             variables = object_of("kubernetes.variables", dict(fields))
-            environment = Environment({**names, "variables": variables}, _LIBRARIES)
+            environment = Environment({**names, "variables": variables})
             try:
                 program = environment.compile(each["expression"])
                 found[each["name"]] = Expression(each["expression"], program)
-                fields[each["name"]] = program.type
+                fields[each["name"]] = _declared(program.type)
             except CompileError as error:
                 found[each["name"]] = Expression(each["expression"], None, error.reason)
-                fields[each["name"]] = DYN
-        names["variables"] = object_of("kubernetes.variables", fields)
-        return cls(conditions, found, Environment({**names, **_OBJECTS, **_JSON_PATCH}, _LIBRARIES))
+                if each["expression"].strip():
+                    fields[each["name"]] = DYN
+        if spec.get("variables") or spec.get("mutations"):
+            names["variables"] = object_of("kubernetes.variables", fields)
+        if spec.get("mutations"):
+            return cls(conditions, found, Environment({**names, **_PATCH_TYPES}, (_PATCH_LIBRARY,)))
+        return cls(conditions, found, Environment(names))
+
+
+def _declared(type_: Type) -> Type:
+    """What is known of a variable of that type: nothing of objects."""
+    if type_.kind in ("object", "opaque", "type", "optional_type"):
+        return DYN
+    return replace(type_, parameters=tuple(map(_declared, type_.parameters)))
 
 
 class Validation(Struct, frozen=True):
@@ -146,12 +160,14 @@ class Validation(Struct, frozen=True):
 
 
 def compile_validations(spec: Mapping[str, Any], environment: Environment) -> Iterator[Validation]:
-    """The validations of a policy; what is wrong with an expression is part of it."""
+    """The validations of a policy; what is wrong with an expression is part of it. Messages cannot ask the authorizer."""
+    names = {name: type_ for name, type_ in environment.variables.items() if name not in _AUTHORIZER}
+    for_messages = structs.replace(environment, variables=names)
     for each in spec.get("validations") or ():
         expression = each.get("messageExpression")
         message = None
         if expression:
-            message = compile_expression(environment, expression, [STRING])
+            message = compile_expression(for_messages, expression, [STRING])
         condition = compile_condition(environment, each["expression"])
         yield Validation(condition, each.get("message", "").strip(), message, each.get("reason") or "Invalid")
 
@@ -182,7 +198,7 @@ def _compile_mutation(environment: Environment, source: str, is_patch: bool) -> 
         program = environment.compile(source)
     except CompileError as error:
         return Expression(source, None, error.reason)
-    if str(program.type) == "list(JSONPatch)" if is_patch else program.type.kind in ("object", "map", "dyn"):
-        return Expression(source, program)
     wanted = "list(JSONPatch)" if is_patch else "Object"
-    return Expression(source, None, f"must evaluate to {wanted} but got {program.type}")
+    if str(program.type) == wanted:
+        return Expression(source, program)
+    return Expression(source, None, f"must evaluate to {wanted} but got {shown_type(program.type)}")

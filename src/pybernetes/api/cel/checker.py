@@ -146,7 +146,9 @@ class _Checker:
             return operand.parameters[1]
         if operand.kind != "object":
             return self.fail(node.offset, f"type '{operand}' does not support field selection")
-        found = (operand.fields or {}).get(node.field)
+        if operand.fields is None:  # it is only known when it is evaluated
+            return DYN
+        found = operand.fields.get(node.field)
         return self.fail(node.offset, f"undefined field '{node.field}'") if found is None else found
 
     def _call(self, node: Call, scope: Mapping[str, Type]) -> Type:
@@ -265,17 +267,16 @@ class _Checker:
         # Parts of an object (`Object.spec{}`) are what the object is.
         type_ = scope.get(f"{node.name}{{}}") or scope.get(f"{node.name.partition('.')[0]}{{}}")
         if type_ is None:
-            for _, value, _, _ in node.fields:
-                self.type_of(value, scope)
             return self._undeclared(node.offset, node.name)
+        if type_.fields is None:
+            type_ = Type(type_.kind, name=node.name)
         for name, value, optional, offset in node.fields:
             given = self.type_of(value, scope)
             given = self._opened(value, given) if optional else given
-            wanted = DYN if type_.kind == "dyn" else (type_.fields or {}).get(name)
-            if wanted is None:
-                self.fail(offset, f"undefined field '{name}'")
-            elif not assign(wanted, given, {}):
-                self.fail(offset, f"expected type of field '{name}' is '{wanted}' but provided type is '{given}'")
+            wanted = DYN if type_.fields is None else type_.fields.get(name)
+            if wanted is None or not assign(wanted, given, {}):
+                shown = wanted or ""
+                self.fail(offset, f"expected type of field '{name}' is '{shown}' but provided type is '{given}'")
         return type_
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from pybernetes.api.cel.admission import Expression
+from pybernetes.api.cel.admission import Expression, shown_type
 from pybernetes.api.cel.environment import Environment
 from pybernetes.api.cel.errors import CompileError
 from pybernetes.api.cel.library.kubernetes import QUANTITY
@@ -13,7 +13,8 @@ from pybernetes.api.cel.types import BOOL, DYN, STRING, Type, map_of, object_of
 
 MAX_COST: Final = 1_000_000
 _MAX_DRIVER, _MAX_DOMAIN, _MAX_ID, _MAX_VALUE, _MAX_ENTRIES = 63, 63, 32, 64, 32
-_ANY: Final = Type(DYN.kind, size=_MAX_VALUE)
+_ANY: Final = Type(DYN.kind, name="any", size=_MAX_VALUE)
+"""Of attributes: the unknown type, which is not that of what an expression makes unknown itself."""
 
 
 def _by_domain(value: Type) -> Type:
@@ -46,6 +47,6 @@ def compile_selector(source: str) -> Expression:
         program = _environment().compile(source)
     except CompileError as error:
         return Expression(source, None, error.reason)
-    if program.type not in (BOOL, DYN):
-        return Expression(source, None, f"must evaluate to bool or the unknown type, not {program.type}")
+    if program.type not in (BOOL, _ANY):
+        return Expression(source, None, f"must evaluate to bool or the unknown type, not {shown_type(program.type)}")
     return Expression(source, program)

@@ -83,7 +83,7 @@ def assign(wanted: Type, given: Type, bound: dict[str, Type]) -> bool:
     """Whether a value of the type `given` can stand where `wanted` is. Type parameters are bound on the way."""
     if wanted.kind == "param":
         known = bound.get(wanted.name)
-        if known is None or (known.kind in _VAGUE and given.kind not in _VAGUE):
+        if known is None or (known.kind == "param" and given.kind not in _VAGUE):
             bound[wanted.name] = given
             return True
         if known.kind == "null_type" and is_nullable(given):

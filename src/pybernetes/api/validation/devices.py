@@ -105,7 +105,7 @@ def _selector(selector: Tree, path: Path) -> Errors:
         yield field.required(path.child("cel"))
         return
     source, at = selector["cel"].get("expression") or "", path.child("cel", "expression")
-    if len(source) > _MAX_EXPRESSION:
+    if len(source.encode()) > _MAX_EXPRESSION:
         yield field.too_long(at, _MAX_EXPRESSION)
         return
     from pybernetes.api.cel.devices import MAX_COST, compile_selector

@@ -58,7 +58,7 @@ def user_info(user: UserInfo) -> Tree:
 
 
 def variables_of(face: Face, authorizer: Authorizer) -> dict[str, object]:
-    """`object`, `oldObject`, `request` and `authorizer`."""
+    """`object`, `oldObject`, `request` and `authorizer`; who knows a `namespaceObject` adds it."""
     attributes, resource = face.attributes, face.requested
     ask = _asks(authorizer, attributes.ctx.user)
     about = Check(
@@ -69,6 +69,7 @@ def variables_of(face: Face, authorizer: Authorizer) -> dict[str, object]:
         "object": face.object,
         "oldObject": face.old,
         "request": admission_request(face),
+        "namespaceObject": None,
         "authorizer": Asker(ask),
         "authorizer.requestResource": about,
     }

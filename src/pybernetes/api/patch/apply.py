@@ -12,96 +12,43 @@ Both run before admission and before a kind's strategy fills in more, since what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pybernetes.api import errors
-from pybernetes.api.patch import check, last_applied
+from pybernetes.api.patch import abandoned, check, last_applied
+from pybernetes.api.patch.conflicts import Conflicts
 from pybernetes.api.patch.depth import refuses_depth
 from pybernetes.api.patch.fields import (
     FieldSet,
-    closed,
     difference,
     folded,
     intersection,
-    of_paths,
-    paths,
     union,
     without,
 )
 from pybernetes.api.patch.managed_fields import (
     APPLY,
+    STRIPPED,
     UPDATE,
     Entry,
     ManagedFieldsError,
-    ManagerKey,
     Managers,
+    Versions,
     cap,
     decode,
     encode,
     is_reset,
 )
-from pybernetes.api.patch.structure import merge, remove
+from pybernetes.api.patch.structure import merge
 from pybernetes.api.patch.typed import compare, field_set
 from pybernetes.api.schema import Json, Schema
 
 Tree: TypeAlias = "dict[str, Json]"
 
 BEFORE_FIRST_APPLY: Final = "before-first-apply"
-
-_STRIPPED: Final = of_paths(
-    "apiVersion",
-    "kind",
-    "metadata",
-    "metadata.name",
-    "metadata.namespace",
-    "metadata.creationTimestamp",
-    "metadata.selfLink",
-    "metadata.uid",
-    "metadata.clusterName",
-    "metadata.generation",
-    "metadata.managedFields",
-    "metadata.resourceVersion",
-)
-"""What every object has and nobody owns."""
-
-
-class Conflicts(Exception):
-    """Fields of an applied configuration that other managers own."""
-
-    def __init__(self, fields: Mapping[ManagerKey, tuple[Entry, FieldSet]]) -> None:
-        super().__init__("fields of other managers")
-        self.fields = fields
-
-    def status(self) -> errors.StatusError:
-        """The error as the client sees it: one cause for each manager and field."""
-        causes: list[dict[str, str]] = []
-        lines: list[str] = []
-        for key in sorted(self.fields):
-            entry, fields = self.fields[key]
-            lines.append(f"conflicts with {entry.describe()}:")
-            for path in paths(fields):
-                message = f"conflict with {entry.describe()}"
-                causes.append({"reason": "FieldManagerConflict", "message": message, "field": path})
-                lines.append(f"- {path}")
-        if len(causes) == 1:
-            return errors.apply_conflict(
-                causes, f"Apply failed with 1 conflict: {causes[0]['message']}: {causes[0]['field']}"
-            )
-        return errors.apply_conflict(causes, f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines))
-
-
-class Versions(Protocol):
-    """The other versions of a kind whose fields have other names there."""
-
-    def schema(self, api_version: str) -> Schema | None:
-        """None for a version that there is no longer: what was noted in it is dropped."""
-        ...
-
-    def convert(self, tree: Tree, api_version: str) -> Tree: ...
 
 
 class FieldManager(Struct, frozen=True):
@@ -188,7 +135,7 @@ class FieldManager(Struct, frozen=True):
         taken = without(union(changed.modified, changed.added), self.reset)
         removed = without(changed.removed, self.reset)
         out = self._released(managers, old, new, taken, removed)
-        own = difference(taken, _STRIPPED)
+        own = difference(taken, STRIPPED)
         if own:
             entry = Entry(manager or "unknown", UPDATE, self.api_version, self.subresource, own, now)
             before = out.get(entry.key)
@@ -215,10 +162,10 @@ class FieldManager(Struct, frozen=True):
         new = merge(self.schema, live, config)
         if last is not None:
             own = replace(own, time=last.time)
-            new = self._pruned(new, {**managers, own.key: own}, last)
+            new = abandoned.pruned(self.schema, self.api_version, self.versions, new, {**managers, own.key: own}, last)
         tree = new if isinstance(new, dict) else {}
         claimed = self._resolve(live, tree, managers, own, force)
-        if fields := difference(stated, _STRIPPED):
+        if fields := difference(stated, STRIPPED):
             claimed[own.key] = replace(own, fields=fields, time=now if tree != live else own.time)
         if manager == last_applied.MANAGER:
             tree = last_applied.synced(tree, config)
@@ -269,72 +216,11 @@ class FieldManager(Struct, frozen=True):
             found[version] = taken, without(changed.removed, self.reset)
         return found
 
-    def _pruned(self, merged: Json, managers: Managers, last: Entry) -> Json:
-        """The merged object without what the manager applied before and neither it nor anyone else claims now.
-
-        What was applied in another version is taken away in that, and what others claim put back in theirs.
-        """
-        if self.versions is None or not isinstance(merged, dict):
-            return _prune(self.schema, merged, managers.values(), last.fields)
-        schema = self.versions.schema(last.api_version)
-        if schema is None:
-            return merged
-        whole, version = self.versions.convert(merged, last.api_version), last.api_version
-        pruned = _cleared(schema, whole, [one for one in managers.values() if one.api_version == version], last.fields)
-        if pruned == whole or not isinstance(pruned, dict):
-            return merged
-        for other in sorted({entry.api_version for entry in managers.values()} - {version}):
-            theirs = self.versions.schema(other)
-            if theirs is None:
-                continue
-            left = self.versions.convert(pruned, other)
-            claims = [entry.fields for entry in managers.values() if entry.api_version == other]
-            kept = _restored(theirs, self.versions.convert(merged, other), left, claims)
-            pruned = kept if isinstance(kept, dict) else left
-        result = _without_dangling(schema, whole, self.versions.convert(pruned, version), last.fields)
-        return self.versions.convert(result, self.api_version) if isinstance(result, dict) else merged
-
     def _without_client_side(self, conflicts: Conflicts, live: Tree) -> Conflicts:
         """The conflicts that remain once fields that `kubectl apply` set from the client count as kubectl's own."""
         owned = last_applied.owned(self.schema, live, self.api_version)
         left = {key: (entry, difference(fields, owned)) for key, (entry, fields) in conflicts.fields.items()}
         return Conflicts({key: found for key, found in left.items() if found[1]})
-
-
-def _prune(schema: Schema, merged: Json, managers: Iterable[Entry], last: FieldSet) -> Json:
-    """The object without what was applied before and is claimed by none of the managers, all of one version."""
-    return _without_dangling(schema, merged, _cleared(schema, merged, managers, last), last)
-
-
-def _cleared(schema: Schema, merged: Json, managers: Iterable[Entry], last: FieldSet) -> Json:
-    """As `_prune`, also without what stood below and was never applied."""
-    # Every configuration states its own name, in whatever version: so `metadata` does not go with what was in it.
-    claimed = _STRIPPED
-    for entry in managers:
-        claimed = union(claimed, entry.fields)
-    if not difference(last, claimed):
-        return merged
-    last, claimed = closed(last, schema), closed(claimed, schema)
-    whole = closed(field_set(schema, merged), schema)
-    kept = union(closed(field_set(schema, remove(schema, merged, last)), schema), claimed)
-    return remove(schema, merged, difference(whole, kept))
-
-
-def _without_dangling(schema: Schema, merged: Json, cleared: Json, last: FieldSet) -> Json:
-    """The object without those of the applied fields that are gone."""
-    if cleared is merged:
-        return merged
-    whole = closed(field_set(schema, merged), schema)
-    gone = difference(whole, closed(field_set(schema, cleared), schema))
-    return remove(schema, merged, intersection(gone, closed(last, schema)))
-
-
-def _restored(schema: Schema, whole: Json, left: Json, claims: Iterable[FieldSet]) -> Json:
-    """What is left of an object with what else is claimed of the whole."""
-    claimed = closed(field_set(schema, left), schema)
-    for fields in claims:
-        claimed = union(claimed, closed(fields, schema))
-    return remove(schema, whole, difference(closed(field_set(schema, whole), schema), claimed))
 
 
 def _release(managers: Managers, taken: FieldSet, removed: FieldSet) -> Managers:

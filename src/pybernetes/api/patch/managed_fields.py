@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from pybernetes.api.field import quote
-from pybernetes.api.patch.fields import FieldSet, ordered, union
-from pybernetes.api.schema import Json
+from pybernetes.api.patch.fields import FieldSet, of_paths, ordered, union
+from pybernetes.api.schema import Json, Schema
 
 APPLY: Final = "Apply"
 UPDATE: Final = "Update"
 MAX_UPDATE_MANAGERS: Final = 10
 ANCIENT_CHANGES: Final = "ancient-changes"
 _FIELDS_TYPE: Final = "FieldsV1"
+
+
+STRIPPED: Final = of_paths(
+    "apiVersion",
+    "kind",
+    "metadata",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.creationTimestamp",
+    "metadata.selfLink",
+    "metadata.uid",
+    "metadata.clusterName",
+    "metadata.generation",
+    "metadata.managedFields",
+    "metadata.resourceVersion",
+)
+"""What every object has and nobody owns."""
 
 
 class ManagerKey(NamedTuple):
@@ -68,6 +85,16 @@ class Entry(Struct, frozen=True):
         if self.subresource:
             words += f" with subresource {quote(self.subresource)}"
         return words if self.operation == APPLY else f"{words} using {self.api_version}"
+
+
+class Versions(Protocol):
+    """The other versions of a kind whose fields have other names there."""
+
+    def schema(self, api_version: str) -> Schema | None:
+        """None for a version that there is no longer: what was noted in it is dropped."""
+        ...
+
+    def convert(self, tree: dict[str, Json], api_version: str) -> dict[str, Json]: ...
 
 
 Managers: TypeAlias = "dict[ManagerKey, Entry]"

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct, field
 
-from pybernetes.api.patch.apply import Versions
+from pybernetes.api.patch.managed_fields import Versions
 from pybernetes.api.schema import Schema, schema_of
 from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree

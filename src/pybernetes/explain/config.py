@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.explain import program
@@ -10,6 +12,7 @@ from pybernetes.explain.causes import Cause
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import AnyContainer, Snapshot, ref
 from pybernetes.explain.steps import change, rename
+from pybernetes.explain.terms import listed
 
 REASONS = frozenset({
     "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError",
@@ -27,7 +30,7 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
     """Why the container could not be made."""
     said = waiting.message or ""
     if found := refers_to_nothing(snapshot, pod, said):
-        return found
+        return _with_others(snapshot, pod, container, found)
     if _ROOT.search(said):
         return Cause(
             "runAsNonRoot is set, and the image's user is root",
@@ -43,6 +46,33 @@ def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v
         seen=(said,),
         steps=(snapshot.command("describe", ref(pod)),),
     )
+
+
+def _with_others(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, found: Cause) -> Cause:
+    """The kubelet names only the first that is missing; those that it would name next are told along."""
+    namespace = pod.metadata.namespace or ""
+    others = [
+        (kind, name)
+        for kind, name in dict.fromkeys(_variables_of(container))
+        if snapshot.is_missing(KINDS[kind], name, namespace) and not found.what.startswith(f"{kind} {name} ")
+    ]
+    if not others:
+        return found
+    what = f"{found.what}; nor {'does' if len(others) == 1 else 'do'} {listed([f'{kind} {name}' for kind, name in others])}"
+    return replace(found, what=what, steps=(*found.steps, *(_create(snapshot, *each, namespace) for each in others)))
+
+
+def _variables_of(container: AnyContainer) -> Iterator[tuple[str, str]]:
+    """Kind and name of what its environment cannot be made without."""
+    for source in container.env_from:
+        for kind, named in (("configmap", source.config_map_ref), ("secret", source.secret_ref)):
+            if named is not None and not named.optional:
+                yield kind, named.name or ""
+    for variable in container.env:
+        value = variable.value_from
+        for kind, key in (("configmap", value.config_map_key_ref), ("secret", value.secret_key_ref)) if value else ():
+            if key is not None and not key.optional:
+                yield kind, key.name or ""
 
 
 def refers_to_nothing(snapshot: Snapshot, pod: v1.Pod, said: str) -> Cause | None:

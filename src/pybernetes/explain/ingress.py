@@ -87,9 +87,8 @@ def _backends(snapshot: Snapshot, ingress: networking_v1.Ingress) -> Iterator[Ca
             continue
         numbers, names = [p.port for p in found.spec.ports], [p.name or "" for p in found.spec.ports]
         if port is not None and port.number and port.number not in numbers:
-            yield Cause(
-                f"service {name} has no port {port.number}; it has {', '.join(map(str, numbers))}", steps=(edit,)
-            )
+            has = f"; it has {', '.join(map(str, numbers))}" if numbers else " and no other"
+            yield Cause(f"service {name} has no port {port.number}{has}", steps=(edit,))
         elif port is not None and port.name and port.name not in names:
             yield Cause(f"service {name} has no port called {port.name}{hint(port.name, names)}", steps=(edit,))
         elif (finding := service.explain(snapshot, found)).is_broken:

@@ -13,8 +13,11 @@ REASON = "DNSNameNotFound"
 _NAME = re.compile(r'"(?P<service>[^".]+)\.(?P<namespace>[^".]+)\.svc\.')
 
 
-def explain(snapshot: Snapshot, pod: v1.Pod) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
-    """Causes: names that are nearly a service's. Notes: others, which may be no services at all."""
+def explain(snapshot: Snapshot, pod: v1.Pod, *, waits: bool = False) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
+    """Causes: names that are nearly a service's. Notes: others, which may be no services at all.
+
+    Of a pod that `waits` for something every name may be what it waits for.
+    """
     causes: list[Cause] = []
     notes: list[str] = []
     for event in snapshot.events(pod, REASON):
@@ -26,6 +29,9 @@ def explain(snapshot: Snapshot, pod: v1.Pod) -> tuple[tuple[Cause, ...], tuple[s
         if better := _meant(snapshot, name, namespace):
             step = f"let it ask for {better}"
             causes.append(Cause(f"{what}; there is {better}", seen=(event.message or "",), steps=(step,)))
+        elif waits:
+            step = f"make that service, or let it ask for another: kubectl get services{snapshot.within(namespace)}"
+            causes.append(Cause(what, seen=(event.message or "",), steps=(step,)))
         else:
             notes.append(what)
     return tuple(causes), tuple(notes)

@@ -14,6 +14,7 @@ from pybernetes.explain.steps import change
 from pybernetes.explain.terms import count, duration, listed
 
 RECENT_SECONDS = 600.0
+SOON_SECONDS = 5.0
 LATE_SECONDS = 60.0
 """An init container that runs for longer may be waiting for something that does not come."""
 
@@ -54,7 +55,7 @@ def _initializing(snapshot: Snapshot, pod: v1.Pod) -> Finding | None:
             continue
         since = snapshot.age(running.started_at)
         facts = f"waits for its init container {container.name}, which runs for {duration(since)}"
-        causes, notes = names_asked.explain(snapshot, pod)
+        causes, notes = names_asked.explain(snapshot, pod, waits=since > SOON_SECONDS)
         if not causes and since > LATE_SECONDS:
             steps = (snapshot.command("logs", ref(pod), f"-c {container.name}    # what does it wait for?"),)
             causes = (Cause(f"init container {container.name} does not end", steps=steps),)

@@ -23,6 +23,14 @@ CONFIGURATION = (
         r"name settings instead of setings: correct the manifest of pod/web",
     ),
     Case(
+        "config-two",
+        (pod(envFrom=[{"secretRef": {"name": "keys"}}], **env_from(configMapKeyRef={"name": "settings", "key": "a"})),),
+        "pod/web",
+        r"secret keys does not exist; nor does configmap settings",
+        r'secret "keys" not found',
+        r"kubectl create configmap settings -n config-two --from-literal=KEY=VALUE",
+    ),
+    Case(
         "config-key",
         (
             plain("ConfigMap", "settings", data={"colour": "1"}),

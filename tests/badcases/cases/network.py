@@ -105,6 +105,24 @@ NETWORK = (
         next=r"leave loadBalancerClass out",
     ),
     Case(
+        "name-awaited",
+        (
+            pod(
+                spec={
+                    "initContainers": [
+                        container(
+                            name="first", command=["sh", "-c", "until wget -q -O- http://mysql; do sleep 0.2; done"]
+                        )
+                    ]
+                }
+            ),
+        ),
+        "pod/web",
+        r"it asks DNS for service mysql of namespace name-awaited, which does not exist$",
+        r'asked DNS for "mysql\.name-awaited\.svc\.cluster\.local"',
+        r"make that service, or let it ask for another: kubectl get services -n name-awaited",
+    ),
+    Case(
         "name-asked-first",
         (
             service("data"),

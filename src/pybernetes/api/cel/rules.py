@@ -56,7 +56,7 @@ def _compile(source: Mapping[str, Any], self_type: Type) -> Rule:
     environment = Environment({"self": self_type, "oldSelf": old})
     program, error = _try(environment, source.get("rule", ""), "bool", "cel expression must evaluate to a bool")
     message, message_error = None, ""
-    if program is not None and source.get("messageExpression"):
+    if program is not None and source.get("messageExpression", "").strip():
         wrong = "messageExpression must evaluate to a string"
         message, message_error = _try(environment, source["messageExpression"], "string", wrong)
         if message_error and message_error != wrong:

@@ -22,6 +22,10 @@ _ADVICE: Final = (
     "(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are "
     "declared)"
 )
+_UNTYPED: Final = (
+    "internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert "
+    "structural schema to CEL declarations"
+)
 _MOST_EXPENSIVE: Final = 4
 """So many rules are named when all together cost too much."""
 _EXPENSIVE: Final = 1_000_000
@@ -92,6 +96,7 @@ def _validate_place(schema: Tree, path: Path, count: int, alone: Path | None, co
     is_root = str(path).endswith("openAPIV3Schema")
     self_type = type_of_schema(with_identity(schema) if is_root else schema)
     if self_type is None:
+        yield field.internal(at, _UNTYPED)
         return
     for index, compiled in enumerate(compile_rules(schema, self_type)):
         if compiled.source.get("rule", "").strip():
@@ -116,14 +121,14 @@ def _validate_programs(rule: Rule, path: Path, alone: Path | None) -> Errors:
 def _validate_cost(rule: Rule, path: Path, count: int, costs: _Costs) -> Errors:
     from pybernetes.api.cel.rules import RULE_LIMIT
 
-    programs = (("rule", "rule", rule.program), ("messageExpression", "messageExpression", rule.message))
-    for name, called, program in programs:
+    # However many values there are, upstream counts one message.
+    for name, program, times in (("rule", rule.program, count), ("messageExpression", rule.message, 1)):
         if program is None:
             continue
-        cost = program.cost.most * count
+        cost = program.cost.most * times
         costs.add(cost, path.child(name))
         if cost > RULE_LIMIT:
-            yield field.forbidden(path.child(name), _too_expensive(f"estimated {called} cost", cost, RULE_LIMIT))
+            yield field.forbidden(path.child(name), _too_expensive(f"estimated {name} cost", cost, RULE_LIMIT))
 
 
 def _too_expensive(name: str, cost: int, limit: int) -> str:
@@ -164,6 +169,10 @@ def _validate_form(rule: Tree, schema: Tree, path: Path) -> Errors:
     target = rule.get("fieldPath", "")
     if target and not _leads_to_field(target, schema):
         yield field.invalid(path.child("fieldPath"), target, "must be a valid path")
+    if target and not target.strip():
+        yield field.invalid(path.child("fieldPath"), target, "must be non-empty if specified")
+    elif "\n" in target:
+        yield field.invalid(path.child("fieldPath"), target, "must not contain line breaks")
 
 
 _FIELD_PATH = re.compile(r"(?:\.[a-zA-Z_][a-zA-Z0-9_-]*|\['[^']+'\])+")

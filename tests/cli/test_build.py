@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from pybernetes.builder.progress import Event, StepDone, StepFailed, StepOutput, StepsCounted, StepStarted
+from pybernetes.builder.progress import Event, StepDone, StepFailed, StepOutput, StepsCounted, StepStarted, Warned
 from pybernetes.cli.build_progress import Plain, Progress, Quiet, Terminal, choose
 from pybernetes.cli.commands.image import build
-from pybernetes.cli.console import Failure
+from pybernetes.cli.console import Console, Failure
 
 EVENTS: list[tuple[float, Event]] = [
     (0.0, StepsCounted(5)),
@@ -96,3 +97,18 @@ def test_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build.check_platform("")
     with pytest.raises(Failure, match="images for linux/s390x cannot be built on this machine"):
         build.check_platform("linux/s390x")
+
+
+@pytest.mark.parametrize(
+    ("warnings", "as_json", "said", "code"),
+    [
+        ([], False, "check complete, no warnings found\n", 0),
+        ([Warned("Rule: words", 3)], False, "", 1),
+        ([Warned("Rule: words", 3)], True, '{"warnings": [{"message": "Rule: words", "line": 3}]}', 1),
+    ],
+)
+def test_what_a_check_comes_to(warnings: list[Warned], as_json: bool, said: str, code: int) -> None:
+    out, progress = io.StringIO(), Quiet(io.StringIO())
+    progress.warnings = warnings
+    assert build.checked(progress, Console(out, io.StringIO()), as_json=as_json) == code
+    assert (json.loads(out.getvalue()) == json.loads(said)) if as_json else (out.getvalue() == said)

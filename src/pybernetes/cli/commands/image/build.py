@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             raise Failure([(str(error), next_step(error))]) from error
     tell_warnings(progress)
     if arguments.check:
-        return checked(len(progress.warnings), console)
+        return checked(progress, console, as_json=arguments.output == "json")
     if arguments.output:
         console.json({"id": image.id, "names": list(image.names)})
     elif arguments.quiet:
@@ -238,12 +238,13 @@ def tell_warnings(progress: Progress) -> None:
         print(f" - {warning.message}{where}", file=sys.stderr)
 
 
-def checked(warnings: int, console: Console) -> int:
+def checked(progress: Progress, console: Console, *, as_json: bool) -> int:
     """What `--check` comes to."""
-    if not warnings:
+    if as_json:
+        console.json({"warnings": progress.warnings})
+    elif not progress.warnings:
         console.line("check complete, no warnings found")
-        return 0
-    return FAILED
+    return FAILED if progress.warnings else 0
 
 
 def next_step(error: BuildError) -> str:

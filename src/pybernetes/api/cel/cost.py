@@ -191,6 +191,10 @@ class _Estimator:
         count = self.size(node.range)
         if node.name in ("optMap", "optFlatMap"):
             return ranged.plus(self.cost(node.body[0], sizes)).plus(_ONE)
+        if node.name == "bind":
+            inside = self.cost(node.body[0], {**sizes, node.variables[0]: count})
+            self._sizes[node] = self.size(node.body[0])
+            return ranged.plus(inside).plus(Range(LIST_COST, LIST_COST))  # of a loop over an empty list
         inner = {name: size for name, size in sizes.items() if name not in node.variables}
         if node.range in self._placed:
             inner |= dict.fromkeys(node.variables)

@@ -38,7 +38,7 @@ def _environment() -> Environment:
             "capacity": _by_domain(QUANTITY),
         },
     )
-    return Environment({"device": device})
+    return Environment({"device": device}, binds=True)
 
 
 def compile_selector(source: str) -> Expression:

@@ -52,16 +52,17 @@ class Program(Struct, frozen=True):
 
 
 class Environment(Struct, frozen=True):
-    """Declared variables with their types; functions are Kubernetes' libraries and `more`."""
+    """Declared variables with their types; functions are Kubernetes' libraries and `more`. `binds`: with `cel.bind`."""
 
     variables: Mapping[str, Type]
     more: tuple[Functions, ...] = ()
+    binds: bool = False
 
     def compile(self, source: str) -> Program:
         """Raises CompileError, also for a constant part that has no value (InstantiationError)."""
         give_way()
         try:
-            node = parse(source)
+            node = parse(source, binds=self.binds)
             checked, issues = check(node, self.variables, self._functions())
             if issues:
                 raise CompileError(source, issues)

@@ -27,6 +27,8 @@ def macro_type(checking: Checking, node: Macro, scope: Mapping[str, Type]) -> Ty
     ranged = checking.type_of(node.range, scope)
     if node.name in ("optMap", "optFlatMap"):
         return _opt_map(checking, node, ranged, scope)
+    if node.name == "bind":
+        return checking.type_of(node.body[0], {**scope, node.variables[0]: ranged})
     variables = _loop_variables(checking, node, ranged)
     inner = {**scope, **dict(zip(node.variables, variables, strict=True))}
     types = [checking.type_of(each, inner) for each in node.body]

@@ -46,13 +46,15 @@ _MACROS: Final = {
     ("sortBy", 2): 1,
 }  # fmt: skip
 
+_BIND: Final = ("cel", "bind", 3)
 
-def parse(source: str) -> Node:
-    """Raises CompileError with all that is wrong with the text."""
+
+def parse(source: str, *, binds: bool = False) -> Node:
+    """Raises CompileError with all that is wrong with the text. `binds`: there is the macro `cel.bind`."""
     if len(source) > MAX_LENGTH:
         message = f"expression code point size exceeds limit: size: {len(source)}, limit {MAX_LENGTH}"
         raise CompileError(source, [Issue(0, message)])
-    parser = _Parser(source)
+    parser = _Parser(source, binds)
     try:
         node = parser.whole()
     except StopError:
@@ -63,8 +65,9 @@ def parse(source: str) -> Node:
 
 
 class _Parser(TokenStream):
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, binds: bool) -> None:
         super().__init__(source)
+        self._binds = binds
         self._depth = 0
 
     def whole(self) -> Node:
@@ -159,6 +162,8 @@ class _Parser(TokenStream):
         return Select(dot.offset, node, name.text, optional=optional)
 
     def _method(self, target: Node, name: str, bracket: Token, arguments: list[Node]) -> Node:
+        if self._binds and isinstance(target, Identifier) and (target.name, name, len(arguments)) == _BIND:
+            return Macro(bracket.offset, name, arguments[1], (self._variable(name, arguments[0]),), (arguments[2],))
         count = _MACROS.get((name, len(arguments)))
         if count is None:
             return Call(bracket.offset, name, tuple(arguments), target)

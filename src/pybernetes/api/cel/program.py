@@ -22,7 +22,7 @@ from pybernetes.api.cel.frame import Frame, Lazy, Step, hashable, truth
 from pybernetes.api.cel.functions import Overload, is_of, kind_of, spent
 from pybernetes.api.cel.library.indexes import element, entry, shown_key
 from pybernetes.api.cel.library.regex import pattern_of
-from pybernetes.api.cel.loops import Loop, collector, opt_map, quantifier, sort_by
+from pybernetes.api.cel.loops import Loop, bind, collector, opt_map, quantifier, sort_by
 from pybernetes.api.cel.types import UNBOUNDED
 from pybernetes.api.cel.values import NONE, Optional, TypedObject
 
@@ -177,6 +177,8 @@ class _Compiler:
         body = [self.compile(each) for each in node.body]
         if node.name in ("optMap", "optFlatMap"):
             return opt_map(node.variables[0], ranged, body[0], flat=node.name == "optFlatMap")
+        if node.name == "bind":
+            return bind(node.variables[0], ranged, body[0])
         each, end = _LOOPS.get(node.name, (1, 1))
         loop = Loop(ranged, node.variables, each, end)
         if node.name == "sortBy":

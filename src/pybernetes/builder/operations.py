@@ -10,7 +10,7 @@ from pybernetes.builder.dockerfile.source import Heredoc, Instruction
 from pybernetes.builder.dockerfile.stages import sources_of
 from pybernetes.builder.mounts import Given, Options, make_mount
 from pybernetes.builder.paths import absolute, target_of
-from pybernetes.builder.remote import remote_files
+from pybernetes.builder.remote import remote_files, remote_repository
 from pybernetes.builder.scope import Scope
 from pybernetes.cri.building import (
     Copy,
@@ -20,6 +20,7 @@ from pybernetes.cri.building import (
     Mount,
     Operation,
     RemoteFile,
+    RemoteRepository,
     Run,
     Source,
 )
@@ -30,8 +31,8 @@ STEPS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
 
 FindSource = Callable[[str], Awaitable[Source]]
 """The files that a name in `--from` stands for; those of the context if it is empty."""
-FetchFiles = Callable[[Sequence[RemoteFile]], Awaitable[Source]]
-"""Files of the network, as a source of their own."""
+FetchFiles = Callable[[Sequence[RemoteFile] | RemoteRepository], Awaitable[Source]]
+"""Files of the network, or a repository's, as a source of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +135,24 @@ async def _copy(instruction: Instruction, scope: Scope, sources: dict[str, Sourc
         )
     is_on(flags, "link", line)
     checksum = scope.expand(flags.get("checksum", [""])[0], line)
-    remote = remote_files(patterns, target, checksum, line) if keyword == "ADD" else ()
-    patterns = [_literal(file.name) for file in remote] or patterns
+    repository = remote_repository(patterns, is_on(flags, "keep-git-dir", line), line) if keyword == "ADD" else None
+    remote = remote_files(patterns, target, checksum, line) if keyword == "ADD" and repository is None else ()
+    if repository is not None:
+        source, patterns = await fetch(repository[0]), [_literal(repository[1])]
+    elif remote:
+        source, patterns = await fetch(remote), [_literal(file.name) for file in remote]
+    else:
+        source = sources[flags.get("from", [""])[0]]
     operation = Copy(
-        source=await fetch(remote) if remote else sources[flags.get("from", [""])[0]],
+        source=source,
         patterns=tuple(patterns),
         target=target_of(scope.image.cwd, target),
         inline=inline,
         owner=scope.expand(flags.get("chown", [""])[0], line),
         mode=scope.expand(flags.get("chmod", [REMOTE_MODE if remote else ""])[0], line),
         # What comes from elsewhere stays as it is, unless asked for.
-        unpack=keyword == "ADD" and flags.get("unpack", ["false" if remote else "true"])[0] == "true",
+        unpack=keyword == "ADD"
+        and flags.get("unpack", ["true" if repository is None and not remote else "false"])[0] == "true",
         parents=is_on(flags, "parents", line),
         excludes=tuple(scope.expand(each, line) for each in flags.get("exclude", ())),
     )

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
-from pybernetes.builder.dockerfile.errors import ParseError, RefusedError
-from pybernetes.cri.building import RemoteFile
+from pybernetes.builder.dockerfile.errors import ParseError
+from pybernetes.cri.building import RemoteFile, RemoteRepository
 
 _GIT = ("git://", "git@", "ssh://")
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
@@ -18,9 +18,6 @@ def remote_files(patterns: Sequence[str], target: str, checksum: str, line: int)
 
     `target` is where ADD puts them; files of a directory keep the last part of their URL's path as their name.
     """
-    for word in patterns:
-        if word.startswith(_GIT) or (_is_url(word) and _path(word).endswith(".git")):
-            raise RefusedError(line, f"ADD of a git repository ({word}) is not supported: clone it in a RUN")
     urls = [word for word in patterns if _is_url(word)]
     if checksum and not urls:
         raise ParseError(line, "checksum can't be specified for non-HTTP(S) sources")
@@ -31,6 +28,23 @@ def remote_files(patterns: Sequence[str], target: str, checksum: str, line: int)
     if urls and len(urls) < len(patterns):
         raise ParseError(line, "ADD takes URLs or files of the context: write an instruction for each")
     return tuple(RemoteFile(url, _name(url, target, line), checksum) for url in urls)
+
+
+def remote_repository(patterns: Sequence[str], keeps_git: bool, line: int) -> tuple[RemoteRepository, str] | None:
+    """The git repository that ADD names, as `URL[#REF[:DIRECTORY]]`, with the directory. Raises ParseError."""
+    if not any(_is_repository(word) for word in patterns):
+        return None
+    if len(patterns) > 1:
+        raise ParseError(line, "ADD takes one git repository: write an instruction for each")
+    url, _, fragment = patterns[0].partition("#")
+    ref, _, directory = fragment.partition(":")
+    if ref.startswith("-") or ".." in directory.split("/"):
+        raise ParseError(line, f"invalid git reference: {fragment}")
+    return RemoteRepository(url, ref, keeps_git), directory.strip("/") or "."
+
+
+def _is_repository(word: str) -> bool:
+    return word.startswith(_GIT) or (_is_url(word) and _path(word).endswith(".git"))
 
 
 def _is_url(word: str) -> bool:

@@ -20,7 +20,19 @@ from pybernetes.builder.operations import STEPS, Planned, plan
 from pybernetes.builder.progress import Report, StepDone, StepFailed, StepOutput, StepsCounted, StepStarted, Warned
 from pybernetes.builder.request import BuildRequest
 from pybernetes.builder.scope import PREDEFINED, Scope
-from pybernetes.cri.building import BindMount, BuildService, Copy, Exited, Output, RemoteFile, Result, Run, Source, Step
+from pybernetes.cri.building import (
+    BindMount,
+    BuildService,
+    Copy,
+    Exited,
+    Output,
+    RemoteFile,
+    RemoteRepository,
+    Result,
+    Run,
+    Source,
+    Step,
+)
 from pybernetes.cri.errors import CRIError, UnavailableError
 from pybernetes.wire.images.reference import InvalidReferenceError, parse, parse_error
 
@@ -250,10 +262,12 @@ class _StageRun:
             cause = f"{name}: failed to resolve source metadata: {_pull_cause(error)}"
             raise StepError(cause, instruction) from error
 
-    async def _fetch(self, files: Sequence[RemoteFile], instruction: Instruction) -> Source:
+    async def _fetch(self, wanted: Sequence[RemoteFile] | RemoteRepository, instruction: Instruction) -> Source:
         """Raises StepError."""
         try:
-            return await self._solver.door.fetch_files(list(files))
+            if isinstance(wanted, RemoteRepository):
+                return await self._solver.door.fetch_repository(wanted)
+            return await self._solver.door.fetch_files(list(wanted))
         except UnavailableError:
             raise
         except CRIError as error:

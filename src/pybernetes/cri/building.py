@@ -56,6 +56,14 @@ class RemoteFile(msgspec.Struct, frozen=True):
     checksum: str = ""
 
 
+class RemoteRepository(msgspec.Struct, frozen=True):
+    """A git repository at a branch, tag or commit `ref` (empty for its HEAD); `keeps_git` leaves its `.git` in place."""
+
+    url: str
+    ref: str = ""
+    keeps_git: bool = False
+
+
 class InlineFile(msgspec.Struct, frozen=True):
     """A file that stands in the Dockerfile itself (a here-document)."""
 
@@ -218,6 +226,10 @@ class BuildService(Protocol):
 
         Raises CRIError for what cannot be had, or has another checksum.
         """
+        ...
+
+    async def fetch_repository(self, repository: RemoteRepository) -> Source:
+        """A checkout of the repository, with its submodules, as such a directory. Raises CRIError."""
         ...
 
     async def find_result(self, key: str) -> Result | None:

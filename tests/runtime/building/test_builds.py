@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -109,6 +110,45 @@ RUN cat '/all/a b[1].txt' /one; stat -c '%a %u:%g %Y' '/all/a b[1].txt' /one
     assert list((bench.root / "runtime/build-downloads").iterdir()) == []
 
 
+def git(folder: Path, *arguments: str) -> None:
+    own = {"GIT_CONFIG_NOSYSTEM": "1", "HOME": str(folder), "PATH": os.environ["PATH"]}
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, env=own, check=True, capture_output=True)
+
+
+async def test_a_git_repository(bench: Bench, web: tuple[Path, str], tmp_path: Path) -> None:
+    """Its files as git has them, at a branch or a tag; a directory of it alone; with .git where that is wanted."""
+    folder, url = web
+    work = tmp_path / "work"
+    (work / "docs").mkdir(parents=True)
+    (work / "docs" / "page.txt").write_text("first")
+    (work / "run.sh").write_text("#!/bin/sh\n")
+    (work / "run.sh").chmod(0o755)
+    git(work, "init", "-q")
+    git(work, "add", ".")
+    git(work, "commit", "-qm", "one")
+    git(work, "tag", "v1")
+    (work / "docs" / "page.txt").write_text("second")
+    git(work, "commit", "-qam", "two")
+    git(folder, "clone", "-q", "--bare", str(work), "site.git")
+    git(folder / "site.git", "update-server-info")
+    text = f"""
+FROM busybox
+ADD {url}/site.git /new/
+ADD {url}/site.git#v1:docs /old/
+ADD --keep-git-dir=true {url}/site.git#main /whole/
+RUN cat /new/docs/page.txt /old/page.txt; stat -c ' %a' /new/run.sh /new/docs/page.txt; ls -d /new/.git /whole/.git 2>&1; true
+"""
+    _, _, printed = await built(bench, text)
+    assert printed.startswith("secondfirst 755\n 644\n")
+    assert "/whole/.git\n" in printed
+    assert "/new/.git: No such file" in printed
+    with pytest.raises(
+        BuildError, match=r"failed to load cache key: failed to fetch remote: .*couldn't find remote ref none"
+    ):
+        await built(bench, f"FROM busybox\nADD {url}/site.git#none /x/")
+
+
 async def test_a_failing_step(bench: Bench) -> None:
     with pytest.raises(BuildError) as failed:
         await built(bench, "FROM busybox\n\nRUN echo oh no; exit 3\n")
@@ -136,7 +176,8 @@ async def test_a_failing_step(bench: Bench) -> None:
         ("FROM busybox\nRUN --network=host true", "granting entitlement network.host is not allowed by build daemon configuration"),
         ("FROM busybox\nRUN --mount=type=ssh,required true", "unset ssh forward key default"),
         ("FROM busybox\nRUN --mount=type=secret,id=s,required true", "secret s: not found"),
-        ("FROM busybox\nADD https://example.com/x.git /", "ADD of a git repository (https://example.com/x.git) is not supported: clone it in a RUN"),
+        ("FROM busybox\nADD https://example.com/x.git a /x/", "dockerfile parse error on line 2: ADD takes one git repository: write an instruction for each"),
+        ("FROM busybox\nADD https://example.com/x.git#--upload-pack=id /x/", "dockerfile parse error on line 2: invalid git reference: --upload-pack=id"),
         ("FROM busybox\nADD https://example.com/ /x/", "dockerfile parse error on line 2: cannot determine filename for source https://example.com/"),
         ("FROM busybox\nADD http://127.0.0.1:1/x y /z/", "dockerfile parse error on line 2: ADD takes URLs or files of the context: write an instruction for each"),
         ("FROM busybox\nADD --checksum=sha256:1 http://127.0.0.1:1/x /", "dockerfile parse error on line 2: invalid checksum digest format: sha256:1"),

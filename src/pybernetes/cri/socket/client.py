@@ -244,6 +244,9 @@ class Client:
     async def fetch_files(self, files: list[b.RemoteFile]) -> b.Source:
         return await self._call(b.Source, "fetch_files", files)
 
+    async def fetch_repository(self, repository: b.RemoteRepository) -> b.Source:
+        return await self._call(b.Source, "fetch_repository", repository)
+
     async def find_result(self, key: str) -> b.Result | None:
         found: b.Result | None = await self._raw(b.Result | None, "find_result", key)
         return found

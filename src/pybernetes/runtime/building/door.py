@@ -46,6 +46,9 @@ class BuildDoor:
     async def fetch_files(self, files: list[b.RemoteFile]) -> b.Source:
         return await self._service().fetch_files(files)
 
+    async def fetch_repository(self, repository: b.RemoteRepository) -> b.Source:
+        return await self._service().fetch_repository(repository)
+
     async def find_result(self, key: str) -> b.Result | None:
         return await self._service().find_result(key)
 

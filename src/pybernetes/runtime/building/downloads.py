@@ -6,13 +6,15 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from pybernetes.aio.threads import Worker
-from pybernetes.cri.building import RemoteFile, Source
+from pybernetes.cri.building import RemoteFile, RemoteRepository, Source
 from pybernetes.cri.errors import CRIError
+from pybernetes.runtime.building.repositories import check_out
 from pybernetes.runtime.images.registry.errors import RegistryError
 from pybernetes.runtime.images.registry.http import Http
 
@@ -28,18 +30,30 @@ class Downloads:
 
     async def fetch(self, files: Sequence[RemoteFile], name: str) -> Source:
         """The files as a directory called `name`. Raises CRIError."""
+        async with self._place(name) as place:
+            for file in files:
+                await self._fetch(file, place / file.name)
+        return Source(context=str(place))
+
+    async def check_out(self, repository: RemoteRepository, name: str) -> Source:
+        """The repository's files as a directory called `name`. Raises CRIError."""
+        async with self._place(name) as place:
+            await check_out(repository, place)
+        return Source(context=str(place))
+
+    @asynccontextmanager
+    async def _place(self, name: str) -> AsyncIterator[Path]:
+        """A new directory, which is gone again if the block does not end well."""
         await self._worker.run(self.forget, KEEP_SECONDS)
         place = self._directory / name
         place.mkdir(mode=0o700, parents=True)
         try:
-            for file in files:
-                await self._fetch(file, place / file.name)
+            yield place
         except BaseException as error:
             await self._worker.run(shutil.rmtree, place, True)
             if isinstance(error, RegistryError):
                 raise CRIError(str(error)) from error
             raise
-        return Source(context=str(place))
 
     async def _fetch(self, file: RemoteFile, path: Path) -> None:
         digest = hashlib.sha256()

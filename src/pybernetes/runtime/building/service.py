@@ -18,6 +18,7 @@ from pybernetes.cri.building import (
     MakeDirectory,
     NewImage,
     RemoteFile,
+    RemoteRepository,
     Result,
     Run,
     Source,
@@ -83,6 +84,10 @@ class Building:
     async def fetch_files(self, files: list[RemoteFile]) -> Source:
         with _translated():
             return await self._downloads.fetch(files, self._core.options.new_id())
+
+    async def fetch_repository(self, repository: RemoteRepository) -> Source:
+        with _translated():
+            return await self._downloads.check_out(repository, self._core.options.new_id())
 
     async def find_result(self, key: str) -> Result | None:
         return await self._images.workshop.find_result(key)

@@ -72,12 +72,15 @@ class Pages:
         return sorted(self._pages.keys() - self._unlisted)
 
 
+def _is_group(name: str) -> bool:
+    """Whether a group is built in, and has paths of its own."""
+    return name != "" and bool(group_versions(name))
+
+
 def _is_api(path: str) -> bool:
     """Whether a path lies below the core group or another one that is built in: its absence is told in JSON there."""
     first, _, rest = path[1:].partition("/")
-    return bool(rest) and (
-        first == "api" or (first == "apis" and "/" in rest and bool(group_versions(rest.partition("/")[0])))
-    )
+    return bool(rest) and (first == "api" or (first == "apis" and "/" in rest and _is_group(rest.partition("/")[0])))
 
 
 def not_found() -> Response:

@@ -63,7 +63,7 @@ def _list(schema: Schema, value: list[Json], path: str) -> Iterator[str]:
                 element = element_of(schema, item)
             except ElementError as error:
                 yield _line(path, f"element {index}: {error}")
-                continue
+                return  # upstream looks at none behind it
             place = text(element)
             if element in seen:
                 yield _line(path, f"duplicate entries for key {place}")

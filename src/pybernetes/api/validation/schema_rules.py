@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 from msgspec import field as attribute
 
 from pybernetes.api import field
-from pybernetes.api.field import Path
+from pybernetes.api.field import FieldError, Path
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.kinds import Errors
 
@@ -64,18 +65,31 @@ def validate_schema_rules(schema: Tree, path: Path, *, is_structural: bool) -> E
         yield field.forbidden(path, _too_expensive(name, costs.total, SCHEMA_LIMIT))
 
 
-def _walk(schema: Tree, path: Path, count: int, alone: Path | None, costs: _Costs | None) -> Errors:
-    """`count` is how many such values an object can have; below `alone` none can be told from what it was before."""
-    if schema.get(_KEYWORD):
-        yield from _validate_place(schema, path, count, alone, costs)
+def _walk(
+    schema: Tree, path: Path, count: int, alone: Path | None, costs: _Costs | None
+) -> Generator[FieldError, None, bool]:
+    """`count` is how many such values an object can have; below `alone` none can be told from what it was before.
+
+    What is below comes first, as upstream has it. The result is whether a rule is malformed here or below: no rule is
+    compiled above it.
+    """
+    malformed = False
     for name, below in (schema.get("properties") or {}).items():
-        yield from _walk(below, path.child("properties").key(name), count, alone, costs)
+        malformed |= yield from _walk(below, path.child("properties").key(name), count, alone, costs)
     for keyword in ("items", "additionalProperties"):
         if not isinstance(schema.get(keyword), dict):
             continue
         at = path.child(keyword)
         lone = alone or (path if keyword == "items" and schema.get("x-kubernetes-list-type") != "map" else None)
-        yield from _walk(schema[keyword], at, _times(schema, keyword, count), lone, costs)
+        malformed |= yield from _walk(schema[keyword], at, _times(schema, keyword, count), lone, costs)
+    rules = schema.get(_KEYWORD) or []
+    at = path.child(_KEYWORD)
+    wrong = [error for index, rule in enumerate(rules) for error in _validate_form(rule, schema, at.index(index))]
+    yield from wrong
+    malformed = malformed or bool(wrong)
+    if rules and costs is not None and not malformed:
+        yield from _validate_place(schema, path, count, alone, costs)
+    return malformed
 
 
 def _times(schema: Tree, keyword: str, count: int) -> int:
@@ -84,24 +98,20 @@ def _times(schema: Tree, keyword: str, count: int) -> int:
     return count * times(schema, keyword)
 
 
-def _validate_place(schema: Tree, path: Path, count: int, alone: Path | None, costs: _Costs | None) -> Errors:
+def _validate_place(schema: Tree, path: Path, count: int, alone: Path | None, costs: _Costs) -> Errors:
+    """The rules of one place, which are well-formed."""
     from pybernetes.api.cel.rules import compile_rules
     from pybernetes.api.cel.schema import type_of_schema, with_identity
 
     at = path.child(_KEYWORD)
-    for index, rule in enumerate(schema[_KEYWORD]):
-        yield from _validate_form(rule, schema, at.index(index))
-    if costs is None:
-        return
     is_root = str(path).endswith("openAPIV3Schema")
     self_type = type_of_schema(with_identity(schema) if is_root else schema)
     if self_type is None:
         yield field.internal(at, _UNTYPED)
         return
     for index, compiled in enumerate(compile_rules(schema, self_type)):
-        if compiled.source.get("rule", "").strip():
-            yield from _validate_programs(compiled, at.index(index), alone)
-            yield from _validate_cost(compiled, at.index(index), count, costs)
+        yield from _validate_programs(compiled, at.index(index), alone)
+        yield from _validate_cost(compiled, at.index(index), count, costs)
 
 
 def _validate_programs(rule: Rule, path: Path, alone: Path | None) -> Errors:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from pybernetes.api import field
 from pybernetes.api.errors import StatusError, method_not_supported
-from pybernetes.api.field import FieldError
+from pybernetes.api.field import FieldError, Path
 from pybernetes.api.time import format_time
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.metadata import is_plain
@@ -67,14 +68,18 @@ class CustomStrategy(Strategy):
 
     def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
         found = [] if self.shape is None else self.shape.validate(new, None, self.resource)
-        return found + self._wrong_replicas(new)
+        return self._wrong_kind(new) + found + self._wrong_replicas(new)
+
+    def _wrong_kind(self, new: Tree) -> list[FieldError]:
+        kind, wanted = new["kind"], self.resource.kind
+        return [] if kind == wanted else [field.invalid(Path("kind"), kind, f"must be {wanted}")]
 
     def _wrong_replicas(self, new: Tree) -> list[FieldError]:
         return [] if self.scale is None else list(validate_replicas(self.scale, new))
 
     def validate_update(self, ctx: RequestContext, new: Tree, old: Tree) -> list[FieldError]:
         found = [] if self.shape is None else self.shape.validate(new, old, self.resource)
-        return found + self._wrong_replicas(new)
+        return self._wrong_kind(new) + found + self._wrong_replicas(new)
 
     def warnings(self, ctx: RequestContext, new: Tree, old: Tree | None) -> list[str]:
         known = [] if old is None else old["metadata"].get("finalizers") or []

@@ -69,7 +69,9 @@ def as_typed(call: Call, tree: Tree, known: Tree | None = None, *, applied: bool
         default_definition(schema, made, known)
     else:
         return tree, []
-    made["apiVersion"], made["kind"] = call.expected_api_version, call.expected_kind
+    made["apiVersion"] = call.expected_api_version
+    if not call.served.custom or call.own_view or not made.get("kind"):
+        made["kind"] = call.expected_kind  # of a custom resource a wrong one is told by its validation
     keep_managed_fields_reset(tree, made)
     return made, unknown
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from pybernetes.api import field as fields
 from pybernetes.api.decode import DecodeError, decode, json_type
-from pybernetes.api.errors import StatusError, bad_request, invalid
-from pybernetes.api.field import Path, go_json, quote
+from pybernetes.api.errors import StatusError, bad_request
+from pybernetes.api.field import go_json, quote
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import resources, split_api_version
 from pybernetes.api.tree import Tree
@@ -30,21 +29,20 @@ def check_type(
 ) -> None:
     """apiVersion and kind must be the path's; absent ones are. Raises StatusError 400.
 
+    Of a custom resource the kind is for its validation to judge.
+
     What is of another version was read before that is noticed: `report` tells of its fields.
     """
     if custom:
         _check_told(tree, api_version, kind, body)
-    given_version, given_kind = _told(tree.get("apiVersion"), api_version), _told(tree.get("kind"), kind)
+    given_version, given_kind = _told(_found(tree, "apiVersion"), api_version), _told(_found(tree, "kind"), kind)
     if given_version == api_version and given_kind == kind:
         return
     if words := _unreadable(given_version, given_kind):
         raise unrecognized(kind, words, body)
     _, version = split_api_version(given_version)
     if custom and given_version == api_version:
-        wrong = fields.invalid(Path("kind"), given_kind, f"must be {kind}")
-        metadata = tree.get("metadata")
-        name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
-        raise invalid(split_api_version(api_version)[0], given_kind, name, [wrong])
+        return  # its validation tells
     refusal = f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
     if not custom and (unknown := _unregistered(given_version, given_kind, scheme_of(api_version))):
         raise bad_request(refusal + unknown)
@@ -83,6 +81,13 @@ def _check_told(tree: Tree, api_version: str, kind: str, body: bytes | None) -> 
         raise unrecognized(kind, f"Object 'Kind' is missing in '{shown}'", body)
     if not tree.get("apiVersion"):
         raise bad_request(f"the API version in the data () does not match the expected API version ({api_version})")
+
+
+def _found(tree: Tree, name: str) -> Any:
+    """What an object says of its type: upstream reads that, before all else, in whatever case it is written."""
+    if name in tree:
+        return tree[name]
+    return next((value for key, value in tree.items() if key.lower() == name.lower()), None)
 
 
 def _told(value: Any, otherwise: str) -> Any:

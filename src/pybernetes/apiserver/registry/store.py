@@ -188,7 +188,9 @@ class ObjectStore:
 
     def refuse_invalid(self, new: Tree, found: list[FieldError]) -> None:
         if found:
-            raise errors.invalid(self.resource.group, self.resource.kind, new["metadata"].get("name", ""), found)
+            raise errors.invalid(
+                self.resource.group, new.get("kind") or self.resource.kind, new["metadata"].get("name", ""), found
+            )
 
 
 def without_empty(ctx: RequestContext, new: Tree) -> Tree:

@@ -37,6 +37,7 @@ def validate_structural(schema: Tree, path: Path) -> Errors:
     kind = schema.get("type", "")
     if not kind:
         yield field.required(path.child("type"), "must not be empty at the root")
+        yield from validate_schema_rules(schema, path, is_structural=False)
         return
     if kind != "object":
         yield field.invalid(path.child("type"), kind, "must be object at the root")

@@ -31,7 +31,7 @@ async def decode_object(call: Call, options: WriteOptions) -> Tree:
     custom = call.served.custom and not call.own_view
     check_type(
         tree, call.expected_api_version, call.expected_kind, custom=custom, body=body,
-        report=lambda unknown, refuse: report_strictness(call.ctx, options, complaints(unknown), refuse),
+        report=lambda unknown, refuse: report_strictness(call.ctx, options, _told(call, complaints, unknown), refuse),
     )  # fmt: skip
     made = typed_object(call, tree, options, complaints)
     check_identity(call, made)
@@ -45,10 +45,13 @@ def typed_object(call: Call, tree: Tree, options: WriteOptions, complaints: Comp
         made, unknown = as_typed(call, tree)
     except DecodeError as error:
         raise cannot_handle(call, str(error)) from error
-    # Of a custom resource, what stands twice is found before its schema is looked at.
-    found = complaints([]) + field_warnings(unknown) if call.served.custom else complaints(unknown)
-    report_strictness(call.ctx, options, found, lambda text: cannot_handle(call, text))
+    report_strictness(call.ctx, options, _told(call, complaints, unknown), lambda text: cannot_handle(call, text))
     return made
+
+
+def _told(call: Call, complaints: Complaints, unknown: list[str]) -> list[str]:
+    """All complaints: of a custom resource, what stands twice is found before its schema is looked at."""
+    return complaints([]) + field_warnings(unknown) if call.served.custom else complaints(unknown)
 
 
 def as_typed(call: Call, tree: Tree, known: Tree | None = None, *, applied: bool = False) -> tuple[Tree, list[str]]:

@@ -100,7 +100,7 @@ class Dispatcher:
         named = len(info.parts) > 1
         if served.custom:
             return await self._custom(ctx, served, named=named)
-        if named and not _NAMED & set(served.resource.verbs):
+        if len(info.parts) > 2 or (named and not _NAMED & set(served.resource.verbs)):
             raise page_not_found()
         fits = named is (info.verb in _NAMED) or info.verb == "watch"  # old paths of watches may name an object
         if info.verb not in served.resource.verbs or not _suits(ctx) or not fits:

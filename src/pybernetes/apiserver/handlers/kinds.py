@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 from pybernetes.api.decode import DecodeError, decode, json_type
 from pybernetes.api.errors import StatusError, bad_request
 from pybernetes.api.field import go_json, quote
-from pybernetes.api.schema import schema_of
+from pybernetes.api.pruning import META
+from pybernetes.api.schema import schema_for, schema_of
 from pybernetes.api.scheme import resources, split_api_version
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.handlers.body import unrecognized
@@ -49,6 +50,8 @@ def check_type(
     is_same = _internal(given_version, given_kind) == _internal(api_version, kind)
     if is_same and not custom and report is not None:
         report(_unknown_fields(tree, given_version, api_version, kind), lambda why: bad_request(refusal + why))
+    if custom and report is not None:
+        report(_unknown_of_metadata(tree), lambda why: bad_request(refusal + why))
     if custom or is_same:
         raise bad_request(
             f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
@@ -70,6 +73,14 @@ def _unknown_fields(tree: Tree, given_version: str, api_version: str, kind: str)
         schema = schema_of(api_version, kind)
     try:
         return decode(schema, tree).unknown
+    except DecodeError:
+        return []
+
+
+def _unknown_of_metadata(tree: Tree) -> list[str]:
+    """What of a custom resource is read before its version is looked at."""
+    try:
+        return [f"metadata.{path}" for path in decode(schema_for(META), tree.get("metadata") or {}).unknown]
     except DecodeError:
         return []
 

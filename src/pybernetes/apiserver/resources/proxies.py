@@ -97,7 +97,7 @@ class PodProxy(_Proxy):
         pod = item.tree
         address = (pod.get("status") or {}).get("podIP", "")
         if not address:
-            raise errors.service_unavailable(f'address not allowed: pod "{name}" has no address')
+            raise errors.bad_request("address not allowed")
         return _endpoint(ctx, scheme, address, _number(port) if port else _first_port(pod))
 
 

@@ -102,10 +102,11 @@ def validate(resource: Resource, tree: Tree, old: Tree | None = None, subresourc
 def _errors(resource: Resource, tree: Tree, old: Tree | None, subresource: str) -> Errors:
     rules = rules_of(resource)
     if old is None:
-        if not rules.nameless:
+        wrong = list(rules.create(tree))
+        if not rules.nameless and not (rules.metadata_last and wrong):
             plain = rules.plain_finalizers or resource.group not in groups()
             yield from validate_metadata(tree["metadata"], resource.namespaced, rules.name, plain_finalizers=plain)
-        yield from rules.create(tree)
+        yield from wrong
         return
     if not is_kept(tree["metadata"], old["metadata"]):
         yield from _metadata_update_errors(resource, rules, tree["metadata"], old["metadata"], subresource)

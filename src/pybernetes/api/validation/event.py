@@ -104,6 +104,6 @@ def _update_new(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    ("", "events"): Rules(_create, name=names.path_segment, update_looks=0, plain_finalizers=True),
+    ("", "events"): Rules(_create, name=names.path_segment, update_looks=0, plain_finalizers=True, metadata_last=True),
     ("events.k8s.io", "events"): Rules(_create_new, _update_new, name=names.path_segment, update_is_whole=True),
 }

@@ -31,6 +31,7 @@ class Rules(Struct, frozen=True):
     `whole_looks` and `update_looks`: how often upstream's rules of the kind look at the metadata of a changed object, as
     that of an object and as that of a change, besides the look that all kinds share. Clients see a complaint of each.
     `part_looks`: the two numbers for writes through subresources, where they are not 0 and 1.
+    `metadata_last`: they do not look at that of a new object, whose metadata is judged once they find nothing.
     `plain_finalizers`: those looks let finalizers pass that have no domain.
     """
 
@@ -43,6 +44,7 @@ class Rules(Struct, frozen=True):
     update_looks: int = 1
     part_looks: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     plain_finalizers: bool = False
+    metadata_last: bool = False
     subresources: Mapping[str, Update] = field(default_factory=dict)
 
 

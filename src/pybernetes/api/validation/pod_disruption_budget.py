@@ -53,6 +53,7 @@ RULES: RulesTable = {
         name=names.path_segment,
         subresources={"status": _update_status},
         part_looks={"status": (0, 0)},
+        metadata_last=True,
         update_looks=0,
         plain_finalizers=True,
     )

@@ -38,23 +38,24 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.file = folder / f"{name}.crt"
-        self.file.write_bytes(self._certificate(self._subject, self._key, ca=True))
+        self.file.write_bytes(self._certificate(self._subject, self._key, timedelta(hours=1), ca=True))
 
-    def sign(self, name: str) -> Pair:
+    def sign(self, name: str, ends: timedelta = timedelta(hours=1)) -> Pair:
+        """Valid since two hours before until `ends` from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         pair = Pair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        pair.certificate.write_bytes(self._certificate(subject, key, ca=False))
+        pair.certificate.write_bytes(self._certificate(subject, key, ends, ca=False))
         form = serialization.PrivateFormat.PKCS8
         pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
         return pair
 
-    def _certificate(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> bytes:
+    def _certificate(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, ends: timedelta, *, ca: bool) -> bytes:
         now = datetime.now(UTC)
         made = (
             x509.CertificateBuilder(self._subject, subject, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
+            .not_valid_before(now - timedelta(hours=2))
+            .not_valid_after(now + ends)
             .add_extension(x509.BasicConstraints(ca, None), critical=True)
             .add_extension(
                 x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False

@@ -5,10 +5,12 @@ import contextlib
 import socket
 import ssl
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
 from pybernetes.aio.tasks import open_scope
+from pybernetes.aio.tls import server_context
 from pybernetes.apiserver.http import tls
 from pybernetes.apiserver.http.message import Response, StreamResponse
 from pybernetes.apiserver.http.server import HTTPServer, serving
@@ -51,6 +53,27 @@ async def test_the_certificate_of_a_client_is_known(tls_contexts, authority):
         await reader.readuntil(b"\r\n\r\n")
         writer.close()
     assert seen == [ssl.PEM_cert_to_DER_cert((authority.file.parent / "client.crt").read_text())]
+
+
+async def test_who_judges_whether_a_certificate_is_out_of_date(authority):
+    pair, old = authority.sign("server"), authority.sign("old", ends=-timedelta(hours=1))
+    theirs = ssl.create_default_context(cafile=authority.file)
+    theirs.load_cert_chain(old.certificate, old.key)
+
+    async def whose(request):
+        return Response(200, request.peer_certificate, "application/octet-stream")
+
+    async def ask(*, judges_time):
+        ours = server_context(str(pair.certificate), str(pair.key), str(authority.file), judges_time=judges_time)
+        async with served(whose, ours) as (_, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=theirs)
+            with contextlib.closing(writer):
+                writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+                return await reader.read()
+
+    assert (await ask(judges_time=False)).endswith(ssl.PEM_cert_to_DER_cert(old.certificate.read_text()))
+    with pytest.raises(ssl.SSLError, match="certificate expired"):
+        await ask(judges_time=True)
 
 
 async def test_a_client_that_breaks_off_its_handshake_is_forgotten(tls_contexts):

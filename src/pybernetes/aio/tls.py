@@ -8,9 +8,12 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 log = logging.getLogger(__name__)
+
+_NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for."""
 
 
 def organizations(certificate: Mapping[str, Any]) -> tuple[str, ...]:
@@ -71,12 +74,17 @@ def serving_files(
 
 
 def server_context(
-    certificate: str, key: str, *client_authorities: str, minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    certificate: str,
+    key: str,
+    *client_authorities: str,
+    minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+    judges_time: bool = True,
 ) -> ssl.SSLContext:
     """TLS of `minimum` and up; a client certificate is asked for when there is a file of authorities to verify it against.
 
     One of several files' authorities will do: for what each is trusted is the caller's to decide. Empty names count
     for nothing. Each handshake takes the files as they are then. An empty `key` means that the certificate's file holds it too.
+    Without `judges_time` a certificate of a client may be out of date: the caller looks at that itself, with each request.
     Raises OSError, ssl.SSLError.
     """
 
@@ -88,6 +96,8 @@ def server_context(
         for authorities in filter(None, client_authorities):
             context.load_verify_locations(authorities)
             context.verify_mode = ssl.CERT_OPTIONAL
+        if not judges_time:
+            context.verify_flags |= _NO_CHECK_TIME
         return context
 
     followed = FollowedContext(make, (certificate, key, *client_authorities))

@@ -26,7 +26,9 @@ def server_tls(options: Options, clock: Clock) -> ssl.SSLContext | None:
     given = options.tls_cert_file, options.tls_private_key_file
     files = serving_files(*given, Path(options.cert_dir), "apiserver", _hosts(options), clock.now())
     authorities = options.client_ca_file, options.requestheader_client_ca_file
-    return server_context(*files, *authorities, minimum=_tls_version(options.tls_min_version))
+    minimum = _tls_version(options.tls_min_version)
+    # Who comes with a certificate that is out of date is told so, with 401, as by upstream's.
+    return server_context(*files, *authorities, minimum=minimum, judges_time=False)
 
 
 def _hosts(options: Options) -> list[str]:

@@ -22,9 +22,10 @@ REMEMBERED = 1024
 
 
 class Certificate(Struct, frozen=True):
-    """A certificate that was found good: the identity in it, and until when it holds."""
+    """A certificate of one of our authorities: the identity in it, and from when until when both hold."""
 
     user: UserInfo
+    not_before: datetime
     not_after: datetime
 
 
@@ -46,19 +47,22 @@ class CertificateCheck(Struct, frozen=True):
         known = self._known[der]
         if known is None:
             return None
-        if self.clock.now() > known.not_after:
+        if not known.not_before <= self.clock.now() <= known.not_after:
             raise InvalidCredentialError("x509: certificate has expired or is not yet valid")
         return known.user
 
     def _read(self, der: bytes) -> Certificate | None:
         certificate = x509.load_der_x509_certificate(der)
-        if not any(_issued(authority, certificate) for authority in self.authorities):
+        issuer = next((authority for authority in self.authorities if _issued(authority, certificate)), None)
+        if issuer is None:
             return None
-        if self.clock.now() < certificate.not_valid_before_utc:
-            raise InvalidCredentialError("x509: certificate has expired or is not yet valid")
         if not _is_for_clients(certificate):
             raise InvalidCredentialError("x509: certificate specifies an incompatible key usage")
-        return Certificate(user_of(certificate), certificate.not_valid_after_utc)
+        return Certificate(
+            user_of(certificate),
+            max(certificate.not_valid_before_utc, issuer.not_valid_before_utc),
+            min(certificate.not_valid_after_utc, issuer.not_valid_after_utc),
+        )
 
 
 class ClientCertificates(Struct, frozen=True):
@@ -70,7 +74,9 @@ class ClientCertificates(Struct, frozen=True):
         if request.peer_certificate is None:
             return None
         user = self.certificates.check(request.peer_certificate)
-        return user if user is not None and user.name else None
+        if user is None:
+            raise InvalidCredentialError("x509: certificate signed by unknown authority")
+        return user if user.name else None
 
 
 def user_of(certificate: x509.Certificate) -> UserInfo:

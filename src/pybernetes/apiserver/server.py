@@ -67,6 +67,7 @@ class APIServer:
             answer = Response(400)
         except PathError as error:
             target = f"{request.path}?{request.query_string}" if request.query_string else request.path
+            target = target.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
             words = f'Internal Server Error: "{target}": failed to create RequestInfo: {error}, {target}\n'
             answer = text(500, words)
         except StoreError as error:

@@ -127,15 +127,13 @@ class Dispatcher:
             return info.resource == "namespaces"
         if info.name and len(info.parts) > 1:
             return False
-        if info.verb not in ("list", "watch", "create", "deletecollection"):
-            return False
         if not {"list", "watch"} & set(served.resource.verbs):
             return False
-        if info.verb in ("create", "deletecollection"):
-            if served.custom:
-                return False
-            raise method_not_allowed()
-        return True
+        if info.verb in ("list", "watch"):
+            return True
+        if served.custom:
+            return False
+        raise method_not_allowed()
 
     def _call(self, ctx: RequestContext, served: Served) -> Call:
         info = ctx.info

@@ -75,19 +75,18 @@ class _Schemas:
                 continue
             plurals = [one for one in rule.get("resources") or () if "*" not in one and "/" not in one]
             places = [(g, v, p) for g in sorted(groups) for v in sorted(versions) for p in sorted(plurals)]
-            kinds = [kind for place in places if (kind := await self._kind(*place))]
+            kinds = [kind for place in places for kind in await self._kinds_at(*place)]
             found |= set(kinds[:MAX_KINDS])
         return [(join_api_version(group, version), kind) for group, version, kind in sorted(found)]
 
-    async def _kind(self, group: str, version: str, plural: str) -> tuple[str, str, str] | None:
-        known = scheme.by_plural(group, version, plural)
-        if known is not None:
-            return group, version, known.kind
-        if group in scheme.groups():
-            return None
+    async def _kinds_at(self, group: str, version: str, plural: str) -> list[tuple[str, str, str]]:
+        """The core group has no name, which upstream takes for one that may be any."""
+        known = [one for one in scheme.resources() if (one.version, one.plural) == (version, plural)]
+        if not group or group in scheme.groups():
+            return [(one.group, version, one.kind) for one in known if group in ("", one.group)]
         listed = await self._ask(f"/apis/{group}/{version}")
         entries: list[dict[str, Any]] = listed.get("resources") or []
-        return next(((group, version, one["kind"]) for one in entries if one.get("name") == plural), None)
+        return [(group, version, one["kind"]) for one in entries if one.get("name") == plural]
 
     async def checked(self, api_version: str, kind: str) -> Any:
         """A `CheckedKind`."""

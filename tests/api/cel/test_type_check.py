@@ -54,5 +54,16 @@ def test_kinds_that_contain_themselves_and_quantities() -> None:
     fine = "object.metadata.name != '' && (!has(object.spec.template) || object.spec.template.spec.containers.all(c, c.image != ''))"
     assert list(told(fine)) == ["spec.validations[0].expression"]
     only = [checked("v1", "Pod")]
-    expression = "object.spec.containers.all(c, c.resources.limits['cpu'] != '' && c.ports.all(p, p.containerPort > 1))"
-    assert list(warnings({"validations": [{"expression": expression}]}, only, None)) == []
+    fine = "object.spec.containers.all(c, c.ports.all(p, p.containerPort > 1))"
+    assert list(warnings({"validations": [{"expression": fine}]}, only, None)) == []
+    # Upstream's schema of a Quantity says no type, so that no expression is thought to find one.
+    amount = "object.spec.containers.all(c, c.resources.limits['cpu'] != '')"
+    (found,) = warnings({"validations": [{"expression": amount}]}, only, None)
+    assert "undefined field 'limits'" in found["warning"]
+
+
+def test_values_of_any_form_are_objects_without_fields() -> None:
+    only = [checked("apps/v1", "ControllerRevision")]
+    spec = {"validations": [{"expression": "object.data.replicas == 1"}, {"expression": "object.data != null"}]}
+    (found,) = warnings(spec, only, None)
+    assert "undefined field 'replicas'" in found["warning"]

@@ -107,3 +107,18 @@ async def test_turns_within_turns(turns):
 async def test_who_takes_no_turns_works_on():
     rounds = iter(range(1000))
     assert await worked(lambda: next(rounds) == 999) == "done"
+
+
+async def test_turns_within_turns_go_on_while_others_have_their_stack(turns):
+    inner, outer = asyncio.Event(), asyncio.Event()
+
+    async def within():
+        return await turns.run(worked(inner.is_set))
+
+    first = await spawned(turns, within())
+    second = await spawned(turns, worked(outer.is_set))
+    inner.set()
+    assert await first == "done"
+    assert not second.done()
+    outer.set()
+    assert await second == "done"

@@ -41,6 +41,16 @@ class _Stack(greenlet):
                 self.result, told = end.value, _ENDED
             step, value = self.leave(told)
 
+    def enter(self, *told: object) -> Any:
+        """Go on where this stack was left, until it is left again: to who has entered it last, on whatever stack."""
+        self.parent = getcurrent()
+        return self.switch(*told)
+
+    def enter_with(self, error: BaseException) -> Any:
+        """The same; what this stack was left in raises the error."""
+        self.parent = getcurrent()
+        return self.throw(error)
+
     def leave(self, told: object) -> Any:
         """Go back to where this stack was entered; what is told when it is entered again."""
         assert self.parent is not None
@@ -72,15 +82,14 @@ class Turns:
         value: Any = None
         while True:
             stack = self._idle.pop() if self._idle else _Stack()
-            stack.parent = getcurrent()
-            told = stack.switch(step, value)  # one that raises is not used again
+            told = stack.enter(step, value)  # one that raises is not used again
             while told is _PAUSED:
                 try:
                     yield from self._others().__await__()
                 except BaseException as error:
-                    told = stack.throw(error)
+                    told = stack.enter_with(error)
                 else:
-                    told = stack.switch()
+                    told = stack.enter()
             self._idle.append(stack)
             if told is _ENDED:
                 result: R = stack.result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 from pathlib import Path
 
 from pybernetes.cri.building import RemoteRepository
@@ -53,13 +54,14 @@ class _Git:
         process = await asyncio.create_subprocess_exec(
             "/bin/sh", "-c", UMASK, "git", "-C", str(self._place), *arguments,
             env=self._environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         try:
             _, said = await process.communicate()
         except BaseException:
             if process.returncode is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # with the programs that git has started: they would go on writing
+                await process.wait()
             raise
         if process.returncode == 127:
             raise CRIError("ADD of a git repository needs the program git on this machine")

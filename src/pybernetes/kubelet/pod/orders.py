@@ -21,9 +21,9 @@ class Orders:
         self._grace: int | None = None
 
     def end(self, verdict: Verdict | None, grace: int) -> None:
-        """The containers end for good, within `grace` seconds."""
+        """The containers end for good, within `grace` seconds; a later order may only shorten that."""
         self.verdict = self.verdict or verdict
-        self._grace = grace
+        self._grace = grace if self._grace is None else min(self._grace, grace)
 
     def must_end(self, pod: v1.Pod) -> bool:
         return bool(self.removed or self.verdict or pod.metadata.deletion_timestamp) or self._grace is not None

@@ -65,6 +65,7 @@ class Starter:
         counted.pod_started(mapped=mapped)
         if any(claims_of(pod)):
             # Drivers of devices are not spoken to: rather no container than one without what it was promised.
+            counted.pod_failed(mapped=mapped)
             self._refuse_sandbox(
                 pod, "FailedPrepareDynamicResources", f"Failed to prepare dynamic resources: {NO_DRIVER}"
             )

@@ -173,6 +173,7 @@ class Scheduler:
         """A pod that is gone is forgotten, any other is tried again."""
         if placed:
             self._snapshot.remove(pod.uid)
+            self._queue.wake("AssignedPodDelete", FREED | DEVICES)  # what was set aside for it can be had again
         current = self._pods.get(pod.pod.metadata.name or "", pod.pod.metadata.namespace or "")
         if error.code == 404 or current is None or current.metadata.uid != pod.uid:
             self._queue.remove(pod.uid)

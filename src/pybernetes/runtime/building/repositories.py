@@ -60,7 +60,9 @@ class _Git:
             _, said = await process.communicate()
         except BaseException:
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)  # with the programs that git has started: they would go on writing
+                os.killpg(
+                    process.pid, signal.SIGKILL
+                )  # with the programs that git has started: they would go on writing
                 await process.wait()
             raise
         if process.returncode == 127:

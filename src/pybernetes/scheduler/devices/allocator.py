@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
-from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1 as core
 from pybernetes.api.types import resource_v1 as resource
 from pybernetes.scheduler.devices.matching import AllocationError, attribute_of, is_tolerated
 from pybernetes.scheduler.devices.pools import Candidate, Pool
 from pybernetes.scheduler.devices.requests import MAX_RESULTS, Wanted, requests_of
-from pybernetes.scheduler.devices.world import DeviceId
+from pybernetes.scheduler.devices.world import DeviceId, PoolId
 
 MAX_TRIES: Final = 50_000
 """Devices that one search looks at. There can be more combinations than anybody can wait for: upstream ends a search after
@@ -60,6 +60,10 @@ class _Search:
         self._requests = requests
         self._pools = {pool.id: pool for pool in pools}
         self._taken = set(taken)
+        self._used: defaultdict[tuple[PoolId, tuple[str, str]], int] = defaultdict(int)
+        """Of the counters that the devices of a pool share, kept up to date: there are far more tries than devices."""
+        for device in taken:
+            self._use(device, 1)
         self._tries = 0
         self.chosen: list[Choice] = []
 
@@ -90,11 +94,13 @@ class _Search:
         self.chosen.append(choice)
         if not choice.wanted.admin:
             self._taken.add(choice.candidate.id)
+            self._use(choice.candidate.id, 1)
 
     def _drop(self, choice: Choice) -> None:
         self.chosen.pop()
         if not choice.wanted.admin:
             self._taken.discard(choice.candidate.id)
+            self._use(choice.candidate.id, -1)
 
     def _is_possible(self, choice: Choice) -> bool:
         wanted, candidate = choice.wanted, choice.candidate
@@ -106,24 +112,21 @@ class _Search:
             and all(_keeps(one, mine, choice) for one in self._constraints[wanted.claim])
         )
 
+    def _use(self, device: DeviceId, sign: int) -> None:
+        """Take what the device consumes of the counters of its pool, or give it back; of a pool that is here."""
+        where = device[:2]
+        if (pool := self._pools.get(where)) is not None:
+            for counter, needed in pool.consumption.get(device[2], {}).items():
+                self._used[where, counter] += sign * needed
+
     def _has_counters(self, candidate: Candidate) -> bool:
         """Whether the pool has as much left as the device takes of what it shares with others."""
-        pool = self._pools[candidate.id[:2]]
-        for consumption in candidate.device.consumes_counters:
-            for counter, needed in consumption.counters.items():
-                name = (consumption.counter_set, counter)
-                used = self._used(pool, name) + Quantity.parse(needed.value)
-                if used > pool.counters.get(name, Quantity()):
-                    return False
-        return True
-
-    def _used(self, pool: Pool, name: tuple[str, str]) -> Quantity:
-        total = Quantity()
-        for driver, where, device in self._taken:
-            for consumption in pool.consumption.get(device, ()) if (driver, where) == pool.id else ():
-                if consumption.counter_set == name[0] and (part := consumption.counters.get(name[1])):
-                    total += Quantity.parse(part.value)
-        return total
+        where = candidate.id[:2]
+        pool = self._pools[where]
+        return all(
+            self._used[where, counter] + needed <= pool.counters.get(counter, 0)
+            for counter, needed in pool.consumption.get(candidate.id[2], {}).items()
+        )
 
 
 def _keeps(constraint: resource.DeviceConstraint, chosen: Sequence[Choice], choice: Choice) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
@@ -12,6 +12,9 @@ from pybernetes.api.types import resource_v1 as resource
 from pybernetes.scheduler.devices.world import DeviceId, PoolId, Slices
 from pybernetes.scheduler.node import NodeState
 from pybernetes.scheduler.plugins.node_affinity import matches_term
+
+Counters = dict[tuple[str, str], int]
+"""(set, counter) -> billionths"""
 
 
 class Candidate(Struct, frozen=True, eq=False):
@@ -28,9 +31,9 @@ class Pool(Struct, frozen=True, eq=False):
 
     id: PoolId
     candidates: tuple[Candidate, ...] = ()
-    counters: dict[tuple[str, str], Quantity] = field(default_factory=dict)
-    """(set, counter) -> what devices that are parts of one share."""
-    consumption: dict[str, list[resource.DeviceCounterConsumption]] = field(default_factory=dict)
+    counters: Counters = field(default_factory=dict)
+    """What devices that are parts of one share."""
+    consumption: dict[str, Counters] = field(default_factory=dict)
     """What each device of the pool takes of it, also those that the node cannot reach."""
     complete: bool = True
     valid: bool = True
@@ -56,15 +59,22 @@ def _pool(name: PoolId, slices: Iterable[resource.ResourceSlice], node: NodeStat
     return Pool(
         name,
         candidates,
+        _counters((one.name, one.counters) for piece in current for one in piece.spec.shared_counters),
         {
-            (one.name, counter): Quantity.parse(amount.value)
-            for piece in current
-            for one in piece.spec.shared_counters
-            for counter, amount in one.counters.items()
+            device.name: _counters((one.counter_set, one.counters) for one in device.consumes_counters)
+            for device in devices
+            if device.consumes_counters
         },
-        {device.name: device.consumes_counters for device in devices if device.consumes_counters},
         valid=len({device.name for device in devices}) == len(devices),
     )
+
+
+def _counters(sets: Iterable[tuple[str, Mapping[str, resource.Counter]]]) -> Counters:
+    return {
+        (name, counter): Quantity.parse(amount.value).nanos
+        for name, counters in sets
+        for counter, amount in counters.items()
+    }
 
 
 def _reachable(piece: resource.ResourceSlice, node: NodeState) -> Iterable[Candidate]:

@@ -31,8 +31,11 @@ class Devices(Struct):
     classes: dict[str, resource.DeviceClass] = field(default_factory=dict)
     slices: dict[PoolId, dict[str, resource.ResourceSlice]] = field(default_factory=lambda: defaultdict(dict))
     pending: dict[ClaimKey, resource.AllocationResult] = field(default_factory=dict)
+    _taken: frozenset[DeviceId] | None = None
+    """Of `taken`, for it is asked of each node; None once a claim has changed."""
 
     def set_claim(self, old: resource.ResourceClaim | None, new: resource.ResourceClaim | None) -> None:
+        self._taken = None
         if new is not None:
             self.claims[_key(new)] = new
         elif old is not None:
@@ -55,12 +58,14 @@ class Devices(Struct):
 
     def taken(self) -> frozenset[DeviceId]:
         """The devices that claims have for themselves; who has admin access takes nothing from others."""
-        return frozenset(
-            (result.driver, result.pool, result.device)
-            for allocation in self._allocations()
-            for result in (allocation.devices.results if allocation.devices else [])
-            if not result.admin_access
-        )
+        if self._taken is None:
+            self._taken = frozenset(
+                (result.driver, result.pool, result.device)
+                for allocation in self._allocations()
+                for result in (allocation.devices.results if allocation.devices else [])
+                if not result.admin_access
+            )
+        return self._taken
 
     def _allocations(self) -> Iterator[resource.AllocationResult]:
         yield from self.pending.values()
@@ -69,10 +74,12 @@ class Devices(Struct):
                 yield claim.status.allocation
 
     def assume(self, allocations: Allocations) -> None:
+        self._taken = None
         self.pending.update(allocations)
 
     def release(self, allocations: Allocations) -> None:
         """They are written, or will not be."""
+        self._taken = None
         for key in allocations:
             self.pending.pop(key, None)
 

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from pybernetes.api.cel.environment import Environment
+from pybernetes.api.cel.errors import CostError
 from pybernetes.api.cel.rules import compile_rules
 from pybernetes.api.cel.schema import type_of_schema
+from pybernetes.api.cel.types import DYN
+from pybernetes.api.cel.values import Optional
 
 Schema = dict[str, Any]
 Make = Callable[[int | None], Schema]
@@ -145,3 +149,11 @@ def estimate(schema: Schema, rule: str) -> int:
     (compiled,) = compile_rules(schema | {"x-kubernetes-validations": [{"rule": rule}]}, self_type)
     assert compiled.program is not None, compiled.error
     return compiled.program.cost.most
+
+
+def test_an_optional_is_looked_into_once_at_each_step() -> None:
+    program = Environment({"x": DYN}).compile("x[0][0][0][0][0][0]")
+    held = Optional([[[[[["seven"]]]]]], True)
+    assert program.evaluate({"x": held}, 7) == Optional("seven", True)
+    with pytest.raises(CostError):
+        program.evaluate({"x": held}, 6)

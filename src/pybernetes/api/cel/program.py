@@ -310,32 +310,35 @@ def _call_any(name: str, overloads: Sequence[Overload], steps: Sequence[Step]) -
     """The overload is chosen by the values."""
 
     def evaluate(frame: Frame) -> object:
-        values = [step(frame) for step in steps]
-        for overload in overloads:
-            if all(is_of(value, wanted) for value, wanted in zip(values, overload.parameters, strict=True)):
-                frame.spend(spent(overload, values))
-                try:
-                    return overload.apply(*values)
-                except (TypeError, AttributeError) as error:  # lists have not been looked into
-                    raise EvaluationError(_no_overload(name, values)) from error
-        raise EvaluationError(_no_overload(name, values))
+        return _chosen(frame, name, overloads, [step(frame) for step in steps])
 
     return evaluate
 
 
+def _chosen(frame: Frame, name: str, overloads: Sequence[Overload], values: Sequence[object]) -> object:
+    """What the first overload that takes the values makes of them. Raises EvaluationError if there is none."""
+    for overload in overloads:
+        if all(is_of(value, wanted) for value, wanted in zip(values, overload.parameters, strict=True)):
+            frame.spend(spent(overload, values))
+            try:
+                return overload.apply(*values)
+            except (TypeError, AttributeError) as error:  # lists have not been looked into
+                raise EvaluationError(_no_overload(name, values)) from error
+    raise EvaluationError(_no_overload(name, values))
+
+
 def _indexed(overloads: Sequence[Overload], operand: Step, index: Step) -> Step:
     """An index of what is only known now: any whole number leads to an element of a list."""
-    of_optional = _call_any("_[_]", overloads, [operand, index])
 
     def evaluate(frame: Frame) -> object:
         values, at = operand(frame), index(frame)
+        if isinstance(values, Optional):
+            return _chosen(frame, "_[_]", overloads, [values, at])
         frame.spend(1)
         if isinstance(values, list):
             return element(values, at)
         if isinstance(values, dict):
             return entry(values, at)
-        if isinstance(values, Optional):
-            return of_optional(frame)
         raise EvaluationError(f"no such key: {shown_key(at)}")
 
     return evaluate

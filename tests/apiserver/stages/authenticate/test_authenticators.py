@@ -40,12 +40,20 @@ class Authority:
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.certificate = self._sign(self.key, [(NameOID.COMMON_NAME, "ca")], True)
 
+    def renewed(self, begin: datetime) -> x509.Certificate:
+        """The authority's certificate, of the same key and another time."""
+        return self._sign(self.key, [(NameOID.COMMON_NAME, "ca")], True, begin)
+
     def issue(self, name: str, *groups: str) -> x509.Certificate:
         subject = [(NameOID.COMMON_NAME, name), *((NameOID.ORGANIZATION_NAME, group) for group in groups)]
         return self._sign(ec.generate_private_key(ec.SECP256R1()), subject, False)
 
     def _sign(
-        self, key: ec.EllipticCurvePrivateKey, subject: list[tuple[x509.ObjectIdentifier, str]], ca: bool
+        self,
+        key: ec.EllipticCurvePrivateKey,
+        subject: list[tuple[x509.ObjectIdentifier, str]],
+        ca: bool,
+        begin: datetime = NOW - timedelta(days=1),
     ) -> x509.Certificate:
         issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
         return (
@@ -54,8 +62,8 @@ class Authority:
             .subject_name(x509.Name([x509.NameAttribute(oid, value) for oid, value in subject]))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(NOW - timedelta(days=1))
-            .not_valid_after(NOW + timedelta(days=1))
+            .not_valid_before(begin)
+            .not_valid_after(begin + timedelta(days=2))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
             .sign(self.key, hashes.SHA256())
         )
@@ -84,6 +92,19 @@ def test_a_websocket_may_carry_its_token_as_a_protocol() -> None:
     protocol = "base64url.bearer.authorization.k8s.io." + base64.urlsafe_b64encode(b"t1").decode().rstrip("=")
     headers = [("upgrade", "websocket"), ("sec-websocket-protocol", f"v4.channel.k8s.io, {protocol}")]
     assert Bearer([tokens]).authenticate(request(*headers)) == UserInfo("alice", "u")
+
+
+async def test_an_authority_that_was_renewed_with_its_key() -> None:
+    authority, clock = Authority(), FakeClock(NOW)
+    alice = authority.issue("alice")
+    past, today = authority.renewed(NOW - timedelta(days=9)), authority.certificate
+    for authorities in ([past, today], [today, past]):
+        check = ClientCertificates(CertificateCheck(authorities, clock))
+        user = check.authenticate(request(certificate=alice))
+        assert user is not None
+        assert user.name == "alice"
+    with pytest.raises(InvalidCredentialError, match="expired"):
+        ClientCertificates(CertificateCheck([past], clock)).authenticate(request(certificate=alice))
 
 
 async def test_client_certificates_name_users_while_they_are_valid() -> None:

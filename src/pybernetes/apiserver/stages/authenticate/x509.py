@@ -22,11 +22,16 @@ REMEMBERED = 1024
 
 
 class Certificate(Struct, frozen=True):
-    """A certificate of one of our authorities: the identity in it, and from when until when both hold."""
+    """A certificate of one of our authorities: the identity in it, and from when until when both hold.
+
+    An authority that was renewed with its key has issued it in either form, each with a time of its own.
+    """
 
     user: UserInfo
-    not_before: datetime
-    not_after: datetime
+    periods: tuple[tuple[datetime, datetime], ...]
+
+    def holds(self, now: datetime) -> bool:
+        return any(begin <= now <= end for begin, end in self.periods)
 
 
 class CertificateCheck(Struct, frozen=True):
@@ -47,22 +52,18 @@ class CertificateCheck(Struct, frozen=True):
         known = self._known[der]
         if known is None:
             return None
-        if not known.not_before <= self.clock.now() <= known.not_after:
+        if not known.holds(self.clock.now()):
             raise InvalidCredentialError("x509: certificate has expired or is not yet valid")
         return known.user
 
     def _read(self, der: bytes) -> Certificate | None:
         certificate = x509.load_der_x509_certificate(der)
-        issuer = next((authority for authority in self.authorities if _issued(authority, certificate)), None)
-        if issuer is None:
+        issuers = [authority for authority in self.authorities if _issued(authority, certificate)]
+        if not issuers:
             return None
         if not _is_for_clients(certificate):
             raise InvalidCredentialError("x509: certificate specifies an incompatible key usage")
-        return Certificate(
-            user_of(certificate),
-            max(certificate.not_valid_before_utc, issuer.not_valid_before_utc),
-            min(certificate.not_valid_after_utc, issuer.not_valid_after_utc),
-        )
+        return Certificate(user_of(certificate), tuple(_common(certificate, issuer) for issuer in issuers))
 
 
 class ClientCertificates(Struct, frozen=True):
@@ -101,6 +102,12 @@ def _issued(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def _common(certificate: x509.Certificate, issuer: x509.Certificate) -> tuple[datetime, datetime]:
+    """When both hold."""
+    begin = max(certificate.not_valid_before_utc, issuer.not_valid_before_utc)
+    return begin, min(certificate.not_valid_after_utc, issuer.not_valid_after_utc)
 
 
 def _is_for_clients(certificate: x509.Certificate) -> bool:

@@ -117,7 +117,10 @@ class ObjectStore:
 
     def changes_nothing(self, new: Tree, current: Item) -> bool:
         """Whether a write may be left out."""
-        return meta.same_but_managers(new, current.tree)
+        if not meta.same_but_managers(new, current.tree):
+            return False
+        is_as_created = current.revision == current.create_revision
+        return not (is_as_created and self.strategy.is_completed(current.tree))
 
     async def made(self, make: Make, current: Item) -> Tree:
         """What a change makes of an object. Raises StatusError."""

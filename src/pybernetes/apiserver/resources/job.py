@@ -28,6 +28,10 @@ class JobStrategy(KindStrategy):
         if labels and not new["metadata"].get("labels"):
             new["metadata"]["labels"] = dict(labels)
 
+    def is_completed(self, created: Tree) -> bool:
+        labels = created["metadata"].get("labels")
+        return bool(labels) and labels == created["spec"]["template"].get("metadata", {}).get("labels")
+
     def deletion_warning(self, *, chosen: bool) -> str:
         return "" if chosen else ORPHANED
 

@@ -150,6 +150,13 @@ class Strategy(Struct):
     def complete(self, new: Tree) -> None:
         """What upstream's defaults add to an object as it is read again: nobody judges it."""
 
+    def is_completed(self, created: Tree) -> bool:
+        """Whether upstream stored the object, as it was created, without a part of what is read.
+
+        Its next write stores that part: so it is one even if it changes nothing.
+        """
+        return False
+
     async def begin_create(self, ctx: RequestContext, new: Tree, *, dry_run: bool) -> Undo | None:
         """Reserve what the object needs (addresses, ports), writing it into `new`."""
         return None

@@ -41,6 +41,9 @@ class ClaimStrategy(KindStrategy):
     def first_status(self, ctx: RequestContext, new: Tree) -> Tree:
         return {"phase": "Pending"}
 
+    def is_completed(self, created: Tree) -> bool:
+        return True  # the first phase is a default
+
 
 def _drop_strange(spec: Tree) -> None:
     source = spec.get("dataSource")

@@ -1,5 +1,6 @@
 """The node's status, admission to it, options and names of images."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pybernetes.aio.clock import FakeClock
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import meta_v1
@@ -15,12 +17,14 @@ from pybernetes.kubelet.admission import admit
 from pybernetes.kubelet.images.credentials import credentials_for
 from pybernetes.kubelet.node.health import Pressures, Thresholds
 from pybernetes.kubelet.node.machine import Machine, read_machine
+from pybernetes.kubelet.node.machinery import Runtime, prepare
 from pybernetes.kubelet.node.status import Health, NodeFacts, node_status, runtime_problem
-from pybernetes.kubelet.options import parse
+from pybernetes.kubelet.options import Options, parse
 from pybernetes.kubelet.static.manifest import ManifestError, mirror_of, pod_of
 from pybernetes.kubelet.sysctls import checked_patterns
 from pybernetes.wire.images.reference import InvalidReferenceError, with_default_tag
 
+from .fake_runtime import FakeRuntime
 from .world import a_container, a_pod
 
 MACHINE = Machine(2, 4 * 2**30, 2**40, 2**39, {"2Mi": 0}, "boot", "machine", "uuid", "6.1", "Debian", "amd64", 0)
@@ -77,6 +81,24 @@ def test_a_runtime_without_network_is_told_in_upstreams_words() -> None:
     assert runtime_problem(status) == (
         "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:no range"
     )
+
+
+async def test_a_runtime_that_says_nothing_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock(NOW)
+    runtime = FakeRuntime(clock)
+    options = Options(
+        hostname_override="n1",
+        node_ip="192.0.2.1",
+        root_dir=str(tmp_path / "root"),
+        pod_logs_dir=str(tmp_path / "logs"),
+    )
+    machinery = await prepare(options, Runtime(runtime, runtime), clock)
+    _, health = await machinery.gather()
+    assert health.problem == ""
+    monkeypatch.setattr("pybernetes.kubelet.node.machinery.RUNTIME_SILENT_SECONDS", 0.01)
+    monkeypatch.setattr(runtime, "status", asyncio.Event().wait)
+    _, health = await machinery.gather()
+    assert health.problem == "container runtime is down: it does not answer"
 
 
 def test_this_machine_can_be_read() -> None:

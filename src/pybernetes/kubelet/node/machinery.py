@@ -1,5 +1,6 @@
 """What a node is made of, known before its first pod: the machine, the runtime, addresses and reserves."""
 
+import asyncio
 import logging
 import socket
 from pathlib import Path
@@ -19,6 +20,8 @@ from pybernetes.kubelet.options import Options
 log = logging.getLogger(__name__)
 
 RUNTIME_RETRY_SECONDS = 0.1
+RUNTIME_SILENT_SECONDS = 30.0
+"""A runtime that says nothing for so long is down, as for upstream's kubelet."""
 
 
 class Runtime(Struct, frozen=True):
@@ -54,10 +57,12 @@ class Machinery(Struct, frozen=True):
         options, runtime = self.options, self.runtime
         machine = read_machine(options.root)
         try:
-            status, images = await runtime.containers.status(), await runtime.images.list_images()
-        except CRIError as error:
+            async with asyncio.timeout(RUNTIME_SILENT_SECONDS):
+                status, images = await runtime.containers.status(), await runtime.images.list_images()
+        except (CRIError, TimeoutError) as error:
             status, images = t.StatusResponse(), []
-            health = Health(problem=f"container runtime is down: {error}")
+            why = "it does not answer" if isinstance(error, TimeoutError) else error
+            health = Health(problem=f"container runtime is down: {why}")
         else:
             health = self.pressures.steady(health_of(machine, self.thresholds, status), self.clock.monotonic())
         facts = NodeFacts(

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from pybernetes.api import errors
 from pybernetes.api.errors import StatusError
-from pybernetes.api.tree import Tree
+from pybernetes.api.tree import Tree, copied
 from pybernetes.api.validation import validate
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.cacher.item import Item
@@ -48,10 +48,12 @@ async def create(
     begins_generation = strategy.tracks_generation and strategy.begins_generation
     meta.fill_for_create(metadata, ctx.services.clock.now(), generation=begins_generation)
     for attempt in range(NAME_TRIES if generated else 1):
+        named = new
         if generated:
-            metadata["name"] = meta.generated_name(metadata["generateName"], store.rng)
+            named = copied(new)  # what a kind makes of it, by its name too, would stay for the next try
+            named["metadata"]["name"] = meta.generated_name(metadata["generateName"], store.rng)
         try:
-            return await _create_named(ctx, store, new, attributes if admitted else None, options, may_create)
+            return await _create_named(ctx, store, named, attributes if admitted else None, options, may_create)
         except StatusError as error:
             if not generated or error.reason != "AlreadyExists" or attempt == NAME_TRIES - 1:
                 raise

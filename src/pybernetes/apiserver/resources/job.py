@@ -38,9 +38,6 @@ class JobStrategy(KindStrategy):
     def unknown_field(self, name: str) -> str:
         return f"field label {quote(name)} not supported for Job"
 
-    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
-        KindStrategy.prepare_for_update(self, ctx, new, old)
-
 
 def _set_selector(job: Tree) -> None:
     spec, metadata = job["spec"], job["metadata"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
-from pybernetes.api.tree import Tree
+from pybernetes.api.tree import Tree, copied
 from pybernetes.api.validation.common import MAX_INT32
 from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
@@ -204,7 +202,7 @@ def _restarts(container: Tree | None, spec: Tree, code: int) -> bool:
 def _update_ephemeral(new: Tree, old: Tree) -> Errors:
     """Ephemeral containers are added, never changed or removed."""
     path = SPEC.child("ephemeralContainers")
-    merged = deepcopy(old["spec"])
+    merged = copied(old["spec"])
     merged["ephemeralContainers"] = new["spec"].get("ephemeralContainers") or []
     yield from validate_pod_spec(merged, SPEC)
     now = {one["name"]: one for one in merged["ephemeralContainers"]}

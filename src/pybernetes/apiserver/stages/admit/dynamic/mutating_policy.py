@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from pybernetes.api.cel.errors import EvaluationError
 from pybernetes.api.errors import StatusError
 from pybernetes.api.patch.json_patch import JSONPatchError, JSONPatchTestError, patched
 from pybernetes.api.schema import Json
-from pybernetes.api.tree import Tree
+from pybernetes.api.tree import Tree, copied
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.stages.admit.dynamic.evaluation import Evaluation
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face
@@ -119,7 +118,7 @@ class PolicyMutator:
         key = bound.policy_name, bound.name, _name(parameter)
         if invoked.skips(key):
             return False
-        before, applied = copy.deepcopy(attributes.object), False
+        before, applied = copied(attributes.object), False
         for mutation in compiled.mutations:
             evaluation.begin()
             try:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from time import perf_counter
 from typing import Final
 
 from pybernetes.api import errors
 from pybernetes.api.field import quote
 from pybernetes.api.patch.json_patch import JSONPatchError, patched
-from pybernetes.api.tree import Tree
+from pybernetes.api.tree import Tree, copied
 from pybernetes.apiserver.admission import Attributes
 from pybernetes.apiserver.stages.admit.dynamic.annotations import annotate, annotate_json
 from pybernetes.apiserver.stages.admit.dynamic.faces import Face
@@ -69,7 +68,7 @@ class WebhookMutator:
         if face.object is None or face.attributes.object is None:
             words = "attempted to modify the object, which is not supported for this operation"
             raise errors.internal(f"admission webhook {quote(webhook.name)} {words}")
-        before = copy.deepcopy(face.attributes.object)
+        before = copied(face.attributes.object)
         try:
             made = patched(face.object, operations)
         except JSONPatchError as error:

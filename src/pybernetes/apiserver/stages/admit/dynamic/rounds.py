@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Hashable
 from typing import Final
 
-from pybernetes.api.tree import Tree
+from pybernetes.api.tree import Tree, copied
 from pybernetes.apiserver.admission import Attributes, Rounds
 
 IF_NEEDED: Final = "IfNeeded"
@@ -61,4 +60,4 @@ class Invoked:
 
     def end(self) -> None:
         """The plugin's turn is over."""
-        self._last = copy.deepcopy(self._attributes.object)
+        self._last = copied(self._attributes.object)

@@ -1,6 +1,5 @@
 """The plugin: check each quota of the namespace, then book what the object will use."""
 
-import copy
 import logging
 from collections.abc import Mapping
 from typing import Protocol
@@ -11,7 +10,7 @@ from pybernetes.api.quota.amounts import ZERO, Amounts, add, amounts
 from pybernetes.api.quota.scopes import is_terminating, matches
 from pybernetes.api.quota.usage import usage
 from pybernetes.api.scheme import Resource
-from pybernetes.api.tree import Tree
+from pybernetes.api.tree import Tree, copied
 from pybernetes.apiserver.admission import Attributes, Operation
 from pybernetes.apiserver.stages.admit.plugin import Plugin, refuse
 from pybernetes.apiserver.stages.objects import Objects
@@ -108,7 +107,7 @@ class ResourceQuota(Plugin):
                 f"exceeded quota: {name}, requested: {_listed(asked, exceeded)}, "
                 f"used: {_listed(used, exceeded)}, limited: {_listed(hard, exceeded)}",
             )
-        changed = copy.deepcopy(quota)
+        changed = copied(quota)
         changed["status"]["used"] = {key: str(value) for key, value in total.items()}
         return changed
 

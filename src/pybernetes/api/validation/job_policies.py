@@ -58,7 +58,7 @@ def _validate_codes(codes: Tree, known: set[str], path: Path) -> Errors:
         )
     at = path.child("values")
     if not values:
-        yield field.invalid(at, values or None, "at least one value is required")
+        yield field.invalid(at, codes.get("values"), "at least one value is required")
     elif len(values) > _MAX_CODES:
         yield field.too_many(at, len(values), _MAX_CODES)
     for index, value in enumerate(values):

@@ -8,12 +8,13 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from pybernetes.api.decode import duplicate_fields, field_warnings, in_text_order, json_type
+from pybernetes.api.decode import duplicate_fields, field_warnings, in_text_order, json_type, merged
 from pybernetes.api.errors import StatusError, bad_request, request_entity_too_large, timeout
 from pybernetes.api.field import quote
 from pybernetes.api.json_text import refuse_depth
 from pybernetes.api.protobuf import MessageError, NoMessageError, ProtobufError
 from pybernetes.api.protobuf import decode_object as decode_object_message
+from pybernetes.api.schema import Schema
 from pybernetes.api.scheme import split_api_version
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedError, Request, SlowBodyError
@@ -51,10 +52,15 @@ class BodyError(ValueError):
         self.kind = kind
 
 
-def parse_object(body: bytes, media: str, api_version: str, kind: str) -> tuple[Tree, Complaints]:
-    """The object in a body, which is to be of this kind, and what is wrong with its fields. Raises StatusError 400."""
+def parse_object(
+    body: bytes, media: str, api_version: str, kind: str, schema: Schema | None
+) -> tuple[Tree, Complaints]:
+    """The object in a body, which is to be of this kind, and what is wrong with its fields. Raises StatusError 400.
+
+    `schema` is that of a built-in kind.
+    """
     try:
-        return parse_body(body, media, api_version, kind)
+        return parse_body(body, media, api_version, kind, schema)
     except BodyError as error:
         if error.kind:
             version = split_api_version(error.api_version)[1]
@@ -63,7 +69,7 @@ def parse_object(body: bytes, media: str, api_version: str, kind: str) -> tuple[
         raise unrecognized(kind, str(error), body) from error
 
 
-def parse_body(body: bytes, media: str, api_version: str, kind: str) -> tuple[Tree, Complaints]:
+def parse_body(body: bytes, media: str, api_version: str, kind: str, schema: Schema | None) -> tuple[Tree, Complaints]:
     """The same. Raises BodyError."""
     if media == PROTOBUF:
         return _parse_message(body, api_version, kind), _unknown
@@ -80,8 +86,9 @@ def parse_body(body: bytes, media: str, api_version: str, kind: str) -> tuple[Tr
         raise BodyError(f"couldn't get version/kind; json parse error: {words}")
     if media == JSON:
         # What our own encoder writes anew byte by byte has nothing twice: that is quicker than to look for it.
-        is_plain = msgspec.json.encode(value) == body or not duplicate_fields(body)
-        return value, _unknown if is_plain else partial(_mixed_complaints, body)
+        if msgspec.json.encode(value) == body or not duplicate_fields(body):
+            return value, _unknown
+        return value if schema is None else merged(schema, body), partial(_mixed_complaints, body)
     repeated = repeated_keys(body)
     return value, (lambda unknown: [repeated, *_unknown(unknown)]) if repeated else _unknown
 

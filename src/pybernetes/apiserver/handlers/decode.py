@@ -27,8 +27,9 @@ async def decode_object(call: Call, options: WriteOptions) -> Tree:
     """The body as an object of the served version (or of the part's kind), typed, defaulted, its name checked."""
     body = await read_body(call.ctx.request)
     media = content_type(call.ctx.request.headers.get("content-type", ""))
-    tree, complaints = parse_object(body, media, call.expected_api_version, call.expected_kind)
     custom = call.served.custom and not call.own_view
+    schema = None if custom else call.schema
+    tree, complaints = parse_object(body, media, call.expected_api_version, call.expected_kind, schema)
     check_type(
         tree, call.expected_api_version, call.expected_kind, custom=custom, body=body,
         report=lambda unknown, refuse: report_strictness(call.ctx, options, _told(call, complaints, unknown), refuse),

@@ -38,7 +38,7 @@ async def read_options(call: Call) -> DeleteOptions:
         return delete_options(delete_query(call.ctx.request))
     media = content_type(call.ctx.request.headers.get("content-type", ""))
     try:
-        tree, _ = parse_body(body, media, "meta.k8s.io/v1", "DeleteOptions")
+        tree, _ = parse_body(body, media, "meta.k8s.io/v1", "DeleteOptions", schema_for(_OPTIONS))
     except BodyError as error:
         raise bad_request(str(error)) from error
     for name in ("apiVersion", "kind"):

@@ -43,13 +43,13 @@ async def read_object(ctx: RequestContext, target: Target, api_version: str, kin
     media = content_type(ctx.request.headers.get("content-type", ""))
     options = write_options(ctx.request, "CreateOptions")
     body = await read_body(ctx.request)
-    tree, complaints = parse_object(body, media, api_version, kind)
+    schema = schema_of(api_version, kind)
+    tree, complaints = parse_object(body, media, api_version, kind, schema)
     if (tree.get("apiVersion"), tree.get("kind")) != OLD_EVICTION:
         check_type(
             tree, api_version, kind, custom=False, body=body,
             report=lambda unknown, refuse: report_strictness(ctx, options, complaints(unknown), refuse),
         )  # fmt: skip
-    schema = schema_of(api_version, kind)
     try:
         decoded = decode(schema, tree)
     except DecodeError as error:

@@ -54,7 +54,7 @@ async def test_rules_that_cost_too_much(api):
     assert LIMIT in refused.body["message"]
 
 
-async def test_rules_whose_client_leaves(api):
+async def test_rules_whose_time_is_over(api):
     await ruled(api, "self.numbers.all(x, self.numbers.all(y, x + y >= 0))", maxItems=300)
     task = await overtaken(api, "POST", WIDGETS, widget(size=1, numbers=[*range(300)]))
     task.cancel()

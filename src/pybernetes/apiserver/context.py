@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,14 @@ class RequestContext(Struct):
     """The object that it brings has lists that are there and empty."""
     audit_id: str = ""
     """Names the request in its answer and in the audit log."""
+
+    deadline: asyncio.Timeout | None = None
+    """When the request ends by its own word (`?timeout=`)."""
+
+    def must_finish(self) -> None:
+        """From now on the request comes to its end, late or not: what it writes or reserves is not left half way."""
+        if self.deadline is not None:
+            self.deadline.reschedule(None)
 
     def warn(self, text: str) -> None:
         """Add a warning once; upstream drops repeated texts too."""

@@ -1,5 +1,6 @@
 """Addresses and ports of services: taken, given back, refused."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,23 @@ async def test_dry_runs_and_failed_writes_keep_nothing(api: Server) -> None:
     assert (await make(api, "b", type="NodePort", clusterIP="10.96.200.8", ports=ports)).status == 422
     assert (await api.get(f"{ADDRESSES}/10.96.200.8")).status == 404
     assert (await make(api, "c", type="NodePort", ports=[{"port": 80, "nodePort": 31000}])).status == 201
+
+
+async def test_a_service_that_is_written_too_late_has_its_address(api: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = api.services.registry.served("", "v1", "services")
+    assert served is not None
+    commits = served.store.commits
+    create = commits.create
+
+    async def late(*args: Any, **more: Any) -> Any:
+        made = await create(*args, **more)
+        await asyncio.sleep(0.05)  # longer than the request may take
+        return made
+
+    monkeypatch.setattr(commits, "create", late)
+    await make(api, "a", "?timeout=30ms", clusterIP="10.96.200.9")
+    is_there = (await api.get(f"{SERVICES}/a")).status == 200
+    assert ((await api.get(f"{ADDRESSES}/10.96.200.9")).status == 200) is is_there
 
 
 async def test_node_ports(api: Server) -> None:

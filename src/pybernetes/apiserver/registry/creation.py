@@ -105,6 +105,7 @@ async def _commit(ctx: RequestContext, store: ObjectStore, new: Tree, options: W
         return await store.seen(Item(key, encoded.value, version, 0))
     if version:
         raise errors.unexpected("resourceVersion should not be set on objects to be created")
+    ctx.must_finish()
     item = await store.commits.create(key, encoded, ttl=store.strategy.ttl_seconds(ctx, new))
     if item is None:
         raise _taken(store, new["metadata"], None)

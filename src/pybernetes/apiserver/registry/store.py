@@ -169,6 +169,7 @@ class ObjectStore:
 
         `last` is how the object was when it went.
         """
+        ctx.must_finish()
         revision = await self.commits.delete(current)
         if revision:
             await self.strategy.after_delete(ctx, last)

@@ -154,6 +154,7 @@ async def _commit(
     unwritten = Item(current.key, encoded.value, current.revision, current.create_revision)
     if options.dry_run:
         return await store.seen(unwritten)
+    ctx.must_finish()
     deleting = "deletionTimestamp" in metadata and not metadata.get("deletionGracePeriodSeconds")
     if deleting and not store.strategy.has_finalizers(new):  # the last finalizer is gone: so is the object
         return await store.seen(unwritten) if await store.remove(ctx, current, new) else None

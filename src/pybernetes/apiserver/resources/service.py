@@ -61,6 +61,7 @@ class ServiceStrategy(KindStrategy):
 
     async def _allocate(self, ctx: RequestContext, new: Tree, old: Tree | None, *, dry_run: bool) -> Undo:
         """Take what the service needs and does not have yet; what was taken is given back if that fails half way."""
+        ctx.must_finish()
         taken = _Taken(ctx, dry_run=dry_run)
         try:
             set_families(new, ctx.services.allocators.addresses.families, old)

@@ -1,4 +1,7 @@
-"""How long a request may take by its own word (`?timeout=5s`); what lasts as long as its client wants has no such end."""
+"""How long a request may take by its own word (`?timeout=5s`); what lasts as long as its client wants has no such end.
+
+A write that has begun is finished (`RequestContext.must_finish`): what it has reserved is given back or kept by its outcome.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,7 @@ class Deadline:
             return await proceed(ctx)
         try:
             async with asyncio.timeout(seconds) as limit:
+                ctx.deadline = limit
                 return await proceed(ctx)
         except TimeoutError:
             if not limit.expired():

@@ -157,3 +157,22 @@ def test_an_optional_is_looked_into_once_at_each_step() -> None:
     assert program.evaluate({"x": held}, 7) == Optional("seven", True)
     with pytest.raises(CostError):
         program.evaluate({"x": held}, 6)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "lists.range(1000000).map(x, lists.range(1000000)).size()",
+        f"[lists.range(1000)]{'.map(x, x + x)' * 40}.size()",
+    ],
+)
+def test_what_would_fill_the_memory_costs_too_much(expression: str) -> None:
+    with pytest.raises(CostError):
+        Environment({}).compile(expression).evaluate({})
+
+
+def test_a_list_that_is_made_costs_what_it_holds() -> None:
+    program = Environment({"x": DYN}).compile("lists.range(x)")
+    assert program.evaluate({"x": 5}, 1 + 5 + 10 + 1) == [0, 1, 2, 3, 4]
+    with pytest.raises(CostError):
+        program.evaluate({"x": 5}, 16)

@@ -21,8 +21,8 @@ from pybernetes.api.cel.ast import (  # fmt: skip
     Select,
 )
 from pybernetes.api.cel.checker import Checked
-from pybernetes.api.cel.functions import Measure, size_of
-from pybernetes.api.cel.program import LIST_COST, MAP_COST, OBJECT_COST
+from pybernetes.api.cel.functions import LIST_COST, Measure, size_of
+from pybernetes.api.cel.program import MAP_COST, OBJECT_COST
 from pybernetes.api.cel.types import DYN, SCALARS, UNBOUNDED, Type, list_of
 
 _VAGUE_LISTS: Final = (list_of(DYN), DYN)

@@ -15,6 +15,10 @@ Measure: TypeAlias = Callable[[Sizes], int]
 """From the sizes of the operands (elements, or characters; 1 for scalars) to a cost, or to the size of the result."""
 
 
+LIST_COST: Final = 10
+"""Of making a list, beside its elements."""
+
+
 class Overload(Struct, frozen=True):
     """One signature of a function; the first parameter of a method is its target.
 
@@ -30,6 +34,9 @@ class Overload(Struct, frozen=True):
     size: Measure | None = None
     inside: bool = False
     """`cost` and `size` get one more number, the size of the elements of the first operand."""
+    makes: Callable[..., int] | None = None
+    """What the list costs that a call with these values makes, in the running count alone: without it an expression that
+    costs next to nothing could fill the memory."""
 
 
 Functions: TypeAlias = Mapping[str, Sequence[Overload]]
@@ -66,9 +73,14 @@ def matching(sizes: Sizes) -> int:
 
 
 def function(
-    *parameters: Type, to: Type, do: Callable[..., object], cost: Measure | None = None, size: Measure | None = None
+    *parameters: Type,
+    to: Type,
+    do: Callable[..., object],
+    cost: Measure | None = None,
+    size: Measure | None = None,
+    makes: Callable[..., int] | None = None,
 ) -> Overload:
-    return Overload(parameters, to, do, False, cost, size)
+    return Overload(parameters, to, do, False, cost, size, makes=makes)
 
 
 def method(
@@ -132,13 +144,14 @@ def kind_of(value: object) -> str:
 
 def spent(overload: Overload, values: Sequence[object]) -> int:
     """What a call with these values costs."""
+    made = 0 if overload.makes is None else overload.makes(*values)
     if overload.cost is None:
-        return 1
+        return 1 + made
     sizes = [size_of(value) for value in values]
     if overload.inside:
         first = values[0] if isinstance(values[0], list) else []
         sizes.append(-(-sum(map(size_of, first)) // len(first)) if first else 0)
-    return overload.cost(sizes)
+    return overload.cost(sizes) + made
 
 
 def size_of(value: object) -> int:

@@ -19,14 +19,13 @@ from pybernetes.api.cel.ast import (  # fmt: skip
 from pybernetes.api.cel.checker import Checked
 from pybernetes.api.cel.errors import CostError, EvaluationError
 from pybernetes.api.cel.frame import Frame, Lazy, Step, hashable, truth
-from pybernetes.api.cel.functions import Overload, is_of, kind_of, spent
+from pybernetes.api.cel.functions import LIST_COST, Overload, is_of, kind_of, spent
 from pybernetes.api.cel.library.indexes import element, entry, shown_key
 from pybernetes.api.cel.library.regex import pattern_of
 from pybernetes.api.cel.loops import Loop, bind, collector, opt_map, quantifier, sort_by
 from pybernetes.api.cel.types import UNBOUNDED
 from pybernetes.api.cel.values import NONE, Optional, TypedObject
 
-LIST_COST: Final = 10
 MAP_COST: Final = 30
 OBJECT_COST: Final = 40
 
@@ -282,7 +281,7 @@ def _conditional(condition: Step, yes: Step, no: Step) -> Step:
 
 def _call_one(overload: Overload, steps: Sequence[Step]) -> Step:
     apply = overload.apply
-    if overload.cost is None and len(steps) == 2:
+    if overload.cost is None and overload.makes is None and len(steps) == 2:
         return _cheap_operator(apply, *steps)
 
     def evaluate(frame: Frame) -> object:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from pybernetes.api.cel.errors import CostError, EvaluationError
-from pybernetes.api.cel.functions import Functions, Overload, Sizes, each_walked, elements, function, method
+from pybernetes.api.cel.functions import LIST_COST, Functions, Overload, Sizes, each_walked, elements, function, method
 from pybernetes.api.cel.types import (
     BOOL,
     BYTES,
@@ -163,7 +163,7 @@ FUNCTIONS: Final[Functions] = {
     "lastIndexOf": _searched(_last_index_of),
     "first": [method(list_of(A), to=optional_of(A), do=_end(0))],
     "last": [method(list_of(A), to=optional_of(A), do=_end(-1))],
-    "lists.range": [function(INT, to=list_of(INT), do=_range)],
+    "lists.range": [function(INT, to=list_of(INT), do=_range, makes=lambda count: LIST_COST + max(0, count))],
     "slice": [method(list_of(A), INT, INT, to=list_of(A), do=_slice, cost=elements, size=_same_size)],
     "flatten": [
         method(list_of(list_of(A)), to=list_of(A), do=_flatten, cost=elements),

@@ -24,6 +24,14 @@ async def test_aggregated_discovery_has_an_etag(api):
     assert (await api.server(request)).status == 304
 
 
+async def test_who_has_a_document_of_openapi_gets_no_other(api):
+    for path in ("/openapi/v2", "/openapi/v3/apis/apps/v1"):
+        etag = dict((await api.call("GET", path)).headers)["etag"]
+        for known, status in ((etag, 304), (f'"x", W/{etag}', 304), ("*", 304), ('"x"', 200)):
+            request = api.request("GET", path, None, "application/json", "", if_none_match=known)
+            assert (await api.server(request)).status == status
+
+
 async def test_health(api):
     assert (await api.call("GET", "/readyz")).body == b"ok"
     assert b"[+]ping ok" in (await api.call("GET", "/livez?verbose")).body

@@ -257,5 +257,5 @@ def _with_etag(ctx: RequestContext, document: Tree, wanted: Format) -> Answer:
     media = f"{wanted.media_type};g=apidiscovery.k8s.io;v={wanted.version};as={wanted.kind}"
     headers = [("etag", etag), ("vary", "Accept"), ("cache-control", "public")]
     if ctx.request.headers.get("if-none-match") == etag:
-        return Response(304, b"", media, headers)
+        return Response(304, b"", "", headers)
     return Response(200, tree_answer(200, document, wanted).body, media, headers)

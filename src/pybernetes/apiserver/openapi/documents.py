@@ -14,6 +14,7 @@ from pybernetes.api.scheme import API_LEVEL, Resource, groups
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.compression import compressed
+from pybernetes.apiserver.http.conditions import has_already
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.openapi import gnostic, gnostic3
 from pybernetes.apiserver.openapi.definitions import closure, references, rendered
@@ -115,8 +116,8 @@ class OpenAPI:
             found = self._made[key] = (body, f'"{hashlib.sha512(body).hexdigest().upper()}"')
         body, etag = found
         headers = [("etag", etag), VARY]
-        if ctx.request.headers.get("if-none-match") == etag:
-            return Response(304, b"", content_type, headers)
+        if has_already(ctx.request.headers.get("if-none-match", ""), etag):
+            return Response(304, b"", "", headers)
         return compressed(Response(200, body, content_type, headers), ctx.request.headers.get("accept-encoding", ""))
 
     def _keys(self) -> dict[str, tuple[str, str]]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from time import monotonic
 from typing import Final
 
 import msgspec
 
 from pybernetes.api.cel.values import parse_duration
-from pybernetes.api.errors import bad_request, timeout
+from pybernetes.api.errors import StatusError, bad_request, timeout
 from pybernetes.api.field import go_json
 from pybernetes.apiserver.chain import Handle
 from pybernetes.apiserver.context import RequestContext
@@ -46,14 +47,25 @@ class Deadline:
         seconds = 0.0 if is_long_running(ctx) else _wanted(ctx.request.parameter("timeout"))
         if not 0 < seconds < self._maximum:
             return await proceed(ctx)
+        began = monotonic()
+
+        def is_over() -> bool:
+            """A loop's own time may stand still while somebody gives no way to others, and so is not interrupted."""
+            return limit.when() is not None and monotonic() - began >= seconds
+
         try:
             async with asyncio.timeout(seconds) as limit:
                 ctx.deadline = limit
-                return await proceed(ctx)
+                answer = await proceed(ctx)
         except TimeoutError:
             if not limit.expired():
                 raise
             return _TOO_LATE
+        except StatusError:
+            if not is_over():
+                raise
+            return _TOO_LATE
+        return _TOO_LATE if is_over() else answer
 
 
 def _problem(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 from dataclasses import replace
@@ -98,7 +99,7 @@ class Scheduler:
             ):  # fmt: skip
                 await informer.synced.wait()
             slots = asyncio.Semaphore(BINDINGS_AT_ONCE)
-            for turn in range(1, 1 << 62):
+            for turn in itertools.count(1):
                 await slots.acquire()
                 pod = await self._queue.pop()
                 began = self._clock.monotonic()
@@ -198,7 +199,7 @@ class Scheduler:
             await self._make_room(pod, decision, found)
             return
         if not found.waits:
-            self._snapshot.take_back(pod.uid)
+            self._take_back(pod.uid)
         text = f"{await self._give_back(pod, decision)}, {found.message}"
         await self._binder.report_unschedulable(pod, decision.message(text), pod.nominated if found.waits else "")
 
@@ -221,6 +222,11 @@ class Scheduler:
         await self._binder.preempt(pod, victims)
         for other in outranked:
             await self._binder.withdraw(other)
+
+    def _take_back(self, uid: str) -> None:
+        """No room is kept for the pod any more: others may have it."""
+        if self._snapshot.take_back(uid):
+            self._queue.wake("AssignedPodDelete", FREED)
 
     def _follow_volumes(self) -> None:
         """Each change may be what a pod waits for."""
@@ -294,6 +300,8 @@ class Scheduler:
         info = PodInfo(new, added=now, first=now)
         if new.status.nominated_node_name:
             self._snapshot.promise(info, new.status.nominated_node_name)
+        elif old is not None and old.status.nominated_node_name:
+            self._take_back(uid)
         if old is None or _judged_by(old) != _judged_by(new):
             self._queue.add(info)
         elif self._queue.knows(uid):

@@ -102,9 +102,9 @@ class Snapshot:
         if pod.uid not in self._where:
             self._promised[pod.uid] = (pod, node)
 
-    def take_back(self, uid: str) -> None:
-        """The pod waits for no node in particular. Safe to repeat."""
-        self._promised.pop(uid, None)
+    def take_back(self, uid: str) -> bool:
+        """The pod waits for no node in particular; whether it did. Safe to repeat."""
+        return self._promised.pop(uid, None) is not None
 
     def promised(self, pod: PodInfo) -> dict[str, list[PodInfo]]:
         """Node -> the others, at least as important, for which room is kept there."""

@@ -39,6 +39,8 @@ class Downloads:
         """The repository's files as a directory called `name`. Raises CRIError."""
         async with self._place(name) as place:
             await check_out(repository, place)
+            if not repository.keeps_git:
+                await self._worker.run(shutil.rmtree, place / ".git")
         return Source(context=str(place))
 
     @asynccontextmanager

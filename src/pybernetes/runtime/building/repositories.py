@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -18,7 +17,7 @@ UMASK = 'umask 022; exec git "$@"'
 
 
 async def check_out(repository: RemoteRepository, place: Path) -> None:
-    """The files of the wanted commit, in an empty directory. Raises CRIError in git's words."""
+    """The wanted commit in an empty directory, beside its `.git`. Raises CRIError in git's words."""
     git = _Git(place)
     await git.run("init", "-q")
     wanted = ("--", repository.url, repository.ref or "HEAD")
@@ -32,8 +31,6 @@ async def check_out(repository: RemoteRepository, place: Path) -> None:
     await git.run("checkout", "-q", "FETCH_HEAD", "--")
     if (place / ".gitmodules").exists():
         await git.run("submodule", "--quiet", "update", "--init", "--recursive")
-    if not repository.keeps_git:
-        await asyncio.to_thread(shutil.rmtree, place / ".git")
 
 
 class _Git:

@@ -8,6 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from pybernetes.api.types import resource_v1 as resource
+from pybernetes.scheduler.devices import allocator
+from pybernetes.scheduler.devices.pools import Pool
+from pybernetes.scheduler.devices.world import Slices
+from pybernetes.scheduler.node import NodeState
+from pybernetes.scheduler.plugins import dynamic_resources
 from pybernetes.scheduler.plugins.dynamic_resources import plan_allocations
 from pybernetes.scheduler.pod import PodInfo
 
@@ -219,9 +224,30 @@ def test_what_keeps_a_pod_from_every_node() -> None:
     assert world.place(pod("p", resourceClaims=template, status={"resourceClaimStatuses": made})) in ("a", "b")
 
 
+def hopeless(node: str) -> resource.ResourceSlice:
+    """Thirty-two devices of fifteen kinds: sixteen that are each of another kind would be looked for without end."""
+    return piece(node, *(device(f"d{number:02}", kind=f"k{number % 15}") for number in range(32)))
+
+
+DISTINCT = [{"distinctAttribute": f"{DRIVER}/kind"}]
+
+
 def test_a_search_without_end_is_ended() -> None:
-    """Sixteen of thirty-two that would all have to be of another kind, of which there are fifteen."""
-    many = [device(f"d{number:02}", kind=f"k{number % 15}") for number in range(32)]
-    world = Devices(piece("a", *many), nodes="a")
-    distinct = [{"distinctAttribute": f"{DRIVER}/kind"}]
-    assert "node a: timed out trying to allocate devices" in world.get("c", exactly(count=16), constraints=distinct)
+    world = Devices(hopeless("a"), nodes="a")
+    assert "node a: timed out trying to allocate devices" in world.get("c", exactly(count=16), constraints=DISTINCT)
+
+
+def test_a_decision_does_not_wait_for_many_such_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allocator, "MAX_TRIES", 100)
+    searched: list[str] = []
+    pools_of = dynamic_resources.pools_of
+
+    def noted(where: NodeState, slices: Slices) -> list[Pool]:
+        searched.append(where.name)
+        return pools_of(where, slices)
+
+    monkeypatch.setattr(dynamic_resources, "pools_of", noted)
+    world = Devices(*map(hopeless, "abcdefgh"), nodes="abcdefgh")
+    told = world.get("c", exactly(count=16), constraints=DISTINCT)
+    assert all(f"node {name}: timed out trying to allocate devices" in told for name in "abcdefgh")
+    assert len(searched) == dynamic_resources.MAX_LATE

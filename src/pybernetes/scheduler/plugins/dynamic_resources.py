@@ -16,8 +16,17 @@ from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 
 NAME = "DynamicResources"
+MAX_LATE = 3
+"""Nodes of one decision on which a search may take too long: others wait for it, and there can be thousands of nodes."""
 NOT_HERE = Rejection(NAME, ("resourceclaim not available on the node",))
 NOT_ENOUGH = Rejection(NAME, ("cannot allocate all claims",))
+
+
+class LateError(AllocationError):
+    """A search took too long."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(f"node {node}: timed out trying to allocate devices")
 
 
 def blocked(pod: PodInfo, devices: Devices) -> Rejection | None:
@@ -71,11 +80,19 @@ def verdicts(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
     places = [claim.status.allocation.node_selector for claim in claims.values() if claim.status.allocation]
     terms = [selector.node_selector_terms for selector in places if selector is not None]
 
+    late = 0
+
     def verdict(node: NodeState) -> Rejection | None:
+        nonlocal late
         if not all(any(matches_term(term, node) for term in alternatives) for alternatives in terms):
             return NOT_HERE
+        if late == MAX_LATE:
+            return Rejection(NAME, (str(LateError(node.name)),))
         try:
             return NOT_ENOUGH if plan_allocations(pod, node, devices) is None else None
+        except LateError as error:
+            late += 1
+            return Rejection(NAME, (str(error),))
         except AllocationError as error:
             return Rejection(NAME, (str(error),), of_pod=isinstance(error, SelectorError))
 
@@ -85,7 +102,7 @@ def verdicts(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
 def plan_allocations(pod: PodInfo, node: NodeState, devices: Devices) -> Allocations | None:
     """What the pod's claims get that have nothing yet, if it runs on this node; None if that cannot be had there.
 
-    Raises AllocationError for what cannot be judged.
+    Raises AllocationError for what cannot be judged, LateError.
     """
     open_claims = {key: claim for key, claim in _claims(pod, devices).items() if claim.status.allocation is None}
     if not open_claims:
@@ -94,7 +111,7 @@ def plan_allocations(pod: PodInfo, node: NodeState, devices: Devices) -> Allocat
     try:
         found = allocate(list(open_claims.values()), devices.classes, pools, taken)
     except TimeoutError as error:
-        raise AllocationError(f"node {node.name}: timed out trying to allocate devices") from error
+        raise LateError(node.name) from error
     return None if found is None else dict(zip(open_claims, found, strict=True))
 
 

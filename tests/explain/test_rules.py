@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from pybernetes.api import time
+from pybernetes.api.types import apiextensions_v1 as extensions
 from pybernetes.api.types import apiregistration_v1 as registration
 from pybernetes.api.types import apps_v1, batch_v1
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import networking_v1 as net
 from pybernetes.api.types.base import Object
-from pybernetes.explain import rules
+from pybernetes.explain import custom, rules
 from pybernetes.explain.causes import Finding
 from pybernetes.explain.snapshot import Clues, Snapshot, Tags
 
@@ -476,3 +477,16 @@ def test_an_image_for_another_processor_is_no_missing_tag() -> None:
     found = rules.explain(snapshot(one, web, clues=tags), web)
     assert words(found) == ["image nginx:1 is in the registry, but not for linux/amd64"]
     assert "docker build --platform linux/amd64 --push -t nginx:1 DIRECTORY" in found.steps()[-1]
+
+
+def test_of_a_custom_resource_the_most_telling_condition_is_told() -> None:
+    names = {"plural": "widgets", "kind": "Widget", "singular": "widget"}
+    version = {"name": "v1", "served": True, "storage": True}
+    spec = {"group": "example.com", "names": names, "scope": "Namespaced", "versions": [version]}
+    definition = convert(
+        extensions.CustomResourceDefinition, {"metadata": {"name": "widgets.example.com", "uid": "d"}, "spec": spec}
+    )
+    conditions = [{"type": type, "status": "True"} for type in reversed(custom.GOOD)]
+    tree = {"kind": "Widget", "metadata": {"name": "w", "uid": "w"}, "status": {"conditions": conditions}}
+    finding = custom.explain(snapshot(definition), definition, custom.read(tree))
+    assert (finding.facts, finding.causes) == ("is there, Ready", ())

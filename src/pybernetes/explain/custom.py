@@ -19,7 +19,8 @@ from pybernetes.explain import generic, terminating, webhook
 from pybernetes.explain.causes import Cause, Finding
 from pybernetes.explain.snapshot import Snapshot, condition, ref
 
-GOOD = frozenset({"Ready", "Available", "Healthy", "Synced", "Succeeded", "Established", "Accepted", "Programmed"})
+GOOD = ("Ready", "Available", "Healthy", "Synced", "Succeeded", "Established", "Accepted", "Programmed")
+"""The first that is True is what is said of the object."""
 BAD = frozenset({"Stalled", "Degraded", "Failed", "Error", "Failure"})
 UNDER_WAY = frozenset({"Reconciling", "Progressing"})
 

@@ -13,7 +13,8 @@ _STRETCH: Final = 500
 
 
 class Frame:
-    """The variables of one evaluation, and the work that it may still do."""
+    """The variables of one evaluation, and the work that it may still do: `left`, of which something is looked at when it
+    falls below `mark`."""
 
     __slots__ = ("left", "mark", "variables")
 
@@ -32,6 +33,7 @@ class Frame:
             self.pass_mark()
 
     def pass_mark(self) -> None:
+        """Raises CostError if nothing is left; else the next mark is set, and others may have their turn."""
         if self.left < 0:
             raise CostError
         self.mark = max(0, self.left - _STRETCH)

@@ -144,6 +144,9 @@ class FieldManager(Struct, frozen=True):
 
     def _check_type(self, config: Tree) -> None:
         version, kind = _text(config.get("apiVersion")), _text(config.get("kind"))
+        if version.count("/") > 1:
+            version, kind = "", ""
+        version = version.removeprefix("/")
         if (version, kind) != (self.api_version, self.kind):
             raise errors.bad_request(f"invalid object type: {group_version_kind(version, kind)}")
         if _entries(config) is not None:

@@ -33,6 +33,13 @@ def stored_head(api_version: str, kind: str) -> bytes:
     return b'%b%b","kind":"%b",%b' % (_TYPE, api_version.encode(), kind.encode(), _OPENING)
 
 
+def as_told(stored: bytes, version: str) -> bytes:
+    """An object that is never stored, with the resourceVersion that its client gave it, whatever that is."""
+    if not version:
+        return stored
+    return stored.replace(_OPENING, _OPENING + b'"resourceVersion":%b,' % msgspec.json.encode(version), 1)
+
+
 class Item:
     """An object at a revision, immutable; revision 0 is that of an object that was not stored (a dry run's).
 

@@ -10,6 +10,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.apiserver.cacher.item import Item, stored_form
 from pybernetes.apiserver.handlers.body import BodyError, parse_body, read_body
 from pybernetes.apiserver.handlers.call import Call, tree_answer
+from pybernetes.apiserver.handlers.kinds import meant_version, missing
 from pybernetes.apiserver.http.message import Answer
 from pybernetes.apiserver.negotiate import content_type
 from pybernetes.apiserver.registry.deletion import delete as delete_object
@@ -48,6 +49,8 @@ async def read_options(call: Call) -> DeleteOptions:
     kind, version = tree.get("kind") or "DeleteOptions", tree.get("apiVersion") or "meta.k8s.io/v1"
     if version.count("/") > 1:
         raise bad_request(f"unexpected GroupVersion string: {version}")
+    if not (version := meant_version(version, "meta.k8s.io/v1")):
+        raise bad_request(missing("apiVersion", tree, body))
     if kind != "DeleteOptions":
         raise bad_request(f"no kind {quote(str(kind))} is registered for version {quote(str(version))} in scheme {quote(_SCHEME)}")  # fmt: skip
     try:

@@ -37,6 +37,8 @@ def check_type(
     if custom:
         _check_told(tree, api_version, kind, body)
     given_version, given_kind = _told(_found(tree, "apiVersion"), api_version), _told(_found(tree, "kind"), kind)
+    if not custom:
+        given_version = meant_version(given_version, api_version)
     if given_version == api_version and given_kind == kind:
         return
     if words := _unreadable(given_version, given_kind):
@@ -45,6 +47,8 @@ def check_type(
     if custom and given_version == api_version:
         return  # its validation tells
     refusal = f"{given_kind} in version {quote(version)} cannot be handled as a {kind}: "
+    if not given_version:
+        raise bad_request(refusal + missing("apiVersion", tree, body))
     if not custom and (unknown := _unregistered(given_version, given_kind, scheme_of(api_version))):
         raise bad_request(refusal + unknown)
     is_same = _internal(given_version, given_kind) == _internal(api_version, kind)
@@ -88,10 +92,28 @@ def _unknown_of_metadata(tree: Tree) -> list[str]:
 def _check_told(tree: Tree, api_version: str, kind: str, body: bytes | None) -> None:
     """Objects without a type of their own have to say what they are. Raises StatusError 400."""
     if not tree.get("kind"):
-        shown = go_json(tree) if body is None or body[:1] not in b"{n" else body.decode(errors="replace")
-        raise unrecognized(kind, f"Object 'Kind' is missing in '{shown}'", body)
+        raise unrecognized(kind, missing("Kind", tree, body), body)
     if not tree.get("apiVersion"):
         raise bad_request(f"the API version in the data () does not match the expected API version ({api_version})")
+
+
+def missing(name: str, tree: Tree, body: bytes | None) -> str:
+    """What is told of an object that does not say what it is."""
+    shown = go_json(tree) if body is None or body[:1] not in b"{n" else body.decode(errors="replace")
+    return f"Object '{name}' is missing in '{shown}'"
+
+
+def meant_version(told: Any, api_version: str) -> Any:
+    """The apiVersion that an object means which may name group or version alone ("apps/", "/v1").
+
+    "" where it names no version and another group than is expected; what is no apiVersion stays.
+    """
+    if not isinstance(told, str) or told.count("/") != 1:
+        return told
+    group, version = split_api_version(told)
+    if version:
+        return told if group else version
+    return api_version if group in ("", split_api_version(api_version)[0]) else ""
 
 
 def _found(tree: Tree, name: str) -> Any:
@@ -109,8 +131,11 @@ def _told(value: Any, otherwise: str) -> Any:
 def patched_type_problem(tree: Tree, api_version: str, kind: str) -> str:
     """Why what a patch made of a built-in object is none of its kind; "" if it is, in whatever version."""
     given_version, given_kind = _told(tree.get("apiVersion"), api_version), _told(tree.get("kind"), kind)
+    given_version = meant_version(given_version, api_version)
     if given_version == api_version and given_kind == kind:
         return ""
+    if not given_version:
+        return missing("apiVersion", tree, None)
     if words := _unreadable(given_version, given_kind):
         return words
     if unknown := _unregistered(given_version, given_kind, scheme_of(api_version)):
@@ -131,9 +156,7 @@ def _unreadable(api_version: object, kind: object) -> str:
 def _unregistered(api_version: str, kind: str, scheme: str) -> str:
     if is_registered(api_version, kind, scheme):
         return ""
-    # A version without a group is told without the slash that it was sent with.
-    shown = api_version.removeprefix("/")
-    return f"no kind {quote(kind)} is registered for version {quote(shown)} in scheme {quote(scheme)}"
+    return f"no kind {quote(kind)} is registered for version {quote(api_version)} in scheme {quote(scheme)}"
 
 
 def _unconvertible(given_version: str, given_kind: str, api_version: str, kind: str) -> str:

@@ -10,13 +10,14 @@ from pybernetes.api.errors import StatusError
 from pybernetes.api.tree import Tree, copied
 from pybernetes.api.validation import validate
 from pybernetes.apiserver.admission import Attributes
-from pybernetes.apiserver.cacher.item import Item
+from pybernetes.apiserver.cacher.item import Item, as_told
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.registry import metadata as meta
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.registry.store import ObjectStore, undone, without_empty
 
 NAME_TRIES: Final = 8
+MAX_VERSION: Final = (1 << 64) - 1
 
 MayCreate: TypeAlias = Callable[[RequestContext], Awaitable[None]]
 """Raises StatusError for who may change objects of the kind, but not create them."""
@@ -97,14 +98,14 @@ async def _create_named(
 async def _commit(ctx: RequestContext, store: ObjectStore, new: Tree, options: WriteOptions) -> Item:
     name = new["metadata"]["name"]
     key = store.object_key(new["metadata"].get("namespace", ""), name)
+    told = str(new["metadata"].get("resourceVersion") or "")
+    if not options.dry_run and _is_version(told):
+        raise errors.unexpected("resourceVersion should not be set on objects to be created")
     if (standing := store.cache.get(key)) is not None:
         raise _taken(store, new["metadata"], standing)
     encoded = await store.encode(without_empty(ctx, new))
-    version = _given_version(new)
     if options.dry_run:
-        return await store.seen(Item(key, encoded.value, version, 0))
-    if version:
-        raise errors.unexpected("resourceVersion should not be set on objects to be created")
+        return await store.seen(Item(key, as_told(encoded.value, told), 0, 0))
     ctx.must_finish()
     item = await store.commits.create(key, encoded, ttl=store.strategy.ttl_seconds(ctx, new))
     if item is None:
@@ -121,7 +122,5 @@ def _taken(store: ObjectStore, metadata: Tree, standing: Item | None) -> StatusE
     return error
 
 
-def _given_version(new: Tree) -> int:
-    """The resourceVersion that a client gave a new object; 0 for none, or what is no version."""
-    text = str(new["metadata"].get("resourceVersion") or "")
-    return int(text) if text.isascii() and text.isdigit() else 0
+def _is_version(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) <= MAX_VERSION

@@ -13,7 +13,7 @@ from pybernetes.api.validation import validate
 from pybernetes.apiserver.cacher.item import Item
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.registry import metadata as meta
-from pybernetes.apiserver.registry.creation import MayCreate, create
+from pybernetes.apiserver.registry.creation import MAX_VERSION, MayCreate, create
 from pybernetes.apiserver.registry.options import WriteOptions
 from pybernetes.apiserver.registry.store import Make, ObjectStore, undone, without_empty
 from pybernetes.apiserver.resources.strategy import Part
@@ -57,7 +57,8 @@ async def _create(ctx: RequestContext, store: ObjectStore, change: Update) -> It
         cause = f"Precondition failed: UID in precondition: {new['metadata']['uid']}, UID in object meta: "
         raise store.conflict(change.name, cause)
     _parsed_version(new["metadata"].get("resourceVersion") or "0")
-    new["metadata"].pop("resourceVersion", None)  # what has no version is none of that version either
+    if not change.options.dry_run:
+        new["metadata"].pop("resourceVersion", None)  # what has no version is none of that version either
     return await create(ctx, store, new, change.namespace, change.options, change.may_create)
 
 
@@ -166,4 +167,6 @@ def _parsed_version(text: str) -> int:
     """The resourceVersion of a client. Raises StatusError 500 as upstream does for what is none."""
     if not (text.isascii() and text.isdigit()):
         raise errors.unexpected(f"strconv.ParseUint: parsing {quote(text)}: invalid syntax")
+    if int(text) > MAX_VERSION:
+        raise errors.unexpected(f"strconv.ParseUint: parsing {quote(text)}: value out of range")
     return int(text)

@@ -109,6 +109,7 @@ class DefinitionStrategy(Strategy):
 
     finalizer: ClassVar[str] = CLEANUP
     ends_in_two_steps: ClassVar[bool] = True
+    heeds_policy: ClassVar[bool] = False
 
     def prepare_for_create(self, ctx: RequestContext, new: Tree) -> None:
         storage = [version["name"] for version in new["spec"].get("versions") or [] if version.get("storage")]

@@ -90,7 +90,8 @@ async def _try_delete(
     new = current.decode()
     metadata = new["metadata"]
     grace = store.strategy.grace_seconds(ctx, new, _requested_grace(options))
-    _set_finalizers(store, metadata, options)
+    if "deletionTimestamp" in metadata or store.strategy.heeds_policy:
+        _set_finalizers(store, metadata, options)
     marked = _mark(ctx, store, new, grace)
     if grace or store.strategy.has_finalizers(new):
         if not marked and new == current.tree:
@@ -167,7 +168,7 @@ def _mark(ctx: RequestContext, store: ObjectStore, new: Tree, grace: int | None)
     elif metadata.get("generation"):
         metadata["generation"] += 1
     metadata["deletionTimestamp"] = meta.timestamp(now + timedelta(seconds=seconds))
-    if grace is not None or metadata.get("finalizers"):
+    if grace is not None or (metadata.get("finalizers") and not store.strategy.ends_in_two_steps):
         metadata["deletionGracePeriodSeconds"] = seconds
     store.strategy.prepare_for_delete(ctx, new)
     return True

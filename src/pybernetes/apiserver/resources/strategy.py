@@ -109,6 +109,8 @@ class Strategy(Struct):
     """A new object of a kind that tracks generation is its first one."""
     ends_in_two_steps: ClassVar[bool] = False
     """The first deletion only begins what a controller ends (namespaces, definitions)."""
+    heeds_policy: ClassVar[bool] = True
+    """Whether propagationPolicy counts for the first deletion, too."""
 
     @property
     def has_status(self) -> bool:

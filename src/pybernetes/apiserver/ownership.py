@@ -38,13 +38,11 @@ def owned(call: Call, given: Tree, current: Item | None, options: WriteOptions) 
 
 
 def to_be_stored(call: Call, new: Tree, current: Item | None) -> Tree:
-    """An object of the served version, through the part it was written by, in the storage version."""
+    """An object of the served version in the storage version."""
     made = call.served.to_storage(new)
     if made["apiVersion"] != new["apiVersion"]:  # what only the stored version has is defaulted by whoever reads it
         default_definition(schema_of(made["apiVersion"], made["kind"]), made)
     if current is not None:
         live = {"kind": made["kind"], "apiVersion": made["apiVersion"]} | current.tree
-        if call.part is not None:
-            made = call.part.merge(call.ctx, made, live)
         made = keep_times(live, made)
     return {**made, "metadata": dict(made["metadata"])}

@@ -73,6 +73,8 @@ async def _try_update(ctx: RequestContext, store: ObjectStore, change: Update, n
     if admitted:
         await store.admission.mutate(attributes)
         new = attributes.object if view is None else view.merge(ctx, attributes.object, new)
+    if change.part is not None and view is None:  # what was admitted may say more than is written through the part
+        new = _through(ctx, change.part, new, old)
     _check_preconditions(store, new, current, change)
     metadata, old_metadata = new["metadata"], old["metadata"]
     if change.part is None:
@@ -102,6 +104,12 @@ async def _try_update(ctx: RequestContext, store: ObjectStore, change: Update, n
     elif item is not current:
         await strategy.after_update(ctx, new, old)
     return item
+
+
+def _through(ctx: RequestContext, part: Part, new: Tree, old: Tree) -> Tree:
+    told = {name: new[name] for name in ("kind", "apiVersion") if name in new}
+    merged = part.merge(ctx, new, told | old)
+    return {**merged, "metadata": dict(merged["metadata"])}
 
 
 def _bump_generation(store: ObjectStore, new: Tree, old: Tree) -> None:

@@ -87,6 +87,27 @@ async def test_object_is_changed_by_one_after_the_other(cluster: Server, pki: Pa
         assert (len(one.asked), len(other.asked)) == (2, 1)
 
 
+async def test_what_is_sent_to_a_status_is_seen_whole_and_written_in_part(cluster: Server, pki: Path) -> None:
+    """The first webhooks see what the client sent; neither it nor they change more than the part."""
+    replicas = {"op": "replace", "path": "/spec/replicas", "value": 7}
+    rules = [{"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["*/status"]}]
+    labels = {"a": "b"}
+    spec = {
+        "replicas": 1, "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "a", "image": "r.test/a"}]}},
+    }  # fmt: skip
+    sets = "/apis/apps/v1/namespaces/default/replicasets"
+    assert (await cluster.post(sets, {"metadata": {"name": "x"}, "spec": spec})).status == 201
+    async with hook(pki, lambda request: patch(replicas)) as one, hook(pki, lambda request: {}) as other:
+        await configure(cluster, "mutating", one.config, rules=rules)
+        await configure(cluster, "validating", other.config, rules=rules)
+        sent = {"metadata": {"name": "x"}, "spec": {**spec, "replicas": 5}, "status": {"replicas": 3}}
+        made = await cluster.call("PUT", f"{sets}/x/status", sent)
+        assert (made.tree["spec"]["replicas"], made.tree["status"]["replicas"]) == (1, 3)
+        seen = [asked["object"]["spec"]["replicas"] for asked in (*one.asked, *other.asked)]
+        assert seen == [5, 1]
+
+
 async def test_failure_policy_decides_about_webhooks_that_do_not_answer(cluster: Server, pki: Path) -> None:
     async with hook(pki, lambda request: {}) as made:
         gone = made.config

@@ -116,11 +116,12 @@ def _struct(node: Schema) -> Convert:
             _lazy(child),
             name in pointers or child.kind is Kind.ANY or (node.definition, name) in _KEPT_EMPTY,
             _as_it_is(child),
+            list if child.kind is Kind.LIST and child.items is not None and child.items.kind is Kind.OBJECT else None,
         )
         for name, child in node.properties.items()
     }
     if node.definition == JSON_SCHEMA:
-        fields |= {name: (convert, True, None) for name, convert in union_fields(_lazy(node)).items()}
+        fields |= {name: (convert, True, None, None) for name, convert in union_fields(_lazy(node)).items()}
     always = frozenset(node.zeros)
     zeros = [(name, _zero_maker(node.properties[name], value)) for name, value in node.zeros.items()]
     struct = node.definition.rpartition(".")[2]
@@ -150,7 +151,8 @@ def _struct(node: Schema) -> Convert:
             try:
                 item = field[0](item, notes, stood)
             except Mismatch as mismatch:
-                if name in named and not mismatch.fields:
+                # Elements that are structs have a name of their own.
+                if name in named and not mismatch.fields and item.__class__ is not field[3]:
                     mismatch.name_type(named[name])
                 mismatch.passes(struct, f"{embedded[name]}.{name}" if name in embedded else name)
                 raise

@@ -34,15 +34,16 @@ def check_type(
 
     What is of another version was read before that is noticed: `report` tells of its fields.
     """
+    given_version, given_kind = _told(_found(tree, "apiVersion"), api_version), _told(_found(tree, "kind"), kind)
+    if words := _unreadable(given_version, given_kind):
+        raise unrecognized(kind, words, body)
     if custom:
         _check_told(tree, api_version, kind, body)
-    given_version, given_kind = _told(_found(tree, "apiVersion"), api_version), _told(_found(tree, "kind"), kind)
-    if not custom:
+        given_version = given_version.removeprefix("/")
+    else:
         given_version = meant_version(given_version, api_version)
     if given_version == api_version and given_kind == kind:
         return
-    if words := _unreadable(given_version, given_kind):
-        raise unrecognized(kind, words, body)
     _, version = split_api_version(given_version)
     if custom and given_version == api_version:
         return  # its validation tells

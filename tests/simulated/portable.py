@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import sys
+import zoneinfo
 
 import cryptography.hazmat.bindings._rust
 import uvloop
@@ -28,18 +29,20 @@ HIDDEN = {
     socket: ("AF_NETLINK", "AF_PACKET", "SO_PEERCRED"),
 }
 FOREIGN = ("pybernetes.runtime", "pybernetes.kubelet", "pybernetes.proxy", "pybernetes.dns", "pybernetes.cri")
+REGISTRIES = "pybernetes.runtime.images.registry"
+"""The part of the runtime that any system can have: a client of registries."""
 
 
 class NoLinux:
     """Refuses to import what is made for Linux."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name.startswith(FOREIGN):
+        if name.startswith(FOREIGN) and not (name.startswith(REGISTRIES) or REGISTRIES.startswith(f"{name}.")):
             raise ImportError(f"{name} is for Linux")
 
 
 def hide() -> None:
-    assert all((asyncio, ssl, uvloop, cryptography))  # loaded as the system's own
+    assert all((asyncio, ssl, zoneinfo, uvloop, cryptography))  # loaded as the system's own
     for module, names in HIDDEN.items():
         for name in names:
             if hasattr(module, name):

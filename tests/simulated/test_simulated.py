@@ -62,6 +62,7 @@ def test_life_without_root_and_without_linux(nobody: Nobody) -> None:
     again = nobody.run("kubectl", "get", "pods", "-o", "jsonpath={.items[0].metadata.uid} {.items[0].status.podIP}")
     assert again == pod
     assert "nginx of pod" in nobody.run("kubectl", "logs", "deploy/web")
+    assert nobody.run("portable", "why", "deployment/web") == "deployment/web: 1 of 1 pod ready\n"
     nobody.run("portable", "delete")
     assert not state.exists()
     assert not any(map(lives, pids))

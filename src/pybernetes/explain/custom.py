@@ -15,7 +15,8 @@ from pybernetes.api.scheme import Resource
 from pybernetes.api.types import apiextensions_v1 as extensions
 from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
-from pybernetes.explain import generic, terminating, webhook
+from pybernetes.explain import definition as definitions
+from pybernetes.explain import generic, terminating
 from pybernetes.explain.causes import Cause, Finding
 from pybernetes.explain.snapshot import Snapshot, condition, ref
 
@@ -80,7 +81,7 @@ def explain(snapshot: Snapshot, definition: extensions.CustomResourceDefinition,
     if obj.metadata.deletion_timestamp is not None:
         return terminating.explain(snapshot, obj)
     causes = [*_conditions(snapshot, obj), *generic.explain(snapshot, obj).causes]
-    served = webhook.explain_definition(snapshot, definition)
+    served = definitions.explain(snapshot, definition)
     if served.is_broken:
         causes.append(served.as_cause())
     good = [each for name in GOOD if (each := condition(obj.conditions, name)) is not None and each.status == "True"]

@@ -151,7 +151,8 @@ def full(here: Profile | None) -> list[Finding]:
 async def explained_custom(client: Client, snapshot: Snapshot, asked: UnknownKindError, namespace: str) -> Finding:
     """What is to say about an object of a custom resource. Raises Failure."""
     from pybernetes.api.errors import StatusError, is_not_found
-    from pybernetes.explain import custom, webhook
+    from pybernetes.explain import custom
+    from pybernetes.explain import definition as definitions
 
     definition = custom.definition_of(snapshot, asked.kind)
     if definition is None:
@@ -162,7 +163,7 @@ async def explained_custom(client: Client, snapshot: Snapshot, asked: UnknownKin
     except StatusError as error:
         if is_not_found(error):
             raise Failure([(error.message, f"kubectl get {resource.group_resource} -A")]) from error
-        served = webhook.explain_definition(snapshot, definition)
+        served = definitions.explain(snapshot, definition)
         if served.is_broken:
             return served
         raise

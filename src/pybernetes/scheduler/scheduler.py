@@ -6,8 +6,8 @@ import asyncio
 import itertools
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import open_scope
@@ -16,7 +16,8 @@ from pybernetes.api.types import core_v1 as core
 from pybernetes.api.types import policy_v1 as policy
 from pybernetes.api.types import resource_v1 as resource
 from pybernetes.api.types import storage_v1 as storage
-from pybernetes.client.informer import Informers
+from pybernetes.client.codec import ObjectT
+from pybernetes.client.informer import Informer, Informers
 from pybernetes.scheduler.bind import Binder
 from pybernetes.scheduler.cycle import Placed, Unplaced, decide
 from pybernetes.scheduler.devices.binder import ClaimBinder
@@ -229,29 +230,31 @@ class Scheduler:
             self._queue.wake("AssignedPodDelete", FREED)
 
     def _follow_volumes(self) -> None:
-        """Each change may be what a pod waits for."""
         volumes = self._snapshot.volumes
-
-        self._claims.subscribe(volumes.set_claim)
-        self._volumes.subscribe(volumes.set_volume)
-        self._classes.subscribe(volumes.set_class)
-        for kind, informer in (
-            ("PersistentVolumeClaim", self._claims), ("PersistentVolume", self._volumes), ("StorageClass", self._classes),
-        ):  # fmt: skip
-            informer.subscribe(partial(self._wake_for, VOLUMES, kind))
+        self._follow(VOLUMES, self._claims, "PersistentVolumeClaim", volumes.set_claim)
+        self._follow(VOLUMES, self._volumes, "PersistentVolume", volumes.set_volume)
+        self._follow(VOLUMES, self._classes, "StorageClass", volumes.set_class)
 
     def _follow_devices(self) -> None:
         devices = self._snapshot.devices
-        self._resource_claims.subscribe(devices.set_claim)
-        self._device_classes.subscribe(devices.set_class)
-        self._slices.subscribe(devices.set_slice)
-        for kind, informer in (
-            ("ResourceClaim", self._resource_claims), ("DeviceClass", self._device_classes), ("ResourceSlice", self._slices),
-        ):  # fmt: skip
-            informer.subscribe(partial(self._wake_for, DEVICES, kind))
+        self._follow(DEVICES, self._resource_claims, "ResourceClaim", devices.set_claim)
+        self._follow(DEVICES, self._device_classes, "DeviceClass", devices.set_class)
+        self._follow(DEVICES, self._slices, "ResourceSlice", devices.set_slice)
 
-    def _wake_for(self, plugins: frozenset[str], kind: str, old: object, new: object) -> None:
-        self._queue.wake(event_of(kind, old, new), plugins)
+    def _follow(
+        self,
+        plugins: frozenset[str],
+        informer: Informer[ObjectT],
+        kind: str,
+        note: Callable[[ObjectT | None, ObjectT | None], None],
+    ) -> None:
+        """Each change is noted, and may be what a pod waits for that one of the plugins refused."""
+
+        def changed(old: ObjectT | None, new: ObjectT | None) -> None:
+            note(old, new)
+            self._queue.wake(event_of(kind, old, new), plugins)
+
+        informer.subscribe(changed)
 
     def _on_namespace(self, old: core.Namespace | None, new: core.Namespace | None) -> None:
         """Affinity between pods may ask for its labels."""

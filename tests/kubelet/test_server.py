@@ -1,4 +1,4 @@
-"""The kubelet's server over plain HTTP on loopback, above workers in memory."""
+"""The kubelet's server on loopback, over plain HTTP but for one, above workers in memory."""
 
 import asyncio
 import contextlib
@@ -53,13 +53,13 @@ class Reviewer:
 
 
 @contextlib.asynccontextmanager
-async def serving(world: World, **changes: Any) -> AsyncIterator[str]:
+async def serving(world: World, *, secure: bool = False, **changes: Any) -> AsyncIterator[str]:
     options = Options(address="127.0.0.1", port=free_port(), hostname_override="n1", **changes)
     access = OpenAccess(None, world.clock, "n1")  # type: ignore[arg-type]
     async with AsyncExitStack() as stack:
         server = KubeletServer(world.kubelet, world.runtime, access, options, world.clock, InlineWorker(), Registry())
-        await server.listen(stack, world.scope, None)
-        yield f"http://127.0.0.1:{options.port}"
+        await server.listen(stack, world.scope, server_tls(options, datetime.now(UTC)) if secure else None)
+        yield f"http{'s' * secure}://127.0.0.1:{options.port}"
 
 
 async def get(url: str | URL, **headers: str) -> tuple[int, str]:
@@ -311,13 +311,8 @@ async def test_metrics_of_containers_and_probes(world: World) -> None:
 
 
 async def test_without_a_certificate_it_makes_its_own(world: World, tmp_path: Path) -> None:
-    options = Options(port=free_port(), hostname_override="n1", node_ip="127.0.0.1", cert_dir=str(tmp_path / "pki"))
-    access = OpenAccess(None, world.clock, "n1")  # type: ignore[arg-type]
-    async with AsyncExitStack() as stack:
-        server = KubeletServer(world.kubelet, world.runtime, access, options, world.clock, InlineWorker(), Registry())
-        await server.listen(stack, world.scope, server_tls(options, datetime.now(UTC)))
+    async with serving(world, secure=True, node_ip="127.0.0.1", cert_dir=str(tmp_path / "pki")) as url:
         trusts = ssl.create_default_context(cafile=str(tmp_path / "pki" / "kubelet.crt"))
-        url = f"https://127.0.0.1:{options.port}/healthz"
-        async with aiohttp.ClientSession() as session, session.get(url, ssl=trusts) as answer:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/healthz", ssl=trusts) as answer:
             assert await answer.text() == "ok"
     assert (tmp_path / "pki" / "kubelet.key").stat().st_mode & 0o777 == 0o600

@@ -8,6 +8,12 @@ from tests.badcases.cases.case import Case, Tree
 from tests.badcases.manifests import container, deployment, ingress, plain, pod, service
 
 
+def asking(name: str) -> Tree:
+    """A pod whose init container asks for a service until it is there."""
+    command = ["sh", "-c", f"until wget -q -O- http://{name}; do sleep 0.2; done"]
+    return pod(spec={"initContainers": [container(name="first", command=command)]})
+
+
 def probe(port: int = 80, **fields: Any) -> Tree:
     return {"httpGet": {"port": port, "path": "/"}, "periodSeconds": 1, "failureThreshold": 1} | fields
 
@@ -106,17 +112,7 @@ NETWORK = (
     ),
     Case(
         "name-awaited",
-        (
-            pod(
-                spec={
-                    "initContainers": [
-                        container(
-                            name="first", command=["sh", "-c", "until wget -q -O- http://mysql; do sleep 0.2; done"]
-                        )
-                    ]
-                }
-            ),
-        ),
+        (asking("mysql"),),
         "pod/web",
         r"it asks DNS for service mysql of namespace name-awaited, which does not exist$",
         r'asked DNS for "mysql\.name-awaited\.svc\.cluster\.local"',
@@ -126,15 +122,7 @@ NETWORK = (
         "name-asked-first",
         (
             service("data"),
-            pod(
-                spec={
-                    "initContainers": [
-                        container(
-                            name="first", command=["sh", "-c", "until wget -q -O- http://dat; do sleep 0.2; done"]
-                        )
-                    ]
-                }
-            ),
+            asking("dat"),
         ),
         "pod/web",
         r"it asks DNS for service dat of namespace name-asked-first, which does not exist; there is data",

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.resource_names import can_be_overcommitted
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.resources import (
-    can_be_overcommitted,
     validate_container_resource_name,
     validate_resource_name,
 )

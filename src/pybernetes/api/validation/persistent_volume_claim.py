@@ -5,12 +5,12 @@ from __future__ import annotations
 from pybernetes.api import field, names
 from pybernetes.api.field import ROOT, Path
 from pybernetes.api.quantity import Quantity
+from pybernetes.api.resource_names import is_native
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import immutable, label_selector, positive_quantity
 from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import complain
-from pybernetes.api.validation.pod.resources import is_native
 
 _SPEC, _STATUS = Path("spec"), Path("status")
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")

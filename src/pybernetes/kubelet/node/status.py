@@ -6,9 +6,9 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from pybernetes.api.quantity import Quantity, canonical
+from pybernetes.api.resource_names import is_extended
 from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.api.validation.pod.resources import is_extended
 from pybernetes.cri import types as t
 from pybernetes.kubelet.node.machine import Machine
 

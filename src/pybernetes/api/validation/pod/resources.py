@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pybernetes.api import field, names
-from pybernetes.api.caching import short_cache
 from pybernetes.api.field import Path
 from pybernetes.api.quantity import Quantity
 from pybernetes.api.quota.amounts import pod_amounts
+from pybernetes.api.resource_names import can_be_overcommitted, is_extended, is_hugepages, is_native
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative_quantity
 from pybernetes.api.validation.kinds import Errors
@@ -24,25 +24,6 @@ _WHOLE = frozenset({
     "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps", "persistentvolumeclaims",
     "services.nodeports", "services.loadbalancers",
 })  # fmt: skip
-
-
-def is_native(name: str) -> bool:
-    """Whether a resource is Kubernetes' own."""
-    return "/" not in name or "kubernetes.io/" in name
-
-
-def is_hugepages(name: str) -> bool:
-    return name.startswith("hugepages-")
-
-
-@short_cache(1024)
-def is_extended(name: str) -> bool:
-    """Whether a resource is one that nodes and device plugins make up, such as example.com/gpu."""
-    return not is_native(name) and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
-
-
-def can_be_overcommitted(name: str) -> bool:
-    return is_native(name) and not is_hugepages(name)
 
 
 def is_standard(name: str) -> bool:

@@ -1,6 +1,7 @@
 """Long work that gives way: what others do meanwhile, and how it ends."""
 
 import asyncio
+import weakref
 
 import pytest
 
@@ -122,3 +123,14 @@ async def test_turns_within_turns_go_on_while_others_have_their_stack(turns):
     assert not second.done()
     outer.set()
     assert await second == "done"
+
+
+async def test_what_is_returned_is_not_kept(turns):
+    class Answer:
+        pass
+
+    async def work():
+        return Answer()
+
+    kept = weakref.ref(await turns.run(work()))
+    assert kept() is None

@@ -93,6 +93,7 @@ class Turns:
             self._idle.append(stack)
             if told is _ENDED:
                 result: R = stack.result
+                stack.result = None  # one that is idle keeps no answer in memory
                 return result
             try:
                 step, value = work.send, (yield told)

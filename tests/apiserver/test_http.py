@@ -17,8 +17,9 @@ from pybernetes.apiserver.http.message import (
     SlowBodyError,
     StreamResponse,
     UpgradeResponse,
+    frame,
 )
-from pybernetes.apiserver.http.server import HTTPServer, serving
+from pybernetes.apiserver.http.server import SLICE, HTTPServer, serving
 
 TLS = ContextVar("TLS", default=(None, None))
 """The two sides' contexts."""
@@ -281,6 +282,38 @@ async def test_a_stream_that_its_user_ends_ends_no_other_of_its_connection():
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
             assert (await reader.readuntil(b"\r\n0\r\n\r\n")).startswith(b"HTTP/1.1 200")
     assert seen == [False, False]
+
+
+@pytest.mark.parametrize("streams", [SLICE, SLICE + 1, 2 * SLICE + 10])
+async def test_each_of_many_streams_hears_all_that_is_told(streams):
+    """However they fall into slices, and whether or not the server had a turn between the two."""
+    hearing = []
+
+    async def stream(request):
+        async def run(writer):
+            hearing.append(writer)
+            await writer.ending.wait()
+
+        return StreamResponse(200, run)
+
+    async with served(stream) as (reader, writer, _):
+        address = writer.get_extra_info("peername")
+        opened = [(reader, writer)]
+        for _ in range(streams - 1):
+            opened.append(await asyncio.open_connection(*address, ssl=TLS.get()[1]))
+        for reader, writer in opened:
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+        for words in (b"one", b"two"):
+            for one in hearing:
+                one.write_framed(frame(words))
+        await asyncio.sleep(0)
+        for one in hearing:
+            one.write_framed(frame(b"three"))
+        for reader, writer in opened:
+            heard = await asyncio.wait_for(reader.readuntil(b"three\r\n"), 5)
+            assert heard == b"3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n"
+            writer.close()
 
 
 async def test_a_stream_is_cancelled_when_its_client_goes():

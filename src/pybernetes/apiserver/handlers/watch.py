@@ -85,6 +85,7 @@ class _Watch:
         self._selection = Selection(call.prefix, options, call.served.strategy)
         self._audience: Audience | None = None
         self._writer: StreamWriter | None = None
+        """Who still hears of changes."""
         self._from = options.revision
         """What the client has seen, where it does not begin with all there is."""
 
@@ -201,7 +202,7 @@ class _Watch:
 
     def take(self, told: bytes) -> None:
         writer = self._writer
-        if writer is None or writer.ending.is_set():
+        if writer is None:
             return
         if writer.buffered() > MAX_BUFFERED_BYTES:
             log.warning("slow watcher dropped resource=%s", self._call.served.resource.group_resource)
@@ -210,8 +211,9 @@ class _Watch:
             writer.write_framed(told)
 
     def stop(self) -> None:
-        if self._writer is not None:
-            self._writer.ending.set()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.ending.set()
 
     # As a `Watcher` of its own.
 

@@ -55,7 +55,7 @@ class Owner(Protocol):
     def left(self, connection: Connection) -> None: ...
 
     def soon(self, connection: Connection) -> None:
-        """Have `flush` called at the next turn of the loop."""
+        """Have `flush` called at the next turn of the loop, or at once."""
         ...
 
 
@@ -77,6 +77,7 @@ class Connection(asyncio.Protocol):
         self._closed = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
+        self._congested = False
         self._remote = ""
         self._certificate: bytes | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -123,9 +124,11 @@ class Connection(asyncio.Protocol):
         return False
 
     def pause_writing(self) -> None:
+        self._congested = True
         self._writable.clear()
 
     def resume_writing(self) -> None:
+        self._congested = False
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
@@ -301,13 +304,16 @@ class Connection(asyncio.Protocol):
     def write_framed(self, chunks: bytes) -> None:
         if not self._reader.chunked:
             chunks = chunks[chunks.index(b"\r\n") + 2 : -2]
-        if not self._waiting:
-            self._owner.soon(self)
-        self._waiting.append(chunks)
+        waiting = self._waiting
+        waiting.append(chunks)
         self._waiting_bytes += len(chunks)
+        if len(waiting) == 1:
+            self._owner.soon(self)
 
     def buffered(self) -> int:
-        return 0 if self._transport is None else self._transport.get_write_buffer_size() + self._waiting_bytes
+        if not self._congested or self._transport is None:
+            return self._waiting_bytes
+        return self._transport.get_write_buffer_size() + self._waiting_bytes
 
     async def drain(self) -> None:
         await self._writable.wait()

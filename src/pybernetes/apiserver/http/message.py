@@ -139,7 +139,7 @@ class StreamWriter(Protocol):
         ...
 
     def buffered(self) -> int:
-        """Bytes that are queued and not yet taken by the socket: how far behind the client is."""
+        """Bytes that are queued and not yet taken by the socket, once they are many: how far behind the client is."""
         ...
 
     async def drain(self) -> None:

@@ -40,6 +40,9 @@ class HTTPServer:
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server | TLSListener] = []
         self._waiting: list[Connection] = []
+        self._will_flush = False
+        self._may_begin = False
+        """Whether the first slice may go before the turn of the loop that was asked for."""
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -53,17 +56,27 @@ class HTTPServer:
             self._empty.set()
 
     def soon(self, connection: Connection) -> None:
-        if not self._waiting:
+        """Have it flushed at the next turn of the loop; the first slice of many goes while the others are still told."""
+        waiting = self._waiting
+        waiting.append(connection)
+        if not self._will_flush:
+            self._will_flush = self._may_begin = True
             asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.append(connection)
+        elif self._may_begin and len(waiting) == SLICE:
+            self._may_begin = False
+            self._flush_slice()
 
     def _flush(self) -> None:
         """Many are served in slices, between which requests have their turn."""
+        self._flush_slice()
+        self._will_flush, self._may_begin = bool(self._waiting), False
+        if self._will_flush:
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush_slice(self) -> None:
         turn, self._waiting = self._waiting[:SLICE], self._waiting[SLICE:]
         for connection in turn:
             connection.flush()
-        if self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Accept connections on an address; the port it got (`port` may be 0).

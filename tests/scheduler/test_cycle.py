@@ -119,9 +119,26 @@ def test_topology_spread_keeps_the_skew() -> None:
     )
 
 
+def test_a_node_without_one_of_the_topology_keys_is_no_domain_of_the_others() -> None:
+    """It cannot take the pod, so nobody waits for it to have as many pods as the others."""
+    world = World(node("a", labels={"zone": "x"}), node("nowhere"))
+    web = {"matchLabels": {"app": "web"}}
+    constraints = [
+        {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": web}
+        for key in ("zone", "kubernetes.io/hostname")
+    ]
+    placed = [world.place(pod(f"p{i}", labels={"app": "web"}, topologySpreadConstraints=constraints)) for i in range(3)]
+    assert placed == ["a", "a", "a"]
+
+
 def affinity_term(**labels: str) -> dict[str, Any]:
-    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
-    return {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
+    return affinity_terms(labels)
+
+
+def affinity_terms(*terms: dict[str, str]) -> dict[str, Any]:
+    hostname = {"topologyKey": "kubernetes.io/hostname"}
+    required = [{**hostname, "labelSelector": {"matchLabels": labels}} for labels in terms]
+    return {"requiredDuringSchedulingIgnoredDuringExecution": required}
 
 
 def test_pod_affinity_and_anti_affinity() -> None:
@@ -139,6 +156,16 @@ def test_pod_affinity_and_anti_affinity() -> None:
     # The first pod of a group that wants to be near itself can start somewhere.
     group = pod("cache", labels={"app": "cache"}, affinity={"podAffinity": affinity_term(app="cache")})
     assert world.place(group) in ("a", "b")
+
+
+def test_affinity_is_to_pods_that_all_terms_select() -> None:
+    world = World(node("a"), node("b"))
+    world.snapshot.place(pod("db", labels={"app": "db"}), "a")
+    world.snapshot.place(pod("fast", labels={"disk": "ssd"}), "a")
+    near = pod("near", affinity={"podAffinity": affinity_terms({"app": "db"}, {"disk": "ssd"})})
+    assert world.place(near) == "0/2 nodes are available: 2 node(s) didn't match pod affinity rules."
+    world.snapshot.place(pod("both", labels={"app": "db", "disk": "ssd"}), "b")
+    assert world.place(near) == "b"
 
 
 def test_affinity_to_pods_of_namespaces_with_a_label() -> None:

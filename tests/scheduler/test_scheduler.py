@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.apiservers import running_apiserver
@@ -20,11 +21,16 @@ from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informer, Informers
 from pybernetes.client.patch import PatchType
 from pybernetes.client.rest import Client, connect
+from pybernetes.scheduler import scheduler
 from pybernetes.scheduler.bind import Binder
+from pybernetes.scheduler.cycle import Decision
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.scheduler import Scheduler
 
 from .world import node, pod
+
+WEB = {"matchLabels": {"app": "web"}}
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 @pytest.fixture
@@ -56,9 +62,16 @@ class World:
     client: Client
     pods: Informer[core.Pod]
 
-    async def create(self, name: str, cpu: str = "1") -> None:
+    async def create(self, name: str, cpu: str = "1", **spec: Any) -> None:
         anywhere = [{"operator": "Exists"}]  # a new node is tainted until its kubelet reports
-        await self.client.create(pod(name, cpu=cpu, tolerations=anywhere).pod)
+        await self.client.create(pod(name, cpu=cpu, tolerations=anywhere, **spec).pod)
+
+    async def label(self, name: str, **labels: str) -> None:
+        await self.client.patch(core.Pod, name, "default", {"metadata": {"labels": labels}}, PatchType.MERGE)
+
+    async def resize(self, name: str, cpu: str) -> None:
+        patch = {"spec": {"containers": [{"name": "main", "resources": {"requests": {"cpu": cpu}}}]}}
+        await self.client.patch(core.Pod, name, "default", patch, PatchType.STRATEGIC, subresource="resize")
 
     async def nominate(self, name: str, node: str | None) -> None:
         patch = {"status": {"nominatedNodeName": node}}
@@ -107,3 +120,117 @@ async def test_room_that_is_promised_no_longer_is_had_by_others(url: str) -> Non
         await world.wait("small", is_refused)
         await world.nominate("large", None)
         await world.wait("small", lambda found: found.spec.node_name)
+
+
+@dataclass
+class Trouble:
+    """Fails at the first call, with an error that nobody foresees."""
+
+    calls: int = 0
+
+    def strike(self) -> None:
+        self.calls += 1
+        if self.calls == 1:
+            raise ZeroDivisionError
+
+
+class Troubled(Binder, frozen=True):
+    """Has the trouble in binding, or in telling why there is no node."""
+
+    binding: Trouble
+    telling: Trouble
+
+    async def bind(self, pod: PodInfo, node: str) -> None:
+        self.binding.strike()
+        await Binder.bind(self, pod, node)
+
+    async def report_unschedulable(self, pod: PodInfo, message: str, nominated: str = "") -> None:
+        self.telling.strike()
+        await Binder.report_unschedulable(self, pod, message, nominated)
+
+
+async def test_an_error_that_nobody_foresees_costs_a_pod_one_try(url: str) -> None:
+    async with running(url, lambda *parts: Troubled(*parts, Trouble(), Trouble())) as world:
+        await world.create("small")
+        await world.wait("small", lambda found: found.spec.node_name)
+        await world.create("large", cpu="2")
+        await world.wait("large", is_refused)
+
+
+async def test_a_pod_that_cannot_be_judged_keeps_no_other_from_its_node(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = scheduler.decide
+
+    def decide(pod: PodInfo, *world: Any) -> Decision:
+        if pod.pod.metadata.name == "strange":
+            raise ZeroDivisionError
+        return judge(pod, *world)
+
+    monkeypatch.setattr(scheduler, "decide", decide)
+    async with running(url) as world:
+        await world.create("strange")
+        await world.create("plain")
+        await world.wait("plain", lambda found: found.spec.node_name)
+
+
+class Slow(Binder, frozen=True):
+    """Binds once it is told to; the first time in vain."""
+
+    asked: list[str]
+    go: asyncio.Event
+
+    async def bind(self, pod: PodInfo, node: str) -> None:
+        self.asked.append(pod.pod.metadata.labels.get("version", ""))
+        is_first = len(self.asked) == 1
+        await self.go.wait()
+        if is_first:
+            raise errors.conflict("", "pods", "again")
+        await Binder.bind(self, pod, node)
+
+
+async def test_a_pod_that_changes_while_it_is_bound_is_not_placed_twice(url: str) -> None:
+    asked: list[str] = []
+    go = asyncio.Event()
+    async with running(url, lambda *parts: Slow(*parts, asked, go)) as world:
+        await world.create("changing", cpu="100m")
+        async with asyncio.timeout(30):
+            while not asked:
+                await asyncio.sleep(0.01)
+        await world.label("changing", version="2")
+        await world.create("later", cpu="100m")
+        async with asyncio.timeout(30):
+            while len(asked) < 2:
+                await asyncio.sleep(0.01)
+        go.set()
+        await world.wait("changing", lambda found: found.spec.node_name)
+        assert asked == ["", "", "2"]  # the pod, the later one, and the pod again, as it is by then
+
+
+async def test_a_pod_waits_for_others_to_get_labels_or_to_need_less(url: str) -> None:
+    async with running(url) as world:
+        await world.create("large", cpu="800m")
+        await world.wait("large", lambda found: found.spec.node_name)
+        await world.create("second", cpu="500m")
+        near_web = {"topologyKey": "kubernetes.io/hostname", "labelSelector": WEB}
+        await world.create("friend", cpu="100m", affinity={"podAffinity": {REQUIRED: [near_web]}})
+        for name in ("second", "friend"):
+            await world.wait(name, is_refused)
+        await world.label("large", app="web")
+        await world.wait("friend", lambda found: found.spec.node_name)
+        await world.resize("large", cpu="100m")
+        await world.wait("second", lambda found: found.spec.node_name)
+
+
+async def test_a_pod_waits_for_nodes_to_go_that_unbalance_it(url: str) -> None:
+    """While there is another node that takes nothing, the only one may have one pod more than that, and has it."""
+    async with running(url) as world:
+        await world.client.create(node("other", cpu="0"))
+        constraint = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule"}
+        web = {"labels": {"app": "web"}, "topologySpreadConstraints": [constraint | {"labelSelector": WEB}]}
+        await world.create("first", cpu="100m", **web)
+        await world.wait("first", lambda found: found.spec.node_name)
+        await world.create("second", cpu="100m", **web)
+        await world.wait("second", is_refused)
+        await world.client.delete(core.Node, "other")
+        await world.wait("second", lambda found: found.spec.node_name)

@@ -71,7 +71,7 @@ class Binder(Struct, frozen=True):
                 type="DisruptionTarget",
                 status="True",
                 reason=REASON,
-                message=f"default-scheduler: preempting to accommodate a higher priority pod {pod.uid}",
+                message=f"{pod.spec.scheduler_name}: preempting to accommodate a higher priority pod",
                 last_transition_time=format_time(self.clock.now()),
             )
             try:

@@ -66,6 +66,10 @@ class Queue:
     def knows(self, uid: str) -> bool:
         return uid in self._pods
 
+    def is_waiting(self, uid: str) -> bool:
+        """Whether no node could take the pod, and nothing has happened since that concerns it."""
+        return uid in self._waiting
+
     async def pop(self) -> PodInfo:
         """The next pod; it is out of the queue until it is given back by one of the methods below."""
         while True:
@@ -87,6 +91,7 @@ class Queue:
     def give_back_failed(self, pod: PodInfo) -> None:
         """Something went wrong on the way (a conflict, the API server was away): it is tried again after a pause."""
         self._pods[pod.uid] = pod
+        self._waiting.pop(pod.uid, None)
         self._back_off(pod, backoff(pod.attempts), FAILURE)
 
     def wake(self, event: str, plugins: frozenset[str] | None = None) -> None:

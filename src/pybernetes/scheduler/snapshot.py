@@ -83,6 +83,11 @@ class Snapshot:
         self._note(name)
         return True
 
+    def placed(self, uid: str) -> PodInfo | None:
+        """The pod as it is known on its node, also if that is only decided yet."""
+        node = self._where.get(uid)
+        return None if node is None else self.nodes[node].pods[uid]
+
     def present(self) -> list[NodeState]:
         """The nodes that exist."""
         return [state for state in self.nodes.values() if state.node is not None]
@@ -94,7 +99,8 @@ class Snapshot:
 
     def refusing(self) -> list[tuple[PodInfo, NodeState]]:
         """The pods that keep others away by required anti-affinity, with their nodes."""
-        return [(pod, self.nodes[self._where[uid]]) for uid, pod in self._refusing.items()]
+        found = ((pod, self.nodes[self._where[uid]]) for uid, pod in self._refusing.items())
+        return [(pod, node) for pod, node in found if node.node is not None]
 
     def promise(self, pod: PodInfo, node: str) -> None:
         """Pods on the node make room for this one (status.nominatedNodeName), until it is placed: no less important one

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from pybernetes.api.selectors.labels import from_struct
 from pybernetes.api.types import core_v1 as core
@@ -28,8 +28,9 @@ def verdicts(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
     preferred = list(_preferred(affinity))
     if not (wanted or unwanted or refusing or preferred):
         return None
-    near = [(term, _domains(pod, term, snapshot)) for term in wanted]
-    far = [(term.topology_key, _domains(pod, term, snapshot)) for term in unwanted]
+    # It wants to be near pods that all its terms select, and away from those that any of them does.
+    near = [(term, _domains(pod, wanted, term.topology_key, snapshot)) for term in wanted]
+    far = [(term.topology_key, _domains(pod, [term], term.topology_key, snapshot)) for term in unwanted]
     # The first pod of a group that wants to be near itself may go anywhere with the topology key.
     bootstrap = all(not domains and selects(term, pod, pod, snapshot) for term, domains in near)
     checked = _filter(near, far, refusing, bootstrap=bootstrap) if wanted or unwanted or refusing else None
@@ -71,7 +72,9 @@ def _filter(
 def _score(
     pod: PodInfo, preferred: list[tuple[int, core.PodAffinityTerm]], snapshot: Snapshot
 ) -> Callable[[NodeState], float]:
-    weighted = [(weight, term.topology_key, _domains(pod, term, snapshot)) for weight, term in preferred]
+    weighted = [
+        (weight, term.topology_key, _domains(pod, [term], term.topology_key, snapshot)) for weight, term in preferred
+    ]
     total = sum(abs(weight) for weight, _, _ in weighted)
 
     def score(node: NodeState) -> float:
@@ -81,12 +84,13 @@ def _score(
     return score
 
 
-def _domains(pod: PodInfo, term: core.PodAffinityTerm, snapshot: Snapshot) -> set[str]:
-    """The values of the term's topology key where pods run that it selects."""
+def _domains(pod: PodInfo, terms: Sequence[core.PodAffinityTerm], key: str, snapshot: Snapshot) -> set[str]:
+    """The values of a topology key where pods run that all the terms select."""
     return {
-        node.labels[term.topology_key]
+        node.labels[key]
         for node in snapshot.present()
-        if term.topology_key in node.labels and any(selects(term, pod, other, snapshot) for other in node.pods.values())
+        if key in node.labels
+        and any(all(selects(term, pod, other, snapshot) for term in terms) for other in node.pods.values())
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pybernetes.api.selectors.labels import LabelSelector, from_labels, from_struct
 from pybernetes.api.types import core_v1 as core
@@ -28,9 +28,8 @@ def stated(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
     constraints = pod.spec.topology_spread_constraints
     if not constraints:
         return None
-    counted = [(constraint, _count(pod, constraint, snapshot)) for constraint in constraints]
-    hard = [(c, counts) for c, counts in counted if c.when_unsatisfiable == "DoNotSchedule"]
-    soft = [(c, counts) for c, counts in counted if c.when_unsatisfiable != "DoNotSchedule"]
+    hard = _counted(pod, [c for c in constraints if c.when_unsatisfiable == "DoNotSchedule"], snapshot)
+    soft = _counted(pod, [c for c in constraints if c.when_unsatisfiable != "DoNotSchedule"], snapshot)
     return Verdicts(_filter(pod, hard) if hard else None, _score(soft) if soft else None)
 
 
@@ -61,25 +60,31 @@ def _least(constraint: core.TopologySpreadConstraint, counts: Counter[str]) -> i
 
 def _score(soft: list[tuple[core.TopologySpreadConstraint, Counter[str]]]) -> Callable[[NodeState], float]:
     def score(node: NodeState) -> float:
-        total = 0.0
-        for constraint, counts in soft:
-            domain = node.labels.get(constraint.topology_key)
-            if domain is not None:
-                total += MAX_SCORE / (1 + counts[domain])
+        if any(constraint.topology_key not in node.labels for constraint, _ in soft):
+            return 0.0
+        total = sum(MAX_SCORE / (1 + counts[node.labels[constraint.topology_key]]) for constraint, counts in soft)
         return total / len(soft)
 
     return score
 
 
-def _count(pod: PodInfo, constraint: core.TopologySpreadConstraint, snapshot: Snapshot) -> Counter[str]:
+def _counted(
+    pod: PodInfo, constraints: Sequence[core.TopologySpreadConstraint], snapshot: Snapshot
+) -> list[tuple[core.TopologySpreadConstraint, Counter[str]]]:
+    """Each constraint with its counts, of the nodes that have the topology keys of all of them."""
+    keys = {constraint.topology_key for constraint in constraints}
+    nodes = [node for node in snapshot.present() if keys <= node.labels.keys()]
+    return [(constraint, _count(pod, constraint, nodes)) for constraint in constraints]
+
+
+def _count(pod: PodInfo, constraint: core.TopologySpreadConstraint, nodes: Sequence[NodeState]) -> Counter[str]:
     """Matching pods per domain; domains of nodes that the policies leave out do not count."""
     selector = _selector(pod, constraint)
     counts: Counter[str] = Counter()
-    for node in snapshot.present():
-        domain = node.labels.get(constraint.topology_key)
-        if domain is None or not _counts(pod, constraint, node):
+    for node in nodes:
+        if not _counts(pod, constraint, node):
             continue
-        counts[domain] += sum(
+        counts[node.labels[constraint.topology_key]] += sum(
             other.pod.metadata.namespace == pod.pod.metadata.namespace
             and other.pod.metadata.deletion_timestamp is None
             and selector.matches(other.pod.metadata.labels)

@@ -16,6 +16,8 @@ from pybernetes.aio.tasks import open_scope
 from pybernetes.api import errors
 from pybernetes.api.types import core_v1 as core
 from pybernetes.api.types import meta_v1 as meta
+from pybernetes.api.types import storage_v1 as storage
+from pybernetes.api.volumes import BIND_COMPLETED, SELECTED_NODE
 from pybernetes.client.config import Config
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informer, Informers
@@ -27,6 +29,7 @@ from pybernetes.scheduler.cycle import Decision
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.scheduler import Scheduler
 
+from .test_volumes import volume
 from .world import node, pod
 
 WEB = {"matchLabels": {"app": "web"}}
@@ -234,3 +237,50 @@ async def test_a_pod_waits_for_nodes_to_go_that_unbalance_it(url: str) -> None:
         await world.wait("second", is_refused)
         await world.client.delete(core.Node, "other")
         await world.wait("second", lambda found: found.spec.node_name)
+
+
+async def create_claim(client: Client) -> dict[str, Any]:
+    """One whose volume somebody makes where the pod is to run, who is played by the test; the pod's volumes."""
+    await client.create(
+        storage.StorageClass(
+            metadata=meta.ObjectMeta(name="later"), provisioner="x/y", volume_binding_mode="WaitForFirstConsumer"
+        )
+    )
+    claim = core.PersistentVolumeClaim(
+        metadata=meta.ObjectMeta(name="data", namespace="default"),
+        spec=core.PersistentVolumeClaimSpec(
+            access_modes=["ReadWriteOnce"],
+            storage_class_name="later",
+            resources=core.VolumeResourceRequirements(requests={"storage": "1Gi"}),
+        ),
+    )
+    await client.create(claim)
+    return {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}
+
+
+async def wait_asked(client: Client) -> None:
+    """Until the provisioner has been told the node."""
+    async with asyncio.timeout(30):
+        while (
+            SELECTED_NODE not in (await client.get(core.PersistentVolumeClaim, "data", "default")).metadata.annotations
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_node_that_a_provisioner_cannot_serve_is_chosen_anew(url: str) -> None:
+    async with running(url) as world:
+        await world.create("user", cpu="1", **await create_claim(world.client))
+        for _ in range(2):
+            await wait_asked(world.client)
+            given_up = {"metadata": {"annotations": {SELECTED_NODE: None}}}
+            await world.client.patch(core.PersistentVolumeClaim, "data", "default", given_up, PatchType.MERGE)
+
+
+async def test_a_pod_is_not_bound_where_its_volume_is_not(url: str) -> None:
+    async with running(url) as world:
+        await world.create("user", cpu="1", **await create_claim(world.client))
+        await wait_asked(world.client)
+        await world.client.create(volume("elsewhere", home="another"))
+        bound = {"metadata": {"annotations": {BIND_COMPLETED: "yes"}}, "spec": {"volumeName": "elsewhere"}}
+        await world.client.patch(core.PersistentVolumeClaim, "data", "default", bound, PatchType.MERGE)
+        await world.wait("user", is_refused)

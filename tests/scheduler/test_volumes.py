@@ -31,7 +31,7 @@ def volume(name: str, home: str, size: str = "1Gi") -> core.PersistentVolume:
         "metadata": {"name": name},
         "spec": {
             "storageClassName": "later", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": size},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}, "local": {"path": "/data"},
         },
     }  # fmt: skip
     return msgspec.convert(tree, core.PersistentVolume)

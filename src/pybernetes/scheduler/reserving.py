@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from pybernetes.scheduler.devices.binder import ClaimBinder
 from pybernetes.scheduler.devices.world import Allocations
+from pybernetes.scheduler.node import NodeState
 from pybernetes.scheduler.plugins.dynamic_resources import plan_allocations
 from pybernetes.scheduler.plugins.volume_binding import plan_binding
 from pybernetes.scheduler.pod import PodInfo
@@ -17,6 +18,7 @@ from pybernetes.scheduler.volumes import Plan
 class Reservation(Struct, frozen=True):
     """For one pod on one node."""
 
+    node: NodeState
     volumes: Plan
     devices: Allocations
 
@@ -34,18 +36,20 @@ class Reserver(Struct, frozen=True):
             return None
         where, volumes, devices = self.snapshot.nodes[node], self.snapshot.volumes, self.snapshot.devices
         reservation = Reservation(
-            plan_binding(pod, where, volumes) or {} if pod.claims else {}, plan_allocations(pod, where, devices) or {}
+            where,
+            plan_binding(pod, where, volumes) or {} if pod.claims else {},
+            plan_allocations(pod, where, devices) or {},
         )
         volumes.assume(reservation.volumes)
         devices.assume(reservation.devices)
         return reservation if reservation.volumes or pod.spec.resource_claims else None
 
-    async def bind(self, pod: PodInfo, node: str, reservation: Reservation) -> None:
+    async def bind(self, pod: PodInfo, reservation: Reservation) -> None:
         """Returns when all of it is the pod's. Raises StatusError."""
         try:
             await self.claims.bind(pod, reservation.devices)
             if reservation.volumes:
-                await self.volumes.bind(reservation.volumes, node)
+                await self.volumes.bind(reservation.volumes, reservation.node)
         finally:
             self.snapshot.volumes.release(reservation.volumes)
             self.snapshot.devices.release(reservation.devices)

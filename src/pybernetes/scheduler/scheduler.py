@@ -67,7 +67,8 @@ class Scheduler:
         self._snapshot = Snapshot()
         self._handlers = EventHandlers(informers, self._snapshot, clock, name)
         self._claim_binder = ClaimBinder(informers.client, informers.of(resource.ResourceClaim), clock)
-        volume_binder = VolumeBinder(informers.client, self._snapshot.volumes)
+        claims = informers.of(core.PersistentVolumeClaim)
+        volume_binder = VolumeBinder(informers.client, claims, self._snapshot.volumes)
         self._reserver = Reserver(self._snapshot, volume_binder, self._claim_binder)
         self._rankings = Rankings(rng)
 
@@ -119,12 +120,12 @@ class Scheduler:
         gated = sum(1 for pod in self._pods.list() if pod.spec.scheduling_gates and not pod.spec.node_name)
         return {**self._queue.counts(), "gated": gated}
 
-    async def _bind_reserved(self, pod: PodInfo, node: str, reservation: Reservation, slots: asyncio.Semaphore) -> None:
+    async def _bind_reserved(self, pod: PodInfo, reservation: Reservation, slots: asyncio.Semaphore) -> None:
         """Others are bound meanwhile: a provisioner may take its time."""
         slots.release()
         began = self._clock.monotonic()
         try:
-            await self._reserver.bind(pod, node, reservation)
+            await self._reserver.bind(pod, reservation)
         finally:
             self._metrics.passed("PreBind", self._clock.monotonic() - began)
             await slots.acquire()
@@ -135,7 +136,7 @@ class Scheduler:
         try:
             if isinstance(decision, Placed):
                 if attempt.reservation is not None:
-                    await self._bind_reserved(pod, decision.node, attempt.reservation, slots)
+                    await self._bind_reserved(pod, attempt.reservation, slots)
                 await self._bind(pod, decision.node)
             else:
                 await self._explain(pod, decision)

@@ -27,19 +27,13 @@ class ClaimBinder(Struct, frozen=True):
     clock: Clock
 
     async def bind(self, pod: PodInfo, allocations: Allocations) -> None:
-        """Returns when all claims of the pod are allocated and reserved for it. Raises StatusError; one that is gone is
-        a conflict: the pod is still there."""
+        """Returns when all claims of the pod are allocated and reserved for it. Raises StatusError."""
         namespace = pod.pod.metadata.namespace or ""
         for one in claims_of(pod.pod):
             claim = self.claims.get(one.claim, namespace)
-            try:
-                if claim is None:
-                    raise errors.not_found("resource.k8s.io", "resourceclaims", one.claim)
-                await self._bind(pod.pod, claim, allocations.get((namespace, one.claim)))
-            except errors.StatusError as error:
-                if not errors.is_not_found(error):
-                    raise
-                raise errors.conflict("resource.k8s.io", "resourceclaims", one.claim) from error
+            if claim is None:
+                raise errors.not_found("resource.k8s.io", "resourceclaims", one.claim)
+            await self._bind(pod.pod, claim, allocations.get((namespace, one.claim)))
 
     async def _bind(self, pod: core.Pod, claim: Claim, allocation: resource.AllocationResult | None) -> None:
         status = claim.status

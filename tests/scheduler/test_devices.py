@@ -8,9 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from pybernetes.api.types import resource_v1 as resource
-from pybernetes.scheduler.devices import allocator
-from pybernetes.scheduler.devices.pools import Pool
-from pybernetes.scheduler.devices.world import Slices
+from pybernetes.scheduler.devices import allocator, matching
+from pybernetes.scheduler.devices.pools import Candidate, Pool, Pools
 from pybernetes.scheduler.node import NodeState
 from pybernetes.scheduler.plugins import dynamic_resources
 from pybernetes.scheduler.plugins.dynamic_resources import plan_allocations
@@ -30,7 +29,7 @@ def device(name: str, *, taints: Iterable[dict[str, str]] = (), **attributes: An
 def piece(
     pool: str, *devices: dict[str, Any], count: int = 1, generation: int = 1, **spec: Any
 ) -> resource.ResourceSlice:
-    place = {} if "nodeSelector" in spec or "allNodes" in spec else {"nodeName": pool}
+    place = {} if {"nodeSelector", "allNodes", "nodeName"} & spec.keys() else {"nodeName": pool}
     whole = {"name": pool, "generation": generation, "resourceSliceCount": count}
     name = f"{pool}-{generation}-{devices[0]['name'] if devices else 'counters'}"
     tree = {"metadata": {"name": name}, "spec": {"driver": DRIVER, "pool": whole, "devices": devices, **place, **spec}}
@@ -240,14 +239,43 @@ def test_a_search_without_end_is_ended() -> None:
 def test_a_decision_does_not_wait_for_many_such_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allocator, "MAX_TRIES", 100)
     searched: list[str] = []
-    pools_of = dynamic_resources.pools_of
+    pools_of = Pools.of
 
-    def noted(where: NodeState, slices: Slices) -> list[Pool]:
+    def noted(pools: Pools, where: NodeState) -> list[Pool]:
         searched.append(where.name)
-        return pools_of(where, slices)
+        return pools_of(pools, where)
 
-    monkeypatch.setattr(dynamic_resources, "pools_of", noted)
+    monkeypatch.setattr(Pools, "of", noted)
     world = Devices(*map(hopeless, "abcdefgh"), nodes="abcdefgh")
     told = world.get("c", exactly(count=16), constraints=DISTINCT)
     assert all(f"node {name}: timed out trying to allocate devices" in told for name in "abcdefgh")
     assert len(searched) == dynamic_resources.MAX_LATE
+
+
+def test_a_selector_is_judged_once_for_a_device_until_its_slice_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[str] = []
+    variables = matching._variables
+
+    def noted(candidate: Candidate) -> dict[str, object]:
+        judged.append(candidate.device.name)
+        return variables(candidate)
+
+    monkeypatch.setattr(matching, "_variables", noted)
+    before, after = (piece("shared", device("0", model=model), device("1"), allNodes=True) for model in ("old", "new"))
+    world = Devices(before)
+    old, new = (f'device.attributes["{DRIVER}"].?model.orValue("") == "{model}"' for model in ("old", "new"))
+    assert world.get("first", exactly("gpu", new)) == NONE
+    assert world.get("again", exactly("gpu", new)) == NONE
+    assert sorted(judged) == ["0", "0", "1", "1"]  # by the class and by the request, on whatever node
+    world.devices.set_slice(before, after)
+    assert world.get("third", exactly("gpu", old)) == NONE
+    assert world.get("fourth", exactly("gpu", new)).endswith(": 0")
+
+
+def test_a_slice_that_moves_takes_its_devices_along() -> None:
+    before, after = piece("b", device("0")), piece("b", device("0"), nodeName="a")
+    world = Devices(before)
+    world.devices.set_slice(before, after)
+    assert world.get("one", exactly()) == "a: 0"
+    world.devices.set_slice(after, None)
+    assert world.get("two", exactly()) == NONE

@@ -11,9 +11,8 @@ from msgspec import Struct
 from pybernetes.api.types import core_v1 as core
 from pybernetes.api.types import resource_v1 as resource
 from pybernetes.scheduler.devices.matching import AllocationError, attribute_of, is_tolerated
-from pybernetes.scheduler.devices.pools import Candidate, Pool
+from pybernetes.scheduler.devices.pools import Candidate, DeviceId, Pool, PoolId, Taken
 from pybernetes.scheduler.devices.requests import MAX_RESULTS, Wanted, requests_of
-from pybernetes.scheduler.devices.world import DeviceId, PoolId
 
 MAX_TRIES: Final = 50_000
 """Devices that one search looks at. There can be more combinations than anybody can wait for: upstream ends a search after
@@ -31,7 +30,7 @@ def allocate(
     claims: Sequence[resource.ResourceClaim],
     classes: Mapping[str, resource.DeviceClass],
     pools: Sequence[Pool],
-    taken: frozenset[DeviceId],
+    taken: Taken,
 ) -> list[resource.AllocationResult] | None:
     """A result for each claim; None if there are not enough devices.
 
@@ -54,15 +53,15 @@ class _Search:
         claims: Sequence[resource.ResourceClaim],
         requests: Sequence[tuple[Wanted, ...]],
         pools: Sequence[Pool],
-        taken: frozenset[DeviceId],
+        taken: Taken,
     ) -> None:
         self._constraints = [claim.spec.devices.constraints if claim.spec.devices else [] for claim in claims]
         self._requests = requests
         self._pools = {pool.id: pool for pool in pools}
-        self._taken = set(taken)
+        self._taken = {device for id_ in self._pools for device in taken.get(id_, ())}
         self._used: defaultdict[tuple[PoolId, tuple[str, str]], int] = defaultdict(int)
         """Of the counters that the devices of a pool share, kept up to date: there are far more tries than devices."""
-        for device in taken:
+        for device in self._taken:
             self._use(device, 1)
         self._tries = 0
         self.chosen: list[Choice] = []
@@ -113,11 +112,10 @@ class _Search:
         )
 
     def _use(self, device: DeviceId, sign: int) -> None:
-        """Take what the device consumes of the counters of its pool, or give it back; of a pool that is here."""
+        """Take what the device consumes of the counters of its pool, or give it back."""
         where = device[:2]
-        if (pool := self._pools.get(where)) is not None:
-            for counter, needed in pool.consumption.get(device[2], {}).items():
-                self._used[where, counter] += sign * needed
+        for counter, needed in self._pools[where].consumption.get(device[2], {}).items():
+            self._used[where, counter] += sign * needed
 
     def _has_counters(self, candidate: Candidate) -> bool:
         """Whether the pool has as much left as the device takes of what it shares with others."""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pybernetes.api.types import resource_v1 as resource
-from pybernetes.scheduler.devices.pools import Candidate
+from pybernetes.scheduler.devices.pools import Candidate, Judged
 
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _EFFECTS: Final = ("NoSchedule", "NoExecute")
@@ -29,18 +29,21 @@ class _ByDomain(dict[str, dict[str, object]]):
         return dict.get(self, key) or {}
 
 
-def is_selected(candidate: Candidate, selectors: Sequence[resource.DeviceSelector], whose: str) -> bool:
-    """Whether all selectors hold. Raises SelectorError for one that has no value: `whose` it is, is told."""
-    if not selectors:
-        return True
-    variables = {"device": _variables(candidate)}
+def is_selected(candidate: Candidate, selectors: Sequence[resource.DeviceSelector], whose: str, judged: Judged) -> bool:
+    """Whether all selectors hold, which is noted in `judged`. Raises SelectorError for one that has no value: `whose` it
+    is, is told."""
     for number, selector in enumerate(selectors):
-        if not _holds(selector.cel.expression if selector.cel else "", variables, f"{whose}: selector #{number}"):
+        source = selector.cel.expression if selector.cel else ""
+        asked = (candidate.device.name, source)
+        holds = judged.get(asked)
+        if holds is None:
+            holds = judged[asked] = _holds(source, candidate, f"{whose}: selector #{number}")
+        if not holds:
             return False
     return True
 
 
-def _holds(source: str, variables: Mapping[str, object], whose: str) -> bool:
+def _holds(source: str, candidate: Candidate, whose: str) -> bool:
     from pybernetes.api.cel.devices import MAX_COST  # which only a cluster with devices loads
     from pybernetes.api.cel.errors import EvaluationError
 
@@ -48,7 +51,7 @@ def _holds(source: str, variables: Mapping[str, object], whose: str) -> bool:
     if expression.program is None:
         raise SelectorError(f"{whose}: CEL compile error: {expression.error}")
     try:
-        value = expression.program.evaluate(variables, MAX_COST)
+        value = expression.program.evaluate({"device": _variables(candidate)}, MAX_COST)
     except EvaluationError as error:
         raise SelectorError(f"{whose}: CEL runtime error: {error}") from error
     return value is True

@@ -80,8 +80,8 @@ def _wanted(
         for pool in pools
         if pool.valid
         for candidate in pool.candidates
-        if is_selected(candidate, found.spec.selectors, f"class {found.metadata.name}")
-        and is_selected(candidate, ask.selectors, key)
+        if is_selected(candidate, found.spec.selectors, f"class {found.metadata.name}", pool.judged)
+        and is_selected(candidate, ask.selectors, key, pool.judged)
     )
     count = len(candidates) if takes_all else (ask.count or 1)
     admin = isinstance(ask, resource.ExactDeviceRequest) and ask.admin_access is True

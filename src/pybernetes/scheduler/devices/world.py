@@ -8,17 +8,10 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct, field
 
 from pybernetes.api.types import resource_v1 as resource
+from pybernetes.scheduler.devices.pools import DeviceId, PoolId, Pools, Taken
 
 ClaimKey = tuple[str, str]
 """(namespace, name)"""
-
-PoolId = tuple[str, str]
-"""(driver, pool)"""
-
-DeviceId = tuple[str, str, str]
-"""(driver, pool, device)"""
-
-Slices = Mapping[PoolId, Mapping[str, resource.ResourceSlice]]
 
 Allocations = Mapping[ClaimKey, resource.AllocationResult]
 """What has to be written before the pod is bound."""
@@ -29,9 +22,9 @@ class Devices(Struct):
 
     claims: dict[ClaimKey, resource.ResourceClaim] = field(default_factory=dict)
     classes: dict[str, resource.DeviceClass] = field(default_factory=dict)
-    slices: dict[PoolId, dict[str, resource.ResourceSlice]] = field(default_factory=lambda: defaultdict(dict))
+    pools: Pools = field(default_factory=Pools)
     pending: dict[ClaimKey, resource.AllocationResult] = field(default_factory=dict)
-    _taken: frozenset[DeviceId] | None = None
+    _taken: defaultdict[PoolId, set[DeviceId]] | None = None
     """Of `taken`, for it is asked of each node; None once a claim has changed."""
 
     def set_claim(self, old: resource.ResourceClaim | None, new: resource.ResourceClaim | None) -> None:
@@ -48,23 +41,16 @@ class Devices(Struct):
             self.classes.pop(old.metadata.name or "", None)
 
     def set_slice(self, old: resource.ResourceSlice | None, new: resource.ResourceSlice | None) -> None:
-        if old is not None:
-            pool = _pool_of(old)
-            self.slices[pool].pop(old.metadata.name or "", None)
-            if not self.slices[pool]:
-                del self.slices[pool]
-        if new is not None:
-            self.slices[_pool_of(new)][new.metadata.name or ""] = new
+        self.pools.set_slice(old, new)
 
-    def taken(self) -> frozenset[DeviceId]:
+    def taken(self) -> Taken:
         """The devices that claims have for themselves; who has admin access takes nothing from others."""
         if self._taken is None:
-            self._taken = frozenset(
-                (result.driver, result.pool, result.device)
-                for allocation in self._allocations()
-                for result in (allocation.devices.results if allocation.devices else [])
-                if not result.admin_access
-            )
+            self._taken = defaultdict(set)
+            for allocation in self._allocations():
+                for result in allocation.devices.results if allocation.devices else []:
+                    if not result.admin_access:
+                        self._taken[result.driver, result.pool].add((result.driver, result.pool, result.device))
         return self._taken
 
     def _allocations(self) -> Iterator[resource.AllocationResult]:
@@ -86,7 +72,3 @@ class Devices(Struct):
 
 def _key(claim: resource.ResourceClaim) -> ClaimKey:
     return (claim.metadata.namespace or "", claim.metadata.name or "")
-
-
-def _pool_of(piece: resource.ResourceSlice) -> PoolId:
-    return (piece.spec.driver, piece.spec.pool.name)

@@ -6,12 +6,11 @@ from pybernetes.api.device_claims import PodClaim, can_be_reserved, claims_of, i
 from pybernetes.api.types import resource_v1 as resource
 from pybernetes.scheduler.devices.allocator import allocate
 from pybernetes.scheduler.devices.matching import AllocationError, SelectorError
-from pybernetes.scheduler.devices.pools import pools_of
 from pybernetes.scheduler.devices.requests import alternatives_of
 from pybernetes.scheduler.devices.world import Allocations, ClaimKey, Devices
 from pybernetes.scheduler.node import NodeState
+from pybernetes.scheduler.node_selector import matches_term
 from pybernetes.scheduler.plugins import Rejection, Verdicts
-from pybernetes.scheduler.plugins.node_affinity import matches_term
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 
@@ -107,7 +106,7 @@ def plan_allocations(pod: PodInfo, node: NodeState, devices: Devices) -> Allocat
     open_claims = {key: claim for key, claim in _claims(pod, devices).items() if claim.status.allocation is None}
     if not open_claims:
         return {}
-    pools, taken = pools_of(node, devices.slices), devices.taken()
+    pools, taken = devices.pools.of(node), devices.taken()
     try:
         found = allocate(list(open_claims.values()), devices.classes, pools, taken)
     except TimeoutError as error:

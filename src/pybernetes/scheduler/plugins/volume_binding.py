@@ -6,8 +6,8 @@ from pybernetes.api import volumes as match
 from pybernetes.api.types import core_v1 as core
 from pybernetes.api.types import storage_v1 as storage
 from pybernetes.scheduler.node import NodeState
+from pybernetes.scheduler.node_selector import matches_term
 from pybernetes.scheduler.plugins import Rejection, Verdicts
-from pybernetes.scheduler.plugins.node_affinity import matches_term
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
 from pybernetes.scheduler.volumes import ClaimKey, Plan, Volumes

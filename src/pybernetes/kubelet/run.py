@@ -37,8 +37,11 @@ from pybernetes.kubelet.node.node import NodeReporter
 from pybernetes.kubelet.node.status import allocatable, capacity
 from pybernetes.kubelet.objects import WatchedObjects
 from pybernetes.kubelet.options import Options
+from pybernetes.kubelet.plugins.handler import Handlers
+from pybernetes.kubelet.plugins.watcher import PluginWatcher
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.probes.actions import Actions
+from pybernetes.kubelet.root import Root
 from pybernetes.kubelet.server.access import Access
 from pybernetes.kubelet.server.app import KubeletServer, server_tls
 from pybernetes.kubelet.static.pods import StaticPods
@@ -93,7 +96,7 @@ class NodeRun:
                 self._runtime.images, objects, self._events, clock, self._counted, _providers(options, clock, api)
             ),
             objects=objects,
-            volumes=VolumeDoors(objects, api, api, clock, self._threads, free, self._counted),
+            volumes=VolumeDoors(objects, api, api, clock, self._threads, free, self._counted, Root(options.root)),
             actions=Actions(self._runtime.containers, clock),
             events=self._events,
             api=api,
@@ -136,6 +139,13 @@ class NodeRun:
         self._pods.subscribe(static.mirror_changed)
         static.read()
         self._scope.spawn(keep_running(static.run, "static pods", clock=clock), "static pods")
+
+    def _follow_plugins(self) -> None:
+        """Handlers by type of plugin; `handler.py` says what one is."""
+        handlers: Handlers = {}
+        clock = self._machinery.clock
+        watcher = PluginWatcher(Root(self._machinery.options.root), handlers, clock)
+        self._scope.spawn(keep_running(watcher.run, "plugins", clock=clock), "plugins")
 
     def _spawn_housekeeping(self) -> None:
         """Image collection, log rotation, eviction."""
@@ -193,6 +203,7 @@ class NodeRun:
             spawn(self.kubelet.follow_runtime(), "runtime events")
             self._pods.subscribe(self.kubelet.pod_changed)
             self._follow_manifests()
+            self._follow_plugins()
             await self._serve(stack)
             # Who waits for the node's word finds its pods and its port there.
             spawn(

@@ -16,6 +16,8 @@ from pybernetes.kubelet.node.health import Pressures, Thresholds, health_of
 from pybernetes.kubelet.node.machine import Machine, read_machine
 from pybernetes.kubelet.node.status import Health, NodeFacts
 from pybernetes.kubelet.options import Options
+from pybernetes.kubelet.root import Root
+from pybernetes.kubelet.volumes import mounting
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ async def prepare(options: Options, runtime: Runtime, clock: Clock) -> Machinery
         except CRIError as error:
             log.debug("waiting for the runtime error=%s", error)
             await clock.sleep(RUNTIME_RETRY_SECONDS)
-    options.root.mkdir(parents=True, exist_ok=True)
+    _make_root(options.root)
     Path(options.pod_logs_dir).mkdir(parents=True, exist_ok=True)
     machine = read_machine(options.root)
     if options.pod_cidr:
@@ -103,6 +105,15 @@ async def prepare(options: Options, runtime: Runtime, clock: Clock) -> Machinery
         clock=clock,
         pressures=Pressures(options.eviction_pressure_transition_period),
     )
+
+
+def _make_root(path: Path) -> None:
+    """What drivers mount below it, in their containers, is to be seen here."""
+    Root(path).make()
+    try:
+        mounting.share(path)
+    except OSError as error:
+        log.warning("mounts of drivers stay their own: root=%s error=%s", path, error)
 
 
 async def tell_pod_range(runtime: Runtime, pod_cidr: str) -> None:

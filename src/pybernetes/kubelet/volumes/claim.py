@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.podspec import name_of, namespace_of
+from pybernetes.kubelet.root import Root
 from pybernetes.kubelet.volumes import blockdevice, hostpath
 from pybernetes.kubelet.volumes.context import VolumeContext
 from pybernetes.kubelet.volumes.files import VolumeError
@@ -24,10 +25,10 @@ async def set_up(context: VolumeContext, volume: str, claim: str) -> tuple[Path,
     if source is None:
         raise VolumeError(f"the type of persistent volume {bound.metadata.name} is not supported on this node")
     if spec.volume_mode == "Block":
-        return await run(blockdevice.checked, Path(source.path)), True
+        return await run(blockdevice.checked, context.doors.root.here(source.path)), True
     if isinstance(source, v1.HostPathVolumeSource):
-        return await run(_host_path, source), False
-    path = await run(_local, source)
+        return await run(_host_path, source, context.doors.root), False
+    path = await run(_local, source, context.doors.root)
     if await run(blockdevice.is_block_device, path):
         target = context.volume_path("local-volume", volume)
         await run(blockdevice.mount, path, target, source.fs_type or "", spec.mount_options)
@@ -35,16 +36,16 @@ async def set_up(context: VolumeContext, volume: str, claim: str) -> tuple[Path,
     return path, False
 
 
-def _host_path(source: v1.HostPathVolumeSource) -> Path:
+def _host_path(source: v1.HostPathVolumeSource, root: Root) -> Path:
     """A bind mount needs a directory there: it is made if nothing is."""
-    path = hostpath.set_up(source)
+    path = hostpath.set_up(source, root)
     if not source.type and not path.exists():
         hostpath.make_directory(path)
     return path
 
 
-def _local(source: v1.LocalVolumeSource) -> Path:
-    path = Path(source.path)
+def _local(source: v1.LocalVolumeSource, root: Root) -> Path:
+    path = root.here(source.path)
     if not path.exists():
         raise VolumeError(f'path "{source.path}" does not exist')
     return path

@@ -12,6 +12,7 @@ from pybernetes.aio.threads import Worker
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.counted import Counted
 from pybernetes.kubelet.objects import Objects
+from pybernetes.kubelet.root import UPSTREAM, Root
 
 
 class Token(Struct, frozen=True):
@@ -47,6 +48,7 @@ class VolumeDoors(Struct, frozen=True):
     threads: Worker
     allocatable: Mapping[str, str | int | float]
     counted: Counted = field(default_factory=Counted)
+    root: Root = UPSTREAM
 
 
 class VolumeContext(Struct, frozen=True):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.kubelet.root import UPSTREAM, Root
 from pybernetes.kubelet.volumes.files import VolumeError
 
 _CHECKS: dict[str, tuple[Callable[[int], bool], str]] = {
@@ -17,9 +18,9 @@ _CHECKS: dict[str, tuple[Callable[[int], bool], str]] = {
 }
 
 
-def set_up(source: v1.HostPathVolumeSource) -> Path:
+def set_up(source: v1.HostPathVolumeSource, root: Root = UPSTREAM) -> Path:
     """The path, existing and of the right type. Blocking. Raises VolumeError with upstream's words."""
-    path, kind = Path(source.path), source.type or ""
+    path, kind = root.here(source.path), source.type or ""
     if kind == "DirectoryOrCreate" and not path.exists():
         make_directory(path)
     if kind == "FileOrCreate" and not path.exists():

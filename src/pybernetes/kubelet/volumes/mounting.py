@@ -8,6 +8,8 @@ from pathlib import Path
 MS_NOSUID = 0x2
 MS_NODEV = 0x4
 MS_BIND = 0x1000
+MS_REC = 0x4000
+MS_SHARED = 0x100000
 MNT_DETACH = 0x2
 UMOUNT_NOFOLLOW = 0x8
 
@@ -83,6 +85,30 @@ def _unescape(text: str) -> str:
     for char, code in _ESCAPES.items():
         text = text.replace(code, char)
     return text
+
+
+def share(directory: Path) -> None:
+    """See to it that what is mounted below a directory is seen wherever the directory is mounted as shared or slave.
+
+    Where its file system is not shared it becomes a mount of its own, unless there are mounts below it already.
+    Raises OSError.
+    """
+    if _is_shared(directory):
+        return
+    if not is_mount_point(directory):
+        if mounts_below(directory):
+            return
+        mount(str(directory), str(directory), flags=MS_BIND | MS_REC)
+    mount("", str(directory), flags=MS_SHARED)
+
+
+def _is_shared(path: Path) -> bool:
+    number = str(_mount_of(path))
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split()
+        if fields[0] == number:
+            return any(each.startswith("shared:") for each in fields[6 : fields.index("-")])
+    return False
 
 
 def is_mount_point(path: Path) -> bool:

@@ -69,7 +69,7 @@ async def set_up(context: VolumeContext, volume: v1.Volume) -> Path:
         await _own(context, path)
         return path
     if volume.host_path:
-        return await threads.run(hostpath.set_up, volume.host_path)
+        return await threads.run(hostpath.set_up, volume.host_path, context.doors.root)
     if name := claim.claim_name(context.pod, volume):
         path, is_device = await claim.set_up(context, volume.name, name)
         if not is_device:

@@ -16,6 +16,7 @@ from pybernetes.client.election import Timing, run_leader_election
 from pybernetes.client.events import EventRecorder
 from pybernetes.client.informer import Informer, Informers
 from pybernetes.client.rest import connect
+from pybernetes.controllers.attachdetach.gate import AttachDetachController
 from pybernetes.controllers.certificates.controller import (
     CSRApprovingController,
     CSRCleanerController,
@@ -54,6 +55,7 @@ from pybernetes.controllers.statefulset.controller import StatefulSetController
 from pybernetes.controllers.ttl_after_finished import TTLAfterFinishedController
 from pybernetes.controllers.volume.binder import PersistentVolumeController
 from pybernetes.controllers.volume.ephemeral import EphemeralVolumeController
+from pybernetes.controllers.volume.expander import ExpandController
 from pybernetes.controllers.volume.protection import (
     AttributesProtectionController,
     ClaimProtectionController,
@@ -93,6 +95,8 @@ CONTROLLERS = (
     Entry("resourcequota-controller", ResourceQuotaController),
     Entry("disruption-controller", DisruptionController),
     Entry("persistentvolume-binder-controller", PersistentVolumeController),
+    Entry("persistentvolume-attach-detach-controller", AttachDetachController),
+    Entry("persistentvolume-expander-controller", ExpandController),
     Entry("persistentvolumeclaim-protection-controller", ClaimProtectionController),
     Entry("persistentvolume-protection-controller", VolumeProtectionController),
     Entry("volumeattributesclass-protection-controller", AttributesProtectionController),

@@ -261,7 +261,7 @@ class PersistentVolumeController:
         """Retained volumes wait for an administrator; those to be deleted are their provisioner's."""
         policy = volume.spec.persistent_volume_reclaim_policy or "Retain"
         await self._write_phase(volume, "Released")
-        if policy == "Delete" and PROVISIONED_BY not in volume.metadata.annotations:
+        if policy == "Delete" and PROVISIONED_BY not in volume.metadata.annotations and volume.spec.csi is None:
             message = 'Error getting deleter volume plugin for volume "{}": no deletable volume plugin matched'
             text = message.format(volume.metadata.name)
             self.recorder.event(volume, "Warning", "VolumeFailedDelete", text)

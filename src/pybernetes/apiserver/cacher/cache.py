@@ -181,11 +181,7 @@ class Cache:
         if len(self._window) == self._window.maxlen:
             self._since = self._window[0].revision
         self._window.append(change)
-        for listener in self._listeners:
-            try:
-                listener(change.previous, now)
-            except Exception:
-                log.exception("listener failed key=%s", change.item.key)
+        self._tell(change.previous, now)
         for watcher in list(self._watchers):
             watcher.deliver(change)
 
@@ -198,13 +194,20 @@ class Cache:
         self._keys = sorted(self._items)
         self._window.clear()
         self._since = self.changed = revision
+        for key in before.keys() - self._items.keys():
+            self._tell(before[key], None)
+        for key, item in self._items.items():
+            old = before.get(key)
+            if old is None or old.revision != item.revision:
+                self._tell(old, item)
+
+    def _tell(self, old: Item | None, new: Item | None) -> None:
+        """What one listener cannot take keeps no other from it."""
         for listener in self._listeners:
-            for key in before.keys() - self._items.keys():
-                listener(before[key], None)
-            for key, item in self._items.items():
-                old = before.get(key)
-                if old is None or old.revision != item.revision:
-                    listener(old, item)
+            try:
+                listener(old, new)
+            except Exception:
+                log.exception("listener failed key=%s", new.key if new else old and old.key)
 
     def stop(self) -> None:
         """End all watches: changes may have been missed."""

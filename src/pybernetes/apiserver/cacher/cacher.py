@@ -9,7 +9,7 @@ from typing import Any, Final
 from pybernetes.aio.clock import Clock
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.cacher.cache import Cache
-from pybernetes.apiserver.cacher.item import STARTS, Item
+from pybernetes.apiserver.cacher.item import Item, is_object
 from pybernetes.store.backend import Backend, CompactedError, Event, StoreError, UnavailableError, Watcher
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _TWO_SEGMENTS: Final = frozenset(("services",))
 
 def split_key(key: bytes) -> tuple[str, str]:
     """A store key's resource part and object part: "/registry/services/specs/a/b" -> ("services/specs", "a/b")."""
-    first, _, rest = key[len(ROOT) :].decode().partition("/")
+    first, _, rest = key[len(ROOT) :].decode(errors="replace").partition("/")
     if first in _TWO_SEGMENTS or "." in first:
         second, _, rest = rest.partition("/")
         first = f"{first}/{second}"
@@ -74,7 +74,7 @@ class Cacher:
         loaded: dict[str, list[Item]] = {}
         for pair in page.items:
             prefix, key = split_key(pair.key)
-            if pair.value.startswith(STARTS):
+            if is_object(pair.value):
                 loaded.setdefault(prefix, []).append(Item(key, pair.value, pair.revision, pair.create_revision))
         self.revision = page.revision
         for prefix in self._caches.keys() | loaded.keys():
@@ -91,15 +91,19 @@ class Cacher:
         cache.reset(items, self.revision)
 
     async def _follow(self) -> None:
+        is_behind = False
         while True:
             try:
+                if is_behind:
+                    await self._load()
+                    is_behind = False
                 async with self._backend.watch(ROOT, self.revision) as watcher:
                     self._watcher = watcher
                     async for batch in watcher:
                         self._apply(batch, watcher.revision)
             except CompactedError:
                 log.warning("watch of the store fell behind revision=%d", self.revision)
-                await self._load()
+                is_behind = True
             except StoreError as error:
                 log.warning("watch of the store failed error=%s", error)
             self._watcher = None
@@ -112,7 +116,7 @@ class Cacher:
             self.revision = event.revision
             if event.value is None:
                 cache.remove(key, event.revision)
-            elif event.value.startswith(STARTS):
+            elif is_object(event.value):
                 written = self.written.pop(event.value, None) if self.written else None
                 cache.put(Item(key, event.value, event.revision, event.create_revision, written))
         self.revision = max(self.revision, revision)

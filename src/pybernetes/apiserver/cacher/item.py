@@ -19,9 +19,13 @@ METADATA: Final = b'{"metadata":{'
 """How an object begins in lists and watches, and how custom ones are stored, so that the resourceVersion can be put in
 without decoding it."""
 _TYPE: Final = b'{"apiVersion":"'
-STARTS: Final = (METADATA, _TYPE)
-"""How stored objects begin; see `stored_head`."""
+_STARTS: Final = (METADATA, _TYPE)
 _OPENING: Final = METADATA[1:]
+
+
+def is_object(stored: bytes) -> bool:
+    """Whether a value of the store is an object, as `stored_head` has it begin: others may have put anything there."""
+    return stored.startswith(_STARTS) and _OPENING in stored
 
 
 def stored_head(api_version: str, kind: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pybernetes.apiserver.cacher.cache import Change
 from pybernetes.apiserver.cacher.cacher import ROOT
-from pybernetes.apiserver.cacher.item import STARTS, Item
+from pybernetes.apiserver.cacher.item import Item, is_object
 from pybernetes.store.backend import Backend, Event
 
 
@@ -41,11 +41,11 @@ async def changes(
 
 async def _changes(store: Past, base: str, events: list[Event], known: dict[str, Item]) -> list[Change]:
     """What the events change of what is known, which is brought up to date."""
-    keys = [event.key.decode().removeprefix(base) for event in events]
+    keys = [event.key.decode(errors="replace").removeprefix(base) for event in events]
     puts = [
         Item(key, event.value, event.revision, event.create_revision)
         for key, event in zip(keys, events, strict=True)
-        if event.value is not None and event.value.startswith(STARTS)
+        if event.value is not None and is_object(event.value)
     ]
     read = {item.revision: item for item in await store.read(puts)}
     found: list[Change] = []

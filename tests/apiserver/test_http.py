@@ -133,13 +133,13 @@ BAD = "400 Bad Request"
     ("garbage", "words"),
     [
         (b"\x16\x03\x01nonsense\r\n\r\n", BAD),
-        (b"GET / HTTP/9.9\r\n\r\n", BAD),
+        (b"GET / HTTP/9.9\r\n\r\n", "505 HTTP Version Not Supported: unsupported protocol version"),
         (b"GET /\r\n\r\n", BAD),
         (b"GET / HTTP/1.1\nhost: x\n\n", BAD),
         (b"GET / HTTP/1.1\rhost: x\r\r", BAD),
         (b"GET / HTTP/1.1\r\nhost: x\r\na: b\r\n c\r\n\r\n", BAD),
         (b"GET / HTTP/1.1\r\nhost: x\r\na: b\0c\r\n\r\n", BAD),
-        (b"GET / HTTP/1.1\r\nhost: x\r\na b: c\r\n\r\n", BAD),
+        (b"GET / HTTP/1.1\r\nhost: x\r\na b: c\r\n\r\n", BAD + ": invalid header name"),
         (b"GET / HTTP/2.0\r\nhost: x\r\n\r\n" + NEXT, "505 HTTP Version Not Supported: unsupported protocol version"),
         (b"GET / HTTP/1.1\r\n\r\n" + NEXT, BAD + ": missing required Host header"),
         (b"GET / HTTP/1.1\r\nhost: a/b\r\n\r\n" + NEXT, BAD + ": malformed Host header"),
@@ -148,7 +148,7 @@ BAD = "400 Bad Request"
         (POST + b"transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n" + NEXT, BAD),
         (POST + b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n" + NEXT, "Unsupported transfer encoding"),
         (POST + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n" + NEXT, "Unsupported transfer encoding"),
-        (POST + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n" + NEXT, BAD),
+        (POST + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n" + NEXT, BAD + ": invalid header name"),
         (POST + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n" + NEXT, "Unsupported transfer encoding"),
         (POST + b"content-length: 5\r\ncontent-length: 6\r\n\r\nhello" + NEXT, BAD),
         (POST + b"content-length: +5\r\n\r\nhello" + NEXT, BAD),
@@ -400,3 +400,90 @@ async def test_a_flood_on_an_upgraded_connection_waits_for_its_reader():
         assert 0 < connection._upgraded.qsize() <= UNREAD_LIMIT
         go.set()
         assert await asyncio.wait_for(reader.readexactly(4), 5) == b"done"
+
+
+async def test_a_pipeline_is_answered_in_order_however_long():
+    async with served(echo) as (reader, writer, _):
+        writer.write(b"".join(b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n" % number for number in range(5000)))
+        for number in range(5000):
+            assert await answer_of(reader) == (200, b"GET /%d " % number)
+
+
+async def test_a_pipeline_that_nobody_reads_waits():
+    go = asyncio.Event()
+
+    async def slow(request):
+        await go.wait()
+        return Response(200)
+
+    async with served(slow) as (reader, writer, server):
+        request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+        writer.write(request * 400_000)
+        await asyncio.sleep(0.05)
+        (connection,) = server._connections
+        assert 0 < connection._reader.held < len(request) * 200_000
+        go.set()
+        for _ in range(400):
+            assert (await answer_of(reader))[0] == 200
+
+
+async def test_each_answer_is_of_its_requests_version():
+    async with served(echo) as (reader, writer, _):
+        old = b"GET /a HTTP/1.0\r\nconnection: keep-alive\r\n\r\n"
+        writer.write(old + b"GET /b HTTP/1.1\r\nhost: x\r\n\r\n" + b"GET /c HTTP/1.0\r\n\r\n" + NEXT)
+        first = await reader.readuntil(b"GET /a ")
+        assert first.startswith(b"HTTP/1.0 200 ")
+        assert b"\r\nconnection: keep-alive\r\n" in first
+        second = await reader.readuntil(b"GET /b ")
+        assert second.startswith(b"HTTP/1.1 200 ")
+        assert b"connection:" not in second
+        third = await reader.read()
+        assert third.startswith(b"HTTP/1.0 200 ")
+        assert third.endswith(b"\r\n\r\nGET /c ")
+
+
+async def test_an_upgrade_that_is_not_made_has_its_body():
+    async with served(echo) as (reader, writer, _):
+        writer.write(POST + b"connection: Upgrade\r\nupgrade: h2c\r\ncontent-length: 2\r\n\r\nhi" + NEXT)
+        assert await answer_of(reader) == (200, b"POST / hi")
+        assert await reader.read() == b""
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(5, True), (300_000, False)])
+async def test_the_rest_of_a_body_that_nobody_wants_is_waited_for(length, is_kept):
+    """A short one, after which the connection goes on."""
+
+    async def refuse(request):
+        return Response(401, b"no")
+
+    async with served(refuse) as (reader, writer, _):
+        writer.write(POST + b"content-length: %d\r\n\r\n" % length)
+        if is_kept:
+            await asyncio.sleep(0.01)
+            writer.write(b"h" * length + NEXT)
+            assert await answer_of(reader) == (401, b"no")
+        assert await answer_of(reader) == (401, b"no")
+        assert is_kept or await reader.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("chunks", "words"), [(b"zz\r\n", b"invalid byte in chunk length"), (b"1\r\na", b"unexpected EOF")]
+)
+async def test_why_a_body_is_broken_is_told(chunks, words):
+    async def read(request):
+        try:
+            return Response(200, await request.body())
+        except DisconnectedError as error:
+            seen.append(str(error).encode())
+            return Response(400, str(error).encode())
+
+    seen = []
+    async with served(read) as (reader, writer, _):
+        writer.write(POST + b"transfer-encoding: chunked\r\n\r\n" + chunks)
+        if words == b"unexpected EOF":
+            await asyncio.sleep(0.01)
+            writer.close()
+        else:
+            assert await answer_of(reader) == (400, words)
+        await reader.read()
+    assert seen == [words]

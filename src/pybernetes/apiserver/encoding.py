@@ -38,7 +38,7 @@ class Encoder(Protocol):
     stream_type: str
 
     def obj(self, item: Item) -> bytes:
-        """The object by itself."""
+        """The object by itself; JSON ends with a line end, as Go's encoder has it, unless it is laid out for people."""
         ...
 
     def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
@@ -94,6 +94,10 @@ class JSONEncoder:
         return _encode(tree)
 
     def obj(self, item: Item) -> bytes:
+        return b"%b%b\n" % (self._start, self.bare(item)[1:])
+
+    def typed(self, item: Item) -> bytes:
+        """The object as it stands in something else that is not a list of its kind."""
         return self._start + self.bare(item)[1:]
 
     def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:

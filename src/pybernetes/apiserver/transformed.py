@@ -36,7 +36,7 @@ class PartialEncoder:
         return item.form("metadata", lambda one: _encode(one.tree["metadata"]))
 
     def obj(self, item: Item) -> bytes:
-        return b"%b%b}" % (self._start, self._metadata(item))
+        return b"%b%b}\n" % (self._start, self._metadata(item))
 
     def items(self, items: list[Item], metadata: ListMetadata) -> list[bytes]:
         start = self._list_start + _encode(metadata)
@@ -46,7 +46,7 @@ class PartialEncoder:
         return [start + b',"items":[', rows, b"]}\n"]
 
     def event(self, kind: bytes, item: Item) -> bytes:
-        return b'{"type":"%b","object":%b}\n' % (kind, self.obj(item))
+        return b'{"type":"%b","object":%b%b}}\n' % (kind, self._start, self._metadata(item))
 
     def bookmark(self, revision: int, *, initial_end: bool) -> bytes:
         return bookmark_event(self._api_version, "PartialObjectMetadata", revision, initial_end=initial_end)

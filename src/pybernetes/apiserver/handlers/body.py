@@ -36,7 +36,7 @@ async def read_body(request: Request) -> bytes:
     except SlowBodyError as error:
         raise timeout("request did not complete within the allotted timeout") from error
     except DisconnectedError as error:
-        raise bad_request("unexpected EOF") from error
+        raise bad_request(str(error)) from error
 
 
 Complaints: TypeAlias = Callable[[list[str]], list[str]]

@@ -10,14 +10,12 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeAlias
-from urllib.parse import unquote
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.http.head import LAST_CHUNK, head
 from pybernetes.apiserver.http.incoming import Incoming, Whole
 from pybernetes.apiserver.http.message import (
     Answer,
-    Headers,
     Request,
     Response,
     StreamResponse,
@@ -25,15 +23,16 @@ from pybernetes.apiserver.http.message import (
     frame,
 )
 from pybernetes.apiserver.http.reader import Heads, Reader
-from pybernetes.apiserver.http.refusals import (
-    BAD_ESCAPE,
-    BAD_REQUEST,
-)
+from pybernetes.apiserver.http.request_head import Head
+from pybernetes.apiserver.http.request_line import RequestLine
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
 
+SKIPPED: Final = 256 << 10
+"""Of a body that nobody reads: so much is waited for, that the connection can be used again."""
 HIGH_WATER: Final = 1 << 20
-PIPELINE_LIMIT: Final = 16
+HELD_LIMIT: Final = 64 << 10
+"""Bytes of next requests that wait for the answer to this one before the client has to."""
 PIECE: Final = 64 << 10
 UNREAD_LIMIT: Final = 32
 """Pieces of an upgraded connection that wait to be read before the client has to."""
@@ -65,9 +64,11 @@ class Connection(asyncio.Protocol):
     def __init__(self, owner: Owner, *, is_local: bool = False) -> None:
         self._owner = owner
         self._is_local = is_local
-        self._reader = Reader(self, owner.heads, self._new_incoming)
+        self._reader = Reader(self, owner.heads, self._new_incoming, owner.max_body)
         self._transport: asyncio.Transport | None = None
-        self._queue: list[tuple[Request, Incoming | Whole]] = []
+        self._next: tuple[Request, Head, Incoming | Whole] | None = None
+        self._is_old = False
+        """Whether the client of the request in hand speaks HTTP/1.0, which knows no chunks."""
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
         self._upgraded: asyncio.Queue[bytes] | None = None
@@ -83,8 +84,6 @@ class Connection(asyncio.Protocol):
         self._idle_timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
         self._idle: asyncio.Future[None] | None = None
-        self._last_words = b""
-        """To be said once those requests are answered that could be understood."""
 
     # The transport's side.
 
@@ -134,49 +133,41 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._upgraded is not None:
             self._upgraded.put_nowait(data)
-            if self._upgraded.qsize() >= UNREAD_LIMIT and self._transport is not None and not self._paused:
-                self._paused = True
-                self._transport.pause_reading()
+            if self._upgraded.qsize() >= UNREAD_LIMIT:
+                self._pause()
             return
         self._reader.read(data)
+        if self._reader.held > HELD_LIMIT:
+            self._pause()
+
+    def _pause(self) -> None:
+        """Let the client wait: what it has sent is not wanted yet."""
+        if self._transport is not None and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
 
     def refuse(self, words: bytes) -> None:
-        """Say this and hang up, behind the answers that are due; a request whose body breaks off is answered by its handler."""
-        if self._reader.fail():
-            return
-        self._last_words = words
-        if self._task is None or (self._idle is not None and not self._idle.done()):
-            self.send(words)
-            self.close()
+        """Say this and hang up."""
+        self.send(words)
+        self.close()
 
-    def take(self, method: bytes, target: bytes, query: str, headers: Headers, source: Incoming | Whole) -> None:
-        """A request has come, but for its body."""
-        raw_path = target.decode("latin-1")
-        path = raw_path
-        if "%" in raw_path:
-            if BAD_ESCAPE(raw_path):
-                self.refuse(BAD_REQUEST)
-                return
-            path = unquote(raw_path)
-        request = Request(method.decode("ascii"), path, query, headers, source)
-        request.raw_path = raw_path
+    def take(self, line: RequestLine, head: Head, body: Incoming | Whole) -> None:
+        """A request has come, but perhaps for its body."""
+        request = Request(line.method, line.path, line.query, head.headers, body)
+        request.raw_path = line.raw_path
         request.remote = self._remote
         request.is_local = self._is_local
         request.peer_certificate = self._certificate
-        self._queue.append((request, source))
+        self._next = request, head, body
         if self._task is None:
             self._task = self._owner.scope.spawn(self._serve(), "connection")
-        elif self._idle is not None:
-            if not self._idle.done():
-                self._idle.set_result(None)
-        elif len(self._queue) > PIPELINE_LIMIT:
-            self.close()
-
-    def switch(self, rest: bytes) -> None:
-        """Whatever the client says next is not HTTP."""
-        self._upgraded = asyncio.Queue()
-        if rest:
-            self._upgraded.put_nowait(rest)
+        elif self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
 
     def _new_incoming(self) -> Incoming:
         return Incoming(self.send, self._owner.max_body, self._owner.body_seconds)
@@ -188,39 +179,40 @@ class Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         try:
             while self._transport is not None:
-                if not self._queue:
+                if self._next is None:
                     self._idle = loop.create_future()
                     self._idle_since = loop.time()
                     await self._idle
                     self._idle = None
                     continue
-                request, incoming = self._queue.pop(0)
+                (request, head, body), self._next = self._next, None
+                self._is_old = head.is_old
                 answer = await self._owner.handler(request)
-                again = await self._answer(request, incoming, answer)
-                if not again or self._owner.draining:
+                if not await self._answer(request, head, body, answer):
                     return
-                if self._reader.deaf and not self._queue:
-                    if self._last_words:
-                        self.send(self._last_words)
-                    return
+                self._resume()
+                self._reader.go_on()
         finally:
             self.close()
 
-    async def _answer(self, request: Request, incoming: Incoming | Whole, answer: Answer) -> bool:
+    async def _answer(self, request: Request, head: Head, body: Incoming | Whole, answer: Answer) -> bool:
         """Send the answer; whether the connection can take another request."""
         if isinstance(answer, UpgradeResponse):
             await self._run_upgraded(answer)
             return False
-        again = incoming.keep_alive and not incoming.upgrade and not incoming.unread and not self._owner.draining
-        again = again and (self._reader.chunked or isinstance(answer, Response))
+        if body.unread and not head.expects and 0 <= head.length <= SKIPPED:
+            await body.skip()
+        # What a refused upgrade is followed by may be of another protocol (CVE-2018-1002105).
+        again = head.keep_alive and not head.upgrade and not body.unread and not self._owner.draining
+        again = again and (not self._is_old or isinstance(answer, Response))
         headers = answer.headers
-        if again != self._reader.chunked:  # what a version does anyway is not said
+        if again is self._is_old:  # what a version does anyway is not said
             headers = [*headers, ("connection", "keep-alive" if again else "close")]
         if isinstance(answer, Response):
             self._send_response(request, answer, headers)
         else:
             await self._run_stream(answer, headers)
-        return again
+        return again and not self._owner.draining
 
     def _send_response(self, request: Request, answer: Response, headers: list[tuple[str, str]]) -> None:
         body = answer.body
@@ -245,10 +237,10 @@ class Connection(asyncio.Protocol):
     @property
     def _version(self) -> str:
         """Of HTTP, which the client speaks."""
-        return "1.1" if self._reader.chunked else "1.0"
+        return "1.0" if self._is_old else "1.1"
 
     async def _run_stream(self, answer: StreamResponse, headers: list[tuple[str, str]]) -> None:
-        length = -1 if self._reader.chunked else -2
+        length = -2 if self._is_old else -1
         self.send(head(answer.status, answer.content_type, headers, length, self._version))
         self._streaming = True
         if self._transport is not None and not self._owner.draining:
@@ -257,12 +249,14 @@ class Connection(asyncio.Protocol):
             await answer.run(self)
         finally:
             self._streaming = False
-        if self._reader.chunked:
+        if not self._is_old:
             self.send(LAST_CHUNK)
 
     async def _run_upgraded(self, answer: UpgradeResponse) -> None:
-        if self._upgraded is None:
-            self._upgraded = asyncio.Queue()
+        self._upgraded = asyncio.Queue()
+        if rest := self._reader.rest():
+            self._upgraded.put_nowait(rest)
+        self._resume()
         self.send(head(answer.status, "", answer.headers, -2))
         await answer.run(self)
 
@@ -297,12 +291,12 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         if not data:
             return  # an empty chunk would end the body
-        if self._streaming and self._reader.chunked:
+        if self._streaming and not self._is_old:
             data = frame(data)
         self.send(data)
 
     def write_framed(self, chunks: bytes) -> None:
-        if not self._reader.chunked:
+        if self._is_old:
             chunks = chunks[chunks.index(b"\r\n") + 2 : -2]
         waiting = self._waiting
         waiting.append(chunks)
@@ -327,9 +321,8 @@ class Connection(asyncio.Protocol):
         if self._transport is None and self._upgraded.empty():
             return b""
         data = await self._upgraded.get()
-        if self._paused and self._transport is not None and self._upgraded.qsize() < UNREAD_LIMIT // 2:
-            self._paused = False
-            self._transport.resume_reading()
+        if self._upgraded.qsize() < UNREAD_LIMIT // 2:
+            self._resume()
         return data
 
     def close(self) -> None:

@@ -1,8 +1,9 @@
-"""A request on its way in, and its body."""
+"""The body of a request on its way in."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -11,30 +12,25 @@ from pybernetes.apiserver.http.message import BodyTooLargeError, DisconnectedErr
 
 
 class Incoming:
-    """A request while it arrives; the source of its body. `interim` sends the client a word meanwhile."""
+    """A body that arrives while its request is handled. `interim` sends the client a word meanwhile."""
 
-    __slots__ = ("_chunks", "_complete", "_limit", "_seconds", "_send", "_waiter", "expects", "headers", "keep_alive", "lost", "size", "taken", "target", "upgrade")  # fmt: skip
+    __slots__ = ("_broken", "_chunks", "_complete", "_limit", "_seconds", "_send", "_size", "_waiter", "expects")
 
     def __init__(self, interim: Callable[[bytes], None], limit: int, seconds: float) -> None:
         self._send = interim
-        self._seconds = seconds
-        self.target = b""
-        self.headers: list[tuple[str, str]] = []
-        self.keep_alive = True
-        self.upgrade = False
-        self.expects = False
-        self.lost = False
-        self.taken = False
-        """Whether it is understood so far that it will be answered."""
-        self._chunks: list[bytes] = []
-        self.size = 0
         self._limit = limit
+        self._seconds = seconds
+        self.expects = False
+        """Whether the client waits for a word before it sends anything."""
+        self._chunks: list[bytes] = []
+        self._size = 0
         self._complete = False
+        self._broken: DisconnectedError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def feed(self, data: bytes) -> None:
-        self.size += len(data)
-        if self.size <= self._limit:
+        self._size += len(data)
+        if self._size <= self._limit:
             self._chunks.append(data)
         else:
             self._chunks.clear()
@@ -44,9 +40,11 @@ class Incoming:
         self._complete = True
         self._wake()
 
-    def lose(self) -> None:
-        self.lost = True
-        self._wake()
+    def lose(self, why: str = "unexpected EOF") -> None:
+        """No more will come of it."""
+        if not self._complete:
+            self._broken = DisconnectedError(why)
+            self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -57,43 +55,41 @@ class Incoming:
         """Whether the client is still sending: the connection cannot be used again."""
         return not self._complete
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether its body is as long as its headers say, and nothing else is asked of the connection."""
-        names = {name for name, _ in self.headers}
-        return self.keep_alive and not self.upgrade and names.isdisjoint(("transfer-encoding", "expect", "upgrade"))
-
     async def read(self) -> bytes:
         if self.expects:
             self.expects = False
             self._send(CONTINUE)
-        if not self._complete:
-            try:
-                async with asyncio.timeout(self._seconds):
-                    await self._arrived()
-            except TimeoutError:
-                raise SlowBodyError from None
-        if self.size > self._limit:
+        await self._arrived()
+        if self._size > self._limit:
             raise BodyTooLargeError
         if len(self._chunks) > 1:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0] if self._chunks else b""
 
+    async def skip(self) -> None:
+        """Wait until it is over, or will never be."""
+        with contextlib.suppress(DisconnectedError):
+            await self._arrived()
+
     async def _arrived(self) -> None:
-        while not self._complete and self.size <= self._limit:
-            if self.lost:
-                raise DisconnectedError
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+        if self._complete:
+            return
+        try:
+            async with asyncio.timeout(self._seconds):
+                while not self._complete and self._size <= self._limit:
+                    if self._broken is not None:
+                        raise self._broken
+                    self._waiter = asyncio.get_running_loop().create_future()
+                    await self._waiter
+        except TimeoutError:
+            raise SlowBodyError from None
 
 
 class Whole:
-    """A request that came in one piece, with its body."""
+    """A body that came in one piece with its head."""
 
     __slots__ = ("_body",)
 
-    keep_alive: Final = True
-    upgrade: Final = False
     unread: Final = False
 
     def __init__(self, body: bytes) -> None:
@@ -101,3 +97,6 @@ class Whole:
 
     async def read(self) -> bytes:
         return self._body
+
+    async def skip(self) -> None:
+        """It is here."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pybernetes.aio.tasks import Scope
 from pybernetes.apiserver.http.connection import Connection, Handler
-from pybernetes.apiserver.http.message import Headers
+from pybernetes.apiserver.http.reader import Heads
 from pybernetes.apiserver.http.tls import TLSListener
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class HTTPServer:
         self.idle_seconds = idle_seconds
         self.body_seconds = body_seconds
         self.draining = False
-        self.heads: dict[bytes, tuple[Headers, int]] = {}
+        self.heads: Heads = {}
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server | TLSListener] = []
         self._waiting: list[Connection] = []

@@ -16,7 +16,8 @@ from msgspec import Struct, field
 from pybernetes.api import errors
 from pybernetes.api.decode import emptied
 from pybernetes.api.errors import StatusError
-from pybernetes.api.field import FieldError
+from pybernetes.api.field import FieldError, quote
+from pybernetes.api.names import path_segment
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree
@@ -139,6 +140,9 @@ class ObjectStore:
         return found
 
     def not_found(self, name: str) -> StatusError:
+        """Of a name that no object can have it is told why."""
+        if refused := path_segment(name):
+            return errors.bad_request(f"Name parameter invalid: {quote(name)}: {';'.join(refused)}")
         return errors.not_found(self.called.group, self.called.plural, name)
 
     def conflict(self, name: str, cause: str = errors.OBJECT_MODIFIED) -> StatusError:

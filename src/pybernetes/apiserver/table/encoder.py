@@ -63,7 +63,7 @@ class TableEncoder:
         if self._include == "None":
             return b',"object":null'
         if self._include == "Object":
-            return b',"object":' + self._json.obj(item)
+            return b',"object":' + self._json.typed(item)
         metadata = item.form("metadata", lambda one: _encode(one.tree["metadata"]))
         return b',"object":%b%b}' % (self._partial, metadata)
 

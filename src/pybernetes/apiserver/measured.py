@@ -16,6 +16,7 @@ from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.wrapped import WrappedBackend
 from pybernetes.store.backend import Backend, KeyValue, Page, StoreError, Written
 from pybernetes.telemetry.metrics import CONTENT_TYPE, Gauge, Histogram, Registry, Series
+from pybernetes.telemetry.process import started_at
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,8 +43,14 @@ class MetricsPage:
             self._size.set(await self._backend.size(), CLUSTER if self._backend.shared else "sqlite")
         except (StoreError, OSError) as error:
             log.warning("size of the store is not known error=%s", error)
-        answer = Response(200, self._metrics.render().encode(), CONTENT_TYPE)
-        return compressed(answer, ctx.request.headers.get("accept-encoding", ""), at_least=0)
+        return metrics_answer(self._metrics, ctx)
+
+
+def metrics_answer(metrics: Registry, ctx: RequestContext) -> Answer:
+    """All that they tell, in gzip for who takes it; and since when they are counted."""
+    began = ("process-start-time-unix", str(int(started_at())))
+    answer = Response(200, metrics.render().encode(), CONTENT_TYPE, [began])
+    return compressed(answer, ctx.request.headers.get("accept-encoding", ""), at_least=0)
 
 
 class MeasuredBackend(WrappedBackend):

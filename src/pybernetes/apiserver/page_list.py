@@ -9,8 +9,7 @@ from pybernetes.apiserver.aggregation.aggregator import Aggregator
 from pybernetes.apiserver.crd.schemas import custom_schemas
 from pybernetes.apiserver.discovery import Discovery
 from pybernetes.apiserver.health import Health
-from pybernetes.apiserver.http.message import Response
-from pybernetes.apiserver.measured import MetricsPage
+from pybernetes.apiserver.measured import MetricsPage, metrics_answer
 from pybernetes.apiserver.negotiate import JSON
 from pybernetes.apiserver.openapi.documents import OpenAPI
 from pybernetes.apiserver.options import Options
@@ -20,7 +19,6 @@ from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.stages.authenticate.openid import KEYS_TYPE, OpenID
 from pybernetes.apiserver.version import version_page
 from pybernetes.apiserver.zpages import StatusPage, flags_page, index_page
-from pybernetes.telemetry.metrics import CONTENT_TYPE
 
 
 def make_pages(
@@ -39,7 +37,7 @@ def make_pages(
     pages.add_finder(openapi.find)
     pages.add_resource("/version", version_page, JSON)
     pages.add("/metrics", MetricsPage(services.metrics, registry.access.backend))
-    pages.add("/metrics/slis", lambda ctx: Response(200, health.slis.render().encode(), CONTENT_TYPE))
+    pages.add("/metrics/slis", partial(metrics_answer, health.slis))
     pages.add("/flagz", flags_page(options))
     pages.add("/statusz", StatusPage(services.clock, lambda: [*pages.paths, *health.paths()]))
 

@@ -16,6 +16,11 @@ MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 """As Go names them."""
 
 
+def started_at() -> float:
+    """Since when the process runs, in seconds of the Unix clock."""
+    return _STARTED
+
+
 def add_process_metrics(metrics: Registry) -> None:
     """Those of every process, under the names that Prometheus' clients give them; read when somebody asks."""
     metrics.add(

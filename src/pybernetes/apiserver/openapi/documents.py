@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Protocol
 
@@ -13,8 +13,8 @@ import msgspec
 from pybernetes.api.scheme import API_LEVEL, Resource, groups
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
-from pybernetes.apiserver.http.compression import compressed
-from pybernetes.apiserver.http.conditions import has_already
+from pybernetes.apiserver.http.compression import compressed, takes_gzip
+from pybernetes.apiserver.http.conditions import conditional
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.openapi import gnostic, gnostic3
 from pybernetes.apiserver.openapi.definitions import closure, references, rendered
@@ -27,6 +27,8 @@ INFO = {"title": "Kubernetes", "version": API_LEVEL}
 CUSTOM_INFO = {"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}
 SECURITY = {"BearerToken": {"type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header"}}  # fmt: skip
 VARY = ("vary", "Accept")
+VARY_CODING = ("vary", "Accept-Encoding")
+"""Said of v2, the one document that is also there in gzip."""
 Groups = dict[str, dict[str, list[Resource]]]
 ExtraSchemas = Callable[[str, str, str, bool], dict[str, Tree]]
 """Schemas of a group and version's custom resources, by definition name: with references below a prefix, for Swagger."""
@@ -52,7 +54,7 @@ class OpenAPI:
         self._groups = groups
         self._elsewhere = elsewhere
         self._extra = extra
-        self._made: dict[str, tuple[bytes, str]] = {}
+        self._made: dict[str, tuple[bytes, str, datetime]] = {}
         self._hashes: dict[str, str] = {}
 
     def changed(self) -> None:
@@ -77,48 +79,53 @@ class OpenAPI:
         """Of all documents."""
         return ["/openapi/v2", "/openapi/v3", *(f"/openapi/v3/{key}" for key in self._keys())]
 
-    def _answer_index(self, _: RequestContext) -> Answer:
-        """Whatever the client takes."""
-        return Response(200, msgspec.json.encode(self.index()), "text/plain; charset=utf-8")
+    def _answer_index(self, ctx: RequestContext) -> Answer:
+        """Whatever the client takes; it is always new."""
+        whole = Response(200, msgspec.json.encode(self.index()), "text/plain; charset=utf-8")
+        return conditional(ctx.request, whole, ctx.services.clock.now())
 
     def _answer_version3(self, ctx: RequestContext, key: str) -> Answer:
         """Of a document that is asked for by its hash, clients may keep what they get; another hash leads to it."""
         wanted = ctx.request.parameter("hash")
+        is_protobuf = _is_first(ctx, gnostic3.ASKED_FOR, gnostic3.MEDIA_TYPE)
+        if not is_protobuf and not _takes_json(ctx):
+            return Response(406, b"", "", [VARY])
         if wanted and wanted != self._hash(key):
-            return Response(301, b"", "text/html; charset=utf-8", [("location", self._url(key))])
-        if _is_first(ctx, gnostic3.ASKED_FOR, gnostic3.MEDIA_TYPE):
-            answer = self._made_answer(
-                ctx, f"{key} protobuf", lambda: gnostic3.document(self.version3(key)), gnostic3.MEDIA_TYPE
-            )
+            return Response(301, b"", "text/html; charset=utf-8", [VARY, ("location", self._url(key))])
+        if is_protobuf:
+            made = self._document(ctx, f"{key} protobuf", lambda: gnostic3.document(self.version3(key)))
+            answer = _answered(ctx, made, gnostic3.MEDIA_TYPE, VARY)
         else:
-            answer = self._answer(ctx, key, lambda: self.version3(key), "application/json")
+            made = self._document(ctx, key, lambda: msgspec.json.encode(self.version3(key)))
+            answer = _answered(ctx, made, "application/json", VARY)
         if wanted:
             expires = format_datetime(ctx.services.clock.now() + timedelta(days=365), usegmt=True)
             answer.headers.extend([("cache-control", "public, immutable"), ("expires", expires)])
         return answer
 
     def _answer_version2(self, ctx: RequestContext) -> Answer:
-        """JSON, or protobuf for whoever asks for that first."""
+        """JSON, or protobuf for whoever asks for that first; whole, it may be in gzip."""
         if _is_first(ctx, gnostic.ASKED_FOR, gnostic.MEDIA_TYPE):
-            return self._made_answer(ctx, "v2 protobuf", lambda: gnostic.document(self.version2()), gnostic.MEDIA_TYPE)
-        return self._answer(ctx, "v2", self.version2, "application/json")
+            made = self._document(ctx, "v2 protobuf", lambda: gnostic.document(self.version2()))
+            answer = _answered(ctx, made, gnostic.MEDIA_TYPE, VARY, VARY_CODING)
+        elif _takes_json(ctx):
+            made = self._document(ctx, "v2", lambda: msgspec.json.encode(self.version2()))
+            answer = _answered(ctx, made, "application/json", VARY, VARY_CODING)
+        else:
+            return Response(406, b"", "", [VARY, VARY_CODING])
+        if answer.status != 200 or not takes_gzip(accepted := ctx.request.headers.get("accept-encoding", "")):
+            return answer
+        answer.headers.remove(VARY_CODING)
+        return compressed(answer, accepted)
 
-    def _answer(self, ctx: RequestContext, key: str, make: Callable[[], Tree], content_type: str) -> Response:
-        accept = ctx.request.headers.get("accept", "")
-        if accept and not any(media in accept for media in ("json", "*/*", "application/*")):
-            return Response(406, b"", "", [VARY])
-        return self._made_answer(ctx, key, lambda: msgspec.json.encode(make()), content_type)
-
-    def _made_answer(self, ctx: RequestContext, key: str, make: Callable[[], bytes], content_type: str) -> Response:
+    def _document(self, ctx: RequestContext, key: str, make: Callable[[], bytes]) -> tuple[bytes, str, datetime]:
+        """A document, its entity tag, and since when it is so."""
         found = self._made.get(key)
         if found is None:
             body = make()
-            found = self._made[key] = (body, f'"{hashlib.sha512(body).hexdigest().upper()}"')
-        body, etag = found
-        headers = [("etag", etag), VARY]
-        if has_already(ctx.request.headers.get("if-none-match", ""), etag):
-            return Response(304, b"", "", headers)
-        return compressed(Response(200, body, content_type, headers), ctx.request.headers.get("accept-encoding", ""))
+            tag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
+            found = self._made[key] = (body, tag, ctx.services.clock.now())
+        return found
 
     def _keys(self) -> dict[str, tuple[str, str]]:
         """The documents of v3: path below /openapi/v3 -> group and version, empty for those above versions."""
@@ -183,6 +190,18 @@ class OpenAPI:
         schemas |= {name: rendered(name, _V2, defaults=False) for name in closure(roots)}
         own = as_swagger(INFO, dict(sorted(paths.items())), dict(sorted(schemas.items())), SECURITY)
         return merged(own, self._elsewhere.parts())
+
+
+def _answered(
+    ctx: RequestContext, made: tuple[bytes, str, datetime], content_type: str, *headers: tuple[str, str]
+) -> Response:
+    body, etag, since = made
+    return conditional(ctx.request, Response(200, body, content_type, list(headers)), since, etag)
+
+
+def _takes_json(ctx: RequestContext) -> bool:
+    accept = ctx.request.headers.get("accept", "")
+    return not accept or any(media in accept for media in ("json", "*/*", "application/*"))
 
 
 def _is_first(ctx: RequestContext, *types: str) -> bool:

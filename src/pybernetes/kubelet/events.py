@@ -6,6 +6,7 @@ from typing import Protocol
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.client.events import reference_to
 from pybernetes.kubelet.podspec import field_path
+from pybernetes.kubelet.volumes.files import VolumeError
 
 NORMAL, WARNING = "Normal", "Warning"
 
@@ -29,10 +30,10 @@ class Events:
         """About one container of the pod, named by its field path."""
         self._recorder.event(reference_to(pod, field_path(pod, name) or ""), type, reason, message)
 
-    def volumes(self, pod: v1.Pod, failures: Mapping[str, str]) -> None:
+    def volumes(self, pod: v1.Pod, failures: Mapping[str, VolumeError]) -> None:
         """Volumes that could not be set up: name -> why."""
-        for name, why in failures.items():
-            self.pod(pod, WARNING, "FailedMount", f'MountVolume.SetUp failed for volume "{name}" : {why}')
+        for name, error in failures.items():
+            self.pod(pod, WARNING, error.reason, error.told(name))
 
     def node(self, type: str, reason: str, message: str) -> None:
         """About this node. The uid is its name: that is where clients look for a kubelet's events."""

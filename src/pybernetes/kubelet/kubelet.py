@@ -22,6 +22,7 @@ from pybernetes.kubelet.pod.worker import PodWorker, Stage
 from pybernetes.kubelet.podspec import grace_seconds, is_mirror, is_terminal, name_of, namespace_of, uid_of
 from pybernetes.kubelet.resizing import Refusal
 from pybernetes.kubelet.status.context import Verdict
+from pybernetes.kubelet.volumes.csi.places import has_volumes
 from pybernetes.kubelet.volumes.podvolumes import remove_directory
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,11 @@ class Kubelet:
         if not root.is_dir():
             return
         for directory in list(root.iterdir()):
-            if directory.name not in self._entries:
+            if directory.name in self._entries:
+                continue
+            if has_volumes(directory):  # which takes as long as their drivers do
+                self._begin(_pod_of({names.POD_UID: directory.name})).remove()
+            else:
                 await self._doors.threads.run(remove_directory, directory)
 
     # The node's end

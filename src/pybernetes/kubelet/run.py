@@ -37,7 +37,7 @@ from pybernetes.kubelet.node.node import NodeReporter
 from pybernetes.kubelet.node.status import allocatable, capacity
 from pybernetes.kubelet.objects import WatchedObjects
 from pybernetes.kubelet.options import Options
-from pybernetes.kubelet.plugins.handler import Handlers
+from pybernetes.kubelet.plugins.handler import CSI_PLUGIN, Handlers
 from pybernetes.kubelet.plugins.watcher import PluginWatcher
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.probes.actions import Actions
@@ -47,6 +47,7 @@ from pybernetes.kubelet.server.app import KubeletServer, server_tls
 from pybernetes.kubelet.static.pods import StaticPods
 from pybernetes.kubelet.sysctls import checked_patterns
 from pybernetes.kubelet.volumes.context import VolumeDoors
+from pybernetes.kubelet.volumes.csi.door import CsiDoor
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,13 @@ class NodeRun:
         self._counted = Counted()
         runtime = machinery.runtime
         self._runtime = Runtime(measured(runtime.containers, self._counted), measured(runtime.images, self._counted))
+        self._csi = CsiDoor(
+            Root(options.root), client, self._own, options.node_name, clock, self._threads, PodApi(client),
+            self._events, lambda: self._reporter.check_now(),
+        )  # fmt: skip
         self._reporter = NodeReporter(
-            client, clock, self._events, machinery.gather,
-            dict(options.node_labels), list(options.register_with_taints), options.pod_cidr, self._own,
+            client, clock, self._events, machinery.gather, dict(options.node_labels),
+            list(options.register_with_taints), options.pod_cidr, self._own, self._csi.in_use,
         )  # fmt: skip
         self._objects = WatchedObjects(client, self._informers, clock, lambda uid: self.kubelet.objects_changed(uid))
         self.kubelet = Kubelet(self._doors(), pods, self._node)
@@ -96,7 +101,9 @@ class NodeRun:
                 self._runtime.images, objects, self._events, clock, self._counted, _providers(options, clock, api)
             ),
             objects=objects,
-            volumes=VolumeDoors(objects, api, api, clock, self._threads, free, self._counted, Root(options.root)),
+            volumes=VolumeDoors(
+                objects, api, api, clock, self._threads, free, self._counted, Root(options.root), self._csi
+            ),
             actions=Actions(self._runtime.containers, clock),
             events=self._events,
             api=api,
@@ -142,7 +149,7 @@ class NodeRun:
 
     def _follow_plugins(self) -> None:
         """Handlers by type of plugin; `handler.py` says what one is."""
-        handlers: Handlers = {}
+        handlers: Handlers = {CSI_PLUGIN: self._csi}
         clock = self._machinery.clock
         watcher = PluginWatcher(Root(self._machinery.options.root), handlers, clock)
         self._scope.spawn(keep_running(watcher.run, "plugins", clock=clock), "plugins")

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -31,10 +31,13 @@ class NodeReporter:
     def __init__(
         self, client: Client, clock: Clock, events: Events, gather: Gather, labels: dict[str, str],
         taints: list[v1.Taint], pod_cidr: str, own: Informer[v1.Node],
+        in_use: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:  # fmt: skip
-        """`own` follows this Node, so that what others write to its status is seen and, where it is ours, put right."""
+        """`own` follows this Node, so that what others write to its status is seen and, where it is ours, put right;
+        `in_use` tells the volumes that may not be detached."""
         self._client, self._clock, self._events, self._gather = client, clock, events, gather
         self._labels, self._taints, self._pod_cidr, self._own = labels, taints, pod_cidr, own
+        self._in_use = in_use
         self._changed = asyncio.Event()
         self._reported_at = 0.0
         self.node = v1.Node()
@@ -53,7 +56,7 @@ class NodeReporter:
     async def _register(self) -> v1.Node:
         facts, health = await self._gather()
         labels = self._node_labels(facts)
-        status = node_status(facts, health, v1.NodeStatus(), self._clock.now())
+        status = node_status(facts, health, v1.NodeStatus(), self._clock.now(), self._in_use())
         spec = v1.NodeSpec(
             taints=self._taints,
             pod_cidr=self._pod_cidr or None,
@@ -122,7 +125,7 @@ class NodeReporter:
     async def _report(self, facts: NodeFacts, health: Health) -> None:
         self.node = self._own.get(facts.name) or self.node
         before = self.node.status
-        made = node_status(facts, health, before, self._clock.now())
+        made = node_status(facts, health, before, self._clock.now(), self._in_use())
         is_due = self._clock.monotonic() - self._reported_at >= REPORT_SECONDS
         if not is_due and _essence(made) == _essence(before):
             return

@@ -62,8 +62,11 @@ def allocatable(
     return {name: str(Quantity.parse(amount) - reserved.get(name, Quantity())) for name, amount in given.items()}
 
 
-def node_status(facts: NodeFacts, health: Health, known: v1.NodeStatus, now: datetime) -> v1.NodeStatus:
-    """The whole status; transition times, conditions of others and their extended resources are kept from `known`."""
+def node_status(
+    facts: NodeFacts, health: Health, known: v1.NodeStatus, now: datetime, in_use: Sequence[str] = ()
+) -> v1.NodeStatus:
+    """The whole status; transition times, conditions of others and their extended resources are kept from `known`.
+    `in_use` are volumes that may not be detached."""
     machine = facts.machine
     whole = capacity(machine, facts.max_pods) | _extended(known)
     return v1.NodeStatus(
@@ -103,7 +106,7 @@ def node_status(facts: NodeFacts, health: Health, known: v1.NodeStatus, now: dat
             supplemental_groups_policy=bool(facts.status.features and facts.status.features.supplemental_groups_policy)
         ),
         volumes_attached=known.volumes_attached,
-        volumes_in_use=known.volumes_in_use,
+        volumes_in_use=list(in_use),
     )
 
 

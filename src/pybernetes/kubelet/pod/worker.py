@@ -30,6 +30,7 @@ from pybernetes.kubelet.probes.worker import PodProbes
 from pybernetes.kubelet.restart import RestartBackoff
 from pybernetes.kubelet.status.conditions import OWNED
 from pybernetes.kubelet.status.context import StatusContext, Verdict
+from pybernetes.kubelet.volumes.files import VolumeError
 from pybernetes.kubelet.volumes.podvolumes import PodVolumes
 
 log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ class PodWorker:
                 try:
                     await self._sync()
                     backoff.reset()
-                except* (CRIError, OSError, StatusError) as group:
+                except* (CRIError, OSError, StatusError, VolumeError) as group:
                     self._note("sync failed", group)
                     self._alarm.set(backoff.next())
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct, field
 
@@ -38,6 +38,26 @@ class Claims(Protocol):
         ...
 
 
+class CsiMount(NamedTuple):
+    """Where a volume is. `republish`: its driver wants to be asked for it again and again."""
+
+    path: Path
+    is_device: bool
+    republish: bool
+
+
+class Csi(Protocol):
+    """Volumes of CSI drivers. All may be repeated, and raise VolumeError."""
+
+    async def set_up_volume(self, pod: v1.Pod, volume: v1.PersistentVolume, *, read_only: bool) -> CsiMount: ...
+
+    async def set_up_inline(self, pod: v1.Pod, name: str, source: v1.CSIVolumeSource) -> CsiMount: ...
+
+    async def tear_down(self, directory: Path) -> None:
+        """Whatever a pod has, by its directory `pods/<uid>`."""
+        ...
+
+
 class VolumeDoors(Struct, frozen=True):
     """What all volumes of the node share."""
 
@@ -49,6 +69,7 @@ class VolumeDoors(Struct, frozen=True):
     allocatable: Mapping[str, str | int | float]
     counted: Counted = field(default_factory=Counted)
     root: Root = UPSTREAM
+    csi: Csi | None = None
 
 
 class VolumeContext(Struct, frozen=True):
@@ -60,6 +81,8 @@ class VolumeContext(Struct, frozen=True):
     doors: VolumeDoors
     tokens: dict[tuple[str, int], Token]
     """Tokens that the pod has, by audience and duration; kept until they are to be renewed."""
+    republished: set[str] = field(default_factory=set)
+    """Volumes whose drivers want to be asked for them again and again."""
 
     def volume_path(self, plugin: str, name: str) -> Path:
         """`pods/<uid>/volumes/kubernetes.io~<plugin>/<name>`."""

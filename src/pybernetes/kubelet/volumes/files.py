@@ -10,7 +10,16 @@ from pybernetes.api.types import core_v1 as v1
 
 
 class VolumeError(Exception):
-    """A volume cannot be set up; the message follows `MountVolume.SetUp failed for volume "x" : `."""
+    """A volume cannot be set up. `operation` and `reason` are as events name them; `volume` is what they call it, where
+    that is not the pod's own name for it."""
+
+    operation = "MountVolume.SetUp"
+    reason = "FailedMount"
+    volume = ""
+
+    def told(self, name: str) -> str:
+        """What its event says, of a volume that has this name in its pod."""
+        return f'{self.operation} failed for volume "{self.volume or name}" : {self}'
 
 
 class File(Struct, frozen=True):

@@ -71,10 +71,15 @@ async def set_up(context: VolumeContext, volume: v1.Volume) -> Path:
     if volume.host_path:
         return await threads.run(hostpath.set_up, volume.host_path, context.doors.root)
     if name := claim.claim_name(context.pod, volume):
-        path, is_device = await claim.set_up(context, volume.name, name)
-        if not is_device:
-            await _own(context, path)
-        return path
+        found = await claim.set_up(context, volume, name)
+        if not found.is_raw:
+            await _own(context, found.path)
+        return found.path
+    if volume.csi and context.doors.csi is not None:
+        made = await context.doors.csi.set_up_inline(context.pod, volume.name, volume.csi)
+        if made.republish:
+            context.republished.add(volume.name)
+        return made.path
     raise VolumeError(f"volume type {_type_of(volume)} is not supported on this node")
 
 

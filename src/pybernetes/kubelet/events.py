@@ -26,6 +26,10 @@ class Events:
     def pod(self, pod: v1.Pod, type: str, reason: str, message: str) -> None:
         self._recorder.event(reference_to(pod), type, reason, message)
 
+    def about(self, obj: v1.ObjectReference, type: str, reason: str, message: str) -> None:
+        """About something else that the kubelet looks after."""
+        self._recorder.event(obj, type, reason, message)
+
     def container(self, pod: v1.Pod, name: str, type: str, reason: str, message: str) -> None:
         """About one container of the pod, named by its field path."""
         self._recorder.event(reference_to(pod, field_path(pod, name) or ""), type, reason, message)

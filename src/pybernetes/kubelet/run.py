@@ -76,7 +76,7 @@ class NodeRun:
         self._runtime = Runtime(measured(runtime.containers, self._counted), measured(runtime.images, self._counted))
         self._csi = CsiDoor(
             Root(options.root), client, self._own, options.node_name, clock, self._threads, PodApi(client),
-            self._events, lambda: self._reporter.check_now(),
+            self._events, lambda: self._reporter.check_now(), scope,
         )  # fmt: skip
         self._reporter = NodeReporter(
             client, clock, self._events, machinery.gather, dict(options.node_labels),

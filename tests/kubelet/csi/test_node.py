@@ -14,7 +14,7 @@ from tests.csidriver import Driver
 
 from pybernetes.aio.clock import SystemClock
 from pybernetes.aio.grpc.errors import Code
-from pybernetes.aio.tasks import open_scope
+from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.aio.threads import Worker
 from pybernetes.api import csi
 from pybernetes.api.types import core_v1 as v1
@@ -47,14 +47,14 @@ def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class Node:
     """The kubelet's part for CSI on a node of its own; the test plays the rest of the kubelet, and the attacher."""
 
-    def __init__(self, client: Client, informers: Informers, path: Path) -> None:
+    def __init__(self, client: Client, informers: Informers, path: Path, scope: Scope) -> None:
         self.client, self.informers, self.name = client, informers, f"n{next(_numbers)}"
         self.root, self.threads = Root(path / "kubelet"), Worker("files")
         self.root.make()
         self.driver = Driver(self.root, path / "data", name=f"{self.name}.test")
         self.socket = self.root.plugins_registry / "d.sock"
         self.own = informers.of(v1.Node, field_selector=f"metadata.name={self.name}")
-        self.recorder = FakeRecorder()
+        self.recorder, self.scope = FakeRecorder(), scope
         self.reported = asyncio.Event()
         self.door = self.restarted()
 
@@ -62,7 +62,7 @@ class Node:
         """As a new kubelet has it."""
         self.door = CsiDoor(
             self.root, self.client, self.own, self.name, SystemClock(), self.threads, PodApi(self.client),
-            Events(self.recorder, self.name), self.reported.set,
+            Events(self.recorder, self.name), self.reported.set, self.scope,
         )  # fmt: skip
         return self.door
 
@@ -120,11 +120,11 @@ async def node(apiserver: str, tmp_path: Path) -> AsyncIterator[Node]:
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connect(Config(servers=(apiserver,)), user_agent="test"))
         informers = Informers(client)
-        made = Node(client, informers, tmp_path)
+        scope = await stack.enter_async_context(open_scope("node"))
+        made = Node(client, informers, tmp_path, scope)
         await client.create(v1.Node(metadata=meta.ObjectMeta(name=made.name)))
         await stack.enter_async_context(informers.running())
         await informers.wait_synced()
-        scope = await stack.enter_async_context(open_scope("node"))
         scope.spawn(made.report(), "report")
         yield made
         await scope.close()
@@ -316,4 +316,40 @@ async def test_fs_group_owns_what_the_drivers_policy_lets(ready: Node) -> None:
     pod = ready.pod(security_context=v1.PodSecurityContext(fs_group=1234))
     made = await ready.door.set_up_volume(pod, ready.volume(), read_only=False)
     assert made.path.stat().st_gid == 1234
+    await ready.door.tear_down(ready.directory())
+
+
+async def test_a_volume_grows_when_it_comes_to_a_pod(ready: Node) -> None:
+    await ready.say(attach_required=False)
+    name = f"claim-{ready.name}"
+    spec = v1.PersistentVolumeClaimSpec(
+        access_modes=["ReadWriteOnce"], storage_class_name="", resources=v1.VolumeResourceRequirements(requests={"storage": "2Gi"})
+    )  # fmt: skip
+    claim = await ready.client.create(
+        v1.PersistentVolumeClaim(metadata=meta.ObjectMeta(name=name, namespace="default"), spec=spec)
+    )
+    condition = {"type": "FileSystemResizePending", "status": "True"}
+    status = {
+        "phase": "Bound", "capacity": {"storage": "1Gi"}, "allocatedResources": {"storage": "2Gi"},
+        "allocatedResourceStatuses": {"storage": "NodeResizePending"}, "conditions": [condition],
+    }  # fmt: skip
+    kind = v1.PersistentVolumeClaim
+    await ready.client.patch(kind, name, "default", {"status": status}, PatchType.MERGE, subresource="status")
+    reference = v1.ObjectReference(name=name, namespace="default", uid=claim.metadata.uid)
+    volume = ready.volume(ready.name, capacity={"storage": "2Gi"}, claim_ref=reference)
+    await ready.client.create(volume)
+
+    ready.driver.fail("NodeExpandVolume", Code.INTERNAL, "no luck")
+    await ready.door.set_up_volume(ready.pod("u1"), volume, read_only=False)
+    told = await ready.client.get(kind, name, "default")
+    assert told.status.allocated_resource_statuses == {"storage": "NodeResizeInProgress"}
+    assert "no luck" in (told.status.conditions[1].message or "")
+
+    await ready.door.set_up_volume(ready.pod("u1"), volume, read_only=False)
+    asked = ready.driver.named("NodeExpandVolume")[1]
+    assert asked.capacity_range.required_bytes == 2 * 2**30
+    assert asked.volume_path.endswith(f"/pv-{ready.name}/mount")
+    told = await ready.client.get(kind, name, "default")
+    assert told.status.capacity == {"storage": "2Gi"}
+    assert (told.status.allocated_resource_statuses, told.status.conditions) == ({}, [])
     await ready.door.tear_down(ready.directory())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pybernetes.aio.clock import Clock
+from pybernetes.aio.tasks import Scope
 from pybernetes.aio.threads import Worker
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.client.informer import Informer
@@ -27,12 +28,12 @@ class CsiDoor:
 
     def __init__(
         self, root: Root, client: Client, own: Informer[v1.Node], node: str, clock: Clock, threads: Worker,
-        tokens: Tokens, events: Events, report: Callable[[], None],
+        tokens: Tokens, events: Events, report: Callable[[], None], scope: Scope,
     ) -> None:  # fmt: skip
-        """`own` follows this Node, whose status `report` has written."""
+        """`own` follows this Node, whose status `report` has written; tasks are the scope's."""
         self._root, self._client, self._own, self._node = root, client, own, node
         self._clock, self._threads, self._tokens, self._events = clock, threads, tokens, events
-        self._report = report
+        self._report, self._scope = report, scope
         self._made: tuple[CsiNode, Registration] | None = None
         if Places(root.own).plugin.exists():
             self._make()
@@ -50,7 +51,7 @@ class CsiDoor:
                 self._root, self._client, self._clock, self._threads, self._tokens, self._events, self._node, drivers
             )
             writer = NodeInfoWriter(self._client, self._clock, self._node)
-            self._made = CsiNode(doors, self._own, self._report), Registration(drivers, writer)
+            self._made = CsiNode(doors, self._own, self._report, self._scope), Registration(drivers, writer)
         return self._made
 
     # Volumes

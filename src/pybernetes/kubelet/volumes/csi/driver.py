@@ -32,12 +32,13 @@ class Can(IntEnum):
 
 
 class DriverError(VolumeError):
-    """What the driver answered. `is_final`: for sure nothing of it is under way."""
+    """What the driver answered. `is_final`: for sure nothing of it is under way; `is_in_use`: not while it is used."""
 
     def __init__(self, error: GrpcError) -> None:
         super().__init__(str(error))
         self.code = error.code
         self.is_final = error.code not in _UNCERTAIN
+        self.is_in_use = error.code == Code.FAILED_PRECONDITION
 
 
 class Channel(Protocol):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from pybernetes.aio.tasks import Scope
 from pybernetes.api import csi
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types import storage_v1
@@ -17,6 +18,7 @@ from pybernetes.kubelet.volumes.csi import record
 from pybernetes.kubelet.volumes.csi.attachment import Attachments
 from pybernetes.kubelet.volumes.csi.context import Doors, during
 from pybernetes.kubelet.volumes.csi.driver import Can
+from pybernetes.kubelet.volumes.csi.expanding import Expander, Place
 from pybernetes.kubelet.volumes.csi.inuse import Uses, Volume
 from pybernetes.kubelet.volumes.csi.publishing import Publisher
 from pybernetes.kubelet.volumes.csi.source import Source
@@ -29,11 +31,12 @@ log = logging.getLogger(__name__)
 class CsiNode:
     """Any two calls may overlap. They raise VolumeError and may be repeated."""
 
-    def __init__(self, doors: Doors, own: Informer[v1.Node], report: Callable[[], None]) -> None:
-        """`own` follows this Node; `report` has its status written. Reads what is on the disk: blocking."""
+    def __init__(self, doors: Doors, own: Informer[v1.Node], report: Callable[[], None], scope: Scope) -> None:
+        """`own` follows this Node; `report` has its status written; tasks are the scope's. Reads the disk: blocking."""
         self._doors, self._report = doors, report
         self._attachments = Attachments(doors.client, own, doors.node, report)
         self._stager, self._publisher = Stager(doors), Publisher(doors)
+        self._expander = Expander(doors, scope)
         self._uses = Uses(doors.places)
         self._locks: WeakValueDictionary[Volume, asyncio.Lock] = WeakValueDictionary()
 
@@ -54,6 +57,8 @@ class CsiNode:
         async with self._lock(source.volume):
             staged = None if source.is_ephemeral else await self._stage(pod, source, context)
             path = await self._publish(pod, source, context, staged, told)
+            if source.claim is not None:
+                await self._expander.follow(Place(pod, source, source.claim, path, staged))
         return CsiMount(path, source.is_block, bool(told and told.spec.requires_republish))
 
     def _check_alone(self, uid: str, source: Source) -> None:
@@ -103,6 +108,7 @@ class CsiNode:
         for volume in own:
             self._uses.leave(volume, uid)
         self._publisher.forget(uid)
+        self._expander.leave(uid)
         for volume in self._uses.unused():
             try:
                 await self._unstage(volume)

@@ -32,6 +32,7 @@ class Source(Struct, frozen=True):
     stage_secret: v1.SecretReference | None = None
     publish_secret: v1.SecretReference | None = None
     expand_secret: v1.SecretReference | None = None
+    claim: v1.ObjectReference | None = None
 
     @property
     def volume(self) -> tuple[str, str]:
@@ -59,6 +60,7 @@ def of_volume(volume: v1.PersistentVolume, *, read_only: bool) -> Source:
         stage_secret=source.node_stage_secret_ref,
         publish_secret=source.node_publish_secret_ref,
         expand_secret=source.node_expand_secret_ref,
+        claim=spec.claim_ref,
     )
 
 

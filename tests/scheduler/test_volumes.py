@@ -102,3 +102,74 @@ def test_a_claim_of_one_pod_has_one_pod() -> None:
     assert made.place(user("first")) == "a"
     reason = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
     assert reason in made.place(user("second"))
+
+
+def of_driver(name: str, handle: str) -> core.PersistentVolume:
+    tree = {
+        "metadata": {"name": name},
+        "spec": {"csi": {"driver": "d.test", "volumeHandle": handle}, "accessModes": ["ReadWriteMany"], "capacity": {"storage": "1Gi"}},
+    }  # fmt: skip
+    return msgspec.convert(tree, core.PersistentVolume)
+
+
+def limited(node_name: str, count: int | None) -> storage.CSINode:
+    entry = {"name": "d.test", "nodeID": "n"} | ({"allocatable": {"count": count}} if count is not None else {})
+    return msgspec.convert({"metadata": {"name": node_name}, "spec": {"drivers": [entry]}}, storage.CSINode)
+
+
+def named(name: str, volume_name: str) -> core.PersistentVolumeClaim:
+    found = claim(volume=volume_name)
+    return msgspec.structs.replace(found, metadata=msgspec.structs.replace(found.metadata, name=name))
+
+
+def test_a_node_takes_as_many_volumes_as_the_driver_says() -> None:
+    made = World(node("a"))
+    known = made.snapshot.volumes
+    known.csi.set_node(None, limited("a", 1))
+    for number in (1, 2):
+        known.set_volume(None, of_driver(f"v{number}", f"h{number}"))
+        known.set_claim(None, named(f"c{number}", f"v{number}"))
+    users = [pod(f"p{n}", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": f"c{n}"}}]) for n in (1, 2)]
+    assert made.place(users[0]) == "a"
+    assert made.place(users[1]).startswith("0/1 nodes are available: 1 node(s) exceed max volume count.")
+    again = pod("again", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "c1"}}])
+    assert made.place(again) == "a"  # which takes no further one
+    known.csi.set_node(None, limited("a", None))
+    assert made.place(users[1]) == "a"
+
+
+def test_what_is_attached_for_nobody_counts() -> None:
+    made = World(node("a"))
+    known = made.snapshot.volumes
+    known.csi.set_node(None, limited("a", 1))
+    known.set_volume(None, of_driver("v1", "h1"))
+    known.set_volume(None, of_driver("old", "h0"))
+    known.set_claim(None, named("c1", "v1"))
+    tree = {"metadata": {"name": "x"}, "spec": {"attacher": "d.test", "nodeName": "a", "source": {"persistentVolumeName": "old"}}}  # fmt: skip
+    attachment = msgspec.convert(tree, storage.VolumeAttachment)
+    known.csi.set_attachment(None, attachment)
+    wanted = pod("p", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "c1"}}])
+    assert "exceed max volume count" in made.place(wanted)
+    known.csi.set_attachment(attachment, None)
+    assert made.place(wanted) == "a"
+
+
+@pytest.mark.parametrize(
+    ("capacity", "expected"),
+    [
+        (None, "2 node(s) did not have enough free storage"),
+        ({"capacity": "512Mi"}, "2 node(s) did not have enough free storage"),
+        ({"capacity": "5Gi", "maximumVolumeSize": "512Mi"}, "2 node(s) did not have enough free storage"),
+        ({"capacity": "5Gi", "nodeTopology": {"matchLabels": {"kubernetes.io/hostname": "b"}}}, "b"),
+        ({"capacity": "5Gi", "nodeTopology": None}, "2 node(s) did not have enough free storage"),
+    ],
+)
+def test_volumes_are_made_where_their_driver_has_room(capacity: dict[str, Any] | None, expected: str) -> None:
+    made = world(claim(), provisioner="d.test")
+    known = made.snapshot.volumes.csi
+    tree = {"metadata": {"name": "d.test"}, "spec": {"storageCapacity": True}}
+    known.set_driver(None, msgspec.convert(tree, storage.CSIDriver))
+    if capacity is not None:
+        told = {"metadata": {"name": "c", "namespace": "n"}, "storageClassName": "later"} | capacity
+        known.set_capacity(None, msgspec.convert(told, storage.CSIStorageCapacity))
+    assert expected in made.place(user())

@@ -10,12 +10,14 @@ from pybernetes.api.types import resource_v1 as resource
 from pybernetes.api.types import storage_v1 as storage
 from pybernetes.client.codec import ObjectT
 from pybernetes.client.informer import Informer, Informers
-from pybernetes.scheduler.plugins import dynamic_resources, pod_affinity, spreading
+from pybernetes.scheduler.plugins import dynamic_resources, pod_affinity, spreading, volume_limits
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.queue import Queue
 from pybernetes.scheduler.snapshot import Snapshot
 
-FREED = frozenset({"NodeResourcesFit", "NodePorts", "PodTopologySpread", "InterPodAffinity", "VolumeRestrictions"})
+FREED = frozenset({
+    "NodeResourcesFit", "NodePorts", "PodTopologySpread", "InterPodAffinity", "VolumeRestrictions", volume_limits.NAME,
+})  # fmt: skip
 """Plugins whose mind a pod's end may change."""
 
 PLACED = frozenset({spreading.NAME, pod_affinity.NAME})
@@ -27,8 +29,14 @@ SHRUNK = frozenset({"NodeResourcesFit"})
 GONE = frozenset({spreading.NAME})
 """Plugins whose mind a node's end may change: a domain that is no more is not the emptiest."""
 
-VOLUMES = frozenset({"VolumeBinding", "VolumeRestrictions"})
+VOLUMES = frozenset({"VolumeBinding", "VolumeRestrictions", volume_limits.NAME})
 """Plugins whose mind a claim, a volume or a storage class may change."""
+
+LIMITS = frozenset({volume_limits.NAME})
+"""Plugins whose mind a driver's word about a node, or an attachment may change."""
+
+ROOM = frozenset({"VolumeBinding"})
+"""Plugins whose mind a driver's word about its room may change."""
 
 DEVICES = frozenset({dynamic_resources.NAME})
 """Plugins whose mind a resource claim, a slice or a class of devices may change."""
@@ -48,6 +56,8 @@ class EventHandlers:
         self._claims = informers.of(core.PersistentVolumeClaim)
         self._volumes = informers.of(core.PersistentVolume)
         self._classes = informers.of(storage.StorageClass)
+        self._drivers = informers.of(storage.CSIDriver)
+        self._informers, self._follows_csi = informers, False
         self._resource_claims = informers.of(resource.ResourceClaim)
         self._device_classes = informers.of(resource.DeviceClass)
         self._slices = informers.of(resource.ResourceSlice)
@@ -58,6 +68,9 @@ class EventHandlers:
         self._follow(VOLUMES, self._claims, "PersistentVolumeClaim", volumes.set_claim)
         self._follow(VOLUMES, self._volumes, "PersistentVolume", volumes.set_volume)
         self._follow(VOLUMES, self._classes, "StorageClass", volumes.set_class)
+        self._follow(ROOM, self._drivers, "CSIDriver", volumes.csi.set_driver)
+        self._drivers.subscribe(lambda old, new: self._follow_csi())
+        self._volumes.subscribe(self._on_volume)
         self._follow(DEVICES, self._resource_claims, "ResourceClaim", devices.set_claim)
         self._follow(DEVICES, self._device_classes, "DeviceClass", devices.set_class)
         self._follow(DEVICES, self._slices, "ResourceSlice", devices.set_slice)
@@ -69,7 +82,7 @@ class EventHandlers:
         """Until the snapshot has all that there is: decisions before that would be about an empty world."""
         for informer in (
             self._nodes, self._pods, self._claims, self._volumes, self._classes, self._namespaces,
-            self._resource_claims, self._device_classes, self._slices,
+            self._resource_claims, self._device_classes, self._slices, self._drivers,
         ):  # fmt: skip
             await informer.synced.wait()
 
@@ -102,6 +115,19 @@ class EventHandlers:
             self._queue.wake(event_of(kind, old, new), plugins)
 
         informer.subscribe(changed)
+
+    def _on_volume(self, old: core.PersistentVolume | None, new: core.PersistentVolume | None) -> None:
+        if new is not None and new.spec.csi is not None:
+            self._follow_csi()
+
+    def _follow_csi(self) -> None:
+        """What only drivers tell of is watched from when there is one, or a volume of one."""
+        if self._follows_csi:
+            return
+        self._follows_csi, of, known = True, self._informers.of, self._snapshot.volumes.csi
+        self._follow(LIMITS, of(storage.CSINode), "CSINode", known.set_node)
+        self._follow(LIMITS, of(storage.VolumeAttachment), "VolumeAttachment", known.set_attachment)
+        self._follow(ROOM, of(storage.CSIStorageCapacity), "CSIStorageCapacity", known.set_capacity)
 
     def _on_namespace(self, old: core.Namespace | None, new: core.Namespace | None) -> None:
         """Affinity between pods may ask for its labels."""

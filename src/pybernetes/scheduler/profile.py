@@ -15,6 +15,7 @@ from pybernetes.scheduler.plugins import (
     spreading,
     taint_toleration,
     volume_binding,
+    volume_limits,
     volume_restrictions,
 )
 
@@ -41,6 +42,7 @@ OWNER_SCORES: tuple[tuple[Score, float], ...] = ((spreading.siblings, 2.0),)
 
 GLOBAL_PLUGINS: tuple[tuple[GlobalPlugin, float], ...] = (
     (volume_restrictions.verdicts, 0.0),
+    (volume_limits.verdicts, 0.0),
     (volume_binding.verdicts, 0.0),
     (dynamic_resources.verdicts, 0.0),
     (spreading.stated, 2.0),

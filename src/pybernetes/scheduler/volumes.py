@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from pybernetes.api.types import core_v1 as core
 from pybernetes.api.types import storage_v1 as storage
 from pybernetes.api.volumes import BIND_COMPLETED, class_of
+from pybernetes.scheduler.csi import Storage
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -29,6 +30,7 @@ class Volumes(Struct):
     volumes: dict[str, core.PersistentVolume] = field(default_factory=dict)
     classes: dict[str, storage.StorageClass] = field(default_factory=dict)
     assumed: dict[str, ClaimKey] = field(default_factory=dict)
+    csi: Storage = field(default_factory=Storage)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def set_claim(self, old: core.PersistentVolumeClaim | None, new: core.PersistentVolumeClaim | None) -> None:

@@ -17,6 +17,7 @@ NO_PROVISIONER = "kubernetes.io/no-provisioner"
 UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 NOT_THERE = Rejection(NAME, ("node(s) didn't match PersistentVolume's node affinity",))
 NONE_TO_BIND = Rejection(NAME, ("node(s) didn't find available persistent volumes to bind",))
+NO_ROOM = Rejection(NAME, ("node(s) did not have enough free storage",))
 NO_VOLUME = Rejection(NAME, ("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",))
 
 
@@ -58,7 +59,10 @@ def verdicts(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
                 return NO_VOLUME
             if not is_reachable(volume, node):
                 return NOT_THERE
-        return None if plan_binding(pod, node, volumes) is not None else NONE_TO_BIND
+        plan = plan_binding(pod, node, volumes)
+        if plan is None:
+            return NONE_TO_BIND
+        return None if _have_room(plan, node, volumes) else NO_ROOM
 
     return Verdicts(verdict)
 
@@ -88,6 +92,16 @@ def plan_binding(pod: PodInfo, node: NodeState, volumes: Volumes) -> Plan | None
         else:
             return None
     return plan
+
+
+def _have_room(plan: Plan, node: NodeState, volumes: Volumes) -> bool:
+    """Whether what is to be made for this node can be, as far as its drivers tell."""
+    for key, name in plan.items():
+        claim = volumes.claims[key]
+        found = volumes.classes.get(match.class_of(claim))
+        if not name and found is not None and not volumes.csi.has_room(found, match.requested(claim), node.labels):
+            return False
+    return True
 
 
 def _can_provide(found: storage.StorageClass | None, claim: core.PersistentVolumeClaim, node: NodeState) -> bool:

@@ -20,6 +20,7 @@ from pybernetes.api.cel.errors import Issue
 from pybernetes.api.cel.functions import Functions, Overload
 from pybernetes.api.cel.literals import wrong_literals
 from pybernetes.api.cel.macro_types import macro_type
+from pybernetes.api.cel.schema import KEYWORDS, escaped_keyword
 from pybernetes.api.cel.types import (
     BOOL,
     BYTES,
@@ -62,6 +63,12 @@ class Checked(Struct):
     """Nodes that name a type."""
     qualified: dict[Node, str] = field(default_factory=dict)
     """Selections that are the name of a variable."""
+    renamed: dict[Select, str] = field(default_factory=dict)
+    """Selections of a field that has another name in its type."""
+
+    def field_of(self, select: Select) -> str:
+        """The name that the selected field has in its type."""
+        return self.renamed.get(select, select.field)
 
     def parts(self, call: Call) -> tuple[Node, ...]:
         """What a call is applied to: a target that is only part of the function's name is not."""
@@ -149,6 +156,10 @@ class _Checker:
         if operand.fields is None:  # it is only known when it is evaluated
             return DYN
         found = operand.fields.get(node.field)
+        if found is None and node.field in KEYWORDS:  # they need not be escaped where they follow a dot
+            name = escaped_keyword(node.field)
+            if (found := operand.fields.get(name)) is not None:
+                self.checked.renamed[node] = name
         return self.fail(node.offset, f"undefined field '{node.field}'") if found is None else found
 
     def _call(self, node: Call, scope: Mapping[str, Type]) -> Type:

@@ -45,6 +45,8 @@ class Range(NamedTuple):
 
 
 SIZELESS: Final = frozenset({"bool", "int", "uint", "double", "null_type", "object"})
+_SELECTED_AT_A_COST: Final = frozenset({"map", "object", "param"})
+"""Of what a field costs something; whether there is one costs nothing."""
 _FREE: Final = Range(0, 0)
 _ONE: Final = Range(1, 1)
 _ANY: Final = Range(0, UNBOUNDED)
@@ -83,9 +85,15 @@ class _Estimator:
                 self._sizes[node] = size
             return _ONE
         if isinstance(node, Select):
-            cost = self.cost(node.operand, sizes).plus(_ONE)
+            cost = self.cost(node.operand, sizes)
+            if node.test:
+                return cost
+            if self._checked.types[node.operand].kind in _SELECTED_AT_A_COST:
+                cost = cost.plus(_ONE)
             fields = self._checked.types[node.operand].fields
-            if node.operand in self._placed and fields and node.field in fields:
+            if node in self._checked.renamed:
+                self._sizes[node] = _ANY  # upstream looks for it under the name that the expression has
+            elif node.operand in self._placed and fields and node.field in fields:
                 self._placed.add(node)
             return cost
         if isinstance(node, Call):

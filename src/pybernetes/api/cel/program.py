@@ -88,9 +88,9 @@ class _Compiler:
         return self._macro(node)
 
     def _select(self, node: Select) -> Step:
-        operand, name = self.compile(node.operand), node.field
+        operand, name = self.compile(node.operand), self._checked.field_of(node)
         if node.test:
-            return lambda frame: _has(frame, operand(frame), name)
+            return lambda frame: _has(operand(frame), name)
         if node.optional:
             return lambda frame: _optional_field(frame, operand(frame), name)
         return lambda frame: _field(frame, operand(frame), name)
@@ -246,8 +246,7 @@ def _optional_field(frame: Frame, value: Any, name: str) -> Optional:
     return Optional(value.get(name), True) if name in value else NONE
 
 
-def _has(frame: Frame, value: Any, name: str) -> bool:
-    frame.spend(1)
+def _has(value: Any, name: str) -> bool:
     if type(value) is Optional:
         value = value.value
     if isinstance(value, list):

@@ -13,8 +13,6 @@ from pybernetes.api.cel.schema import (  # fmt: skip
     Convert,
     Schema,
     converter,
-    most_items,
-    most_properties,
     type_of_schema,
     with_identity,
 )
@@ -106,6 +104,7 @@ def _below(schema: object) -> RuleNode | None:
     return rule_tree(schema, root=False) if isinstance(schema, dict) else None
 
 
-def times(schema: Schema, below: str) -> int:
-    """How often what is below (`items`, `additionalProperties`) can occur for each value of the schema."""
-    return most_items(schema) if below == "items" else most_properties(schema)
+def times(schema: Schema, below: str) -> int | None:
+    """How often what is below (`items`, `additionalProperties`) may occur for each value of the schema, if it says."""
+    most: int | None = schema.get("maxItems" if below == "items" else "maxProperties")
+    return most

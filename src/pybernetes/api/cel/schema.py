@@ -28,7 +28,7 @@ REQUEST_BYTES: Final = 3 * 1024 * 1024
 _NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _ESCAPED: Final = re.compile(r"__|[-./]")
 _ESCAPES: Final = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
-_RESERVED: Final = frozenset(
+KEYWORDS: Final = frozenset(
     {
         "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while",
     }
@@ -49,15 +49,33 @@ _KEY: Final = Type("string", size=0)
 
 def escaped(name: str) -> str | None:
     """The name of a property as an expression writes it; None if it cannot (`x-y` is `x__dash__y`)."""
-    if name in _RESERVED:
-        return f"__{name}__"
+    if name in KEYWORDS:
+        return escaped_keyword(name)
     shown = _ESCAPED.sub(lambda found: _ESCAPES[found.group()], name)
     return shown if _NAME.fullmatch(shown) else None
 
 
+def escaped_keyword(name: str) -> str:
+    return f"__{name}__"
+
+
 def with_identity(schema: Schema) -> Schema:
-    """The schema of a whole object: what each has is part of it."""
+    """The schema of a whole object: what each has is part of it.
+
+    One that declares all of it is left as it is, with what it says of further metadata; of others none of that counts.
+    """
+    if _has_strings(schema, "apiVersion", "kind") and _has_strings(
+        schema["properties"].get("metadata") or {}, "name", "generateName"
+    ):
+        return schema
     return {**schema, "type": "object", "properties": {**(schema.get("properties") or {}), **_IDENTITY}}
+
+
+def _has_strings(schema: Schema, *names: str) -> bool:
+    properties = schema.get("properties") or {}
+    return schema.get("type") == "object" and all(
+        (properties.get(name) or {}).get("type") == "string" for name in names
+    )
 
 
 def type_of_schema(schema: Schema) -> Type | None:
@@ -78,19 +96,24 @@ def type_of_schema(schema: Schema) -> Type | None:
 def _list_type(schema: Schema) -> Type | None:
     items = schema.get("items") or {}
     element = type_of_schema(items)
-    return None if element is None else list_of(element, most_items(schema))
+    return None if element is None else list_of(element, _most_items(schema))
 
 
-def most_items(schema: Schema) -> int:
+def _most_items(schema: Schema) -> int:
     """How many elements a list can have, by its schema or by what fits a request."""
     most = schema.get("maxItems")
     return most if most is not None else (REQUEST_BYTES - 2) // (_least(schema.get("items") or {}) + 1)
 
 
-def most_properties(schema: Schema) -> int:
+def _most_properties(schema: Schema) -> int:
     """How many entries a map can have."""
     most = schema.get("maxProperties")
     return most if most is not None else (REQUEST_BYTES - 2) // (_least(schema.get("additionalProperties") or {}) + 6)
+
+
+def most_occurrences(schema: Schema) -> int:
+    """How many such values fit into a request, however deep they are: each takes its own bytes and a comma."""
+    return REQUEST_BYTES // (_least(schema) + 1)
 
 
 def _least(schema: Schema) -> int:
@@ -100,7 +123,8 @@ def _least(schema: Schema) -> int:
     if kind == "string":
         return _FORMATS.get(schema.get("format") or "", (least, 0))[0]
     if kind == "object":
-        properties = schema.get("properties") or {}
+        whole = with_identity(schema) if schema.get("x-kubernetes-embedded-resource") else schema
+        properties = whole.get("properties") or {}
         for name in schema.get("required") or ():
             if name in properties and "default" not in properties[name]:
                 least += len(name) + 4 + _least(properties[name])
@@ -111,7 +135,7 @@ def _object_type(schema: Schema) -> Type | None:
     others = schema.get("additionalProperties")
     if isinstance(others, dict):
         value = type_of_schema(others)
-        return None if value is None else map_of(_KEY, value, most_properties(schema))
+        return None if value is None else map_of(_KEY, value, _most_properties(schema))
     fields = {}
     for name, below in (schema.get("properties") or {}).items():
         shown, found = escaped(name), type_of_schema(below)

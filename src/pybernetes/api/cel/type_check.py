@@ -41,12 +41,7 @@ class CheckedKind(Struct, frozen=True):
 
     @property
     def type(self) -> Type:
-        return DYN if self.schema is None else type_of_schema(_as_object(self.schema)) or DYN
-
-
-def _as_object(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    metadata = (schema.get("properties") or {}).get("metadata") or {}
-    return schema if "name" in (metadata.get("properties") or {}) else with_identity(schema)
+        return DYN if self.schema is None else type_of_schema(with_identity(self.schema)) or DYN
 
 
 def resolved(schema: Mapping[str, Any], find: Find, seen: tuple[str, ...] = ()) -> Mapping[str, Any]:

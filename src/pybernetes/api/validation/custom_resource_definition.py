@@ -29,9 +29,10 @@ WRONG_APPROVAL = (
 def _create(definition: Tree) -> Errors:
     spec = definition["spec"]
     yield from _validate_name(definition)
-    yield from _validate_approval(definition)
     yield from _validate_spec(spec)
     yield from _validate_stored_versions(definition)
+    yield from _validate_approval(definition)
+    yield from _validate_preserving(spec)
 
 
 def _validate_name(definition: Tree) -> Errors:
@@ -70,11 +71,6 @@ def _validate_spec(spec: Tree) -> Errors:
         yield field.required(_SPEC.child("scope"))
     elif scope not in ("Cluster", "Namespaced"):
         yield field.not_supported(_SPEC.child("scope"), scope, ("Cluster", "Namespaced"))
-    if spec.get("preserveUnknownFields"):
-        detail = (
-            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
-        )
-        yield field.invalid(_SPEC.child("preserveUnknownFields"), True, detail)
     yield from validate_versions(spec, _SPEC)
     for name in _REQUIRED_NAMES:
         if not spec["names"].get(name):
@@ -82,6 +78,14 @@ def _validate_spec(spec: Tree) -> Errors:
     yield from _validate_names(spec["names"], _SPEC.child("names"))
     yield from validate_shared(spec, _SPEC)
     yield from _validate_conversion(spec.get("conversion") or {}, _SPEC.child("conversion"))
+
+
+def _validate_preserving(spec: Tree) -> Errors:
+    if spec.get("preserveUnknownFields"):
+        detail = (
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+        )
+        yield field.invalid(_SPEC.child("preserveUnknownFields"), True, detail)
 
 
 def _validate_names(found: Tree, path: Path) -> Errors:
@@ -173,6 +177,8 @@ def _update(new: Tree, old: Tree) -> Errors:
     """What an established definition serves stays: its group, names and scope."""
     yield from _validate_spec(new["spec"])
     yield from _validate_stored_versions(new)
+    if not old["spec"].get("preserveUnknownFields"):
+        yield from _validate_preserving(new["spec"])
     conditions = {one["type"]: one["status"] for one in (old.get("status") or {}).get("conditions") or ()}
     spec, was = new["spec"], old["spec"]
     bundle, complaint = _bundle_complaint(spec)

@@ -66,9 +66,10 @@ def validate_schema_rules(schema: Tree, path: Path, *, is_structural: bool) -> E
 
 
 def _walk(
-    schema: Tree, path: Path, count: int, alone: Path | None, costs: _Costs | None
+    schema: Tree, path: Path, count: int | None, alone: Path | None, costs: _Costs | None
 ) -> Generator[FieldError, None, bool]:
-    """`count` is how many such values an object can have; below `alone` none can be told from what it was before.
+    """`count` is how many such values an object can have, None if the schema sets no limit; below `alone` none can be
+    told from what it was before.
 
     What is below comes first, as upstream has it. The result is whether a rule is malformed here or below: no rule is
     compiled above it.
@@ -92,16 +93,17 @@ def _walk(
     return malformed
 
 
-def _times(schema: Tree, keyword: str, count: int) -> int:
+def _times(schema: Tree, keyword: str, count: int | None) -> int | None:
     from pybernetes.api.cel.rules import times
 
-    return count * times(schema, keyword)
+    each = times(schema, keyword)
+    return None if count is None or each is None else count * each
 
 
-def _validate_place(schema: Tree, path: Path, count: int, alone: Path | None, costs: _Costs) -> Errors:
+def _validate_place(schema: Tree, path: Path, count: int | None, alone: Path | None, costs: _Costs) -> Errors:
     """The rules of one place, which are well-formed."""
     from pybernetes.api.cel.rules import compile_rules
-    from pybernetes.api.cel.schema import type_of_schema, with_identity
+    from pybernetes.api.cel.schema import most_occurrences, type_of_schema, with_identity
 
     at = path.child(_KEYWORD)
     is_root = str(path).endswith("openAPIV3Schema")
@@ -109,6 +111,8 @@ def _validate_place(schema: Tree, path: Path, count: int, alone: Path | None, co
     if self_type is None:
         yield field.internal(at, _UNTYPED)
         return
+    if count is None:
+        count = most_occurrences(schema)
     for index, compiled in enumerate(compile_rules(schema, self_type)):
         yield from _validate_programs(compiled, at.index(index), alone)
         yield from _validate_cost(compiled, at.index(index), count, costs)

@@ -133,5 +133,9 @@ async def test_discovery_and_what_is_not_there(tmp_path: Path) -> None:
         }
         empty = await server.get("/apis/metrics.k8s.io/v1beta1/pods")
         assert (empty.status, empty.tree["kind"], empty.tree["items"]) == (200, "PodMetricsList", [])
+        schemas = (await server.get("/openapi/v3/apis/metrics.k8s.io/v1beta1")).tree["components"]["schemas"]
+        assert schemas["io.k8s.metrics.v1beta1.PodMetrics"]["required"] == ["timestamp", "window", "containers"]
+        answers = schemas["io.k8s.metrics.v1beta1.NodeMetricsList"]["properties"]["items"]["items"]
+        assert answers == {"$ref": "#/components/schemas/io.k8s.metrics.v1beta1.NodeMetrics"}
         gone = await server.get("/apis/metrics.k8s.io/v1beta1/namespaces/default/pods/x")
         assert (gone.status, gone.message) == (404, 'podmetrics.metrics.k8s.io "default/x" not found')

@@ -8,12 +8,12 @@ from pybernetes.apiserver.registry.served_registry import ServedRegistry
 
 
 def custom_schemas(registry: ServedRegistry, group: str, version: str, prefix: str, swagger: bool) -> dict[str, Tree]:
-    """Definition name -> schema of each custom resource of a group and version, and of its list."""
+    """Definition name -> schema of each kind of a group and version that is not built in, and of its list."""
     found: dict[str, Tree] = {}
     for resource in registry.resources():
         if (resource.group, resource.version) != (group, version):
             continue
         served = registry.served(group, version, resource.plural)
-        if served is not None and served.custom and served.schema is not None:
-            found |= published(resource, dict(served.schema.source), prefix, swagger=swagger)
+        if served is not None and served.defined is not None:
+            found |= published(resource, dict(served.defined.source), prefix, swagger=swagger)
     return found

@@ -15,6 +15,7 @@ from pybernetes.apiserver.encoding import ListMetadata
 from pybernetes.apiserver.handlers.list_options import list_options, matches
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.negotiate import VIEWS, negotiate
+from pybernetes.apiserver.nodemetrics.definitions import node_schema, pod_schema
 from pybernetes.apiserver.nodemetrics.kubelet_samples import KubeletSamples, KubeletScrape
 from pybernetes.apiserver.nodemetrics.objects import COLUMNS, NODES, PODS, cells, node_metrics, pod_metrics
 from pybernetes.apiserver.nodemetrics.samples import Subject, Usage, usages
@@ -37,11 +38,10 @@ class NodeMetricsAPI:
 
     def serve(self, registry: ServedRegistry) -> None:
         """Put the group's resources among those that are served."""
-        for resource in (NODES, PODS):
+        for resource, schema in ((NODES, node_schema()), (PODS, pod_schema())):
             strategy = Strategy(resource, virtual=self, tracks_owners=False)
-            served = Served(
-                resource, strategy, registry.new_store(resource, strategy), columns=COLUMNS, cells=cells
-            )  # fmt: skip
+            store = registry.new_store(resource, strategy)
+            served = Served(resource, strategy, store, defined=schema, columns=COLUMNS, cells=cells)
             registry.add(served)
             self._served[resource.plural] = served
 

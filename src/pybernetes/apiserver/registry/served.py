@@ -53,7 +53,7 @@ class Served(Struct, frozen=True, eq=False):
     shape: Shape | None = None
     """Of a custom resource: what its schema makes of an object."""
     defined: Schema | None = None
-    """Of a custom resource: the schema, if it has one."""
+    """Of a kind that is not built in: the schema, if it has one."""
     columns: tuple[Column, ...] | None = None
     """Of a custom resource with printer columns; built-in kinds have theirs in table/."""
     cells: Cells | None = None
@@ -74,7 +74,9 @@ class Served(Struct, frozen=True, eq=False):
     @property
     def schema(self) -> Schema | None:
         """None for kinds that have none: all is taken."""
-        return self.defined if self.custom else _builtin(self.resource.api_version, self.resource.kind)
+        if self.custom or self.defined is not None:
+            return self.defined
+        return _builtin(self.resource.api_version, self.resource.kind)
 
     def to_storage(self, obj: Tree) -> Tree:
         """An object of this version as it is stored; the same one where the versions agree."""

@@ -22,6 +22,9 @@ COMMANDS = {
     "portable": [sys.executable, str(Path(__file__).with_name("portable.py"))],
     "kubectl": [shutil.which("kubectl") or "kubectl"],
 }
+PORTABLE = "portable"
+NO_LINUX = "for each in /proc /sys /run; do mount -t tmpfs none $each; done"
+"""Before portable.py hides what is missing elsewhere of Python: the filesystems that are."""
 AS_NOBODY = f"exec setpriv --reuid {UID} --regid {UID} --clear-groups --no-new-privs --bounding-set=-all"
 
 
@@ -47,7 +50,8 @@ def made(home: Path) -> Nobody:
     tools.mkdir()
     for name, command in COMMANDS.items():
         script = tools / name
-        script.write_text(f'#!/bin/sh\n{AS_NOBODY} {" ".join(command)} "$@"\n')
+        again = f'[ "$ALONE" ] || ALONE=1 exec unshare --mount "$0" "$@"\n{NO_LINUX}\n' if name == PORTABLE else ""
+        script.write_text(f'#!/bin/sh\n{again}{AS_NOBODY} {" ".join(command)} "$@"\n')
         script.chmod(0o755)
     os.chown(home, UID, UID)
     path = f"{tools}:{os.environ['PATH']}"

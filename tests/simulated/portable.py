@@ -28,7 +28,7 @@ HIDDEN = {
     signal: ("pidfd_send_signal", "sigtimedwait"),
     socket: ("AF_NETLINK", "AF_PACKET", "SO_PEERCRED"),
 }
-FOREIGN = ("pybernetes.runtime", "pybernetes.kubelet", "pybernetes.proxy", "pybernetes.dns", "pybernetes.cri")
+FOREIGN = ("pybernetes.runtime", "pybernetes.kubelet", "pybernetes.proxy", "pybernetes.dns")
 REGISTRIES = "pybernetes.runtime.images.registry"
 """The part of the runtime that any system can have: a client of registries."""
 

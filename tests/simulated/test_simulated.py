@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,17 @@ def test_life_without_root_and_without_linux(nobody: Nobody) -> None:
     assert again == pod
     assert "nginx of pod" in nobody.run("kubectl", "logs", "deploy/web")
     assert nobody.run("portable", "why", "deployment/web") == "deployment/web: 1 of 1 pod ready\n"
+    (elsewhere := nobody.home / "elsewhere").mkdir()
+    visitor = Nobody(elsewhere, {**nobody.environment, "HOME": str(elsewhere)})  # who has the kubeconfig alone
+    assert visitor.run("portable", "why", "deployment/web") == "deployment/web: 1 of 1 pod ready\n"
+    nobody.run("portable", "node", "add", "--simulated", "2")
+    nobody.run("portable", "node", "delete", "sim-2")
+    assert "has no node 'sim-2'" in nobody.run("portable", "node", "delete", "sim-2", code=1)
+    for command in (("node", "stop", "sim-1"), ("image", "ls"), ("mount", "list"), ("docker-env",), ("df",)):
+        assert "are simulated" in nobody.run("portable", *command, code=1)
+    checked = nobody.run("portable", "doctor")
+    assert "darwin: nodes are simulated here" in checked
+    assert not re.search("cgroup|overlay|namespaces|inotify", checked)
     nobody.run("portable", "delete")
     assert not state.exists()
     assert not any(map(lives, pids))

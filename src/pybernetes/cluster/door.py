@@ -250,12 +250,11 @@ def _message(body: str) -> str:
 def _context(access: Access) -> ssl.SSLContext:
     """OpenSSL takes a client's certificate from files only: this one is in memory."""
     import ssl
+    from tempfile import NamedTemporaryFile
 
     context = ssl.create_default_context(cadata=access.authority.decode())
-    descriptor = os.memfd_create("credentials", os.MFD_CLOEXEC)
-    try:
-        os.write(descriptor, access.certificate.rstrip() + b"\n" + access.key)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    finally:
-        os.close(descriptor)
+    with NamedTemporaryFile() as file:  # 0600
+        file.write(access.certificate.rstrip() + b"\n" + access.key)
+        file.flush()
+        context.load_cert_chain(file.name)
     return context

@@ -113,9 +113,16 @@ def is_simulated(profile: Profile, node: str) -> bool:
 
 
 def delete(profile: Profile, node: str) -> None:
-    """Remove the Node object; its pods go as those of a node that has vanished. Raises SimulatedError."""
+    """Remove the Node object; its pods go as those of a node that has vanished.
+
+    Raises SimulatedError, NotRunningError.
+    """
+    if not control.is_running(profile):
+        raise control.NotRunningError(profile)
     status, body = Probe(profile).send("DELETE", f"{NODES}/{node}")
-    if status not in (200, 404):
+    if status == 404:
+        raise SimulatedError(f"cluster {profile.name!r} has no node {node!r}", "p8s node list")
+    if status != 200:
         raise SimulatedError(f"node {node} was not deleted: {said(body)}")
 
 

@@ -14,7 +14,10 @@ _USAGE: Final[Tree] = {
 }
 _MEASURED: Final[Tree] = {
     "timestamp": {"type": "string", "format": "date-time", "description": "The end of the window."},
-    "window": {"type": "string", "description": "How long was measured, as a duration: [timestamp - window, timestamp]."},
+    "window": {
+        "type": "string",
+        "description": "How long was measured, as a duration: [timestamp - window, timestamp].",
+    },
 }
 _CONTAINER: Final[Tree] = {
     "type": "object",

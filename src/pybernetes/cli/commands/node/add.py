@@ -8,6 +8,7 @@ from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, existing
 from pybernetes.cluster import control
 from pybernetes.cluster.preferences import command
+from pybernetes.cluster.profile import Profile
 
 EXAMPLES = """examples:
   sudo p8s node add
@@ -45,14 +46,17 @@ def told(names: Sequence[str], arguments: argparse.Namespace, console: Console) 
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from pybernetes.cluster import nodes
-    from pybernetes.cluster.node import Node
-
     profile = existing(arguments)
     if arguments.output:
         console.only_json()
     if arguments.simulated is not None or profile.settings.simulated:
         return add_simulated(profile.name, arguments, console)
+    return add_machines(profile, arguments, console)
+
+
+def add_machines(profile: Profile, arguments: argparse.Namespace, console: Console) -> int:
+    from pybernetes.cluster import nodes
+    from pybernetes.cluster.node import Node
 
     added: dict[str, Node] = {}
 

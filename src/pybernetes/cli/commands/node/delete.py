@@ -5,6 +5,7 @@ import argparse
 from pybernetes.cli.arguments import seconds
 from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, existing
+from pybernetes.cluster.profile import Profile
 
 EXAMPLES = """examples:
   sudo p8s node delete m02
@@ -31,12 +32,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from pybernetes.cluster import nodes, simulated
-    from pybernetes.cluster.node import Node
+    from pybernetes.cluster import simulated
 
     profile = existing(arguments)
     if arguments.output:
         console.only_json()
+    deleted = []
+    for name in arguments.names:
+        if profile.settings.simulated or simulated.is_simulated(profile, name):
+            simulated.delete(profile, name)
+            deleted.append(name)
+            console.step(STEPS["deleted"], f"simulated node {name!r} deleted")
+        else:
+            deleted += delete_machine(profile, name, arguments.drain, console)
+    if arguments.output:
+        console.json({"deleted": deleted})
+    return 0
+
+
+def delete_machine(profile: Profile, name: str, drain_seconds: float, console: Console) -> list[str]:
+    """The full name of the node that was deleted."""
+    from pybernetes.cluster import nodes
+    from pybernetes.cluster.node import Node
 
     deleted = []
 
@@ -45,15 +62,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if step == "deleted":
             deleted.append(node.name)
 
-    for name in arguments.names:
-        if simulated.is_simulated(profile, name):
-            simulated.delete(profile, name)
-            deleted.append(name)
-            console.step("🧹", f"simulated node {name!r} deleted")
-            continue
-        left = nodes.delete(profile.name, name, report, drain_seconds=arguments.drain)
-        for pod in left:
-            console.line(f"pod {pod.namespace}/{pod.name} had not gone in time, and went with the node")
-    if arguments.output:
-        console.json({"deleted": deleted})
-    return 0
+    for pod in nodes.delete(profile.name, name, report, drain_seconds=drain_seconds):
+        console.line(f"pod {pod.namespace}/{pod.name} had not gone in time, and went with the node")
+    return deleted

@@ -4,7 +4,7 @@ import argparse
 
 from pybernetes.cli.arguments import seconds
 from pybernetes.cli.console import Console
-from pybernetes.cli.profiles import add_output, existing
+from pybernetes.cli.profiles import add_output, existing, need_machines
 
 EXAMPLES = """examples:
   sudo p8s node start m02"""
@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
+    need_machines(arguments)
     from pybernetes.cluster import nodes
 
     node = nodes.start(existing(arguments).name, arguments.name, wait_seconds=arguments.wait)

@@ -3,7 +3,7 @@
 import argparse
 
 from pybernetes.cli.console import Console
-from pybernetes.cli.profiles import add_output, existing
+from pybernetes.cli.profiles import add_output, existing, need_machines
 
 EXAMPLES = """examples:
   sudo p8s node stop m02
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
+    need_machines(arguments)
     from pybernetes.cluster import nodes
 
     node = nodes.stop(existing(arguments).name, arguments.name)

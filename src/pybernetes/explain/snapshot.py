@@ -38,7 +38,8 @@ NAMESPACED: tuple[type[Object], ...] = (
     policy_v1.PodDisruptionBudget,
 )  # fmt: skip
 GLOBAL: tuple[type[Object], ...] = (
-    v1.Node, v1.Namespace, v1.PersistentVolume, storage_v1.StorageClass, networking_v1.IngressClass,
+    v1.Node, v1.Namespace, v1.PersistentVolume, storage_v1.StorageClass, storage_v1.VolumeAttachment,
+    storage_v1.CSINode, networking_v1.IngressClass,
     apiregistration_v1.APIService, admissionregistration_v1.ValidatingWebhookConfiguration,
     admissionregistration_v1.MutatingWebhookConfiguration, apiextensions_v1.CustomResourceDefinition,
 )  # fmt: skip

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.explain import claim, config
+from pybernetes.explain import claim, config, csi
 from pybernetes.explain.causes import Cause
 from pybernetes.explain.snapshot import Snapshot, ref
 from pybernetes.explain.steps import change
@@ -18,6 +18,8 @@ _TYPE = re.compile(r"hostPath type check failed: (?P<path>\S+) is not a (?P<kind
 
 def explain(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
     """What keeps a pod's volumes, or its sandbox, from being made: the newest word on each."""
+    late = tuple(csi.waiting(snapshot, pod))
+    yield from late
     told: set[str] = set()
     for event in snapshot.events(pod, *REASONS):
         said = event.message or ""
@@ -28,6 +30,10 @@ def explain(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
         told.add(name)
         if event.reason == "FailedCreatePodSandBox":
             yield _sandbox(said)
+        elif cause := csi.said(snapshot, pod, said):
+            yield cause
+        elif late and found is None:
+            continue  # that the volume is not there is what has just been explained
         else:
             yield _mount(snapshot, pod, name, said)
 

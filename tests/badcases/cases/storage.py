@@ -5,6 +5,13 @@ from __future__ import annotations
 from tests.badcases.cases.case import Case
 from tests.badcases.manifests import claim, pod, volume
 
+INLINE = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "CSIDriver",
+    "metadata": {"name": "badcase.test"},
+    "spec": {"volumeLifecycleModes": ["Ephemeral"]},
+}
+
 STORAGE = (
     Case(
         "claim-class",
@@ -48,5 +55,12 @@ STORAGE = (
         "pod/web",
         r"host path /etc/hostname is not a directory",
         r'MountVolume\.SetUp failed for volume "host" : hostPath type check failed: /etc/hostname is not a directory',
+    ),
+    Case(
+        "driver-none",
+        (pod(volumes={"scratch": {"csi": {"driver": "badcase.test"}}}), INLINE),
+        "pod/web",
+        r"CSI driver badcase\.test is not registered on node \S+, nor on any other",
+        r"driver name badcase\.test not found in the list of registered CSI drivers",
     ),
 )

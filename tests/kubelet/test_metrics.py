@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from tests.kubelet.world import World, a_container, a_pod
+from tests.kubelet.world import InlineWorker, World, a_container, a_pod
 
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.client.request_metrics import RequestTally
@@ -11,13 +11,15 @@ from pybernetes.cri.errors import CRIError
 from pybernetes.kubelet.counted import Counted, container_type
 from pybernetes.kubelet.measured import measured, operation_name
 from pybernetes.kubelet.metrics import node_metrics
+from pybernetes.kubelet.volumes.usage import Usages
 from pybernetes.telemetry.metrics import Registry
 
 
 def page(world: World) -> dict[str, float]:
     """Series and numbers."""
+    usages = Usages(world.kubelet.workers, InlineWorker(), None)
     client = SimpleNamespace(transport=SimpleNamespace(tally=RequestTally()))
-    text = node_metrics(world.kubelet, world.counted, client, "n1").render()  # type: ignore[arg-type]
+    text = node_metrics(world.kubelet, world.counted, client, "n1", usages).render()  # type: ignore[arg-type]
     lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
     return {series: float(number) for series, _, number in lines}
 

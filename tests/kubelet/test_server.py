@@ -25,6 +25,7 @@ from pybernetes.kubelet.options import Options
 from pybernetes.kubelet.server.access import Access, Refused, subresources_of
 from pybernetes.kubelet.server.app import KubeletServer, server_tls
 from pybernetes.kubelet.server.cadvisor import place_of
+from pybernetes.kubelet.volumes.usage import Usages
 from pybernetes.telemetry.metrics import Registry
 
 from .world import InlineWorker, World, a_container, a_pod
@@ -57,7 +58,10 @@ async def serving(world: World, *, secure: bool = False, **changes: Any) -> Asyn
     options = Options(address="127.0.0.1", port=free_port(), hostname_override="n1", **changes)
     access = OpenAccess(None, world.clock, "n1")  # type: ignore[arg-type]
     async with AsyncExitStack() as stack:
-        server = KubeletServer(world.kubelet, world.runtime, access, options, world.clock, InlineWorker(), Registry())
+        usages = Usages(world.kubelet.workers, InlineWorker(), None)
+        server = KubeletServer(
+            world.kubelet, world.runtime, access, options, world.clock, InlineWorker(), Registry(), usages
+        )
         await server.listen(stack, world.scope, server_tls(options, datetime.now(UTC)) if secure else None)
         yield f"http{'s' * secure}://127.0.0.1:{options.port}"
 

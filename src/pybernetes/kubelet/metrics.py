@@ -1,8 +1,7 @@
 """What /metrics tells of this kubelet, under upstream's names."""
 
-import os
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from pybernetes.api.scheme import API_LEVEL
@@ -11,9 +10,9 @@ from pybernetes.cri import types as t
 from pybernetes.kubelet.counted import Counted
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.pod.worker import PodWorker
-from pybernetes.kubelet.podspec import is_static, namespace_of
-from pybernetes.kubelet.volumes.claim import claim_name
+from pybernetes.kubelet.podspec import is_static
 from pybernetes.kubelet.volumes.setup import is_of_runtime, plugin_name
+from pybernetes.kubelet.volumes.usage import Usage, Usages
 from pybernetes.telemetry.metrics import Computed, Gauge, Registry
 from pybernetes.telemetry.process import add_build_info, add_process_metrics
 
@@ -28,8 +27,8 @@ _STATES: Final = {
 }
 
 
-def node_metrics(kubelet: Kubelet, counted: Counted, client: Client, node: str) -> Registry:
-    """What is there is counted anew at each scrape."""
+def node_metrics(kubelet: Kubelet, counted: Counted, client: Client, node: str, usages: Usages) -> Registry:
+    """What is there is counted anew at each scrape; how full volumes are is as of the last look of `usages`."""
     registry = Registry()
     add_process_metrics(registry)
     add_build_info(registry, API_LEVEL)
@@ -38,7 +37,7 @@ def node_metrics(kubelet: Kubelet, counted: Counted, client: Client, node: str) 
     registry.add(Computed("kubelet_node_name", "The node's name. The count is always 1.", ("node",), lambda: named))
     counted.add_to(registry)
     _add_pods(registry, kubelet)
-    _add_volumes(registry, kubelet)
+    _add_volumes(registry, kubelet, usages)
     return registry
 
 
@@ -86,7 +85,7 @@ def _by_source(workers: list[PodWorker]) -> _Rows:
     yield ("true",), static
 
 
-def _add_volumes(registry: Registry, kubelet: Kubelet) -> None:
+def _add_volumes(registry: Registry, kubelet: Kubelet, usages: Usages) -> None:
     def volumes() -> _Rows:
         for state in ("actual_state_of_world", "desired_state_of_world"):
             plugins = Tally(
@@ -103,31 +102,21 @@ def _add_volumes(registry: Registry, kubelet: Kubelet) -> None:
         )
     )
     for name, help, read in (
-        ("capacity_bytes", "Capacity in bytes of the volume", lambda s: s.f_blocks * s.f_frsize),
-        ("available_bytes", "Number of available bytes in the volume", lambda s: s.f_bavail * s.f_frsize),
-        ("used_bytes", "Number of used bytes in the volume", lambda s: (s.f_blocks - s.f_bfree) * s.f_frsize),
-        ("inodes", "Maximum number of inodes in the volume", lambda s: s.f_files),
-        ("inodes_free", "Number of free inodes in the volume", lambda s: s.f_ffree),
-        ("inodes_used", "Number of used inodes in the volume", lambda s: s.f_files - s.f_ffree),
+        ("capacity_bytes", "Capacity in bytes of the volume", lambda usage: usage.capacity),
+        ("available_bytes", "Number of available bytes in the volume", lambda usage: usage.available),
+        ("used_bytes", "Number of used bytes in the volume", lambda usage: usage.used),
+        ("inodes", "Maximum number of inodes in the volume", lambda usage: usage.inodes),
+        ("inodes_free", "Number of free inodes in the volume", lambda usage: usage.inodes_free),
+        ("inodes_used", "Number of used inodes in the volume", lambda usage: usage.inodes_used),
     ):
-        rows = lambda read=read: ((claim, read(stat)) for claim, stat in _claims(kubelet))  # noqa: E731
+        rows = lambda read=read: _claims(usages, read)  # noqa: E731
         registry.add(Computed(f"kubelet_volume_stats_{name}", help, CLAIM, rows))
 
 
-def _claims(kubelet: Kubelet) -> Iterator[tuple[tuple[str, str], os.statvfs_result]]:
-    """The claims of the node's pods that are set up, each once, and the file systems that they lie on."""
-    found = {
-        (namespace_of(worker.pod), name): worker.volume_paths[volume.name]
-        for worker in kubelet.workers()
-        for volume in worker.pod.spec.volumes
-        if volume.name in worker.volume_paths and (name := claim_name(worker.pod, volume))
-    }
-    for claim, path in found.items():
-        try:
-            if path.is_dir():
-                yield claim, os.statvfs(path)
-        except OSError:
-            continue
+def _claims(usages: Usages, read: Callable[[Usage], int | None]) -> _Rows:
+    """The claims of the node's pods that are set up, each once."""
+    found = {(each.namespace, each.claim): read(each.usage) for each in usages.latest if each.claim}
+    yield from ((claim, number) for claim, number in found.items() if number is not None)
 
 
 def probe_metrics(kubelet: Kubelet) -> Registry:

@@ -48,6 +48,7 @@ from pybernetes.kubelet.static.pods import StaticPods
 from pybernetes.kubelet.sysctls import checked_patterns
 from pybernetes.kubelet.volumes.context import VolumeDoors
 from pybernetes.kubelet.volumes.csi.door import CsiDoor
+from pybernetes.kubelet.volumes.usage import Usages
 
 log = logging.getLogger(__name__)
 
@@ -130,9 +131,10 @@ class NodeRun:
     async def _serve(self, stack: AsyncExitStack) -> None:
         options, clock = self._machinery.options, self._machinery.clock
         access = Access(self._client, clock, options.node_name, anonymous=options.anonymous_auth)
+        usages = Usages(self.kubelet.workers, self._threads, self._csi)
         server = KubeletServer(
             self.kubelet, self._runtime.containers, access, options, clock, self._threads,
-            node_metrics(self.kubelet, self._counted, self._client, options.node_name),
+            node_metrics(self.kubelet, self._counted, self._client, options.node_name, usages), usages,
         )  # fmt: skip
         await server.listen(stack, self._scope, server_tls(options, clock.now()))
 

@@ -32,6 +32,7 @@ from pybernetes.kubelet.root import Root
 from pybernetes.kubelet.volumes import mounting
 from pybernetes.kubelet.volumes.csi.door import CsiDoor
 from pybernetes.kubelet.volumes.files import VolumeError
+from pybernetes.kubelet.volumes.usage import Usage
 
 from ..fakes import FakeRecorder
 
@@ -216,7 +217,10 @@ async def test_a_volume_is_attached_staged_once_and_published_for_each_pod(ready
         "nodeName": ready.name, "specVolID": "pv-h", "volumeHandle": "h", "volumeLifecycleMode": "Persistent",
     }  # fmt: skip
 
+    told = await ready.door.usage(second.path)
+    assert told == Usage(capacity=100, available=70, used=30, inodes=10, inodes_free=7, inodes_used=3)
     await ready.door.tear_down(ready.directory("u1"))
+    assert not ready.door.serves(made.path)
     assert not made.path.parent.exists()
     assert not ready.driver.named("NodeUnstageVolume")
     # After a restart only the disk knows what the other pod has.

@@ -32,6 +32,7 @@ from pybernetes.kubelet.server import logs, nodelogs, stats
 from pybernetes.kubelet.server.access import Access, Refused
 from pybernetes.kubelet.server.cadvisor import Machine, cadvisor_metrics, place_of
 from pybernetes.kubelet.server.streams import Streams
+from pybernetes.kubelet.volumes.usage import Usages
 from pybernetes.telemetry.metrics import CONTENT_TYPE, Registry
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class KubeletServer(Struct):
     clock: Clock
     threads: Worker
     metrics: Registry
+    usages: Usages
 
     async def listen(self, stack: AsyncExitStack, scope: Scope, tls: ssl.SSLContext | None) -> None:
         """Begin to serve; connections end when `stack` is closed. Raises OSError if the port is taken."""
@@ -129,6 +131,7 @@ class KubeletServer(Struct):
         return _json({"kubeletconfig": tree})
 
     async def show_metrics(self, request: Request) -> Answer:
+        await self.usages.look()
         return _metrics(self.metrics.render())
 
     async def resource_metrics(self, request: Request) -> Answer:
@@ -174,8 +177,8 @@ class KubeletServer(Struct):
             "usageBytes": memory.get("MemTotal", 0) - memory.get("MemFree", 0),
             "workingSetBytes": memory.get("MemTotal", 0) - memory.get("MemAvailable", 0),
         }
-        found = await self.runtime.list_pod_sandbox_stats()
-        return _json(stats.summary(self.options.node_name, found, node, self.clock.now().timestamp()))
+        found, volumes = await self.runtime.list_pod_sandbox_stats(), await self.usages.look()
+        return _json(stats.summary(self.options.node_name, found, node, self.clock.now().timestamp(), volumes))
 
     async def container_logs(self, request: Request) -> Answer:
         return logs.serve(request, self._worker(request), self.clock, self.threads)

@@ -7,6 +7,7 @@ from pybernetes.api.time import format_time
 from pybernetes.api.tree import Tree
 from pybernetes.cri import types as t
 from pybernetes.kubelet import names
+from pybernetes.kubelet.volumes.usage import VolumeUsage
 
 NANOSECONDS = 10**9
 
@@ -19,17 +20,45 @@ class NodeUse(NamedTuple):
     time: float
 
 
-def summary(node_name: str, pods: Iterable[t.PodSandboxStats], node: Mapping[str, int], now: float) -> Tree:
-    """The Summary of upstream's stats API (v1alpha1), as far as the runtime counts."""
-    listed = list(pods)
+def summary(
+    node_name: str,
+    pods: Iterable[t.PodSandboxStats],
+    node: Mapping[str, int],
+    now: float,
+    volumes: Iterable[VolumeUsage] = (),
+) -> Tree:
+    """The Summary of upstream's stats API (v1alpha1), as far as the runtime counts, and drivers tell."""
+    listed, of_pods = list(pods), _by_pod(volumes, now)
     return {
         "node": {
             "nodeName": node_name,
             "cpu": _cpu_of(sum(_core_nanoseconds(pod) for pod in listed), now),
             "memory": {"time": format_time(now)} | dict(node),
         },
-        "pods": [_pod(pod) for pod in listed if pod.attributes],
+        "pods": [_with(_pod(pod), of_pods) for pod in listed if pod.attributes],
     }
+
+
+def _by_pod(volumes: Iterable[VolumeUsage], now: float) -> dict[str, list[Tree]]:
+    found: dict[str, list[Tree]] = {}
+    for each in volumes:
+        usage = each.usage
+        numbers = {
+            "availableBytes": usage.available, "capacityBytes": usage.capacity, "usedBytes": usage.used,
+            "inodesFree": usage.inodes_free, "inodes": usage.inodes, "inodesUsed": usage.inodes_used,
+        }  # fmt: skip
+        made: Tree = {"time": format_time(now), "name": each.name} | {
+            name: number for name, number in numbers.items() if number is not None
+        }
+        if each.claim:
+            made["pvcRef"] = {"name": each.claim, "namespace": each.namespace}
+        found.setdefault(each.uid, []).append(made)
+    return found
+
+
+def _with(pod: Tree, volumes: Mapping[str, list[Tree]]) -> Tree:
+    listed = volumes.get(pod["podRef"]["uid"])
+    return pod | {"volume": listed} if listed else pod
 
 
 def _cpu_of(nanoseconds: int, now: float) -> Tree:

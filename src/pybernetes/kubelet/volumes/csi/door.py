@@ -17,6 +17,7 @@ from pybernetes.kubelet.plugins.handler import Plugin
 from pybernetes.kubelet.root import Root
 from pybernetes.kubelet.volumes.context import CsiMount, Tokens
 from pybernetes.kubelet.volumes.csi.places import Places, has_volumes
+from pybernetes.kubelet.volumes.usage import Usage
 
 if TYPE_CHECKING:
     from pybernetes.kubelet.volumes.csi.node import CsiNode
@@ -72,6 +73,12 @@ class CsiDoor:
         if self._made is None and not has_volumes(directory):
             return
         await self._make()[0].tear_down(directory)
+
+    def serves(self, path: Path) -> bool:
+        return self._made is not None and self._made[0].serves(path)
+
+    async def usage(self, path: Path) -> Usage | None:
+        return await self._make()[0].usage(path)
 
     def in_use(self) -> list[str]:
         return self._made[0].in_use() if self._made is not None else []

@@ -20,10 +20,12 @@ from pybernetes.kubelet.volumes.csi.context import Doors, during
 from pybernetes.kubelet.volumes.csi.driver import Can
 from pybernetes.kubelet.volumes.csi.expanding import Expander, Place
 from pybernetes.kubelet.volumes.csi.inuse import Uses, Volume
+from pybernetes.kubelet.volumes.csi.measuring import usage
 from pybernetes.kubelet.volumes.csi.publishing import Publisher
 from pybernetes.kubelet.volumes.csi.source import Source
 from pybernetes.kubelet.volumes.csi.staging import Stager
 from pybernetes.kubelet.volumes.files import VolumeError
+from pybernetes.kubelet.volumes.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ class CsiNode:
         self._stager, self._publisher = Stager(doors), Publisher(doors)
         self._expander = Expander(doors, scope)
         self._uses = Uses(doors.places)
+        self._published: dict[Path, tuple[Source, Path | None]] = {}
+        """Where pods have volumes by this process, and where those are staged."""
         self._locks: WeakValueDictionary[Volume, asyncio.Lock] = WeakValueDictionary()
 
     def in_use(self) -> list[str]:
@@ -57,6 +61,7 @@ class CsiNode:
         async with self._lock(source.volume):
             staged = None if source.is_ephemeral else await self._stage(pod, source, context)
             path = await self._publish(pod, source, context, staged, told)
+            self._published[path] = source, staged
             if source.claim is not None:
                 await self._expander.follow(Place(pod, source, source.claim, path, staged))
         return CsiMount(path, source.is_block, bool(told and told.spec.requires_republish))
@@ -96,6 +101,21 @@ class CsiNode:
         with during(operation, source.name, reason):
             return await self._publisher.publish(driver, pod, source, context, staged, told)
 
+    def serves(self, path: Path) -> bool:
+        """Whether it is a volume's, as a pod has it."""
+        return path in self._published
+
+    async def usage(self, path: Path) -> Usage | None:
+        """Of a volume that is served. None if its driver does not tell."""
+        source, staged = self._published[path]
+        told = self._doors.root.told
+        try:
+            driver = self._doors.drivers.get(source.driver)
+            return await usage(driver, source.handle, told(path), told(staged) if staged else "")
+        except VolumeError as error:
+            log.debug("volume is not measured volume=%s error=%s", source.name, error)
+            return None
+
     async def tear_down(self, pod: Path) -> None:
         """Whatever the pod of this directory has; then whatever is staged for nobody."""
         uid, run = pod.name, self._doors.threads.run
@@ -103,6 +123,7 @@ class CsiNode:
         found = await run(lambda: [*record.published(pod), *record.devices(places, pod)])
         for target, known in found:
             async with self._lock(known.volume):
+                self._published.pop(self._publisher.path_of(pod, target), None)
                 await self._publisher.unpublish(pod, target, known)
         own = {*self._uses.of_pod(uid), *(known.volume for _, known in found)}
         for volume in own:

@@ -136,10 +136,14 @@ class Publisher:
 
     async def unpublish(self, pod: Path, target: Path, known: Record) -> None:
         """Undo one of `record.published` or `record.devices` of a pod's directory."""
-        is_device = target.parent == self._places.links(pod)
-        published = self._places.published_device(pod.name, target.name) if is_device else target
+        published = self.path_of(pod, target)
         await self._doors.drivers.get(known.driver).unpublish(known.handle, self._doors.root.told(published))
-        await self._doors.threads.run(self._forget, published, target if is_device else None)
+        await self._doors.threads.run(self._forget, published, target if published != target else None)
+
+    def path_of(self, pod: Path, target: Path) -> Path:
+        """Where the driver has put it: of a device the pod's directory has a link."""
+        is_link = target.parent == self._places.links(pod)
+        return self._places.published_device(pod.name, target.name) if is_link else target
 
     def _forget(self, published: Path, link: Path | None) -> None:
         if link is None:

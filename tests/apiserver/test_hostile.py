@@ -75,7 +75,8 @@ QUERIES = (
 async def test_queries(api, caplog):
     for query in QUERIES:
         answer = await api.server(api.request("GET", f"{BASE}/configmaps?{query}", None, "", ""))
-        assert answer.status < 500 or "resourceVersion" in query, query
+        is_future = b"Too large resource version" in answer.body  # which upstream waits for, and gives up
+        assert answer.status < 500 or "resourceVersion" in query or is_future, query
     assert refused_properly(caplog)
 
 

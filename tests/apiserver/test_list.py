@@ -3,6 +3,7 @@
 import gzip
 import json
 
+from pybernetes.apiserver.handlers.continuation import Position, encode_continue
 from pybernetes.apiserver.http.message import Response
 
 BASE = "/api/v1/namespaces/default/configmaps"
@@ -89,3 +90,11 @@ async def test_a_revision_that_has_not_happened_is_told(api):
 async def test_what_is_answered_from_memory_is_not_cut(api):
     await fill(api, 3)
     assert names(await api.call("GET", f"{BASE}?limit=2&resourceVersion=0")) == ["c0", "c1", "c2"]
+
+
+async def test_a_chunk_of_what_has_not_happened_yet(api):
+    await fill(api, 3)
+    token = encode_continue(Position(99_999_999, "c0"))
+    refused = await api.call("GET", f"{BASE}?limit=1&continue={token}")
+    assert refused.status == 504
+    assert "Too large resource version: 99999999, current: " in refused.body["message"]

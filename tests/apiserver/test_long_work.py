@@ -7,6 +7,7 @@ import pytest
 from tests.apiserver.crd.widgets import DEFINITIONS, WIDGETS, definition, until, widget
 
 from pybernetes.aio import turns
+from pybernetes.apiserver import yaml_documents
 
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
@@ -82,3 +83,34 @@ async def test_what_is_decoded_and_judged(api):
     daemon = {"metadata": {"name": "d"}, "spec": template}
     refused = await (await overtaken(api, "POST", "/apis/apps/v1/namespaces/default/daemonsets", daemon))
     assert refused.body["message"].count("].image: Required value") == 1000
+
+
+LONG = {f"k{number}": [number, {}] for number in range(MANY)}
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "at_least"),
+    [
+        (yaml_documents.to_yaml, LONG, 8 * MANY),
+        (yaml_documents.repeated_keys, yaml_documents.to_yaml(LONG), 7 * MANY),
+        (yaml_documents.from_yaml, yaml_documents.to_yaml(LONG), 15 * MANY),
+    ],
+)
+async def test_yaml(function, given, at_least):
+    """Each of its passes gives way at each value, those in C too."""
+    had_their_turn = 0
+
+    async def others():
+        nonlocal had_their_turn
+        while True:
+            await asyncio.sleep(0)
+            had_their_turn += 1
+
+    async def work():
+        return function(given)
+
+    task = asyncio.create_task(others())
+    made = await turns.Turns().run(work())
+    task.cancel()
+    assert made == function(given)
+    assert had_their_turn >= at_least

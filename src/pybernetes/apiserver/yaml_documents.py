@@ -22,12 +22,29 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-class _PlainLoader(_Loader):  # type: ignore[misc]  # the base is chosen at run time
+class _Yielding:
+    """A reader or writer whose C asks in Python what each value is: in the midst of it, others have their turn."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        give_way()
+        return super().resolve(kind, value, implicit)  # type: ignore[misc]  # of the class that this is mixed into
+
+
+class _PlainLoader(_Yielding, _Loader):  # type: ignore[misc]  # the base is chosen at run time
     """JSON's types only: dates stay strings."""
 
     def construct_object(self, node: Any, deep: bool = False) -> object:
         give_way()
         return super().construct_object(node, deep)
+
+    def construct_sequence(self, node: Any, deep: bool = False) -> object:
+        """Of lists that hold nothing nobody else gives way."""
+        give_way()
+        return super().construct_sequence(node, deep)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> object:
+        give_way()
+        return super().construct_mapping(node, deep)
 
 
 adapt(_PlainLoader)
@@ -38,11 +55,15 @@ _PlainLoader.add_implicit_resolver(*_SHORT_BOOLEAN)
 _PlainLoader.bool_values = {**_Loader.bool_values, "y": True, "n": False}
 
 
-class _PlainDumper(_Dumper):  # type: ignore[misc]  # the base is chosen at run time
+class _PlainDumper(_Yielding, _Dumper):  # type: ignore[misc]  # the base is chosen at run time
     """Quotes what the loader would take for something else than the string that it is; says twice what stands twice."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
+
+    def represent_data(self, data: object) -> Any:
+        give_way()
+        return super().represent_data(data)
 
 
 _PlainDumper.add_implicit_resolver(*_SHORT_BOOLEAN)
@@ -113,6 +134,7 @@ def _note_repeated(node: Any, found: list[str], visited: set[int]) -> None:
     if id(node) in visited:
         return  # an alias of what has been looked at
     visited.add(id(node))
+    give_way()
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
             _note_repeated(item, found, visited)

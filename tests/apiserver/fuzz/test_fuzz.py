@@ -60,10 +60,8 @@ async def test_whatever_is_sent(api: Server, caplog: pytest.LogCaptureFixture) -
         answer = await send(api, sent)
         body = body_of(answer)
         assert not [record for record in caplog.records if record.levelno >= logging.ERROR], sent
-        assert answer.status < 500 or any(words in body.decode("utf-8", "replace") for words in DELIBERATE), (
-            sent,
-            body,
-        )
+        told = " ".join(body.decode("utf-8", "replace").split())  # YAML breaks long lines
+        assert answer.status < 500 or any(words in told for words in DELIBERATE), (sent, body)
         if answer.status < 300 and sent.accept == "application/json":
             readable(body)
 

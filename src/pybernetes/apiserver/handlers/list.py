@@ -81,7 +81,7 @@ async def _continue(call: Call, options: ListOptions) -> tuple[list[Item], ListM
 
 
 async def _from_history(call: Call, options: ListOptions, position: Position) -> tuple[list[Item], ListMetadata]:
-    if not position.after and position.revision > call.served.store.revision:
+    if position.revision > call.served.store.revision:
         await wait_for_revision(call, position.revision)
     try:
         items = await call.served.store.at_revision(call.prefix, position.revision, position.after)

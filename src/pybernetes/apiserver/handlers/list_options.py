@@ -154,10 +154,10 @@ def _list_errors(options: ListOptions) -> ErrorList:
         errors.append(fields.forbidden(Path("sendInitialEvents"), "sendInitialEvents is forbidden for list"))
     if not options.match:
         return errors
-    if options.continue_:
-        errors.append(fields.forbidden(_MATCH, "resourceVersionMatch is forbidden when continue is provided"))
     if not options.version:
         errors.append(fields.forbidden(_MATCH, "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+    if options.continue_:
+        errors.append(fields.forbidden(_MATCH, "resourceVersionMatch is forbidden when continue is provided"))
     if options.match not in ("Exact", "NotOlderThan"):
         errors.append(fields.not_supported(_MATCH, options.match, ["Exact", "NotOlderThan", ""]))
     if options.match == "Exact" and options.version == "0":

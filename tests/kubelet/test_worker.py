@@ -245,7 +245,10 @@ async def test_a_sandbox_that_cannot_be_made_is_told_and_tried_again(world: Worl
 async def test_no_container_starts_without_the_devices_that_its_pod_was_promised(world: World) -> None:
     claim = v1.PodResourceClaim(name="gpu", resource_claim_name="gpu")
     await world.apply(a_pod(resource_claims=[claim]))
-    words = "Failed to prepare dynamic resources: no DRA driver is registered"
+    words = (
+        "Failed to prepare dynamic resources: prepare dynamic resources: fetch ResourceClaim gpu: "
+        'resourceclaims.resource.k8s.io "gpu" not found'
+    )
     assert world.recorder.told == [("FailedPrepareDynamicResources", words)]
     assert world.status().phase == "Pending"
 

@@ -11,15 +11,24 @@ import msgspec
 from pybernetes.aio.clock import FakeClock
 from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.aio.threads import Worker
+from pybernetes.api.errors import not_found
 from pybernetes.api.types import core_v1 as v1
+from pybernetes.api.types import resource_v1
 from pybernetes.kubelet.containers.dns import DnsSettings, Resolver
 from pybernetes.kubelet.containers.sandbox import NodeSettings
 from pybernetes.kubelet.counted import Counted
+from pybernetes.kubelet.deviceplugins.allocator import Allocator
+from pybernetes.kubelet.deviceplugins.resources import Resources
+from pybernetes.kubelet.dra.claims import Claims
+from pybernetes.kubelet.dra.drivers import Drivers
+from pybernetes.kubelet.dra.health import Health
+from pybernetes.kubelet.dra.state import ClaimStore
 from pybernetes.kubelet.events import Events
 from pybernetes.kubelet.images.manager import ImageManager
 from pybernetes.kubelet.kubelet import Kubelet
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.probes.actions import Actions
+from pybernetes.kubelet.root import Root
 from pybernetes.kubelet.volumes.context import Token, VolumeDoors
 from pybernetes.kubelet.volumes.files import VolumeError
 
@@ -68,6 +77,9 @@ class World:
     cri: tuple[Any, Any] | None = None
     """A real runtime and its images, instead of the one in memory."""
     cgroup: str = "/"
+    claims: dict[str, resource_v1.ResourceClaim] = field(default_factory=dict)
+    wiped: list[str] = field(default_factory=list)
+    """Drivers whose ResourceSlices were deleted."""
 
     def __post_init__(self) -> None:
         self.counted = Counted()
@@ -85,6 +97,8 @@ class World:
             images=ImageManager(images, self.objects, events, self.clock),
             objects=self.objects,
             volumes=VolumeDoors(self.objects, self.tokens, self.tokens, self.clock, threads, {"cpu": "2"}),
+            claims=self._claims(scope, threads),
+            devices=self._devices(threads),
             actions=Actions(runtime, self.clock),
             events=events,
             api=self.api,
@@ -105,6 +119,37 @@ class World:
         )
         self.kubelet = Kubelet(doors, scope, lambda: self.node)
         scope.spawn(self.kubelet.follow_runtime(), "runtime events")
+
+    def _devices(self, threads: InlineWorker) -> Allocator:
+        """Devices of plugins, with none but those that a test registers in `self.resources`."""
+
+        def changed(resource: str, devices: Any) -> None:
+            self.kubelet.devices_changed(self.allocator.users_of(resource, devices))
+
+        def active() -> list[str]:
+            return [worker.pod.metadata.uid or "" for worker in self.kubelet.active()]
+
+        self.resources = Resources(self.clock, changed)
+        self.allocator = Allocator(Root(self.root), self.resources, active, threads)
+        return self.allocator
+
+    def _claims(self, scope: Scope, threads: InlineWorker) -> Claims:
+        """Claims of devices, with no driver but those that a test registers; `self.claims` has the objects."""
+        store = ClaimStore(self.root / "dra_claims.json")
+        store.load()
+        health = Health(self.clock, lambda *device: self.kubelet.devices_changed(self.doors_claims.users_of(*device)))
+
+        async def get(name: str, namespace: str) -> resource_v1.ResourceClaim:
+            if name not in self.claims:
+                raise not_found("resource.k8s.io", "resourceclaims", name)
+            return self.claims[name]
+
+        async def wipe(driver: str) -> None:
+            self.wiped.append(driver)
+
+        self.drivers = Drivers(scope, self.clock, health, wipe, lambda: self.kubelet.retry_claims())
+        self.doors_claims = Claims(store, self.drivers, health, get, threads)
+        return self.doors_claims
 
     async def apply(self, pod: v1.Pod) -> None:
         """The API has this pod now; the kubelet hears of it."""

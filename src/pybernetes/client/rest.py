@@ -154,11 +154,12 @@ class Client:
         return codec.object(answer.body) if kind_of(answer.body) == codec.resource.kind else None
 
     async def delete_collection(
-        self, kind: type[Object] | Resource, namespace: str = "", *, label_selector: str = ""
+        self, kind: type[Object] | Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
     ) -> None:
-        """Ask for the deletion of every object of a collection that the selector takes in; "" takes all."""
+        """Ask for the deletion of every object of a collection that the selectors take in; "" takes all."""
         path = codec_of(kind).resource.path(namespace)
-        await self.transport.request(Request("DELETE", path, {"labelSelector": label_selector}))
+        query = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        await self.transport.request(Request("DELETE", path, {name: text for name, text in query.items() if text}))
 
     async def post(
         self, kind: type[Object], name: str, namespace: str, subresource: str, body: Object, *, returns: type[ObjectT]

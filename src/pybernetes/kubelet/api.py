@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pybernetes.aio.backoff import Backoff
+from pybernetes.aio.clock import Clock, SystemClock
 from pybernetes.api.errors import StatusError
 from pybernetes.api.time import parse_time
-from pybernetes.api.types import authentication_v1, node_v1
+from pybernetes.api.types import authentication_v1, node_v1, resource_v1
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.client.informer import Informer
 from pybernetes.client.patch import PatchType
@@ -22,8 +24,8 @@ log = logging.getLogger(__name__)
 class PodApi:
     """`status.writer.PodWriter`, `volumes.context.Tokens`, `volumes.context.Claims` and `images.providers.Tokens`."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, clock: Clock | None = None) -> None:
+        self._client, self._clock = client, clock or SystemClock()
 
     async def patch_status(self, name: str, namespace: str, patch: Mapping[str, Any]) -> v1.Pod:
         return await self._client.patch(v1.Pod, name, namespace, dict(patch), PatchType.STRATEGIC, subresource="status")
@@ -56,6 +58,23 @@ class PodApi:
 
     async def token_for(self, pod: v1.Pod, audience: str) -> str:
         return (await self.request(pod, audience, 3600)).text
+
+    async def claim(self, name: str, namespace: str) -> resource_v1.ResourceClaim:
+        return await self._client.get(resource_v1.ResourceClaim, name, namespace)
+
+    async def delete_slices(self, node: str, driver: str = "") -> None:
+        """The ResourceSlices of this node, of one driver or of all, as often as it takes."""
+        selector = f"spec.nodeName={node}" + (f",spec.driver={driver}" if driver else "")
+        backoff = Backoff(initial=1.0, limit=300.0, jitter=0.2)
+        while True:
+            try:
+                await self._client.delete_collection(resource_v1.ResourceSlice, field_selector=selector)
+                return
+            except StatusError as error:
+                if error.code == 404:
+                    return
+                log.info("ResourceSlices not deleted selector=%s error=%s", selector, error.message)
+            await self._clock.sleep(backoff.next())
 
     async def volume_of(self, namespace: str, claim: str) -> v1.PersistentVolume:
         try:

@@ -14,6 +14,7 @@ from pybernetes.cri.errors import CRIError
 from pybernetes.cri.types import ContainerEventType
 from pybernetes.kubelet import names
 from pybernetes.kubelet.admission import admit, resize_refusal
+from pybernetes.kubelet.dra.claims import has_claims
 from pybernetes.kubelet.events import WARNING
 from pybernetes.kubelet.observed import observe
 from pybernetes.kubelet.pod.doors import PodDoors
@@ -128,6 +129,18 @@ class Kubelet:
         chosen = [w for w in found if not uid or uid_of(w.pod) == uid]
         return min(chosen, key=lambda w: w.pod.metadata.deletion_timestamp is not None, default=None)
 
+    def retry_claims(self) -> None:
+        """A driver of devices can be reached: pods that wait for their claims may go on."""
+        for worker in self.workers():
+            if has_claims(worker.pod):
+                worker.retry()
+
+    def devices_changed(self, uids: Iterable[str]) -> None:
+        """Something is to be told of the devices that these pods have."""
+        for uid in uids:
+            if entry := self._entries.get(uid):
+                entry.worker.poke()
+
     def objects_changed(self, uid: str) -> None:
         if entry := self._entries.get(uid):
             entry.worker.objects_changed()
@@ -174,8 +187,12 @@ class Kubelet:
             worker.poke()
 
     async def adopt_orphans(self) -> None:
-        """End what the runtime still has of pods that nobody desires. Call once the sources are complete."""
-        known: dict[str, v1.Pod] = {}
+        """End what the runtime still has of pods that nobody desires, and what drivers have prepared for them.
+
+        Call once the sources are complete.
+        """
+        gone = self._doors.claims.pods() - self._entries.keys()
+        known = {uid: _pod_of({names.POD_UID: uid}) for uid in gone}
         for sandbox in await self._doors.runtime.list_pod_sandbox():
             uid = sandbox.labels.get(names.POD_UID, "")
             if uid and uid not in self._entries:

@@ -34,11 +34,10 @@ from pybernetes.kubelet.node.health import shortages
 from pybernetes.kubelet.node.lease import NodeLease
 from pybernetes.kubelet.node.machinery import Machinery, Runtime, prepare, tell_pod_range
 from pybernetes.kubelet.node.node import NodeReporter
-from pybernetes.kubelet.node.status import allocatable, capacity
+from pybernetes.kubelet.node.status import Health, NodeFacts, allocatable, capacity
 from pybernetes.kubelet.objects import WatchedObjects
 from pybernetes.kubelet.options import Options
-from pybernetes.kubelet.plugins.handler import CSI_PLUGIN, Handlers
-from pybernetes.kubelet.plugins.watcher import PluginWatcher
+from pybernetes.kubelet.plugged import NodePlugins, Told
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.probes.actions import Actions
 from pybernetes.kubelet.root import Root
@@ -80,15 +79,31 @@ class NodeRun:
             self._events, lambda: self._reporter.check_now(), scope,
         )  # fmt: skip
         self._reporter = NodeReporter(
-            client, clock, self._events, machinery.gather, dict(options.node_labels),
+            client, clock, self._events, self._gather, dict(options.node_labels),
             list(options.register_with_taints), options.pod_cidr, self._own, self._csi.in_use,
         )  # fmt: skip
         self._objects = WatchedObjects(client, self._informers, clock, lambda uid: self.kubelet.objects_changed(uid))
+        self._plugins = NodePlugins(
+            Root(options.root), options.node_name, PodApi(client, clock), self._told_of_plugins(), clock,
+            scope, self._threads,
+        )  # fmt: skip
         self.kubelet = Kubelet(self._doors(), pods, self._node)
 
     def _node(self) -> v1.Node:
         """The Node as others see and label it; our own last version of it before the watch has it."""
         return self._own.get(self._machinery.options.node_name) or self._reporter.node
+
+    def _told_of_plugins(self) -> Told:
+        return Told(
+            node_changed=lambda: self._reporter.check_now(),
+            devices_changed=lambda uids: self.kubelet.devices_changed(uids),
+            driver_came=lambda: self.kubelet.retry_claims(),
+            pods=lambda: [worker.pod for worker in self.kubelet.active()],
+        )
+
+    async def _gather(self) -> tuple[NodeFacts, Health]:
+        facts, health = await self._machinery.gather()
+        return self._plugins.facts(facts), health
 
     def _doors(self) -> PodDoors:
         machinery, options, clock = self._machinery, self._machinery.options, self._machinery.clock
@@ -105,6 +120,8 @@ class NodeRun:
             volumes=VolumeDoors(
                 objects, api, api, clock, self._threads, free, self._counted, Root(options.root), self._csi
             ),
+            claims=self._plugins.claims,
+            devices=self._plugins.devices,
             actions=Actions(self._runtime.containers, clock),
             events=self._events,
             api=api,
@@ -148,13 +165,6 @@ class NodeRun:
         self._pods.subscribe(static.mirror_changed)
         static.read()
         self._scope.spawn(keep_running(static.run, "static pods", clock=clock), "static pods")
-
-    def _follow_plugins(self) -> None:
-        """Handlers by type of plugin; `handler.py` says what one is."""
-        handlers: Handlers = {CSI_PLUGIN: self._csi}
-        clock = self._machinery.clock
-        watcher = PluginWatcher(Root(self._machinery.options.root), handlers, clock)
-        self._scope.spawn(keep_running(watcher.run, "plugins", clock=clock), "plugins")
 
     def _spawn_housekeeping(self) -> None:
         """Image collection, log rotation, eviction."""
@@ -212,13 +222,15 @@ class NodeRun:
             spawn(self.kubelet.follow_runtime(), "runtime events")
             self._pods.subscribe(self.kubelet.pod_changed)
             self._follow_manifests()
-            self._follow_plugins()
+            self._plugins.follow(self._csi)
             await self._serve(stack)
+            await self._plugins.tell_resources(stack)
             # Who waits for the node's word finds its pods and its port there.
             spawn(
                 NodeLease(self._client, clock, node, self._machinery.options.node_lease_duration_seconds).run(), "lease"
             )
             spawn(keep_running(self._reporter.run, "node status", clock=clock), "node")
+            self._plugins.forget_slices()
             self._spawn_housekeeping()
             await self.kubelet.adopt_orphans()
             await ending.wait()

@@ -13,6 +13,7 @@ from pathlib import Path
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
 from pybernetes.cri.service import RuntimeService
+from pybernetes.kubelet.keeping import write_file
 from pybernetes.kubelet.objects import ConfigError
 
 LENGTH = 1 << 16
@@ -77,10 +78,4 @@ def _read(path: Path) -> int | None:
 def _write(path: Path, first: int) -> None:
     """Whole, and on the disk before a container has the ids: no other pod may get them after a loss of power."""
     ids = [{"hostId": first, "containerId": 0, "length": LENGTH}]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    with temporary.open("wb") as file:
-        file.write(json.dumps({"uidMappings": ids, "gidMappings": ids}).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_file(path, json.dumps({"uidMappings": ids, "gidMappings": ids}).encode())

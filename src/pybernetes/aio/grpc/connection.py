@@ -105,6 +105,7 @@ class Connection(asyncio.Protocol):
         self.streams: dict[int, Stream] = {}
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
+        self._is_closed = False
 
     @property
     def is_open(self) -> bool:
@@ -113,6 +114,9 @@ class Connection(asyncio.Protocol):
     # The transport's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._is_closed:  # before it was open
+            transport.close()
+            return
         self._transport = cast(asyncio.Transport, transport)
         self.frames.initiate_connection()
         self.flush()
@@ -200,6 +204,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Safe to repeat; `closed` is done once nothing is left."""
+        self._is_closed = True
         transport, self._transport = self._transport, None
         if transport is not None:
             with suppress(ProtocolError):

@@ -22,6 +22,7 @@ async def listening(path: Path, methods: Callable[[], Methods], mode: int = 0o60
     `methods` is asked once somebody has come. Calls under way are cancelled at the end.
     """
     connections: set[ServerConnection] = set()
+    ended = False
     async with open_scope(path.name) as scope:
 
         def accepted() -> ServerConnection:
@@ -30,6 +31,8 @@ async def listening(path: Path, methods: Callable[[], Methods], mode: int = 0o60
             made = ServerConnection(methods(), scope)
             connections.add(made)
             made.closed.add_done_callback(lambda _: connections.discard(made))
+            if ended:  # it has come before, and is accepted now
+                made.close()
             return made
 
         socket = unix_sockets.listen(path, mode)
@@ -38,6 +41,7 @@ async def listening(path: Path, methods: Callable[[], Methods], mode: int = 0o60
         try:
             yield
         finally:
+            ended = True
             server.close()
             _remove(path, identity)
             for connection in list(connections):

@@ -30,6 +30,10 @@ class Prepared(Struct, frozen=True):
     """Host path of the file behind the termination message path; empty if there is none."""
     memory_capacity: int
     devices: Sequence[t.Device] = ()
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """What device plugins tell the runtime."""
+    cdi_names: Sequence[str] = ()
+    """Devices by the names that their drivers gave them (Container Device Interface)."""
     target_id: str = ""
     """Container whose processes an ephemeral container sees."""
     users: t.UserNamespace | None = None
@@ -48,6 +52,7 @@ def container_config(pod: v1.Pod, container: AnyContainer, prepared: Prepared) -
         envs=[t.KeyValue(key=key, value=value.encode(errors="surrogateescape")) for key, value in variables.items()],
         mounts=_mapped(prepared),
         devices=list(prepared.devices),
+        cdi_devices=[t.CDIDevice(name=name) for name in prepared.cdi_names],
         labels=pod_labels(pod) | {names.CONTAINER_NAME: container.name},
         annotations=_annotations(pod, container, prepared),
         log_path=f"{container.name}/{prepared.attempt}.log",
@@ -75,7 +80,7 @@ def _mapped(prepared: Prepared) -> list[t.Mount]:
 
 def _annotations(pod: v1.Pod, container: AnyContainer, prepared: Prepared) -> dict[str, str]:
     """What a kubelet that starts anew must know to end the container well, even without the pod's spec."""
-    made = {
+    made = dict(prepared.annotations) | {
         names.CONTAINER_HASH: container_hash(container),
         names.RESTART_COUNT: str(prepared.attempt),
         names.TERMINATION_MESSAGE_PATH: container.termination_message_path or TERMINATION_LOG,

@@ -10,8 +10,10 @@ from pybernetes.api.resource_names import is_extended
 from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
+from pybernetes.kubelet.deviceplugins.resources import Amount
 from pybernetes.kubelet.node.machine import Machine
 
+Amounts = dict[str, str | int | float]
 KUBELET_VERSION = "v1.36.0"
 MAX_IMAGES = 50
 MAX_IMAGE_NAMES = 5
@@ -40,6 +42,10 @@ class NodeFacts(Struct, frozen=True):
     max_pods: int
     reserved: Mapping[str, Quantity] = field(default_factory=dict)
     """Resource -> what pods may not have (system, kube, eviction threshold)."""
+    devices: Mapping[str, Amount] = field(default_factory=dict)
+    """What device plugins announce."""
+    removed: frozenset[str] = frozenset()
+    """Resources that device plugins announced once."""
 
 
 def capacity(machine: Machine, max_pods: int) -> dict[str, str | int | float]:
@@ -68,14 +74,17 @@ def node_status(
     """The whole status; transition times, conditions of others and their extended resources are kept from `known`.
     `in_use` are volumes that may not be detached."""
     machine = facts.machine
-    whole = capacity(machine, facts.max_pods) | _extended(known)
+    others = {name: amount for name, amount in _extended(known).items() if name not in facts.removed}
+    whole = capacity(machine, facts.max_pods) | others
+    devices: Amounts = {name: str(amount.capacity) for name, amount in facts.devices.items()}
+    free: Amounts = {name: str(amount.allocatable) for name, amount in facts.devices.items()}
     return v1.NodeStatus(
         addresses=[
             *(v1.NodeAddress(type="InternalIP", address=address) for address in facts.addresses),
             v1.NodeAddress(type="Hostname", address=facts.name),
         ],
-        capacity=whole,
-        allocatable=allocatable(whole, facts.reserved),
+        capacity=whole | devices,
+        allocatable=allocatable(whole, facts.reserved) | free,
         conditions=_conditions(health, known, now),
         daemon_endpoints=v1.NodeDaemonEndpoints(kubelet_endpoint=v1.DaemonEndpoint(port=facts.port)),
         images=_images(facts.images),

@@ -10,6 +10,7 @@ from msgspec import Struct
 from pybernetes.aio.tasks import Scope
 from pybernetes.api.errors import StatusError
 from pybernetes.cri.errors import CRIError
+from pybernetes.kubelet.dra.errors import ClaimError
 
 
 class _Running(Struct):
@@ -40,12 +41,12 @@ class Act:
         return self._running.grace if self._running is not None else None
 
     def begin(self, scope: Scope, act: Callable[[], Awaitable[None]], grace: int | None = None) -> None:
-        """None may be under way. Errors of the runtime, the system and the API are `failed`'s."""
+        """None may be under way. Errors of the runtime, the system, the API and drivers are `failed`'s."""
 
         async def guarded() -> None:
             try:
                 await act()
-            except* (CRIError, OSError, StatusError) as group:
+            except* (CRIError, ClaimError, OSError, StatusError) as group:
                 self._failed(group)
             else:
                 self._done()

@@ -11,6 +11,8 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.service import RuntimeService
 from pybernetes.kubelet.containers.sandbox import NodeSettings
 from pybernetes.kubelet.counted import Counted
+from pybernetes.kubelet.deviceplugins.allocator import Allocator
+from pybernetes.kubelet.dra.claims import Claims
 from pybernetes.kubelet.events import Events
 from pybernetes.kubelet.images.manager import ImageManager
 from pybernetes.kubelet.objects import PodObjects
@@ -28,6 +30,8 @@ class PodDoors(Struct, frozen=True):
     images: ImageManager
     objects: PodObjects
     volumes: VolumeDoors
+    claims: Claims
+    devices: Allocator
     actions: Actions
     events: Events
     api: PodWriter

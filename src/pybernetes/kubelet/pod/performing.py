@@ -15,6 +15,7 @@ from pybernetes.kubelet.pod.memory import PodMemory
 from pybernetes.kubelet.pod.resizer import Resizer
 from pybernetes.kubelet.pod.starting import Starter
 from pybernetes.kubelet.podspec import container_of, grace_seconds
+from pybernetes.kubelet.status.context import Verdict
 from pybernetes.kubelet.volumes.podvolumes import PodVolumes
 
 
@@ -40,6 +41,10 @@ class Subject(Protocol):
         """Look again: something was done."""
         ...
 
+    def reject(self, verdict: Verdict) -> None:
+        """The pod does not run here."""
+        ...
+
 
 class Performer:
     """The hands of one worker. Raises CRIError, OSError, StatusError where the runtime or the API fails."""
@@ -58,6 +63,9 @@ class Performer:
                 subject.poke()
             match action:
                 case RunSandbox():
+                    if (verdict := await self._starter.allocate(subject.pod)) is not None:
+                        subject.reject(verdict)
+                        return
                     await self._starter.run_sandbox(subject.pod, action, subject.observed)
                     self._resizer.sandbox_made(subject.pod)
                 case StopContainer():

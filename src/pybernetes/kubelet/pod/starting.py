@@ -6,16 +6,20 @@ from pathlib import Path
 
 import msgspec
 
-from pybernetes.api.device_claims import claims_of
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError
+from pybernetes.kubelet.admission import FAILED
 from pybernetes.kubelet.containers.config import Prepared, container_config
 from pybernetes.kubelet.containers.env import EnvSources, environment
 from pybernetes.kubelet.containers.hosts import host_network_hosts_file, hosts_file
 from pybernetes.kubelet.containers.mounts import ContainerFiles, container_devices, container_mounts
 from pybernetes.kubelet.containers.sandbox import log_directory, sandbox_config
 from pybernetes.kubelet.counted import container_type
+from pybernetes.kubelet.deviceplugins.allocator import Granted
+from pybernetes.kubelet.deviceplugins.errors import DeviceError
+from pybernetes.kubelet.dra.claims import has_claims
+from pybernetes.kubelet.dra.errors import ClaimError
 from pybernetes.kubelet.events import NORMAL, WARNING
 from pybernetes.kubelet.images.manager import ImageError, ReadyImage, Wanted
 from pybernetes.kubelet.objects import ConfigError
@@ -26,13 +30,12 @@ from pybernetes.kubelet.pod.memory import PodMemory
 from pybernetes.kubelet.podspec import AnyContainer, container_of, grace_seconds, uid_of
 from pybernetes.kubelet.probes.actions import Subject
 from pybernetes.kubelet.probes.outcome import ActionError
+from pybernetes.kubelet.status.context import Verdict
 from pybernetes.kubelet.users import check_handler, user_namespace, wants_users
 from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
 from pybernetes.kubelet.volumes.setup import is_read_only
 
 log = logging.getLogger(__name__)
-
-NO_DRIVER = "no DRA driver is registered"
 
 
 class StartFailed(Exception):
@@ -51,6 +54,14 @@ class Starter:
         self._failed_in = ""
         """The sandbox in which a container failed to start last: its pod counts once."""
 
+    async def allocate(self, pod: v1.Pod) -> Verdict | None:
+        """Devices of plugins for all containers; why the pod cannot run here, if it cannot have them."""
+        try:
+            await self._doors.devices.allocate(pod)
+        except DeviceError as error:
+            return Verdict("UnexpectedAdmissionError", f"{FAILED}Allocate failed due to {error}, which is unexpected")
+        return None
+
     async def run_sandbox(self, pod: v1.Pod, action: RunSandbox, observed: Observed) -> None:
         """Stop what is left of the sandbox before, then create the next; volumes are set up meanwhile."""
         if action.changed:
@@ -63,12 +74,12 @@ class Starter:
     async def _run_sandbox(self, pod: v1.Pod, action: RunSandbox, observed: Observed) -> None:
         doors, counted, mapped = self._doors, self._doors.counted, wants_users(pod)
         counted.pod_started(mapped=mapped)
-        if any(claims_of(pod)):
-            # Drivers of devices are not spoken to: rather no container than one without what it was promised.
+        try:
+            await doors.claims.prepare(pod)
+        except ClaimError as error:
             counted.pod_failed(mapped=mapped)
-            self._refuse_sandbox(
-                pod, "FailedPrepareDynamicResources", f"Failed to prepare dynamic resources: {NO_DRIVER}"
-            )
+            words = f"Failed to prepare dynamic resources: prepare dynamic resources: {error}"
+            self._refuse_sandbox(pod, "FailedPrepareDynamicResources", words)
             return
         try:
             handler = doors.runtime_handler(pod.spec.runtime_class_name or "")
@@ -212,7 +223,8 @@ class Starter:
         ips = _addresses(sandbox) or list(doors.host_ips)
         seen = with_addresses(pod, ips, doors.host_ips)
         sources = EnvSources(doors.objects, doors.services(), doors.allocatable, self._volumes.paths)
-        variables = await environment(seen, container, sources)
+        granted = await self._granted(pod, container)
+        variables = granted.variables | await environment(seen, container, sources)
         read_only = frozenset(volume.name for volume in pod.spec.volumes if is_read_only(volume))
         files = ContainerFiles(doors.directory(uid_of(pod)), action.attempt, self._hosts(pod, ips), read_only, volumes)
         mounts, log_file = await doors.threads.run(
@@ -223,14 +235,32 @@ class Starter:
             image_ref=image.ref,
             image_user=image.user,
             variables=variables,
-            mounts=mounts,
-            devices=container_devices(container, self._volumes.paths, read_only),
+            mounts=[*granted.mounts, *mounts],
+            devices=[*granted.devices, *container_devices(container, self._volumes.paths, read_only)],
             termination_log=log_file,
             memory_capacity=doors.memory_capacity,
             target_id=_target(container, observed),
+            cdi_names=[*granted.cdi_names, *await self._cdi_names(pod, container)],
+            annotations=granted.annotations,
             users=await self._users(pod),
         )
         return container_config(pod, container, prepared)
+
+    async def _granted(self, pod: v1.Pod, container: AnyContainer) -> Granted:
+        try:
+            return await self._doors.devices.granted(pod, container)
+        except DeviceError as error:
+            raise ConfigError(str(error)) from error
+
+    async def _cdi_names(self, pod: v1.Pod, container: AnyContainer) -> list[str]:
+        """The devices of its claims. They are prepared once more if nobody knows of it any more."""
+        claims = self._doors.claims
+        try:
+            if has_claims(pod) and not claims.are_prepared_for(uid_of(pod)):
+                await claims.prepare(pod)
+            return claims.cdi_names(pod, container)
+        except ClaimError as error:
+            raise ConfigError(str(error)) from error
 
     def _hosts(self, pod: v1.Pod, ips: list[str]) -> str:
         if pod.spec.host_network:

@@ -30,12 +30,18 @@ class Teller:
         self._writer.observe(self._target, carrier.status, carrier.metadata.resource_version or "")
 
     def with_status(self, pod: v1.Pod) -> v1.Pod:
-        """The pod with the status made last; conditions of others are those of the API."""
+        """The pod with the status made last; conditions of others, and claims, are those of the API."""
         if self._made is None:
             return pod
         own = [condition for condition in self._made.conditions if condition.type in OWNED]
         others = [condition for condition in pod.status.conditions if condition.type not in OWNED]
-        return msgspec.structs.replace(pod, status=msgspec.structs.replace(self._made, conditions=[*own, *others]))
+        made = msgspec.structs.replace(
+            self._made,
+            conditions=[*own, *others],
+            resource_claim_statuses=pod.status.resource_claim_statuses,
+            extended_resource_claim_status=pod.status.extended_resource_claim_status,
+        )
+        return msgspec.structs.replace(pod, status=made)
 
     def publish(self, context: StatusContext, *, hurried: bool) -> None:
         """Make the status and send it on its way: at once if `hurried`, unless only reasons for waiting changed."""

@@ -116,6 +116,8 @@ class PodWorker:
             self._refresher.wanted = True
         if carrier is not None:
             self._teller.observe(carrier)
+        if before.status.resource_claim_statuses != pod.status.resource_claim_statuses:
+            self.retry()
         if self._refresher.wanted or _desire(before) != _desire(pod):
             self.poke()
 
@@ -126,11 +128,15 @@ class PodWorker:
         else:
             self.poke()
 
+    def retry(self) -> None:
+        """What stood in the way may be gone."""
+        self._memory.retry_now()
+        self.poke()
+
     def objects_changed(self) -> None:
         """A ConfigMap or Secret that the pod refers to has changed."""
-        self._memory.retry_now()
         self._refresher.wanted = True
-        self.poke()
+        self.retry()
 
     def remove(self, last: v1.Pod | None = None) -> None:
         """The pod is no longer desired: end it and leave nothing."""
@@ -143,6 +149,13 @@ class PodWorker:
         """End the pod's containers for good, with a verdict if it failed; the API object stays."""
         self._orders.end(verdict, grace if grace is not None else grace_seconds(self._pod))
         self.poke()
+
+    def reject(self, verdict: Verdict) -> None:
+        """It turned out that the pod cannot run here."""
+        self._doors.counted.pod_rejected(verdict.reason)
+        self._doors.events.pod(self._pod, WARNING, verdict.reason, verdict.message)
+        self._rejected = True
+        self.end(verdict)
 
     async def wait_exited(self, container_id: str) -> None:
         """Until the container does not run any more, as far as this worker has seen."""
@@ -266,6 +279,10 @@ class PodWorker:
             return
         if self._act.is_running:
             return
+        if self._doors.claims.are_prepared_for(uid_of(self._pod)):
+            self._publish({})
+            self._act.begin(self._scope, lambda: self._doors.claims.unprepare(uid_of(self._pod)), 0)
+            return
         self.stage = Stage.ENDED
         self._publish({})
         if self._orders.removed:
@@ -313,12 +330,17 @@ class PodWorker:
                 is_started=self._is_started,
                 is_ready=probes.is_ready,
                 resizing=self._resizer.resizing,
+                devices=self._devices,
                 verdict=self._orders.verdict if ended else None,
                 is_ending=self.stage is not Stage.LIVING,
                 is_ended=ended,
                 rejected=self._rejected,
             ),
         )
+
+    def _devices(self, container: v1.Container) -> list[v1.ResourceStatus]:
+        doors, pod = self._doors, self._pod
+        return [*doors.devices.statuses(pod, container), *doors.claims.statuses(pod, container)]
 
     def _set_alarm(self, decided: Plan) -> None:
         due = [decided.wake_after, self._deadline_left(), self._resizer.retry_in() or None, *self._refresher.delays()]

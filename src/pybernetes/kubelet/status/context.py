@@ -42,6 +42,7 @@ class StatusContext(Struct, frozen=True):
     is_started: Callable[[ObservedContainer], bool] = lambda container: True
     is_ready: Callable[[ObservedContainer], bool] = lambda container: True
     resizing: Resizing = field(default_factory=Resizing)
+    devices: Callable[[v1.Container], list[v1.ResourceStatus]] = lambda container: []
     verdict: Verdict | None = None
     is_ending: bool = False
     """The pod's containers are being ended or have ended for good."""

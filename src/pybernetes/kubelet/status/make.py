@@ -1,5 +1,7 @@
 """The whole status of a pod."""
 
+import msgspec
+
 from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.cgroups import pod_limit, pod_totals
@@ -46,6 +48,7 @@ def make_status(context: StatusContext) -> v1.PodStatus:
         resources=_resources(context, phase),
         allocated_resources=pod_totals(pod).requests,
         resource_claim_statuses=known.resource_claim_statuses,
+        extended_resource_claim_status=known.extended_resource_claim_status,
     )
 
 
@@ -74,9 +77,18 @@ def _statuses(
     spec, known = context.pod.spec, context.pod.status
     return (
         container_statuses(context, spec.init_containers, known.init_container_statuses),
-        container_statuses(context, spec.containers, known.container_statuses),
+        _with_devices(context, container_statuses(context, spec.containers, known.container_statuses)),
         container_statuses(context, spec.ephemeral_containers, known.ephemeral_container_statuses),
     )
+
+
+def _with_devices(context: StatusContext, statuses: list[v1.ContainerStatus]) -> list[v1.ContainerStatus]:
+    """What each has of devices, and how they are (KEP-4680)."""
+    devices = [context.devices(container) for container in context.pod.spec.containers]
+    return [
+        msgspec.structs.replace(status, allocated_resources_status=found) if found else status
+        for status, found in zip(statuses, devices, strict=True)
+    ]
 
 
 def _ended_phase(regular: list[v1.ContainerStatus]) -> str:

@@ -55,7 +55,7 @@ def _resolve(device: t.Device) -> Iterator[tuple[str, dict[str, Any]]]:
         for node in _host_nodes(device.host_path):
             yield device.container_path + node["path"][len(device.host_path) :], node
         return
-    found = _node(os.path.realpath(device.host_path))
+    found = node_of(os.path.realpath(device.host_path))
     if found is None:
         raise InvalidError(f"lstat {device.host_path}: no such device")
     yield device.container_path or device.host_path, found
@@ -68,12 +68,13 @@ def _host_nodes(top: str = "/dev") -> Iterator[dict[str, Any]]:
     for directory, folders, files in os.walk(top):
         folders[:] = [name for name in folders if name not in _SKIPPED]
         for name in files:
-            node = _node(os.path.join(directory, name))
+            node = node_of(os.path.join(directory, name))
             if node is not None and name not in _SKIPPED:
                 yield node
 
 
-def _node(path: str) -> dict[str, Any] | None:
+def node_of(path: str) -> dict[str, Any] | None:
+    """The device at a path of this machine as a config has it, None if there is none."""
     try:
         info = os.lstat(path)
     except OSError:

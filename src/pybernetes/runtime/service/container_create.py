@@ -10,12 +10,13 @@ import msgspec
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, InvalidError
-from pybernetes.runtime.oci import seccomp
+from pybernetes.runtime.oci import cdi, seccomp
 from pybernetes.runtime.oci.process import security_of
 from pybernetes.runtime.oci.signals import stop_signal_number
 from pybernetes.runtime.oci.spec import Parts, build_spec
 from pybernetes.runtime.oci.users import resolve_user
 from pybernetes.runtime.service.core import Core
+from pybernetes.runtime.service.handlers import choose_program
 from pybernetes.runtime.service.image_volumes import mount_images
 from pybernetes.runtime.service.sandbox_files import namespace_paths, sandbox_paths, users_file
 from pybernetes.runtime.state import Container, ContainerRecord, Sandbox
@@ -84,17 +85,25 @@ def _prepare(
         stop_signal=stop_signal_number(config.stop_signal, image.stop_signal),
         log_path=_log_path(sandbox_config, config),
     )
-    write_bundle(core.records.container_directory(container_id), parts)
+    _check_hooks(write_bundle(core.records.container_directory(container_id), parts), record.handler, core)
     core.records.save(record)
     return record
 
 
-def write_bundle(directory: Path, parts: Parts) -> None:
-    """config.json, and beside it the compiled seccomp filter, which only the builtin launcher reads."""
+def write_bundle(directory: Path, parts: Parts) -> dict[str, Any]:
+    """config.json, which is returned, and beside it the compiled seccomp filter, which only the builtin launcher reads."""
     spec = build_spec(parts)
+    cdi.inject(spec, [device.name for device in parts.config.cdi_devices])
     (directory / "config.json").write_text(json.dumps(spec))
     if parts.seccomp is not None:
         (directory / "seccomp.bpf").write_bytes(seccomp.compile_profile(parts.seccomp))
+    return spec
+
+
+def _check_hooks(spec: dict[str, Any], handler: str, core: Core) -> None:
+    """Programs that are to run beside a container's start are runc's and crun's business."""
+    if spec.get("hooks") and not choose_program(handler, core.options.oci_runtime):
+        raise InvalidError("CDI device injection failed: hooks need a RuntimeClass with the handler runc or crun")
 
 
 def rewrite_resources(directory: Path, resources: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,7 @@ def listen(path: Path, mode: int = 0o600) -> socket.socket:
 @contextmanager
 def _address(path: Path) -> Iterator[str]:
     """The path, or a shorter one of the same place, by a descriptor of its directory."""
-    if len(os.fsencode(path)) <= LONGEST:
+    if sys.platform != "linux" or len(os.fsencode(path)) <= LONGEST:
         yield str(path)
         return
     directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

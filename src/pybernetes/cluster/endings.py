@@ -7,9 +7,9 @@ import os
 import select
 import signal
 import socket
+import sys
 import time
 
-HAS_PIDFD = hasattr(os, "pidfd_open")
 PAUSE = 0.01
 
 
@@ -18,7 +18,9 @@ class Outsider:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._descriptor = os.pidfd_open(pid) if HAS_PIDFD else -1
+        self._descriptor = -1
+        if sys.platform == "linux":
+            self._descriptor = os.pidfd_open(pid)
 
     def has_ended(self) -> bool:
         if self._descriptor >= 0:
@@ -53,7 +55,7 @@ def reaped(pid: int, seconds: float, asked_by: socket.socket | None = None) -> b
     Patience ends at once when those who asked for it hang up.
     """
     others = [asked_by] if asked_by is not None else []
-    if not HAS_PIDFD:
+    if sys.platform != "linux":
         deadline = time.monotonic() + seconds
         while os.waitpid(pid, os.WNOHANG)[0] == 0:
             if time.monotonic() >= deadline or select.select(others, [], [], PAUSE)[0]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -132,6 +133,8 @@ def _unmake(mount: Mount) -> None:
 @contextmanager
 def _opened(path: str) -> Iterator[int]:
     """A descriptor of a directory, with no link followed on the way. Raises MountError."""
+    if sys.platform != "linux":
+        raise MountError("directories can be mounted on Linux only")
     root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         flags = os.O_PATH | os.O_DIRECTORY

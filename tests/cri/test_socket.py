@@ -1,16 +1,19 @@
 """The CRI services over a unix socket, with a stand-in behind the server."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from pybernetes.aio.tasks import open_scope
 from pybernetes.cri import socket as cri_socket
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import DeadlineError, InvalidError, NotFoundError, UnavailableError
 from pybernetes.cri.service import ImageService, RuntimeService
+from pybernetes.cri.socket.client import Client
 
 
 class Fake:
@@ -19,6 +22,7 @@ class Fake:
     def __init__(self) -> None:
         self.reading = 0
         self.release = asyncio.Event()
+        self.versions = 0
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
@@ -30,6 +34,9 @@ class Fake:
         return missing
 
     async def version(self) -> t.VersionResponse:
+        self.versions += 1
+        if self.versions == 3:
+            self.release.set()
         return t.VersionResponse(runtime_name="fake")
 
     async def exec_sync(self, container_id: str, cmd: list[str], timeout: int) -> t.ExecSyncResponse:
@@ -144,3 +151,22 @@ async def test_a_client_outlives_the_server(fake: Fake, tmp_path: Path) -> None:
                         await asyncio.sleep(0.01)
                 else:
                     pytest.fail("the client did not connect again")
+
+
+async def test_a_runtime_that_was_stopped_in_its_tracks_is_not_waited_for(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "cri.sock"))
+        listening.listen()  # the kernel takes connections and requests, and nobody answers
+        async with open_scope("test") as scope:
+            client = Client(tmp_path / "cri.sock", scope, patience=0.05)
+            with pytest.raises(UnavailableError, match="no answer within"):
+                await client.list_images()
+
+
+async def test_what_takes_long_is_waited_for_as_long_as_the_runtime_is_there(tmp_path: Path) -> None:
+    fake = Fake()
+    services = cast(RuntimeService, fake), cast(ImageService, fake)
+    async with cri_socket.serve(tmp_path / "cri.sock", *services), open_scope("test") as scope:
+        client = Client(tmp_path / "cri.sock", scope, patience=0.05)
+        answer = await client.exec_sync("a", ["made"], 0)
+        assert (answer.stdout, fake.versions) == (b"made", 3)

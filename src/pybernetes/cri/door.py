@@ -15,6 +15,9 @@ from pybernetes.cri.library import ImageRecord
 from pybernetes.cri.socket import Client
 from pybernetes.wire.images.reference import InvalidReferenceError, parse
 
+PATIENCE = 10.0
+"""Seconds without an answer after which a runtime is asked whether it is there at all."""
+
 
 class Removed(Struct, frozen=True):
     """What a removal did: names that were taken away, and the id of the image if it is gone."""
@@ -113,6 +116,6 @@ def _full(name: str) -> list[str]:
 
 @asynccontextmanager
 async def open_door(sockets: Callable[[], Iterable[Path]]) -> AsyncIterator[Door]:
-    """A door over the runtimes at these sockets, the one to ask about images first."""
+    """A door over the runtimes at these sockets, the one to ask about images first. One that hangs is not waited for."""
     async with open_scope("images") as scope:
-        yield Door(sockets, lambda path: Client(path, scope))
+        yield Door(sockets, lambda path: Client(path, scope, PATIENCE))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,9 +51,12 @@ class Client:
     Raises UnavailableError when the runtime cannot be reached, or goes away during a call.
     """
 
-    def __init__(self, path: Path, scope: Scope) -> None:
+    def __init__(self, path: Path, scope: Scope, patience: float | None = None) -> None:
+        """`patience`: seconds after which a call that has no answer yet is given up if the runtime does not tell its
+        version within as many. Without it the caller sets the time-outs."""
         self._path = path
         self._scope = scope
+        self._patience = patience
         self._connection: _Connection | None = None
         self._connecting = asyncio.Lock()
         self._last = 0
@@ -79,7 +82,7 @@ class Client:
         try:
             connection.writer.write(frame((id, method, arguments)))
             while not finished:
-                answer = await queue.get()
+                answer = await self._next(queue, method)
                 if answer is None:
                     raise errors.UnavailableError(f"runtime at {self._path}: connection lost")
                 finished = answer.kind != Kind.ITEM
@@ -88,6 +91,16 @@ class Client:
             del connection.queues[id]
             if not finished and not connection.lost:
                 connection.writer.write(frame((id, CANCEL, ())))
+
+    async def _next(self, queue: asyncio.Queue[Answer | None], method: str) -> Answer | None:
+        """What is long under way may be silent, but not the runtime: one that hangs, or was stopped, says nothing."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience):
+                    return await queue.get()
+            if method == "version":
+                raise errors.UnavailableError(f"runtime at {self._path}: no answer within {self._patience:g} s")
+            await self.version()
 
     async def _raw(self, returns: Any, method: str, *arguments: object) -> Any:
         async with aclosing(self._ask(method, arguments)) as answers:

@@ -15,7 +15,7 @@ from pybernetes.cri.library import ImageRecord
 from pybernetes.cri.socket import Client
 from pybernetes.wire.images.reference import InvalidReferenceError, parse
 
-PATIENCE = 10.0
+PATIENCE = 5.0
 """Seconds without an answer after which a runtime is asked whether it is there at all."""
 
 

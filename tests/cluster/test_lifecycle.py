@@ -22,6 +22,8 @@ from tests.processes import lives
 
 from pybernetes.cli.main import main
 from pybernetes.cluster import control, pidfile
+from pybernetes.cluster.ending import halt
+from pybernetes.cluster.lifecycle import stop
 
 pytestmark = pytest.mark.live
 
@@ -231,6 +233,26 @@ def test_start_after_the_supervisor_was_killed(cluster: LiveCluster) -> None:
     assert cluster.kubectl("get", "pods")
     cluster.start()
     assert identity(cluster) == before
+
+
+def test_a_supervisor_that_was_frozen_is_told_of_and_does_not_keep_the_cluster(
+    cluster: LiveCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "ANSWER_SECONDS", 1.0)
+    supervisor = pidfile.read(cluster.profile.run / "supervisor.pid")
+    os.kill(supervisor, signal.SIGSTOP)
+    done = p8s("status", "--profile", cluster.name)
+    told = f"process {supervisor}) does not answer: it was stopped by a signal; kill -CONT {supervisor}\n"
+    assert (done.returncode, told in done.stdout) == (1, True)
+    components = [pidfile.read(cluster.profile.run / f"{name}.pid") for name in COMPONENTS]
+    assert all(components)
+    assert halt(cluster.profile)
+    assert not any(lives(pid) for pid in (supervisor, *components))
+    cluster.start()
+    os.kill(pidfile.read(cluster.profile.run / "supervisor.pid"), signal.SIGSTOP)
+    assert stop(cluster.profile)
+    assert not any(pidfile.read(path) for path in cluster.profile.run.glob("*.pid"))
+    cluster.start()
 
 
 def p8s(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

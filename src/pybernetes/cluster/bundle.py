@@ -99,7 +99,7 @@ def versions() -> dict[str, str]:
 def _components(profile: Profile) -> Any:
     try:
         return control.request(profile, "status", timeout=5)["components"]
-    except (OSError, ValueError, control.NotRunningError) as error:
+    except (OSError, ValueError, control.NotRunningError, control.NotAnsweringError) as error:
         return str(error)
 
 

@@ -1,6 +1,7 @@
 """Requests to a running supervisor."""
 
 import json
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.preferences import command
 from pybernetes.cluster.profile import Profile
 
+SUPERVISOR = "supervisor.pid"
 PAUSED = "paused"
 """A file among the sockets, which are gone after a reboot as the frozen containers are."""
 PAUSED_STATE = "Paused"
@@ -26,6 +28,29 @@ WORDS = {
 """What is said of each state but Running, and which command brings the cluster back."""
 
 
+ANSWER_SECONDS = 30.0
+"""A supervisor that answers nobody for so long hangs: what it does itself (ending a component that will not end) takes
+less."""
+
+
+class NotAnsweringError(ClusterError):
+    """The supervisor lives, and says nothing."""
+
+    def __init__(self, profile: Profile) -> None:
+        pid = pidfile.read(profile.run / SUPERVISOR)
+        frozen = _is_stopped(pid)
+        again = f"kill -CONT {pid}" if frozen else f"kill -KILL {pid}; {command('start', profile.name)}"
+        why = ": it was stopped by a signal" if frozen else ""
+        super().__init__(f"the supervisor of cluster {profile.name!r} (process {pid}) does not answer{why}", again)
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
+    except (OSError, IndexError):
+        return False
+
+
 class NotRunningError(ClusterError):
     """The cluster is there, but does not run."""
 
@@ -38,7 +63,7 @@ class NotRunningError(ClusterError):
 
 def is_running(profile: Profile) -> bool:
     """Whether the profile's supervisor lives."""
-    return pidfile.read(profile.run / "supervisor.pid") != 0
+    return pidfile.read(profile.run / SUPERVISOR) != 0
 
 
 def state(profile: Profile) -> str:
@@ -51,13 +76,20 @@ def state(profile: Profile) -> str:
 
 
 def request(profile: Profile, action: str, *, timeout: float = 120.0, **arguments: Any) -> dict[str, Any]:
-    """Have the supervisor do something. Raises NotRunningError if it ends or has ended, OSError if it does not answer."""
+    """Have the supervisor do something, in so many seconds; whether it listens is asked before, and shows sooner.
+
+    Raises NotRunningError if it ends or has ended, NotAnsweringError, OSError.
+    """
+    if action != "status":
+        request(profile, "status", timeout=min(timeout, ANSWER_SECONDS))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         try:
             connection.connect(str(socket_of(profile)))
             connection.sendall(json.dumps({"do": action, **arguments}).encode() + b"\n")
             said = connection.makefile("rb").readline()
+        except TimeoutError as error:
+            raise NotAnsweringError(profile) from error
         except (ConnectionError, FileNotFoundError) as error:
             if state(profile) == "Running":
                 raise
@@ -66,6 +98,13 @@ def request(profile: Profile, action: str, *, timeout: float = 120.0, **argument
         raise NotRunningError(profile)
     answer: dict[str, Any] = json.loads(said)
     return answer
+
+
+def kill(profile: Profile) -> None:
+    """End a supervisor that does not answer: its components live on until somebody ends them (`leftovers`)."""
+    path = profile.run / SUPERVISOR
+    pidfile.end(path, signal.SIGKILL)
+    pidfile.wait_ended(path, ANSWER_SECONDS)
 
 
 def socket_of(profile: Profile) -> Path:

@@ -1,6 +1,5 @@
 """How the parts of a cluster are ended, for who holds the profile's lock."""
 
-import contextlib
 import signal
 import time
 
@@ -11,7 +10,7 @@ from pybernetes.cluster.profile import Profile
 def end(profile: Profile, grace: float) -> bool:
     """End the pods gracefully, then the components, then what is left of the pods. False if the cluster was not running.
 
-    Ctrl-C ends the patience, not the ending: nothing runs any more when it is passed on.
+    A supervisor that does not answer is killed, and the pods with the components. Ctrl-C ends the patience, not the ending: nothing runs any more when it is passed on.
     """
     freezing.thaw(profile)
     was_running = control.is_running(profile)
@@ -20,6 +19,8 @@ def end(profile: Profile, grace: float) -> bool:
             control.request(profile, "stop", grace=grace, timeout=grace + 60)
     except control.NotRunningError:
         pass  # somebody else has told it before
+    except control.NotAnsweringError:
+        control.kill(profile)
     finally:
         wait_ended(profile)
         end_leftovers(profile)
@@ -43,14 +44,19 @@ def halt(profile: Profile) -> bool:
     """End the components only; containers go on running. False if the cluster was not running."""
     if not control.is_running(profile):
         return False
-    with contextlib.suppress(control.NotRunningError):
+    try:
         control.request(profile, "halt", timeout=60)
+    except control.NotRunningError:
+        pass  # somebody else has told it before
+    except control.NotAnsweringError:
+        control.kill(profile)
     wait_ended(profile)
+    end_leftovers(profile)
     return True
 
 
 def wait_ended(profile: Profile, seconds: float = 30.0) -> None:
-    pidfile.wait_ended(profile.run / "supervisor.pid", seconds)
+    pidfile.wait_ended(profile.run / control.SUPERVISOR, seconds)
 
 
 def end_leftovers(profile: Profile) -> None:

@@ -163,7 +163,7 @@ class Vigil:
         self._next = time.monotonic() + LOOK_SECONDS
         try:
             components = control.request(self._profile, "status", timeout=5)["components"]
-        except (OSError, ValueError, control.NotRunningError):
+        except (OSError, ValueError, control.NotRunningError, control.NotAnsweringError):
             return  # it does not listen yet
         for each in components:
             if each["restarts"] >= RESTARTS and each["uptime"] < LOOK_SECONDS:

@@ -20,6 +20,7 @@ examples:
   sudo p8s status -o json"""
 
 MANY = 20
+SECONDS = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,11 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def collect(found: Profile) -> dict[str, Any]:
     """What is known of a cluster from outside: its supervisor, its API server, its nodes."""
     state, components = control.state(found), []
+    problems = [problem] if (problem := preflight.check_room(found, preflight.LOW)) is not None else []
     if state == "Running":
         try:
-            components = control.request(found, "status")["components"]
+            components = control.request(found, "status", timeout=SECONDS)["components"]
         except control.NotRunningError:  # somebody has stopped it meanwhile
             state = control.state(found)
+        except control.NotAnsweringError as error:  # the cluster may do without it
+            problems += error.problems
     asked = ask(found.name) if state == "Running" else {"api": "unreachable", "nodes": {}}
     return {
         "profile": found.name,
@@ -43,7 +47,7 @@ def collect(found: Profile) -> dict[str, Any]:
         "server": found.server,
         **asked,
         "stopped": [node.name for node in found.nodes if node.stopped],
-        "problems": [problem] if (problem := preflight.check_room(found, preflight.LOW)) is not None else [],
+        "problems": problems,
         "components": components,
         "registry": "" if found.settings.simulated else registry.host(found),
         "ingress": ingress_of(found) if any(c["name"] == "ingress" and c["pid"] for c in components) else {},

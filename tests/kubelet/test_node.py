@@ -18,6 +18,7 @@ from pybernetes.kubelet.images.credentials import credentials_for
 from pybernetes.kubelet.node.health import Pressures, Thresholds
 from pybernetes.kubelet.node.machine import Machine, read_machine
 from pybernetes.kubelet.node.machinery import Runtime, prepare
+from pybernetes.kubelet.node.node import status_patch
 from pybernetes.kubelet.node.status import Health, NodeFacts, node_status, runtime_problem
 from pybernetes.kubelet.options import Options, parse
 from pybernetes.kubelet.static.manifest import ManifestError, mirror_of, pod_of
@@ -37,6 +38,13 @@ def facts() -> NodeFacts:
         "n1", ["192.0.2.1"], MACHINE, t.VersionResponse(runtime_name="pybernetes", runtime_version="1"),
         t.StatusResponse(), images, 10250, 110, {"memory": Quantity.parse("100Mi")},
     )  # fmt: skip
+
+
+def test_the_last_volume_in_use_is_taken_back() -> None:
+    before = node_status(facts(), Health(), v1.NodeStatus(), NOW, ["kubernetes.io/csi/d^h"])
+    assert before.volumes_in_use == ["kubernetes.io/csi/d^h"]
+    after = node_status(facts(), Health(), before, NOW)
+    assert status_patch(before, after) == {"volumesInUse": None}
 
 
 def test_a_healthy_node() -> None:

@@ -180,14 +180,15 @@ class PersistentVolumeController:
         await self._write_phase(volume, "Bound")
         claim = await self._name_volume(claim, volume)
         known = claim.status
-        # Of a bound volume its driver says which class it has.
+        # Of a bound volume its driver says which class it has, and how large it is once it has grown on its node too.
+        is_known = known.phase == "Bound"
         current = known.current_volume_attributes_class_name
-        attributes = current if known.phase == "Bound" else volume.spec.volume_attributes_class_name
+        attributes = current if is_known else volume.spec.volume_attributes_class_name
         status = replace(
             known,
             phase="Bound",
             access_modes=volume.spec.access_modes,
-            capacity=volume.spec.capacity,
+            capacity=known.capacity if is_known else volume.spec.capacity,
             current_volume_attributes_class_name=attributes,
         )
         await self._write_claim(claim, status)

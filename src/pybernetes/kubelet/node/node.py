@@ -130,7 +130,7 @@ class NodeReporter:
         if not is_due and _essence(made) == _essence(before):
             return
         self.node = await self._client.patch(
-            v1.Node, facts.name, "", {"status": _patch(before, made)}, PatchType.STRATEGIC, subresource="status"
+            v1.Node, facts.name, "", {"status": status_patch(before, made)}, PatchType.STRATEGIC, subresource="status"
         )
         self._own.assume(self.node)
         self._reported_at = self._clock.monotonic()
@@ -157,10 +157,12 @@ def _essence(status: v1.NodeStatus) -> dict[str, Any]:
     return tree
 
 
-def _patch(before: v1.NodeStatus, after: v1.NodeStatus) -> dict[str, Any]:
+def status_patch(before: v1.NodeStatus, after: v1.NodeStatus) -> dict[str, Any]:
     """Changed fields; lists that a strategic patch would merge are replaced, and keys that are gone are deleted."""
     old, new = msgspec.to_builtins(before), msgspec.to_builtins(after)
     patch = {name: value for name, value in new.items() if old.get(name) != value}
+    if "volumesInUse" in old.keys() - new.keys():  # the one list of ours that can come to an end
+        patch["volumesInUse"] = None
     for name, value in patch.items():
         if isinstance(value, dict):
             patch[name] = dict.fromkeys(old.get(name, {}).keys() - value.keys()) | value

@@ -1,6 +1,6 @@
 """What discovery, tables and OpenAPI tell of custom resources."""
 
-from tests.apiserver.crd.widgets import WIDGETS, widget
+from tests.apiserver.crd.widgets import DEFINITIONS, WIDGETS, definition, until, widget
 
 MERGE = "application/merge-patch+json"
 
@@ -23,6 +23,16 @@ async def test_openapi_offers_only_the_patches_that_custom_resources_take(widget
     built_in = (await widgets.call("GET", "/openapi/v3/apis/batch/v1")).body["paths"]
     job = built_in["/apis/batch/v1/namespaces/{namespace}/jobs/{name}"]
     assert "application/strategic-merge-patch+json" in job["patch"]["requestBody"]["content"]
+
+
+async def test_the_published_schema_tells_by_which_fields_objects_are_selected(api):
+    selected = definition()
+    selected["spec"]["versions"][0]["selectableFields"] = [{"jsonPath": ".spec.size"}]
+    await api.call("POST", DEFINITIONS, selected)
+    await until(api, WIDGETS, 200)
+    schemas = (await api.call("GET", "/openapi/v3/apis/shop.test/v1")).body["components"]["schemas"]
+    for kind in ("Widget", "WidgetList"):
+        assert schemas[f"test.shop.v1.{kind}"]["x-kubernetes-selectable-fields"] == [{"fieldPath": "spec.size"}]
 
 
 async def test_the_published_schema_has_what_every_object_has(widgets):

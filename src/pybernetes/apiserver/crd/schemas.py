@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pybernetes.api.tree import Tree
+from pybernetes.apiserver.crd.strategy import CustomStrategy
 from pybernetes.apiserver.openapi.custom import published
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 
@@ -15,5 +16,7 @@ def custom_schemas(registry: ServedRegistry, group: str, version: str, prefix: s
             continue
         served = registry.served(group, version, resource.plural)
         if served is not None and served.defined is not None:
-            found |= published(resource, dict(served.defined.source), prefix, swagger=swagger)
+            fields = served.strategy.fields if isinstance(served.strategy, CustomStrategy) else ()
+            source = dict(served.defined.source)
+            found |= published(resource, source, prefix, swagger=swagger, selectable=fields)
     return found

@@ -51,6 +51,14 @@ class Shape:
         own: Tree = {key: tree[key] for key in ("apiVersion", "kind") if key in tree}
         return {**own, "metadata": metadata.tree, **rest}, unknown
 
+    def default_status(self, tree: Tree) -> None:
+        """Give an object without a status the one that the schema has as default; in place."""
+        schema = (self.source.get("properties") or {}).get("status") or {}
+        if "status" not in tree and "default" in schema:
+            made: Tree = {}
+            fill_defaults({"properties": {"status": schema}}, made, keep_nulls=False)
+            tree |= made
+
     def pruned(self, tree: Tree) -> Tree:
         """The object without what the schema does not know, and without defaults. Raises DecodeError."""
         made: Tree = copied(tree)

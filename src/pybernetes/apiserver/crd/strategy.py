@@ -65,6 +65,16 @@ class CustomStrategy(Strategy):
             words = "create not allowed while custom resource definition is terminating"
             raise StatusError(refusal.code, refusal.reason, words, refusal.details)
         Strategy.prepare_for_create(self, ctx, new)
+        self._default_status(new)
+
+    def prepare_for_update(self, ctx: RequestContext, new: Tree, old: Tree) -> None:
+        Strategy.prepare_for_update(self, ctx, new, old)
+        self._default_status(new)
+
+    def _default_status(self, new: Tree) -> None:
+        """A status that was given does not count, but that the schema has one is seen by whoever reads the object."""
+        if self.has_status and self.shape is not None:
+            self.shape.default_status(new)
 
     def validate(self, ctx: RequestContext, new: Tree) -> list[FieldError]:
         found = [] if self.shape is None else self.shape.validate(new, None, self.resource)

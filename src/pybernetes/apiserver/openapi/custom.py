@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pybernetes.api.scheme import Resource
@@ -36,8 +37,13 @@ def definition_name(group: str, version: str, kind: str) -> str:
     return f"{'.'.join(reversed(group.split('.')))}.{version}.{kind}"
 
 
-def published(resource: Resource, source: Tree, prefix: str, *, swagger: bool) -> dict[str, Tree]:
-    """The definitions of a kind and its list, with references below `prefix`; `swagger` for OpenAPI v2."""
+def published(
+    resource: Resource, source: Tree, prefix: str, *, swagger: bool, selectable: Sequence[str] = ()
+) -> dict[str, Tree]:
+    """The definitions of a kind and its list, with references below `prefix`; `swagger` for OpenAPI v2.
+
+    `selectable` are the paths of fields by which objects can be selected.
+    """
     name, listed = (
         definition_name(resource.group, resource.version, kind) for kind in (resource.kind, resource.list_kind)
     )
@@ -52,7 +58,11 @@ def published(resource: Resource, source: Tree, prefix: str, *, swagger: bool) -
         "required": ["items"],
         "properties": {**own, "items": items},
     }
-    return {name: made | _kind(resource, resource.kind), listed: many | _kind(resource, resource.list_kind)}
+    both = {"x-kubernetes-selectable-fields": [{"fieldPath": one} for one in selectable]} if selectable else {}
+    return {
+        name: made | _kind(resource, resource.kind) | both,
+        listed: many | _kind(resource, resource.list_kind) | both,
+    }
 
 
 def _kind(resource: Resource, kind: str) -> Tree:

@@ -166,6 +166,29 @@ async def test_claims_are_prepared_before_and_given_up_after_their_pod(
     await kubectl(cluster, "wait", "--for=delete", "--timeout=90s", "resourceslice/gpus")
 
 
+MOUNTER = """
+apiVersion: v1
+kind: Pod
+metadata: {name: mounter}
+spec:
+  terminationGracePeriodSeconds: 1
+  volumes: [{name: plugins, hostPath: {path: /var/lib/kubelet/plugins, type: Directory}}]
+  containers:
+  - name: main
+    image: busybox
+    command: [sh, -c, "mkdir -p /there/volume && mount -t tmpfs none /there/volume && touch /there/volume/made; sleep 1000"]
+    securityContext: {privileged: true}
+    volumeMounts: [{name: plugins, mountPath: /there, mountPropagation: Bidirectional}]
+"""
+
+
+async def test_what_a_driver_mounts_is_mounted_on_the_node(cluster: LiveCluster, root: Root) -> None:
+    await kubectl(cluster, "apply", "-f-", input=MOUNTER)
+    while not (root.plugins / "volume" / "made").exists():
+        await asyncio.sleep(0.1)
+    await kubectl(cluster, "delete", "pod", "mounter")
+
+
 async def told(cluster: LiveCluster, reason: str, words: str) -> None:
     """Until an event says so."""
     while True:

@@ -7,7 +7,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.explain import config, crash, image, names_asked, node, policy, probe, scheduling, terminating, volume
+from pybernetes.explain import (
+    config,
+    crash,
+    devices,
+    image,
+    names_asked,
+    node,
+    policy,
+    probe,
+    scheduling,
+    terminating,
+    volume,
+)
 from pybernetes.explain.causes import Cause, Finding, merged
 from pybernetes.explain.snapshot import AnyContainer, Snapshot, condition, ref
 from pybernetes.explain.steps import change
@@ -106,6 +118,8 @@ def _failed(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
                 ended = status.state.terminated if status.state else None
                 if ended is not None and ended.exit_code != 0:
                     yield crash.explain(snapshot, pod, container, status, ended)
+        case _ if (found := devices.rejected(pod)) is not None:
+            yield found
         case _:
             yield Cause(f"the node did not take it: {pod.status.reason}", seen=(said,), steps=(
                 snapshot.command("describe", ref(pod)),))  # fmt: skip
@@ -113,7 +127,7 @@ def _failed(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
 
 def _held_up(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:
     """What keeps containers from running and being ready. An init container holds up all after it."""
-    if (blocked := list(volume.explain(snapshot, pod))) and not any(
+    if (blocked := [*devices.explain(snapshot, pod), *volume.explain(snapshot, pod)]) and not any(
         s.state and s.state.running for _, s, _ in containers(pod)
     ):
         yield from blocked

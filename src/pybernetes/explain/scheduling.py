@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from pybernetes.api.types import core_v1 as v1
-from pybernetes.explain import claim
+from pybernetes.explain import claim, devices
 from pybernetes.explain import node as nodes
 from pybernetes.explain.causes import Cause, Finding, merged
 from pybernetes.explain.nearest import hint
@@ -77,6 +77,8 @@ def _because(snapshot: Snapshot, pod: v1.Pod, said: str) -> Iterator[Cause]:
 def _insufficient(snapshot: Snapshot, pod: v1.Pod, words: str) -> Cause:
     """More asked for than any node has, or has free."""
     resource = words.removeprefix("Insufficient ")
+    if (found := devices.missing(snapshot, resource)) is not None:
+        return found
     asked = resources.pod_requests(pod.spec).get(resource, 0)
     nodes = {
         node.metadata.name or "": resources.amounts(node.status.allocatable).get(resource, 0)

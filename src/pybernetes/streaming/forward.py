@@ -101,7 +101,8 @@ async def _upward(data: Channel, writer: asyncio.StreamWriter) -> None:
         while chunk := await data.read():
             writer.write(chunk)
             await writer.drain()
-        writer.write_eof()
+        if not writer.is_closing():  # the other side has left meanwhile
+            writer.write_eof()
 
 
 async def _downward(reader: asyncio.StreamReader, data: Channel) -> None:

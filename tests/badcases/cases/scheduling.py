@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 from tests.badcases.cases.case import Case
-from tests.badcases.manifests import deployment, pod, requests
+from tests.badcases.manifests import deployment, limits, plain, pod, requests
+
+GPUS = plain(
+    "DeviceClass", "badcase-gpu", "resource.k8s.io/v1",
+    spec={"selectors": [{"cel": {"expression": "device.driver == 'badcase.test'"}}]},
+)  # fmt: skip
+SLICE = plain(
+    "ResourceSlice", "badcase-gpu", "resource.k8s.io/v1",
+    spec={
+        "driver": "badcase.test",
+        "allNodes": True,
+        "pool": {"name": "badcase", "resourceSliceCount": 1},
+        "devices": [{"name": "gpu"}],
+    },
+)  # fmt: skip
+GPU = plain(
+    "ResourceClaim", "gpu", "resource.k8s.io/v1",
+    spec={"devices": {"requests": [{"name": "one", "exactly": {"deviceClassName": "badcase-gpu"}}]}},
+)  # fmt: skip
 
 SCHEDULING = (
+    Case(
+        "device-plugin",
+        (pod(**limits(**{"badcase.test/gpu": "1"})),),
+        "pod/web",
+        r"no node has badcase\.test/gpu: the device plugin that would announce it is not there",
+        r"1 Insufficient badcase\.test/gpu\.",
+    ),
+    Case(
+        "device-driver",
+        (GPUS, SLICE, GPU, pod(spec={"resourceClaims": [{"name": "gpu", "resourceClaimName": "gpu"}]})),
+        "pod/web",
+        r"driver badcase\.test of its devices is not registered on node \S+",
+        r"Failed to prepare dynamic resources: prepare dynamic resources: DRA driver badcase\.test is not registered",
+        r"does its kubelet plugin run there\?",
+    ),
     Case(
         "cpu",
         (deployment(**requests(cpu="500")),),

@@ -135,7 +135,7 @@ class World:
 
     def _claims(self, scope: Scope, threads: InlineWorker) -> Claims:
         """Claims of devices, with no driver but those that a test registers; `self.claims` has the objects."""
-        store = ClaimStore(self.root / "dra_claims.json")
+        store = ClaimStore(self.root / "dra_claims.json", threads)
         store.load()
         health = Health(self.clock, lambda *device: self.kubelet.devices_changed(self.doors_claims.users_of(*device)))
 
@@ -148,7 +148,7 @@ class World:
             self.wiped.append(driver)
 
         self.drivers = Drivers(scope, self.clock, health, wipe, lambda: self.kubelet.retry_claims())
-        self.doors_claims = Claims(store, self.drivers, health, get, threads)
+        self.doors_claims = Claims(store, self.drivers, health, get)
         return self.doors_claims
 
     async def apply(self, pod: v1.Pod) -> None:

@@ -53,11 +53,11 @@ class NodePlugins:
         self, root: Root, node: str, api: PodApi, told: Told, clock: Clock, scope: Scope, threads: Worker
     ) -> None:
         self._root, self._node, self._api, self._told, self._clock, self._scope = root, node, api, told, clock, scope
-        store = ClaimStore(root.own / "dra_claims.json")
+        store = ClaimStore(root.own / "dra_claims.json", threads)
         store.load()
         health = Health(clock, lambda *device: told.devices_changed(self.claims.users_of(*device)))
         self._drivers = Drivers(scope, clock, health, lambda driver: api.delete_slices(node, driver), told.driver_came)
-        self.claims = Claims(store, self._drivers, health, api.claim, threads)
+        self.claims = Claims(store, self._drivers, health, api.claim)
         self._resources = Resources(clock, self._devices_changed)
         self.devices = Allocator(root, self._resources, lambda: [uid_of(pod) for pod in told.pods()], threads)
         self._device_plugins = DevicePlugins(root.device_plugins, self._resources, scope, self.devices.save)

@@ -283,7 +283,7 @@ def _statuses(node, pod):
 async def test_monitoring_is_told_which_container_has_what(node, plugin):
     node.pods = [pod("p", 1), pod("q", 0)]
     await node.allocator.allocate(node.pods[0])
-    claims = Claims(ClaimStore(node.root.own / "none.json"), None, None, None, InlineWorker())
+    claims = Claims(ClaimStore(node.root.own / "none.json", InlineWorker()), None, None, None)
     service = PodResourcesService(lambda: node.pods, node.resources, node.allocator, claims)
     path = node.root.pod_resources / "kubelet.sock"
     async with listening(path, service.methods):

@@ -29,7 +29,7 @@ class Node:
         self.restart()
 
     def restart(self):
-        store = ClaimStore(self.root / "claims.json")
+        store = ClaimStore(self.root / "claims.json", InlineWorker())
         store.load()
         self.health = Health(self.clock, lambda *device: self.changed.append(device))
 
@@ -42,7 +42,7 @@ class Node:
             return self.objects[name]
 
         self.drivers = Drivers(self.scope, self.clock, self.health, wipe, self.came.set)
-        self.claims = Claims(store, self.drivers, self.health, get, InlineWorker())
+        self.claims = Claims(store, self.drivers, self.health, get)
 
     def claim(self, name, *pods, drivers=("gpu.example.com",), uid="", allocated=True):
         """A claim that is reserved for these pods."""

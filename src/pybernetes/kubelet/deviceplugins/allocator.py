@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
@@ -10,13 +9,15 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct, field
 
+from pybernetes.aio.locks import Locks
 from pybernetes.aio.threads import Worker
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri import types as t
 from pybernetes.kubelet.deviceplugins import choosing
 from pybernetes.kubelet.deviceplugins.errors import DeviceError
 from pybernetes.kubelet.deviceplugins.resources import Resources
-from pybernetes.kubelet.deviceplugins.state import Allocation, AllocationFile
+from pybernetes.kubelet.deviceplugins.state import Allocation, read_allocations
+from pybernetes.kubelet.keeping import KeptFile
 from pybernetes.kubelet.podspec import AnyContainer, uid_of
 from pybernetes.kubelet.root import Root
 
@@ -42,10 +43,10 @@ class Allocator:
     def __init__(
         self, root: Root, resources: Resources, active: Callable[[], Collection[str]], threads: Worker
     ) -> None:
-        self._root, self._resources, self._active, self._threads = root, resources, active, threads
-        self._file = AllocationFile(root.own / "device_plugins.json")
-        self._state = self._file.read()
-        self._lock = asyncio.Lock()
+        self._root, self._resources, self._active = root, resources, active
+        self._file = KeptFile(root.own / "device_plugins.json", threads)
+        self._state = read_allocations(self._file.path)
+        self._locks: Locks[str] = Locks()
         resources.restore(self._state.resources)
 
     def users_of(self, resource: str, devices: Collection[str]) -> set[str]:
@@ -59,16 +60,19 @@ class Allocator:
 
     async def allocate(self, pod: v1.Pod) -> None:
         """Give every container its devices. Safe to repeat. Raises DeviceError: then the pod has none."""
-        if not any(self._asked(pod, each) for each in [*pod.spec.init_containers, *pod.spec.containers]):
+        containers = [*pod.spec.init_containers, *pod.spec.containers]
+        asked = {name for each in containers for name, _ in self._asked(pod, each)}
+        if not asked:
             return
-        async with self._lock:
+        async with self._locks.holding(asked):  # a plugin that does not answer holds up nobody but its own
             self._free_those_of_others(pod)
-            before = list(self._state.allocations)
+            before = self._state.of(uid_of(pod))
             try:
                 await self._allocate(pod)
                 await self.save()
             except BaseException:
-                self._state.allocations = before
+                others = [each for each in self._state.allocations if each.pod != uid_of(pod)]
+                self._state.allocations = [*others, *before]
                 raise
 
     def _asked(self, pod: v1.Pod, container: v1.Container) -> list[tuple[str, int]]:
@@ -126,7 +130,7 @@ class Allocator:
         """Raises DeviceError."""
         self._state.resources = self._resources.names()
         try:
-            await self._threads.run(self._file.write, msgspec.json.encode(self._state))
+            await self._file.save(lambda: msgspec.json.encode(self._state))
         except OSError as error:
             raise DeviceError(f"failed to write checkpoint file: {error}") from error
 

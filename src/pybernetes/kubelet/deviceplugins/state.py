@@ -7,8 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from pybernetes.kubelet.keeping import write_file
-
 log = logging.getLogger(__name__)
 
 
@@ -41,22 +39,12 @@ class Allocations(msgspec.Struct):
         return {device for each in self.allocations if each.resource == resource for device in each.devices}
 
 
-class AllocationFile:
-    """Both methods block."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self) -> Allocations:
-        """A file that cannot be read is as good as none."""
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Allocations)
-        except FileNotFoundError:
-            return Allocations()
-        except (OSError, msgspec.DecodeError) as error:
-            log.warning("it is not known which pods have which devices file=%s error=%s", self._path, error)
-            return Allocations()
-
-    def write(self, data: bytes) -> None:
-        """Raises OSError."""
-        write_file(self._path, data)
+def read_allocations(path: Path) -> Allocations:
+    """Blocking. A file that cannot be read is as good as none."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Allocations)
+    except FileNotFoundError:
+        return Allocations()
+    except (OSError, msgspec.DecodeError) as error:
+        log.warning("it is not known which pods have which devices file=%s error=%s", path, error)
+        return Allocations()

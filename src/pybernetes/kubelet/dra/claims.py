@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
 
-from pybernetes.aio.threads import Worker
+from pybernetes.aio.locks import Locks
 from pybernetes.api.device_claims import PodClaim, claims_of, is_made_for, is_reserved_for
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1 as v1
@@ -32,12 +29,12 @@ GetClaim = Callable[[str, str], Awaitable[resource_v1.ResourceClaim]]
 class Claims:
     """What is prepared. Of one claim, one thing is done at a time; `get` reads the API."""
 
-    def __init__(self, store: ClaimStore, drivers: Drivers, health: Health, get: GetClaim, threads: Worker) -> None:
+    def __init__(self, store: ClaimStore, drivers: Drivers, health: Health, get: GetClaim) -> None:
         self.store, self.drivers = store, drivers
-        self._health, self._get, self._threads = health, get, threads
+        self._health, self._get = health, get
         self._prepared: set[str] = set()
         """UIDs of claims that were prepared since the kubelet started: after that drivers are asked once more."""
-        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._locks: Locks[tuple[str, str]] = Locks()
 
     async def prepare(self, pod: v1.Pod) -> None:
         """Safe to repeat. Raises ClaimError."""
@@ -47,7 +44,7 @@ class Claims:
         for claim in found:  # before anything is recorded: a pod whose driver was never here can just be deleted
             for driver in _drivers_of(claim):
                 self.drivers.get(driver)
-        async with self._locked(_key(claim) for claim in found):
+        async with self._locks.holding(_key(claim) for claim in found):
             records = [self._record(claim) for claim in found]
             for record in records:
                 record.pods.add(uid_of(pod))
@@ -100,7 +97,7 @@ class Claims:
         records = self.store.of_pod(pod_uid)
         if not records:
             return
-        async with self._locked((record.namespace, record.name) for record in records):
+        async with self._locks.holding((record.namespace, record.name) for record in records):
             last = [record for record in records if record.pods == {pod_uid}]
             for name, claims in _batches(last).items():
                 await self.drivers.get(name).unprepare(claims)
@@ -181,18 +178,9 @@ class Claims:
 
     async def _save(self) -> None:
         try:
-            await self._threads.run(self.store.write, self.store.encoded())
+            await self.store.save()
         except OSError as error:
             raise ClaimError(f"checkpoint ResourceClaim state: {error}") from error
-
-    @asynccontextmanager
-    async def _locked(self, keys: Iterable[tuple[str, str]]) -> AsyncIterator[None]:
-        """Several claims at once, always in the same order."""
-        locks = [self._locks.setdefault(key, asyncio.Lock()) for key in sorted(set(keys))]
-        async with AsyncExitStack() as stack:
-            for lock in locks:
-                await stack.enter_async_context(lock)
-            yield
 
 
 def all_claims(pod: v1.Pod) -> Iterator[PodClaim]:

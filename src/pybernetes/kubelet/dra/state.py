@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from pybernetes.kubelet.keeping import write_file
+from pybernetes.aio.threads import Worker
+from pybernetes.kubelet.keeping import KeptFile
 
 log = logging.getLogger(__name__)
 
@@ -48,29 +49,26 @@ class ClaimRecord(msgspec.Struct):
 
 
 class ClaimStore:
-    """The records by namespace and name. `save` is blocking."""
+    """The records by namespace and name, in a file."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, threads: Worker) -> None:
+        self._file = KeptFile(path, threads)
         self.records: dict[tuple[str, str], ClaimRecord] = {}
 
     def load(self) -> None:
         """Blocking. A file that cannot be read is as good as none: pods prepare their claims anew."""
         try:
-            found = msgspec.json.decode(self._path.read_bytes(), type=list[ClaimRecord])
+            found = msgspec.json.decode(self._file.path.read_bytes(), type=list[ClaimRecord])
         except FileNotFoundError:
             return
         except (OSError, msgspec.DecodeError) as error:
-            log.warning("claims of this node are not known any more file=%s error=%s", self._path, error)
+            log.warning("claims of this node are not known any more file=%s error=%s", self._file.path, error)
             return
         self.records = {(record.namespace, record.name): record for record in found}
 
-    def encoded(self) -> bytes:
-        return msgspec.json.encode(list(self.records.values()))
-
-    def write(self, data: bytes) -> None:
-        """Blocking. Raises OSError."""
-        write_file(self._path, data)
+    async def save(self) -> None:
+        """Raises OSError."""
+        await self._file.save(lambda: msgspec.json.encode(list(self.records.values())))
 
     def of_pod(self, uid: str) -> list[ClaimRecord]:
         return [record for record in self.records.values() if uid in record.pods]

@@ -11,6 +11,7 @@ from pybernetes.aio.tasks import Scope, open_scope
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.cri.errors import CRIError, UnavailableError
+from pybernetes.kubelet.dra.errors import ClaimError
 from pybernetes.kubelet.events import NORMAL, WARNING
 from pybernetes.kubelet.observed import Observed, ObservedContainer
 from pybernetes.kubelet.plan import Facts, Plan, Waiting, plan
@@ -71,6 +72,7 @@ class PodWorker:
         self._looked = asyncio.Event()
         """Set at the next look; then another takes its place."""
         self._act = Act(self.poke, self._act_failed)
+        self._patience = Backoff(initial=RETRY_SECONDS, limit=60.0)
         self._refresher = Refresher(doors, self._memory, self._volumes)
         self._scope = Scope("unstarted")
         self._alarm = Alarm(self._scope, doors.clock, self.poke)
@@ -250,7 +252,9 @@ class PodWorker:
 
     def _act_failed(self, group: BaseExceptionGroup[Exception]) -> None:
         self._note("act failed", group)
-        self._alarm.set(RETRY_SECONDS)
+        # A driver that comes back is heard of, so one that is away for long need not be asked all the time.
+        waits = group.subgroup(ClaimError) is not None
+        self._alarm.set(self._patience.next() if waits else RETRY_SECONDS)
 
     # Ending
 

@@ -139,10 +139,41 @@ def test_unknown_fields_are_dropped_and_named() -> None:
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"creationTimestamp": "yesterday"}},
             'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
         ),
+        # What types refuse that read themselves comes before what stands before it.
+        (
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": [], "labels": 5, "creationTimestamp": "x"}},
+            'parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"',
+        ),
+        (
+            pod(containers=[{"name": 1, "ports": {}}, {"livenessProbe": {"tcpSocket": {"port": []}}}]),
+            "json: cannot unmarshal array into Go struct field "
+            "TCPSocketAction.spec.containers.livenessProbe.ProbeHandler.tcpSocket.port of type int32",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": [], "labels": 5}},
+            "json: cannot unmarshal array into Go struct field ObjectMeta.metadata.name of type string",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": 1}, "binaryData": {"k": "!"}},
+            "json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap", "binaryData": {"k": ["v"]}},
+            "json: cannot unmarshal string into Go struct field ConfigMap.binaryData of type uint8",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap", "binaryData": {"k": [256]}},
+            "json: cannot unmarshal number 256 into Go struct field ConfigMap.binaryData of type uint8",
+        ),
     ],
 )
 def test_what_does_not_fit(tree: dict[str, Any], message: str) -> None:
     assert refused(tree) == message
+
+
+def test_bytes_may_be_a_list_of_numbers() -> None:
+    made = decode.decode(schema_of("v1", "Secret"), {"data": {"a": [104, 105, None], "b": []}})
+    assert made.tree["data"] == {"a": "aGkA", "b": ""}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pybernetes.api.field import Path as FieldPath
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import Resource
 from pybernetes.api.validation import validate
+from pybernetes.api.validation.schema_form import shown_schema
 from pybernetes.api.validation.structural import validate_structural
 
 TESTDATA = Path(__file__).parent / "testdata"
@@ -336,3 +337,117 @@ def test_which_containers_may_run_again(policy: str, own: dict[str, Any], code: 
 def test_what_a_schema_may_not_say(schema: dict[str, Any], field: str, detail: str) -> None:
     found = list(validate_structural({"type": "object", "properties": {"x": schema}}, FieldPath("s")))
     assert (field, detail) in [(one.field, one.detail) for one in found]
+
+
+def fields_in_order(sent: dict[str, Any]) -> list[str]:
+    """What is wrong with a new object, in the order in which it is told."""
+    resource = resource_of(sent)
+    return [error.field for error in validate(resource, complete(resource, sent))]
+
+
+def wrong_in_status(status: dict[str, Any]) -> list[str]:
+    sent = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", "resourceVersion": "1"}, "spec": pod()}
+    sent["spec"]["containers"][0]["resources"] = {"requests": {"e.test/gpu": "1"}, "limits": {"e.test/gpu": "1"}}
+    made = complete(resource_of(sent), sent)
+    new, old = made | {"status": status}, made | {"status": {}}
+    return [error.field for error in validate(resource_of(sent), new, old, "status")]
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        (
+            {"conditions": [{"type": "a b", "status": "True", "observedGeneration": -1}], "observedGeneration": -1},
+            ["status.conditions[0].observedGeneration", "status.conditions[0].Type", "status.observedGeneration"],
+        ),
+        (
+            {"podIPs": [{"ip": "x"}], "resourceClaimStatuses": [{"name": "c"}], "hostIPs": [{"ip": "192.0.2.3"}]},
+            ["status.resourceClaimStatuses[0].name", "status.podIPs[0]", "status.hostIPs[0].ip"],
+        ),
+        (
+            {"extendedResourceClaimStatus": {"requestMappings": [
+                {"containerName": "no", "resourceName": "r", "requestName": "a"},
+                {"containerName": "main", "resourceName": "cpu", "requestName": "B"},
+                {"containerName": "main", "resourceName": "e.test/gpu", "requestName": "c"},
+            ]}},
+            [
+                "status.extendedResourceClaimStatus.requestMappings[0].containerName",
+                "status.extendedResourceClaimStatus.requestMappings[1].resourceName",
+                "status.extendedResourceClaimStatus.requestName",
+                "status.extendedResourceClaimStatus.resourceClaimName",
+            ],
+        ),
+        (
+            {"containerStatuses": [{
+                "name": "main", "user": {"linux": {"uid": -1, "gid": 0}},
+                "allocatedResourcesStatus": [
+                    {"name": "cpu", "resources": [{"resourceID": "a", "health": "Healthy"}]},
+                    {"name": "e.test/gpu", "resources": [{"resourceID": "a", "health": "?", "message": ""}] * 2},
+                ],
+            }]},
+            [
+                "status.containerStatuses[0].user.linux.uid",
+                "status.containerStatuses[0].allocatedResourcesStatus[0].name",
+                "status.containerStatuses[0].allocatedResourcesStatus[1].resources[0].health",
+                "status.containerStatuses[0].allocatedResourcesStatus[1].resources[0].message",
+                "status.containerStatuses[0].allocatedResourcesStatus[1].resources[1].health",
+                "status.containerStatuses[0].allocatedResourcesStatus[1].resources[1].message",
+                "status.containerStatuses[0].allocatedResourcesStatus[1].resources[1].resourceID",
+            ],
+        ),
+        (
+            {"ephemeralContainerStatuses": [{"name": "e", "allocatedResourcesStatus": [{"name": "x"}]}]},
+            ["status.ephemeralContainerStatuses[0].allocatedResourcesStatus"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_pods_status_may_say(status: dict[str, Any], found: list[str]) -> None:
+    assert wrong_in_status(status) == found
+
+
+def test_all_that_is_wrong_with_a_service_in_upstreams_order() -> None:
+    ports = [{"port": 80, "nodePort": 31000, "protocol": "TCP", "targetPort": 80}] * 2
+    annotations = {
+        "service.beta.kubernetes.io/load-balancer-source-ranges": "x",
+        "service.kubernetes.io/topology-mode": "a", "service.kubernetes.io/topology-aware-hints": "b",
+    }  # fmt: skip
+    sent = {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "annotations": annotations},
+        "spec": {"ports": ports, "sessionAffinity": "x", "externalIPs": ["x"]},
+    }  # fmt: skip
+    assert fields_in_order(sent) == [
+        "metadata.annotations[service.kubernetes.io/topology-mode]",
+        "spec.ports[0].name", "spec.ports[1].name", "spec.sessionAffinity", "spec.externalIPs[0]",
+        "spec.ports[0].nodePort", "spec.ports[1].nodePort", "spec.ports[1].nodePort", "spec.ports[1]",
+        "metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]",
+        "metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]",
+    ]  # fmt: skip
+
+
+def test_ephemeral_containers_are_judged_like_others_and_then_as_what_they_are() -> None:
+    container = {
+        "name": "main", "image": "i", "targetContainerName": "no", "restartPolicy": "Always",
+        "ports": [{"containerPort": 70000}], "livenessProbe": {"tcpSocket": {"port": 1}},
+        "resources": {"limits": {"cpu": "-1"}}, "volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "a"}],
+    }  # fmt: skip
+    sent = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": pod(ephemeralContainers=[container])}
+    found, path = fields_in_order(sent), "spec.ephemeralContainers[0]."
+    assert [field.removeprefix(path) for field in found if field.startswith(path)] == [
+        "ports[0].containerPort", "volumeMounts[0].name", "resources.limits[cpu]", "name",
+        "targetContainerName", "ports", "resources", "restartPolicy", "livenessProbe", "volumeMounts[0].subPath",
+    ]  # fmt: skip
+
+
+def test_versions_of_a_definition_are_shown_in_their_internal_form() -> None:
+    schema = {
+        "type": "object", "required": ["a"],
+        "properties": {"b": {"type": "array", "items": {"type": "string"}}, "a": {"additionalProperties": True}},
+    }  # fmt: skip
+    shown = shown_schema(schema)
+    assert list(shown)[:5] == ["ID", "Schema", "Ref", "Description", "Type"]
+    assert list(shown)[-3:] == ["XListType", "XMapType", "XValidations"]
+    assert (shown["Type"], shown["Required"], shown["Enum"], shown["Nullable"]) == ("object", ["a"], None, False)
+    assert list(shown["Properties"]) == ["a", "b"]
+    assert shown["Properties"]["a"]["AdditionalProperties"] == {"Allows": True, "Schema": None}
+    assert shown["Properties"]["b"]["Items"]["Schema"]["Type"] == "string"
+    assert shown["Properties"]["b"]["Items"]["JSONSchemas"] is None

@@ -43,3 +43,8 @@ def test_keys_are_told_of_in_order():
 @pytest.mark.parametrize("text", ["1e3", "0o7", "1:30", "08", "1_0", "0x1", "2020-01-01", "true", "n"])
 def test_written(text):
     assert to_yaml({"a": text}) == f'a: "{text}"\n'.encode()
+
+
+@pytest.mark.parametrize("text", ["=", "==", "a=b"])
+def test_written_as_they_are(text):
+    assert to_yaml({"a": text}) == f"a: {text}\n".encode()

@@ -100,6 +100,8 @@ class FieldError(Struct, frozen=True):
     field: str
     value: Any
     detail: str
+    stands: str = ""
+    """Where the value stands, if that is another field."""
 
     @property
     def body(self) -> str:
@@ -127,9 +129,9 @@ def required(path: Path, detail: str = "") -> FieldError:
     return FieldError(Kind.REQUIRED, str(path), "", detail)
 
 
-def invalid(path: Path, value: Any, detail: str) -> FieldError:
-    """A value that is wrong for the reason in `detail`; how values are shown: see `render`."""
-    return FieldError(Kind.INVALID, str(path), value, detail)
+def invalid(path: Path, value: Any, detail: str, *, at: Path = ROOT) -> FieldError:
+    """A value that is wrong for the reason in `detail`; how values are shown: see `render`. It may stand elsewhere."""
+    return FieldError(Kind.INVALID, str(path), value, detail, str(at))
 
 
 def type_invalid(path: Path, value: Any, detail: str) -> FieldError:

@@ -215,7 +215,14 @@ def fully_qualified_domain_name(value: str) -> tuple[str, ...]:
 def is_domain_prefixed_path(value: str) -> bool:
     """Whether it reads like "acme.io/foo"."""
     domain, slash, path = value.partition("/")
-    return bool(slash and path) and not dns1123_subdomain(domain) and bool(_URL_PATH.fullmatch(path))
+    return bool(slash and path) and not dns1123_subdomain(domain) and not url_path(path)
+
+
+def url_path(value: str) -> tuple[str, ...]:
+    """A path of characters that may stand in a URL as they are."""
+    if _URL_PATH.fullmatch(value):
+        return ()
+    return (f"Invalid path (regex used for validation is '{_URL_PATH.pattern}')",)
 
 
 _URL_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")

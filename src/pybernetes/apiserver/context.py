@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from pybernetes.api.tree import Tree
 from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.request_info import RequestInfo
 from pybernetes.apiserver.user import ANONYMOUS, UserInfo
@@ -36,6 +37,8 @@ class RequestContext(Struct):
     """Called by a watch once it has sent what there is."""
     has_empty: bool = False
     """The object that it brings has lists that are there and empty."""
+    sent: Tree = field(default_factory=dict)
+    """The object that it brings or comes to, before it was decoded."""
     audit_id: str = ""
     """Names the request in its answer and in the audit log."""
 

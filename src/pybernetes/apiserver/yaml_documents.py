@@ -68,6 +68,7 @@ class _PlainDumper(_Yielding, _Dumper):  # type: ignore[misc]  # the base is cho
 
 _PlainDumper.add_implicit_resolver(*_SHORT_BOOLEAN)
 know_numbers(_PlainDumper)
+del _PlainDumper.yaml_implicit_resolvers["="]  # a text like others
 _TEXT: Final = "tag:yaml.org,2002:str"
 
 

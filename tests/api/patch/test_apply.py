@@ -244,3 +244,30 @@ def test_a_custom_resource_owns_its_maps_themselves():
     """Unlike built-in types, whose structs are always there, a custom resource gains `spec` with its first field."""
     tree = THINGS.update(None, thing({"labels": {"a": "b"}, "free": {}}), "one", T0)
     assert owners(tree)["one"][1] == {"f:spec": {".": {}, "f:labels": {".": {}, "f:a": {}}, "f:free": {}}}
+
+
+def service_account(*secrets):
+    tree = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "s"}}
+    return {**tree, "secrets": list(secrets)}
+
+
+def test_elements_without_their_keys_leave_nobody_an_owner():
+    accounts = FieldManager(schema_of("v1", "ServiceAccount"), "v1", "ServiceAccount")
+    live = accounts.update(None, service_account({"name": "a"}), "one", T0)
+    assert set(owners(live)) == {"one"}
+    keyless = service_account({"name": "a"}, {})
+    assert owners(accounts.update(live, keyless, "two", T1)) == {}
+    with pytest.raises(StatusError) as refused:
+        accounts.apply(keyless, service_account({"name": "b"}), "three", False, T1)
+    assert str(refused.value) == (
+        "failed to create manager for existing fields: failed to convert new object (/s; /v1, Kind=ServiceAccount) "
+        "to smd typed: .secrets: element 1: associative list with "
+        'keys has an element that omits all key fields ["name"] (and doesn\'t have default values for any key fields)'
+    )
+
+
+def test_what_was_noted_in_another_groups_version_is_dropped():
+    live = CONFIG_MAPS.update(None, config_map(a="1"), "one", T0)
+    foreign = {"manager": "m", "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": {}}
+    sent = {**live, "metadata": {**live["metadata"], "managedFields": [*live["metadata"]["managedFields"], foreign]}}
+    assert CONFIG_MAPS.update(live, sent, "two", T1) == live

@@ -12,12 +12,17 @@ class DecodeError(ValueError):
 
 
 class Mismatch(Exception):
-    """A value of the wrong JSON type on its way up to the object: each struct that it passes adds its field."""
+    """A value of the wrong JSON type on its way up to the object: each struct that it passes adds its field.
 
-    def __init__(self, found: str, wanted: str) -> None:
+    Go's decoder reads on after it, for what is `final`: what types that read themselves (times, quantities) refuse
+    ends the decoding, and is what is told, wherever it stands.
+    """
+
+    def __init__(self, found: str, wanted: str, final: bool = False) -> None:
         super().__init__(found, wanted)
         self.found = found
         self.wanted = wanted
+        self.final = final
         self.struct = ""
         self.fields: list[str] = []
 
@@ -40,6 +45,16 @@ class Mismatch(Exception):
             path = ".".join(reversed(self.fields))
             target = f"struct field {self.struct}.{path} of type {self.wanted}"
         return f"json: cannot unmarshal {self.found} into Go {target}"
+
+
+class Illegal(Mismatch):
+    """A text that the decoder itself cannot read: told as it is, without the field."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, "")
+
+    def message(self) -> str:
+        return self.found
 
 
 def json_type(value: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pybernetes.api.decode.errors import DecodeError, Mismatch
+from pybernetes.api.decode.errors import DecodeError, Illegal, Mismatch
 from pybernetes.api.decode.scalars import scalar
 from pybernetes.api.patch.go_text import type_name
 from pybernetes.api.schema import Kind, Presence, Schema, presence
@@ -65,8 +65,8 @@ def _bytes(node: Schema, value: Any) -> Any:
         raise DecodeError(f"cannot restore slice from {_kind(value)}")
     try:
         scalar(node)(value, [])
-    except DecodeError as error:
-        raise DecodeError(f"error decoding from json: {error}") from None
+    except Illegal as error:
+        raise DecodeError(f"error decoding from json: {error.message()}") from None
     return value
 
 

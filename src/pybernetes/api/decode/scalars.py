@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from pybernetes.api.decode.base64 import canonical_base64
-from pybernetes.api.decode.errors import DecodeError, Mismatch, go_type, json_type
+from pybernetes.api.decode.errors import DecodeError, Illegal, Mismatch, json_type
 from pybernetes.api.quantity import FORMAT_WRONG, canonical
 from pybernetes.api.schema import Kind, Schema
 from pybernetes.api.time import canonical_micro_time, canonical_time
@@ -91,42 +92,53 @@ def _int_or_string(value: Any, notes: list[str], known: Any = None) -> Any:
     if value.__class__ is str:
         return value
     if value.__class__ is not int:
-        raise Mismatch(_number_or_type(value), "int32")
+        raise Mismatch(_number_or_type(value), "int32", final=True)
     low, high = _BOUNDS["int32"]
     if not low <= value <= high:
-        raise Mismatch(f"number {value}", "int32")
+        raise Mismatch(f"number {value}", "int32", final=True)
     return value
 
 
-def _text_form(read: Callable[[str], Any], own_type: str = "") -> Convert:
-    """A string that has to be readable; `own_type` is set where a value that is no string names its field."""
+def _bytes(value: Any, notes: list[str], known: Any = None) -> Any:
+    """Bytes are base64, or the list of their numbers."""
+    if value.__class__ is list:
+        return base64.b64encode(bytes([_byte(item) for item in value])).decode()
+    if value.__class__ is not str:
+        raise Mismatch(json_type(value), "[]uint8")
+    try:
+        return canonical_base64(value)
+    except ValueError as error:
+        raise Illegal(str(error)) from None
 
-    def convert(value: Any, notes: list[str], known: Any = None) -> Any:
-        if value.__class__ is not str:
-            if own_type:
-                raise Mismatch(json_type(value), own_type)
-            raise DecodeError(f"json: cannot unmarshal {json_type(value)} into Go value of type string")
-        try:
-            return read(value)
-        except ValueError as error:
-            raise DecodeError(str(error)) from None
 
-    return convert
+def _byte(value: Any) -> int:
+    if value is None:
+        return 0
+    if value.__class__ is not int:
+        raise Mismatch(_number_or_type(value), "uint8")
+    if not 0 <= value <= 255:
+        raise Mismatch(f"number {value}", "uint8")
+    return int(value)
 
 
 def _moment(read: Callable[[str], str]) -> Convert:
     """A time; the one that Go begins with stands for none."""
 
-    def convert(value: str) -> Any:
-        found = read(value)
+    def convert(value: Any, notes: list[str], known: Any = None) -> Any:
+        if value.__class__ is not str:
+            raise Mismatch(json_type(value), "string", final=True)
+        try:
+            found = read(value)
+        except ValueError as error:
+            raise DecodeError(str(error)) from None
         return None if found in _NO_TIME else found
 
-    return _text_form(convert, "string")
+    return convert
 
 
 _NO_TIME = ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z")
 _STRINGS: dict[str, Convert] = {
-    "byte": _text_form(canonical_base64, go_type(Schema(Kind.STRING, format="byte"))),
+    "byte": _bytes,
     "date-time": _moment(canonical_time),
     "micro-time": _moment(canonical_micro_time),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -132,6 +132,7 @@ def _struct(node: Schema) -> Convert:
             raise Mismatch(json_type(value), wanted)
         give_way()
         before = known if known.__class__ is dict else _NOTHING
+        wrong: Mismatch | None = None
         out: dict[str, Any] = {}
         for name, item in value.items():
             field = fields.get(name)
@@ -155,13 +156,18 @@ def _struct(node: Schema) -> Convert:
                 if name in named and not mismatch.fields and item.__class__ is not field[3]:
                     mismatch.name_type(named[name])
                 mismatch.passes(struct, f"{embedded[name]}.{name}" if name in embedded else name)
-                raise
+                if mismatch.final:
+                    raise
+                wrong = wrong or mismatch
+                continue
             if item:
                 out[name] = item
             elif item is not None and (field[1] or name in always):
                 out[name] = item
                 if item == [] and not field[1]:
                     notes.append(_EMPTY)
+        if wrong is not None:
+            raise wrong
         for name, make in zeros:
             if name not in out:
                 out[name] = make()
@@ -202,13 +208,16 @@ def _list(node: Schema) -> Convert:
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not list:
             raise Mismatch(json_type(value), wanted)
-        if known.__class__ is list:
-            stood = {id(item) for item in known}
-            return [
-                item if id(item) in stood else zero_value(item_node) if item is None else convert_item(item, notes)
-                for item in value
-            ]
-        return [zero_value(item_node) if item is None else convert_item(item, notes) for item in value]
+        try:
+            if known.__class__ is list:
+                stood = {id(item) for item in known}
+                return [
+                    item if id(item) in stood else zero_value(item_node) if item is None else convert_item(item, notes)
+                    for item in value
+                ]
+            return [zero_value(item_node) if item is None else convert_item(item, notes) for item in value]
+        except Mismatch as mismatch:
+            raise _told_of(mismatch, value, convert_item) from None
 
     return convert
 
@@ -223,11 +232,26 @@ def _map(node: Schema) -> Convert:
     def convert(value: Any, notes: list[str], known: Any = None) -> Any:
         if value.__class__ is not dict:
             raise Mismatch(json_type(value), wanted)
-        return {
-            key: zero_value(item_node) if item is None else convert_item(item, notes) for key, item in value.items()
-        }
+        try:
+            return {
+                key: zero_value(item_node) if item is None else convert_item(item, notes) for key, item in value.items()
+            }
+        except Mismatch as mismatch:
+            raise _told_of(mismatch, value.values(), convert_item) from None
 
     return convert
+
+
+def _told_of(first: Mismatch, items: Iterable[Any], convert: Convert) -> Mismatch:
+    """The one among several elements of a wrong type that is told: the first that is final, else the first."""
+    for item in () if first.final else items:
+        try:
+            if item is not None:
+                convert(item, [])
+        except Mismatch as mismatch:
+            if mismatch.final:
+                return mismatch
+    return first
 
 
 def _find_unknown(node: Schema, value: Any, path: str, found: list[str]) -> None:

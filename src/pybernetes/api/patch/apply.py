@@ -43,11 +43,12 @@ from pybernetes.api.patch.managed_fields import (
     is_reset,
 )
 from pybernetes.api.patch.structure import merge
-from pybernetes.api.patch.typed import compare, field_set
+from pybernetes.api.patch.typed import ElementError, compare, field_set
 from pybernetes.api.schema import Json, Schema
 
 Tree: TypeAlias = "dict[str, Json]"
 
+_UNMANAGED: Final = "failed to create manager for existing fields"
 BEFORE_FIRST_APPLY: Final = "before-first-apply"
 
 
@@ -71,14 +72,18 @@ class FieldManager(Struct, frozen=True):
 
         A request may itself send managedFields, except through a subresource: they replace the live ones if they can
         be read; an empty list wipes them. Decoding drops empty lists, hence `reset`: what `is_reset` said before.
-        An existing object without owners stays without: only a first apply finds out what is set.
+        An existing object without owners stays without: only a first apply finds out what is set. Where elements of
+        lists have no keys to tell them apart, nobody owns anything.
         """
         wiped = not self.subresource and (reset or is_reset(_entries(new)))
         managers = {} if wiped else self._managers_of(live or {}, new)
         new = _bare(new)
         if live is not None and not managers:
             return new
-        return _with_managers(new, self._track(_bare(live or {}), new, managers, manager, now))
+        try:
+            return _with_managers(new, self._track(_bare(live or {}), new, managers, manager, now))
+        except ElementError:
+            return new
 
     @refuses_depth
     def apply(self, live: Tree | None, config: Tree, manager: str, force: bool, now: str) -> Tree:
@@ -89,12 +94,24 @@ class FieldManager(Struct, frozen=True):
         Raises `StatusError`: 409 with a cause per field that another manager holds, 400 and 500 in upstream's words.
         """
         self._check_type(config)
+        config = _bare(config)
         live = live or {}
         try:
             managers = self._decoded(_entries(live))
         except ManagedFieldsError as error:
             raise errors.unexpected(f"failed to decode managed fields: {error}") from error
-        old = _bare(live)
+        try:
+            return self._onto(_bare(live), config, managers, manager, force, now)
+        except ElementError:
+            wrong = check.errors(self.schema, _bare(live), repeats=True)
+            words = f"failed to create typed live object {self._named(live)}"
+            if not managers:
+                words = f"{_UNMANAGED}: failed to convert new object {self._named(live)} to smd typed"
+            raise errors.unexpected(f"{words}: {wrong}") from None
+
+    # -- the steps
+
+    def _onto(self, old: Tree, config: Tree, managers: Managers, manager: str, force: bool, now: str) -> Tree:
         if not managers:
             managers = self._track({}, old, {}, BEFORE_FIRST_APPLY, now)
         try:
@@ -106,8 +123,6 @@ class FieldManager(Struct, frozen=True):
             if left.fields:
                 raise left.status() from None
         return self._applied(old, config, managers, manager, True, now)
-
-    # -- the steps
 
     def _decoded(self, entries: Json, *, stored: bool = False) -> Managers:
         managers = decode(entries, stored=stored)
@@ -131,7 +146,7 @@ class FieldManager(Struct, frozen=True):
     def _track(self, old: Tree, new: Tree, managers: Managers, manager: str, now: str) -> Managers:
         changed = compare(self.schema, old, new)
         if changed.is_empty:
-            return managers
+            return {key: entry for key, entry in managers.items() if not self._is_gone(entry)}
         taken = without(union(changed.modified, changed.added), self.reset)
         removed = without(changed.removed, self.reset)
         out = self._released(managers, old, new, taken, removed)
@@ -149,14 +164,17 @@ class FieldManager(Struct, frozen=True):
         version = version.removeprefix("/")
         if (version, kind) != (self.api_version, self.kind):
             raise errors.bad_request(f"invalid object type: {group_version_kind(version, kind)}")
-        if _entries(config) is not None:
+        entries = _entries(config)
+        if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
             raise errors.bad_request("metadata.managedFields must be nil")
         if wrong := check.errors(self.schema, config):
-            meta = config.get("metadata")
-            meta = meta if isinstance(meta, dict) else {}
-            name = f"{_text(meta.get('namespace'))}/{_text(meta.get('name'))}"
-            what = f"({name}; {group_version_kind(self.api_version, self.kind)})"
-            raise errors.unexpected(f"failed to create typed patch object {what}: {wrong}")
+            raise errors.unexpected(f"failed to create typed patch object {self._named(config)}: {wrong}")
+
+    def _named(self, tree: Tree) -> str:
+        meta = tree.get("metadata")
+        meta = meta if isinstance(meta, dict) else {}
+        name = f"{_text(meta.get('namespace'))}/{_text(meta.get('name'))}"
+        return f"({name}; {group_version_kind(self.api_version, self.kind)})"
 
     def _applied(self, live: Tree, config: Tree, managers: Managers, manager: str, force: bool, now: str) -> Tree:
         stated = without(field_set(self.schema, config), self.reset)
@@ -203,7 +221,10 @@ class FieldManager(Struct, frozen=True):
         return out
 
     def _is_gone(self, entry: Entry) -> bool:
-        return self.versions is not None and self.versions.schema(entry.api_version) is None
+        """What was noted in a version that there is no longer, or never was, is dropped."""
+        if self.versions is not None:
+            return self.versions.schema(entry.api_version) is None
+        return entry.api_version.rpartition("/")[0] != self.api_version.rpartition("/")[0]
 
     def _taken_elsewhere(self, managers: Managers, old: Tree, new: Tree) -> dict[str, tuple[FieldSet, FieldSet]]:
         """What was set and what was removed, by the names of each other version in which managers have written."""

@@ -12,13 +12,17 @@ from pybernetes.api.schema import Json, Kind, ListType, Schema
 _NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER})
 _FREE = frozenset({Kind.ANY, Kind.INT_OR_STRING})
 """What is only looked at when it is decoded."""
+_REPEATED = "duplicate entries for key "
 _PLAIN_STRINGS = frozenset({"", "byte"})
 """Formats under which a value must be a string here; others (times above all) are looked at when it is decoded."""
 
 
-def errors(schema: Schema, value: Json) -> str:
-    """What is wrong with the configuration, empty if nothing; several errors come as a list of lines."""
-    found = list(_walk(schema, value, ""))
+def errors(schema: Schema, value: Json, *, repeats: bool = False) -> str:
+    """What is wrong with the configuration, empty if nothing; several errors come as a list of lines.
+
+    In one that `repeats`, elements of a list may have the same key.
+    """
+    found = [line for line in _walk(schema, value, "") if not (repeats and _REPEATED in line)]
     if len(found) < 2:
         return "".join(found)
     return "\n".join(["errors:", *(f"  {line}" for line in found)])
@@ -66,7 +70,7 @@ def _list(schema: Schema, value: list[Json], path: str) -> Iterator[str]:
                 return  # upstream looks at none behind it
             place = text(element)
             if element in seen:
-                yield _line(path, f"duplicate entries for key {place}")
+                yield _line(path, f"{_REPEATED}{place}")
             seen.add(element)
         if schema.items is not None:
             yield from _walk(schema.items, item, path + place)

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 from pybernetes.api import errors
 from pybernetes.api.patch import go_text, strategic_order
 from pybernetes.api.patch.depth import CONTAINERS, refuses_depth
-from pybernetes.api.schema import DEDUCED, Json, Kind, Schema
+from pybernetes.api.schema import DEDUCED, OPAQUE, Json, Kind, Schema
 
 Map: TypeAlias = "dict[str, Json]"
 
@@ -38,6 +38,21 @@ def strategic_patch(schema: Schema, document: Map, patch: Json) -> Map:
         kind = {"list": "array", "str": "string", "bool": "bool"}.get(type(patch).__name__, "number")
         raise errors.bad_request(f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}")
     return _merge_map(schema, document, patch)
+
+
+def spent(patch: Json) -> Json:
+    """A patch as upstream leaves it behind, which errors show: directives that have been carried out are gone."""
+    if isinstance(patch, list):
+        return [spent(item) for item in patch]
+    if not isinstance(patch, dict):
+        return patch
+    done = {RETAIN_KEYS}
+    if patch.get(DIRECTIVE) == "replace":
+        done.add(DIRECTIVE)
+    for name in patch:
+        if name.startswith(ORDER_PREFIX):
+            done |= {name, name.removeprefix(ORDER_PREFIX)}
+    return {name: spent(held) for name, held in patch.items() if name not in done}
 
 
 def _merge_map(schema: Schema, original: Map, patch: Map) -> Map:
@@ -100,9 +115,9 @@ def _merge_field(schema: Schema, out: Map, name: str, value: Json) -> None:
 
 
 def _field(schema: Schema, name: str) -> Schema:
-    child = schema.child(name)
+    child = None if schema is OPAQUE else schema.child(name)
     if child is None:
-        where = schema.definition.rsplit(".", 1)[-1]
+        where = schema.definition.rsplit(".", 1)[-1] or "RawExtension"
         raise errors.unexpected(f'unable to find api field in struct {where} for the json field "{name}"')
     return child
 

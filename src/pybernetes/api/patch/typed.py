@@ -6,7 +6,6 @@ setting `spec` of a Deployment adds what is inside of it, and not `spec` itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -82,7 +81,7 @@ def is_granular(schema: Schema, value: Value) -> bool:
 def field_set(schema: Schema, value: Json) -> FieldSet:
     """The fields that a configuration states: leaves, list elements, map entries, and what is empty or null.
 
-    Elements of lists that cannot be told apart are left out: a configuration must have passed `check.errors`.
+    A configuration must have passed `check.errors`.
     """
     out: FieldSet = {}
     if not value or not is_granular(schema, value):
@@ -127,7 +126,7 @@ class Difference(Struct):
 
 
 def compare(schema: Schema, old: Json, new: Json) -> Difference:
-    """What changed from `old` to `new`, two objects of one kind."""
+    """What changed from `old` to `new`, two objects of one kind. Raises `ElementError`."""
     walk = _Walk()
     found = walk.compare(schema, old, new)
     return Difference(*(node if node is not None else {} for node in found))
@@ -267,16 +266,8 @@ def added(schema: Schema, value: Json) -> FieldSet:
 
 
 def grouped(schema: Schema, items: list[Json]) -> dict[str, list[Json]]:
-    """Items by their path element; what has none (a null, an element without its keys) is left out."""
+    """Items by their path element. Raises `ElementError` for what has none: a null, an element without its keys."""
     out: dict[str, list[Json]] = {}
-    for element, item in elements(schema, items):
-        out.setdefault(element, []).append(item)
-    return out
-
-
-def elements(schema: Schema, items: list[Json]) -> Iterator[tuple[str, Json]]:
     for item in items:
-        try:
-            yield element_of(schema, item), item
-        except ElementError:
-            continue
+        out.setdefault(element_of(schema, item), []).append(item)
+    return out

@@ -180,12 +180,12 @@ def _validate_param_kind(param: Tree, path: Path) -> Errors:
     elif api_version.count("/") > 1:
         yield field.invalid(at, api_version, f"unexpected GroupVersion string: {api_version}")
     else:
-        for value, complaints in (
-            (group, names.dns1123_subdomain(group) if group else ()),
-            (version, names.dns1035_label(version)),
-        ):
-            if complaints:
-                yield field.invalid(at, value, ",".join(complaints))
+        if group and (complaints := names.dns1123_subdomain(group)):
+            yield field.invalid(at, group, ",".join(complaints))
+        if not version:
+            yield field.invalid(at, api_version, "version must be specified")
+        elif complaints := names.dns1035_label(version):
+            yield field.invalid(at, version, ",".join(complaints))
     if not kind:
         yield field.required(path.child("kind"))
     elif complaints := names.dns1035_label(kind.lower()):
@@ -289,14 +289,16 @@ def _validate_binding(binding: Tree) -> Errors:
 
 def _validate_parameters(ref: Tree, path: Path) -> Errors:
     name, selector = ref.get("name", ""), ref.get("selector")
-    if name and selector is not None:
-        for key in ("name", "selector"):
-            yield field.forbidden(path.child(key), "name and selector are mutually exclusive")
-    elif not name and selector is None:
-        yield field.required(path, "one of name or selector must be specified")
+    both = bool(name) and selector is not None
     if name:
         yield from complain(path.child("name"), name, names.path_segment(name))
+    if both:
+        yield field.forbidden(path.child("name"), "name and selector are mutually exclusive")
     yield from label_selector(selector, path.child("selector"))
+    if both:
+        yield field.forbidden(path.child("selector"), "name and selector are mutually exclusive")
+    elif not name and selector is None:
+        yield field.required(path, "one of name or selector must be specified")
     yield from one_of(ref.get("parameterNotFoundAction"), path.child("parameterNotFoundAction"), _NOT_FOUND)
 
 

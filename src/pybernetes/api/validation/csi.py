@@ -121,9 +121,13 @@ def _update_capacity(new: Tree, old: Tree) -> Errors:
 def _attachment(attachment: Tree) -> Errors:
     spec = attachment["spec"]
     yield from validate_driver_name(spec.get("attacher", ""), _SPEC.child("attacher"))
-    yield from complain(
-        _SPEC.child("nodeName"), spec.get("nodeName", ""), names.dns1123_subdomain(spec.get("nodeName", ""))
-    )
+    yield from _attached(spec)
+    node = spec.get("nodeName", "")
+    yield from complain(_SPEC.child("nodeName"), node, names.dns1123_subdomain(node))
+
+
+def _attached(spec: Tree) -> Errors:
+    """What is attached: a volume, or what stands for one that is inline."""
     source = spec.get("source") or {}
     inline, name = source.get("inlineVolumeSpec"), source.get("persistentVolumeName")
     path = _SPEC.child("source")

@@ -10,6 +10,7 @@ from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.kinds import Errors
 from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.schema_form import shown_schema
 from pybernetes.api.validation.structural import validate_structural
 
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
@@ -119,11 +120,16 @@ def _shown_version(version: Tree) -> Tree:
     return {
         "Name": version["name"], "Served": bool(version.get("served")), "Storage": bool(version.get("storage")),
         "Deprecated": bool(version.get("deprecated")), "DeprecationWarning": version.get("deprecationWarning"),
-        "Schema": version.get("schema"),
+        "Schema": None if version.get("schema") is None else _shown_validation(version["schema"]),
         "Subresources": None if subresources is None else _shown_subresources(subresources),
         "AdditionalPrinterColumns": _shown_columns(version.get("additionalPrinterColumns")),
         "SelectableFields": _shown_selectable(version.get("selectableFields")),
     }  # fmt: skip
+
+
+def _shown_validation(validation: Tree) -> Tree:
+    schema = validation.get("openAPIV3Schema")
+    return {"OpenAPIV3Schema": None if schema is None else shown_schema(schema)}
 
 
 def _shown_subresources(subresources: Tree) -> Tree:

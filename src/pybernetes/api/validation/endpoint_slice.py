@@ -44,7 +44,7 @@ def _validate_endpoint(endpoint: Tree, kind: str, path: Path) -> Errors:
     elif len(addresses) > _MAX_ADDRESSES:
         yield field.too_many(path.child("addresses"), len(addresses), _MAX_ADDRESSES)
     for index, address in enumerate(addresses):
-        yield from _validate_address(address, kind, path.child("addresses").index(index))
+        yield from _validate_address(address, kind, path.child("addresses"), index)
     if endpoint.get("nodeName") is not None:
         yield from complain(path.child("nodeName"), endpoint["nodeName"], names.dns1123_subdomain(endpoint["nodeName"]))
     hints = endpoint.get("hints") or {}
@@ -59,7 +59,8 @@ def _validate_endpoint(endpoint: Tree, kind: str, path: Path) -> Errors:
         yield from complain(path.child("hostname"), endpoint["hostname"], names.dns1123_label(endpoint["hostname"]))
 
 
-def _validate_address(address: str, kind: str, path: Path) -> Errors:
+def _validate_address(address: str, kind: str, whole: Path, index: int) -> Errors:
+    path = whole.index(index)
     if kind == "FQDN":
         yield from complain(path, address, names.fully_qualified_domain_name(address))
         return
@@ -67,9 +68,9 @@ def _validate_address(address: str, kind: str, path: Path) -> Errors:
     wanted = {"IPv4": 4, "IPv6": 6}.get(kind)
     if wanted is not None and parsed is None:
         yield from validate_ip(address, path)
-    elif wanted is not None and parsed is not None and parsed.version != wanted:
-        yield field.invalid(path, address, f"must be a valid {kind} address")
     elif parsed is not None:
+        if wanted is not None and parsed.version != wanted:
+            yield field.invalid(whole, address, f"must be an {kind} address")
         yield from validate_endpoint_ip(address, path)
 
 

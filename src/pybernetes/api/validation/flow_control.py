@@ -164,12 +164,12 @@ def _level(level: Tree) -> Errors:
         if limited is not None:
             yield field.forbidden(_SPEC.child("limited"), "must be nil if the type is Exempt")
     elif kind == "Limited":
+        if spec.get("exempt") is not None:
+            yield field.forbidden(_SPEC.child("exempt"), "must be nil if the type is Limited")
         if limited is None:
             yield field.required(_SPEC.child("limited"), "must not be empty when type is Limited")
         else:
             yield from _validate_limited(limited, _SPEC.child("limited"))
-        if spec.get("exempt") is not None:
-            yield field.forbidden(_SPEC.child("exempt"), "must be nil if the type is Limited")
     else:
         yield field.not_supported(_SPEC.child("type"), kind, ("Exempt", "Limited"))
 

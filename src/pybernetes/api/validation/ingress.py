@@ -8,7 +8,7 @@ from pybernetes.api.tree import Tree
 from pybernetes.api.validation.addresses import parse_ip, validate_ip
 from pybernetes.api.validation.common import immutable, port_number
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
-from pybernetes.api.validation.metadata import complain
+from pybernetes.api.validation.metadata import complain, validate_domain_prefixed_path
 
 _GROUP = "networking.k8s.io"
 _SPEC = Path("spec")
@@ -33,7 +33,8 @@ def _validate_spec(spec: Tree) -> Errors:
     if backend is not None:
         yield from _validate_backend(backend, _SPEC.child("defaultBackend"))
     elif not rules:
-        yield field.invalid(_SPEC, None, "either `defaultBackend` or `rules` must be specified")
+        words = "either `defaultBackend` or `rules` must be specified"
+        yield field.invalid(_SPEC, None, words, at=_SPEC.child("rules"))
     for index, rule in enumerate(rules):
         yield from _validate_rule(rule, _SPEC.child("rules").index(index))
     for index, tls in enumerate(spec.get("tls") or ()):
@@ -151,11 +152,7 @@ def _create_class(ingress_class: Tree) -> Errors:
     controller = spec.get("controller", "")
     if len(controller) > 250:
         yield field.too_long(_SPEC.child("controller"), 250)
-    if not controller:
-        yield field.required(_SPEC.child("controller"))
-    elif not names.is_domain_prefixed_path(controller):
-        detail = 'must be a domain-prefixed path (such as "acme.io/foo")'
-        yield field.invalid(_SPEC.child("controller"), controller, detail)
+    yield from validate_domain_prefixed_path(controller, _SPEC.child("controller"))
     if spec.get("parameters") is not None:
         yield from _validate_parameters(spec["parameters"], _SPEC.child("parameters"))
 

@@ -16,7 +16,7 @@ from pybernetes.api.validation.common import (
 )
 from pybernetes.api.validation.job_policies import count_indexes, validate_failure_policy, validate_success_policy
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
-from pybernetes.api.validation.metadata import METADATA
+from pybernetes.api.validation.metadata import METADATA, validate_domain_prefixed_path
 from pybernetes.api.validation.pod.internal_form import shown_template
 from pybernetes.api.validation.pod.spec import validate_pod_template
 from pybernetes.api.validation.structures import Structures, shown_struct, structure
@@ -107,11 +107,7 @@ def validate_job_template_spec(spec: Tree, path: Path) -> Errors:
     yield from _validate_replacement(spec, path)
     managed_by = spec.get("managedBy")
     if managed_by is not None:
-        if not managed_by:
-            yield field.required(path.child("managedBy"))
-        elif not names.is_domain_prefixed_path(managed_by):
-            detail = 'must be a domain-prefixed path (such as "acme.io/foo")'
-            yield field.invalid(path.child("managedBy"), managed_by, detail)
+        yield from validate_domain_prefixed_path(managed_by, path.child("managedBy"))
         if len(managed_by) > 63:
             yield field.too_long(path.child("managedBy"), 63)
     yield from validate_pod_template(spec["template"], path.child("template"))

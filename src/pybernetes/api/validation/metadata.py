@@ -151,6 +151,18 @@ def complain(path: Path, value: str, complaints: tuple[str, ...]) -> Errors:
         yield field.invalid(path, value, complaint)
 
 
+def validate_domain_prefixed_path(value: str, path: Path) -> Errors:
+    """A path below a domain, like "acme.io/foo"."""
+    domain, _, below = value.partition("/")
+    if not value:
+        yield field.required(path)
+    elif not domain or not below:
+        yield field.invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')
+    else:
+        yield from complain(path, domain, names.dns1123_subdomain(domain))
+        yield from complain(path, below, names.url_path(below))
+
+
 def validate_labels(labels: dict[str, str], path: Path) -> Errors:
     if not _are_labels(labels):
         yield from _label_errors(labels, path)

@@ -135,8 +135,13 @@ def _without_storage(resources: Tree) -> Tree:
 
 def _update_status(new: Tree, old: Tree) -> Errors:
     for name, amount in ((new.get("status") or {}).get("capacity") or {}).items():
-        yield from positive_quantity(amount, _STATUS.child("capacity").key(name))
+        yield from _not_negative(amount, _STATUS.child("capacity").key(name))
     yield from _validate_expansion(new.get("status") or {})
+
+
+def _not_negative(amount: str, path: Path) -> Errors:
+    if (value := Quantity.parse(amount).value) < 0:
+        yield field.invalid(path, value, "must be a valid resource quantity")
 
 
 def _validate_expansion(status: Tree) -> Errors:
@@ -148,7 +153,7 @@ def _validate_expansion(status: Tree) -> Errors:
             yield field.not_supported(path, name, _STAGES)
     path = _STATUS.child("allocatedResources")
     for name, amount in (status.get("allocatedResources") or {}).items():
-        if wrong := list(_validate_key(name, path)) or list(positive_quantity(amount, path.key(name))):
+        if wrong := list(_validate_key(name, path)) or list(_not_negative(amount, path.key(name))):
             yield from wrong
         elif not Quantity.parse(amount).is_whole:
             yield field.invalid(path.key(name), amount, "must be an integer")

@@ -8,9 +8,9 @@ from pybernetes.api import field, names
 from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.addresses import validate_cidr, validate_endpoint_ip, validate_ip
-from pybernetes.api.validation.common import one_of, port_number, port_number_or_name
+from pybernetes.api.validation.common import duplicates, one_of, port_number, port_number_or_name
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
-from pybernetes.api.validation.metadata import complain, validate_labels
+from pybernetes.api.validation.metadata import METADATA, complain, validate_labels
 
 _SPEC = Path("spec")
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
@@ -20,12 +20,18 @@ _FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
 _POLICIES = ("Cluster", "Local")
 _DISTRIBUTIONS = ("PreferClose", "PreferSameZone", "PreferSameNode")
 _MAX_AFFINITY_SECONDS = 86400
+_TOPOLOGY_MODE = "service.kubernetes.io/topology-mode"
+_TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints"
+_SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
+_BALANCED = "may only be used when `type` is 'LoadBalancer'"
 
 
 def _create(service: Tree) -> Errors:
     spec = service["spec"]
     kind, headless = spec.get("type", ""), spec.get("clusterIP") == "None"
     ports = spec.get("ports") or []
+    annotations = service["metadata"].get("annotations") or {}
+    yield from _validate_topology(annotations)
     if not ports and not headless and kind != "ExternalName":
         yield field.required(_SPEC.child("ports"))
     if headless and kind in ("NodePort", "LoadBalancer"):
@@ -33,17 +39,27 @@ def _create(service: Tree) -> Errors:
         yield field.invalid(_SPEC.child("clusterIPs").index(0), "None", detail)
     if kind == "ExternalName":
         yield from _validate_external_name(spec)
-    yield from _validate_ports(ports, kind)
+    yield from _validate_ports(ports)
     if selector := spec.get("selector"):
         yield from validate_labels(selector, _SPEC.child("selector"))
     yield from _validate_affinity(spec)
-    yield from one_of(kind, _SPEC.child("type"), _TYPES)
+    yield from validate_addresses(spec)
     for index, address in enumerate(spec.get("externalIPs") or ()):
         yield from validate_endpoint_ip(address, _SPEC.child("externalIPs").index(index))
+    yield from one_of(kind, _SPEC.child("type"), _TYPES)
+    yield from _validate_distinct(ports, kind, _SPEC.child("ports"))
+    yield from _validate_source_ranges(spec, annotations, kind)
     yield from _validate_load_balancer(spec, kind)
-    yield from validate_addresses(spec)
     yield from _validate_traffic(spec, kind)
     yield from _validate_load_balancer_status(service.get("status") or {}, kind)
+
+
+def _validate_topology(annotations: dict[str, str]) -> Errors:
+    """Two annotations that mean the same must say it, too."""
+    mode, hints = annotations.get(_TOPOLOGY_MODE), annotations.get(_TOPOLOGY_HINTS)
+    if mode is not None and hints is not None and mode != hints:
+        detail = f"must match annotations[{_TOPOLOGY_HINTS}] when both are specified"
+        yield field.invalid(METADATA.child("annotations").key(_TOPOLOGY_MODE), mode, detail)
 
 
 def _validate_external_name(spec: Tree) -> Errors:
@@ -58,15 +74,11 @@ def _validate_external_name(spec: Tree) -> Errors:
         yield field.required(_SPEC.child("externalName"))
 
 
-def _validate_ports(ports: list[Tree], kind: str) -> Errors:
+def _validate_ports(ports: list[Tree]) -> Errors:
     path = _SPEC.child("ports")
     taken: set[str] = set()
     for index, port in enumerate(ports):
         yield from _validate_port(port, len(ports) > 1, taken, path.index(index))
-        if port.get("nodePort") and kind in ("ClusterIP", "ExternalName"):
-            detail = f"may not be used when `type` is '{kind}'"
-            yield field.forbidden(path.index(index).child("nodePort"), detail)
-    yield from _validate_distinct(ports, path)
 
 
 def _validate_port(port: Tree, several: bool, taken: set[str], path: Path) -> Errors:
@@ -87,20 +99,19 @@ def _validate_port(port: Tree, several: bool, taken: set[str], path: Path) -> Er
         yield from complain(path.child("appProtocol"), protocol, names.qualified_name(protocol))
 
 
-def _validate_distinct(ports: list[Tree], path: Path) -> Errors:
-    """No two ports with the same number, or the same node port, of a protocol."""
-    taken: set[tuple[str, int]] = set()
-    node_ports: set[tuple[str, int]] = set()
-    for index, port in enumerate(ports):
-        key = (port.get("protocol", ""), port["port"])
-        if key in taken:
-            yield field.duplicate(path.index(index), _shown_port(*key))
-        taken.add(key)
-        if port.get("nodePort"):
-            node = (port.get("protocol", ""), port["nodePort"])
-            if node in node_ports:
-                yield field.duplicate(path.index(index).child("nodePort"), port["nodePort"])
-            node_ports.add(node)
+def _validate_distinct(ports: list[Tree], kind: str, path: Path) -> Errors:
+    """Node ports only where there are nodes' ports; no two ports with the same one, or number, of a protocol."""
+    if kind == "ClusterIP":
+        for index, port in enumerate(ports):
+            if port.get("nodePort"):
+                detail = f"may not be used when `type` is '{kind}'"
+                yield field.forbidden(path.index(index).child("nodePort"), detail)
+    node_ports = [(port.get("protocol", ""), port["nodePort"]) if port.get("nodePort") else None for port in ports]
+    for index, node in duplicates(node_ports):
+        if node is not None:
+            yield field.duplicate(path.index(index).child("nodePort"), node[1])
+    for index, key in duplicates((port.get("protocol", ""), port["port"]) for port in ports):
+        yield field.duplicate(path.index(index), _shown_port(*key))
 
 
 def _shown_port(protocol: str, number: int) -> dict[str, Any]:
@@ -123,23 +134,30 @@ def _validate_affinity(spec: Tree) -> Errors:
         yield field.forbidden(path, "must not be set when session affinity is None")
 
 
+def _validate_source_ranges(spec: Tree, annotations: dict[str, str], kind: str) -> Errors:
+    """Who may come through a load balancer: in the spec, or where an older annotation says it."""
+    ranges, told = spec.get("loadBalancerSourceRanges") or [], annotations.get(_SOURCE_RANGES)
+    # The path is upstream's, capital included.
+    path = _SPEC.child("LoadBalancerSourceRanges") if ranges else METADATA.child("annotations").key(_SOURCE_RANGES)
+    if (ranges or told is not None) and kind != "LoadBalancer":
+        yield field.forbidden(path, _BALANCED)
+    for index, one in enumerate(ranges):
+        yield from validate_cidr(one.strip(), path.index(index))
+    if not ranges and told is not None and told.strip():
+        for one in told.split(","):
+            yield from validate_cidr(one.strip(), path)
+
+
 def _validate_load_balancer(spec: Tree, kind: str) -> Errors:
-    ranges = spec.get("loadBalancerSourceRanges") or []
-    if ranges:
-        # The path is upstream's, capital included.
-        path = _SPEC.child("LoadBalancerSourceRanges")
-        if kind != "LoadBalancer":
-            yield field.forbidden(path, "may only be used when `type` is 'LoadBalancer'")
-        for index, one in enumerate(ranges):
-            yield from validate_cidr(one.strip(), path.index(index))
-    for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
-        if spec.get(name) is not None and kind != "LoadBalancer":
-            yield field.forbidden(_SPEC.child(name), "may only be used when `type` is 'LoadBalancer'")
-    if spec.get("loadBalancerClass") is not None and kind == "LoadBalancer":
-        value = spec["loadBalancerClass"]
-        yield from complain(_SPEC.child("loadBalancerClass"), value, names.qualified_name(value))
+    if spec.get("allocateLoadBalancerNodePorts") is not None and kind != "LoadBalancer":
+        yield field.forbidden(_SPEC.child("allocateLoadBalancerNodePorts"), _BALANCED)
     if kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is None:
-        yield field.required(_SPEC.child("allocateLoadBalancerNodePorts"))
+        yield field.required(Path("allocateLoadBalancerNodePorts"))
+    called = spec.get("loadBalancerClass")
+    if called is not None and kind != "LoadBalancer":
+        yield field.forbidden(_SPEC.child("loadBalancerClass"), _BALANCED)
+    elif called is not None:
+        yield from complain(_SPEC.child("loadBalancerClass"), called, names.qualified_name(called))
 
 
 def validate_addresses(spec: Tree) -> Errors:
@@ -254,17 +272,14 @@ def _validate_load_balancer_status(status: Tree, kind: str) -> Errors:
 def _update(new: Tree, old: Tree) -> Errors:
     """The first address and the class of a load balancer stay, as long as the type does."""
     spec, was = new["spec"], old["spec"]
-    if spec.get("type") == was.get("type") == "LoadBalancer" and spec.get("loadBalancerClass") != was.get(
-        "loadBalancerClass"
-    ):
-        path = _SPEC.child("loadBalancerClass")
-        yield field.invalid(path, spec.get("loadBalancerClass"), "may not change once set")
-    if "ExternalName" in (spec.get("type"), was.get("type")):
-        return
-    for index, address in enumerate(was.get("clusterIPs") or ()):
-        now = spec.get("clusterIPs") or []
-        if index == 0 and (not now or now[0] != address):
-            yield field.invalid(_SPEC.child("clusterIPs").index(0), now, "may not change once set")
+    now = spec.get("clusterIPs") or []
+    kept = bool(was.get("clusterIPs")) and "ExternalName" not in (spec.get("type"), was.get("type"))
+    if kept and now[:1] != was["clusterIPs"][:1]:
+        yield field.invalid(_SPEC.child("clusterIPs").index(0), now, "may not change once set")
+    called, before = spec.get("loadBalancerClass"), was.get("loadBalancerClass")
+    if spec.get("type") == was.get("type") == "LoadBalancer" and called != before:
+        yield field.invalid(_SPEC.child("loadBalancerClass"), called, "may not change once set")
+    yield from _create(new)
 
 
 def _update_status(new: Tree, old: Tree) -> Errors:
@@ -272,5 +287,7 @@ def _update_status(new: Tree, old: Tree) -> Errors:
 
 
 RULES: RulesTable = {
-    ("", "services"): Rules(_create, _update, names.dns1123_label, subresources={"status": _update_status}),
+    ("", "services"): Rules(
+        _create, _update, names.dns1123_label, update_is_whole=True, subresources={"status": _update_status}
+    ),
 }

@@ -90,9 +90,12 @@ def _update_attributes(new: Tree, old: Tree) -> Errors:
     for name in ("driverName", "parameters"):
         if new.get(name) != old.get(name):
             yield field.forbidden(ROOT.child(name), f"updates to {name} are forbidden.")
+    yield from _create_attributes(new)
 
 
 RULES: RulesTable = {
     (_GROUP, "storageclasses"): Rules(_create, _update, whole_looks=1),
-    (_GROUP, "volumeattributesclasses"): Rules(_create_attributes, _update_attributes, whole_looks=1),
+    (_GROUP, "volumeattributesclasses"): Rules(
+        _create_attributes, _update_attributes, update_is_whole=True, whole_looks=1
+    ),
 }

@@ -29,25 +29,36 @@ _STRUCTURE = {
     "x-kubernetes-list-map-keys": "empty", "x-kubernetes-list-type": "undefined",
     "x-kubernetes-map-type": "undefined", "x-kubernetes-validations": "empty",
 }  # fmt: skip
+_UNSUPPORTED = ("$ref", "definitions", "dependencies", "patternProperties", "id", "additionalItems")
 _EITHER = [{"type": "integer"}, {"type": "string"}]
 
 
 def validate_structural(schema: Tree, path: Path) -> Errors:
     """The schema of a whole object."""
+    found = [] if _is_unsupported(schema) else [*_validate_root_type(schema, path), *_validate_metadata(schema, path)]
+    if _names_dialect(schema):
+        yield from found
+        yield field.invalid(path, "", "OpenAPIV3Schema 'schema' is not supported")
+        return
+    found += _validate_node(schema, path, root=True)
+    found = found or list(_validate_defaults(schema, path, root=True))
+    yield from found
+    yield from validate_schema_rules(schema, path, is_structural=not found)
+
+
+def _validate_root_type(schema: Tree, path: Path) -> Errors:
     kind = schema.get("type", "")
     if not kind:
         yield field.required(path.child("type"), "must not be empty at the root")
-        yield from validate_schema_rules(schema, path, is_structural=False)
-        return
-    if kind != "object":
+    elif kind != "object":
         yield field.invalid(path.child("type"), kind, "must be object at the root")
-    yield from _validate_metadata(schema, path)
-    if _names_dialect(schema):
-        yield field.invalid(path, "", "OpenAPIV3Schema 'schema' is not supported")
-        return
-    found = list(_validate_node(schema, path, root=True)) or list(_validate_defaults(schema, path, root=True))
-    yield from found
-    yield from validate_schema_rules(schema, path, is_structural=not found)
+
+
+def _is_unsupported(schema: Tree) -> bool:
+    """Whether a schema uses anywhere what upstream cannot bring into structural form: then that form is not judged."""
+    return any(schema.get(name) for name in _UNSUPPORTED) or any(
+        _is_unsupported(child) for child, _ in _children(schema, Path())
+    )
 
 
 def _validate_metadata(schema: Tree, path: Path) -> Errors:
@@ -117,8 +128,8 @@ def _validate_keywords(schema: Tree, path: Path) -> Errors:
         yield field.forbidden(
             path.child("additionalProperties"), "additionalProperties and properties are mutual exclusive"
         )
-    for name in ("definitions", "dependencies", "patternProperties", "id", "additionalItems"):
-        if schema.get(name):
+    for name in _UNSUPPORTED:
+        if schema.get(name) and name != "$ref":
             yield field.forbidden(path.child(name), f"{name} is not supported")
     if schema.get("x-kubernetes-preserve-unknown-fields") is False:
         yield field.invalid(path.child("x-kubernetes-preserve-unknown-fields"), False, "must be true or undefined")

@@ -58,7 +58,8 @@ def _validate(mutating: bool) -> Create:
         for index, webhook in enumerate(configuration.get("webhooks") or ()):
             path = ROOT.child("webhooks").index(index)
             yield from _validate_webhook(webhook, mutating, path)
-            if webhook["name"] in taken:
+            yield from _validate_review_versions(webhook.get("admissionReviewVersions") or [], path)
+            if webhook["name"] and webhook["name"] in taken:
                 yield field.duplicate(path.child("name"), webhook["name"])
             taken.add(webhook["name"])
 
@@ -101,7 +102,9 @@ def _validate_choices(webhook: Tree, mutating: bool, path: Path) -> Errors:
         yield field.required(path.child("sideEffects"), f"must specify one of {listed}")
     elif effects not in _SIDE_EFFECTS:
         yield field.not_supported(path.child("sideEffects"), effects, _SIDE_EFFECTS)
-    versions = webhook.get("admissionReviewVersions") or []
+
+
+def _validate_review_versions(versions: list[str], path: Path) -> Errors:
     at = path.child("admissionReviewVersions")
     if not versions:
         yield field.required(at, f"must specify one of {', '.join(_VERSIONS)}")

@@ -70,6 +70,7 @@ def as_typed(call: Call, tree: Tree, known: Tree | None = None, *, applied: bool
         decoded = decode(schema, tree, known)
         made, unknown = decoded.tree, decoded.unknown
         call.ctx.has_empty |= decoded.has_empty
+        call.ctx.sent = tree
         default_definition(schema, made, known)
     else:
         return tree, []

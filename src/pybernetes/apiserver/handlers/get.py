@@ -25,11 +25,12 @@ async def get(call: Call) -> Answer:
 async def wait_for_revision(call: Call, revision: int) -> None:
     """Until the caches have seen the revision. Raises StatusError 504 if it does not come."""
     if not await call.served.store.wait(revision):
-        raise too_large(revision, call.served.store.revision)
+        raise too_large(call, revision)
 
 
-def too_large(revision: int, current: int) -> StatusError:
+def too_large(call: Call, revision: int) -> StatusError:
     """A revision that has not happened, and did not while we waited."""
-    error = timeout(f"Too large resource version: {revision}, current: {current}", 1)
+    current, again = call.served.store.revision, 1 if call.served.strategy.is_cached else 0
+    error = timeout(f"Too large resource version: {revision}, current: {current}", again)
     causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
     return StatusError(error.code, error.reason, error.message, {"causes": causes, **(error.details or {})})

@@ -61,13 +61,20 @@ def check_type(
         raise bad_request(
             f"the API version in the data ({given_version}) does not match the expected API version ({api_version})"
         )
-    try:
-        decode(schema_of(given_version, given_kind), tree)
-    except KeyError:
-        pass  # not served: there is no schema of it
+    raise bad_request(refusal + _other_kind(tree, given_version, given_kind, api_version, kind))
+
+
+def _other_kind(tree: Tree, given_version: str, given_kind: str, api_version: str, kind: str) -> str:
+    """The words for an object of another kind: it is read as what it says, before that is noticed."""
+    group = split_api_version(given_version)[0]
+    versions = [one.api_version for one in resources() if (one.group, one.kind) == (group, given_kind)]
+    try:  # of versions that are not served there is no schema, but near ones
+        decode(schema_of(given_version if given_version in versions else versions[0], given_kind), tree)
+    except (KeyError, IndexError):
+        pass
     except DecodeError as error:
-        raise bad_request(f"{refusal}{error}") from error
-    raise bad_request(refusal + _unconvertible(given_version, given_kind, api_version, kind))
+        return str(error)
+    return _unconvertible(given_version, given_kind, api_version, kind)
 
 
 def _unknown_fields(tree: Tree, given_version: str, api_version: str, kind: str) -> list[str]:
@@ -118,10 +125,8 @@ def meant_version(told: Any, api_version: str) -> Any:
 
 
 def _found(tree: Tree, name: str) -> Any:
-    """What an object says of its type: upstream reads that, before all else, in whatever case it is written."""
-    if name in tree:
-        return tree[name]
-    return next((value for key, value in tree.items() if key.lower() == name.lower()), None)
+    """What an object says of its type, last: upstream reads that, before all else, in whatever case it is written."""
+    return next((tree[key] for key in reversed(tree) if key == name or key.lower() == name.lower()), None)
 
 
 def _told(value: Any, otherwise: str) -> Any:
@@ -143,7 +148,7 @@ def patched_type_problem(tree: Tree, api_version: str, kind: str) -> str:
         return unknown
     if _internal(given_version, given_kind) == _internal(api_version, kind):
         return ""
-    return _unconvertible(given_version, given_kind, api_version, kind)
+    return _other_kind(tree, given_version, given_kind, api_version, kind)
 
 
 def _unreadable(api_version: object, kind: object) -> str:

@@ -41,7 +41,7 @@ async def list_objects(call: Call) -> Answer:
     request = call.ctx.request
     wanted = call.negotiated(streams=True)
     options = list_options(request, call.served)
-    if options.version == "0" and options.match != "Exact":
+    if options.version == "0" and options.match != "Exact" and call.served.strategy.is_cached:
         # What is answered from memory is not cut.
         options = replace(options, limit=0)
     encoder = call.encoders.collection(call.served, wanted, request.parameter("includeObject"))
@@ -66,7 +66,8 @@ async def select(call: Call, options: ListOptions) -> tuple[list[Item], ListMeta
     await wait_for_revision(call, revision)
     store = call.served.store
     cache = await store.settled()
-    return cut(call, options, cache.select(call.prefix), store.revision)
+    looks_ahead = call.served.strategy.is_cached
+    return cut(call, options, cache.select(call.prefix), store.revision, looks_ahead=looks_ahead)
 
 
 async def _continue(call: Call, options: ListOptions) -> tuple[list[Item], ListMetadata]:

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
 
 from pybernetes.api import errors
 from pybernetes.api import field as fields
 from pybernetes.api.decode import DecodeError, duplicate_fields, field_warnings, json_type, restored
 from pybernetes.api.errors import StatusError, bad_request
 from pybernetes.api.field import Path, go_json
-from pybernetes.api.patch import go_text
+from pybernetes.api.patch import go_text, written
 from pybernetes.api.patch.apply import group_version_kind
 from pybernetes.api.patch.json_patch import json_patch, unknown_fields
 from pybernetes.api.patch.merge import merge_patch
-from pybernetes.api.patch.strategic import strategic_patch
+from pybernetes.api.patch.strategic import spent, strategic_patch
 from pybernetes.api.schema import Json
 from pybernetes.api.scheme import split_api_version
 from pybernetes.api.time import format_time
@@ -105,8 +106,8 @@ class BodyPatcher:
         # What the patch leaves alone becomes part of the result, which the caller may change; of a part's result only
         # the part itself is taken, and the rest of what is stored.
         shown = call.view(current.tree if call.served.custom or call.part is not None else current.decode())
-        patch = self._patch if self._media == STRATEGIC_PATCH else None
-        return typed_patched(call, self._patched(shown), shown, current, self._options, patch, self._complaints)
+        sent = Sent(self._media, self._patch, self._complaints)
+        return typed_patched(call, self._patched(shown), shown, current, self._options, sent)
 
     def _patched(self, shown: Tree) -> Tree:
         made: Json
@@ -128,34 +129,41 @@ class BodyPatcher:
         return made
 
 
-def typed_patched(
-    call: Call,
-    patched: Tree,
-    known: Tree,
-    current: Item,
-    options: WriteOptions,
-    patch: Json = None,
-    complaints: Sequence[str] = (),
-) -> Tree:
-    """A patched object, typed, defaulted and owned like one that was sent whole; `known` is what was patched.
+class Sent(Struct, frozen=True):
+    """A patch of one of the three kinds; `complaints` are a strict reader's of it."""
 
-    Errors show the `patch` where it is given, else the patched object. `complaints` are a strict reader's of the patch.
-    """
+    media: str
+    patch: Json
+    complaints: Sequence[str]
 
-    def shown() -> str:
-        return go_json(patched) if patch is None else go_text.plain(patch)
+    def shown(self, patched: Tree) -> str:
+        """What errors show: a strategic patch, as far as it has not been carried out, else the patched object."""
+        return go_text.plain(spent(self.patch)) if self.media == STRATEGIC_PATCH else go_json(patched)
 
-    given = patched
+    def written(self, patched: Tree) -> Tree:
+        """The patched object in the order of fields in which upstream decodes it."""
+        made: Json = patched
+        if self.media == MERGE_PATCH:
+            made = written.after_merge(patched, self.patch)
+        elif self.media == JSON_PATCH and isinstance(self.patch, list):
+            operations = [one for one in self.patch if isinstance(one, dict)]
+            pointers = [one.get(name) for one in operations for name in ("path", "from")]
+            made = written.after_operations(patched, [one for one in pointers if isinstance(one, str)])
+        return made if isinstance(made, dict) else patched
+
+
+def typed_patched(call: Call, patched: Tree, known: Tree, current: Item, options: WriteOptions, sent: Sent) -> Tree:
+    """A patched object, typed, defaulted and owned like one that was sent whole; `known` is what was patched."""
+    given = patched = sent.written(patched)
+    stood = None if call.own_view else known
+    read = of_values if sent.media == STRATEGIC_PATCH else _of_text  # what values say of their type is never looked at
     try:
-        if patch is not None:  # a patch of values: what it says of its type is never looked at
-            made, unknown = of_values(call, patched, None if call.own_view else known)
-        else:
-            made, unknown = _of_text(call, patched, None if call.own_view else known)
+        made, unknown = read(call, patched, stood)
     except DecodeError as error:
-        raise invalid_patch(shown(), str(error)) from error
-    # Upstream has written the patched object out, in the order of its keys, before it decodes it.
-    found = [*complaints, *field_warnings(sorted(unknown))]
-    report_strictness(call.ctx, options, found, lambda text: invalid_patch(shown(), text))
+        raise invalid_patch(sent.shown(patched), str(error)) from error
+    in_order = sorted(unknown) if sent.media == STRATEGIC_PATCH else unknown
+    found = [*sent.complaints, *field_warnings(in_order)]
+    report_strictness(call.ctx, options, found, lambda text: invalid_patch(sent.shown(patched), text))
     check_identity(call, made)
     if call.served.custom and not call.own_view:
         _check_custom_type(call, given)
@@ -275,10 +283,10 @@ class ApplyPatcher:
         live = None if current is None else served.typed(served.from_storage(current.tree))
         now = format_time(call.ctx.services.clock.now())
         manager = field_manager(served, call.subresource)
+        new: Tree = manager.apply(live, self._config, options.manager, bool(options.force), now)
         if live is None and (uid := wanted_uid(self._config)):
             cause = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
             raise errors.conflict(served.resource.group, served.resource.plural, call.name, cause)
-        new: Tree = manager.apply(live, self._config, options.manager, bool(options.force), now)
         try:
             new, _ = of_values(call, new, states_null=_has_null(self._config))
         except DecodeError as error:

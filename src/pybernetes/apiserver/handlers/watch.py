@@ -44,7 +44,7 @@ async def watch(call: Call) -> Answer:
     encoder = call.encoders.single(call.served, wanted, request.parameter("includeObject"))
     store = call.served.store
     if not await store.wait(options.revision):
-        raise too_large(options.revision, store.revision)
+        raise too_large(call, options.revision)
     await store.settled()
     watched = _Watch(call, options, encoder)
     if tells_nothing:

@@ -47,7 +47,7 @@ async def create(
             raise errors.bad_request(errors.OTHER_NAMESPACE)
     strategy = store.strategy
     begins_generation = strategy.tracks_generation and strategy.begins_generation
-    meta.fill_for_create(metadata, ctx.services.clock.now(), generation=begins_generation)
+    meta.fill_for_create(metadata, ctx.services.clock.now(), generation=begins_generation, posted=may_create is None)
     for attempt in range(NAME_TRIES if generated else 1):
         named = new
         if generated:
@@ -75,7 +75,7 @@ async def _create_named(
     try:
         meta.drop_empty(new["metadata"])
         ctx.warn(meta.drop_repeated_owners(new["metadata"]))
-        store.refuse_invalid(new, validate(store.called, new) + strategy.validate(ctx, new))
+        store.refuse_invalid(ctx, new, validate(store.called, new) + strategy.validate(ctx, new))
         for text in strategy.warnings(ctx, new, None):
             ctx.warn(text)
         strategy.complete(new)
@@ -103,6 +103,8 @@ async def _commit(ctx: RequestContext, store: ObjectStore, new: Tree, options: W
         raise errors.unexpected("resourceVersion should not be set on objects to be created")
     if (standing := store.cache.get(key)) is not None:
         raise _taken(store, new["metadata"], standing)
+    if not options.dry_run:
+        new["metadata"].pop("selfLink", None)  # which is never stored
     encoded = await store.encode(without_empty(ctx, new))
     if options.dry_run:
         return await store.seen(Item(key, as_told(encoded.value, told), 0, 0))

@@ -90,7 +90,9 @@ async def _try_delete(
     new = current.decode()
     metadata = new["metadata"]
     grace = store.strategy.grace_seconds(ctx, new, _requested_grace(options))
-    if "deletionTimestamp" in metadata or store.strategy.heeds_policy:
+    if grace is not None and _is_pending(metadata, options):
+        return new, False
+    if store.strategy.heeds_policy or ("deletionTimestamp" in metadata and store.strategy.has_dependents):
         _set_finalizers(store, metadata, options)
     marked = _mark(ctx, store, new, grace)
     if grace or store.strategy.has_finalizers(new):
@@ -112,6 +114,12 @@ async def _try_delete(
     if not marks:
         seen["metadata"]["resourceVersion"] = str(revision)
     return seen, True
+
+
+def _is_pending(metadata: Tree, options: DeleteOptions) -> bool:
+    """Whether the object has grace that this deletion does not shorten: then it changes nothing."""
+    left, requested = metadata.get("deletionGracePeriodSeconds") or 0, _requested_grace(options)
+    return left > 0 and "deletionTimestamp" in metadata and (requested is None or requested >= left)
 
 
 def _requested_grace(options: DeleteOptions) -> int | None:

@@ -61,9 +61,9 @@ def new_uid() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-def fill_for_create(metadata: Tree, now: datetime, *, generation: bool) -> None:
-    """What the server alone decides about a new object."""
-    for server_set in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+def fill_for_create(metadata: Tree, now: datetime, *, generation: bool, posted: bool = True) -> None:
+    """What the server alone decides about a new object. One that an update creates may be deleting from the start."""
+    for server_set in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink") if posted else ():
         metadata.pop(server_set, None)
     metadata["uid"] = new_uid()
     metadata["creationTimestamp"] = timestamp(now)

@@ -21,6 +21,7 @@ from pybernetes.api.names import path_segment
 from pybernetes.api.schema import schema_of
 from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree
+from pybernetes.api.validation.sent import as_sent
 from pybernetes.apiserver.admission import Admission, Attributes, Operation
 from pybernetes.apiserver.cacher.cache import Cache, Change
 from pybernetes.apiserver.cacher.cacher import Cacher
@@ -194,11 +195,10 @@ class ObjectStore:
     ) -> Attributes:
         return Attributes(ctx, operation, self.resource, namespace, "", options=options.given, dry_run=options.dry_run)
 
-    def refuse_invalid(self, new: Tree, found: list[FieldError]) -> None:
+    def refuse_invalid(self, ctx: RequestContext, new: Tree, found: list[FieldError]) -> None:
         if found:
-            raise errors.invalid(
-                self.resource.group, new.get("kind") or self.resource.kind, new["metadata"].get("name", ""), found
-            )
+            kind, name = new.get("kind") or self.resource.kind, new["metadata"].get("name", "")
+            raise errors.invalid(self.resource.group, kind, name, as_sent(found, ctx.sent))
 
 
 def without_empty(ctx: RequestContext, new: Tree) -> Tree:

@@ -88,7 +88,7 @@ async def _try_update(ctx: RequestContext, store: ObjectStore, change: Update, n
             _bump_generation(store, new, old)
         found = validate(store.called, new, old, change.subresource)
         found += change.part.validate(ctx, new, old) if change.part else strategy.validate_update(ctx, new, old)
-        store.refuse_invalid(new, found)
+        store.refuse_invalid(ctx, new, found)
         if change.part is None:  # upstream has no warnings for parts
             for text in strategy.warnings(ctx, new, old):
                 ctx.warn(text)
@@ -156,6 +156,8 @@ async def _commit(
 ) -> Item | None:
     new = without_empty(ctx, new)
     metadata = new["metadata"]
+    if not options.dry_run:
+        metadata.pop("selfLink", None)  # which is never stored
     if store.changes_nothing(new, current) and (options.dry_run or not await store.is_stale(current)):
         return current
     encoded = await store.encode(new)

@@ -13,6 +13,7 @@ ORPHANED = (
     "propagationPolicy=Orphan to suppress this warning"
 )
 UID, NAME = "controller-uid", "job-name"
+_MADE = frozenset((UID, NAME, PREFIX + UID, PREFIX + NAME))
 
 
 class JobStrategy(KindStrategy):
@@ -29,8 +30,10 @@ class JobStrategy(KindStrategy):
             new["metadata"]["labels"] = dict(labels)
 
     def is_completed(self, created: Tree) -> bool:
-        labels = created["metadata"].get("labels")
-        return bool(labels) and labels == created["spec"]["template"].get("metadata", {}).get("labels")
+        """A job without labels gets its template's: at once those that were sent, in reading those that are made here."""
+        labels = created["metadata"].get("labels") or {}
+        made = labels == created["spec"]["template"].get("metadata", {}).get("labels") and labels.keys() <= _MADE
+        return bool(labels) and made and not created["spec"].get("manualSelector")
 
     def deletion_warning(self, *, chosen: bool) -> str:
         return "" if chosen else ORPHANED

@@ -8,7 +8,9 @@ from pybernetes.api.pod_qos import qos_class
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.resources.strategy import Part
+from pybernetes.apiserver.resources.switched_off import drop_from
 
+_STATUS: Final = "io.k8s.api.core.v1.PodStatus"
 _CONTAINERS: Final = ("containers", "initContainers")
 
 
@@ -24,6 +26,7 @@ class PodStatus(Part):
             metadata["ownerReferences"] = old["metadata"]["ownerReferences"]
         status = dict(merged.get("status") or {})
         status.setdefault("qosClass", old.get("status", {}).get("qosClass") or qos_class(old["spec"]))
+        drop_from(_STATUS, status, old.get("status") or {})
         merged["metadata"], merged["status"] = metadata, status
         return merged
 
@@ -54,7 +57,7 @@ class Resize(Part):
         wanted |= {kind: [dict(each) for each in wanted.get(kind) or ()] for kind in _CONTAINERS}
         made = {**old, "metadata": old["metadata"] | _versions(view["metadata"])}
         if any(len(wanted[kind]) != len(stood.get(kind) or ()) for kind in _CONTAINERS):
-            return {**made, "spec": wanted}  # validation says what is wrong
+            return {**made, "spec": wanted, "status": view.get("status") or {}}  # validation says what is wrong
         spec = {key: value for key, value in stood.items() if key != "resources"}
         if wanted.get("resources") is not None:
             spec["resources"] = wanted["resources"]

@@ -111,6 +111,10 @@ class Strategy(Struct):
     """The first deletion only begins what a controller ends (namespaces, definitions)."""
     heeds_policy: ClassVar[bool] = True
     """Whether propagationPolicy counts for the first deletion, too."""
+    is_cached: ClassVar[bool] = True
+    """Whether upstream answers lists from memory: then they are not cut, and a revision to come is worth another try."""
+    has_dependents: ClassVar[bool] = True
+    """Whether propagationPolicy counts at all."""
 
     @property
     def has_status(self) -> bool:

@@ -13,6 +13,8 @@ from pybernetes.api.tree import Tree
 _OFF: Final = {
     "core.v1.Lifecycle": ("stopSignal",),
     "core.v1.PodSpec": ("schedulingGroup",),
+    "core.v1.PodStatus": ("nodeAllocatableResourceClaimStatuses",),
+    "core.v1.VolumeMountStatus": ("volumeStatus",),
     "core.v1.VolumeProjection": ("clusterTrustBundle", "podCertificate"),
     "apps.v1.RollingUpdateStatefulSetStrategy": ("maxUnavailable",),
     "discovery.v1.Endpoint": ("deprecatedTopology",),
@@ -27,10 +29,17 @@ _Visit: TypeAlias = Callable[[Any], Any]
 
 def drop_switched_off(resource: Resource, new: Tree, old: Tree | None = None) -> None:
     """Take them out of an object, whose parts stay as they are (they may be shared)."""
-    visit = _visit_of(schema_of(resource.api_version, resource.kind).definition)
+    drop_from(schema_of(resource.api_version, resource.kind).definition, new, old)
+
+
+def drop_from(definition: str, new: Tree, old: Tree | None) -> None:
+    """The same for a part of an object, by the definition of that."""
+    visit = _visit_of(definition)
     if visit is None or (kept := visit(new)) is new:
         return
     if old is None or visit(old) is old:
+        for name in new.keys() - kept.keys():
+            del new[name]
         new |= kept
 
 

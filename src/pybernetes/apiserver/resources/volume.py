@@ -65,8 +65,9 @@ class VolumeStatus(Part):
     def merge(self, ctx: RequestContext, view: Tree, old: Tree) -> Tree:
         merged = Part.merge(self, ctx, view, old)
         status, before = dict(merged.get("status") or {}), old.get("status") or {}
-        if status.get("phase") != before.get("phase"):
+        changed, told = status.get("phase") != before.get("phase"), status.get("lastPhaseTransitionTime")
+        if changed and told in (None, before.get("lastPhaseTransitionTime")):
             status["lastPhaseTransitionTime"] = now(ctx)
-        elif "lastPhaseTransitionTime" in before:
+        elif not changed and "lastPhaseTransitionTime" in before:
             status.setdefault("lastPhaseTransitionTime", before["lastPhaseTransitionTime"])
         return merged | {"status": status}

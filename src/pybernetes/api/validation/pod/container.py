@@ -49,31 +49,29 @@ def validate_containers(spec: Tree, volumes: dict[str, Tree], path: Path) -> Err
         containers = spec.get(kind) or ()
         for index, container in enumerate(containers):
             at = path.child(kind).index(index)
-            yield from _validate_name(container, taken, at)
             yield from _validate_common(container, around, at)
+            yield from _validate_distinct(container["name"], taken, at)
             yield from rules(container, around, at)
         yield from _validate_host_ports(containers, path.child(kind))
     yield from _validate_ephemeral(spec, around, taken, path.child("ephemeralContainers"))
 
 
-def _validate_name(container: Tree, taken: set[str], path: Path) -> Errors:
-    name = container["name"]
-    if not name:
-        yield field.required(path.child("name"))
-        return
-    yield from complain(path.child("name"), name, names.dns1123_label(name))
-    if name in taken:
+def _validate_distinct(name: str, taken: set[str], path: Path) -> Errors:
+    if name and name in taken:
         yield field.duplicate(path.child("name"), name)
     taken.add(name)
 
 
 def _validate_common(container: Tree, around: Surroundings, path: Path) -> Errors:
+    if not container["name"]:
+        yield field.required(path.child("name"))
+    else:
+        yield from complain(path.child("name"), container["name"], names.dns1123_label(container["name"]))
     if not container.get("image"):
         yield field.required(path.child("image"))
     yield from one_of(
         container.get("terminationMessagePolicy"), path.child("terminationMessagePolicy"), _MESSAGE_POLICIES
     )
-    yield from one_of(container.get("imagePullPolicy"), path.child("imagePullPolicy"), _PULL_POLICIES)
     if ports := container.get("ports"):
         yield from validate_ports(ports, path.child("ports"))
     if env := container.get("env"):
@@ -84,6 +82,7 @@ def _validate_common(container: Tree, around: Surroundings, path: Path) -> Error
         yield from validate_mounts(container, around.volumes, path.child("volumeMounts"))
     if container.get("volumeDevices"):
         yield from validate_devices(container, around.volumes, path.child("volumeDevices"))
+    yield from one_of(container.get("imagePullPolicy"), path.child("imagePullPolicy"), _PULL_POLICIES)
     if resources := container["resources"]:
         yield from validate_container_resources(resources, around.claims, path.child("resources"))
     if policies := container.get("resizePolicy"):
@@ -140,7 +139,7 @@ def _validate_restart_rules(container: Tree, path: Path) -> Errors:
 
 
 _EPHEMERAL_FORBIDDEN = (
-    "ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources", "resizePolicy",
+    "ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle",
 )  # fmt: skip
 _POINTERS = ("restartPolicy", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle")
 
@@ -149,19 +148,19 @@ def _validate_ephemeral(spec: Tree, around: Surroundings, taken: set[str], path:
     targets = {container["name"] for kind in ("containers", "initContainers") for container in spec.get(kind) or ()}
     for index, container in enumerate(spec.get("ephemeralContainers") or ()):
         at = path.index(index)
-        yield from _validate_name(container, taken, at)
-        yield from _validate_common({**container, "resources": {}, "ports": ()}, around, at)
-        for name in _EPHEMERAL_FORBIDDEN:
-            if container.get(name) or (name in _POINTERS and container.get(name) is not None):
-                yield field.forbidden(at.child(name), "cannot be set for an Ephemeral Container")
+        yield from _validate_common(container, around, at)
+        yield from _validate_distinct(container["name"], taken, at)
         target = container.get("targetContainerName")
         if target and target not in targets:
             yield field.not_found(at.child("targetContainerName"), target)
+        for name in _EPHEMERAL_FORBIDDEN:
+            if container.get(name) or (name in _POINTERS and container.get(name) is not None):
+                yield field.forbidden(at.child(name), "cannot be set for an Ephemeral Container")
         for number, mount in enumerate(container.get("volumeMounts") or ()):
-            if mount.get("subPath") or mount.get("subPathExpr"):
-                name = "subPath" if mount.get("subPath") else "subPathExpr"
-                place = at.child("volumeMounts").index(number).child(name)
-                yield field.forbidden(place, "cannot be set for an Ephemeral Container")
+            for name in ("subPath", "subPathExpr"):
+                if mount.get(name):
+                    place = at.child("volumeMounts").index(number).child(name)
+                    yield field.forbidden(place, "cannot be set for an Ephemeral Container")
 
 
 def validate_ports(ports: list[Tree], path: Path) -> Errors:

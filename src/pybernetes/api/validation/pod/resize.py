@@ -44,7 +44,8 @@ def _validate_whole(new: Tree, old: Tree) -> Errors:
     """What concerns the pod as such: its class, its node, its own resources."""
     was = old.get("status", {}).get("qosClass") or qos_class(old["spec"])
     if qos_class(new["spec"]) != was:
-        yield field.invalid(_SPEC, was, "Pod QOS Class may not change as a result of resizing")
+        shown = (new.get("status") or {}).get("qosClass", "")
+        yield field.invalid(_SPEC, shown, "Pod QOS Class may not change as a result of resizing")
     if not _is_supported(old):
         yield field.forbidden(_SPEC, "Pod running on node without support for resize")
     resources, before = new["spec"].get("resources"), old["spec"].get("resources")

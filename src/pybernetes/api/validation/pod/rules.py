@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pybernetes.api import field, names
+from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree, copied
 from pybernetes.api.validation.common import MAX_INT32
 from pybernetes.api.validation.differences import differences
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
-from pybernetes.api.validation.metadata import complain
 from pybernetes.api.validation.pod.gated import validate_narrowing
 from pybernetes.api.validation.pod.resize import validate_resize
 from pybernetes.api.validation.pod.scheduling import validate_tolerations
@@ -17,7 +16,6 @@ from pybernetes.api.validation.pod.status import validate_status
 from pybernetes.api.validation.pod.volumes import validate_made_claims
 
 SPEC = Path("spec")
-_SYSTEM_CONDITIONS = frozenset(("PodScheduled", "Ready", "Initialized"))
 _CONTAINER_KINDS = ("containers", "initContainers")
 _MUTABLE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -134,71 +132,6 @@ def _without_node_affinity(affinity: Tree | None) -> Tree:
     return {key: value for key, value in (affinity or {}).items() if key != "nodeAffinity"}
 
 
-def _update_status(new: Tree, old: Tree) -> Errors:
-    if old["spec"].get("nodeName") and new["spec"].get("nodeName") != old["spec"]["nodeName"]:
-        yield field.forbidden(Path("status").child("nominatedNodeName"), "cannot be changed")
-    conditions = (new.get("status") or {}).get("conditions") or []
-    for index, condition in enumerate(conditions):
-        if condition["type"] not in _SYSTEM_CONDITIONS:
-            at = Path("status").child("conditions").index(index).child("Type")
-            yield from complain(at, condition["type"], names.qualified_name(condition["type"]))
-        if condition.get("observedGeneration", 0) < 0:
-            at = Path("status").child("conditions").index(index).child("observedGeneration")
-            yield field.invalid(at, condition["observedGeneration"], "must be a non-negative integer")
-    yield from validate_status(new, old)
-    nominated, before = ((one.get("status") or {}).get("nominatedNodeName") for one in (new, old))
-    if nominated and nominated != before:
-        at = Path("status").child("nominatedNodeName")
-        yield from complain(at, nominated, names.dns1123_subdomain(nominated))
-        if old["spec"].get("nodeName"):
-            words = "may not be set on pods that are already bound to a node"
-            yield field.forbidden(at, words)
-    yield from _validate_finished(new, old)
-
-
-def _validate_finished(new: Tree, old: Tree) -> Errors:
-    """A container that has ended for good does not come back."""
-    containers = {one["name"]: one for one in new["spec"].get("containers") or ()}
-    if _may_restart_all(new["spec"]):
-        return
-    now = {one["name"]: one for one in (new.get("status") or {}).get("containerStatuses") or ()}
-    for index, status in enumerate((old.get("status") or {}).get("containerStatuses") or ()):
-        ended = (status.get("state") or {}).get("terminated")
-        if ended is None or status["name"] not in now:
-            continue
-        if (now[status["name"]].get("state") or {}).get("terminated") is not None:
-            continue
-        if not _restarts(containers.get(status["name"]), new["spec"], ended.get("exitCode", 0)):
-            path = Path("status").child("containerStatuses").index(index).child("state")
-            yield field.forbidden(path, "may not be transitioned to non-terminated state")
-
-
-def _may_restart_all(spec: Tree) -> bool:
-    """Whether any rule can make all containers begin anew (KEP-5532)."""
-    containers = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
-    rules = (rule for one in containers for rule in one.get("restartPolicyRules") or ())
-    return any(rule.get("action") == "RestartAllContainers" for rule in rules)
-
-
-def _restarts(container: Tree | None, spec: Tree, code: int) -> bool:
-    """Whether a container runs again that left with this code: by its own rules and policy, else by the pod's."""
-    if container is None:
-        return False
-    policy = container.get("restartPolicy")
-    if policy:
-        for rule in container.get("restartPolicyRules") or ():
-            codes = rule.get("exitCodes") or {}
-            if (code in (codes.get("values") or ())) == (codes.get("operator") == "In"):
-                return True
-    match policy or spec.get("restartPolicy"):
-        case "Never":
-            return False
-        case "OnFailure":
-            return code != 0
-        case _:
-            return True
-
-
 def _update_ephemeral(new: Tree, old: Tree) -> Errors:
     """Ephemeral containers are added, never changed or removed."""
     path = SPEC.child("ephemeralContainers")
@@ -225,7 +158,7 @@ RULES: RulesTable = {
         create=_create,
         update=_update,
         update_is_whole=True,
-        subresources={"status": _update_status, "ephemeralcontainers": _update_ephemeral, "resize": validate_resize},
+        subresources={"status": validate_status, "ephemeralcontainers": _update_ephemeral, "resize": validate_resize},
         whole_looks=1,
     ),
     ("", "podtemplates"): Rules(create=_create_template),

@@ -198,6 +198,14 @@ async def test_a_long_answer_is_asked_for_again_by_tcp(world: World) -> None:
     assert (await world.ask(WEB, edns=512)).flags & dns.flags.TC
 
 
+async def test_an_answer_that_tcp_cannot_carry_is_cut(world: World) -> None:
+    many = tuple(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}" for number in range(5000))
+    world.put("default/web", {(WEB, A): many})
+    cut = await world.ask(WEB, tcp=True)
+    assert cut.flags & dns.flags.TC
+    assert 4000 < len(addresses(cut)) < 5000
+
+
 async def test_edns_is_answered_with_edns(world: World) -> None:
     assert (await world.ask(WEB, edns=1232)).edns == 0
     assert (await world.ask(WEB)).edns == -1

@@ -13,7 +13,7 @@ from pybernetes.dns.records import Location
 from pybernetes.dns.zone import TTL, Record
 
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = 0, 1, 2, 3, 4, 5
-UDP_LIMIT, EDNS_LIMIT = 512, 1232
+UDP_LIMIT, EDNS_LIMIT, TCP_LIMIT = 512, 1232, 65_535
 _IN = 1
 _HEADER_BYTES = 12
 _TYPES = {number: name for name, number in dnslib.QTYPE.reverse.items()}
@@ -124,6 +124,19 @@ def fit(query: Query, data: bytes) -> bytes:
     if query.has_edns:
         short.add_ar(EDNS0(udp_len=EDNS_LIMIT))
     return bytes(short.pack())
+
+
+def cut(data: bytes) -> bytes:
+    """The answer as TCP may carry it: with as many of its records as there is room for, additional ones last (RFC 2181,
+    section 9). Raises MessageError."""
+    if len(data) <= TCP_LIMIT:
+        return data
+    message = _parse(data)
+    message.ar = [record for record in message.ar if record.rtype == dnslib.QTYPE.OPT]
+    while len(data := _pack(message)) > TCP_LIMIT:
+        message.header.tc = 1
+        del message.rr[len(message.rr) * TCP_LIMIT // len(data) :]
+    return data
 
 
 def with_id(data: bytes, like: bytes) -> bytes:

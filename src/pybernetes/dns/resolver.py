@@ -55,7 +55,7 @@ class Resolver:
         if told.leads_to:
             found = await self._follow(query, told.leads_to, found, tcp)
         if tcp:
-            return found
+            return messages.cut(found)
         found = messages.fit(query, found)
         if not told.leads_to:
             self._keep(data, found)

@@ -118,7 +118,7 @@ class Cache:
         """Tell the listener of each item there is, then of every change."""
         self._listeners.append(listener)
         for item in self.select():
-            listener(None, item)
+            _tell(listener, None, item)
 
     def since(self, revision: int) -> list[Change]:
         """Changes after the revision, in order. Raises TooOldError."""
@@ -181,7 +181,8 @@ class Cache:
         if len(self._window) == self._window.maxlen:
             self._since = self._window[0].revision
         self._window.append(change)
-        self._tell(change.previous, now)
+        for listener in self._listeners:
+            _tell(listener, change.previous, now)
         for watcher in list(self._watchers):
             watcher.deliver(change)
 
@@ -194,20 +195,13 @@ class Cache:
         self._keys = sorted(self._items)
         self._window.clear()
         self._since = self.changed = revision
-        for key in before.keys() - self._items.keys():
-            self._tell(before[key], None)
-        for key, item in self._items.items():
-            old = before.get(key)
-            if old is None or old.revision != item.revision:
-                self._tell(old, item)
-
-    def _tell(self, old: Item | None, new: Item | None) -> None:
-        """What one listener cannot take keeps no other from it."""
         for listener in self._listeners:
-            try:
-                listener(old, new)
-            except Exception:
-                log.exception("listener failed key=%s", new.key if new else old and old.key)
+            for key in before.keys() - self._items.keys():
+                _tell(listener, before[key], None)
+            for key, item in self._items.items():
+                old = before.get(key)
+                if old is None or old.revision != item.revision:
+                    _tell(listener, old, item)
 
     def stop(self) -> None:
         """End all watches: changes may have been missed."""
@@ -215,3 +209,11 @@ class Cache:
             watcher.stop()
         self._watchers.clear()
         self.audiences.clear()
+
+
+def _tell(listener: Listener, old: Item | None, new: Item | None) -> None:
+    """What a listener cannot take keeps it from no other item, and nobody else from this one."""
+    try:
+        listener(old, new)
+    except Exception:
+        log.exception("listener failed key=%s", new.key if new else old and old.key)

@@ -30,6 +30,7 @@ from pybernetes.apiserver.registry.field_managers import field_manager
 from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.webhook_client import WebhookClient
+from pybernetes.store.backend import StoreError
 
 log = logging.getLogger(__name__)
 MANAGER: Final = "kube-apiserver"
@@ -82,6 +83,11 @@ class DefinitionController:
                     self._queue.put_nowait(name)
                 elif error.code >= 500:
                     self._services.scope.spawn(self._again(name), "definition-again")
+            except StoreError as error:
+                log.warning("definition not reconciled name=%s error=%s", name, error)
+                self._services.scope.spawn(self._again(name), "definition-again")
+            except Exception:  # of a definition that cannot be judged, which is no trouble of the others
+                log.exception("definition not reconciled name=%s", name)
 
     def _note(self, old: Item | None, new: Item | None) -> None:
         item = new or old
@@ -94,11 +100,12 @@ class DefinitionController:
                     self._queue.put_nowait(other.name)
 
     def _others(self, item: Item) -> list[Item]:
-        group = item.tree["spec"]["group"]
+        """Of the same group, which stands in their names."""
+        _, _, group = item.name.partition(".")
         return [
             one
             for one in self._registry.list(self._resource)
-            if one.tree["spec"]["group"] == group and one.name != item.name
+            if one.name.partition(".")[2] == group and one.name != item.name
         ]
 
     async def _reconcile(self, name: str) -> None:

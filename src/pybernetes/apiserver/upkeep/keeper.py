@@ -72,6 +72,8 @@ class Upkeep:
                 self._waker(index)(name)
             elif error.code != 404:
                 log.warning("object not kept kind=%s name=%s error=%s", type(self._kinds[index]).__name__, name, error)
+        except Exception:  # of an object that cannot be judged, which is no trouble of the others
+            log.exception("object not kept kind=%s name=%s", type(self._kinds[index]).__name__, name)
 
 
 def condition_of(obj: Tree, kind: str) -> Tree | None:

@@ -26,6 +26,10 @@ _REASONS = {
 """What a stream's reset means for its call; all else is INTERNAL."""
 
 
+HIGH_WATER = 256 << 10
+"""Bytes that may wait for the peer's windows before who sends them has to wait, too."""
+
+
 class Stream:
     """One call. What is sent waits for the peer's windows; what comes is in `inbox`."""
 
@@ -35,10 +39,17 @@ class Stream:
         self._out = bytearray()
         self._ends = self._is_closed = False
         self._trailers: Headers | None = None
+        self._drained = asyncio.Event()
 
     def send(self, data: bytes) -> None:
         self._out += data
         self.pump()
+
+    async def drain(self) -> None:
+        """Until the peer has taken most of what was sent, or takes nothing more."""
+        while len(self._out) > HIGH_WATER and not self._is_closed:
+            self._drained.clear()
+            await self._drained.wait()
 
     def end(self, trailers: Headers | None = None) -> None:
         """Nothing more is sent, but for these headers."""
@@ -50,6 +61,7 @@ class Stream:
         if not self._is_closed or not self.inbox.has_ended:
             self._is_closed = True
             self._connection.reset(self.number, code)
+        self._drained.set()
         self.inbox.close()
 
     def pump(self) -> None:
@@ -68,6 +80,8 @@ class Stream:
                 else:
                     frames.send_headers(self.number, list(self._trailers), end_stream=True)
                 self._connection.sent(self)
+        if len(self._out) <= HIGH_WATER:
+            self._drained.set()
         self._connection.flush()
 
     def _room(self) -> int:
@@ -94,6 +108,7 @@ class Stream:
     def broken(self, error: GrpcError) -> None:
         """The peer, or the connection, has given the call up."""
         self._is_closed = True
+        self._drained.set()
         self.inbox.finish(error)
 
 

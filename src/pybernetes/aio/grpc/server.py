@@ -91,6 +91,7 @@ class ServerConnection(Connection):
             return
         async for each in method.handle(request):
             stream.answer(each)
+            await stream.drain()
 
     def _unknown(self, path: str) -> str:
         _, service, method = [*path.split("/", 2), "", ""][:3]

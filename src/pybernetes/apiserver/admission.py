@@ -21,6 +21,8 @@ class Asked(Protocol):
     info: RequestInfo
     audit: dict[str, str]
     """Annotations of the audit event."""
+    waited: float
+    """Seconds that it has spent on others."""
 
     def warn(self, text: str) -> None:
         """Tell the client something in its answer."""

@@ -42,6 +42,8 @@ class RequestContext(Struct):
     audit_id: str = ""
     """Names the request in its answer and in the audit log."""
 
+    waited: float = 0.0
+    """Seconds that it has spent on others: for seats, and for webhooks."""
     deadline: asyncio.Timeout | None = None
     """When the request ends by its own word (`?timeout=`)."""
 

@@ -15,7 +15,7 @@ from pybernetes.apiserver.http.compression import compressed
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.wrapped import WrappedBackend
 from pybernetes.store.backend import Backend, KeyValue, Page, StoreError, Written
-from pybernetes.telemetry.metrics import CONTENT_TYPE, Gauge, Histogram, Registry, Series
+from pybernetes.telemetry.metrics import CONTENT_TYPE, Computed, Gauge, Histogram, Registry, Series
 from pybernetes.telemetry.process import started_at
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,16 @@ class MeasuredBackend(WrappedBackend):
             read=self._named,
         )
         self._series: dict[tuple[str, str], Series] = {}
-        metrics.add(self._durations)
+        metrics.add(
+            self._durations,
+            Computed(
+                "etcd_requests_total",
+                "Etcd request counts for each operation and object type.",
+                ("operation", "group", "resource"),
+                lambda: ((labels, sum(series.counts)) for labels, series in self._named()),
+                kind="counter",
+            ),
+        )
 
     def _named(self) -> Iterator[tuple[tuple[str, ...], Series]]:
         names = {storage_prefix(one): (one.group, one.plural) for one in map(storage_resource, scheme.resources())}

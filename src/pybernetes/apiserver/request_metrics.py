@@ -21,15 +21,18 @@ OTHER: Final = ("other", "", "", "", "", "", "", "apiserver")
 OTHER_GET: Final = ("GET", *OTHER[1:])
 SIZES: Final = (1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)
 BUCKETS: Final = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)  # fmt: skip
+SLI_BUCKETS: Final = (0.05, *BUCKETS[3:])
 
 
 class Tally:
     """The requests of one kind that were answered with one code."""
 
-    __slots__ = ("count", "seconds", "sizes")
+    __slots__ = ("count", "own_seconds", "seconds", "sizes")
 
-    def __init__(self, seconds: Series | None, sizes: Series | None) -> None:
+    def __init__(self, seconds: Series | None, own_seconds: Series | None, sizes: Series | None) -> None:
         self.count = 0
+        self.own_seconds = own_seconds
+        """Without those that were spent on others."""
         self.sizes = sizes
         """None for what reads nothing."""
         self.seconds = seconds
@@ -54,6 +57,13 @@ class RequestMetrics:
             LABELS,
             BUCKETS,
         )
+        self._own_durations = Histogram(
+            "apiserver_request_sli_duration_seconds",
+            "Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in "
+            "seconds for each verb, group, version, resource, subresource, scope and component.",
+            (LABELS[0], *LABELS[2:]),
+            SLI_BUCKETS,
+        )
         self._sizes = Histogram(
             "apiserver_response_sizes",
             "Response size distribution in bytes for each group, version, verb, resource, subresource, scope and component.",
@@ -70,6 +80,7 @@ class RequestMetrics:
                 kind="counter",
             ),
             self._durations,
+            self._own_durations,
             self._sizes,
             Computed(
                 "apiserver_storage_events_received_total",
@@ -116,8 +127,9 @@ class RequestMetrics:
             if labels not in (OTHER, OTHER_GET):
                 self._known[key] = tally
         tally.count += 1
-        if tally.seconds is not None:
+        if tally.seconds is not None and tally.own_seconds is not None:
             tally.seconds.observe(seconds)
+            tally.own_seconds.observe(seconds - ctx.waited)
         if tally.sizes is not None and isinstance(answer, Response):
             body = answer.body
             tally.sizes.observe(len(body) if isinstance(body, bytes) else sum(map(len, body)))
@@ -130,6 +142,7 @@ class RequestMetrics:
             reads = labels[0] in ("GET", "LIST")
             tally = self._series[key] = Tally(
                 None if long else self._durations.series(*labels),
+                None if long else self._own_durations.series(labels[0], *labels[2:]),
                 self._sizes.series(labels[0], *labels[2:]) if reads else None,
             )
         return tally

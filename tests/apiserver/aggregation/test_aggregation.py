@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.apiserver.inprocess import Server, server
+from tests.apiserver.inprocess import Server, metrics, server
 
 from pybernetes.apiserver.http.message import Response
 from pybernetes.apiserver.upkeep.api_services import CHECK_PERIOD
@@ -181,9 +181,11 @@ async def test_condition_follows_the_other_server(api: Server, other: Other) -> 
     other.status = 500
     await register(api, other.port)
     assert "bad status" in await wait_available(api, "False")
+    assert 'aggregator_unavailable_apiservice{name="v1.wild.test"} 1' in await metrics(api)
     other.status = 200
     await api.clock.advance(CHECK_PERIOD)
     await wait_available(api, "True")
+    assert 'aggregator_unavailable_apiservice{name="v1.wild.test"} 0' in await metrics(api)
 
 
 async def freshness(api: Server) -> str:

@@ -35,7 +35,7 @@ from pybernetes.apiserver.stages.authenticate.static import parse_tokens
 from pybernetes.apiserver.stages.authenticate.tokens.issuer import Issuer
 from pybernetes.apiserver.stages.authenticate.tokens.keys import FileSigner, Verifier, load_signer, load_verifiers
 from pybernetes.apiserver.stages.authenticate.tokens.validator import Validator
-from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck, ClientCertificates
+from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck, ClientCertificates, certificate_lifetimes
 from pybernetes.apiserver.stages.authorize.attributes import Authorizer
 from pybernetes.apiserver.stages.authorize.escalation import Escalation
 from pybernetes.apiserver.stages.authorize.modes import Modes
@@ -105,7 +105,7 @@ def make_security(options: Options, clock: Clock, registry: Registry, metrics: M
     bearer = Bearer([*_static(options), *tokens, *remote], remote)
     return Security(
         objects=objects,
-        authenticator=_authenticator(options, clock, bearer, configured),
+        authenticator=_authenticator(options, clock, bearer, configured, metrics),
         bearer=bearer,
         authorizer=modes.union,
         policy=policy,
@@ -142,7 +142,9 @@ def _static(options: Options) -> list[TokenAuthenticator]:
     return [parse_tokens(lines, options.token_auth_file)]
 
 
-def _authenticator(options: Options, clock: Clock, bearer: Bearer, configured: Authentication | None) -> Authenticator:
+def _authenticator(
+    options: Options, clock: Clock, bearer: Bearer, configured: Authentication | None, metrics: Metrics
+) -> Authenticator:
     authenticators: list[Authenticator] = []
     if options.requestheader_client_ca_file or options.local_socket:
         proxies = options.requestheader_client_ca_file
@@ -156,7 +158,10 @@ def _authenticator(options: Options, clock: Clock, bearer: Bearer, configured: A
             )
         )
     if options.client_ca_file:
-        authenticators.append(ClientCertificates(CertificateCheck(_authorities(options.client_ca_file), clock)))
+        lifetimes = certificate_lifetimes()
+        metrics.add(lifetimes)
+        checked = CertificateCheck(_authorities(options.client_ca_file), clock, lifetimes)
+        authenticators.append(ClientCertificates(checked))
     first = FirstOf([*authenticators, bearer])
     anonymous = configured.anonymous if configured else None
     if anonymous is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from pybernetes.api import scheme
@@ -18,6 +18,7 @@ from pybernetes.apiserver.registry.served_registry import ServedRegistry
 from pybernetes.apiserver.resources.conditions import set_condition
 from pybernetes.apiserver.services import Services
 from pybernetes.apiserver.upkeep.keeper import Wake, says
+from pybernetes.telemetry.metrics import Computed
 
 CHECK_PERIOD: Final = 30.0
 AUTOMANAGED: Final = "kube-aggregator.kubernetes.io/automanaged"
@@ -37,6 +38,19 @@ class APIServices:
         self._aggregator = aggregator
         self._checks: dict[str, asyncio.Task[None]] = {}
         self._wake: Wake | None = None
+        services.metrics.add(
+            Computed(
+                "aggregator_unavailable_apiservice",
+                "Gauge of APIServices which are marked as unavailable broken down by APIService name.",
+                ("name",),
+                self._unavailable,
+            )
+        )
+
+    def _unavailable(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        for item in self._registry.list(API_SERVICES):
+            conditions = (item.tree.get("status") or {}).get("conditions") or []
+            yield (item.name,), any(one["type"] == "Available" and one["status"] != "True" for one in conditions)
 
     def subscribe(self, wake: Wake) -> None:
         self._wake = wake

@@ -47,6 +47,10 @@ def config_map(name: str, **data: str) -> dict[str, Any]:
     return {"metadata": {"name": name}, "data": {"k": "v", **data}}
 
 
+def _sum(lines: list[str], name: str) -> float:
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}_sum"))
+
+
 async def test_refusal_in_upstreams_words(cluster: Server, pki: Path) -> None:
     def decide(request: dict[str, Any]) -> dict[str, Any]:
         refused = {"allowed": False, "status": {"code": 403, "reason": "Forbidden", "message": "no x"}}
@@ -66,6 +70,9 @@ async def test_refusal_in_upstreams_words(cluster: Server, pki: Path) -> None:
         f'apiserver_admission_webhook_rejection_count{{{of},error_type="no_error",rejection_code="403"}} 1',
     ):
         assert line in found
+    assert _sum(found, "apiserver_request_duration_seconds") - _sum(
+        found, "apiserver_request_sli_duration_seconds"
+    ) >= (_sum(found, "apiserver_admission_webhook_admission_duration_seconds"))
     (first, _) = made.asked
     assert first["kind"] == {"group": "", "version": "v1", "kind": "ConfigMap"}
     assert (first["operation"], first["namespace"], first["oldObject"]) == ("CREATE", "default", None)

@@ -17,7 +17,7 @@ from pybernetes.apiserver.stages.authenticate.bearer import Bearer
 from pybernetes.apiserver.stages.authenticate.bootstrap_token import BootstrapTokens
 from pybernetes.apiserver.stages.authenticate.front_proxy import FrontProxy
 from pybernetes.apiserver.stages.authenticate.static import TokenFileError, parse_tokens
-from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck, ClientCertificates
+from pybernetes.apiserver.stages.authenticate.x509 import CertificateCheck, ClientCertificates, certificate_lifetimes
 from pybernetes.apiserver.user import ANONYMOUS, UserInfo
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -120,6 +120,14 @@ async def test_client_certificates_name_users_while_they_are_valid() -> None:
     await clock.advance(2 * 86400)
     with pytest.raises(InvalidCredentialError, match="expired"):
         certificates.authenticate(request(certificate=alice))
+
+
+def test_how_long_certificates_will_hold_is_counted() -> None:
+    authority, lifetimes = Authority(), certificate_lifetimes()
+    check = CertificateCheck([authority.certificate], FakeClock(NOW), lifetimes)
+    assert ClientCertificates(check).authenticate(request(certificate=authority.issue("alice"))) is not None
+    told = "apiserver_client_certificate_expiration_seconds_bucket"
+    assert {f'{told}{{le="43200"}} 0', f'{told}{{le="86400"}} 1'} <= set(lifetimes.lines())
 
 
 def test_headers_of_a_front_proxy_count_only_with_its_certificate() -> None:

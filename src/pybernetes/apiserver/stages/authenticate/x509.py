@@ -14,11 +14,36 @@ from pybernetes.apiserver.http.message import Request
 from pybernetes.apiserver.stages.authenticate.authenticator import InvalidCredentialError
 from pybernetes.apiserver.stages.authenticate.user import CREDENTIAL_ID
 from pybernetes.apiserver.user import UserInfo
+from pybernetes.telemetry.metrics import Histogram
 
 USER_UID = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
 """The subject attribute that carries a user's uid (KEP-4193)."""
 CLIENT_USAGES = frozenset((ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE))
 REMEMBERED = 1024
+_DAY = 86400
+LIFETIMES = (
+    0,
+    1800,
+    3600,
+    7200,
+    21600,
+    43200,
+    _DAY,
+    2 * _DAY,
+    4 * _DAY,
+    7 * _DAY,
+    30 * _DAY,
+    90 * _DAY,
+    180 * _DAY,
+    360 * _DAY,
+)
+"""Seconds."""
+
+
+def certificate_lifetimes() -> Histogram:
+    """`apiserver_client_certificate_expiration_seconds`, of which alerts are made."""
+    about = "Distribution of the remaining lifetime on the certificate used to authenticate a request."
+    return Histogram("apiserver_client_certificate_expiration_seconds", about, (), LIFETIMES)
 
 
 class Certificate(Struct, frozen=True):
@@ -39,6 +64,8 @@ class CertificateCheck(Struct, frozen=True):
 
     authorities: Sequence[x509.Certificate]
     clock: Clock
+    lifetimes: Histogram | None = None
+    """Told how long certificates will still hold, each time that one is taken."""
     _known: dict[bytes, Certificate | None] = field(default_factory=dict)
     """None for certificates of others, which come with every request of theirs too."""
 
@@ -52,8 +79,11 @@ class CertificateCheck(Struct, frozen=True):
         known = self._known[der]
         if known is None:
             return None
-        if not known.holds(self.clock.now()):
+        now = self.clock.now()
+        if not known.holds(now):
             raise InvalidCredentialError("x509: certificate has expired or is not yet valid")
+        if self.lifetimes is not None:
+            self.lifetimes.observe((max(end for _, end in known.periods) - now).total_seconds())
         return known.user
 
     def _read(self, der: bytes) -> Certificate | None:

@@ -88,6 +88,7 @@ class PriorityAndFairness:
             flow.rejected[reason] = flow.rejected.get(reason, 0) + 1
             self._waits.observe(perf_counter() - began, flow.level.name, flow.name, "false")
             raise
+        ctx.waited += perf_counter() - began
         self._waits.observe(perf_counter() - began, flow.level.name, flow.name, "true")
         return queued
 

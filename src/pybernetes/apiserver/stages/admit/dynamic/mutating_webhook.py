@@ -59,6 +59,7 @@ class WebhookMutator:
             self._webhooks.failed(webhook, face, error, began)
             annotate(attributes, f"failed-open.{_ANNOTATION}/{place}", webhook.name)
         finally:
+            attributes.ctx.waited += perf_counter() - began
             mutated = {"configuration": webhook.configuration, "webhook": webhook.name, "mutated": changed}
             annotate_json(attributes, f"{_ANNOTATION}/{place}", mutated)
         return changed

@@ -27,6 +27,7 @@ class WebhookValidator:
         if not met:
             return
         refusals: list[StatusError] = []
+        all_began = perf_counter()
 
         async def ask(index: int, webhook: Webhook, face: Face) -> None:
             began = perf_counter()
@@ -45,5 +46,6 @@ class WebhookValidator:
         async with asyncio.TaskGroup() as group:
             for index, (webhook, face) in enumerate(met):
                 group.create_task(ask(index, webhook, face), name=f"webhook {webhook.name}")
+        attributes.ctx.waited += perf_counter() - all_began
         if refusals:
             raise refusals[0]

@@ -33,6 +33,18 @@ def test_pods_and_templates() -> None:
     ]
 
 
+def test_apparmor_profiles_of_templates_belong_into_fields() -> None:
+    prefix = "container.apparmor.security.beta.kubernetes.io/"
+    annotations = {f"{prefix}{name}": "runtime/default" for name in ("a", "b", "unknown")}
+    own = {"name": "b", "securityContext": {"appArmorProfile": {"type": "Unconfined"}}}
+    spec: dict[str, Any] = {"containers": [{"name": "a"}, own]}
+    template = {"metadata": {"annotations": annotations}, "spec": spec}
+    told_of_a = f'spec.template.metadata.annotations[{prefix}a]: deprecated since v1.30; use the "appArmorProfile" field instead'
+    assert told("apps/v1", "DaemonSet", spec={"template": template}) == [told_of_a]
+    spec["securityContext"] = {"appArmorProfile": {"type": "RuntimeDefault"}}
+    assert told("apps/v1", "DaemonSet", spec={"template": template}) == []
+
+
 def test_a_change_of_labels_warns_of_nothing() -> None:
     spec = {"containers": [CONTAINER]}
     assert told("v1", "Pod", old={"metadata": {"labels": {"a": "b"}}, "spec": spec}, spec=spec) == []

@@ -10,6 +10,7 @@ from pybernetes.api.mistakes import new_mistakes
 from pybernetes.api.scheme import Resource
 from pybernetes.api.tree import Tree
 from pybernetes.api.warnings import objects
+from pybernetes.api.warnings.annotations import template_annotation_texts
 from pybernetes.api.warnings.common import Texts
 from pybernetes.api.warnings.pods import name_texts, pod_texts
 
@@ -48,7 +49,9 @@ def _template(*steps: str) -> _Find:
     def find(tree: Tree) -> Texts:
         for step in steps:
             tree = tree.get(step) or {}
-        return pod_texts(tree.get("spec") or {}, Path(steps[0]).child(*steps[1:], "spec"))
+        path = Path(steps[0]).child(*steps[1:])
+        yield from template_annotation_texts(tree, path)
+        yield from pod_texts(tree.get("spec") or {}, path.child("spec"))
 
     return find
 

@@ -209,6 +209,38 @@ async def test_an_empty_dir_survives_a_restart_of_the_kubelet(world: World) -> N
     assert str(path) in [found.host_path for found in config.mounts if found.container_path == "/data"]
 
 
+async def test_what_a_volume_shows_is_followed_after_a_restart_of_the_kubelet(world: World) -> None:
+    world.objects.config_maps["c"] = v1.ConfigMap(data={"k": "before"})
+    volume = v1.Volume(name="data", config_map=v1.ConfigMapVolumeSource(name="c"))
+    mount = v1.VolumeMount(name="data", mount_path="/data")
+    await world.apply(a_pod(volumes=[volume], containers=[a_container(volume_mounts=[mount])]))
+    path = world.root / "pods/uid-p/volumes/kubernetes.io~configmap/data/k"
+    assert path.read_text() == "before"
+    await world.scope.close()
+    world.restart_kubelet(world.scope)
+    world.kubelet.pod_changed(None, world.api.pods["p"])
+    await world.settle()
+    world.objects.config_maps["c"] = v1.ConfigMap(data={"k": "after"})
+    world.kubelet.objects_changed("uid-p")
+    await world.settle()
+    assert path.read_text() == "after"
+
+
+async def test_a_token_is_renewed_after_a_restart_of_the_kubelet(world: World) -> None:
+    token = v1.ServiceAccountTokenProjection(path="token", expiration_seconds=3600)
+    source = v1.ProjectedVolumeSource(sources=[v1.VolumeProjection(service_account_token=token)])
+    mount = v1.VolumeMount(name="data", mount_path="/data")
+    volume = v1.Volume(name="data", projected=source)
+    await world.apply(a_pod(volumes=[volume], containers=[a_container(volume_mounts=[mount])]))
+    await world.scope.close()
+    world.restart_kubelet(world.scope)
+    world.kubelet.pod_changed(None, world.api.pods["p"])
+    await world.settle()
+    before = world.tokens.made
+    await world.advance(3600)
+    assert world.tokens.made > before
+
+
 async def test_an_unsupported_volume_is_refused_by_name(world: World) -> None:
     volume = v1.Volume(name="n", nfs=v1.NFSVolumeSource(server="s", path="/"))
     await world.apply(a_pod(volumes=[volume]))

@@ -8,6 +8,7 @@ from pybernetes.api.types import core_v1 as v1
 from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.pod.memory import PodMemory
 from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
+from pybernetes.kubelet.volumes.setup import is_followed
 
 LONGEST_SECONDS = 120.0
 """Between two attempts that fail."""
@@ -19,8 +20,16 @@ class Refresher:
     def __init__(self, doors: PodDoors, memory: PodMemory, volumes: PodVolumes) -> None:
         self._doors, self._memory, self._volumes = doors, memory, volumes
         self.wanted = False
+        self._is_begun = False
         self._not_before = 0.0
         """Wall clock: after a failure."""
+
+    def begin(self, pod: v1.Pod, *, runs: bool) -> None:
+        """Called at each look. Of a pod that runs already a kubelet that comes back knows no volumes: those that are to be
+        followed are set up once more."""
+        if not self._is_begun:
+            self._is_begun = True
+            self.wanted |= runs and any(is_followed(volume) for volume in pod.spec.volumes)
 
     def is_due(self) -> bool:
         renewal = self._volumes.renew_at
@@ -32,6 +41,7 @@ class Refresher:
         """Failures are told, and tried again with back-off."""
         self.wanted = False
         try:
+            await self._volumes.set_up(pod)
             await self._volumes.refresh(pod)
         except VolumeFailures as failures:
             self.wanted = True

@@ -209,6 +209,7 @@ class PodWorker:
             await self._end()
             return
         self._doors.objects.use(self._pod)
+        self._refresher.begin(self._pod, runs=bool(self._observed.running))
         self._resizer.decide(self._pod, self._doors.room)
         decided = plan(self._resizer.granted(self._pod), self._observed, self._facts())
         self._resizer.note(self._pod, decided.resizing)

@@ -28,6 +28,11 @@ def is_refreshed(volume: v1.Volume) -> bool:
     return bool(volume.config_map or volume.secret or volume.projected or volume.downward_api)
 
 
+def is_followed(volume: v1.Volume) -> bool:
+    """Whether something is to be done about it while its pod runs: its content follows the API, or a driver may want it."""
+    return is_refreshed(volume) or bool(volume.persistent_volume_claim or volume.ephemeral or volume.csi)
+
+
 def is_read_only(volume: v1.Volume) -> bool:
     """Whether no container may write it: what the kubelet replaces, a pod could else lead elsewhere by its links."""
     claim = volume.persistent_volume_claim

@@ -451,3 +451,17 @@ def test_versions_of_a_definition_are_shown_in_their_internal_form() -> None:
     assert shown["Properties"]["a"]["AdditionalProperties"] == {"Allows": True, "Schema": None}
     assert shown["Properties"]["b"]["Items"]["Schema"]["Type"] == "string"
     assert shown["Properties"]["b"]["Items"]["JSONSchemas"] is None
+
+
+def test_restart_rules_have_limits() -> None:
+    codes: dict[str, Any] = {"values": list(range(256))}
+    rules = [{"action": "Restart", "exitCodes": codes}] * 21
+    spec = pod(initContainers=[{"name": "a", "image": "i", "restartPolicy": "Never", "restartPolicyRules": rules}])
+    ends = ("restartPolicyRules", "[0].exitCodes.operator", "[0].exitCodes.values")
+    found = [error for error in created("v1", "Pod", spec=spec) if error[0].endswith(ends)]
+    path = "spec.initContainers[0].restartPolicyRules"
+    assert found == [
+        [path, "Too many: 21: must have at most 20 items"],
+        [f"{path}[0].exitCodes.operator", 'Unsupported value: "": supported values: "In", "NotIn"'],
+        [f"{path}[0].exitCodes.values", "Too many: 256: must have at most 255 items"],
+    ]

@@ -25,6 +25,7 @@ _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _RESTART_POLICIES = ("Always", "Never", "OnFailure")
 _RESTART_ACTIONS = ("Restart", "RestartAllContainers")
+_MAX_RULES, _MAX_CODES = 20, 255
 
 
 class Surroundings(Struct, frozen=True):
@@ -126,6 +127,8 @@ def _validate_restart_rules(container: Tree, path: Path) -> Errors:
     rules = container.get("restartPolicyRules") or ()
     if rules and not container.get("restartPolicy"):
         yield field.required(path.child("restartPolicy"), "must specify restartPolicy when restart rules are used")
+    if len(rules) > _MAX_RULES:
+        yield field.too_many(path.child("restartPolicyRules"), len(rules), _MAX_RULES)
     for index, rule in enumerate(rules):
         at = path.child("restartPolicyRules").index(index)
         action = rule.get("action", "")
@@ -134,8 +137,12 @@ def _validate_restart_rules(container: Tree, path: Path) -> Errors:
         codes = rule.get("exitCodes")
         if codes is None:
             yield field.required(at.child("exitCodes"), "must be specified")
-        else:
-            yield from one_of(codes.get("operator"), at.child("exitCodes", "operator"), ("In", "NotIn"))
+            continue
+        operator, values = codes.get("operator", ""), codes.get("values") or ()
+        if operator not in ("In", "NotIn"):
+            yield field.not_supported(at.child("exitCodes", "operator"), operator, ("In", "NotIn"))
+        if len(values) > _MAX_CODES:
+            yield field.too_many(at.child("exitCodes", "values"), len(values), _MAX_CODES)
 
 
 _EPHEMERAL_FORBIDDEN = (

@@ -107,9 +107,10 @@ async def test_devices_of_a_plugin_reach_containers(cluster: LiveCluster, root: 
         await wait_for(cluster, node, f"{{.status.capacity.{escaped}}}", "2")
         await apply(cluster, "gpu", one)
         await wait_for(cluster, "pod/gpu", "{.status.phase}", "Running")
-        seen = await kubectl(cluster, "exec", "gpu", "--", "sh", "-c", "env; ls -l /dev/a; ls /plugin")
+        seen = await kubectl(cluster, "exec", "gpu", "--", "sh", "-c", "env; ls -l /dev/a; ls /plugin; ls -d /made")
         assert {"DEVICES=a", "CDI_a=yes"} <= set(seen.splitlines())
         assert "crw-rw-rw-" in seen
+        assert "/made" in seen.splitlines(), "a directory is made where there is none"
         assert "kubelet.sock" in seen, "what a plugin names of /var/lib/kubelet is the node's own"
 
         plugin.tell(a="Unhealthy", b="Healthy")

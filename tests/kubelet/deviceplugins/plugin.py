@@ -58,7 +58,10 @@ class FakePlugin:
         self.allocated.append(devices)
         answer = m.ContainerAllocateResponse(
             envs={"DEVICES": ",".join(devices)},
-            mounts=[m.Mount(container_path="/plugin", host_path="/var/lib/kubelet/device-plugins", read_only=True)],
+            mounts=[
+                m.Mount(container_path="/plugin", host_path="/var/lib/kubelet/device-plugins", read_only=True),
+                m.Mount(container_path="/made", host_path="/var/lib/kubelet/device-plugins/made"),
+            ],
             devices=[
                 m.DeviceSpec(container_path=f"/dev/{d}", host_path="/dev/null", permissions="rw") for d in devices
             ],

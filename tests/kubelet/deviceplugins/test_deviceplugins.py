@@ -166,7 +166,8 @@ async def test_a_container_gets_devices_and_what_they_need(node, plugin):
     granted = await node.granted(node.pods[0])
     assert granted.variables == {"DEVICES": "a,b"}
     assert [(m.container_path, m.host_path, m.readonly) for m in granted.mounts] == [
-        ("/plugin", str(node.root.device_plugins), True)
+        ("/plugin", str(node.root.device_plugins), True),
+        ("/made", str(node.root.device_plugins / "made"), False),
     ]
     assert [(d.container_path, d.host_path, d.permissions) for d in granted.devices] == [
         ("/dev/a", "/dev/null", "rw"),

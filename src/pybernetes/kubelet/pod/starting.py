@@ -32,6 +32,7 @@ from pybernetes.kubelet.probes.actions import Subject
 from pybernetes.kubelet.probes.outcome import ActionError
 from pybernetes.kubelet.status.context import Verdict
 from pybernetes.kubelet.users import check_handler, user_namespace, wants_users
+from pybernetes.kubelet.volumes import hostpath
 from pybernetes.kubelet.volumes.podvolumes import PodVolumes, VolumeFailures
 from pybernetes.kubelet.volumes.setup import is_read_only
 
@@ -248,9 +249,13 @@ class Starter:
 
     async def _granted(self, pod: v1.Pod, container: AnyContainer) -> Granted:
         try:
-            return await self._doors.devices.granted(pod, container)
+            granted = await self._doors.devices.granted(pod, container)
         except DeviceError as error:
             raise ConfigError(str(error)) from error
+        for path in (Path(mount.host_path) for mount in granted.mounts):
+            if not path.exists():  # as with hostPaths
+                await self._doors.threads.run(hostpath.make_directory, path)
+        return granted
 
     async def _cdi_names(self, pod: v1.Pod, container: AnyContainer) -> list[str]:
         """The devices of its claims. They are prepared once more if nobody knows of it any more."""

@@ -175,7 +175,7 @@ class NodeRun:
             options.image_minimum_gc_age,
         )
         collector = ImageCollector(runtime.images, runtime.containers, self._events, clock, limits, self._counted)
-        self._scope.spawn(collector.run(), "image collection")
+        self._scope.spawn(keep_running(collector.run, "image collection", clock=clock), "image collection")
         thresholds, root = self._machinery.thresholds, options.root
         evictor = Evictor(
             workers=self.kubelet.active,

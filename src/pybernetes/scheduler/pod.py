@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from pybernetes.api.types import core_v1 as core
+from pybernetes.scheduler.held import held
 from pybernetes.scheduler.resources import Amounts, pod_requests
 
 HostPort = tuple[str, str, int]
@@ -119,7 +120,7 @@ class PodInfo:
     @property
     def needs(self) -> Needs:
         if self._needs is None:
-            self._needs = Needs.of(self.pod.spec)
+            self._needs = Needs.of(held(self.pod))
         return self._needs
 
     @property

@@ -20,6 +20,7 @@ from pybernetes.aio.http.client import HTTPClient, open_client
 from pybernetes.aio.http.errors import ConnectError, DisconnectedError, HTTPError
 from pybernetes.aio.http.request import Origin
 from pybernetes.aio.tasks import Scope
+from pybernetes.aio.trust import client_context
 from pybernetes.api.field import quote
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.authorities import bundle_complaint
@@ -159,7 +160,7 @@ def _context(bundle: str) -> ssl.SSLContext:
     """TLS that trusts the bundle (base64 of PEM), or without one what this machine trusts."""
     try:
         authorities = base64.b64decode(bundle).decode() if bundle else None
-        return ssl.create_default_context(cadata=authorities)
+        return client_context(authorities)
     except (ValueError, ssl.SSLError) as error:
         message = (
             bundle_complaint(bundle) or "unable to load root certificates: no valid certificate authority data seen"

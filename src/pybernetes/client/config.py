@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from pybernetes.aio.trust import client_context
+
 LOCAL = "unix"
 """The scheme of an API server's socket on this machine: unix:///run/... Whoever may open it says who they are."""
 
@@ -130,9 +132,7 @@ class Config:
                 context.verify_mode = ssl.CERT_NONE
             else:
                 # Without a CA of its own the system's are loaded, which takes a tenth of a second.
-                context = ssl.create_default_context(cafile=self.ca_file or None, cadata=self.ca_data.decode() or None)
-            # Cluster CAs of many tools carry no key usage extension, which OpenSSL's strict mode refuses.
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+                context = client_context(self.ca_data.decode() or None, file=self.ca_file or None)
             if self.cert_file or self.cert_data:
                 self._load_client_certificate(context)
         except (OSError, ssl.SSLError, UnicodeDecodeError) as error:

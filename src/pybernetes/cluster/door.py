@@ -249,10 +249,11 @@ def _message(body: str) -> str:
 
 def _context(access: Access) -> ssl.SSLContext:
     """OpenSSL takes a client's certificate from files only: this one is in memory."""
-    import ssl
     from tempfile import NamedTemporaryFile
 
-    context = ssl.create_default_context(cadata=access.authority.decode())
+    from pybernetes.aio.trust import client_context
+
+    context = client_context(access.authority.decode())
     with NamedTemporaryFile() as file:  # 0600
         file.write(access.certificate.rstrip() + b"\n" + access.key)
         file.flush()

@@ -15,6 +15,7 @@ from pybernetes.aio.http.answer import Answer
 from pybernetes.aio.http.connection import Connection
 from pybernetes.aio.http.errors import ConnectError, HTTPError, SilentError
 from pybernetes.aio.http.request import Origin, encode
+from pybernetes.aio.trust import SELF_SIGNED, vouch
 
 KEEP_SECONDS: Final = 60.0
 """A connection that was idle for longer is not trusted with another request."""
@@ -102,9 +103,19 @@ class HTTPClient:
         loop = asyncio.get_running_loop()
         if origin.socket:
             return (await loop.create_unix_connection(lambda: Connection(self, origin), origin.socket))[1]
-        name = (origin.server_name or origin.host) if origin.tls else None
-        _, connection = await loop.create_connection(
-            lambda: Connection(self, origin), origin.host, origin.port, ssl=origin.tls, server_hostname=name
+        if origin.tls is None:
+            return (await loop.create_connection(lambda: Connection(self, origin), origin.host, origin.port))[1]
+        name = origin.server_name or origin.host
+        try:
+            return await self._open_tls(origin, origin.tls, name)
+        except ssl.SSLCertVerificationError as error:
+            if error.verify_code != SELF_SIGNED or not await vouch(origin.tls, origin.host, origin.port, name):
+                raise
+        return await self._open_tls(origin, origin.tls, name)
+
+    async def _open_tls(self, origin: Origin, context: ssl.SSLContext, name: str) -> Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(self, origin), origin.host, origin.port, ssl=context, server_hostname=name
         )
         return connection
 

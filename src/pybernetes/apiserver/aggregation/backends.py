@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
+from pybernetes.aio.trust import client_context
 from pybernetes.api.tree import Tree
 from pybernetes.apiserver.builtin import builtin
 from pybernetes.apiserver.kubelets.kubelets import Endpoint
@@ -76,7 +77,7 @@ class Backends:
 def _context(bundle: str, insecure: bool, certificate: str, key: str) -> ssl.SSLContext:
     """Raises UnreachableError for a bundle that is none."""
     try:
-        context = ssl.create_default_context(cadata=base64.b64decode(bundle).decode() if bundle else None)
+        context = client_context(base64.b64decode(bundle).decode() if bundle else None)
         if insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

@@ -11,6 +11,7 @@ from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 
+from pybernetes.aio.trust import client_context
 from pybernetes.runtime.images.registry.causes import network_error
 from pybernetes.runtime.images.registry.errors import NetworkError, RegistryError
 
@@ -140,7 +141,7 @@ class Session:
             raise network_error(method, url, error) from error
 
     def _load_tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
+        context = client_context()
         if self._ca_file is not None:
             context.load_verify_locations(self._ca_file)
         return context

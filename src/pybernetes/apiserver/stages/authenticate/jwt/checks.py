@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from pybernetes.aio.trust import client_context
 from pybernetes.api import field as fields
 from pybernetes.api.cel.errors import CompileError
 from pybernetes.api.field import FieldError, Path, quote
@@ -65,7 +66,7 @@ def _issuer_errors(issuer: Issuer, path: Path, own: Sequence[str]) -> Iterator[F
     yield from _audience_errors(issuer, path)
     if issuer.certificate_authority:
         try:
-            ssl.create_default_context(cadata=issuer.certificate_authority)
+            client_context(issuer.certificate_authority)
         except (ssl.SSLError, ValueError):
             words = "data does not contain any valid RSA or ECDSA certificates"
             yield fields.invalid(path.child("certificateAuthority"), "<omitted>", words)

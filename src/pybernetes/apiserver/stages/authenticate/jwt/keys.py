@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from pybernetes.aio.clock import Clock
 from pybernetes.aio.http.client import open_client
 from pybernetes.aio.http.errors import HTTPError
 from pybernetes.aio.http.request import Origin
+from pybernetes.aio.trust import client_context
 from pybernetes.api.field import quote
 from pybernetes.apiserver.stages.authenticate.jwt.kinds import Issuer
 from pybernetes.apiserver.stages.authenticate.tokens.keys import decode_segment
@@ -85,7 +85,7 @@ class KeySet:
         """Raises ssl.SSLError for an authority that is none."""
         self._issuer = issuer.url
         self._discovery = issuer.discovery_url or issuer.url.rstrip("/") + WELL_KNOWN
-        self._tls = ssl.create_default_context(cadata=issuer.certificate_authority or None)
+        self._tls = client_context(issuer.certificate_authority or None)
         self._clock = clock
         self._keys: list[Key] = []
         self._asked = -AGAIN_SECONDS

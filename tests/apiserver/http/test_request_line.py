@@ -3,7 +3,7 @@
 import pytest
 
 from pybernetes.apiserver.http.refusals import BAD_REQUEST, UNKNOWN_VERSION, RefusedError
-from pybernetes.apiserver.http.request_line import read_line
+from pybernetes.apiserver.http.request_line import LONGEST_LINE, read_line
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,10 @@ def test_other_versions(version):
     with pytest.raises(RefusedError) as caught:
         read_line(b"GET / HTTP/" + version)
     assert caught.value.words == UNKNOWN_VERSION
+
+
+def test_long_lines_are_not_remembered():
+    short, long = b"GET /a%20b HTTP/1.1", b"GET /a%20" + b"b" * LONGEST_LINE + b" HTTP/1.1"
+    assert read_line(short) is read_line(short)
+    assert read_line(long) == read_line(long)
+    assert read_line(long) is not read_line(long)

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 from pybernetes.apiserver.http.refusals import BAD_REQUEST, UNKNOWN_VERSION, RefusedError
 
+LONGEST_LINE: Final = 1024
+"""Of those that are remembered: anybody may send some of a megabyte."""
 _PLAIN: Final = re.compile(
     rb"(GET|POST|PATCH|PUT|DELETE) (/[\w.~/:@!$&'()*+,;=-]*)(?:\?([\w.~%/:@!$&'()*+,;=?-]*))? HTTP/1\.1", re.ASCII
 ).fullmatch
@@ -31,9 +33,12 @@ class RequestLine(NamedTuple):
     """Whether the client speaks HTTP/1.0."""
 
 
-@lru_cache(maxsize=2048)
 def read_line(line: bytes) -> RequestLine:
     """Raises RefusedError."""
+    return _remembered(line) if len(line) <= LONGEST_LINE else _read(line)
+
+
+def _read(line: bytes) -> RequestLine:
     if match := _PLAIN(line):
         method, raw, query = match.groups(b"")
         path = raw.decode("ascii")
@@ -49,6 +54,10 @@ def read_line(line: bytes) -> RequestLine:
     if major != b"1":
         raise RefusedError(UNKNOWN_VERSION)
     return RequestLine(method.decode("ascii"), unquote(raw_path), raw_path, text, is_old=minor == b"0")
+
+
+_remembered: Final = lru_cache(maxsize=2048)(_read)
+"""Of clients that ask for the same again and again."""
 
 
 def _path_of(target: str, method: bytes) -> str:

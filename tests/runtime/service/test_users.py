@@ -45,14 +45,14 @@ async def test_root_inside_is_nobody_outside(lab: Lab) -> None:
     lines = said.stdout.decode().splitlines()
     assert (lines[0], lines[1].split()) == ("0", ["0", str(HOST), str(SIZE)])
     assert ["root", "sleep", "1000"] in [line.split() for line in lines]
-    owners = {path.stat().st_uid for path in Path("/proc").glob("[0-9]*") if _runs(path, b"sleep\x001000")}
+    owners = {path.stat().st_uid for path in Path("/proc").glob("[0-9]*") if _runs(path, b"sleep\x001000\x00")}
     assert owners == {HOST}
     assert os.readlink("/proc/self/ns/user") != (await lab.runtime.exec_sync(container, ["readlink", "/proc/1/ns/user"], 5)).stdout.decode().strip()  # fmt: skip
 
 
 def _runs(process: Path, command: bytes) -> bool:
     try:
-        return command in (process / "cmdline").read_bytes()
+        return (process / "cmdline").read_bytes().endswith(command)
     except OSError:
         return False
 

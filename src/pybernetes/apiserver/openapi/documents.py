@@ -80,9 +80,13 @@ class OpenAPI:
         return ["/openapi/v2", "/openapi/v3", *(f"/openapi/v3/{key}" for key in self._keys())]
 
     def _answer_index(self, ctx: RequestContext) -> Answer:
-        """Whatever the client takes; it is always new."""
-        whole = Response(200, msgspec.json.encode(self.index()), "text/plain; charset=utf-8")
-        return conditional(ctx.request, whole, ctx.services.clock.now())
+        """Whatever the client takes; it is always new, but for whoever has the tag, which upstream's has not.
+
+        By the date alone, kubectl would go on with what it has when a definition comes within the same second.
+        """
+        body = msgspec.json.encode(self.index())
+        whole = Response(200, body, "text/plain; charset=utf-8")
+        return conditional(ctx.request, whole, ctx.services.clock.now(), _tag(body))
 
     def _answer_version3(self, ctx: RequestContext, key: str) -> Answer:
         """Of a document that is asked for by its hash, clients may keep what they get; another hash leads to it."""
@@ -123,8 +127,7 @@ class OpenAPI:
         found = self._made.get(key)
         if found is None:
             body = make()
-            tag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
-            found = self._made[key] = (body, tag, ctx.services.clock.now())
+            found = self._made[key] = (body, _tag(body), ctx.services.clock.now())
         return found
 
     def _keys(self) -> dict[str, tuple[str, str]]:
@@ -190,6 +193,10 @@ class OpenAPI:
         schemas |= {name: rendered(name, _V2, defaults=False) for name in closure(roots)}
         own = as_swagger(INFO, dict(sorted(paths.items())), dict(sorted(schemas.items())), SECURITY)
         return merged(own, self._elsewhere.parts())
+
+
+def _tag(body: bytes) -> str:
+    return f'"{hashlib.sha512(body).hexdigest().upper()}"'
 
 
 def _answered(

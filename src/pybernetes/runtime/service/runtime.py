@@ -1,7 +1,7 @@
 """The RuntimeService of this project, in the process that uses it or behind cri/socket.py."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -160,7 +160,10 @@ async def open_runtime(options: Options, images: ImageSource, zygote: Zygote | N
     """
     files, links = Worker("files", _FILE_THREADS), Worker("links", begin=partial(_enter_node, options.netns))
     own = zygote or Zygote(monitors_of(options.cgroup))
-    async with open_scope("runtime") as scope:
+    async with AsyncExitStack() as stack:
+        for worker in (files, links):  # whose threads the scope's tasks use until they have ended
+            stack.push_async_callback(worker.close)
+        scope = await stack.enter_async_context(open_scope("runtime"))
         core = Core(
             options=options,
             images=images,
@@ -188,5 +191,3 @@ async def open_runtime(options: Options, images: ImageSource, zygote: Zygote | N
             await files.run(_remove_empty_cgroups, options.cgroup)
             if core.network is not None:
                 await links.run(core.network.close)
-            await links.close()
-            await files.close()

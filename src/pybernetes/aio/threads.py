@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -20,6 +21,19 @@ class Worker:
         """The call's result. Cancelling the caller does not stop a call that has begun."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, lambda: call(*args, **kwargs))
+
+    async def finish(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """As `run`, but who is cancelled hears of it once the call is over: nothing is taken away below it."""
+        pending = asyncio.ensure_future(self.run(call, *args, **kwargs))
+        try:
+            return await asyncio.shield(pending)
+        except asyncio.CancelledError:
+            while not pending.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait((pending,))
+            if not pending.cancelled():
+                pending.exception()  # nobody else asks for it
+            raise
 
     async def close(self) -> None:
         await asyncio.to_thread(self._pool.shutdown, wait=True)

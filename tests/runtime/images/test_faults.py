@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,9 @@ from tests.registries import Registry
 from tests.runtime.images.conftest import OpenImages
 
 from pybernetes.cri.errors import InvalidError, PullError
+from pybernetes.runtime.images.content import Ingest
 from pybernetes.runtime.images.door import Library
+from pybernetes.runtime.images.pull import WRITE_BYTES
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.images.service import Images
 from pybernetes.runtime.snapshots.unpack import Limits
@@ -168,6 +171,30 @@ async def test_a_cancelled_pull_can_be_repeated(images: Images, tmp_path: Path) 
     pull = asyncio.ensure_future(images.pull("nginx:1.16.0"))
     await asyncio.sleep(0.02)
     pull.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pull
+    assert await images.pull("nginx:1.16.0") == nginx("1.16.0").id
+
+
+async def test_a_pull_that_is_cancelled_while_it_writes_can_be_repeated(
+    images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is being written then is written once, and its file stays open until that is done."""
+    writes, begun, go_on = Ingest.write, asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def write(ingest: Ingest, data: bytes) -> None:
+        if len(data) >= WRITE_BYTES and not go_on.is_set():
+            loop.call_soon_threadsafe(begun.set)
+            go_on.wait(10)
+        writes(ingest, data)
+
+    monkeypatch.setattr(Ingest, "write", write)
+    pull = asyncio.ensure_future(images.pull("nginx:1.16.0"))
+    await asyncio.wait_for(begun.wait(), 10)
+    pull.cancel()
+    await asyncio.sleep(0.05)
+    go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await pull
     assert await images.pull("nginx:1.16.0") == nginx("1.16.0").id

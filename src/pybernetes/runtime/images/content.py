@@ -93,7 +93,7 @@ class Content:
         files.sync_directory(self._blobs)
 
     def ingest(self, digest: str, size: int) -> "Ingest":
-        """A blob to be written from where the last attempt ended. One writer per digest at a time."""
+        """A blob to be written; `resume` it before that. One writer per digest at a time. Does not block."""
         return Ingest(self._ingest / digest.removeprefix("sha256:"), self.path(digest), size)
 
     def collect(self, keep: Iterable[str], *, unused_seconds: float = 0.0) -> None:
@@ -110,7 +110,10 @@ class Content:
 
 
 class Ingest:
-    """A blob on its way in: `offset` bytes of `size` are there. Close it; what was written stays for the next try."""
+    """A blob on its way in: `offset` bytes of `size` are there. Close it; what was written stays for the next try.
+
+    Calls must not overlap, `close` included.
+    """
 
     def __init__(self, partial: Path, target: Path, size: int) -> None:
         self._partial = partial
@@ -119,9 +122,9 @@ class Ingest:
         self._fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._hash = hashlib.sha256()
         self.offset = 0
-        self._resume()
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
+        """Go on where the last attempt ended."""
         while chunk := os.pread(self._fd, _READ, self.offset):
             self._hash.update(chunk)
             self.offset += len(chunk)

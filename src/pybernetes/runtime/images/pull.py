@@ -23,7 +23,7 @@ from pybernetes.wire.images.reference import Reference
 
 _SECOND_OPINION_SECONDS = 1.5
 _ATTEMPTS = 5
-_WRITE = 1 << 20
+WRITE_BYTES = 1 << 20
 
 
 class Resolved(Struct, frozen=True):
@@ -101,10 +101,11 @@ class Puller:
         if progress:
             progress(PullProgress(descriptor.digest, 0, descriptor.size))
         async with self._downloads:
-            ingest = await self._worker.run(self._content.ingest, descriptor.digest, descriptor.size)
+            ingest = self._content.ingest(descriptor.digest, descriptor.size)
             try:
+                await self._worker.finish(ingest.resume)
                 await self._download(repository, descriptor.digest, ingest, progress)
-                await self._worker.run(ingest.commit)
+                await self._worker.finish(ingest.commit)
             finally:
                 ingest.close()
 
@@ -131,13 +132,13 @@ class Puller:
             try:
                 async for chunk in chunks:
                     pending += chunk
-                    if len(pending) >= _WRITE:
-                        await self._write(digest, ingest, pending, progress)
-                        pending = bytearray()
+                    if len(pending) >= WRITE_BYTES:
+                        full, pending = pending, bytearray()
+                        await self._write(digest, ingest, full, progress)
             finally:
                 await self._write(digest, ingest, pending, progress)
 
     async def _write(self, digest: str, ingest: Ingest, data: bytearray, progress: Progress | None) -> None:
-        await self._worker.run(ingest.write, bytes(data))
+        await self._worker.finish(ingest.write, bytes(data))
         if progress:
             progress(PullProgress(digest, ingest.offset, ingest.size))

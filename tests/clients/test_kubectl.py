@@ -95,7 +95,8 @@ def test_streams(kubectl: Kubectl, tmp_path: Path) -> None:
         kubectl("exec", "deployment/web", "--", "sh", "-c", "exit 7")
     assert kubectl("exec", "-i", "deployment/web", "--", "tr", "a-z", "A-Z", input="loud") == "LOUD"
     debug = ("debug", pod, "--image=busybox", "--profile=general", "-c", "dbg", "-q", "-i", "--target=web")
-    assert "nginx: master process" in kubectl(*debug, "--", "ps")
+    # It waits for the client, who would miss what was said before it is there.
+    assert "nginx: master process" in kubectl(*debug, "--", "sh", "-c", "read go; ps", input="go\n")
     forward = kubectl.background("port-forward", "deployment/web", ":80")
     try:
         assert forward.stdout is not None

@@ -178,13 +178,21 @@ class DefinitionController:
             words = ("False", "InstanceDeletionCompleted", "removed all instances")
         else:
             words = ("False", "NeverEstablished", "resource was never established")
-        await self._tell(item, words)
+        await self._release(name, item, words)
+
+    async def _release(self, name: str, item: Item, words: tuple[str, str, str]) -> None:
+        """Take the finalizer away and say why: whoever sees the one sees the other, as with upstream's single write."""
+        is_last = item.tree["metadata"]["finalizers"] == [CLEANUP]
+        if is_last:  # then what is said is seen with the deletion
+            await self._tell(item, words)
         current = self._registry.get(self._resource, name)
         if current is None:
             return
         new = current.decode()
         new["metadata"]["finalizers"] = [one for one in new["metadata"].get("finalizers") or [] if one != CLEANUP]
         await self._registry.update(self._resource, new)
+        if not is_last and (left := self._registry.get(self._resource, name)) is not None:
+            await self._tell(left, words)
 
     async def _tell(self, item: Item, words: tuple[str, str, str]) -> None:
         """The condition Terminating."""

@@ -13,15 +13,20 @@ from pathlib import Path
 
 import pytest
 from tests.images import NGINX_VERSIONS, busybox, digest_of, nginx
+from tests.races import Held
 from tests.registries import Registry
 from tests.runtime.images.conftest import OpenImages
 
+from pybernetes.cri import types as t
 from pybernetes.cri.errors import InvalidError, PullError
-from pybernetes.runtime.images.content import Ingest
+from pybernetes.cri.service import PullProgress
+from pybernetes.runtime.building.roots import open_root
+from pybernetes.runtime.images.content import Content, Ingest
 from pybernetes.runtime.images.door import Library
 from pybernetes.runtime.images.pull import WRITE_BYTES
 from pybernetes.runtime.images.registry.options import RegistryOptions
 from pybernetes.runtime.images.service import Images
+from pybernetes.runtime.snapshots.layers import Layers
 from pybernetes.runtime.snapshots.unpack import Limits
 
 PULL_ALL = """
@@ -204,3 +209,125 @@ async def test_state_is_for_root_only(images: Images, tmp_path: Path) -> None:
     await images.pull("busybox")
     assert (tmp_path / "runtime").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "runtime/images.json").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_pull_that_is_cancelled_while_it_unpacks_leaves_nothing(
+    images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(monkeypatch, Layers, "stage")
+    pull = asyncio.ensure_future(images.pull("nginx:1.16.0"))
+    await asyncio.wait_for(held.begun.wait(), 10)
+    pull.cancel()
+    await asyncio.wait([pull])
+    held.let_go()
+    await images.pull("busybox")
+    await images.close()
+    assert os.listdir(tmp_path / "runtime/snapshots/staging") == []
+
+
+async def test_whoever_waits_for_a_blob_is_its_only_writer(images: Images) -> None:
+    """Also when the first, for whom it waited, has failed, and another comes just then."""
+    assembler, inside = images._assembler, list[int]()
+
+    async def write(number: int) -> None:
+        async with assembler.alone("sha256:x"):
+            inside.append(number)
+            assert len(inside) == 1
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            inside.remove(number)
+
+    async def fail() -> None:
+        async with assembler.alone("sha256:x"):
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    first, second = asyncio.ensure_future(fail()), asyncio.ensure_future(write(2))
+    await first
+    await asyncio.gather(second, write(3))
+
+
+async def test_what_comes_while_others_are_collected_is_kept(
+    images: Images, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await images.pull("busybox")
+    held = Held(monkeypatch, Content, "collect")
+    removal = asyncio.ensure_future(images.remove_image(t.ImageSpec(image="busybox")))
+    await asyncio.wait_for(held.begun.wait(), 10)
+    archive = nginx("1.16.0").write_archive(tmp_path / "archive.tar", "nginx:1")
+    loading = asyncio.ensure_future(images.load(archive))
+    await asyncio.wait([loading], timeout=0.5)
+    held.let_go()
+    await asyncio.gather(removal, loading)
+    assert (await images.record("nginx:1")).layers
+    root = await images.snapshots.mount(images.resolve("nginx:1"), "c1")
+    assert (root / "etc/nginx").is_dir()
+    await images.snapshots.remove("c1")
+
+
+async def test_an_image_that_is_removed_while_it_is_pushed_is_pushed_and_stays_removed(
+    images: Images, registry: Registry
+) -> None:
+    await images.pull("busybox")
+    name = f"{registry.host}/pushed/busybox:1"
+    await images.tag("busybox", name)
+    removed = asyncio.Event()
+
+    def on_progress(progress: PullProgress) -> None:
+        if not removed.is_set():
+            removed.set()
+            removing.append(asyncio.ensure_future(images.remove_image(t.ImageSpec(image="busybox"))))
+
+    removing: list[asyncio.Future[None]] = []
+    assert await images.push(name, progress=on_progress) == busybox().digest
+    await asyncio.gather(*removing)
+    assert await images.list_images() == []
+    assert await images.pull(name) == busybox().id
+
+
+async def test_images_are_listed_while_they_are_removed(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    await images.pull("busybox")
+    await images.pull("nginx:1.16.0")
+    held = Held(monkeypatch, Content, "read")
+    listing = asyncio.ensure_future(images.records())
+    await asyncio.wait_for(held.begun.wait(), 10)
+    await images.remove_image(t.ImageSpec(image="busybox"))
+    held.let_go()
+    assert [record.tags for record in await listing] == [["docker.io/library/nginx:1.16.0"]]
+
+
+async def test_archives_that_nobody_empties_hold_up_no_pull(images: Images) -> None:
+    await images.pull("nginx:1.16.0")
+    pipes = [os.pipe() for _ in range(8)]
+    saving = [
+        asyncio.ensure_future(Library(images).save_images(["nginx:1.16.0"], f"/proc/self/fd/{write}"))
+        for _, write in pipes
+    ]
+    await asyncio.wait_for(images.pull("busybox"), 10)
+    for read, write in pipes:
+        os.close(read)
+        os.close(write)
+    for ended in await asyncio.gather(*saving, return_exceptions=True):
+        assert isinstance(ended, InvalidError)
+
+
+async def test_a_root_whose_mount_is_cancelled_is_not_left_mounted(
+    images: Images, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await images.pull("busybox")
+    chain = (await images.base("busybox")).filesystem.chain
+    held = Held(monkeypatch, Layers, "stack")
+
+    async def build() -> None:
+        async with open_root(images.snapshots, chain, "step"):
+            raise AssertionError
+
+    building = asyncio.ensure_future(build())
+    await asyncio.wait_for(held.begun.wait(), 10)
+    building.cancel()
+    await asyncio.wait([building], timeout=0.1)
+    held.let_go()
+    await asyncio.wait([building])
+    assert building.cancelled()
+    assert f"{tmp_path}/runtime" not in Path("/proc/self/mountinfo").read_text()
+    assert images.snapshots.containers() == os.listdir(tmp_path / "runtime/snapshots/staging") == []

@@ -13,6 +13,7 @@ from tests.images import Tree, digest_of
 from pybernetes.aio.threads import Worker
 from pybernetes.cri.errors import InvalidError, NotFoundError
 from pybernetes.runtime.snapshots import layers as layers_module
+from pybernetes.runtime.snapshots.files import sweep_trees
 from pybernetes.runtime.snapshots.layers import Layers, chain_ids
 from pybernetes.runtime.snapshots.service import Snapshots
 from pybernetes.runtime.snapshots.unpack import LayerError
@@ -181,9 +182,9 @@ async def test_layers_are_kept_for_containers_and_images(layers: Layers, snapsho
     loose = add(layers, Tree().file("c", "1"), named, tmp_path)
     await snapshots.mount(used, "c1")
 
-    snapshots.collect_layers(lambda: {named})
+    sweep_trees(snapshots.detach_layers(lambda: {named}))
     assert (layers.has(used), layers.has(named), layers.has(loose)) == (True, True, False)
-    snapshots.collect_layers(set)
+    sweep_trees(snapshots.detach_layers(set))
     assert (layers.has(used), layers.has(named)) == (True, False)
     assert os.listdir(tmp_path / "staging") == []
 

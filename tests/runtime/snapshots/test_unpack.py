@@ -245,6 +245,15 @@ def test_damaged_archives_are_refused(root: Path) -> None:
             path.unlink()
 
 
+def test_an_archive_may_end_without_its_last_padding(root: Path) -> None:
+    """As those do that docker's client rewrites."""
+    data = Tree().file("a", "1").file("b", "2").tar()
+    end = data.rstrip(b"\0")
+    assert end.endswith(b"2")
+    apply(root, end)
+    assert (root / "b").read_text() == "2"
+
+
 def test_a_bomb_is_refused_before_it_fills_the_disk(root: Path) -> None:
     bomb = gzip.compress(Tree().file("bomb", b"\0" * (8 << 20)).tar())
     assert len(bomb) < 10_000

@@ -57,12 +57,13 @@ class _Digest:
         fd = self._tree.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             info = os.fstat(fd)
-            self._note(path.rpartition("/")[2], info)
+            self._note(path, info)
             self._content(fd, path, info)
         finally:
             os.close(fd)
 
     def _content(self, fd: int, path: str, info: os.stat_result) -> None:
+        self._xattrs(fd)
         if stat.S_ISREG(info.st_mode):
             self.hash.update(self._digests.of(fd))
         if stat.S_ISDIR(info.st_mode):
@@ -77,7 +78,6 @@ class _Digest:
             elif stat.S_ISREG(mode) or stat.S_ISDIR(mode):
                 below = os.open(entry.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
                 try:
-                    self._xattrs(below)
                     self._content(below, entry.path, os.fstat(below))
                 finally:
                     os.close(below)

@@ -65,7 +65,7 @@ class Downloads:
             with path.open("xb") as target:
                 async for chunk in answer.chunks():
                     digest.update(chunk)
-                    await self._worker.run(target.write, chunk)
+                    await self._worker.finish(target.write, chunk)
             modified = answer.headers.get("Last-Modified", "")
         found = f"sha256:{digest.hexdigest()}"
         if file.checksum and found != file.checksum:

@@ -74,7 +74,7 @@ class Building:
             return known
         with _translated():
             async with self._sources.tree(source) as tree:
-                found = await self._worker.run(digest_files, tree, patterns, self._digests)
+                found = await self._worker.finish(digest_files, tree, patterns, self._digests)
         if not source.context:
             self._image_digests[key] = found
             if len(self._image_digests) > _KNOWN_DIGESTS:
@@ -111,9 +111,9 @@ class Building:
             async with open_root(self._images.workshop.snapshots, step.parent.chain, name) as root:
                 if isinstance(operation, Copy):
                     async with self._sources.tree(operation.source) as tree:
-                        await self._worker.run(_copy, tree, root, operation, self._images.workshop.staging)
+                        await self._worker.finish(_copy, tree, root, operation, self._images.workshop.staging)
                 else:
-                    await self._worker.run(_make_directory, root, operation)
+                    await self._worker.finish(_make_directory, root, operation)
                 yield await self._finish(step, root)
 
     async def _run(self, step: Step, run: Run, name: str) -> AsyncGenerator[StepEvent, None]:

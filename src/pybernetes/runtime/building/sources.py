@@ -53,7 +53,7 @@ class Sources:
         directory.chmod(0o755)
         try:
             async with self.tree(source) as tree:
-                await self._worker.run(_copy, tree, path, directory)
+                await self._worker.finish(_copy, tree, path, directory)
             fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 yield fd

@@ -5,10 +5,10 @@ Pull, load and build differ only in where a blob comes from; that is their `fetc
 
 import asyncio
 import os
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
+from pybernetes.aio.locks import Locks
 from pybernetes.aio.threads import Worker
 from pybernetes.runtime.images import config
 from pybernetes.runtime.images.content import Content
@@ -34,7 +34,7 @@ class Assembler:
         self._content = content
         self._layers = layers
         self._worker = worker
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: Locks[str] = Locks()
 
     async def assemble(self, target: str, fetch: Fetch) -> Record:
         """The image of this machine's platform that the document `target` (already in the store) leads to.
@@ -83,12 +83,12 @@ class Assembler:
                     group.create_task(work, name=f"layer {diff_id[:19]}")
             for parent, chain in zip(("", *chains), chains, strict=False):
                 if chain in staged:
-                    await self._worker.run(self._layers.commit, staged.pop(chain), parent)
+                    await self._worker.finish(self._commit, staged, chain, parent)
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
         finally:
             for layer in staged.values():
-                await asyncio.shield(self._worker.run(self._layers.discard, layer))
+                await self._worker.finish(self._layers.discard, layer)
 
     async def _stage(self, blob: Descriptor, diff_id: str, chain: str, fetch: Fetch, staged: dict[str, Staged]) -> None:
         """Add the unpacked layer to `staged`, unless it is in its place already."""
@@ -96,28 +96,26 @@ class Assembler:
         if self._layers.has(chain):
             return
         try:
-            staged[chain] = await self._worker.run(self._stage_blob, blob.digest, diff_id)
+            await self._worker.finish(self._stage_blob, blob.digest, diff_id, chain, staged)
         except (LayerError, OSError) as error:
             cause = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
             raise ExtractError(f"failed to extract layer {diff_id}: {cause}") from error
 
-    def _stage_blob(self, digest: str, diff_id: str) -> Staged:
+    def _stage_blob(self, digest: str, diff_id: str, chain: str, staged: dict[str, Staged]) -> None:
+        """Noted on this thread: whoever is cancelled meanwhile has to find what to discard."""
         fd = self._content.open(digest)
         try:
-            return self._layers.stage(fd, diff_id)
+            staged[chain] = self._layers.stage(fd, diff_id)
         finally:
             os.close(fd)
 
-    @asynccontextmanager
-    async def alone(self, digest: str) -> AsyncIterator[None]:
+    def _commit(self, staged: dict[str, Staged], chain: str, parent: str) -> None:
+        self._layers.commit(staged[chain], parent)
+        del staged[chain]
+
+    def alone(self, digest: str) -> AbstractAsyncContextManager[None]:
         """One at a time per digest: who waited finds the blob there."""
-        lock = self._locks[digest]
-        try:
-            async with lock:
-                yield
-        finally:
-            if not lock.locked() and self._locks.get(digest) is lock:
-                del self._locks[digest]
+        return self._locks.holding((digest,))
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -59,3 +59,5 @@ def translated_push(reference: Reference) -> Iterator[None]:
         yield
     except (RegistryError, CredentialsError) as error:
         raise PullError(f'failed to push image "{reference}": {error}') from error
+    except OSError as error:
+        raise PullError(f'failed to push image "{reference}": {(error.strerror or str(error)).lower()}') from error

@@ -12,6 +12,7 @@ from pybernetes.runtime.images import index
 from pybernetes.runtime.images.content import UNUSED_SECONDS, Content
 from pybernetes.runtime.images.index import Images, Record
 from pybernetes.runtime.images.results import Results
+from pybernetes.runtime.snapshots.files import sweep_trees
 from pybernetes.runtime.snapshots.service import Snapshots
 from pybernetes.wire.images.reference import InvalidReferenceError, Reference, parse
 
@@ -33,6 +34,7 @@ class Library:
         self._worker = worker
         self._images = Images()
         self._changing = asyncio.Lock()
+        self._collecting = asyncio.Lock()
         self._busy = 0
         self._garbage = False
         self._results = results
@@ -72,6 +74,16 @@ class Library:
         await self._change(lambda images: images.with_image(record, reference, local=local))
         return self._images.by_id(record.id) or record
 
+    async def name(self, image_id: str, reference: Reference, *, local: bool) -> Record | None:
+        """Give an image that is here one more name; None if it is not, or not any more. Safe to repeat."""
+
+        def change(images: Images) -> Images:
+            record = images.by_id(image_id)
+            return images.with_image(record, reference, local=local) if record else images
+
+        await self._change(change)
+        return self._images.by_id(image_id)
+
     async def untag(self, reference: Reference) -> None:
         """Take away a name; the image stays, by its id."""
         await self._change(lambda images: images.without_name(str(reference)))
@@ -90,8 +102,12 @@ class Library:
 
     @asynccontextmanager
     async def adding(self, snapshots: Snapshots) -> AsyncIterator[None]:
-        """While an image is on its way in, its blobs and layers have no name yet: nothing is collected meanwhile."""
-        self._busy += 1
+        """While an image is on its way in, its blobs and layers have no name yet: nothing is collected meanwhile.
+
+        Waits for a collection under way, which could not know what comes.
+        """
+        async with self._collecting:
+            self._busy += 1
         try:
             yield
         finally:
@@ -100,11 +116,13 @@ class Library:
 
     async def collect(self, snapshots: Snapshots) -> None:
         """Delete the blobs and layers that no image and no container needs, now or when nothing is coming in."""
-        if not self._garbage or self._busy:
-            return
-        self._garbage = False
-        await self._worker.run(self._collect_blobs, 0.0)
-        await self._worker.run(snapshots.collect_layers, self._chains)
+        async with self._collecting:
+            if not self._garbage or self._busy:
+                return
+            self._garbage = False
+            await self._worker.finish(self._collect_blobs, 0.0)
+            doomed = await self._worker.finish(snapshots.detach_layers, self._chains)
+        await self._worker.run(sweep_trees, doomed)
 
     async def forget_results(self, snapshots: Snapshots) -> None:
         """Builds begin anew; collect what only their results have kept."""
@@ -115,7 +133,7 @@ class Library:
     async def sweep(self, snapshots: Snapshots) -> None:
         """Delete what pulls that never ended have brought, once nobody seems to repeat them. Only at start."""
         await self._worker.run(self._collect_blobs, UNUSED_SECONDS)
-        await self._worker.run(snapshots.collect_layers, self._chains)
+        await self._worker.run(sweep_trees, await self._worker.run(snapshots.detach_layers, self._chains))
 
     def _collect_blobs(self, unused_seconds: float) -> None:
         self._content.collect(self._blobs(), unused_seconds=unused_seconds)

@@ -1,7 +1,12 @@
 """Pushing an image to its registry: blobs that are missing there, then the manifest."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
+
+from msgspec import Struct
 
 from pybernetes.aio.threads import Worker
 from pybernetes.cri.service import PullProgress
@@ -17,6 +22,13 @@ from pybernetes.wire.images.documents import Descriptor, Manifest
 from pybernetes.wire.images.reference import Reference
 
 _CHUNK = 8 << 20
+
+
+class _Blob(Struct, frozen=True):
+    """A blob, open as `fd`."""
+
+    about: Descriptor
+    fd: int
 
 
 class Pusher:
@@ -42,32 +54,41 @@ class Pusher:
         manifest = documents.parse(data)
         assert isinstance(manifest, Manifest)
         sources = _repositories_at(reference.domain, record.digests)
-        for blob in {blob.digest: blob for blob in (*manifest.layers, manifest.config)}.values():
-            mount_from = next((path for path in sources if path != reference.path), "")
-            await self._push_blob(repository, blob, mount_from, progress or _nobody)
+        mount_from = next((path for path in sources if path != reference.path), "")
+        with ExitStack() as opened:
+            # All at once and before anything is sent: an image that is removed meanwhile is pushed whole all the same.
+            blobs = [_Blob(blob, self._open(blob, opened)) for blob in _distinct(*manifest.layers, manifest.config)]
+            for blob in blobs:
+                await self._push_blob(repository, blob, mount_from, progress or _nobody)
         await repository.put_manifest(reference.object, data, documents.media_type_of(manifest))
         return record.manifest
 
-    async def _push_blob(self, repository: Repository, blob: Descriptor, mount_from: str, progress: Progress) -> None:
-        progress(PullProgress(blob.digest, 0, blob.size))
-        if not await repository.has_blob(blob.digest):
-            await self._upload(repository, blob, mount_from, progress)
-        progress(PullProgress(blob.digest, blob.size, blob.size))
+    def _open(self, blob: Descriptor, opened: ExitStack) -> int:
+        fd = self._content.open(blob.digest)
+        opened.callback(os.close, fd)
+        return fd
 
-    async def _upload(self, repository: Repository, blob: Descriptor, mount_from: str, progress: Progress) -> None:
-        location = await repository.start_upload(blob.digest, mount_from)
+    async def _push_blob(self, repository: Repository, blob: _Blob, mount_from: str, progress: Progress) -> None:
+        digest, size = blob.about.digest, blob.about.size
+        progress(PullProgress(digest, 0, size))
+        if not await repository.has_blob(digest):
+            await self._upload(repository, blob, mount_from, progress)
+        progress(PullProgress(digest, size, size))
+
+    async def _upload(self, repository: Repository, blob: _Blob, mount_from: str, progress: Progress) -> None:
+        digest, offset = blob.about.digest, 0
+        location = await repository.start_upload(digest, mount_from)
         if not location:
             return
-        fd = self._content.open(blob.digest)
-        try:
-            offset = 0
-            while chunk := await self._worker.run(os.pread, fd, _CHUNK, offset):
-                location = await repository.upload_chunk(location, offset, chunk)
-                offset += len(chunk)
-                progress(PullProgress(blob.digest, offset, blob.size))
-        finally:
-            os.close(fd)
-        await repository.finish_upload(location, blob.digest)
+        while chunk := await self._worker.finish(os.pread, blob.fd, _CHUNK, offset):
+            location = await repository.upload_chunk(location, offset, chunk)
+            offset += len(chunk)
+            progress(PullProgress(digest, offset, blob.about.size))
+        await repository.finish_upload(location, digest)
+
+
+def _distinct(*blobs: Descriptor) -> list[Descriptor]:
+    return list({blob.digest: blob for blob in blobs}.values())
 
 
 def _nobody(progress: PullProgress) -> None:

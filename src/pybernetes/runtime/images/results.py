@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -33,7 +34,8 @@ class Results:
     def find(self, key: str) -> Result | None:
         path = self._path(key)
         if (found := _read(path)) is not None:
-            os.utime(path)
+            with suppress(FileNotFoundError):  # forgotten this moment
+                os.utime(path)
         return found
 
     def remember(self, key: str, result: Result) -> None:
@@ -42,7 +44,8 @@ class Results:
     def clear(self) -> None:
         """Forget all; the next collection removes what only they have kept."""
         for path in self._root.iterdir():
-            path.unlink(missing_ok=True)
+            if _KEY.fullmatch(path.name):  # others are about to become one
+                path.unlink(missing_ok=True)
 
     def chains(self) -> set[str]:
         return {result.filesystem.chain for result in self._all()}

@@ -57,6 +57,8 @@ class Images:
         self._options = options = registry or RegistryOptions()
         self._worker = worker = Worker("images", _THREADS)
         self._mounts = Worker("snapshots", _THREADS)
+        # A pipe that nobody fills or empties holds up its archive, and no pull.
+        self._archives = Worker("archives", _THREADS)
         self._scope = Scope("images")
         self.http = Http(options.ca_file)
         self._content = content = Content(root)
@@ -66,7 +68,7 @@ class Images:
         self._assembler = assembler = Assembler(content, self._layers, worker)
         self._puller = Puller(content, assembler, worker, self.http, options, self._clock)
         self._pusher = Pusher(content, worker, self.http, options)
-        self._loader = Loader(content, assembler, worker, self._layers.staging)
+        self._loader = Loader(content, assembler, self._archives, self._layers.staging)
         self._flights = Flights(self._scope)
         self._configs: dict[str, ImageConfig] = {}
         self.users: list[Callable[[], Collection[str]]] = []
@@ -88,6 +90,7 @@ class Images:
         await self.http.close()
         await self._worker.close()
         await self._mounts.close()
+        await self._archives.close()
         await self.workshop.close()
 
     # cri.service.ImageService
@@ -202,7 +205,7 @@ class Images:
     async def save(self, names: list[str], target: BinaryIO) -> None:
         """Write the images to a tar that every engine can load. Raises ImageNotFoundError, OSError."""
         images = [Saved(record, _names_for(name, record)) for name in names for record in (self._find(name),)]
-        await self._worker.run(save_archive, self._content, images, target)
+        await self._archives.finish(save_archive, self._content, images, target)
 
     async def base(self, name: str, auth: t.AuthConfig | None = None, *, force: bool = False) -> BaseImage:
         """An image to build on: the one that is here, pulled if there is none; with `force` asked for in any case.
@@ -243,20 +246,24 @@ class Images:
         with translated_push(reference):
             credential = await self._credential(reference, auth)
             digest = await self._pusher.push(record, reference, credential, progress)
-        await self._library.add(record, reference, local=False)
+        await self._library.name(record.id, reference, local=False)
         return digest
 
     async def records(self) -> list[ImageRecord]:
         """Every image with its config and names."""
-        return [await self._worker.run(described, record, self._content) for record in self._library.records]
+        found = [await self._described(record) for record in self._library.records]
+        return [record for record in found if record is not None]
 
     async def record(self, name: str) -> ImageRecord:
         """The one that a name stands for. Raises ImageNotFoundError."""
-        return await self._worker.run(described, self._find(name), self._content)
+        if found := await self._described(self._find(name)):
+            return found
+        raise ImageNotFoundError(f'image "{name}": not found')
 
     async def tag(self, source: str, target: str) -> None:
         """Give an image one more name, on this machine. Raises ImageNotFoundError, InvalidError."""
-        await self._library.add(self._find(source), parse_name(target), local=True)
+        if await self._library.name(self._find(source).id, parse_name(target), local=True) is None:
+            raise ImageNotFoundError(f'image "{source}": not found')
 
     async def untag(self, name: str) -> None:
         """Take a name away; the image stays, by its id. Raises InvalidError."""
@@ -293,6 +300,15 @@ class Images:
         if (given := from_auth_config(auth)) or path is None:
             return given
         return await self._worker.run(from_docker_config, path, reference.domain, reference.path)
+
+    async def _described(self, record: Record) -> ImageRecord | None:
+        """None if the image has been removed meanwhile."""
+        try:
+            return await self._worker.run(described, record, self._content)
+        except FileNotFoundError:
+            if self._library.find(record.id) is not None:
+                raise
+            return None
 
     def _find(self, name: str) -> Record:
         if record := self._library.find(name):

@@ -60,7 +60,7 @@ class Workshop:
 
     async def make_layer(self, upper: Path, parent: Filesystem) -> Filesystem:
         """Take the writable layer `upper`, which nothing is mounted on any more; `parent` itself if it is empty."""
-        return await self._worker.run(self._make_layer, upper, parent)
+        return await self._worker.finish(self._make_layer, upper, parent)
 
     async def write_manifest(self, config: bytes, filesystem: Filesystem) -> str:
         """Store the documents of an image; returns the manifest's digest."""

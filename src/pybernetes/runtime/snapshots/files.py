@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -47,6 +48,11 @@ def discard(path: Path, trash: Path) -> None:
     except FileNotFoundError:
         return
     sweep_tree(doomed)
+
+
+def sweep_trees(paths: Iterable[Path]) -> None:
+    for path in paths:
+        sweep_tree(path)
 
 
 def sweep_tree(path: Path) -> None:

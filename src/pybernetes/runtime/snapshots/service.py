@@ -58,21 +58,21 @@ class Snapshots:
         After a reboot the same writable layer is mounted again over the same layers, though the image be gone.
         Raises ImageNotFoundError, OSError.
         """
-        return await self._worker.run(self._mount, image_id, self._path(container_id), users)
+        return await self._worker.finish(self._mount, image_id, self._path(container_id), users)
 
     async def mount_volume(self, image_id: str, container_id: str, users: Path | None = None) -> Path:
         """An image's files, read-only, for as long as the container has a root, which it must have already.
 
         Raises ImageNotFoundError, OSError.
         """
-        return await self._worker.run(self._mount_volume, image_id, self._path(container_id), users)
+        return await self._worker.finish(self._mount_volume, image_id, self._path(container_id), users)
 
     async def mount_layers(self, chain: str, name: str, stubs: Callable[[int], None] | None = None) -> Path:
         """The same of a chain of layers instead of an image, for a build; `upper` beside it is what will be its layer.
 
         `stubs` is given a descriptor of the root and makes there what has to exist (mount points), outside `upper`.
         """
-        return await self._worker.run(self._mount_layers, chain, self._path(name), stubs)
+        return await self._worker.finish(self._mount_layers, chain, self._path(name), stubs)
 
     async def unmount(self, container_id: str) -> None:
         """Unmount the root here and keep the writable layer. Mount namespaces of containers keep their own mount."""
@@ -93,13 +93,11 @@ class Snapshots:
         except FileNotFoundError:
             return []
 
-    def collect_layers(self, keep: Callable[[], set[str]]) -> None:
-        """Remove the layers that neither `keep` nor a container names. Blocks."""
+    def detach_layers(self, keep: Callable[[], set[str]]) -> list[Path]:
+        """Take the layers that neither `keep` nor a container names out of the store; see `Layers.detach`. Blocks."""
         with self._taking:
             records = [record for name in self.containers() if (record := self._record(self._root / name))]
-            doomed = self._layers.detach(keep().union(*(record.chains for record in records)))
-        for path in doomed:
-            files.sweep_tree(path)
+            return self._layers.detach(keep().union(*(record.chains for record in records)))
 
     def _path(self, container_id: str) -> Path:
         if not _ID.fullmatch(container_id):

@@ -108,7 +108,8 @@ def entries(stream: Stream) -> Iterator[Entry]:
         entry = _entry(header, kind, size, overrides)
         overrides = {}
         yield entry
-        stream.skip(-entry.size % BLOCK)
+        # docker's client leaves out the last padding of a context that it rewrites (`build -f -`): so it ends the archive.
+        stream.read(-entry.size % BLOCK)
 
 
 def _check(header: bytes) -> bytes:

@@ -1,8 +1,10 @@
 """Writing images to a tar that is an OCI layout and a `docker load` archive at once, over the same blobs."""
 
 import io
+import os
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import BinaryIO
 
 import msgspec
@@ -23,20 +25,21 @@ class Saved(Struct, frozen=True):
 
 
 def save_archive(content: Content, images: Sequence[Saved], target: BinaryIO) -> None:
-    """Write the archive; the same images give the same bytes. Blocks. Raises OSError, DigestError."""
-    written: set[str] = set()
+    """Write the archive; the same images give the same bytes. Blocks. Raises OSError, DigestError.
+
+    All blobs are opened before anything is written: an image that is removed meanwhile is saved whole all the same.
+    """
     docker: list[dict[str, object]] = []
     entries: list[Descriptor] = []
-    with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-        _add(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+    blobs: dict[str, BinaryIO] = {}
+    with ExitStack() as opened:
         for image in images:
             data = content.read(image.record.manifest)
             manifest = documents.parse(data)
             assert isinstance(manifest, Manifest)
             for digest in (image.record.manifest, manifest.config.digest, *(layer.digest for layer in manifest.layers)):
-                if digest not in written:
-                    written.add(digest)
-                    _add_blob(archive, content, digest)
+                if digest not in blobs:
+                    blobs[digest] = opened.enter_context(content.path(digest).open("rb"))
             entries += _entries(image, Descriptor(documents.media_type_of(manifest), image.record.manifest, len(data)))
             docker.append(
                 {
@@ -46,8 +49,18 @@ def save_archive(content: Content, images: Sequence[Saved], target: BinaryIO) ->
                 }
             )
         index = Index(schema_version=2, media_type=documents.OCI_INDEX, manifests=entries)
-        _add(archive, "index.json", msgspec.json.encode(index))
-        _add(archive, "manifest.json", msgspec.json.encode(docker))
+        _write(target, blobs, {"index.json": msgspec.json.encode(index), "manifest.json": msgspec.json.encode(docker)})
+
+
+def _write(target: BinaryIO, blobs: Mapping[str, BinaryIO], documents: Mapping[str, bytes]) -> None:
+    with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+        _add(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+        for digest, file in blobs.items():
+            info = tarfile.TarInfo(_blob_name(digest))
+            info.size = os.fstat(file.fileno()).st_size
+            archive.addfile(info, file)
+        for name, data in documents.items():
+            _add(archive, name, data)
 
 
 def _entries(image: Saved, manifest: Descriptor) -> list[Descriptor]:
@@ -64,13 +77,6 @@ def _entries(image: Saved, manifest: Descriptor) -> list[Descriptor]:
 
 def _blob_name(digest: str) -> str:
     return f"blobs/sha256/{digest.removeprefix('sha256:')}"
-
-
-def _add_blob(archive: tarfile.TarFile, content: Content, digest: str) -> None:
-    info = tarfile.TarInfo(_blob_name(digest))
-    with content.path(digest).open("rb") as file:
-        info.size = content.path(digest).stat().st_size
-        archive.addfile(info, file)
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -85,6 +85,17 @@ class World:
                         raise
             await asyncio.sleep(0.005)
 
+    def refuse(self, verb: str, name: str) -> None:
+        """From now on the server seems not to allow this client to do that to the object of this name."""
+        allowed = getattr(self.client, verb)
+
+        async def call(kind: Any, found: str, *args: Any, **kwargs: Any) -> Any:
+            if found == name:
+                raise errors.forbidden("", "things", name, "not this one")
+            return await allowed(kind, found, *args, **kwargs)
+
+        setattr(self.client, verb, call)
+
     async def wait_told(self, reason: str, start: str) -> None:
         """Until an event of this reason begins with these words: events are written after what they tell of."""
 

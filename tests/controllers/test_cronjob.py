@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from pybernetes.aio.clock import FakeClock
 from pybernetes.api.types import batch_v1, core_v1, meta_v1
 from pybernetes.controllers.context import Context
 from pybernetes.controllers.cronjob import plan
-from pybernetes.controllers.cronjob.controller import CronJobController
+from pybernetes.controllers.cronjob.controller import SCHEDULED_ANNOTATION, CronJobController
 from pybernetes.controllers.options import Options
 from pybernetes.controllers.ownership import reference
 from pybernetes.wire.cron import CronError
@@ -105,9 +106,66 @@ async def test_jobs_that_come_and_go_by_themselves_are_told(world_of: Callable[.
         cron = cron_job("0 0 1 1 *")
         meta = meta_v1.ObjectMeta(name="c", namespace=world.namespace)
         made = await world.client.create(batch_v1.CronJob(metadata=meta, spec=cron.spec))
-        spec = cron.spec.job_template.spec
-        owned = meta_v1.ObjectMeta(name="stray", namespace=world.namespace, owner_references=[reference(made)])
-        await world.client.create(batch_v1.Job(metadata=owned, spec=spec))
-        await world.wait_told("UnexpectedJob", "Saw a job that the controller did not create or forgot: stray")
-        await world.client.delete(batch_v1.Job, "stray", world.namespace, propagation_policy="Background")
-        await world.wait_told("MissingJob", "Active job went missing: stray")
+        await world.client.create(owned_job(made, "forgotten", {SCHEDULED_ANNOTATION: "2026-01-01T00:00:00Z"}))
+        await world.wait_told("UnexpectedJob", "Saw a job that the controller did not create or forgot: forgotten")
+        await world.client.delete(batch_v1.Job, "forgotten", world.namespace, propagation_policy="Background")
+        await world.wait_told("MissingJob", "Active job went missing: forgotten")
+
+
+def owned_job(cron: batch_v1.CronJob, name: str, annotations: dict[str, str]) -> batch_v1.Job:
+    meta = meta_v1.ObjectMeta(
+        name=name, namespace=cron.metadata.namespace, owner_references=[reference(cron)], annotations=annotations
+    )
+    return batch_v1.Job(metadata=meta, spec=cron.spec.job_template.spec)
+
+
+@pytest.mark.parametrize("policy", ["Forbid", "Replace"])
+async def test_a_job_that_somebody_made_of_the_template_is_left_alone(
+    world_of: Callable[..., Any], policy: str
+) -> None:
+    """As `kubectl create job --from=cronjob/c` does."""
+    async with world_of("-") as world:
+        clock = FakeClock(datetime(2036, 1, 1, 12, 1, 5, tzinfo=UTC))
+        controller = CronJobController(Context(world.client, world.informers, Options(), clock))
+        spec = cron_job("* * * * *", concurrency_policy=policy, starting_deadline_seconds=60).spec
+        meta = meta_v1.ObjectMeta(name="c", namespace=world.namespace)
+        cron = await world.client.create(batch_v1.CronJob(metadata=meta, spec=spec))
+        await world.client.create(owned_job(cron, "by-hand", {"cronjob.kubernetes.io/instantiate": "manual"}))
+        await world.eventually(lambda: controller.crons.get("c", world.namespace))
+        await world.eventually(lambda: controller.jobs.get("by-hand", world.namespace))
+        await controller.reconcile((world.namespace, "c"))
+        names = {one.metadata.name for one in (await world.client.list(batch_v1.Job, world.namespace)).items}
+        assert len(names) == 2
+        assert "by-hand" in names
+        found = await world.client.get(batch_v1.CronJob, "c", world.namespace)
+        assert {one.name for one in found.status.active} == names - {"by-hand"}
+        await world.client.delete(batch_v1.CronJob, "c", world.namespace)
+
+
+async def test_a_job_that_cannot_be_deleted_stops_no_schedule(world_of: Callable[..., Any]) -> None:
+    async with world_of("-") as world:
+        clock = FakeClock(datetime(2036, 1, 1, 12, 1, 5, tzinfo=UTC))
+        controller = CronJobController(Context(world.client, world.informers, Options(), clock))
+        spec = cron_job("* * * * *", successful_jobs_history_limit=0, starting_deadline_seconds=60).spec
+        meta = meta_v1.ObjectMeta(name="c", namespace=world.namespace)
+        cron = await world.client.create(batch_v1.CronJob(metadata=meta, spec=spec))
+        done = await world.client.create(owned_job(cron, "stubborn", {}))
+        then = "2036-01-01T12:00:00Z"
+        conditions = [
+            batch_v1.JobCondition(type=type, status="True", last_transition_time=then)
+            for type in ("SuccessCriteriaMet", "Complete")
+        ]
+        status = batch_v1.JobStatus(conditions=conditions, start_time=then, completion_time=then)
+        await world.client.update_status(msgspec.structs.replace(done, status=status))
+
+        def is_done() -> bool:
+            found = controller.jobs.get("stubborn", world.namespace)
+            return found is not None and bool(found.status.conditions)
+
+        await world.eventually(lambda: controller.crons.get("c", world.namespace))
+        await world.eventually(is_done)
+        world.refuse("delete", "stubborn")
+        await controller.reconcile((world.namespace, "c"))
+        assert len((await world.client.list(batch_v1.Job, world.namespace)).items) == 2
+        await world.wait_told("FailedDelete", "Deleted job: ")
+        await world.client.delete(batch_v1.CronJob, "c", world.namespace)

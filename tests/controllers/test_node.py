@@ -13,7 +13,7 @@ from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.client.patch import PatchType
 from pybernetes.controllers import podgc
-from pybernetes.controllers.node.eviction import seconds_until_eviction, tolerates
+from pybernetes.controllers.node.eviction import bound_at, seconds_until_eviction, tolerates
 from pybernetes.controllers.node.health import NOT_READY, UNREACHABLE, silent_conditions, taints_of
 from pybernetes.controllers.node.ipam import free_range
 from pybernetes.controllers.node.zones import Zone
@@ -105,6 +105,22 @@ def test_tolerations_decide_when_a_pod_goes(
     taints: list[core_v1.Taint], tolerations: list[core_v1.Toleration], expected: float | None
 ) -> None:
     assert seconds_until_eviction(taints, tolerations, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [(None, 0), (NOW - timedelta(seconds=10), 50), (NOW - timedelta(seconds=100), 0), (NOW - timedelta(hours=2), 0)],
+)
+def test_a_pod_that_comes_to_a_tainted_node_has_its_time_there(since: datetime | None, expected: float) -> None:
+    assert seconds_until_eviction([taint(3600)], [tolerate(seconds=60)], NOW, since) == expected
+
+
+def test_a_pod_is_on_its_node_since_it_was_placed() -> None:
+    placed = core_v1.PodCondition(type="PodScheduled", status="True", last_transition_time="2026-01-01T00:00:00Z")
+    waiting = core_v1.PodCondition(type="PodScheduled", status="False", last_transition_time="2026-01-01T00:00:00Z")
+    spec = core_v1.PodSpec(containers=[])
+    assert bound_at(core_v1.Pod(spec=spec, status=core_v1.PodStatus(conditions=[placed]))) == NOW
+    assert bound_at(core_v1.Pod(spec=spec, status=core_v1.PodStatus(conditions=[waiting]))) is None
 
 
 @pytest.mark.parametrize(
@@ -238,6 +254,61 @@ async def test_pods_that_are_going_nowhere_go(world_of: Callable[..., Any]) -> N
             return False
 
         await world.eventually(is_gone)
+
+
+async def test_a_pod_that_cannot_be_removed_keeps_no_other(world_of: Callable[..., Any]) -> None:
+    async with world_of("pod-garbage-collector-controller") as world:
+        world.refuse("patch", "a-stubborn")
+        spec = core_v1.PodSpec(containers=[core_v1.Container(name="c", image="i")])
+        for name in ("a-stubborn", "b"):
+            meta = meta_v1.ObjectMeta(name=name, namespace=world.namespace)
+            # Nothing is deleted at once that has a finalizer of its own.
+            kept = msgspec.structs.replace(meta, finalizers=["test/keep"])
+            await world.client.create(core_v1.Pod(metadata=kept, spec=spec))
+        for name in ("a-stubborn", "b"):
+            await world.client.delete(core_v1.Pod, name, world.namespace)
+
+        def phase(name: str) -> str:
+            found = world.pods.get(name, world.namespace)
+            return found.status.phase if found is not None else ""
+
+        await world.eventually(lambda: phase("b") == "Failed")
+        assert phase("a-stubborn") == "Pending"
+        del world.client.patch
+        for name in ("a-stubborn", "b"):
+            await world.client.patch(core_v1.Pod, name, world.namespace, {"metadata": {"finalizers": None}})
+
+
+@pytest.mark.parametrize(("ready", "goes"), [("True", False), ("False", True), ("Unknown", True)])
+def test_only_nodes_whose_kubelet_is_not_well_are_out_of_service(ready: str, goes: bool) -> None:
+    taints = [core_v1.Taint(key=podgc.OUT_OF_SERVICE, effect="NoExecute")]
+    assert podgc.is_out_of_service(node(spec=core_v1.NodeSpec(taints=taints), Ready=ready)) is goes
+
+
+async def test_a_node_is_emptied_also_if_a_pod_cannot_be_told(world_of: Callable[..., Any]) -> None:
+    options = {"node_monitor_grace_period": 1.0, "node_eviction_rate": 100.0}
+    async with world_of("node-lifecycle-controller", **options) as world:
+        names = [f"{name}-{world.namespace}" for name in ("well", "silent")]
+        well, _ = [await register(world, name) for name in names]
+        try:
+            await bound_pod(world, "a-stubborn", names[1])
+            await bound_pod(world, "b", names[1])
+            world.refuse("patch", "a-stubborn")
+
+            async def is_emptied() -> bool:
+                await say_ready(world, well)
+                found = await world.client.get(core_v1.Node, names[1])
+                return ("unreachable", "NoExecute") in keys(found.spec.taints)
+
+            def is_told() -> bool:
+                found = world.pods.get("b", world.namespace)
+                return all(one.status == "False" for one in found.status.conditions if one.type == "Ready")
+
+            await world.eventually(is_emptied)
+            await world.eventually(is_told)
+        finally:
+            for name in names:
+                await world.client.delete(core_v1.Node, name)
 
 
 @pytest.mark.parametrize(

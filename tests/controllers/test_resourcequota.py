@@ -10,6 +10,7 @@ from pybernetes.api.errors import StatusError
 from pybernetes.api.quota.scopes import matches
 from pybernetes.api.scheme import Resource, resource_for
 from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.controllers import resourcequota
 from pybernetes.controllers.resourcequota import count, limited_resources
 
 
@@ -159,3 +160,31 @@ def test_a_claim_counts_for_the_class_it_has_and_the_one_it_wants() -> None:
         term = {"scopeName": "VolumeAttributesClass", "operator": operator, "values": values}
         selecting = {"spec": {"scopeSelector": {"matchExpressions": [term]}}}
         assert matches(selecting, resource, claim) is expected, (operator, values)
+
+
+async def test_what_cannot_be_listed_keeps_no_other_limit(
+    world_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a custom resource whose conversion webhook is down: it is there, and every list of it fails."""
+    lost = Resource("wild.test", "v1", "boxes", "Box", "box", True, verbs=("get", "list", "watch"))
+
+    class Served:
+        resources = (lost,)
+
+    async def discover(client: Any) -> Served:
+        return Served()
+
+    monkeypatch.setattr(resourcequota, "discover", discover)
+    monkeypatch.setattr(resourcequota, "SYNC_SECONDS", 0.1)
+    async with world_of("resourcequota-controller") as world:
+        await world.client.create(pod("p", namespace=world.namespace))
+        hard = {"count/boxes.wild.test": "1", "pods": "5"}
+        meta = meta_v1.ObjectMeta(name="q", namespace=world.namespace)
+        await world.client.create(core_v1.ResourceQuota(metadata=meta, spec=core_v1.ResourceQuotaSpec(hard=hard)))
+
+        async def is_counted() -> bool:
+            found = await world.client.get(core_v1.ResourceQuota, "q", world.namespace)
+            return found.status.used == {"pods": "1"}
+
+        await world.eventually(is_counted)
+        await world.client.delete(core_v1.ResourceQuota, "q", world.namespace)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -86,6 +86,18 @@ class KeyedController:
 
 def key_of(obj: HasMetadata) -> Key:
     return (obj.metadata.namespace or "", obj.metadata.name or "")
+
+
+async def do_all(calls: Iterable[Awaitable[Any]]) -> None:
+    """Await each, one after the other; what one raises (StatusError) is raised when all have had their turn."""
+    failed: errors.StatusError | None = None
+    for call in calls:
+        try:
+            await call
+        except errors.StatusError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
 
 
 async def ignore_not_found(call: Awaitable[Any]) -> bool:

@@ -10,11 +10,13 @@ from pybernetes.api.types import core_v1
 from pybernetes.client.patch import PatchType
 from pybernetes.client.workqueue import WorkQueue, run_workers
 from pybernetes.controllers import pods as podstate
-from pybernetes.controllers.context import Context, ignore_not_found
+from pybernetes.controllers.context import Context, do_all, ignore_not_found
+from pybernetes.controllers.node.health import ready_status
 
 # A node that is gone may come back under its name (a reboot, a restored backup): its pods wait so long for it.
 QUARANTINE_SECONDS = 40.0
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
+ORPHANED = "PodGC: node no longer exists"
 
 
 class PodGarbageCollector:
@@ -45,7 +47,7 @@ class PodGarbageCollector:
             self.queue.add("sweep")
 
     def _on_node(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
-        if new is None or _is_out_of_service(new):
+        if new is None or is_out_of_service(new):
             self.queue.add("sweep")
 
     async def run(self) -> None:
@@ -56,28 +58,27 @@ class PodGarbageCollector:
     async def _sweep(self, _: str) -> float | None:
         """Remove what can go now; when to look again, if a node's pods are waiting for it."""
         pods = self.pods.list()
-        for pod in pods:
-            if _is_going_nowhere(pod) or self._is_on_dead_node(pod):
-                await self._remove(pod, None)
-        for pod in surplus(pods, self.context.options.terminated_pod_gc_threshold):
-            await self._remove(pod, None)
-        return await self._sweep_orphans(pods)
+        gone, wait = await self._gone_nodes(pods)
+        ended = surplus(pods, self.context.options.terminated_pod_gc_threshold)
+        lost = [pod for pod in pods if _is_going_nowhere(pod) or self._is_on_dead_node(pod)]
+        orphans = [pod for pod in pods if pod.spec.node_name in gone]
+        causes = [*((pod, None) for pod in (*lost, *ended)), *((pod, ORPHANED) for pod in orphans)]
+        await do_all(self._remove(pod, cause) for pod, cause in causes)
+        return wait
 
     def _is_on_dead_node(self, pod: core_v1.Pod) -> bool:
         node = self.nodes.get(pod.spec.node_name or "")
-        return node is not None and pod.metadata.deletion_timestamp is not None and _is_out_of_service(node)
+        return node is not None and pod.metadata.deletion_timestamp is not None and is_out_of_service(node)
 
-    async def _sweep_orphans(self, pods: Sequence[core_v1.Pod]) -> float | None:
+    async def _gone_nodes(self, pods: Sequence[core_v1.Pod]) -> tuple[set[str], float | None]:
+        """The nodes of pods that are gone for good, and when there may be more of them."""
         now = self.context.clock.monotonic()
         missing = {name for pod in pods if (name := pod.spec.node_name) and self.nodes.get(name) is None}
         self._missing_since = {name: self._missing_since.get(name, now) for name in missing}
         overdue = {name for name, since in self._missing_since.items() if now - since >= QUARANTINE_SECONDS}
         gone = {name for name in overdue if await self._is_gone(name)}
-        for pod in pods:
-            if pod.spec.node_name in gone:
-                await self._remove(pod, "PodGC: node no longer exists")
         waits = [QUARANTINE_SECONDS - (now - since) for name, since in self._missing_since.items() if name not in gone]
-        return max(0.1, min(waits)) if waits else None
+        return gone, max(0.1, min(waits)) if waits else None
 
     async def _is_gone(self, name: str) -> bool:
         """Ask the server itself before removing what may be running."""
@@ -111,8 +112,9 @@ def _is_going_nowhere(pod: core_v1.Pod) -> bool:
     return pod.metadata.deletion_timestamp is not None and not pod.spec.node_name
 
 
-def _is_out_of_service(node: core_v1.Node) -> bool:
-    return any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints)
+def is_out_of_service(node: core_v1.Node) -> bool:
+    """Whether somebody says so, and its kubelet does not contradict."""
+    return ready_status(node) != "True" and any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints)
 
 
 def surplus(pods: Sequence[core_v1.Pod], threshold: int) -> list[core_v1.Pod]:

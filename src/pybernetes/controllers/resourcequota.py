@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ MEASURED = ("pods", "services", "persistentvolumeclaims", "resourceclaims.resour
 RECOUNT_SECONDS = 300.0
 UNKNOWN_SECONDS = 30.0
 """When to look again for a resource that nothing serves yet."""
+SYNC_SECONDS = 5.0
+"""So long may the first list of a resource take."""
 SERVED_SECONDS = (1.0, 10.0)
 """How long after a definition what it defines is looked for: serving follows it."""
 # What admission has booked may not be in the cache yet: a count that changed something is checked again soon.
@@ -77,12 +80,13 @@ class ResourceQuotaController(KeyedController):
         if quota is None or quota.metadata.deletion_timestamp is not None:
             return None
         found: list[tuple[Resource, Tree]] = []
-        resources = await self._limited(quota.spec.hard)
-        for resource in resources:
-            objects = (await self._informer(resource)).list(key[0])
-            found += [(resource, msgspec.to_builtins(obj)) for obj in objects]
+        known: set[str] = set()
+        for resource in await self._limited(quota.spec.hard):
+            if (informer := await self._informer(resource)) is None:
+                continue
+            known.add(resource.group_resource)
+            found += [(resource, msgspec.to_builtins(obj)) for obj in informer.list(key[0])]
         hard = {name: str(Quantity.parse(amount)) for name, amount in quota.spec.hard.items()}
-        known = {resource.group_resource for resource in resources}
         counted = [name for name in quota.spec.hard if not name.startswith("count/") or plural_of(name) in known]
         used = {name: value for name, value in count(quota, found).items() if name in counted}
         if (quota.status.hard, quota.status.used) == (hard, used):
@@ -99,8 +103,10 @@ class ResourceQuotaController(KeyedController):
             self._served = [one for one in (await discover(self.client)).resources if type_of(one) is None]
         return limited_resources(names, self._served)
 
-    async def _informer(self, resource: Resource) -> Informer[Any]:
-        """The cache of a resource; only the metadata of what is only counted."""
+    async def _informer(self, resource: Resource) -> Informer[Any] | None:
+        """The cache of a resource, only the metadata of what is only counted; None for one that cannot be listed now:
+        other limits, and other quotas, do not wait for it.
+        """
         informer = self._watched.get(resource)
         if informer is None:
             informers, kind = self.context.informers, type_of(resource)
@@ -108,7 +114,11 @@ class ResourceQuotaController(KeyedController):
             informer = informers.of(kind) if kind is not None and measured else informers.metadata_of(resource)
             self._watched[resource] = informer
             informer.subscribe(self._on_object)
-        await informer.synced.wait()
+        try:
+            async with asyncio.timeout(SYNC_SECONDS):
+                await informer.synced.wait()
+        except TimeoutError:
+            return None
         return informer
 
 

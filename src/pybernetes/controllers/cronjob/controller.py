@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 
 import msgspec
@@ -51,9 +52,18 @@ class CronJobController(KeyedController):
         return await self._start_if_due(cron)
 
     def _observed(self, cron: batch_v1.CronJob, jobs: list[batch_v1.Job]) -> batch_v1.CronJobStatus:
-        """The status after looking at the Jobs: which run, and when one last succeeded."""
+        """The status after looking at the Jobs: which run, and when one last succeeded.
+
+        Active are those that were made by schedule, also if that could not be written down: one that somebody made of
+        the template (`kubectl create job --from`) neither stands in the way of others nor is replaced.
+        """
         before = {found.uid: found for found in cron.status.active}
-        running = [job for job in jobs if plan.is_finished(job) is None]
+        running = [
+            job
+            for job in jobs
+            if plan.is_finished(job) is None
+            and (job.metadata.uid in before or SCHEDULED_ANNOTATION in job.metadata.annotations)
+        ]
         last = cron.status.last_successful_time or ""
         for job in jobs:
             ending = plan.is_finished(job)
@@ -116,15 +126,21 @@ class CronJobController(KeyedController):
         return replace(cron, status=replace(cron.status, active=active, last_schedule_time=format_time(moment)))
 
     async def _clean_up(self, cron: batch_v1.CronJob, jobs: list[batch_v1.Job]) -> None:
+        """A Job that cannot be deleted is told of, and keeps no other from being made."""
         for job in plan.surplus(cron, jobs):
             if job.metadata.deletion_timestamp is None:
-                await self._delete(cron, job.metadata.name or "", job.metadata.uid or "")
+                with contextlib.suppress(errors.StatusError):
+                    await self._delete(cron, job.metadata.name or "", job.metadata.uid or "")
 
     async def _delete(self, cron: batch_v1.CronJob, name: str, uid: str) -> None:
         namespace = cron.metadata.namespace or ""
         call = self.client.delete(batch_v1.Job, name, namespace, uid=uid, propagation_policy="Background")
-        if await ignore_not_found(call):
-            self.recorder.event(cron, "Normal", "SuccessfulDelete", f"Deleted job {name}")
+        try:
+            if await ignore_not_found(call):
+                self.recorder.event(cron, "Normal", "SuccessfulDelete", f"Deleted job {name}")
+        except errors.StatusError as error:
+            self.recorder.event(cron, "Warning", "FailedDelete", f"Deleted job: {error.message}")
+            raise
 
     async def _write(self, cron: batch_v1.CronJob) -> None:
         stored = self.crons.get(cron.metadata.name or "", cron.metadata.namespace or "")

@@ -54,7 +54,8 @@ class TaintEvictionController(KeyedController):
         if pod is None or node is None or pod.metadata.deletion_timestamp is not None:
             self._doomed.discard(key)
             return None
-        wait = seconds_until_eviction(no_execute(node), pod.spec.tolerations, self.context.clock.now())
+        taints, now = no_execute(node), self.context.clock.now()
+        wait = seconds_until_eviction(taints, pod.spec.tolerations, now, since=bound_at(pod))
         if wait is None:
             if key in self._doomed:
                 self._doomed.discard(key)
@@ -86,10 +87,24 @@ def no_execute(node: core_v1.Node) -> list[core_v1.Taint]:
     return [taint for taint in node.spec.taints if taint.effect == "NoExecute"]
 
 
+def bound_at(pod: core_v1.Pod) -> datetime | None:
+    """When the pod came to its node; None if nobody says."""
+    placed = podstate.condition(pod, "PodScheduled")
+    moment = placed.last_transition_time if placed is not None and placed.status == "True" else pod.status.start_time
+    return parse_time(moment) if moment else None
+
+
 def seconds_until_eviction(
-    taints: Sequence[core_v1.Taint], tolerations: Iterable[core_v1.Toleration], now: datetime
+    taints: Sequence[core_v1.Taint],
+    tolerations: Iterable[core_v1.Toleration],
+    now: datetime,
+    since: datetime | None = None,
 ) -> float | None:
-    """None if the pod may stay for ever, 0 if it has to go, else how long its shortest toleration lasts yet."""
+    """None if the pod may stay for ever, 0 if it has to go, else how long its shortest toleration lasts yet.
+
+    A pod that came (`since`) when the taint was there has all of that time from then on: else it would go at once, and
+    so would the one that is made in its place.
+    """
     deadlines: list[float] = []
     listed = list(tolerations)
     for taint in taints:
@@ -98,8 +113,8 @@ def seconds_until_eviction(
             return 0.0
         limits = [toleration.toleration_seconds for toleration in fitting if toleration.toleration_seconds is not None]
         if limits:
-            since = parse_time(taint.time_added) if taint.time_added else now
-            deadlines.append(max(0, min(limits)) - (now - since).total_seconds())
+            added = parse_time(taint.time_added) if taint.time_added else now
+            deadlines.append(max(0, min(limits)) - (now - max(added, since or added)).total_seconds())
     return max(0.0, min(deadlines)) if deadlines else None
 
 

@@ -10,7 +10,7 @@ from pybernetes.api.types import coordination_v1, core_v1
 from pybernetes.client.cache import Key
 from pybernetes.client.patch import PatchType
 from pybernetes.controllers import pods as podstate
-from pybernetes.controllers.context import Context, KeyedController, ignore_not_found
+from pybernetes.controllers.context import Context, KeyedController, do_all, ignore_not_found
 from pybernetes.controllers.node.health import (
     condition,
     is_emptied,
@@ -37,6 +37,8 @@ class _Pulse(Struct):
     heartbeat: str
     renewal: str = ""
     ready: str = ""
+    told: str = ""
+    """What its pods know of `ready`."""
 
 
 class NodeLifecycleController(KeyedController):
@@ -96,9 +98,10 @@ class NodeLifecycleController(KeyedController):
         left = pulse.heard + grace - self.context.clock.monotonic()
         if left <= 0:
             node = await self._mark_silent(node)
-        await self._follow_readiness(node, pulse)
+        self._note_readiness(node, pulse)
         turn = self._turn_of(node)
         await self._write_taints(node, evicts=turn == 0)
+        await self._tell_pods(node, pulse)
         waits = [seconds for seconds in (left, turn) if seconds is not None and seconds > 0]
         return min(waits, default=None)
 
@@ -122,17 +125,20 @@ class NodeLifecycleController(KeyedController):
         self.nodes.assume(written)
         return written
 
-    async def _follow_readiness(self, node: core_v1.Node, pulse: _Pulse) -> None:
+    def _note_readiness(self, node: core_v1.Node, pulse: _Pulse) -> None:
+        is_ready, was_ready = ready_status(node) == "True", pulse.ready == "True"
+        pulse.ready = ready_status(node)
+        if was_ready and not is_ready:
+            self._tell(node, "NodeNotReady", f"Node {node.metadata.name} status is now: NodeNotReady")
+        if is_ready != was_ready:
+            self._count_ready(node, is_ready)
+
+    async def _tell_pods(self, node: core_v1.Node, pulse: _Pulse) -> None:
         """When a node stops being ready, its pods stop as well: nobody else could say so."""
-        ready, before = ready_status(node), pulse.ready
-        if ready != "True" and before != ready:
-            if before == "True":
-                self._tell(node, "NodeNotReady", f"Node {node.metadata.name} status is now: NodeNotReady")
-            for pod in self.pods.by_index(NODE_INDEX, node.metadata.name or ""):
-                await self._mark_not_ready(pod)
-        pulse.ready = ready
-        if (ready == "True") != (before == "True"):
-            self._count_ready(node, ready == "True")
+        if pulse.ready != "True" and pulse.told != pulse.ready:
+            pods = self.pods.by_index(NODE_INDEX, node.metadata.name or "")
+            await do_all(self._mark_not_ready(pod) for pod in pods)
+        pulse.told = pulse.ready
 
     def _zone(self, node: core_v1.Node) -> Zone:
         return self._zones.setdefault(zone_of(node), Zone())

@@ -10,7 +10,14 @@ from pybernetes.api.types import core_v1, discovery_v1, meta_v1
 from pybernetes.controllers.endpoints.backends import Port, backends_of
 from pybernetes.controllers.endpoints.endpoints_controller import endpoints_of
 from pybernetes.controllers.endpoints.mirroring import mirrored_groups
-from pybernetes.controllers.endpoints.slices import MANAGER, SERVICE_LABEL, Group, blank_slice, plan_slices
+from pybernetes.controllers.endpoints.slices import (
+    MANAGER,
+    MIRROR_MANAGER,
+    SERVICE_LABEL,
+    Group,
+    blank_slice,
+    plan_slices,
+)
 
 replace = msgspec.structs.replace
 
@@ -150,6 +157,37 @@ def test_hand_made_endpoints_are_mirrored_by_family() -> None:
         (["1.2.3.4"], True),
         (["1.2.3.5"], False),
     ]
+
+
+def test_subsets_of_one_kind_share_their_slices() -> None:
+    subsets = [
+        core_v1.EndpointSubset(addresses=[core_v1.EndpointAddress(ip=ip)], ports=[core_v1.EndpointPort(port=80)])
+        for ip in ("192.0.2.1", "192.0.2.2")
+    ]
+    groups = mirrored_groups(core_v1.Endpoints(subsets=subsets), "IPv4")
+    blank = blank_slice(service(), "IPv4", MIRROR_MANAGER, None)
+    made = stored(plan_slices(blank, [], groups).create)
+    assert [[one.addresses[0] for one in found.endpoints] for found in made] == [["192.0.2.1", "192.0.2.2"]]
+    again = plan_slices(blank, made, groups)
+    assert (again.create, again.update, again.delete) == ([], [], [])
+
+
+async def test_a_mirrored_slice_that_is_deleted_comes_again(world_of: Callable[..., Any]) -> None:
+    async with world_of("endpointslice-mirroring-controller") as world:
+        meta = meta_v1.ObjectMeta(name="s", namespace=world.namespace)
+        ports = [core_v1.ServicePort(port=80)]
+        await world.client.create(core_v1.Service(metadata=meta, spec=core_v1.ServiceSpec(ports=ports)))
+        subset = core_v1.EndpointSubset(
+            addresses=[core_v1.EndpointAddress(ip="192.0.2.1")], ports=[core_v1.EndpointPort(port=80)]
+        )
+        await world.client.create(core_v1.Endpoints(metadata=meta, subsets=[subset]))
+        slices = world.informers.of(discovery_v1.EndpointSlice)
+        await world.eventually(lambda: slices.list(world.namespace))
+        (first,) = slices.list(world.namespace)
+        await world.client.delete(discovery_v1.EndpointSlice, first.metadata.name, world.namespace)
+        await world.eventually(
+            lambda: [one for one in slices.list(world.namespace) if one.metadata.uid != first.metadata.uid]
+        )  # fmt: skip
 
 
 async def test_a_service_finds_its_pods(world_of: Callable[..., Any]) -> None:

@@ -12,6 +12,7 @@ from pybernetes.controllers.endpoints.slice_controller import SERVICE_INDEX, ser
 from pybernetes.controllers.endpoints.slices import (
     MANAGED_BY_LABEL,
     MIRROR_MANAGER,
+    SERVICE_LABEL,
     Group,
     SlicePlan,
     blank_slice,
@@ -37,6 +38,13 @@ class EndpointSliceMirroringController(KeyedController):
         self.slices.add_index(SERVICE_INDEX, service_key)
         self.services.subscribe(self.enqueue_change)
         self.endpoints.subscribe(self.enqueue_change)
+        self.slices.subscribe(self._on_slice)
+
+    def _on_slice(self, old: discovery_v1.EndpointSlice | None, new: discovery_v1.EndpointSlice | None) -> None:
+        """A slice that somebody changed or deleted is put right."""
+        found = new or old
+        if found is not None and found.metadata.labels.get(MANAGED_BY_LABEL) == MIRROR_MANAGER:
+            self.queue.add((found.metadata.namespace or "", found.metadata.labels.get(SERVICE_LABEL, "")))
 
     async def reconcile(self, key: Key) -> None:
         service, endpoints = self.services.get(key[1], key[0]), self.endpoints.get(key[1], key[0])
@@ -65,9 +73,9 @@ def is_mirrored(endpoints: core_v1.Endpoints) -> bool:
 
 
 def mirrored_groups(endpoints: core_v1.Endpoints, family: str) -> list[Group]:
-    """The subsets as groups of endpoints of one address family, at most a thousand addresses of each subset."""
+    """The endpoints of one address family by their ports, at most a thousand addresses of each subset."""
     version = 6 if family == "IPv6" else 4
-    groups = []
+    groups: dict[tuple[Port, ...], list[discovery_v1.Endpoint]] = {}
     for subset in endpoints.subsets:
         addresses = [(address, True) for address in subset.addresses]
         addresses += [(address, False) for address in subset.not_ready_addresses]
@@ -76,8 +84,8 @@ def mirrored_groups(endpoints: core_v1.Endpoints, family: str) -> list[Group]:
             Port(port.name or "", port.port, port.protocol or "TCP", port.app_protocol) for port in subset.ports
         )
         if found:
-            groups.append(Group(ports, found))
-    return groups
+            groups.setdefault(ports, []).extend(found)
+    return [Group(ports, found) for ports, found in groups.items()]
 
 
 def _endpoint(address: core_v1.EndpointAddress, ready: bool) -> discovery_v1.Endpoint:

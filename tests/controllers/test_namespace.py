@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pybernetes.api.errors import StatusError
 from pybernetes.api.types import apiregistration_v1, core_v1, meta_v1
 from pybernetes.controllers.namespace.conditions import Remains, conditions_of
+from pybernetes.controllers.namespace.controller import recheck_seconds
 
 
 def messages(remains: Remains) -> dict[str, tuple[str, str]]:
@@ -115,3 +118,10 @@ async def test_new_namespaces_get_an_account_and_the_root_ca(world_of: Callable[
         await world.eventually(has_both)
         await world.client.patch(core_v1.ConfigMap, "kube-root-ca.crt", world.namespace, {"data": {"ca.crt": "forged"}})
         await world.eventually(has_both)
+
+
+@pytest.mark.parametrize(
+    ("age", "only_pods", "expected"), [(0, False, 1), (5, False, 1), (60, False, 6), (3600, False, 10), (5, True, 5)]
+)
+def test_what_takes_long_is_looked_at_more_rarely(age: float, only_pods: bool, expected: float) -> None:
+    assert recheck_seconds(age, only_pods=only_pods) == expected

@@ -9,6 +9,7 @@ import msgspec
 
 from pybernetes.api import errors
 from pybernetes.api.scheme import Resource
+from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1
 from pybernetes.client.cache import Key
 from pybernetes.client.codec import PartialObjectMetadata, metadata_codec
@@ -19,7 +20,7 @@ from pybernetes.controllers.namespace.conditions import Remains, conditions_of
 FINALIZER = "kubernetes"
 PARALLEL = 8
 # How soon to look again at content that others have to finalize; pods tell themselves when they are gone.
-RECHECK_SECONDS = 1.0
+FIRST_RECHECK_SECONDS, LAST_RECHECK_SECONDS = 1.0, 10.0
 RECHECK_PODS_SECONDS = 5.0
 
 
@@ -49,14 +50,16 @@ class NamespaceController(KeyedController):
 
     async def reconcile(self, key: Key) -> float | None:
         namespace = self.namespaces.get(key[1])
-        if namespace is None or namespace.metadata.deletion_timestamp is None:
+        since = namespace.metadata.deletion_timestamp if namespace is not None else None
+        if namespace is None or since is None:
             return None
         if FINALIZER not in namespace.spec.finalizers:
             return None
         remains = await self._delete_content(key[1])
         namespace = await self._write_conditions(namespace, remains)
         if not remains.is_empty:
-            return RECHECK_PODS_SECONDS if set(remains.resources) == {"pods"} else RECHECK_SECONDS
+            age = self.context.seconds_since(parse_time(since))
+            return recheck_seconds(age, only_pods=set(remains.resources) == {"pods"})
         await self._finalize(namespace)
         return None
 
@@ -135,3 +138,10 @@ class NamespaceController(KeyedController):
         except errors.StatusError as error:
             if not errors.is_not_found(error):
                 raise
+
+
+def recheck_seconds(age: float, *, only_pods: bool) -> float:
+    """When to look again at what has been going for so long: each look lists all that there can be, and what has taken
+    long will take longer."""
+    least = RECHECK_PODS_SECONDS if only_pods else FIRST_RECHECK_SECONDS
+    return min(LAST_RECHECK_SECONDS, max(least, age / 10))

@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from pybernetes.api.types import core_v1, meta_v1
+from pybernetes.controllers.context import Context
+from pybernetes.controllers.options import Options
+from pybernetes.controllers.serviceaccount_tokens import TokensController
 
 
 def decoded(segment: str) -> bytes:
@@ -49,3 +52,24 @@ async def test_a_token_secret_is_filled_and_goes_with_its_account(world_of: Call
             return not await secrets()
 
         await world.eventually(is_gone)
+
+
+async def test_a_secret_that_is_made_together_with_its_account_stays(world_of: Callable[..., Any]) -> None:
+    """Secrets and accounts are told by watches of their own, and either may lag."""
+    async with world_of("-") as world:
+        accounts = world.informers.of(core_v1.ServiceAccount)
+        controller = TokensController(Context(world.client, world.informers, Options()))
+        await world.informers.wait_synced()
+        untold: list[Any] = []
+        accounts.apply = untold.append
+        meta = meta_v1.ObjectMeta(name="robot", namespace=world.namespace)
+        await world.client.create(core_v1.ServiceAccount(metadata=meta))
+        annotations = {"kubernetes.io/service-account.name": "robot"}
+        named = meta_v1.ObjectMeta(name="robot-token", namespace=world.namespace, annotations=annotations)
+        await world.client.create(core_v1.Secret(metadata=named, type="kubernetes.io/service-account-token"))
+        await world.eventually(lambda: controller.secrets.get("robot-token", world.namespace))
+        await controller.reconcile((world.namespace, "robot-token"))
+        assert [one.metadata.name for one in (await world.client.list(core_v1.Secret, world.namespace)).items] == [
+            "robot-token"
+        ]
+        assert accounts.get("robot", world.namespace) is None

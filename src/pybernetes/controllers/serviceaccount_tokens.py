@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from pybernetes.api import errors
 from pybernetes.api.types import core_v1
 from pybernetes.client.cache import Key
 from pybernetes.client.config import ConfigError
@@ -89,9 +90,9 @@ class TokensController(KeyedController):
         if secret is None or secret.metadata.deletion_timestamp is not None:
             return
         annotations = secret.metadata.annotations
-        account = self.accounts.get(annotations.get(NAME_ANNOTATION, ""), key[0])
         given = annotations.get(UID_ANNOTATION)
-        if account is None or (given and given != account.metadata.uid):
+        account = await self._account(key[0], annotations.get(NAME_ANNOTATION, ""), given)
+        if account is None:
             await ignore_not_found(self.client.delete(core_v1.Secret, key[1], key[0], uid=secret.metadata.uid or ""))
             return
         data = self._data(secret, account)
@@ -101,6 +102,21 @@ class TokensController(KeyedController):
             secret.metadata, annotations={**annotations, UID_ANNOTATION: account.metadata.uid or ""}
         )
         self.secrets.assume(await self.client.update(msgspec.structs.replace(secret, metadata=metadata, data=data)))
+
+    async def _account(self, namespace: str, name: str, uid: str | None) -> core_v1.ServiceAccount | None:
+        """None if there is none of this name and UID (if one is given).
+
+        The server has the last word: an account that was made together with its Secret may not be in the cache yet.
+        """
+        found = self.accounts.get(name, namespace)
+        if found is None or (uid and uid != found.metadata.uid):
+            try:
+                found = await self.client.get(core_v1.ServiceAccount, name, namespace)
+            except errors.StatusError as error:
+                if not errors.is_not_found(error):
+                    raise
+                return None
+        return found if not uid or uid == found.metadata.uid else None
 
     def _data(self, secret: core_v1.Secret, account: core_v1.ServiceAccount) -> dict[str, str]:
         """What the Secret should hold; a token that is there stays."""

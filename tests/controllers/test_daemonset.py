@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pybernetes.api.types import apps_v1, core_v1, meta_v1
-from pybernetes.controllers.daemonset import plan
+from pybernetes.controllers.daemonset import controller, plan
 from pybernetes.controllers.history import REVISION_LABEL
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -90,6 +90,25 @@ def test_a_surging_update_makes_the_new_pod_first() -> None:
     assert plan.plan_presence(found, nodes, plan.by_node(both)).delete == []
 
 
+def test_no_more_nodes_surge_at_a_time_than_allowed() -> None:
+    nodes = [node("a"), node("b"), node("c")]
+    old = [pod(f"{name}1", name, revision="old") for name in "abc"]
+    waiting = [*old, pod("b2", "b", "pending")]
+    assert plan.plan_update(daemons(surge=1), nodes, plan.by_node(waiting), "new", NOW).create == []
+    assert plan.plan_update(daemons(surge=2), nodes, plan.by_node(waiting), "new", NOW).create == ["a"]
+    # Where the old pod is of no use, a new one takes nobody's turn.
+    broken = [*old[:2], pod("c1", "c", "pending", revision="old"), pod("b2", "b", "pending")]
+    assert plan.plan_update(daemons(surge=1), nodes, plan.by_node(broken), "new", NOW).create == ["c"]
+
+
+def test_a_pod_that_waits_for_a_node_that_is_gone_goes() -> None:
+    waiting = core_v1.Pod(
+        metadata=meta_v1.ObjectMeta(name="w"), spec=plan.daemon_spec(core_v1.PodSpec(containers=[]), "gone")
+    )
+    pods = plan.by_node([pod("a1", "a"), pod("b1", "lost"), waiting])
+    assert plan.plan_presence(daemons(), [node("a")], pods).delete == [waiting]
+
+
 def test_a_pod_is_bound_by_its_affinity() -> None:
     made = plan.daemon_spec(core_v1.PodSpec(containers=[]), "n1")
     assert plan.node_of(core_v1.Pod(spec=made)) == "n1"
@@ -123,5 +142,39 @@ async def test_a_daemon_follows_the_nodes(world_of: Callable[..., Any]) -> None:
         await world.eventually(is_settled(2, "j"))
         await world.client.patch(core_v1.Node, names[0], "", {"metadata": {"labels": {"test": None}}})
         await world.eventually(is_settled(1, "j"))
+        for name in names:
+            await world.client.delete(core_v1.Node, name)
+
+
+async def test_a_daemon_that_keeps_failing_holds_up_no_update_elsewhere(
+    world_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controller, "FIRST_RETRY_SECONDS", 600.0)
+    async with world_of("daemonset-controller,kubelet") as world:
+        names = [f"{world.namespace}-{letter}" for letter in "ab"]
+        chosen = {"test": world.namespace}
+        for name in names:
+            await world.client.create(core_v1.Node(metadata=meta_v1.ObjectMeta(name=name, labels=chosen)))
+            await world.client.patch(core_v1.Node, name, "", {"spec": {"taints": None}})
+        meta = meta_v1.ObjectMeta(name="d", namespace=world.namespace)
+        spec = daemons(node_selector=chosen, unavailable=2).spec
+        await world.client.create(apps_v1.DaemonSet(metadata=meta, spec=spec))
+
+        def on(name: str) -> list[core_v1.Pod]:
+            return [one for one in world.started_pods() if plan.node_of(one) == name]
+
+        async def change(image: str) -> None:
+            patch = {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}}}
+            await world.client.patch(apps_v1.DaemonSet, "d", world.namespace, patch)
+            await world.eventually(lambda: [one.spec.containers[0].image for one in on(names[1])] == [image])
+
+        # The first one that fails is made anew at once; the second one stays until its pause is over.
+        for _ in range(2):
+            await world.eventually(lambda: on(names[0]))
+            await world.set_pod(on(names[0])[0], ready=False, phase="Failed")
+            await world.eventually(lambda: not on(names[0]))
+        await change("j")
+        # What fails is replaced as well: the update may be what heals it.
+        await world.eventually(lambda: [one.spec.containers[0].image for one in on(names[0])] == ["j"])
         for name in names:
             await world.client.delete(core_v1.Node, name)

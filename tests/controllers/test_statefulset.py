@@ -11,7 +11,7 @@ from pybernetes.api.types import apps_v1, core_v1, meta_v1
 from pybernetes.controllers.history import REVISION_LABEL
 from pybernetes.controllers.statefulset import retention
 from pybernetes.controllers.statefulset.identity import claims_of, pod_of
-from pybernetes.controllers.statefulset.plan import plan_step, view_of
+from pybernetes.controllers.statefulset.plan import plan_step, status_of, view_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LABELS = {"app": "web"}
@@ -172,6 +172,16 @@ def test_a_claim_that_somebody_else_controls_is_left_to_them() -> None:
     )
     owner = stateful(2, persistent_volume_claim_retention_policy=policy)
     assert retention.owners(owner, pod(1), claim) == [other]
+
+
+@pytest.mark.parametrize(("strategy", "expected"), [("RollingUpdate", "new"), ("OnDelete", "old")])
+def test_only_an_update_of_the_controllers_own_makes_a_revision_the_current_one(strategy: str, expected: str) -> None:
+    found = stateful(1, update_strategy=apps_v1.StatefulSetUpdateStrategy(type=strategy))
+    old, new = (
+        apps_v1.ControllerRevision(metadata=meta_v1.ObjectMeta(name=name), revision=1) for name in ("old", "new")
+    )
+    pods = [pod(0)]
+    assert status_of(view_of(found, pods, NOW), pods, old, new).current_revision == expected
 
 
 async def test_a_pod_that_failed_is_made_anew_and_told(world_of: Callable[..., Any]) -> None:

@@ -7,17 +7,21 @@ from typing import Any, Protocol
 import msgspec
 
 from pybernetes.api import errors
+from pybernetes.api.selectors import labels
 from pybernetes.api.types import apps_v1, core_v1, meta_v1
+from pybernetes.api.types.base import Object
 from pybernetes.client.codec import HasMetadata
 from pybernetes.controllers.context import Context, ignore_not_found
 from pybernetes.controllers.deployment.revision import template_hash
-from pybernetes.controllers.ownership import CONTROLLER_INDEX, add_owner_indexes, reference
+from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, reference
 
 REVISION_LABEL = "controller-revision-hash"
 DEFAULT_LIMIT = 10
 
 
 class _Spec(Protocol):
+    @property
+    def selector(self) -> meta_v1.LabelSelector: ...
     @property
     def template(self) -> core_v1.PodTemplateSpec: ...
     @property
@@ -34,10 +38,11 @@ class Owner(HasMetadata, Protocol):
 class History:
     """Reads and writes the revisions of owners of one kind."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, owners: type[Object]) -> None:
         self._client = context.client
         self._revisions = context.informers.of(apps_v1.ControllerRevision)
         add_owner_indexes(self._revisions)
+        self._claimer = Claimer(context.client, owners, apps_v1.ControllerRevision, self._revisions)
 
     def of(self, owner: Owner) -> list[apps_v1.ControllerRevision]:
         """The owner's revisions, the oldest first."""
@@ -45,7 +50,12 @@ class History:
         return sorted(found, key=lambda one: (one.revision, one.metadata.name or ""))
 
     async def sync(self, owner: Owner) -> apps_v1.ControllerRevision:
-        """The revision of the owner's present template: made if it is new, made the newest if it is an old one."""
+        """The revision of the owner's present template: made if it is new, made the newest if it is an old one.
+
+        Revisions that an owner has left behind with its pods are taken over with them: else pods that are as they
+        should be would bear a hash that nobody knows, and be replaced.
+        """
+        await self._claimer.claim(owner, labels.from_struct(owner.spec.selector))
         known, data = self.of(owner), encode(owner.spec.template)
         newest = known[-1].revision if known else 0
         equal = [one for one in known if one.data == data]

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from msgspec import Struct, field
 
 from pybernetes.api import errors
-from pybernetes.api.selectors.labels import LabelSelector
+from pybernetes.api.selectors.labels import LabelSelector, from_struct
 from pybernetes.api.types import meta_v1
 from pybernetes.api.types.base import Object
+from pybernetes.client.cache import Key
 from pybernetes.client.codec import HasMetadata
 from pybernetes.client.informer import Informer
 from pybernetes.client.patch import PatchType
 from pybernetes.client.rest import Client
 
 T = TypeVar("T", bound=HasMetadata)
+
+
+class _Spec(Protocol):
+    @property
+    def selector(self) -> meta_v1.LabelSelector | None: ...
+
+
+class Selecting(HasMetadata, Protocol):
+    """An owner that adopts what its selector selects."""
+
+    @property
+    def spec(self) -> _Spec: ...
 
 
 def controller_of(obj: HasMetadata) -> meta_v1.OwnerReference | None:
@@ -58,13 +71,23 @@ class Claims(Struct, Generic[T], frozen=True):
     release: list[T] = field(default_factory=list)
 
 
-def plan_claims(owner: HasMetadata, selector: LabelSelector, candidates: Iterable[T]) -> Claims[T]:
-    """Sort candidates. An owner that is being deleted takes nothing up; a candidate that is, is never adopted."""
+def fits_any(candidate: HasMetadata) -> bool:
+    """For owners whose selector says it all."""
+    return True
+
+
+def plan_claims(
+    owner: HasMetadata, selector: LabelSelector, candidates: Iterable[T], fits: Callable[[T], bool] = fits_any
+) -> Claims[T]:
+    """Sort candidates; those that are selected and fit are the owner's.
+
+    An owner that is being deleted takes nothing up; a candidate that is, is never adopted.
+    """
     claims: Claims[T] = Claims()
     leaving = owner.metadata.deletion_timestamp is not None
     for candidate in candidates:
         found = controller_of(candidate)
-        matches = selector.matches(candidate.metadata.labels)
+        matches = selector.matches(candidate.metadata.labels) and fits(candidate)
         if found is not None and found.uid == owner.metadata.uid:
             if matches:
                 claims.mine.append(candidate)
@@ -103,6 +126,28 @@ def release_patch(owner: HasMetadata, obj: HasMetadata, finalizer: str = "") -> 
     }
 
 
+def concerned(
+    kind: str, owners: Callable[[str], Iterable[Selecting]], old: HasMetadata | None, new: HasMetadata | None
+) -> list[Key]:
+    """The owners of a kind whom a change of an object concerns: who controls it, or did; of an object that nobody
+    controls any more, or whose labels have changed, those that would adopt it. `owners` lists those of a namespace.
+    """
+    found: dict[Key, None] = {}
+    for obj in (old, new):
+        owner = controller_of(obj) if obj is not None else None
+        if obj is not None and owner is not None and owner.kind == kind:
+            found[(obj.metadata.namespace or "", owner.name)] = None
+    if new is None or controller_of(new) is not None:
+        return list(found)
+    if old is not None and not controller_of(old) and old.metadata.labels == new.metadata.labels:
+        return list(found)
+    namespace = new.metadata.namespace or ""
+    for candidate in owners(namespace):
+        if from_struct(candidate.spec.selector).matches(new.metadata.labels):
+            found[(namespace, candidate.metadata.name or "")] = None
+    return list(found)
+
+
 CONTROLLER_INDEX = "controller"
 ORPHAN_INDEX = "orphans"
 
@@ -133,16 +178,26 @@ class Claimer(Generic[T]):
         self._client, self._owners, self._kind, self._informer = client, owners, kind, informer
         self._finalizer = finalizer
 
-    async def claim(self, owner: HasMetadata, selector: LabelSelector) -> list[T]:
-        """The objects that `owner` controls from now on. Raises StatusError if one cannot be patched."""
-        claims = plan_claims(owner, selector, owned_and_orphans(self._informer, owner))
-        mine = list(claims.mine)
+    async def claim(self, owner: HasMetadata, selector: LabelSelector, fits: Callable[[T], bool] = fits_any) -> list[T]:
+        """The objects that `owner` controls from now on.
+
+        Raises StatusError if one cannot be patched, once all others have been.
+        """
+        claims = plan_claims(owner, selector, owned_and_orphans(self._informer, owner), fits)
+        mine, failed = list(claims.mine), None
+        changes = [(obj, release_patch(owner, obj, self._finalizer)) for obj in claims.release]
         if claims.adopt and await self._still_there(owner):
-            for obj in claims.adopt:
-                if (adopted := await self._patch(obj, adoption_patch(owner, obj, self._finalizer))) is not None:
-                    mine.append(adopted)
-        for obj in claims.release:
-            await self._patch(obj, release_patch(owner, obj, self._finalizer))
+            changes += [(obj, adoption_patch(owner, obj, self._finalizer)) for obj in claims.adopt]
+        for obj, patch in changes:
+            try:
+                patched = await self._patch(obj, patch)
+            except errors.StatusError as error:
+                failed = failed or error
+                continue
+            if patched is not None and is_controlled_by(patched, owner):
+                mine.append(patched)
+        if failed is not None:
+            raise failed
         return mine
 
     async def _still_there(self, owner: HasMetadata) -> bool:

@@ -67,6 +67,7 @@ class PodControl:
             left = await self._client.delete(core_v1.Pod, meta.name or "", meta.namespace or "", uid=meta.uid or "")
         except errors.StatusError as error:
             if errors.is_not_found(error) or errors.is_conflict(error):
+                self._forget_if_seen(meta)
                 return
             self._deleted.discard(meta.uid or "")
             message = self._said(self._words.delete_failed, owner, meta, error)

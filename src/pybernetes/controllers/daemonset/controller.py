@@ -14,13 +14,15 @@ from pybernetes.controllers import pods as podstate
 from pybernetes.controllers.context import Context, KeyedController
 from pybernetes.controllers.daemonset import plan
 from pybernetes.controllers.history import REVISION_LABEL, History, hash_of
-from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of
-from pybernetes.controllers.podcontrol import BURST, PodControl, in_parallel, pod_from_template
+from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, concerned
+from pybernetes.controllers.podcontrol import BURST, PodControl, in_parallel, pod_from_template, slow_start
 
 replace = msgspec.structs.replace
 
 # A daemon that fails at once is not to be made anew as fast as it fails.
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 1.0, 900.0
+FORGOTTEN_SECONDS = 2 * LAST_RETRY_SECONDS
+"""After so long without another failure the next one counts as the first."""
 
 
 class DaemonSetController(KeyedController):
@@ -35,20 +37,19 @@ class DaemonSetController(KeyedController):
         self.nodes = context.informers.of(core_v1.Node)
         self.pods = context.informers.of(core_v1.Pod)
         add_owner_indexes(self.pods)
-        self.history = History(context)
+        self.history = History(context, apps_v1.DaemonSet)
         self.recorder = context.recorder(self.name)
         self.control = PodControl(context, self.recorder)
         self.claimer = Claimer(context.client, apps_v1.DaemonSet, core_v1.Pod, self.pods)
-        self._failures: dict[tuple[str, str], tuple[int, float]] = {}
+        self._failures: dict[tuple[str, int | None, str], tuple[int, float]] = {}
+        """By set, its generation and node: how often, and until when nothing is done about it."""
         self.sets.subscribe(self.enqueue_change)
         self.pods.subscribe(self._on_pod)
         self.nodes.subscribe(self._on_node)
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        for pod in (old, new):
-            owner = controller_of(pod) if pod is not None else None
-            if pod is not None and owner is not None and owner.kind == "DaemonSet":
-                self.queue.add((pod.metadata.namespace or "", owner.name))
+        for key in concerned("DaemonSet", self.sets.list, old, new):
+            self.queue.add(key)
 
     def _on_node(self, old: core_v1.Node | None, new: core_v1.Node | None) -> None:
         same = old is not None and new is not None and old.spec == new.spec
@@ -70,9 +71,9 @@ class DaemonSetController(KeyedController):
         nodes, now = self.nodes.list(), self.context.clock.now()
         pods = plan.by_node(self.control.present(await self.claimer.claim(daemons, selector)))
         step = plan.plan_presence(daemons, nodes, pods)
-        if not step.create and not step.delete and not step.failed:
-            step = plan.plan_update(daemons, nodes, pods, hash_of(update), now)
         wait = self._pause_failing(daemons, step)
+        if not step.create and not step.delete:
+            step = plan.plan_update(daemons, nodes, pods, hash_of(update), now)
         error = await self._carry_out(daemons, step, hash_of(update))
         left = self.control.present(self.pods.by_index(CONTROLLER_INDEX, daemons.metadata.uid or ""))
         status = plan.status_of(daemons, nodes, plan.by_node(left), hash_of(update), now)
@@ -87,8 +88,11 @@ class DaemonSetController(KeyedController):
     def _pause_failing(self, daemons: apps_v1.DaemonSet, step: plan.Step) -> float | None:
         """Delete failed pods, each node's with a growing pause; how long the shortest lasts yet."""
         now, waits = self.context.clock.monotonic(), []
+        if step.failed:
+            fresh = {place: known for place, known in self._failures.items() if now < known[1] + FORGOTTEN_SECONDS}
+            self._failures = fresh
         for pod in step.failed:
-            place = (daemons.metadata.uid or "", plan.node_of(pod))
+            place = (daemons.metadata.uid or "", daemons.metadata.generation, plan.node_of(pod))
             count, allowed = self._failures.get(place, (0, now))
             if now < allowed:
                 waits.append(allowed - now)
@@ -104,17 +108,15 @@ class DaemonSetController(KeyedController):
     async def _carry_out(self, daemons: apps_v1.DaemonSet, step: plan.Step, revision: str) -> errors.StatusError | None:
         base = pod_from_template(daemons, daemons.spec.template)
         base = replace(base, metadata=replace(base.metadata, labels={**base.metadata.labels, REVISION_LABEL: revision}))
-        made = [
-            functools.partial(self.control.create, daemons, replace(base, spec=plan.daemon_spec(base.spec, node)))
-            for node in step.create[:BURST]
-        ]
+        made = iter([replace(base, spec=plan.daemon_spec(base.spec, node)) for node in step.create[:BURST]])
+        failed = await slow_start(len(step.create[:BURST]), lambda: self.control.create(daemons, next(made)))
         for pod in step.delete[:BURST]:
             if pod.status.phase == "Succeeded":
                 name = f"{pod.metadata.namespace}/{pod.metadata.name}"
                 words = f"Found succeeded daemon pod {name} on node {plan.node_of(pod)}, will try to delete it"
                 self.recorder.event(daemons, "Normal", "SucceededDaemonPod", words)
         gone = [functools.partial(self.control.delete, daemons, pod) for pod in step.delete[:BURST]]
-        outcomes = await in_parallel([*made, *gone])
+        outcomes = [failed, *await in_parallel(gone)]
         return next((found for found in outcomes if found is not None), None)
 
     def _until_available(self, daemons: apps_v1.DaemonSet, pods: list[core_v1.Pod], wait: float | None) -> float | None:

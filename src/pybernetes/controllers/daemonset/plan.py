@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -85,10 +85,13 @@ def by_node(pods: Iterable[core_v1.Pod]) -> dict[str, list[core_v1.Pod]]:
 
 
 def plan_presence(
-    daemons: apps_v1.DaemonSet, nodes: Iterable[core_v1.Node], pods: Mapping[str, Sequence[core_v1.Pod]]
+    daemons: apps_v1.DaemonSet, nodes: Sequence[core_v1.Node], pods: Mapping[str, Sequence[core_v1.Pod]]
 ) -> Step:
-    """One living pod on each node that should have one, and none elsewhere; the oldest of several stays."""
-    step = Step()
+    """One living pod on each node that should have one, and none elsewhere; the oldest of several stays.
+
+    What runs on a node that is gone is the pod garbage collector's; what never got there waits for nothing.
+    """
+    step = Step(delete=_never_placed(pods, {node.metadata.name or "" for node in nodes}))
     for node in nodes:
         name = node.metadata.name or ""
         starts, stays = should_run(daemons, node)
@@ -106,6 +109,12 @@ def plan_presence(
         else:
             step.delete += here
     return step
+
+
+def _never_placed(pods: Mapping[str, Sequence[core_v1.Pod]], nodes: Collection[str]) -> list[core_v1.Pod]:
+    """Pods for nodes that are gone, which no node has taken."""
+    lost = [pod for name, here in pods.items() if name and name not in nodes for pod in here]
+    return [pod for pod in lost if not pod.spec.node_name and pod.metadata.deletion_timestamp is None]
 
 
 def _age(pod: core_v1.Pod) -> tuple[bool, str]:
@@ -151,6 +160,7 @@ def _plan_surge(
     step: Step, names: Sequence[str], pods: Mapping[str, Sequence[core_v1.Pod]], update_hash: str, surge: int,
     daemons: apps_v1.DaemonSet, now: datetime,
 ) -> None:  # fmt: skip
+    surging, candidates = 0, []
     for name in names:
         here = [pod for pod in pods.get(name, ()) if pod.metadata.deletion_timestamp is None]
         old = [pod for pod in here if pod.metadata.labels.get(REVISION_LABEL) != update_hash]
@@ -160,10 +170,12 @@ def _plan_surge(
         if any(_is_available(daemons, pod, now) for pod in fresh):
             step.delete += old
         elif fresh:
-            surge -= 1
-        elif surge > 0:
-            step.create.append(name)
-            surge -= 1
+            surging += 1
+        elif not any(_is_available(daemons, pod, now) for pod in old):
+            step.create.append(name)  # nothing is lost there, so that it costs nothing
+        else:
+            candidates.append(name)
+    step.create += candidates[: max(0, surge - surging)]
 
 
 def _is_old(pod: core_v1.Pod, update_hash: str) -> bool:

@@ -18,7 +18,14 @@ from pybernetes.controllers.deployment import revision as revisions
 from pybernetes.controllers.deployment import rollout
 from pybernetes.controllers.deployment import status as states
 from pybernetes.controllers.deployment.rollout import Resize, View
-from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of, reference
+from pybernetes.controllers.ownership import (
+    CONTROLLER_INDEX,
+    Claimer,
+    add_owner_indexes,
+    concerned,
+    controller_of,
+    reference,
+)
 
 replace = msgspec.structs.replace
 
@@ -43,15 +50,8 @@ class DeploymentController(KeyedController):
         self.pods.subscribe(self._on_pod)
 
     def _on_set(self, old: apps_v1.ReplicaSet | None, new: apps_v1.ReplicaSet | None) -> None:
-        owners = {owner.uid: owner for found in (old, new) if found is not None and (owner := controller_of(found))}
-        for owner in owners.values():
-            found = new or old
-            if owner.kind == "Deployment" and found is not None:
-                self.queue.add((found.metadata.namespace or "", owner.name))
-        if new is not None and controller_of(new) is None:
-            for candidate in self.deployments.list(new.metadata.namespace or ""):
-                if labels.from_struct(candidate.spec.selector).matches(new.metadata.labels):
-                    self.enqueue(candidate)
+        for key in concerned("Deployment", self.deployments.list, old, new):
+            self.queue.add(key)
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
         """Recreate waits for the last old pod to go; other strategies learn what they need from their sets."""

@@ -21,7 +21,14 @@ from pybernetes.controllers.job.backoff import Backoff
 from pybernetes.controllers.job.make import FINALIZER, pod_of, pod_of_index
 from pybernetes.controllers.job.plan import Ending, Tally, View
 from pybernetes.controllers.metrics import Action
-from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of, controller_uid
+from pybernetes.controllers.ownership import (
+    CONTROLLER_INDEX,
+    Claimer,
+    add_owner_indexes,
+    concerned,
+    controller_of,
+    controller_uid,
+)
 from pybernetes.controllers.podcontrol import BURST, PodControl, in_parallel, slow_start
 
 replace = msgspec.structs.replace
@@ -75,9 +82,8 @@ class JobController(KeyedController):
         self.enqueue_change(old, new)
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        for pod in (old, new):
-            if pod is not None and (name := _job_of(pod)):
-                self.queue.add((pod.metadata.namespace or "", name))
+        for key in concerned("Job", self.jobs.list, old, new):
+            self.queue.add(key)
         if new is not None and plan.is_bound(new) and not _job_of(new):
             self.queue.add((new.metadata.namespace or "", NO_JOB))
 

@@ -12,13 +12,20 @@ import msgspec
 from pybernetes.api import errors
 from pybernetes.api.selectors import labels
 from pybernetes.api.selectors.labels import LabelSelector
-from pybernetes.api.types import apps_v1, core_v1, meta_v1
+from pybernetes.api.types import apps_v1, core_v1
 from pybernetes.api.types.base import Object
 from pybernetes.client.cache import Key
 from pybernetes.client.codec import HasMetadata
 from pybernetes.controllers import pods as podstate
 from pybernetes.controllers.context import Context, KeyedController, key_of
-from pybernetes.controllers.ownership import CONTROLLER_INDEX, ORPHAN_INDEX, Claimer, add_owner_indexes, controller_of
+from pybernetes.controllers.ownership import (
+    CONTROLLER_INDEX,
+    ORPHAN_INDEX,
+    Claimer,
+    add_owner_indexes,
+    concerned,
+    controller_of,
+)
 from pybernetes.controllers.podcontrol import BURST, PodControl, in_parallel, pod_from_template, slow_start
 from pybernetes.controllers.replicaset.plan import (
     Counts,
@@ -98,29 +105,13 @@ class ReplicaSetController(KeyedController):
         self.pods.subscribe(self._on_pod)
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        """Wake the set that owns the pod (and the one that did); for a pod that nobody owns, those that would."""
-        before = controller_of(old) if old is not None else None
-        after = controller_of(new) if new is not None else None
-        self._wake(after, new)
-        if before is not None and (after is None or after.uid != before.uid):
-            self._wake(before, old)
-        if new is not None and after is None:
-            self._wake_adopters(new)
-
-    def _wake(self, owner: meta_v1.OwnerReference | None, pod: core_v1.Pod | None) -> None:
-        if owner is not None and pod is not None and owner.kind == self.sets.kind:
-            key = (pod.metadata.namespace or "", owner.name)
+        for key in concerned(self.sets.kind, self.sets.list, old, new):
             self.queue.add_after(key, self._pause(key))
 
     def _pause(self, key: Key) -> float:
         """Seconds in which more of a large set's pods may change before it is looked at."""
         replica_set = self.sets.get(key[1], key[0])
         return 0.0 if replica_set is None else max(0, replica_set.status.replicas - MANY) * PAUSE_SECONDS
-
-    def _wake_adopters(self, pod: core_v1.Pod) -> None:
-        for candidate in self.sets.list(pod.metadata.namespace or ""):
-            if labels.from_struct(candidate.spec.selector).matches(pod.metadata.labels):
-                self.enqueue(candidate)
 
     async def reconcile(self, key: Key) -> float | None:
         replica_set = self.sets.get(key[1], key[0])

@@ -10,15 +10,24 @@ from pybernetes.api import errors
 from pybernetes.api.selectors import labels
 from pybernetes.api.types import apps_v1, core_v1
 from pybernetes.client.cache import Key
-from pybernetes.controllers.context import Context, KeyedController
+from pybernetes.controllers.context import Context, KeyedController, ignore_not_found
 from pybernetes.controllers.history import REVISION_LABEL, History, decode
-from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, controller_of
+from pybernetes.controllers.ownership import CONTROLLER_INDEX, Claimer, add_owner_indexes, concerned
 from pybernetes.controllers.podcontrol import PodControl, Words, in_parallel
 from pybernetes.controllers.statefulset import retention
-from pybernetes.controllers.statefulset.identity import claims_of, first_ordinal, ordinal_of, pod_of
+from pybernetes.controllers.statefulset.identity import (
+    claims_of,
+    first_ordinal,
+    identity_labels,
+    is_claim_of,
+    ordinal_of,
+    pod_of,
+)
 from pybernetes.controllers.statefulset.plan import Step, partition, plan_step, status_of, view_of
+from pybernetes.controllers.statefulset.retention import is_beyond
 
 replace = msgspec.structs.replace
+Claim = core_v1.PersistentVolumeClaim
 
 WORDS = Words(
     created="create Pod {pod} in StatefulSet {owner} successful",
@@ -40,18 +49,24 @@ class StatefulSetController(KeyedController):
         self.pods = context.informers.of(core_v1.Pod)
         self.claims = context.informers.of(core_v1.PersistentVolumeClaim)
         add_owner_indexes(self.pods)
-        self.history = History(context)
+        self.history = History(context, apps_v1.StatefulSet)
         self.recorder = context.recorder(self.name)
         self.control = PodControl(context, self.recorder, WORDS)
         self.claimer = Claimer(context.client, apps_v1.StatefulSet, core_v1.Pod, self.pods)
         self.sets.subscribe(self.enqueue_change)
         self.pods.subscribe(self._on_pod)
+        self.claims.subscribe(self._on_claim)
 
     def _on_pod(self, old: core_v1.Pod | None, new: core_v1.Pod | None) -> None:
-        for pod in (old, new):
-            owner = controller_of(pod) if pod is not None else None
-            if pod is not None and owner is not None and owner.kind == "StatefulSet":
-                self.queue.add((pod.metadata.namespace or "", owner.name))
+        for key in concerned("StatefulSet", self.sets.list, old, new):
+            self.queue.add(key)
+
+    def _on_claim(self, old: Claim | None, new: Claim | None) -> None:
+        """One that is gone is made again for a pod that still waits for it."""
+        if new is None and old is not None:
+            for stateful in self.sets.list(old.metadata.namespace or ""):
+                if is_claim_of(stateful, old.metadata.name or ""):
+                    self.enqueue(stateful)
 
     async def reconcile(self, key: Key) -> float | None:
         stateful = self.sets.get(key[1], key[0])
@@ -59,7 +74,8 @@ class StatefulSetController(KeyedController):
             return None
         update = await self.history.sync(stateful)
         current = self._current_revision(stateful, update)
-        pods = self.control.present(await self.claimer.claim(stateful, labels.from_struct(stateful.spec.selector)))
+        pods = await self._own_pods(stateful)
+        await self._keep_identities(stateful, pods)
         await self._keep_owners(stateful, pods)
         step = plan_step(view_of(stateful, pods, self.context.clock.now()), update.metadata.name or "")
         error = await self._carry_out(stateful, step, current, update)
@@ -71,6 +87,26 @@ class StatefulSetController(KeyedController):
         if error is not None and not errors.is_namespace_terminating(error):
             raise error
         return step.until
+
+    async def _own_pods(self, stateful: apps_v1.StatefulSet) -> list[core_v1.Pod]:
+        """Others that the selector selects are none of the set's: they have no number in it."""
+        selector = labels.from_struct(stateful.spec.selector)
+        claimed = await self.claimer.claim(stateful, selector, lambda pod: ordinal_of(stateful, pod) is not None)
+        return self.control.present(claimed)
+
+    async def _keep_identities(self, stateful: apps_v1.StatefulSet, pods: list[core_v1.Pod]) -> None:
+        """What a pod is known by may be missing where it was adopted, and a claim where it was deleted meanwhile."""
+        for pod in pods:
+            ordinal = ordinal_of(stateful, pod)
+            if ordinal is None or is_beyond(stateful, pod) or pod.metadata.deletion_timestamp is not None:
+                continue
+            if pod.status.phase == "Pending":
+                await self._make_claims(stateful, ordinal)
+            wanted = identity_labels(stateful, ordinal)
+            if not wanted.items() <= pod.metadata.labels.items():
+                patch = {"metadata": {"uid": pod.metadata.uid, "labels": wanted}}
+                call = self.client.patch(core_v1.Pod, pod.metadata.name or "", pod.metadata.namespace or "", patch)
+                await ignore_not_found(call)
 
     def _current_revision(
         self, stateful: apps_v1.StatefulSet, update: apps_v1.ControllerRevision
@@ -116,6 +152,10 @@ class StatefulSetController(KeyedController):
 
     async def _make(self, stateful: apps_v1.StatefulSet, ordinal: int, revision: apps_v1.ControllerRevision) -> None:
         """The claims first: the pod would only wait for them."""
+        await self._make_claims(stateful, ordinal)
+        await self.control.create(stateful, pod_of(stateful, decode(revision), ordinal, revision.metadata.name or ""))
+
+    async def _make_claims(self, stateful: apps_v1.StatefulSet, ordinal: int) -> None:
         for claim in claims_of(stateful, ordinal):
             meta = claim.metadata
             found = self.claims.get(meta.name or "", meta.namespace or "")
@@ -134,7 +174,6 @@ class StatefulSetController(KeyedController):
                 pod_name = f"{stateful.metadata.name}-{ordinal}"
                 message = f"create Claim {meta.name} Pod {pod_name} in StatefulSet {stateful.metadata.name} success"
                 self.recorder.event(stateful, "Normal", "SuccessfulCreate", message)
-        await self.control.create(stateful, pod_of(stateful, decode(revision), ordinal, revision.metadata.name or ""))
 
     async def _write(self, stateful: apps_v1.StatefulSet, status: apps_v1.StatefulSetStatus) -> None:
         if status != stateful.status:

@@ -49,12 +49,26 @@ def claims_of(stateful: apps_v1.StatefulSet, ordinal: int) -> list[core_v1.Persi
     ]
 
 
+def is_claim_of(stateful: apps_v1.StatefulSet, name: str) -> bool:
+    """Whether a claim of this name is one of a pod of the set, whatever its number."""
+    begin, _, ordinal = name.rpartition("-")
+    templates = {
+        f"{template.metadata.name}-{stateful.metadata.name}" for template in stateful.spec.volume_claim_templates
+    }
+    return begin in templates and ordinal.isdigit()
+
+
+def identity_labels(stateful: apps_v1.StatefulSet, ordinal: int) -> dict[str, str]:
+    """By which one pod of the set can be selected."""
+    return {POD_NAME_LABEL: f"{stateful.metadata.name}-{ordinal}", POD_INDEX_LABEL: str(ordinal)}
+
+
 def pod_of(
     stateful: apps_v1.StatefulSet, template: core_v1.PodTemplateSpec, ordinal: int, revision: str
 ) -> core_v1.Pod:
     """The n-th pod, of a template whose revision has this name."""
     name = f"{stateful.metadata.name}-{ordinal}"
-    labels = {POD_NAME_LABEL: name, POD_INDEX_LABEL: str(ordinal), REVISION_LABEL: revision}
+    labels = {**identity_labels(stateful, ordinal), REVISION_LABEL: revision}
     return core_v1.Pod(
         metadata=meta_v1.ObjectMeta(
             name=name,

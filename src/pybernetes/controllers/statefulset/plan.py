@@ -98,8 +98,7 @@ def _shrink(view: View, step: Step) -> bool:
 
 def _update(view: View, step: Step, update_revision: str) -> None:
     """Replace pods of another revision from the last to the partition, one missing at a time (or maxUnavailable)."""
-    strategy = view.stateful.spec.update_strategy
-    if strategy is not None and strategy.type == "OnDelete":
+    if is_on_delete(view.stateful):
         return
     budget = _max_unavailable(view.stateful)
     for ordinal in reversed(view.ordinals):
@@ -115,6 +114,11 @@ def _update(view: View, step: Step, update_revision: str) -> None:
             budget -= 1
         if budget <= 0:
             return
+
+
+def is_on_delete(stateful: apps_v1.StatefulSet) -> bool:
+    strategy = stateful.spec.update_strategy
+    return strategy is not None and strategy.type == "OnDelete"
 
 
 def _max_unavailable(stateful: apps_v1.StatefulSet) -> int:
@@ -136,13 +140,15 @@ def partition(stateful: apps_v1.StatefulSet) -> int:
 def status_of(
     view: View, pods: Sequence[core_v1.Pod], current: apps_v1.ControllerRevision, update: apps_v1.ControllerRevision
 ) -> apps_v1.StatefulSetStatus:
-    """The status; once all pods are of the update revision and ready, that is the current one."""
+    """The status; once an update has brought all pods to the update revision and they are ready, that is the current one.
+    Pods that are replaced by whoever deletes them (OnDelete) end no update.
+    """
     live = [pod for pod in pods if pod.metadata.deletion_timestamp is None and not podstate.is_finished(pod)]
     of_update = sum(pod.metadata.labels.get(REVISION_LABEL) == update.metadata.name for pod in live)
     of_current = sum(pod.metadata.labels.get(REVISION_LABEL) == current.metadata.name for pod in live)
     ready = sum(podstate.is_ready(pod) for pod in live)
     name = current.metadata.name
-    if of_update == len(pods) == ready == wanted(view.stateful):
+    if not is_on_delete(view.stateful) and of_update == len(pods) == ready == wanted(view.stateful):
         name, of_current = update.metadata.name, of_update
     return apps_v1.StatefulSetStatus(
         observed_generation=view.stateful.metadata.generation,

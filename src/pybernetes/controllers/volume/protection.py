@@ -63,11 +63,22 @@ class ClaimProtectionController(KeyedController):
         claim = self.claims.get(key[1], key[0])
         if claim is None or claim.metadata.deletion_timestamp is None:
             return
-        if CLAIM_FINALIZER not in claim.metadata.finalizers or self.pods.by_index(CLAIM_INDEX, f"{key[0]}/{key[1]}"):
+        if CLAIM_FINALIZER not in claim.metadata.finalizers or await self._is_used(claim):
             return
         patch = without_finalizer(claim.metadata.uid, CLAIM_FINALIZER)
         kind = core_v1.PersistentVolumeClaim
         await ignore_not_found(self.client.patch(kind, key[1], key[0], patch, PatchType.STRATEGIC))
+
+    async def _is_used(self, claim: core_v1.PersistentVolumeClaim) -> bool:
+        """By a pod that has a node: others would not get one any more. The cache may not know the latest, so the server
+        has the last word.
+        """
+        namespace = claim.metadata.namespace or ""
+        place = f"{namespace}/{claim.metadata.name}"
+        if any(pod.spec.node_name for pod in self.pods.by_index(CLAIM_INDEX, place)):
+            return True
+        live = (await self.client.list(core_v1.Pod, namespace)).items
+        return any(pod.spec.node_name and place in claims_of(pod) for pod in live)
 
 
 class VolumeProtectionController(KeyedController):

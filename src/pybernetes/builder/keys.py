@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pybernetes.cri.building import BindMount, Copy, FileMount, Operation, Run, SocketMount, Source, Step
+from pybernetes.cri.building import BindMount, CacheMount, Copy, FileMount, Operation, Run, SocketMount, Source, Step
 
 _VERSION = b"1"
 
@@ -30,6 +30,8 @@ def _public(operation: Operation, private: Sequence[str]) -> Operation:
         mounts = tuple(
             msgspec.structs.replace(mount, source=Source())
             if isinstance(mount, BindMount)
+            else msgspec.structs.replace(mount, base=Source())
+            if isinstance(mount, CacheMount)
             else msgspec.structs.replace(mount, data=b"")
             if isinstance(mount, FileMount) and mount.target in private
             else msgspec.structs.replace(mount, path="")

@@ -86,8 +86,6 @@ def make_mount(
     if options.kind == "bind":
         source = find_source(options.text("from"))
         return BindMount(target, source, absolute("/", options.text("source", "/")), options.flag("readwrite")), {}
-    if options.text("from"):
-        raise RefusedError(options.line, "cache mounts that begin with another stage's files (from=) are not supported")
     sharing = options.text("sharing", "shared")
     if sharing not in ("shared", "private", "locked"):
         raise ParseError(options.line, f'unsupported sharing value "{sharing}"')
@@ -100,6 +98,7 @@ def make_mount(
         options.number("uid", 0),
         options.number("gid", 0),
         options.number("mode", 0o755, 8),
+        find_source(options.text("from")) if options.text("from") else Source(),
     )
     return cache, {}
 

@@ -1,7 +1,7 @@
 """Stages carried out, side by side where they do not wait for one another; each step looked up before it is done."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
@@ -23,6 +23,7 @@ from pybernetes.builder.scope import PREDEFINED, Scope
 from pybernetes.cri.building import (
     BindMount,
     BuildService,
+    CacheMount,
     Copy,
     Exited,
     Output,
@@ -65,6 +66,7 @@ class Solver:
     _counted: int = 0
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _images: dict[int, "asyncio.Future[Image]"] = field(default_factory=dict)
+    _scopes: dict[int, Scope] = field(default_factory=dict)
 
     def number(self) -> int:
         return next(self._numbers)
@@ -98,11 +100,16 @@ class Solver:
         return found
 
     async def _solve_stage(self, stage: Stage) -> None:
-        self._images[stage.index].set_result(await _StageRun(self, stage).run())
+        scope = self._scopes[stage.index] = await _StageRun(self, stage).run()
+        self._images[stage.index].set_result(scope.image)
 
     async def image_of(self, stage: Stage) -> Image:
         """Wait for another stage. One that fails ends the whole build, and with it the waiting."""
         return await self._images[stage.index]
+
+    def inherited_args(self, stage: Stage) -> dict[str, str]:
+        """The arguments that the stage has from the one that it begins from, which has ended."""
+        return {} if stage.parent is None else dict(self._scopes[stage.parent].args)
 
     async def pull(self, name: str) -> Image:
         """A base image. Raises CRIError with the registry's cause."""
@@ -119,12 +126,13 @@ class _StageRun:
         self._done = 0
         self._total = 0
 
-    async def run(self) -> Image:
+    async def run(self) -> Scope:
+        """Carry the stage out; what is in force at its end."""
         stage = self._stage
         image = await self._base()
         scope = Scope(
             image, self._solver.dockerfile.escape, self._solver.request.build_args, self._solver.dockerfile.globals,
-            self._solver.platform, self._solver.used,
+            self._solver.platform, self._solver.used, self._solver.inherited_args(stage),
         )  # fmt: skip
         triggers = [self._trigger(text, scope) for text in image.take_triggers()]
         if triggers:
@@ -140,7 +148,7 @@ class _StageRun:
                     metadata.apply(instruction, scope)
             except ParseError as error:
                 raise StepError(_on_line(error, instruction), instruction) from error
-        return image
+        return scope
 
     def _warn_undefined(self, instruction: Instruction, scope: Scope) -> None:
         known = (*scope.variables, *PREDEFINED, *scope.platform)
@@ -221,8 +229,7 @@ class _StageRun:
         if isinstance(operation, Copy) and operation.patterns:
             return [await door.digest_files(operation.source, list(operation.patterns))]
         if isinstance(operation, Run):
-            binds = [mount for mount in operation.mounts if isinstance(mount, BindMount)]
-            return [await door.digest_files(mount.source, [mount.path]) for mount in binds]
+            return [await door.digest_files(source, [path]) for source, path in _mounted(operation)]
         return []
 
     async def _run(self, step: Step, planned: Planned, instruction: Instruction, number: int) -> Result:
@@ -281,6 +288,15 @@ class _StageRun:
     @staticmethod
     def _padded(number: int, total: int) -> str:
         return f"{number:>{len(str(total))}}/{total}"
+
+
+def _mounted(run: Run) -> Iterator[tuple[Source, str]]:
+    """The files that a process has besides those of its root."""
+    for mount in run.mounts:
+        if isinstance(mount, BindMount):
+            yield mount.source, mount.path
+        elif isinstance(mount, CacheMount) and mount.base.chain:
+            yield mount.base, mount.path
 
 
 def _steps_of(stage: Stage) -> int:

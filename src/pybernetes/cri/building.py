@@ -107,7 +107,10 @@ class BindMount(msgspec.Struct, frozen=True, tag=True):
 
 
 class CacheMount(msgspec.Struct, frozen=True, tag=True):
-    """A directory that outlives the build, by its `id`. `sharing` is shared, private or locked."""
+    """A directory that outlives the build, by its `id`. `sharing` is shared, private or locked.
+
+    `base` is a filesystem whose files below `path` a new one begins with; caches with other such files are other caches.
+    """
 
     target: str
     id: str
@@ -117,6 +120,7 @@ class CacheMount(msgspec.Struct, frozen=True, tag=True):
     uid: int = 0
     gid: int = 0
     mode: int = 0o755
+    base: Source = Source()
 
 
 class TmpfsMount(msgspec.Struct, frozen=True, tag=True):

@@ -285,6 +285,44 @@ RUN echo "3 $TARGETARCH" | grep -c 64
     assert not any("given" in entry or "PROXY" in entry for entry in config["config"]["Env"])  # type: ignore[index]
 
 
+async def test_arguments_of_a_stage_are_those_of_the_stages_on_it(bench: Bench) -> None:
+    text = """
+FROM busybox AS one
+ARG a=1
+ARG given=default
+FROM one AS two
+ARG b=2
+FROM busybox AS none
+RUN echo "none $a-$given-"
+FROM two
+COPY --from=none /etc/passwd /passwd
+RUN echo "seen $a-$b-$given-"
+"""
+    _, _, printed = await built(bench, text, build_args={"given": "yes"})
+    assert sorted(line for line in printed.splitlines() if "-" in line) == ["none --", "seen 1-2-yes-"]
+
+
+async def test_a_cache_begins_with_files_of_a_stage(bench: Bench) -> None:
+    """And what these are decides whether the step is done again."""
+    text = """
+FROM busybox AS seed
+RUN mkdir /s && echo {} > /s/f
+FROM busybox
+RUN --mount=type=cache,from=seed,source=/s,target=/c cat /c/f; echo more >> /c/f
+"""
+
+    async def said(text: str) -> str:
+        return (await built(bench, text))[2].partition("writing image")[0]
+
+    one = text.format("one")
+    assert await said(one) == "one\n"
+    assert await said(one) == ""
+    assert await said(text.format("two")) == "two\n"
+    assert await said(one + "RUN --mount=type=cache,from=seed,source=/s,target=/c cat /c/f") == "one\nmore\n"
+    image = "FROM busybox\nRUN --mount=type=cache,from=busybox,source=/etc,target=/c ls /c/passwd"
+    assert await said(image) == "/c/passwd\n"
+
+
 async def test_triggers_run_in_children_only(bench: Bench) -> None:
     (bench.context / "app").write_text("the app")
     parent, steps, _ = await built(

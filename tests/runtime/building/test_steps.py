@@ -240,6 +240,34 @@ async def test_cache_mounts_outlive_steps(bench: Bench) -> None:
     assert printed == "700 5\n"
 
 
+async def test_cache_mounts_begin_with_files_of_a_filesystem(bench: Bench) -> None:
+    first, _ = await bench.sh(
+        "mkdir -p /deps/x && echo one > /deps/x/f && chown 7 /deps && chmod 750 /deps && touch /loose"
+    )
+    other, _ = await bench.sh("mkdir /deps && echo two > /deps/g")
+    assert isinstance(first, Filesystem)
+    assert isinstance(other, Filesystem)
+    cache = CacheMount("/c", "one", base=Source(chain=first.chain), path="/deps")
+    made, printed = await bench.sh("stat -c '%u %a' /c; cat /c/x/f; rm /c/x/f; echo kept > /c/x/h", mounts=(cache,))
+    assert (made, printed) == (bench.base, "7 750\none\n")
+    assert (await bench.sh("ls /c/x", mounts=(cache,)))[1] == "h\n"
+    others = (
+        CacheMount("/c", "one"),
+        CacheMount("/d", "one", base=Source(chain=other.chain), path="/deps"),
+        CacheMount("/e", "two", base=Source(chain=first.chain), path="/deps"),
+    )
+    assert (await bench.sh("ls /c /d /e/x", mounts=others))[1] == "/c:\n\n/d:\ng\n\n/e/x:\nf\n"
+    with pytest.raises(InvalidError, match='a cache cannot begin with "/loose": it is no directory'):
+        await bench.sh("", mounts=(CacheMount("/c", "three", base=Source(chain=first.chain), path="/loose"),))
+    with pytest.raises(NotFoundError, match='"/nope": not found'):
+        await bench.sh("", mounts=(CacheMount("/c", "three", base=Source(chain=first.chain), path="/nope"),))
+    async with asyncio.TaskGroup() as group:
+        side = CacheMount("/c", "side", base=Source(chain=first.chain), path="/deps")
+        steps = [group.create_task(bench.sh("cat /c/x/f", mounts=(side,))) for _ in range(3)]
+    assert [step.result()[1] for step in steps] == ["one\n"] * 3
+    assert len(os.listdir(bench.root / "runtime/build-caches")) == 5
+
+
 async def test_secrets_are_in_memory_and_nowhere_else(bench: Bench) -> None:
     secret = FileMount("/run/secrets/s", b"hush-hush", uid=7)
     made, printed = await bench.sh("stat -c '%a %u' /run/secrets/s; cat /run/secrets/s", mounts=(secret,))

@@ -12,6 +12,8 @@ from itertools import count
 from pathlib import Path
 
 from pybernetes.cri.building import CacheMount
+from pybernetes.cri.errors import InvalidError
+from pybernetes.runtime.building.sources import Sources
 from pybernetes.runtime.launcher.rootfs import make_directory
 
 
@@ -24,22 +26,44 @@ class Caches:
         self._users: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def open(self, mount: CacheMount) -> AsyncIterator[int]:
+    async def open(self, mount: CacheMount, sources: Sources) -> AsyncIterator[int]:
         """A descriptor (O_PATH) of the directory, for as long as a step uses it.
 
         `shared` is used by several at once, for `locked` a step waits its turn, `private` is a further one if others
         are in use.
         """
-        name = hashlib.sha256(mount.id.encode()).hexdigest()
+        name = _name(mount)
         if mount.sharing == "private":
             name = next(each for each in self._names(name) if not self._locks[each].locked())
         async with nullcontext() if mount.sharing == "shared" else self._locks[name]:
-            self._users[name] += 1
-            try:
+            with self._using(name):
+                if mount.base.chain and not (self._root / name).exists():
+                    await self._begin(name, mount, sources)
                 with _opened(self._root / name, mount) as fd:
                     yield fd
+
+    async def _begin(self, name: str, mount: CacheMount, sources: Sources) -> None:
+        """A new one out of the files that it is to begin with, which appear at once or not at all."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        staged = self._root / f"{name}.{secrets.token_hex(4)}"
+        with self._using(staged.name):
+            staged.mkdir(mode=0o700)
+            try:
+                await sources.copy(mount.base, mount.path, staged, "/files")
+                if not (staged / "files").is_dir():
+                    raise InvalidError(f'a cache cannot begin with "{mount.path}": it is no directory')
+                if not (self._root / name).exists():  # unless another step was first
+                    (staged / "files").rename(self._root / name)
             finally:
-                self._users[name] -= 1
+                await asyncio.to_thread(shutil.rmtree, staged)
+
+    @contextmanager
+    def _using(self, name: str) -> Iterator[None]:
+        self._users[name] += 1
+        try:
+            yield
+        finally:
+            self._users[name] -= 1
 
     def take_unused(self) -> list[Path]:
         """Put the directories that no step uses aside, for `sweep`."""
@@ -54,6 +78,11 @@ class Caches:
         yield from (f"{name}.{number}" for number in count(1))
 
 
+def _name(mount: CacheMount) -> str:
+    identity = (mount.id, mount.base.chain, mount.path) if mount.base.chain else (mount.id,)
+    return hashlib.sha256("\n".join(identity).encode()).hexdigest()
+
+
 @contextmanager
 def _opened(path: Path, mount: CacheMount) -> Iterator[int]:
     """The directory, made with the owner and mode that the mount asks for if it is new."""
@@ -66,7 +95,7 @@ def _opened(path: Path, mount: CacheMount) -> Iterator[int]:
         pass
     top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        below = make_directory(top, mount.path)
+        below = make_directory(top, "/" if mount.base.chain else mount.path)
         try:
             yield below
         finally:

@@ -72,7 +72,7 @@ async def prepare(
                 if isinstance(mount, SocketMount):
                     fd, readonly = stack.enter_context(_socket(mount.path)), False
                 elif isinstance(mount, CacheMount):
-                    fd, readonly = await stack.enter_async_context(caches.open(mount)), mount.readonly
+                    fd, readonly = await stack.enter_async_context(caches.open(mount, sources)), mount.readonly
                 else:
                     fd, readonly = await stack.enter_async_context(_bound(mount, sources)), not mount.writable
                 path = _bind(fd, scratch / f"bind-{number}")

@@ -52,8 +52,7 @@ class Sources:
         directory.mkdir(mode=0o755)
         directory.chmod(0o755)
         try:
-            async with self.tree(source) as tree:
-                await self._worker.finish(_copy, tree, path, directory)
+            await self.copy(source, path, directory, f"/{clean(path)}")
             fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 yield fd
@@ -61,6 +60,11 @@ class Sources:
                 os.close(fd)
         finally:
             await self._worker.run(shutil.rmtree, directory)
+
+    async def copy(self, source: Source, path: str, directory: Path, target: str) -> None:
+        """Copy `path` of the source to `target` below `directory`, where it must not exist. Raises NotFoundError."""
+        async with self.tree(source) as tree:
+            await self._worker.finish(_copy, tree, path, directory, target)
 
 
 def open_context(path: str) -> int:
@@ -73,10 +77,9 @@ def open_context(path: str) -> int:
         raise NotFoundError(f"context {path!r}: {(error.strerror or str(error)).lower()}") from error
 
 
-def _copy(tree: Tree, path: str, directory: Path) -> None:
+def _copy(tree: Tree, path: str, directory: Path, target: str) -> None:
     root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        wanted = clean(path)
-        Copier(tree, root).copy(tree.find(wanted), f"/{wanted}")
+        Copier(tree, root).copy(tree.find(clean(path)), target)
     finally:
         os.close(root)

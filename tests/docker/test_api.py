@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from tests.images import Tree
 from tests.registries import running_registry
 from tests.runtime.images.test_pull import BCRYPT_OF_SECRET
 
@@ -50,6 +51,19 @@ async def test_the_version_is_told_before_it_is_asked_for(client: aiohttp.Client
         ("GET", "/v1.99/version", 400, "client version 1.99 is too new. Maximum supported API version is 1.45"),
         ("GET", "/v1.12/version", 400, "client version 1.12 is too old. Minimum supported API version is 1.24, please"),
         ("POST", "/v1.41/containers/create", 501, "pybernetes runs pods"),
+        (
+            "POST",
+            "/build?platform=linux/s390x",
+            400,
+            "no image of platform linux/s390x can be used here: this machine is",
+        ),
+        ("POST", "/images/create?fromImage=x&platform=windows", 400, "no image of platform windows can be used here"),
+        ("POST", "/build?extrahosts=x", 400, "error reading extra hosts"),
+        ("GET", "/networks/x", 404, "no such network: x"),
+        ("GET", "/v1.45/volumes/x", 404, "no such volume: x"),
+        ("GET", "/plugins/a/b/json", 404, "no such plugin: a/b"),
+        ("GET", "/images/search?term=x", 501, "not GET /images/search"),
+        ("GET", "/containers/json?limit=x", 503, "the cluster's runtime does not answer"),
         ("GET", "/volumes", 501, "pybernetes serves docker's API for images only, not GET /volumes"),
         ("POST", "/session", 501, "try: DOCKER_BUILDKIT=0 docker build"),
         ("POST", "/build?version=2", 501, "try: DOCKER_BUILDKIT=0 docker build"),
@@ -85,6 +99,26 @@ async def test_login_asks_the_registry(
             said = await answer.json()
             assert answer.status == status, said
             assert said["Status"] == "Login Succeeded" if message is None else message in said["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("networkmode=host", "network mode 'host' is not supported: steps have the network of pods, or none"),
+        ('extrahosts=["x:nowhere"]', "invalid host 'x:nowhere': it has to be NAME:ADDRESS"),
+        ("memory=1000", "[Warning] memory has no effect"),
+    ],
+)
+async def test_what_a_build_cannot_have_is_said(client: aiohttp.ClientSession, query: str, message: str) -> None:
+    context = Tree().file("Dockerfile", "FROM scratch").tar()
+    async with client.post(f"/build?{query}&platform=linux", data=context) as answer:
+        assert message in await answer.text()
+
+
+async def test_what_others_have_is_not_pruned(client: aiohttp.ClientSession) -> None:
+    for kind in ("containers", "networks"):
+        async with client.post(f"/v1.45/{kind}/prune") as answer:
+            assert (answer.status, await answer.json()) == (200, {"SpaceReclaimed": 0})
 
 
 async def test_login_to_a_registry_that_is_down(client: aiohttp.ClientSession) -> None:

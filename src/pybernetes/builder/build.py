@@ -1,7 +1,9 @@
 """The one entry: a request in, an image out."""
 
 import platform as machine
+import re
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 from pybernetes.builder.dockerfile.checks import Finding, Policy, examine
 from pybernetes.builder.dockerfile.errors import ParseError
@@ -18,6 +20,7 @@ from pybernetes.cri.errors import CRIError, UnavailableError
 from pybernetes.wire.images.ignore import read_ignore
 from pybernetes.wire.images.reference import InvalidReferenceError, parse, parse_error
 
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*:\S+")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -27,6 +30,7 @@ async def build(request: BuildRequest, door: BuildService, report: Report) -> Bu
     Raises BuildError, after which nothing has a name that it did not have before; CRIError if the runtime went away.
     Cancelling ends the running steps; what was built up to there stays in the cache. Builds may run side by side.
     """
+    _check(request)
     names = _full_names(request.tags)
     text = await _dockerfile(request, door)
     platform = _platform()
@@ -51,6 +55,22 @@ async def build(request: BuildRequest, door: BuildService, report: Report) -> Bu
         raise _failed(request, text, str(error), at.line, at.end, error.output) from error
     _warn_unused(request, dockerfile, solver.used, report)
     return await _store(image, request, names, door, report, solver.number())
+
+
+def _check(request: BuildRequest) -> None:
+    """Raises BuildError for what no build here can give."""
+    if request.network not in ("default", "none"):
+        raise BuildError(f"network mode {request.network!r} is not supported: steps have the network of pods, or none")
+    for host in request.hosts:
+        if not _HOST.fullmatch(host) or not _is_address(host.partition(":")[2]):
+            raise BuildError(f"invalid host {host!r}: it has to be NAME:ADDRESS")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
 
 
 def _judge(request: BuildRequest, text: str, findings: Sequence[Finding], policy: Policy, report: Report) -> None:

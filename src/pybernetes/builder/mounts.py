@@ -59,10 +59,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the caller of the build lends to its steps: secrets, and the sockets of SSH agents, by their ids."""
+    """What the caller of the build gives to its steps: secrets, and the sockets of SSH agents, by their ids.
+
+    Their network, unless they ask for another, and names of hosts (see `Run`).
+    """
 
     secrets: Mapping[str, bytes]
     ssh: Mapping[str, str]
+    network: str = "default"
+    hosts: tuple[str, ...] = ()
 
 
 def make_mount(

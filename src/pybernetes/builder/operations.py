@@ -68,7 +68,7 @@ def _run(instruction: Instruction, scope: Scope, given: Given, sources: dict[str
     line, image = instruction.line, scope.image
     if flags.get("security", ["sandbox"])[0] != "sandbox":
         raise RefusedError(line, "granting entitlement security.insecure is not allowed by build daemon configuration")
-    network = flags.get("network", ["default"])[0]
+    network = flags.get("network", [given.network])[0]
     if network not in ("default", "none"):
         kind = "granting entitlement network.host is not allowed by build daemon configuration"
         raise RefusedError(line, kind if network == "host" else f"unsupported network mode {network!r}")
@@ -92,6 +92,7 @@ def _run(instruction: Instruction, scope: Scope, given: Given, sources: dict[str
         user=image.user,
         network=network,
         mounts=tuple(mounts),
+        hosts=given.hosts,
     )
     return Planned(run, f"RUN {_shown(instruction)}", " ".join(args), tuple(private))
 

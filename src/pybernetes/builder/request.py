@@ -17,6 +17,7 @@ class BuildRequest:
     `only_check` reads the Dockerfile, tells what is unwise in it, and builds nothing.
     `ssh` are sockets of agents on the runtime's machine, by the id that `RUN --mount=type=ssh` has (`default`).
     `auth` gives the credentials for the image of a name. `no_cache` runs every step anew, `pull` asks the registry for base images that are here already.
+    `network` is that of steps that name none: default or none. `hosts` are `NAME:ADDRESS` for their /etc/hosts.
     """
 
     context: str = ""
@@ -31,6 +32,8 @@ class BuildRequest:
     no_cache: bool = False
     pull: bool = False
     only_check: bool = False
+    network: str = "default"
+    hosts: Sequence[str] = ()
     auth: Callable[[str], AuthConfig | None] = field(default=lambda name: None)
 
 

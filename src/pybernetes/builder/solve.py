@@ -196,7 +196,7 @@ class _StageRun:
 
     async def _step(self, instruction: Instruction, scope: Scope) -> None:
         planned = await plan(
-            instruction, scope, Given(self._solver.request.secrets, self._solver.request.ssh), lambda name: self._find_source(name, instruction),
+            instruction, scope, self._given(), lambda name: self._find_source(name, instruction),
             lambda files: self._fetch(files, instruction),
         )  # fmt: skip
         self._done += 1
@@ -207,6 +207,10 @@ class _StageRun:
         self._solver.report(StepDone(number, cached))
         told = f"RUN {planned.told}" if isinstance(planned.operation, Run) else planned.told
         scope.image.note(told, created=result.created, filesystem=result.filesystem)
+
+    def _given(self) -> Given:
+        request = self._solver.request
+        return Given(request.secrets, request.ssh, request.network, tuple(request.hosts))
 
     async def _result(
         self, planned: Planned, scope: Scope, instruction: Instruction, number: int

@@ -151,7 +151,10 @@ Mount = BindMount | CacheMount | TmpfsMount | FileMount | SocketMount
 
 
 class Run(msgspec.Struct, frozen=True, tag=True):
-    """A process: `env` are `key=value`, `user` as an image's, `network` is default (that of pods) or none."""
+    """A process: `env` are `key=value`, `user` as an image's, `network` is default (that of pods) or none.
+
+    `hosts` are names with an address each, `NAME:ADDRESS`, for its /etc/hosts.
+    """
 
     args: tuple[str, ...]
     env: tuple[str, ...] = ()
@@ -159,6 +162,7 @@ class Run(msgspec.Struct, frozen=True, tag=True):
     user: str = ""
     network: str = "default"
     mounts: tuple[Mount, ...] = ()
+    hosts: tuple[str, ...] = ()
 
 
 Operation = Copy | MakeDirectory | Run

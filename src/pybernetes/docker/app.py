@@ -54,7 +54,9 @@ def _routes(prefix: str) -> list[web.RouteDef]:
         web.get(f"{prefix}/version", system.version),
         web.get(f"{prefix}/info", system.info),
         web.post(f"{prefix}/auth", system.log_in),
+        web.get(f"{prefix}/system/df", system.disk_usage),
         web.post(f"{prefix}/build", build.build),
+        web.post(f"{prefix}/build/prune", build.prune),
         web.post(f"{prefix}/session", refused.session),
         web.post(f"{prefix}/grpc", refused.buildkit),
         web.get(f"{prefix}/images/json", images.list_images),
@@ -73,6 +75,9 @@ def _routes(prefix: str) -> list[web.RouteDef]:
         web.get(f"{container}/json", containers.inspect),
         web.delete(container, refused.remove_container),
         web.route("*", f"{container}/{{action:.+}}", refused.container),
+        web.post(f"{prefix}/{{kind:containers|networks}}/prune", refused.nothing_pruned),
+        web.get(f"{prefix}/{{kind:network|volume|plugin}}s/{{name:[^/]+}}", refused.unknown),
+        web.get(f"{prefix}/{{kind:plugin}}s/{{name:.+}}/json", refused.unknown),
         web.route("*", f"{prefix}/{{path:.+}}", refused.anything),
     ]
 

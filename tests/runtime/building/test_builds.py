@@ -302,6 +302,14 @@ RUN echo "seen $a-$b-$given-"
     assert sorted(line for line in printed.splitlines() if "-" in line) == ["none --", "seen 1-2-yes-"]
 
 
+async def test_the_network_and_the_hosts_of_steps_are_given_by_the_caller(bench: Bench) -> None:
+    text = "FROM busybox\nRUN ls /sys/class/net; grep storage /etc/hosts\nRUN --network=default ls /sys/class/net"
+    _, _, printed = await built(bench, text, network="none", hosts=["storage:10.1.2.3"])
+    assert printed.partition("writing")[0].split() == ["lo", "10.1.2.3", "storage", "eth0", "lo"]
+    _, steps, _ = await built(bench, text, network="none", hosts=["storage:10.1.2.4"])
+    assert not any(step.startswith("CACHED") for step in steps)
+
+
 async def test_a_cache_begins_with_files_of_a_stage(bench: Bench) -> None:
     """And what these are decides whether the step is done again."""
     text = """

@@ -20,7 +20,7 @@ from pybernetes.builder.errors import BuildError
 from pybernetes.builder.progress import Event, StepDone, StepFailed, StepOutput, StepsCounted, StepStarted, Warned
 from pybernetes.builder.request import BuildRequest
 from pybernetes.cri.door import familiar, short
-from pybernetes.docker import auth
+from pybernetes.docker import auth, platforms
 from pybernetes.docker.errors import DockerError
 from pybernetes.docker.handlers.refused import buildkit
 from pybernetes.docker.service import flag, service
@@ -30,7 +30,25 @@ from pybernetes.runtime.snapshots.unpack import LayerError, unpack
 from pybernetes.wire.images.reference import InvalidReferenceError, parse
 
 _READ = 1 << 20
+LIMITS = (
+    "cgroupparent",
+    "cpuperiod",
+    "cpuquota",
+    "cpusetcpus",
+    "cpusetmems",
+    "cpushares",
+    "memory",
+    "memswap",
+    "shmsize",
+    "ulimits",
+)
 _NUMBERED = re.compile(r"\[(\d+)/(\d+)\] (.*)", re.DOTALL)
+
+
+async def prune(request: web.Request) -> web.StreamResponse:
+    """`docker builder prune`: all that builds have left. It cannot be told what each step took."""
+    freed = await service(request).door.library.forget_builds()
+    return web.json_response({"CachesDeleted": None, "SpaceReclaimed": freed})
 
 
 async def build(request: web.Request) -> web.StreamResponse:
@@ -42,6 +60,8 @@ async def build(request: web.Request) -> web.StreamResponse:
     wanted = _wanted(request)
 
     async def work(messages: Messages) -> None:
+        for name in _without_effect(request):
+            await messages.text(f"[Warning] {name} has no effect: pybernetes does not limit builds\n")
         async with _context(request) as context:
             await _build(request, replace(wanted, context=str(context)), messages)
 
@@ -51,6 +71,7 @@ async def build(request: web.Request) -> web.StreamResponse:
 def _wanted(request: web.Request) -> BuildRequest:
     """What the query and the headers say of it. Raises DockerError."""
     query = request.query
+    platforms.check(query.get("platform", ""))
     tags = [tag for tag in query.getall("t", []) if tag]
     for tag in tags:
         try:
@@ -63,6 +84,8 @@ def _wanted(request: web.Request) -> BuildRequest:
         build_args=_pairs(query.get("buildargs", "")),
         target=query.get("target", ""),
         labels={key: value or "" for key, value in _pairs(query.get("labels", "")).items()},
+        network=_network(query.get("networkmode", "")),
+        hosts=_hosts(query.get("extrahosts", "")),
         no_cache=flag(request, "nocache"),
         pull=flag(request, "pull"),
         auth=auth.for_build(request.headers.get("X-Registry-Config", "")),
@@ -75,6 +98,23 @@ def _pairs(text: str) -> Mapping[str, str | None]:
         return {str(key): None if value is None else str(value) for key, value in found.items()}
     except (ValueError, AttributeError) as error:
         raise DockerError(400, f"error reading build args: {error}") from error
+
+
+def _network(mode: str) -> str:
+    """The network of pods is docker's bridge here."""
+    return "default" if mode in ("", "default", "bridge") else mode
+
+
+def _hosts(text: str) -> list[str]:
+    try:
+        return [str(each).replace("=", ":", 1) for each in json.loads(text or "[]") or ()]
+    except (ValueError, TypeError) as error:
+        raise DockerError(400, f"error reading extra hosts: {error}") from error
+
+
+def _without_effect(request: web.Request) -> list[str]:
+    """What is asked for and not done: it changes how a build goes, and not what comes of it."""
+    return sorted(name for name in LIMITS if request.query.get(name, "") not in ("", "0", "null", "[]"))
 
 
 @asynccontextmanager

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from aiohttp import web
 
 from pybernetes.cri import types as t
+from pybernetes.cri.errors import NotFoundError
 from pybernetes.docker import filters, objects
 from pybernetes.docker.errors import DockerError
 from pybernetes.docker.service import flag, service
@@ -14,18 +17,24 @@ _FILTERS = frozenset({"ancestor", "id", "label", "name", "status"})
 
 async def list_containers(request: web.Request) -> web.StreamResponse:
     wanted = filters.parse(request.query.get("filters", ""), _FILTERS)
+    everything = flag(request, "all") or "status" in wanted
+    found = [row for row in await rows(request) if (everything or row["State"] == "running") and _fits(row, wanted)]
+    try:
+        limit = int(request.query.get("limit") or 0)
+    except ValueError as error:
+        raise DockerError(400, f"invalid limit: {error}") from error
+    return web.json_response(found[:limit] if limit > 0 else found)
+
+
+async def rows(request: web.Request) -> list[objects.Json]:
+    """All containers as `docker ps` has them, the newest first; one that ends to exist meanwhile is none."""
     door, now = service(request).door, service(request).now()
     names = {record.id: record.tags[0] for record in await door.library.image_records() if record.tags}
     found = []
-    everything = flag(request, "all") or "status" in wanted
     for container in await door.containers():
-        if everything or container.state == t.ContainerState.CONTAINER_RUNNING:
-            row = objects.listed_container(await door.container_status(container.id), names, now)
-            if _fits(row, wanted):
-                found.append(row)
-    found.sort(key=lambda row: -row["Created"])
-    limit = int(request.query.get("limit") or 0)
-    return web.json_response(found[:limit] if limit > 0 else found)
+        with suppress(NotFoundError):
+            found.append(objects.listed_container(await door.container_status(container.id), names, now))
+    return sorted(found, key=lambda row: -int(row["Created"]))
 
 
 def _fits(row: objects.Json, wanted: filters.Filters) -> bool:

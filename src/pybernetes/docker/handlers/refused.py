@@ -67,8 +67,19 @@ async def buildkit(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def nothing_pruned(request: web.Request) -> web.StreamResponse:
+    """What `docker system prune` asks for besides images: containers and networks go with their pods."""
+    return web.json_response({"SpaceReclaimed": 0})
+
+
+async def unknown(request: web.Request) -> web.StreamResponse:
+    """A network, volume or plugin by name: `docker inspect NAME` asks for these, too, and goes on where there is none."""
+    kind, name = request.match_info["kind"], request.match_info["name"]
+    raise DockerError(404, f"no such {kind}: {name}")
+
+
 async def anything(request: web.Request) -> web.StreamResponse:
-    what = request.match_info["path"].partition("/")[0]
+    what = request.match_info["path"]
     raise DockerError(
         501, f"pybernetes serves docker's API for images only, not {request.method} /{what}; for all else use kubectl"
     )

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+from collections import Counter
 from typing import Any
 
 from aiohttp import web
 
 from pybernetes import __version__
 from pybernetes.cri.types import ContainerState
-from pybernetes.docker import auth, login
+from pybernetes.docker import auth, login, objects, platforms
+from pybernetes.docker.handlers.containers import rows
 from pybernetes.docker.service import API_VERSION, OLDEST_API, service, spoken
-
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 async def ping(request: web.Request) -> web.StreamResponse:
@@ -38,7 +38,7 @@ async def version(request: web.Request) -> web.StreamResponse:
         "GitCommit": "",
         "GoVersion": f"python {platform.python_version()}",
         "Os": "linux",
-        "Arch": _ARCHITECTURES.get(machine.machine, machine.machine),
+        "Arch": platforms.architecture(),
         "KernelVersion": machine.release,
         "BuildTime": "",
     }
@@ -88,6 +88,25 @@ async def info(request: web.Request) -> web.StreamResponse:
         "Warnings": [],
     }
     return web.json_response(found)
+
+
+async def disk_usage(request: web.Request) -> web.StreamResponse:
+    """`docker system df`. Volumes are the cluster's, and what builds have left is not measured: `p8s df` knows of both."""
+    shared = service(request)
+    records = await shared.door.library.image_records()
+    used = Counter(container.image_id for container in await shared.door.containers())
+    sizes = {layer: size for each in records for layer, size in zip(each.layers, each.layer_sizes, strict=True)}
+    users = Counter(layer for record in records for layer in set(record.layers))
+    images = [
+        {
+            **objects.summary(record, used[record.id]),
+            "SharedSize": sum(sizes[layer] for layer in set(record.layers) if users[layer] > 1),
+        }
+        for record in records
+    ]
+    containers = [{**row, "SizeRw": 0} for row in await rows(request)]
+    found = {"LayersSize": sum(sizes.values()), "Images": images, "Containers": containers}
+    return web.json_response({**found, "Volumes": [], "BuildCache": [], "BuilderSize": 0})
 
 
 async def log_in(request: web.Request) -> web.StreamResponse:

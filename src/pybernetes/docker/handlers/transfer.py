@@ -14,7 +14,7 @@ from pybernetes.aio.threads import Worker
 from pybernetes.cri.door import familiar, short
 from pybernetes.cri.errors import ImageNotFoundError
 from pybernetes.cri.library import ImageRecord
-from pybernetes.docker import auth
+from pybernetes.docker import auth, platforms
 from pybernetes.docker.errors import DockerError
 from pybernetes.docker.service import service
 from pybernetes.docker.stream import Messages, streamed
@@ -28,6 +28,7 @@ async def pull(request: web.Request) -> web.StreamResponse:
     if request.query.get("fromSrc"):
         raise DockerError(501, "pybernetes does not import tarballs as images: build FROM scratch with ADD instead")
     reference = _named(request.query.get("fromImage", ""), request.query.get("tag", ""))
+    platforms.check(request.query.get("platform", ""))
     credential = auth.decode(request.headers.get("X-Registry-Auth", ""))
     library = service(request).door.library
 

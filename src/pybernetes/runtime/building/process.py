@@ -149,7 +149,9 @@ def _write_bundle(core: Core, sandbox: SandboxRecord, rootfs: Path, run: Run, mo
     """Write config.json and the filter into the sandbox's directory; the process's uid."""
     directory = core.records.sandbox_directory(sandbox.id)
     hosts = directory / "hosts"
-    hosts.write_text(f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{HOSTNAME}\n")
+    own = f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t{HOSTNAME}\n"
+    given = [f"{address}\t{name}\n" for name, _, address in (each.partition(":") for each in run.hosts)]
+    hosts.write_text("".join((own, *given)))
     hosts.chmod(0o644)
     context = t.LinuxContainerSecurityContext(
         namespace_options=t.NamespaceOption(pid=t.NamespaceMode.CONTAINER),

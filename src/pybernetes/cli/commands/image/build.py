@@ -54,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-cache", action="store_true", help="run every step anew")
     add("--pull", action="store_true", help="ask the registry for base images that are here already")
     add("--platform", default="", help="this machine's only")
+    add(
+        "--network",
+        choices=["default", "none"],
+        default="default",
+        help="of steps that name none (default: %(default)s)",
+    )
+    add("--add-host", action="append", default=[], metavar="NAME:ADDRESS", help="a line of /etc/hosts of the steps")
     add("--progress", choices=["auto", "plain", "tty"], default="auto", help="how to show it (default: %(default)s)")
     add("--check", action="store_true", help="read the Dockerfile, say what is unwise in it, and build nothing")
     add("-q", "--quiet", action="store_true", help="no progress, print the image's id only")
@@ -130,6 +137,8 @@ def request(arguments: argparse.Namespace, stack: ExitStack) -> BuildRequest:
         no_cache=arguments.no_cache,
         pull=arguments.pull,
         only_check=arguments.check,
+        network=arguments.network,
+        hosts=[each.replace("=", ":", 1) for each in arguments.add_host],
         auth=lambda name: images.credential(images.named(name)),
     )
 

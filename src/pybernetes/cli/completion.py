@@ -1,4 +1,7 @@
-"""Completion scripts, made of the parser itself, so that they know what it knows. Profiles are looked up when asked."""
+"""Completion scripts, made of the parser itself, so that they know what it knows.
+
+What a cluster has (objects, namespaces, nodes) and which profiles there are is looked up when asked (`offers.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pybernetes.cli.offers import COMMAND, PLACES
 from pybernetes.cli.parser import branches
 
+FISH_OFFERS = f"(p8s {COMMAND} (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)"
 PROFILES = "p8s profile list -o name 2>/dev/null"
 
 
@@ -69,6 +74,11 @@ def _values(every: list[Place], offer: str) -> str:
     )
 
 
+def _offering() -> str:
+    """The places where a cluster knows what may come, as patterns of a shell's `case`."""
+    return "|".join(f'"{_joined(path)}"' for path in PLACES)
+
+
 def bash(parser: argparse.ArgumentParser) -> str:
     every = list(places(parser))
     steps = _steps(every)
@@ -89,7 +99,13 @@ _p8s() {{
   case $place in
 {words}
   esac
+  case $current in
+    -*) ;;
+    *) case $place in {_offering()}) words=$(p8s {COMMAND} "${{COMP_WORDS[@]:1:COMP_CWORD}}" 2>/dev/null);; esac;;
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
+  # A kind is typed on, to a name.
+  case ${{COMPREPLY[0]}} in */) compopt -o nospace 2>/dev/null;; esac
 }}
 complete -o default -F _p8s p8s
 """
@@ -118,6 +134,17 @@ _p8s() {{
   case "$place $words[CURRENT-1]" in
 {values}
   esac
+  case $words[CURRENT] in
+    -*) ;;
+    *) case $place in {_offering()})
+         local -a offers
+         offers=(${{(f)"$(p8s {COMMAND} "${{(@)words[2,CURRENT]}}" 2>/dev/null)"}})
+         if (( $#offers )); then
+           compadd -S '' -- ${{(M)offers:#*/}}; compadd -- ${{offers:#*/}}
+           return 0
+         fi;;
+       esac;;
+  esac
   case $place in
 {cases}
   esac
@@ -145,6 +172,8 @@ def fish(parser: argparse.ArgumentParser) -> str:
             lines.append(f"complete -c p8s -f -n {condition} -a {name} -d {_quoted(help)}")
         for option in place.options:
             lines.append(f"complete -c p8s -n {condition} {_fish_option(option)} -d {_quoted(option.help)}")
+        if place.path in PLACES:
+            lines.append(f"complete -c p8s -f -n {condition} -a {_quoted(FISH_OFFERS)}")
     return "\n".join(lines) + "\n"
 
 
@@ -159,6 +188,8 @@ def _fish_option(option: Choice) -> str:
     parts = [f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names]
     if "--profile" in option.names:
         parts.append(f"-x -a {_quoted(f'({PROFILES})')}")
+    elif "--namespace" in option.names:
+        parts.append(f"-x -a {_quoted(FISH_OFFERS)}")
     elif option.values:
         parts.append(f"-x -a {_quoted(' '.join(option.values))}")
     elif option.takes_value:

@@ -9,6 +9,7 @@ from argparse import SUPPRESS
 from collections.abc import Sequence
 from types import ModuleType
 
+from pybernetes.cli import offers
 from pybernetes.cli.console import BROKEN_PIPE, FAILED, INTERRUPTED, NOT_RUNNING, WRONG_USAGE, Console, Failure
 from pybernetes.cli.encoding import settle
 from pybernetes.cli.parser import Parser
@@ -140,6 +141,9 @@ def run(arguments: list[str], console: Console) -> int:
     if first in COMPONENTS:
         code = importlib.import_module(COMPONENTS[first]).main(arguments[1:])
         return code
+    if first == offers.COMMAND:
+        console.line("\n".join(offers.offered(arguments[1:])))
+        return 0
     if first in PASSING_ON:
         code = command_module(first).pass_on(arguments[1:], console)
         return code

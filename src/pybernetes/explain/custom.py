@@ -42,14 +42,16 @@ class Custom(Object, frozen=True, kw_only=True):
 
 
 def definition_of(snapshot: Snapshot, word: str) -> extensions.CustomResourceDefinition | None:
-    """The custom resource that goes by this name: plural, singular, kind or short, with its group or without."""
+    """The custom resource that goes by this name."""
+    return next((each for each in snapshot.all(extensions.CustomResourceDefinition) if is_called(each, word)), None)
+
+
+def is_called(definition: extensions.CustomResourceDefinition, word: str) -> bool:
+    """Whether a custom resource goes by a name: plural, singular, kind or short, with its group or without."""
     name, _, group = word.lower().partition(".")
-    for definition in snapshot.all(extensions.CustomResourceDefinition):
-        spec = definition.spec
-        known = {spec.names.plural, spec.names.singular or "", spec.names.kind.lower(), *spec.names.short_names}
-        if name in known and group in ("", spec.group):
-            return definition
-    return None
+    spec = definition.spec
+    known = {spec.names.plural, spec.names.singular or "", spec.names.kind.lower(), *spec.names.short_names}
+    return name in known and group in ("", spec.group)
 
 
 def resource_of(definition: extensions.CustomResourceDefinition) -> Resource:

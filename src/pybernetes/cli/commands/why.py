@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-p", "--profile", help="which cluster of this machine (default: as kubectl)")
     parser.add_argument("--exit-code", action="store_true", help="exit with 1 if something is wrong")
     add_output(parser)
+    parser.set_defaults(further=[])
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -56,7 +57,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     target, custom = None, None
     try:
-        target = parse(arguments.object) if arguments.object else None
+        words = [*arguments.object, *arguments.further]
+        target = parse(words) if words else None
     except UnknownKindError as error:
         custom = error
     except TargetError as error:

@@ -135,7 +135,8 @@ def _services(
     )
     registry.services = services
     serve_component_statuses(registry)
-    if options.kubelet_client_certificate:  # no kubelet tells anything to a server without one
+    # No kubelet tells anything to a server without a certificate.
+    if options.serve_node_metrics and options.kubelet_client_certificate:
         serve_node_metrics(services, registry)
     return services, registry
 

@@ -91,6 +91,9 @@ class Options:
     audit_webhook_batch_max_size: int = 400
     audit_webhook_batch_max_wait: float = 30.0
     audit_webhook_initial_backoff: float = 10.0
+    serve_node_metrics: bool = flags.option(
+        True, "serve metrics.k8s.io from the kubelets, unless a server elsewhere does"
+    )
     enable_priority_and_fairness: bool = True
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200

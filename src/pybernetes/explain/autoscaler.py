@@ -22,7 +22,8 @@ ENOUGH = {"cpu": "200m", "memory": "64Mi"}
 
 
 _NO_API = re.compile(
-    r"unable to get (?:external )?metric (?P<metric>[^:]+): unable to fetch metrics from (?P<which>custom|external) metrics API"
+    r"unable to get (?:external metric|metric|metrics for resource) (?P<metric>[^:]+): "
+    r"unable to fetch metrics from (?P<which>custom|external|resource) metrics API"
 )
 
 
@@ -130,18 +131,33 @@ def _inactive(
             f"p8s why {target}{snapshot.within(target.namespace)}",
         )
         return Cause("there are no measurements of its pods yet", seen=seen, steps=steps)
-    if found := _NO_API.search(seen[0]):
+    if (found := _NO_API.search(seen[0])) and not _is_served(snapshot, found["which"]):
         return _without_api(snapshot, found["which"], found["metric"], seen)
     return Cause("it gets no measurements", seen=seen, steps=(snapshot.command("describe", ref(autoscaler)),))
 
 
+def _group(which: str) -> str:
+    return "metrics.k8s.io" if which == "resource" else f"{which}.metrics.k8s.io"
+
+
+def _services(snapshot: Snapshot, which: str) -> list[registration.APIService]:
+    return [each for each in snapshot.all(registration.APIService) if each.spec.group == _group(which)]
+
+
+def _is_served(snapshot: Snapshot, which: str) -> bool:
+    found = _services(snapshot, which)
+    return bool(found) and not any(api_service.explain(snapshot, each).is_broken for each in found)
+
+
 def _without_api(snapshot: Snapshot, which: str, metric: str, seen: tuple[str, ...]) -> Cause:
-    """Metrics other than cpu and memory come from a server that somebody has to install."""
-    group = f"{which}.metrics.k8s.io"
-    served = [each for each in snapshot.all(registration.APIService) if each.spec.group == group]
+    """Those of cpu and memory are an addon; others come from a server that somebody has to install."""
+    group, served = _group(which), _services(snapshot, which)
     because = tuple(finding.as_cause() for each in served if (finding := api_service.explain(snapshot, each)).is_broken)
     what = f"nothing serves metric {metric}: " + (
         f"API {group} does not answer" if served else f"there is no API {group}"
     )
-    steps = () if served else (f"install a server of {group} (prometheus-adapter, say); cpu and memory need none",)
+    mend = f"install a server of {group} (prometheus-adapter, say); cpu and memory need none"
+    if which == "resource":
+        mend = "sudo p8s addons enable metrics, or install metrics-server"
+    steps = () if served else (mend,)
     return Cause(what, seen=seen, steps=steps, because=because)

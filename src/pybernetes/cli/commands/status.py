@@ -47,6 +47,7 @@ def collect(found: Profile) -> dict[str, Any]:
         "server": found.server,
         **asked,
         "stopped": [node.name for node in found.nodes if node.stopped],
+        "disabled": list(found.settings.disabled_addons),
         "problems": problems,
         "components": components,
         "registry": "" if found.settings.simulated else registry.host(found),
@@ -87,6 +88,7 @@ def from_outside(name: str) -> dict[str, Any]:
         "server": server,
         **asked,
         "stopped": [],
+        "disabled": [],
         "problems": [],
         "components": [],
         "registry": "",
@@ -127,6 +129,8 @@ def show(found: dict[str, Any], console: Console) -> None:
     show_nodes({node: ready for node, ready in found["nodes"].items() if node not in found["stopped"]}, console)
     for node in found["stopped"]:
         console.line(f"node {node} is stopped; p8s node start {node} brings it back")
+    for addon in found["disabled"]:
+        console.line(typed(f"addon {addon} is disabled; sudo {command(f'addons enable {addon}', name)} brings it back"))
     if found["registry"]:
         console.line(f"registry at {found['registry']}, from pods {registry.SERVICE_HOST}")
     if found["ingress"]:

@@ -49,12 +49,13 @@ def arguments(profile: Profile) -> list[str]:
         f"--proxy-client-cert-file={pki / 'front-proxy-client.crt'}",
         f"--proxy-client-key-file={pki / 'front-proxy-client.key'}",
         "--enable-bootstrap-token-auth=true",
+        *(["--serve-node-metrics=false"] if "metrics" in settings.disabled_addons else []),
         *extra,
     ]
 
 
 def main(profile: Profile) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM, with the settings of now: addons are switched under a running cluster."""
     gc.disable()
     from pybernetes.apiserver.main import run
     from pybernetes.apiserver.options import parse
@@ -63,7 +64,7 @@ def main(profile: Profile) -> None:
     # Modules stay: they are not looked through again.
     gc.freeze()
     gc.enable()
-    options = parse(arguments(profile))
+    options = parse(arguments(profile.reread()))
     # Files that flags name, and the store, are the user's to mend: told in a line.
     if run_alone("apiserver", lambda: run(options), StoreError, ValueError):
         raise SystemExit(1)

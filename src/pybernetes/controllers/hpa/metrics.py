@@ -27,6 +27,11 @@ from pybernetes.controllers.hpa.replicas import (
 
 POD_METRICS: Final = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", "pod", True, verbs=("get", "list"))
 
+_UNSAID: Final = {
+    404: "the server could not find the requested resource",
+    503: "the server is currently unable to handle the request",
+}
+
 
 async def evaluate(asker: Asker, metric: v2.MetricSpec, selector: str, situation: Situation) -> Found:
     """What this metric asks for. `situation` is given without readings. Raises MetricFailedError."""
@@ -79,7 +84,7 @@ async def _readings(asker: Asker, resource: str, selector: str, container: str) 
     try:
         listed = (await asker.client.list(POD_METRICS, asker.namespace, label_selector=selector)).items
     except StatusError as error:
-        words = f"unable to fetch metrics from resource metrics API: {error.message}"
+        words = f"unable to fetch metrics from resource metrics API: {_said(error)}"
         raise MetricError(f"unable to get metrics for resource {resource}: {words}") from error
     if not listed:
         raise MetricError(
@@ -87,6 +92,11 @@ async def _readings(asker: Asker, resource: str, selector: str, container: str) 
         )
     made = ((pod["metadata"]["name"], reading_of(pod, resource, container)) for pod in listed)
     return {name: reading for name, reading in made if reading is not None}
+
+
+def _said(error: StatusError) -> str:
+    """As clients of upstream put it where nothing serves the API, and where its server does not answer."""
+    return error.message if error.reason else f"{_UNSAID.get(error.code, error.message)} (get pods.metrics.k8s.io)"
 
 
 def reading_of(pod: dict[str, Any], resource: str, container: str = "") -> Reading | None:

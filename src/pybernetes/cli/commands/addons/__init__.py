@@ -11,6 +11,7 @@ EXAMPLES = """everything is built in and on from the start; what you want to ins
 examples:
   sudo p8s addons list
   sudo p8s addons disable ingress       before installing another ingress controller
+  sudo p8s addons disable metrics       before installing metrics-server by its chart
   sudo p8s addons enable ingress"""
 
 VERBS = {

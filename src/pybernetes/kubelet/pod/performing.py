@@ -13,7 +13,8 @@ from pybernetes.kubelet.pod.doors import PodDoors
 from pybernetes.kubelet.pod.ending import Stopper
 from pybernetes.kubelet.pod.memory import PodMemory
 from pybernetes.kubelet.pod.resizer import Resizer
-from pybernetes.kubelet.pod.starting import Starter
+from pybernetes.kubelet.pod.starting.container import ContainerStarter
+from pybernetes.kubelet.pod.starting.sandbox import SandboxStarter
 from pybernetes.kubelet.podspec import container_of, grace_seconds
 from pybernetes.kubelet.status.context import Verdict
 from pybernetes.kubelet.volumes.podvolumes import PodVolumes
@@ -53,7 +54,8 @@ class Performer:
         self, subject: Subject, doors: PodDoors, memory: PodMemory, volumes: PodVolumes, resizer: Resizer
     ) -> None:
         self._subject, self._memory, self._resizer = subject, memory, resizer
-        self._starter, self._stopper = Starter(doors, memory, volumes), Stopper(doors)
+        self._sandboxes, self._stopper = SandboxStarter(doors, memory, volumes), Stopper(doors)
+        self._containers = ContainerStarter(doors, memory, volumes, self._sandboxes)
 
     async def perform(self, actions: Sequence[Action]) -> None:
         """Carry actions out one after the other, as the order of containers in the spec promises."""
@@ -63,10 +65,10 @@ class Performer:
                 subject.poke()
             match action:
                 case RunSandbox():
-                    if (verdict := await self._starter.allocate(subject.pod)) is not None:
+                    if (verdict := await self._sandboxes.allocate(subject.pod)) is not None:
                         subject.reject(verdict)
                         return
-                    await self._starter.run_sandbox(subject.pod, action, subject.observed)
+                    await self._sandboxes.run(subject.pod, action, subject.observed)
                     self._resizer.sandbox_made(subject.pod)
                 case StopContainer():
                     await self._replace(action)
@@ -80,13 +82,13 @@ class Performer:
     async def _start(self, action: StartContainer) -> None:
         subject = self._subject
         await self._resizer.make_room(subject.pod, subject.observed)
-        container_id = await self._starter.start_container(subject.pod, action, subject.observed)
+        container_id = await self._containers.start(subject.pod, action, subject.observed)
         container = container_of(subject.pod, action.name)
         if container_id is not None and container:
             self._memory.requested[container_id] = container_request(container, "memory").value
         if container_id is not None and container and container.lifecycle and container.lifecycle.post_start:
             subject.poke()
-            await self._starter.post_start(subject.pod, action.name, container_id, subject.ip)
+            await self._containers.post_start(subject.pod, action.name, container_id, subject.ip)
 
     async def _replace(self, action: StopContainer) -> None:
         pod, attempt = self._subject.pod, self._subject.observed.by_id(action.id)

@@ -1,7 +1,7 @@
 """A named worker thread behind an async face, for what may block: files, SQLite, syscalls."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
@@ -24,16 +24,24 @@ class Worker:
 
     async def finish(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """As `run`, but who is cancelled hears of it once the call is over: nothing is taken away below it."""
-        pending = asyncio.ensure_future(self.run(call, *args, **kwargs))
-        try:
-            return await asyncio.shield(pending)
-        except asyncio.CancelledError:
-            while not pending.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait((pending,))
-            if not pending.cancelled():
-                pending.exception()  # nobody else asks for it
-            raise
+        return await finish(self.run(call, *args, **kwargs))
 
     async def close(self) -> None:
         await asyncio.to_thread(self._pool.shutdown, wait=True)
+
+
+async def finish(awaited: Awaitable[R]) -> R:
+    """Its result. Who is cancelled meanwhile hears of it once this is over: for what goes on in another thread.
+
+    Were a descriptor closed below such a call, it would go on with whatever is opened next.
+    """
+    pending = asyncio.ensure_future(awaited)
+    try:
+        return await asyncio.shield(pending)
+    except asyncio.CancelledError:
+        while not pending.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait((pending,))
+        if not pending.cancelled():
+            pending.exception()  # nobody else asks for it
+        raise

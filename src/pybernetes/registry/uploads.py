@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from pybernetes.aio.threads import finish
 from pybernetes.registry.errors import RegistryError
 from pybernetes.registry.storage import Storage
 
@@ -40,7 +41,7 @@ class Upload:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
         try:
             async for chunk in chunks:
-                await asyncio.to_thread(self._write, descriptor, chunk)
+                await finish(asyncio.to_thread(self._write, descriptor, chunk))
         finally:
             os.close(descriptor)
 

@@ -8,6 +8,7 @@ import gzip
 import lzma
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from pybernetes.cri.building import (
 )
 from pybernetes.cri.errors import InvalidError, NotFoundError, StartError
 from pybernetes.runtime.building.copying import Copier
+from pybernetes.runtime.building.roots import Root
 from pybernetes.runtime.images.service import Images
 
 
@@ -407,3 +409,29 @@ def test_nothing_but_times_of_making_differs(tmp_path: Path) -> None:
         assert stat.S_ISREG((root / "a").stat().st_mode)
         assert (packed.members, packed.inodes, packed.size) == (2, 2, 2)
     assert len(digests) == 1
+
+
+async def test_a_copy_that_is_given_up_keeps_its_root_until_it_is_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were its descriptor closed below it, it would write to whatever is opened next."""
+    begun, go_on, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+    roots: list[str] = []
+
+    def copy(tree: object, root: Root, operation: Copy, staging: Path) -> None:
+        descriptor = root.fd
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(10)
+        roots.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr("pybernetes.runtime.building.service._copy", copy)
+    (bench.context / "file").write_text("content")
+    step = asyncio.ensure_future(bench.do(Copy(Source(str(bench.context)), ("file",), "/")))
+    await asyncio.wait_for(begun.wait(), 10)
+    step.cancel()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await step
+    assert [Path(root).name for root in roots] == ["rootfs"]

@@ -15,6 +15,7 @@ from pathlib import Path
 from aiohttp import web
 
 from pybernetes.aio.tasks import open_scope
+from pybernetes.aio.threads import finish
 from pybernetes.builder.build import build as build_image
 from pybernetes.builder.errors import BuildError
 from pybernetes.builder.progress import Event, StepDone, StepFailed, StepOutput, StepsCounted, StepStarted, Warned
@@ -128,8 +129,8 @@ async def _context(request: web.Request) -> AsyncIterator[Path]:
         root.mkdir()
         with archive.open("xb") as file:
             async for chunk in request.content.iter_chunked(_READ):
-                await asyncio.to_thread(file.write, chunk)
-        await asyncio.to_thread(_unpack, archive, root)
+                await finish(asyncio.to_thread(file.write, chunk))
+        await finish(asyncio.to_thread(_unpack, archive, root))
         yield root
     finally:
         await asyncio.to_thread(files.sweep_tree, place)

@@ -76,11 +76,11 @@ class Snapshots:
 
     async def unmount(self, container_id: str) -> None:
         """Unmount the root here and keep the writable layer. Mount namespaces of containers keep their own mount."""
-        await self._worker.run(overlay.unmount, self._path(container_id) / "rootfs")
+        await self._worker.finish(overlay.unmount, self._path(container_id) / "rootfs")
 
     async def remove(self, container_id: str) -> None:
         """Unmount root and volumes, and delete the writable layer; nothing happens if there is none."""
-        await self._worker.run(self._remove, self._path(container_id))
+        await self._worker.finish(self._remove, self._path(container_id))
 
     async def usage(self, container_id: str) -> Usage:
         """What the container has written. Raises NotFoundError."""

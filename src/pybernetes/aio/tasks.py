@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -47,6 +47,14 @@ async def open_scope(name: str) -> AsyncIterator[Scope]:
         yield scope
     finally:
         await asyncio.shield(scope.close())
+
+
+async def all_done(awaited: Iterable[Awaitable[None]]) -> None:
+    """Do all of it at once, each to its end whatever becomes of the others; then raises the first failure, as it is."""
+    ended = await asyncio.gather(*awaited, return_exceptions=True)
+    for failure in ended:
+        if failure is not None:
+            raise failure
 
 
 async def keep_running(

@@ -1,6 +1,7 @@
 """What the runtime knows: records on disk, from which a restarted runtime begins, and the values in memory over them."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,10 @@ import msgspec
 from msgspec import Struct, field
 
 from pybernetes.cri import types as t
-from pybernetes.cri.errors import NotFoundError
+from pybernetes.cri.errors import CRIError, NotFoundError
 from pybernetes.runtime.monitor.client import Control
+
+log = logging.getLogger(__name__)
 
 LOST_EXIT_CODE = 255
 STEP = "pybernetes.io/build-step"
@@ -70,7 +73,16 @@ class Exit(msgspec.Struct, frozen=True):
 
 
 class Sandbox(Struct):
+    """Who stops or removes it holds `lock`; from then on it is `stopping`, and takes no containers any more."""
+
     record: SandboxRecord
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    stopping: bool = False
+
+    def check_running(self) -> None:
+        """Raises CRIError."""
+        if self.stopping or not self.record.ready:
+            raise CRIError(f"sandbox container {self.id!r} is not running")
 
     @property
     def id(self) -> str:
@@ -124,26 +136,32 @@ class Records:
         temporary.write_bytes(msgspec.msgpack.encode(record))
         os.replace(temporary, directory / "record")
 
-    def sandboxes(self) -> Iterator[SandboxRecord]:
-        for path in self._paths("sandboxes"):
-            yield msgspec.msgpack.decode(path.read_bytes(), type=SandboxRecord)
+    def sandboxes(self) -> list[SandboxRecord]:
+        return list(self._read("sandboxes", SandboxRecord))
 
-    def containers(self) -> Iterator[ContainerRecord]:
-        for path in self._paths("containers"):
-            yield msgspec.msgpack.decode(path.read_bytes(), type=ContainerRecord)
+    def containers(self) -> list[ContainerRecord]:
+        return list(self._read("containers", ContainerRecord))
 
-    def _paths(self, kind: str) -> Iterator[Path]:
-        """Only what was made whole has a record; the rest is removed as leftover."""
+    def _read(self, kind: str, record: type[T]) -> Iterator[T]:
+        """Only what was made whole has a record that can be read; the rest is removed as leftover."""
         for directory in (self.root / kind).iterdir():
-            if (directory / "record").exists():
-                yield directory / "record"
+            try:
+                yield msgspec.msgpack.decode((directory / "record").read_bytes(), type=record)
+            except FileNotFoundError:
+                continue
+            except msgspec.DecodeError as error:
+                log.warning("record cannot be read path=%s error=%s", directory, error)
 
 
 class Table:
-    """All sandboxes and containers, by id or an unambiguous beginning of one, as CRI's clients use them."""
+    """All sandboxes and containers, by id or an unambiguous beginning of one, as CRI's clients use them.
+
+    It is the event loop's: no other thread looks through it.
+    """
 
     def __init__(self) -> None:
         self.sandboxes: dict[str, Sandbox] = {}
+        self.being_made: dict[str, SandboxRecord] = {}
         self.containers: dict[str, Container] = {}
 
     def sandbox(self, id: str) -> Sandbox:
@@ -153,6 +171,10 @@ class Table:
     def container(self, id: str) -> Container:
         """Raises NotFoundError."""
         return _find(self.containers, id, "container")
+
+    def records(self) -> list[SandboxRecord]:
+        """Of the sandboxes, and of those that are being made."""
+        return [*(each.record for each in self.sandboxes.values()), *self.being_made.values()]
 
     def containers_of(self, sandbox_id: str, having: Callable[[Container], bool] = lambda _: True) -> list[Container]:
         return [each for each in self.containers.values() if each.record.sandbox_id == sandbox_id and having(each)]

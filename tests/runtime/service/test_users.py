@@ -40,12 +40,12 @@ async def output(pod: Pod, script: str, mounts: list[t.Mount] | None = None, **f
 
 async def test_root_inside_is_nobody_outside(lab: Lab) -> None:
     pod = await lab.run_pod(mapped(lab))
-    container = await pod.start(lab.container("sleep", "1000", **security(namespace_options=options())))
+    container = await pod.start(lab.container("sleep", "1016", **security(namespace_options=options())))
     said = await lab.runtime.exec_sync(container, ["sh", "-c", "id -u; cat /proc/self/uid_map; ps -o user,args"], 5)
     lines = said.stdout.decode().splitlines()
     assert (lines[0], lines[1].split()) == ("0", ["0", str(HOST), str(SIZE)])
-    assert ["root", "sleep", "1000"] in [line.split() for line in lines]
-    owners = {path.stat().st_uid for path in Path("/proc").glob("[0-9]*") if _runs(path, b"sleep\x001000\x00")}
+    assert ["root", "sleep", "1016"] in [line.split() for line in lines]
+    owners = {path.stat().st_uid for path in Path("/proc").glob("[0-9]*") if _runs(path, b"sleep\x001016\x00")}
     assert owners == {HOST}
     assert os.readlink("/proc/self/ns/user") != (await lab.runtime.exec_sync(container, ["readlink", "/proc/1/ns/user"], 5)).stdout.decode().strip()  # fmt: skip
 

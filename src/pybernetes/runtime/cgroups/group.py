@@ -1,5 +1,6 @@
 """A container's cgroup: one path in every hierarchy of the host."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -48,13 +49,19 @@ class Cgroup:
         """A descriptor of the v2 directory, to clone into."""
         return os.open(self.unified, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if self.unified else None
 
+    def is_shared_out(self) -> bool:
+        """Whether it hands controllers on to those below it, so that it may have no processes itself (v2)."""
+        return bool(self.unified and _read(os.path.join(self.unified, "cgroup.subtree_control")).strip())
+
     def pids(self) -> set[int]:
-        """The processes in it and below it."""
-        hierarchy = with_controller(self.hierarchies, "pids") or self.hierarchies[0]
-        found: set[int] = set()
-        for directory in _tree(hierarchy.at(self.path)):
-            found.update(int(pid) for pid in _read(os.path.join(directory, "cgroup.procs")).split())
-        return found
+        """The processes in it and below it, but for those of other PID namespaces.
+
+        On a hybrid host a process that has only just begun may be in the v2 hierarchy only.
+        """
+        counting = with_controller(self.hierarchies, "pids") or self.hierarchies[0]
+        places = {counting.at(self.path), *([self.unified] if self.unified else [])}
+        files = (os.path.join(directory, "cgroup.procs") for place in places for directory in _tree(place))
+        return {int(pid) for file in files for pid in _read(file).split()} - {0}
 
     def kill(self, patience: float = 5.0, sparing: "Cgroup | None" = None) -> bool:
         """SIGKILL everything in it, until nothing is left or `patience` seconds are over; says whether it is empty.
@@ -63,12 +70,20 @@ class Cgroup:
         """
         deadline = time.monotonic() + patience
         while pids := self.pids() - (sparing.pids() if sparing else set()):
+            if sparing is None:
+                self._kill_at_once()
             for pid in pids:
                 _kill(pid)
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.001)
         return True
+
+    def _kill_at_once(self) -> None:
+        """By the kernel, so that nothing gets away by forking (Linux 5.14)."""
+        if self.unified:
+            with contextlib.suppress(OSError):
+                write(os.path.join(self.unified, "cgroup.kill"), "1")
 
     def remove(self, patience: float = 1.0) -> None:
         """Remove it, with what a container made below it. The last exits may still be under way, so EBUSY is awaited."""

@@ -1,6 +1,7 @@
 """Run one more process in a container that runs: exec."""
 
 import os
+import signal
 import socket
 from typing import Any, NoReturn
 
@@ -24,7 +25,7 @@ def start_in_container(
     cgroup, is_mapped = Cgroup(config["linux"]["cgroupsPath"]), users.are_mapped(config)
     try:
         sys.setns(pidfd, sys.CLONE_NEWPID)
-        into = cgroup.open_unified()
+        into = _place(cgroup, pidfd).open_unified()
     except OSError as error:
         raise LaunchError(f"cannot exec in a stopped container: {(error.strerror or '').lower()}") from error
     try:
@@ -32,6 +33,18 @@ def start_in_container(
     finally:
         if into is not None:
             os.close(into)
+
+
+def _place(cgroup: Cgroup, pidfd: int) -> Cgroup:
+    """The container's cgroup; that of its first process where the container has shared it out (systemd, engines)."""
+    if not cgroup.is_shared_out():
+        return cgroup
+    with open(f"/proc/self/fdinfo/{pidfd}") as file:
+        pid = next(line.split()[1] for line in file if line.startswith("Pid:"))
+    with open(f"/proc/{pid}/cgroup") as file:
+        found = next(line.rstrip("\n").removeprefix("0::") for line in file if line.startswith("0::"))
+    signal.pidfd_send_signal(pidfd, 0)  # it was that process
+    return Cgroup(found, cgroup.hierarchies)
 
 
 def _child(

@@ -27,10 +27,6 @@ class Child:
         signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
 
-    def kill(self, number: int) -> None:
-        """A process that was not reaped keeps its number. Raises OSError."""
-        os.kill(self.pid, number)
-
     def status(self) -> int | None:
         """The container's process is left unreaped: its end can be asked for by others until this one has noted it."""
         try:
@@ -58,10 +54,6 @@ class Orphan:
     def __init__(self, pid: int, descriptor: int) -> None:
         self.pid = pid
         self.fd = descriptor
-
-    def kill(self, number: int) -> None:
-        """Raises OSError."""
-        signal.pidfd_send_signal(self.fd, number)
 
     def status(self) -> int:
         """From the pidfd (Linux 6.15), or from what is left of the process before it is reaped."""

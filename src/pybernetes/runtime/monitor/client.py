@@ -47,13 +47,9 @@ class Control:
                 self._answers.put_nowait(None)
             self._connection.close()
 
-    async def signal(self, number: int) -> None:
-        """Signal the container's first process; nothing happens if it has ended."""
-        await self._ask(protocol.SIGNAL + bytes((number,)))
-
     async def ping(self) -> None:
         """Return once the container is known to run, or to have ended."""
-        await self._ask(protocol.SIGNAL + b"\0")
+        await self._ask(protocol.PING)
 
     async def reopen_log(self) -> None:
         """Raises CRIError with the reason if the log cannot be opened anew."""

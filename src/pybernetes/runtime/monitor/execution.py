@@ -13,13 +13,15 @@ from pybernetes.runtime.launcher.start import Started, read_seccomp
 
 
 def run_exec(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> None:
-    """Run `request["process"]` (OCI) in the container of `request["directory"]`, with `fds` as its streams.
+    """Run `request["process"]` (OCI) in the container of `request["directory"]`.
+
+    `fds` are its streams, and a descriptor of the container's own process, whose number may be another's by now.
 
     Answers with a pidfd (and the terminal's end if it has one), then, when it has ended, with its exit code.
     A closed reply channel ends nothing: the process runs on until it ends by itself or by its container.
     """
     try:
-        started = _start(request, (fds[0], fds[1], fds[2]))
+        started = _start(request, (fds[0], fds[1], fds[2]), fds[3])
     except LaunchError as error:
         message.send(reply, {"error": str(error)})
         return
@@ -33,15 +35,11 @@ def run_exec(request: dict[str, Any], reply: socket.socket, fds: list[int]) -> N
     message.send(reply, {"exit_code": 128 - code if code < 0 else code})
 
 
-def _start(request: dict[str, Any], stdio: tuple[int, int, int]) -> Started:
+def _start(request: dict[str, Any], stdio: tuple[int, int, int], process: int) -> Started:
     if request["runtime"]:
         from pybernetes.runtime.monitor.external import start_exec
 
         return start_exec(request, stdio)
     with open(os.path.join(request["directory"], "config.json")) as file:
         config = json.load(file)
-    try:
-        pidfd = sys.pidfd_open(request["pid"])
-    except OSError as error:
-        raise LaunchError("cannot exec in a stopped container") from error
-    return start_in_container(pidfd, config, request["process"], read_seccomp(request["directory"]), stdio)
+    return start_in_container(process, config, request["process"], read_seccomp(request["directory"]), stdio)

@@ -19,13 +19,12 @@ from pybernetes.runtime.monitor.bundle import host_uid
 from pybernetes.runtime.monitor.child import Child, Orphan, hold, start_time
 from pybernetes.runtime.monitor.clients import Client, listen
 from pybernetes.runtime.monitor.executors import Executor, choose_executor
+from pybernetes.runtime.monitor.protocol import PROCESS, TERMINAL
 from pybernetes.runtime.monitor.records import read_record, write_record
 from pybernetes.runtime.monitor.stdin import Stdin
 from pybernetes.runtime.monitor.stdio import Stdio, hold_terminal, open_stdio, reopen_output
 
 _START_ERROR = 128
-PROCESS, TERMINAL = "process", "terminal"
-"""What is kept of a container beside its streams."""
 _CHUNK = 65536
 
 
@@ -226,16 +225,14 @@ class Monitor:
         elif letter == protocol.RESIZE:
             self._resize(payload)
         else:
-            client.send(protocol.ANSWER + self._obey(letter, payload).encode())
+            client.send(protocol.ANSWER + self._obey(letter).encode())
 
-    def _obey(self, letter: bytes, payload: bytes) -> str:
-        try:
-            if letter == protocol.SIGNAL:
-                self._process.kill(payload[0])
-            elif letter == protocol.REOPEN:
+    def _obey(self, letter: bytes) -> str:
+        if letter == protocol.REOPEN:
+            try:
                 self._log.reopen()
-        except OSError as error:
-            return str(error)
+            except OSError as error:
+                return str(error)
         return ""
 
     def _resize(self, payload: bytes) -> None:

@@ -25,8 +25,7 @@ from pybernetes.runtime.state import Container, ContainerRecord, Sandbox
 async def create_container(core: Core, pod_sandbox_id: str, config: t.ContainerConfig) -> str:
     """Mount its root and write its bundle; on failure neither stays."""
     sandbox = core.table.sandbox(pod_sandbox_id)
-    if not sandbox.record.ready:
-        raise CRIError(f"sandbox container {sandbox.id!r} is not running")
+    sandbox.check_running()
     image_id = core.images.resolve(config.image.image if config.image else "")
     container_id = core.options.new_id()
     try:
@@ -36,6 +35,7 @@ async def create_container(core: Core, pod_sandbox_id: str, config: t.ContainerC
         rootfs = await core.images.snapshots.mount(image_id, container_id, users)
         mounts = await mount_images(core, config.mounts, container_id, users)
         record = await core.files.run(_prepare, core, sandbox, config, image_id, container_id, rootfs, mounts)
+        sandbox.check_running()  # it may have been stopped meanwhile
     except BaseException as error:
         await core.images.snapshots.remove(container_id)
         await core.files.run(shutil.rmtree, core.records.container_directory(container_id), True)

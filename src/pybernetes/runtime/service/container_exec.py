@@ -8,11 +8,13 @@ from typing import Any
 
 from msgspec import Struct
 
+from pybernetes.aio.tasks import open_scope
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, DeadlineError, StartError
 from pybernetes.runtime.launcher.client import Reply
 from pybernetes.runtime.launcher.message import close_all
 from pybernetes.runtime.monitor.bundle import read_config
+from pybernetes.runtime.monitor.protocol import PROCESS
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.handlers import choose_program
 from pybernetes.runtime.service.pipes import Collector
@@ -59,17 +61,18 @@ async def start_exec(
         raise StartError(f'failed to exec in container: container "{container.id}" is in {state} state')
     directory = str(core.directory(container))
     process = await core.files.run(_process, directory, command, tty)
+    if (held := container.held.get(PROCESS)) is None:
+        raise StartError(f"failed to exec in container: container {container.id!r} has ended")
     reply = core.zygote.ask(
         {
             "call": "exec",
             "directory": directory,
             "id": container.id,
-            "pid": container.pid,
             "process": process,
             "runtime": choose_program(container.record.handler, core.options.oci_runtime),
             "runtime_root": str(core.options.root / "oci"),
         },
-        stdio,
+        [*stdio, held],
     )
     try:
         return await _started(reply)
@@ -111,27 +114,30 @@ async def exec_sync(core: Core, container_id: str, command: list[str], timeout: 
     null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
     out, out_end = os.pipe2(os.O_CLOEXEC)
     err, err_end = os.pipe2(os.O_CLOEXEC)
-    outputs = [Collector(fd, _LIMIT) for fd in (out, err)]
-    reading = [core.scope.spawn(output.run(), "exec output") for output in outputs]
     try:
         try:
             execution = await start_exec(core, container_id, command, False, (null, out_end, err_end))
         finally:
             close_all([null, out_end, err_end])
+        return await _collect(execution, (Collector(out, _LIMIT), Collector(err, _LIMIT)), timeout)
+    finally:
+        close_all([out, err])
+
+
+async def _collect(execution: Execution, outputs: tuple[Collector, Collector], timeout: int) -> t.ExecSyncResponse:
+    async with open_scope("exec") as scope:
+        reading = [scope.spawn(output.run(), "output") for output in outputs]
         try:
-            code = await _wait(execution, command, timeout)
+            code = await _wait(execution, timeout)
         finally:
             execution.close()
         # What it left behind in the background may hold the pipes open.
         await asyncio.wait(reading, timeout=_DRAIN_SECONDS)
         stdout, stderr = (bytes(output.data) for output in outputs)
         return t.ExecSyncResponse(stdout=stdout, stderr=stderr, exit_code=code)
-    finally:
-        for task in reading:
-            task.cancel()
 
 
-async def _wait(execution: Execution, command: list[str], timeout: int) -> int:
+async def _wait(execution: Execution, timeout: int) -> int:
     try:
         async with asyncio.timeout(timeout or None):
             return await execution.wait()

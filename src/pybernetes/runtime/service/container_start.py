@@ -19,6 +19,7 @@ async def start_container(core: Core, container_id: str) -> None:
     async with container.lock:
         if container.state != t.ContainerState.CONTAINER_CREATED:
             raise CRIError(f"container {container.id!r} is in state {container.state.name}, not created")
+        core.table.sandbox(container.record.sandbox_id).check_running()
         await _start(core, container)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from pybernetes.aio.locks import Locks
 from pybernetes.aio.tasks import Scope
 from pybernetes.aio.threads import Worker
 from pybernetes.cri import types as t
@@ -31,6 +32,8 @@ class Core(Struct):
     network: PodNetwork | None = None
     table: Table = field(default_factory=Table)
     events: Events = field(default_factory=Events)
+    parents: Locks[str] = field(default_factory=Locks)
+    """Of pods' cgroups: one is not removed while another sandbox of the pod begins in it."""
     user_namespaces: dict[str, asyncio.Task[bool]] = field(default_factory=dict)
     """Whether an OCI runtime's program (empty: the builtin launcher) can give pods ids of their own, once asked."""
 

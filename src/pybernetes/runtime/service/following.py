@@ -19,6 +19,9 @@ from pybernetes.runtime.state import LOST_EXIT_CODE, Container, Exit
 
 log = logging.getLogger(__name__)
 
+_ADOPTIONS = 5
+_AGAIN_SECONDS = 1.0
+
 
 def monitor_request(core: Core, container: Container, call: str) -> dict[str, Any]:
     """What the zygote is asked for: a monitor that starts the container, or one that adopts it."""
@@ -76,17 +79,32 @@ def _hold(core: Core, container: Container, start_time: int) -> None:
 
 async def _watch(core: Core, container: Container, control: Control) -> None:
     await control.wait_closed()
-    await settle(core, container)
+    container.control = None
+    while True:
+        try:
+            return await settle(core, container)
+        except OSError as error:  # no descriptor or process to be had; the container goes on
+            log.warning("container has no monitor container=%s error=%s", container.id, error)
+            await core.options.clock.sleep(_AGAIN_SECONDS)
 
 
 async def settle(core: Core, container: Container) -> None:
-    """The monitor is gone: take over the exit that it has recorded; if there is none, have another one adopt it."""
+    """The monitor is gone: take over the exit that it has recorded; if there is none, have another one adopt it.
+
+    Raises OSError if this machine cannot start one now.
+    """
     directory = str(core.directory(container))
     container.control = None
-    record = read_record(directory, EXITED)
+    for _ in range(_ADOPTIONS):
+        if (record := read_record(directory, EXITED)) is not None:
+            break
+        try:
+            if await _adopt(core, container):
+                return
+            break
+        except CRIError:
+            continue  # it was killed over it
     if record is None:
-        if await _adopt(core, container):
-            return
         record = await core.files.run(_record_loss, core, container)
     release(container)
     container.exit = Exit(record["exit_code"], record["reason"], record["finished_at"], record.get("message", ""))
@@ -97,13 +115,11 @@ async def settle(core: Core, container: Container) -> None:
 
 
 async def _adopt(core: Core, container: Container) -> bool:
-    """Whether the container has a monitor again, be it only to note how it ended."""
+    """Whether the container has a monitor again, be it only to note how it ended. Raises CRIError, OSError."""
     log.warning("monitor was killed container=%s", container.id)
     reply = core.zygote.ask(monitor_request(core, container, "adopt"), list(container.held.values()))
     try:
         said, descriptors = await reply.next()
-    except CRIError:
-        return False
     finally:
         reply.close()
     if "error" in said:

@@ -38,9 +38,6 @@ class Collector:
         self.data = bytearray()
 
     async def run(self) -> None:
-        """Read to the end, and close the descriptor."""
-        try:
-            while data := await read(self._fd):
-                self.data += data[: self._limit - len(self.data)]
-        finally:
-            os.close(self._fd)
+        """Read to the end. The descriptor stays the caller's."""
+        while data := await read(self._fd):
+            self.data += data[: self._limit - len(self.data)]

@@ -13,36 +13,48 @@ log = logging.getLogger(__name__)
 
 
 async def release(core: Core, record: SandboxRecord) -> None:
-    """End its pause process, take its network away and unpin its namespaces. Its directory stays."""
-    if core.network is not None:
-        await core.links.run(core.network.detach, record.id)
-    await core.files.run(_release_local, core, record)
+    """End its pause process, take its network away and unpin its namespaces. Its directory stays. Raises OSError."""
+    try:
+        if core.network is not None:
+            await core.links.run(core.network.detach, record.id)
+    finally:
+        await core.files.run(_release_local, core, record)
 
 
 async def discard(core: Core, record: SandboxRecord) -> None:
-    """Release it and delete its directory, and its pod's cgroup if no other sandbox is in it."""
+    """Release it and delete its directory, and its pod's cgroup if no other sandbox is in it. Raises OSError."""
     await release(core, record)
-    await core.files.run(_delete, core, record)
+    await core.files.run(shutil.rmtree, core.records.sandbox_directory(record.id), True)
+    parent = core.cgroup_parent(record.config)
+    if parent == core.options.cgroup:
+        return
+    async with core.parents.holding((parent,)):
+        if all(core.cgroup_parent(each.config) != parent for each in core.table.records() if each.id != record.id):
+            await core.files.run(_remove_cgroup, parent)
+
+
+async def take_back(core: Core, record: SandboxRecord) -> None:
+    """`discard` after a failure, whose cause is not to be hidden by another: what stays is recovery's."""
+    try:
+        await discard(core, record)
+    except OSError as error:
+        log.warning("sandbox cannot be taken back sandbox=%s error=%s", record.id, error)
 
 
 def _release_local(core: Core, record: SandboxRecord) -> None:
     pause = Cgroup(pause_cgroup(core.cgroup_parent(record.config), record.id))
     pause.kill()
-    pause.remove()
     directory = core.records.sandbox_directory(record.id)
     sys.detach(directory / SHM)
     if (directory / NAMESPACES).is_dir():
         for path in (directory / NAMESPACES).iterdir():
             sys.detach(path)
             path.unlink(missing_ok=True)
+    pause.remove()
 
 
-def _delete(core: Core, record: SandboxRecord) -> None:
-    shutil.rmtree(core.records.sandbox_directory(record.id), ignore_errors=True)
-    parent = core.cgroup_parent(record.config)
-    others = (each for each in core.table.sandboxes.values() if each.id != record.id)
-    if parent != core.options.cgroup and all(core.cgroup_parent(each.record.config) != parent for each in others):
-        try:
-            Cgroup(parent).remove()
-        except OSError as error:
-            log.warning("cgroup is still in use path=%s error=%s", parent, error)
+def _remove_cgroup(path: str) -> None:
+    try:
+        Cgroup(path).remove()
+    except OSError as error:
+        log.warning("cgroup is still in use path=%s error=%s", path, error)

@@ -14,7 +14,7 @@ from pybernetes.runtime.oci.resources import build_resources
 from pybernetes.runtime.service.core import Core
 from pybernetes.runtime.service.handlers import choose_program
 from pybernetes.runtime.service.sandbox_files import SHM, namespace_paths, pause_cgroup, write_files
-from pybernetes.runtime.service.sandbox_release import discard
+from pybernetes.runtime.service.sandbox_release import take_back
 from pybernetes.runtime.service.users import check_users
 from pybernetes.runtime.state import Sandbox, SandboxRecord
 
@@ -26,9 +26,12 @@ async def run_pod_sandbox(core: Core, config: t.PodSandboxConfig, runtime_handle
     choose_program(runtime_handler, core.options.oci_runtime)
     record = SandboxRecord(core.options.new_id(), config, runtime_handler, core.now(), core.boot_id, ready=False)
     await check_users(core, record)
-    record = await make_sandbox(core, record)
-    await core.files.run(core.records.save, record)
-    core.table.sandboxes[record.id] = Sandbox(record)
+    core.table.being_made[record.id] = record
+    try:
+        record = await make_sandbox(core, record)
+        core.table.sandboxes[record.id] = Sandbox(record)
+    finally:
+        del core.table.being_made[record.id]
     core.publish(record.id, t.ContainerEventType.CONTAINER_CREATED_EVENT, record.id)
     core.publish(record.id, t.ContainerEventType.CONTAINER_STARTED_EVENT, record.id)
     return record.id
@@ -37,27 +40,33 @@ async def run_pod_sandbox(core: Core, config: t.PodSandboxConfig, runtime_handle
 async def make_sandbox(core: Core, record: SandboxRecord, *, network: bool = True) -> SandboxRecord:
     """Everything but its place in the table; the record as it is then. Without `network` it has a loopback only."""
     try:
-        await core.files.run(_prepare, core, record)
+        # Should this process die on the way, its successor finds one that is not ready, and gives back what it has.
+        await core.files.run(core.records.save, record)
+        async with core.parents.holding((core.cgroup_parent(record.config),)):
+            await core.files.run(_make_cgroup, core, record)
+        await core.files.run(_make_files, core, record)
         descriptors = await _make_namespaces(core, record)
-        address = await core.links.run(_connect, core, record, descriptors, network)
+        address = await core.links.finish(_connect, core, record, descriptors, network)
+        record = msgspec.structs.replace(record, address=address, ready=True)
+        await core.files.run(core.records.save, record)
+        return record
     except BaseException as error:
-        await discard(core, record)
+        await take_back(core, record)
         if isinstance(error, OSError):
             raise CRIError(f"failed to create pod sandbox: {error}") from error
         raise
-    return msgspec.structs.replace(record, address=address, ready=True)
 
 
-def _prepare(core: Core, record: SandboxRecord) -> None:
-    parent = core.cgroup_parent(record.config)
-    cgroup = Cgroup(parent)
+def _make_cgroup(core: Core, record: SandboxRecord) -> None:
+    cgroup = Cgroup(core.cgroup_parent(record.config))
     cgroup.create()
     linux = record.config.linux
     if linux is not None and linux.cgroup_parent and linux.resources is not None:
         apply_limits(cgroup, build_resources(linux.resources))
+
+
+def _make_files(core: Core, record: SandboxRecord) -> None:
     directory = core.records.sandbox_directory(record.id)
-    # Should this process die on the way, its successor finds a sandbox that is not ready, and gives back what it has.
-    core.records.save(record)
     write_files(directory, record)
     if record.options.ipc == _POD:
         flags = sys.MOUNT_NOSUID | sys.MOUNT_NODEV | sys.MOUNT_NOEXEC

@@ -170,7 +170,8 @@ def test_affinity_is_to_pods_that_all_terms_select() -> None:
 
 def test_affinity_to_pods_of_namespaces_with_a_label() -> None:
     world = World(node("a"), node("b"))
-    world.snapshot.namespaces.update({"shops": {"team": "x"}, "banks": {"team": "y"}})
+    world.snapshot.set_namespace("shops", {"team": "x"})
+    world.snapshot.set_namespace("banks", {"team": "y"})
     world.snapshot.place(pod("shop", namespace="shops", labels={"app": "db"}), "a")
     world.snapshot.place(pod("bank", namespace="banks", labels={"app": "db"}), "b")
     for team, where in (("x", "a"), ("y", "b")):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from pybernetes.scheduler.plugins import Rejection, Verdicts, dynamic_resources, volume_binding
+from pybernetes.scheduler.plugins import MAX_SCORE, Rejection, Verdicts, dynamic_resources, volume_binding
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.profile import GLOBAL_PLUGINS
 from pybernetes.scheduler.ranking import Ranking, Rankings, reject
@@ -67,10 +67,16 @@ def _blocked(pod: PodInfo, snapshot: Snapshot) -> Rejection | None:
 def _decide_globally(
     pod: PodInfo, snapshot: Snapshot, ranking: Ranking, verdicts: list[tuple[Verdicts, float]]
 ) -> Decision:
-    rejections = dict(ranking.rejections)
+    """The nodes are looked at in the order of what they are worth by themselves, until none of those that are left can
+    be the best any more.
+    """
+    rejections: dict[str, Rejection] = {}
     promised = snapshot.promised(pod)
+    most = sum(weight * MAX_SCORE for found, weight in verdicts if found.score)
     best, highest = None, float("-inf")
-    for name, local in ranking.feasible():
+    for name, local in ranking.in_order():
+        if local + most <= highest and not pod.nominated:
+            break
         node = snapshot.nodes[name]
         rejection = next((r for v, _ in verdicts if v.filter and (r := v.filter(node))), None)
         if rejection is None and name in promised:
@@ -85,7 +91,7 @@ def _decide_globally(
         score = local + sum(weight * found.score(node) for found, weight in verdicts if found.score)
         if score > highest:
             best, highest = name, score
-    return Placed(best) if best is not None else Unplaced(rejections)
+    return Placed(best) if best is not None else Unplaced({**ranking.rejections, **rejections})
 
 
 def refusal(pod: PodInfo, snapshot: Snapshot, name: str) -> Rejection | None:

@@ -131,11 +131,9 @@ class EventHandlers:
 
     def _on_namespace(self, old: core.Namespace | None, new: core.Namespace | None) -> None:
         """Affinity between pods may ask for its labels."""
-        known = self._snapshot.namespaces
-        if new is None:
-            known.pop(old.metadata.name or "" if old else "", None)
-        elif known.get(name := new.metadata.name or "") != new.metadata.labels:
-            known[name] = new.metadata.labels
+        namespace = new or old
+        name = namespace.metadata.name or "" if namespace is not None else ""
+        if self._snapshot.set_namespace(name, new.metadata.labels if new is not None else None) and new is not None:
             self._queue.wake(event_of("Namespace", old, new), frozenset({pod_affinity.NAME}))
 
     def _on_node(self, old: core.Node | None, new: core.Node | None) -> None:

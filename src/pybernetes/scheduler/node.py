@@ -7,6 +7,7 @@ from collections import Counter
 from pybernetes.api.types import core_v1 as core
 from pybernetes.scheduler.pod import HostPort, PodInfo
 from pybernetes.scheduler.resources import Amounts, amounts
+from pybernetes.scheduler.terms import Stated
 
 UNSCHEDULABLE = core.Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 
@@ -16,7 +17,7 @@ class NodeState:
 
     __slots__ = (
         "allocatable", "images", "labels", "name", "node", "owners", "pods", "ports", "requested",
-        "scoring_requested", "taints", "unschedulable", "version",
+        "scoring_requested", "stated", "taints", "unschedulable", "version",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -28,6 +29,8 @@ class NodeState:
         self.scoring_requested: Amounts = {}
         self.ports: Counter[HostPort] = Counter()
         self.owners: Counter[str] = Counter()
+        self.stated: dict[Stated, int] = {}
+        """What its pods say of others -> how many of them do."""
         self.allocatable: Amounts = {}
         self.labels: dict[str, str] = {}
         self.taints: list[core.Taint] = []
@@ -65,7 +68,7 @@ class NodeState:
             dict(self.requested),
             dict(self.scoring_requested),
         )
-        copy.ports, copy.owners = self.ports.copy(), self.owners.copy()
+        copy.ports, copy.owners, copy.stated = self.ports.copy(), self.owners.copy(), dict(self.stated)
         return copy
 
     def _count(self, pod: PodInfo, sign: int) -> None:
@@ -75,6 +78,10 @@ class NodeState:
                 total[name] = total.get(name, 0) + sign * number
         for port in needs.host_ports:
             self.ports[port] += sign
+        for stated in pod.terms.to_others:
+            self.stated[stated] = self.stated.get(stated, 0) + sign
+            if not self.stated[stated]:
+                del self.stated[stated]
         if pod.owner:
             left = self.owners[pod.owner] = self.owners[pod.owner] + sign
             if not left:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from pybernetes.api.types import core_v1 as core
 from pybernetes.scheduler.held import held
 from pybernetes.scheduler.resources import Amounts, pod_requests
+from pybernetes.scheduler.terms import Terms, terms_of
 
 HostPort = tuple[str, str, int]
 """(address, protocol, port); address "0.0.0.0" stands for all."""
@@ -91,6 +92,7 @@ class PodInfo:
     """The controller's uid; pods of one owner are kept apart by default. Empty if there is none."""
     _needs: Needs | None = field(init=False, default=None)
     _claims: tuple[ClaimKey, ...] | None = field(init=False, default=None)
+    _terms: Terms | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         metadata = self.pod.metadata
@@ -142,8 +144,8 @@ class PodInfo:
         return frozenset(key for key in self.claims if key[1] in own)
 
     @property
-    def refuses_others(self) -> bool:
-        """Whether it has required anti-affinity, which other pods must respect."""
-        affinity = self.pod.spec.affinity
-        side = affinity.pod_anti_affinity if affinity else None
-        return bool(side and side.required_during_scheduling_ignored_during_execution)
+    def terms(self) -> Terms:
+        """What it says of other pods."""
+        if self._terms is None:
+            self._terms = terms_of(self.pod.metadata.namespace or "", self.pod.spec.affinity)
+        return self._terms

@@ -19,6 +19,8 @@ from pybernetes.scheduler.profile import FILTERS, OWNER_SCORES, SCORES
 from pybernetes.scheduler.snapshot import Snapshot
 
 KEPT = 256
+MANY_VOID = 100
+"""Void entries that are worse than any other never come up: so many may stay, or as many as there are nodes."""
 
 
 class Shape:
@@ -55,6 +57,10 @@ class Ranking:
         self._versions: dict[str, int] = {}
         self.rejections: dict[str, Rejection] = {}
 
+    def __len__(self) -> int:
+        """Its entries, the void ones too."""
+        return len(self._heap)
+
     def follow(self, snapshot: Snapshot) -> None:
         """Look again at the nodes that have changed since."""
         changed = snapshot.changed_since(self._position) if self._position >= 0 else None
@@ -66,6 +72,9 @@ class Ranking:
         for name in changed:
             self._judge(name, snapshot.nodes.get(name))
         self._position = snapshot.position
+        if len(self._heap) > MANY_VOID + 2 * len(self._versions):
+            self._heap = [entry for entry in self._heap if self._versions.get(entry[2]) == entry[3]]
+            heapq.heapify(self._heap)
 
     def _judge(self, name: str, node: NodeState | None) -> None:
         if self.rejections:
@@ -93,9 +102,18 @@ class Ranking:
             heapq.heappop(self._heap)
         return None
 
-    def feasible(self) -> Iterator[tuple[str, float]]:
-        """Every node that can take the pod, with its score, in no order."""
-        for score, _, name, version in self._heap:
+    def in_order(self) -> Iterator[tuple[str, float]]:
+        """Every node that can take the pod, with its score, the best first; equals are in random order.
+
+        Below each entry of a heap are lesser ones only: to know the next, few have to be looked at. The ranking must
+        not change meanwhile.
+        """
+        heap = self._heap
+        frontier = [(heap[0], 0)] if heap else []
+        while frontier:
+            (score, _, name, version), index = heapq.heappop(frontier)
+            for child in range(2 * index + 1, min(2 * index + 3, len(heap))):
+                heapq.heappush(frontier, (heap[child], child))
             if self._versions.get(name) == version:
                 yield name, -score
 

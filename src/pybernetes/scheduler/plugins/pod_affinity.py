@@ -2,115 +2,98 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from pybernetes.api.selectors.labels import from_struct
-from pybernetes.api.types import core_v1 as core
 from pybernetes.scheduler.node import NodeState
 from pybernetes.scheduler.plugins import MAX_SCORE, Rejection, Verdicts
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.snapshot import Snapshot
+from pybernetes.scheduler.terms import REFUSES, Stated, Term
 
 NAME = "InterPodAffinity"
-Domains = dict[str, set[str]]
-"""Topology key -> the values of it that are meant."""
 
 
 def verdicts(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
-    """Required terms of the pod, anti-affinity of pods that run, and preferred terms of the pod."""
-    affinity = pod.spec.affinity
-    if affinity is None and not snapshot.refuses:
+    """What the pod requires and prefers, and what pods that run require and prefer of it."""
+    terms, about = pod.terms, snapshot.stated_about(pod)
+    if not terms.to_others and not about:
         return None
-    wanted = _terms(affinity.pod_affinity if affinity else None)
-    unwanted = _terms(affinity.pod_anti_affinity if affinity else None)
-    refusing = _refusing(pod, snapshot)
-    preferred = list(_preferred(affinity))
-    if not (wanted or unwanted or refusing or preferred):
-        return None
+    refusing = [(term.key, _stating((term, weight), snapshot)) for term, weight in about if weight == REFUSES]
     # It wants to be near pods that all its terms select, and away from those that any of them does.
-    near = [(term, _domains(pod, wanted, term.topology_key, snapshot)) for term in wanted]
-    far = [(term.topology_key, _domains(pod, [term], term.topology_key, snapshot)) for term in unwanted]
+    near = [(term.key, _selected(terms.near, term.key, snapshot)) for term in terms.near]
+    far = [(term.key, _selected((term,), term.key, snapshot)) for term in terms.far]
     # The first pod of a group that wants to be near itself may go anywhere with the topology key.
-    bootstrap = all(not domains and selects(term, pod, pod, snapshot) for term, domains in near)
-    checked = _filter(near, far, refusing, bootstrap=bootstrap) if wanted or unwanted or refusing else None
-    return Verdicts(checked, _score(pod, preferred, snapshot) if preferred else None)
-
-
-def _terms(side: core.PodAffinity | core.PodAntiAffinity | None) -> list[core.PodAffinityTerm]:
-    return side.required_during_scheduling_ignored_during_execution if side else []
-
-
-def _preferred(affinity: core.Affinity | None) -> Iterator[tuple[int, core.PodAffinityTerm]]:
-    """Weighted terms; those of anti-affinity weigh negatively."""
-    for side, sign in ((affinity and affinity.pod_affinity, 1), (affinity and affinity.pod_anti_affinity, -1)):
-        for weighted in side.preferred_during_scheduling_ignored_during_execution if side else []:
-            yield sign * weighted.weight, weighted.pod_affinity_term
+    bootstrap = not any(domains for _, domains in near) and all(_selects(term, pod, snapshot) for term in terms.near)
+    wishes = [stated for stated in about if stated[1] != REFUSES]
+    return Verdicts(
+        _filter(near, far, refusing, bootstrap=bootstrap) if near or far or refusing else None,
+        _score(terms.wishes, wishes, snapshot) if terms.wishes or wishes else None,
+    )
 
 
 def _filter(
-    near: list[tuple[core.PodAffinityTerm, set[str]]],
-    far: list[tuple[str, set[str]]],
-    refusing: Domains,
+    near: Sequence[tuple[str, Collection[str]]],
+    far: Sequence[tuple[str, Collection[str]]],
+    refusing: Sequence[tuple[str, Collection[str]]],
     *,
     bootstrap: bool,
 ) -> Callable[[NodeState], Rejection | None]:
+    """Of topology keys, each with the domains that are meant."""
+
     def verdict(node: NodeState) -> Rejection | None:
-        if any(node.labels.get(key) in values for key, values in refusing.items()):
+        if any(node.labels.get(key) in domains for key, domains in refusing):
             return Rejection(NAME, ("node(s) didn't satisfy existing pods anti-affinity rules",), resolvable=True)
-        for term, domains in near:
-            domain = node.labels.get(term.topology_key)
+        for key, domains in near:
+            domain = node.labels.get(key)
             if domain is None or (domain not in domains and not bootstrap):
                 return Rejection(NAME, ("node(s) didn't match pod affinity rules",))
-        if any(node.labels.get(key) in values for key, values in far):
+        if any(node.labels.get(key) in domains for key, domains in far):
             return Rejection(NAME, ("node(s) didn't match pod anti-affinity rules",), resolvable=True)
         return None
 
     return verdict
 
 
-def _score(
-    pod: PodInfo, preferred: list[tuple[int, core.PodAffinityTerm]], snapshot: Snapshot
-) -> Callable[[NodeState], float]:
-    weighted = [
-        (weight, term.topology_key, _domains(pod, [term], term.topology_key, snapshot)) for weight, term in preferred
-    ]
-    total = sum(abs(weight) for weight, _, _ in weighted)
+def _score(own: Sequence[Stated], others: Sequence[Stated], snapshot: Snapshot) -> Callable[[NodeState], float]:
+    """Each pod that a wish is about, and each that has a wish about this one, counts for what the wish weighs."""
+    counts = [(term.key, weight, _selected((term,), term.key, snapshot)) for term, weight in own]
+    counts += [(term.key, weight, _stating((term, weight), snapshot)) for term, weight in others]
+    worth: dict[str, dict[str, int]] = {}
+    for key, weight, domains in counts:
+        found = worth.setdefault(key, {})
+        for domain, count in domains.items():
+            found[domain] = found.get(domain, 0) + weight * count
+    ranges = [_range(key, found, snapshot) for key, found in worth.items()]
+    least, most = sum(low for low, _ in ranges), sum(high for _, high in ranges)
 
     def score(node: NodeState) -> float:
-        sum_ = sum(weight for weight, key, domains in weighted if node.labels.get(key) in domains)
-        return MAX_SCORE * (sum_ + total) / (2 * total)
+        points = sum(found.get(node.labels.get(key, ""), 0) for key, found in worth.items())
+        return MAX_SCORE * min(1.0, max(0.0, (points - least) / (most - least))) if most > least else 0.0
 
     return score
 
 
-def _domains(pod: PodInfo, terms: Sequence[core.PodAffinityTerm], key: str, snapshot: Snapshot) -> set[str]:
-    """The values of a topology key where pods run that all the terms select."""
-    return {
-        node.labels[key]
-        for node in snapshot.present()
-        if key in node.labels
-        and any(all(selects(term, pod, other, snapshot) for term in terms) for other in node.pods.values())
-    }
+def _range(key: str, worth: dict[str, int], snapshot: Snapshot) -> tuple[int, int]:
+    """The least and the most that a domain of the topology key is worth; 0 where nobody is that counts."""
+    domains = snapshot.domains(key, "nodes", lambda node: 1)
+    values = [*worth.values(), *([0] if len(domains) > len(worth) else [])]
+    return min(values, default=0), max(values, default=0)
 
 
-def _refusing(pod: PodInfo, snapshot: Snapshot) -> Domains:
-    """Where pods run whose required anti-affinity selects this pod."""
-    found: Domains = defaultdict(set)
-    for other, node in snapshot.refusing():
-        affinity = other.spec.affinity
-        for term in _terms(affinity.pod_anti_affinity if affinity else None):
-            if term.topology_key in node.labels and selects(term, other, pod, snapshot):
-                found[term.topology_key].add(node.labels[term.topology_key])
-    return found
+def _selected(terms: tuple[Term, ...], key: str, snapshot: Snapshot) -> Mapping[str, int]:
+    """Where pods run that all the terms select: domains of the topology key, with how many there are."""
+
+    def count(node: NodeState) -> int:
+        return sum(all(_selects(term, other, snapshot) for term in terms) for other in node.pods.values())
+
+    return snapshot.domains(key, terms, count)
 
 
-def selects(term: core.PodAffinityTerm, owner: PodInfo, other: PodInfo, snapshot: Snapshot) -> bool:
-    """Whether a term of `owner` selects `other`: by namespace (its own by default), then by labels."""
-    namespace = other.pod.metadata.namespace or ""
-    if term.namespaces or term.namespace_selector is not None:
-        labels = snapshot.namespaces.get(namespace, {})
-        near = namespace in term.namespaces or from_struct(term.namespace_selector).matches(labels)
-    else:
-        near = namespace == owner.pod.metadata.namespace
-    return near and from_struct(term.label_selector).matches(other.pod.metadata.labels)
+def _stating(stated: Stated, snapshot: Snapshot) -> Mapping[str, int]:
+    """Where pods run that state this."""
+    return snapshot.domains(stated[0].key, stated, lambda node: node.stated.get(stated, 0))
+
+
+def _selects(term: Term, other: PodInfo, snapshot: Snapshot) -> bool:
+    metadata = other.pod.metadata
+    return term.selects(metadata.namespace or "", metadata.labels, snapshot.namespaces)

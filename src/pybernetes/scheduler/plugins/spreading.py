@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
 
 from pybernetes.api.selectors.labels import LabelSelector, from_labels, from_struct
 from pybernetes.api.types import core_v1 as core
@@ -16,6 +17,13 @@ from pybernetes.scheduler.snapshot import Snapshot
 
 NAME = "PodTopologySpread"
 MISMATCH = "node(s) didn't match pod topology spread constraints"
+
+
+class Counts(Struct, frozen=True):
+    """How many nodes each domain has, and how many pods that a constraint is about (none: left out)."""
+
+    nodes: Mapping[str, int]
+    pods: Mapping[str, int]
 
 
 def siblings(pod: PodInfo, node: NodeState) -> float:
@@ -34,7 +42,7 @@ def stated(pod: PodInfo, snapshot: Snapshot) -> Verdicts | None:
 
 
 def _filter(
-    pod: PodInfo, hard: list[tuple[core.TopologySpreadConstraint, Counter[str]]]
+    pod: PodInfo, hard: list[tuple[core.TopologySpreadConstraint, Counts]]
 ) -> Callable[[NodeState], Rejection | None]:
     selves = [_selector(pod, constraint).matches(pod.pod.metadata.labels) for constraint, _ in hard]
     least = [_least(constraint, counts) for constraint, counts in hard]
@@ -44,25 +52,26 @@ def _filter(
             domain = node.labels.get(constraint.topology_key)
             if domain is None:
                 return Rejection(NAME, (f"{MISMATCH} (missing required label)",))
-            if counts[domain] + own - fewest > constraint.max_skew:
+            if counts.pods.get(domain, 0) + own - fewest > constraint.max_skew:
                 return Rejection(NAME, (MISMATCH,), resolvable=True)
         return None
 
     return verdict
 
 
-def _least(constraint: core.TopologySpreadConstraint, counts: Counter[str]) -> int:
-    """The global minimum; 0 while there are fewer domains than minDomains."""
-    if len(counts) < (constraint.min_domains or 1):
+def _least(constraint: core.TopologySpreadConstraint, counts: Counts) -> int:
+    """The global minimum; 0 while there are fewer domains than minDomains, or one without such pods."""
+    if len(counts.nodes) < (constraint.min_domains or 1) or len(counts.pods) < len(counts.nodes):
         return 0
-    return min(counts.values(), default=0)
+    return min(counts.pods.values(), default=0)
 
 
-def _score(soft: list[tuple[core.TopologySpreadConstraint, Counter[str]]]) -> Callable[[NodeState], float]:
+def _score(soft: list[tuple[core.TopologySpreadConstraint, Counts]]) -> Callable[[NodeState], float]:
     def score(node: NodeState) -> float:
         if any(constraint.topology_key not in node.labels for constraint, _ in soft):
             return 0.0
-        total = sum(MAX_SCORE / (1 + counts[node.labels[constraint.topology_key]]) for constraint, counts in soft)
+        near = [counts.pods.get(node.labels[constraint.topology_key], 0) for constraint, counts in soft]
+        total = sum(MAX_SCORE / (1 + count) for count in near)
         return total / len(soft)
 
     return score
@@ -70,27 +79,34 @@ def _score(soft: list[tuple[core.TopologySpreadConstraint, Counter[str]]]) -> Ca
 
 def _counted(
     pod: PodInfo, constraints: Sequence[core.TopologySpreadConstraint], snapshot: Snapshot
-) -> list[tuple[core.TopologySpreadConstraint, Counter[str]]]:
+) -> list[tuple[core.TopologySpreadConstraint, Counts]]:
     """Each constraint with its counts, of the nodes that have the topology keys of all of them."""
-    keys = {constraint.topology_key for constraint in constraints}
-    nodes = [node for node in snapshot.present() if keys <= node.labels.keys()]
-    return [(constraint, _count(pod, constraint, nodes)) for constraint in constraints]
+    keys = frozenset(constraint.topology_key for constraint in constraints)
+    return [(constraint, _count(pod, constraint, keys, snapshot)) for constraint in constraints]
 
 
-def _count(pod: PodInfo, constraint: core.TopologySpreadConstraint, nodes: Sequence[NodeState]) -> Counter[str]:
-    """Matching pods per domain; domains of nodes that the policies leave out do not count."""
-    selector = _selector(pod, constraint)
-    counts: Counter[str] = Counter()
-    for node in nodes:
-        if not _counts(pod, constraint, node):
-            continue
-        counts[node.labels[constraint.topology_key]] += sum(
-            other.pod.metadata.namespace == pod.pod.metadata.namespace
-            and other.pod.metadata.deletion_timestamp is None
-            and selector.matches(other.pod.metadata.labels)
-            for other in node.pods.values()
+def _count(pod: PodInfo, constraint: core.TopologySpreadConstraint, keys: frozenset[str], snapshot: Snapshot) -> Counts:
+    """Of the domains of nodes that the policies do not leave out."""
+    selector, namespace = _selector(pod, constraint), pod.pod.metadata.namespace
+    policies = (constraint.node_affinity_policy, constraint.node_taints_policy)
+
+    def is_counted(node: NodeState) -> int:
+        return int(keys <= node.labels.keys() and _counts(pod, constraint, node))
+
+    def matching(node: NodeState) -> int:
+        others = (other.pod.metadata for other in node.pods.values()) if is_counted(node) else ()
+        return sum(
+            other.namespace == namespace and other.deletion_timestamp is None and selector.matches(other.labels)
+            for other in others
         )
-    return counts
+
+    # What these counts depend on, beside nodes and pods.
+    of_nodes = (pod.needs.shape, keys, policies)
+    key = constraint.topology_key
+    return Counts(
+        snapshot.domains(key, of_nodes, is_counted),
+        snapshot.domains(key, (of_nodes, namespace, selector), matching),
+    )
 
 
 def _counts(pod: PodInfo, constraint: core.TopologySpreadConstraint, node: NodeState) -> bool:

@@ -38,6 +38,9 @@ def cron_job(schedule: str = "*/10 * * * *", last: str | None = None, **spec: An
         (cron_job(last="2026-01-01T11:40:00Z"), "12:00", "12:10", 2),
         (cron_job(last="2026-01-01T11:40:00Z", starting_deadline_seconds=20), None, "12:10", 0),
         (cron_job("* * * * *", last="2020-01-01T00:00:00Z"), "12:00", "12:01", 101),
+        (cron_job("@every 25m"), "11:50", "12:15", 2),
+        (cron_job("@every 25m", last="2026-01-01T11:50:00Z"), None, "12:15", 0),
+        (cron_job("@every 25m", starting_deadline_seconds=60), None, "12:15", 0),
         (cron_job("0 7 * * *", last="2020-01-01T00:00:00Z", time_zone="Asia/Seoul"), "22:00", "22:00", 101),
     ],
 )

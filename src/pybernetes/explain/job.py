@@ -90,7 +90,7 @@ def _unable(snapshot: Snapshot, cron: batch_v1.CronJob) -> list[Cause]:
     words = {
         "FailedCreate": "its job cannot be made",
         "UnparseableSchedule": f"its schedule {cron.spec.schedule} cannot be read",
-        "TooManyMissedTimes": "it has missed too many times, and was given up",
+        "TooManyMissedTimes": "it has missed more than a hundred times, of which only the last was made up for",
         "JobAlreadyActive": "its last job still runs, and concurrencyPolicy Forbid lets no other begin",
         "MissSchedule": "it missed its time by more than startingDeadlineSeconds",
     }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final, Protocol
 
 from msgspec import Struct
-
-from pybernetes.wire.numbers import parse_number
 
 _MONTHS = {
     name: number
@@ -24,16 +24,50 @@ _NAMED = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+_BOUNDS: Final[tuple[tuple[int, int, dict[str, int]], ...]] = (
+    (0, 59, {}), (0, 23, {}), (1, 31, {}), (1, 12, _MONTHS), (0, 6, _DAYS),
+)  # fmt: skip
+_EVERY: Final = re.compile(r"@every ((?:[0-9]+(?:\.[0-9]*)?(?:ns|us|µs|ms|s|m|h))+)")
+_PART: Final = re.compile(r"([0-9.]+)(ns|us|µs|ms|s|m|h)")
+_SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 # Schedules such as 30 February never come.
 _SEARCH = timedelta(days=5 * 366)
+_WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), _SEARCH)
 
 
 class CronError(ValueError):
     """A schedule that cannot be understood."""
 
 
-class Schedule(Struct, frozen=True):
-    """The minutes, hours, ... at which it is due; a day is due by either field if both are restricted."""
+class Schedule(Protocol):
+    """Moments (in UTC) by the clocks of a zone."""
+
+    def next_after(self, moment: datetime, zone: tzinfo = UTC) -> datetime | None:
+        """The first moment later than `moment`; None if there is none."""
+
+    def last_until(self, since: datetime, now: datetime, zone: tzinfo = UTC) -> datetime | None:
+        """The last moment in (since, now], reckoned from `since` on; None if there is none."""
+
+
+class Every(Struct, frozen=True):
+    """A moment each so many whole seconds."""
+
+    delay: timedelta
+
+    def next_after(self, moment: datetime, zone: tzinfo = UTC) -> datetime:
+        return moment.replace(microsecond=0) + self.delay
+
+    def last_until(self, since: datetime, now: datetime, zone: tzinfo = UTC) -> datetime | None:
+        begin = since.replace(microsecond=0)
+        passed = (now - begin) // self.delay
+        return begin + passed * self.delay if passed > 0 else None
+
+
+class Crontab(Struct, frozen=True):
+    """The minutes, hours, ... at which it is due; a day is due by either field if both are restricted.
+
+    It is looked at as clocks go: an hour that they skip brings nothing, one that they repeat brings all twice.
+    """
 
     minutes: frozenset[int]
     hours: frozenset[int]
@@ -44,89 +78,115 @@ class Schedule(Struct, frozen=True):
     any_weekday: bool
 
     def next_after(self, moment: datetime, zone: tzinfo = UTC) -> datetime | None:
-        """The first moment (in UTC) later than `moment` that is due by the clocks of `zone`; None if there is none.
-
-        An hour that clocks skip brings nothing; of one that they repeat only the first counts.
-        """
-        local = moment.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0, fold=0)
-        end = local + _SEARCH
-        while local <= end:
-            local = self._advance(local + timedelta(minutes=1), end)
-            due = local.replace(tzinfo=zone).astimezone(UTC)
-            exists = due.astimezone(zone).replace(tzinfo=None, fold=0) == local
-            if local <= end and exists and due > moment:
-                return due
-        return None
-
-    def _advance(self, local: datetime, end: datetime) -> datetime:
-        """The first minute from `local` on that every field allows; later than `end` if there is none."""
-        while local <= end:
+        found = moment.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+        end = found + _SEARCH
+        while found <= end:
+            local = found.astimezone(zone)
             if local.month not in self.months:
                 year, month = divmod(local.year * 12 + local.month, 12)
-                local = datetime(year, month + 1, 1)
+                found = _begin(found, datetime(year, month + 1, 1), zone)
             elif not self._is_day(local):
-                local = datetime(local.year, local.month, local.day) + timedelta(days=1)
+                found = _begin(found, datetime(local.year, local.month, local.day) + timedelta(days=1), zone)
             elif local.hour not in self.hours:
-                local = local.replace(minute=0) + timedelta(hours=1)
+                found += timedelta(minutes=60 - local.minute)
             elif local.minute not in self.minutes:
-                local += timedelta(minutes=1)
+                found += timedelta(minutes=1)
             else:
-                return local
-        return local
+                return found
+        return None
+
+    def last_until(self, since: datetime, now: datetime, zone: tzinfo = UTC) -> datetime | None:
+        """Looked for in growing windows, so that each holds a few moments only."""
+        for window in _WINDOWS:
+            begin = max(since, now - window)
+            found, moment = None, self.next_after(begin, zone)
+            while moment is not None and moment <= now:
+                found, moment = moment, self.next_after(moment, zone)
+            if found is not None or begin == since:
+                return found
+        return None
 
     def _is_day(self, local: datetime) -> bool:
         by_day, by_weekday = local.day in self.days, local.isoweekday() % 7 in self.weekdays
         return (by_day and by_weekday) if self.any_day or self.any_weekday else (by_day or by_weekday)
 
 
+def _begin(moment: datetime, local: datetime, zone: tzinfo) -> datetime:
+    """The moment at which a local day begins, later than `moment` in any case."""
+    return max(local.replace(tzinfo=zone).astimezone(UTC), moment + timedelta(minutes=1))
+
+
 def parse(text: str) -> Schedule:
-    """Read a schedule; CronError says what is wrong with it."""
-    fields = _NAMED.get(text.strip(), text).split()
-    if len(fields) != 5:
-        raise CronError(f"expected exactly 5 fields, found {len(fields)}: {fields}")
-    minutes, hours, days, months, weekdays = fields
-    return Schedule(
-        minutes=_field(minutes, 0, 59),
-        hours=_field(hours, 0, 23),
-        days=_field(days, 1, 31),
-        months=_field(months, 1, 12, _MONTHS),
-        weekdays=frozenset(number % 7 for number in _field(weekdays, 0, 7, _DAYS)),
-        any_day=days.startswith(("*", "?")),
-        any_weekday=weekdays.startswith(("*", "?")),
+    """Read a schedule; CronError says what is wrong with it, in the words of upstream's parser."""
+    if not text:
+        raise CronError("empty spec string")
+    if text.startswith("@") and text not in _NAMED:
+        return _every(text)
+    fields = _NAMED.get(text, text).split()
+    if len(fields) != len(_BOUNDS):
+        raise CronError(f"expected exactly {len(_BOUNDS)} fields, found {len(fields)}: [{' '.join(fields)}]")
+    minutes, hours, days, months, weekdays = map(_field, fields, _BOUNDS)
+    return Crontab(minutes, hours, days, months, weekdays, _is_any(fields[2]), _is_any(fields[4]))
+
+
+def _every(text: str) -> Every:
+    found = _EVERY.fullmatch(text)
+    if found is None:
+        raise CronError(f"unrecognized descriptor: {text}")
+    parts = _PART.findall(found.group(1))
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return Every(timedelta(seconds=max(1, int(seconds))))
+
+
+def _is_any(field: str) -> bool:
+    """Whether a field of days leaves the choice to the other one; what takes steps does not."""
+    return any(
+        part.partition("/")[0] in ("*", "?") and part.partition("/")[2] in ("", "1") for part in field.split(",")
     )
 
 
-def _field(text: str, low: int, high: int, names: dict[str, int] | None = None) -> frozenset[int]:
+def _field(text: str, bounds: tuple[int, int, dict[str, int]]) -> frozenset[int]:
     found: set[int] = set()
-    for part in text.split(","):
-        span, slash, step_text = part.partition("/")
-        first, last = _span(span, low, high, names or {}, open_ended=bool(slash))
-        step = _number(step_text, {}) if slash else 1
-        if step < 1:
-            raise CronError(f"step of range should be a positive number: {part}")
-        if first < low or last > high:
-            raise CronError(f"value out of range ({low} - {high}): {part}")
-        if first > last:
-            raise CronError(f"beginning of range ({first}) beyond end of range ({last}): {part}")
-        found.update(range(first, last + 1, step))
+    for part in filter(None, text.split(",")):
+        found.update(_range(part, *bounds))
     return frozenset(found)
 
 
-def _span(text: str, low: int, high: int, names: dict[str, int], *, open_ended: bool) -> tuple[int, int]:
-    """ "*", "3", "3-5"; a single number with a step runs to the end."""
-    if text in ("*", "?"):
-        # Sunday is both 0 and 7: the whole week ends with Saturday.
-        return low, 6 if names is _DAYS else high
-    begin, dash, end = text.partition("-")
-    first = _number(begin, names)
-    if dash:
-        return first, _number(end, names)
-    return first, high if open_ended else first
+def _range(part: str, low: int, high: int, names: dict[str, int]) -> range:
+    """ "*", "3", "3-5", each with a step; a single number with a step runs to the end."""
+    span, *steps = part.split("/")
+    first, last = _span(part, span, low, high, names)
+    if len(steps) > 1:
+        raise CronError(f"too many slashes: {part}")
+    step = _number(steps[0], {}) if steps else 1
+    if steps and "-" not in span:
+        last = high
+    if first < low:
+        raise CronError(f"beginning of range ({first}) below minimum ({low}): {part}")
+    if last > high:
+        raise CronError(f"end of range ({last}) above maximum ({high}): {part}")
+    if first > last:
+        raise CronError(f"beginning of range ({first}) beyond end of range ({last}): {part}")
+    if step == 0:
+        raise CronError(f"step of range should be a positive number: {part}")
+    return range(first, last + 1, step)
+
+
+def _span(part: str, span: str, low: int, high: int, names: dict[str, int]) -> tuple[int, int]:
+    ends = span.split("-")
+    if ends[0] in ("*", "?"):
+        return low, high
+    if len(ends) > 2:
+        raise CronError(f"too many hyphens: {part}")
+    first = _number(ends[0], names)
+    return first, _number(ends[1], names) if len(ends) == 2 else first
 
 
 def _number(text: str, names: dict[str, int]) -> int:
     if text.lower() in names:
         return names[text.lower()]
-    if (number := parse_number(text)) is None:
-        raise CronError(f"failed to parse int from {text}")
-    return number
+    if not re.fullmatch("[-+]?[0-9]+", text):
+        raise CronError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax')
+    if int(text) < 0:
+        raise CronError(f"negative number ({int(text)}) not allowed: {text}")
+    return int(text)

@@ -8,10 +8,10 @@ from pybernetes.api import field
 from pybernetes.api.field import Path
 from pybernetes.api.tree import Tree
 from pybernetes.api.validation.common import non_negative, one_of, shown_selector
-from pybernetes.api.validation.cron_schedule import schedule_complaint
 from pybernetes.api.validation.job import validate_job_template_spec
 from pybernetes.api.validation.kinds import Errors, Rules, RulesTable
 from pybernetes.api.validation.metadata import METADATA
+from pybernetes.wire import cron
 
 _SPEC = Path("spec")
 _POLICIES = ("Allow", "Forbid", "Replace")
@@ -32,11 +32,7 @@ def _validate_spec(spec: Tree) -> Errors:
     if not schedule:
         yield field.required(path)
     else:
-        complaint = schedule_complaint(schedule)
-        if complaint:
-            yield field.invalid(path, schedule, complaint)
-        elif "TZ" in schedule:
-            yield field.invalid(path, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")
+        yield from _validate_schedule(schedule, path)
     yield from non_negative(
         spec, _SPEC, "startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"
     )
@@ -45,6 +41,18 @@ def _validate_spec(spec: Tree) -> Errors:
         yield from _validate_zone(zone)
     yield from one_of(spec.get("concurrencyPolicy"), _SPEC.child("concurrencyPolicy"), _POLICIES)
     yield from _validate_job_template(spec["jobTemplate"])
+
+
+def _validate_schedule(schedule: str, path: Path) -> Errors:
+    has_zone = schedule.startswith(("TZ=", "CRON_TZ=")) and " " in schedule
+    try:
+        # The parser takes a time zone in front; whether a schedule may have one is not its concern.
+        cron.parse(schedule.partition(" ")[2].strip() if has_zone else schedule)
+    except cron.CronError as error:
+        yield field.invalid(path, schedule, str(error))
+        return
+    if "TZ" in schedule:
+        yield field.invalid(path, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")
 
 
 def _validate_zone(zone: str) -> Errors:

@@ -14,7 +14,6 @@ from pybernetes.api.types import batch_v1
 from pybernetes.wire.cron import CronError, Schedule, parse
 
 MANY_MISSED = 100
-_WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=5 * 366))
 
 
 class Due(Struct, frozen=True):
@@ -48,25 +47,16 @@ def schedule_words(cron: batch_v1.CronJob, error: CronError) -> tuple[str, str]:
 def due(cron: batch_v1.CronJob, schedule: Schedule, zone: tzinfo, now: datetime) -> Due:
     """What has come due since the last Job was made, or since the CronJob was, within its starting deadline."""
     since = parse_time(cron.status.last_schedule_time or cron.metadata.creation_timestamp or "1970-01-01T00:00:00Z")
+    latest = schedule.last_until(since, now, zone)
+    following = schedule.next_after(latest or since, zone)
     deadline = cron.spec.starting_deadline_seconds
-    if deadline is not None:
-        since = max(since, now - timedelta(seconds=deadline))
-    missed, moment = 0, schedule.next_after(since, zone)
+    earliest = since if deadline is None else max(since, now - timedelta(seconds=deadline))
+    if latest is None or latest < earliest:
+        return Due(None, following)
+    missed, moment = 0, schedule.next_after(earliest, zone)
     while moment is not None and moment <= now and missed <= MANY_MISSED:
         missed, moment = missed + 1, schedule.next_after(moment, zone)
-    return Due(_latest(schedule, zone, since, now), schedule.next_after(now, zone), missed)
-
-
-def _latest(schedule: Schedule, zone: tzinfo, since: datetime, now: datetime) -> datetime | None:
-    """The last moment in (since, now]; looked for in growing windows, so that each holds a few moments only."""
-    for window in _WINDOWS:
-        begin = max(since, now - window)
-        found, moment = None, schedule.next_after(begin, zone)
-        while moment is not None and moment <= now:
-            found, moment = moment, schedule.next_after(moment, zone)
-        if found is not None or begin == since:
-            return found
-    return None
+    return Due(latest, following, missed)
 
 
 def is_finished(job: batch_v1.Job) -> str | None:

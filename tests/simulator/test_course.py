@@ -151,3 +151,19 @@ def test_a_course_goes_on_from_the_status_that_it_has_written() -> None:
     after = Course(Pod(metadata=subject.metadata, spec=subject.spec, status=shown), before.behaviour, BEGAN + 60)
     assert resume(after, random.Random(1))
     assert (after.step, after.restarts, after.started, after.at) == (Step.RUNNING, 1, BEGAN + 50, BEGAN + 100)
+
+
+def test_a_pause_between_attempts_goes_on_as_well() -> None:
+    subject = pod(names="app side")
+    before = course_of(subject, run="container=app,after=5s,fail=Error,times=3")
+    before.advance(BEGAN + 26, random.Random(1))
+    status = status_of(before, PLACE, [], BEGAN + 26)
+    shown = PodStatus(phase=status["phase"], container_statuses=status["containerStatuses"], pod_ip=PLACE.pod_ip)
+    after = Course(Pod(metadata=subject.metadata, spec=subject.spec, status=shown), before.behaviour, BEGAN + 40)
+    assert resume(after, random.Random(1))
+    again = status_of(after, PLACE, status["conditions"], BEGAN + 40)
+    assert [again[name] for name in ("phase", "containerStatuses")] == [
+        status[name] for name in ("phase", "containerStatuses")
+    ]
+    for moment in (44, 45, 60, 9999):
+        assert look(after, moment)[0] == look(before, moment)[0]

@@ -17,13 +17,13 @@ from pybernetes.api.tree import Tree
 from pybernetes.client.codec import WatchEvent
 from pybernetes.client.workqueue import WorkQueue, run_workers
 from pybernetes.simulator import usage
-from pybernetes.simulator.course import WARNING, Course, Exit, Said, Step
+from pybernetes.simulator.course import WARNING, Course, Exit, Said, Step, backoff
 from pybernetes.simulator.events import Events
 from pybernetes.simulator.fleet import Fleet, Machine
 from pybernetes.simulator.names import GROUP
 from pybernetes.simulator.parse import of_annotations
 from pybernetes.simulator.rules import Rules, Subject
-from pybernetes.simulator.stages import UNSAID, Behaviour, defaults
+from pybernetes.simulator.stages import RUN, UNSAID, Behaviour, defaults
 from pybernetes.simulator.status import Place, status_of
 from pybernetes.simulator.usage import Counter
 from pybernetes.simulator.view import Pod
@@ -250,6 +250,8 @@ def resume(course: Course, rng: random.Random) -> bool:
         course.step, course.at = Step.ENDED, inf
         course.exit = _exit_of(status.container_statuses)
         return True
+    if crashed := [each for each in status.container_statuses if _waits(each) == "CrashLoopBackOff"]:
+        return _resume_crashed(course, crashed[0])
     running = [each["state"]["running"] for each in status.container_statuses if "running" in each.get("state", {})]
     if status.phase != "Running" or not running:
         return False
@@ -257,6 +259,25 @@ def resume(course: Course, rng: random.Random) -> bool:
     course.began = course.first_started = course.started = min(seconds(each["startedAt"]) for each in running)
     course.restarts = max(int(each.get("restartCount", 0)) for each in status.container_statuses)
     course.resume_running(ready=bool(first.get("ready")), rng=rng)
+    return True
+
+
+def _waits(status: Tree) -> str:
+    return str(status.get("state", {}).get("waiting", {}).get("reason", ""))
+
+
+def _resume_crashed(course: Course, crashed: Tree) -> bool:
+    """Between two attempts: the pause goes on from the end of the last one, which the status has as `lastState`."""
+    ended = _exit_of([{"state": crashed.get("lastState", {})}])
+    if ended is None:
+        return False
+    others = [each["state"]["running"] for each in course.pod.status.container_statuses if "running" in each["state"]]
+    course.began = course.first_started = min([ended.started, *(seconds(each["startedAt"]) for each in others)])
+    course.step, course.exit, course.started = Step.CRASHED, ended, ended.started
+    course.restarts = int(crashed.get("restartCount", 0))
+    course.failures[RUN] = course.restarts + 1
+    course.at = ended.finished + backoff(max(0, course.restarts - 1))
+    course.reason, course.message = "CrashLoopBackOff", str(crashed["state"]["waiting"].get("message", ""))
     return True
 
 

@@ -233,3 +233,12 @@ def test_too_few_available_pods_are_told() -> None:
     assert found is not None
     assert (found.status, found.message) == ("False", "Deployment does not have minimum availability.")
     assert (made.unavailable_replicas, made.available_replicas) == (2, 2)
+
+
+def test_what_a_template_gives_its_pods_makes_it_another() -> None:
+    plain, hashed = template(), template()
+    hashed.metadata.labels[revision.HASH_LABEL] = "abc"
+    assert revision.same_template(plain, hashed)
+    for change in ({"annotations": {"a": "b"}}, {"finalizers": ["example.com/keep"]}, {"labels": {"app": "other"}}):
+        meta = meta_v1.ObjectMeta(**{"labels": {"app": "d"}, **change})  # type: ignore[arg-type]
+        assert not revision.same_template(plain, core_v1.PodTemplateSpec(metadata=meta, spec=plain.spec))

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from pybernetes.api.time import format_time
@@ -24,6 +25,7 @@ from pybernetes.controllers.hpa.replicas import (
     Situation,
     by_average,
     by_utilization,
+    requests_of,
 )
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -123,6 +125,31 @@ def test_stabilisation(desired: int, windows: tuple[float, float], expected: tup
     history = History([Recommendation(900.0, 8), Recommendation(960.0, 5)])
     assert stabilize(history, 1000.0, desired, 8 if desired < 8 else 5, windows)[:2] == expected
     assert history.recommendations[-1] == Recommendation(1000.0, desired)
+
+
+def of_whole_pod(requests: dict[str, str], in_container: str | None) -> core_v1.Pod:
+    made = pod("p0", request=in_container)
+    resources = core_v1.ResourceRequirements(requests=dict(requests))
+    return msgspec.structs.replace(made, spec=msgspec.structs.replace(made.spec, resources=resources))
+
+
+@pytest.mark.parametrize(
+    ("found", "container", "expected"),
+    [
+        (of_whole_pod({"cpu": "500m"}, None), "", 500),
+        (of_whole_pod({"cpu": "500m"}, "200m"), "", 500),
+        (of_whole_pod({"cpu": "500m"}, "200m"), "c", 200),
+        (of_whole_pod({"memory": "1Gi"}, "200m"), "", 200),
+        (of_whole_pod({"memory": "1Gi"}, None), "", "missing pod-level request for cpu in Pod p0"),
+        (pod("p0"), "other", "container other not found in Pod p0"),
+    ],
+)
+def test_requests_of_a_pod_as_a_whole(found: core_v1.Pod, container: str, expected: int | str) -> None:
+    if isinstance(expected, int):
+        assert requests_of([found], "cpu", container) == {"p0": expected}
+        return
+    with pytest.raises(MetricError, match=f"^{expected}$"):
+        requests_of([found], "cpu", container)
 
 
 PODS = v2.HPAScalingPolicy(type="Pods", value=4, period_seconds=60)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from pybernetes.api.selectors.labels import parse
@@ -31,6 +32,14 @@ def pod(
     )  # fmt: skip
 
 
+def with_init(found: core_v1.Pod, *, policy: str | None = "Always", restarts: int = 0) -> core_v1.Pod:
+    made = core_v1.Container(name="i", restart_policy=policy)
+    told = core_v1.ContainerStatus(name="i", image="i", image_id="", ready=True, restart_count=restarts)
+    spec = msgspec.structs.replace(found.spec, init_containers=[made])
+    status = msgspec.structs.replace(found.status, init_container_statuses=[told])
+    return msgspec.structs.replace(found, spec=spec, status=status)
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -42,9 +51,27 @@ def pod(
         (pod("a", node="crowded"), pod("b")),
         (pod("a", ready_for=10), pod("b", ready_for=5000)),
         (pod("a", restarts=3), pod("b")),
+        (with_init(pod("a", restarts=3), restarts=0), with_init(pod("b", restarts=2), restarts=9)),
+        (with_init(pod("a", age=5000), restarts=2), with_init(pod("b", age=10), restarts=1)),
+        (with_init(pod("a", age=10), policy=None), with_init(pod("b", age=5000), policy=None, restarts=9)),
+        (pod("a", ready_for=-100000), pod("b", ready_for=5000)),
         (pod("a", age=10), pod("b", age=5000)),
     ],
-    ids=["unassigned", "pending", "not ready", "cheap", "bad cost", "crowded", "fresh", "restarted", "young"],
+    ids=[
+        "unassigned",
+        "pending",
+        "not ready",
+        "cheap",
+        "bad cost",
+        "crowded",
+        "fresh",
+        "restarted",
+        "sidecars come second",
+        "sidecar restarted",
+        "init container restarted",
+        "ready in the future",
+        "young",
+    ],
 )
 def test_the_least_useful_pod_goes_first(first: core_v1.Pod, second: core_v1.Pod) -> None:
     crowd = [pod(f"x{number}", node="crowded") for number in range(3)]

@@ -56,10 +56,16 @@ def seconds_until_available(pod: core_v1.Pod, min_ready_seconds: int, now: datet
     return max(0.0, min_ready_seconds - (now - since).total_seconds())
 
 
-def restarts(pod: core_v1.Pod) -> int:
-    """The restarts of the container that restarted most; restartable init containers count."""
-    statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
-    return max((status.restart_count for status in statuses), default=0)
+def restarts(pod: core_v1.Pod) -> tuple[int, int]:
+    """The restarts of the container that restarted most, and of the sidecar that did; other init containers do not
+    count."""
+    sidecars = {one.name for one in pod.spec.init_containers if one.restart_policy == "Always"}
+    beside = [status for status in pod.status.init_container_statuses if status.name in sidecars]
+    most, most_beside = (
+        max((status.restart_count for status in statuses), default=0)
+        for statuses in (pod.status.container_statuses, beside)
+    )
+    return most, most_beside
 
 
 def rank_for_deletion(pods: Sequence[core_v1.Pod], related: Iterable[core_v1.Pod], now: datetime) -> list[core_v1.Pod]:
@@ -67,13 +73,13 @@ def rank_for_deletion(pods: Sequence[core_v1.Pod], related: Iterable[core_v1.Pod
 
     Unassigned before assigned, pending before running, not ready before ready, cheaper `pod-deletion-cost` before
     dearer, more of `related` (pods of the same owner) on the node before fewer, later ready before earlier, more
-    restarts before fewer, newer before older. Times are compared on a logarithmic scale, so that age alone does not
+    restarts before fewer (those of sidecars come second), newer before older. Times are compared on a logarithmic scale, so that age alone does not
     decide between pods that started together (KEP-2185).
     """
     crowd = Counter(pod.spec.node_name for pod in related if is_active(pod))
 
     def order(pod: core_v1.Pod) -> tuple[object, ...]:
-        ready = is_ready(pod)
+        ready, (often, beside) = is_ready(pod), restarts(pod)
         return (
             bool(pod.spec.node_name),
             _PHASE_RANK.get(pod.status.phase or "Pending", 2),
@@ -81,7 +87,8 @@ def rank_for_deletion(pods: Sequence[core_v1.Pod], related: Iterable[core_v1.Pod
             deletion_cost(pod),
             -crowd[pod.spec.node_name],
             _log_age(ready_since(pod), now) if ready else -1,
-            -restarts(pod),
+            -often,
+            -beside,
             _log_age(parse_time(pod.metadata.creation_timestamp or _EPOCH), now),
             pod.metadata.uid or "",
         )
@@ -93,7 +100,7 @@ def _log_age(since: datetime | None, now: datetime) -> int:
     """The order of magnitude (base 2) of an age in nanoseconds; young ones sort first."""
     if since is None:
         return 0
-    return int((now - since).total_seconds() * 1_000_000_000).bit_length()
+    return max(0, int((now - since).total_seconds() * 1_000_000_000)).bit_length()
 
 
 def deletion_cost(pod: core_v1.Pod) -> int:

@@ -103,7 +103,9 @@ def _without_requests(
     target = target_ref(autoscaler)
     found = []
     for resource in asked:
-        without = [each.name for each in (spec.containers if spec else []) if not _requests(each, resource)]
+        as_a_whole = spec is not None and spec.resources is not None and resource in spec.resources.requests
+        containers = spec.containers if spec is not None and not as_a_whole else []
+        without = [each.name for each in containers if not _requests(each, resource)]
         if without:
             what = f"it is to hold a percentage of the {resource} request, and container {listed(without)} of {target} has none"
             flags = f"-c {without[0]} --requests={resource}={ENOUGH.get(resource, 'AMOUNT')}"

@@ -44,9 +44,10 @@ def same_template(one: core_v1.PodTemplateSpec, other: core_v1.PodTemplateSpec) 
     return one.spec == other.spec and _bare(one) == _bare(other)
 
 
-def _bare(template: core_v1.PodTemplateSpec) -> tuple[dict[str, str], dict[str, str]]:
-    labels = {key: value for key, value in template.metadata.labels.items() if key != HASH_LABEL}
-    return labels, template.metadata.annotations
+def _bare(template: core_v1.PodTemplateSpec) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    meta = template.metadata
+    labels = {key: value for key, value in meta.labels.items() if key != HASH_LABEL}
+    return labels, meta.annotations, meta.finalizers
 
 
 def by_age(sets: Iterable[apps_v1.ReplicaSet]) -> list[apps_v1.ReplicaSet]:

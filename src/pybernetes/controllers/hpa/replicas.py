@@ -203,21 +203,43 @@ def _decide(situation: Situation, values: Values, groups: Groups, fallback: Valu
 
 
 def requests_of(pods: Sequence[core_v1.Pod], resource: str, container: str = "") -> Values:
-    """What each pod requests in all its containers, or in one. Raises MetricError if any does not say."""
+    """What each pod requests: as a whole where it says so, else in all its containers, or in one. Raises MetricError if
+    any does not say.
+    """
     found: Values = {}
     for pod in pods:
-        name = pod.metadata.name or ""
-        sidecars = [one for one in pod.spec.init_containers if one.restart_policy == "Always"]
-        total = 0
-        for one in (*pod.spec.containers, *sidecars):
-            if container and one.name != container:
-                continue
-            request = one.resources.requests.get(resource) if one.resources else None
-            if request is None:
-                raise MetricError(f"missing request for {resource} in container {one.name} of Pod {name}")
-            total += Quantity.parse(request).milli_value
-        found[name] = total
+        whole = pod.spec.resources.requests if pod.spec.resources is not None else {}
+        request = _of_containers(pod, resource, container) if container or not whole else _as_a_whole(pod, resource)
+        found[pod.metadata.name or ""] = request
     return found
+
+
+def _as_a_whole(pod: core_v1.Pod, resource: str) -> int:
+    """Of a pod with requests of its own (KEP-2837): for what these leave out, its containers may say something."""
+    containers = [one.resources.requests for one in _lasting(pod) if one.resources is not None]
+    own = pod.spec.resources.requests if pod.spec.resources is not None else {}
+    said = [own] if resource in own else [requests for requests in containers if resource in requests]
+    if not said:
+        raise MetricError(f"missing pod-level request for {resource} in Pod {pod.metadata.name}")
+    overhead = Quantity.parse(pod.spec.overhead.get(resource, 0)).milli_value
+    return overhead + sum(Quantity.parse(requests[resource]).milli_value for requests in said)
+
+
+def _of_containers(pod: core_v1.Pod, resource: str, container: str) -> int:
+    chosen = [one for one in _lasting(pod) if container in ("", one.name)]
+    if container and not chosen:
+        raise MetricError(f"container {container} not found in Pod {pod.metadata.name}")
+    total = 0
+    for one in chosen:
+        request = one.resources.requests.get(resource) if one.resources else None
+        if request is None:
+            raise MetricError(f"missing request for {resource} in container {one.name} of Pod {pod.metadata.name}")
+        total += Quantity.parse(request).milli_value
+    return total
+
+
+def _lasting(pod: core_v1.Pod) -> list[core_v1.Container]:
+    return [*pod.spec.containers, *(one for one in pod.spec.init_containers if one.restart_policy == "Always")]
 
 
 def utilization_ratio(values: Values, requests: Values, target: int) -> Measured:

@@ -58,7 +58,6 @@ async def test_the_version_is_told_before_it_is_asked_for(client: aiohttp.Client
             "no image of platform linux/s390x can be used here: this machine is",
         ),
         ("POST", "/images/create?fromImage=x&platform=windows", 400, "no image of platform windows can be used here"),
-        ("POST", "/build?extrahosts=x", 400, "error reading extra hosts"),
         ("GET", "/networks/x", 404, "no such network: x"),
         ("GET", "/v1.45/volumes/x", 404, "no such volume: x"),
         ("GET", "/plugins/a/b/json", 404, "no such plugin: a/b"),
@@ -105,7 +104,7 @@ async def test_login_asks_the_registry(
     ("query", "message"),
     [
         ("networkmode=host", "network mode 'host' is not supported: steps have the network of pods, or none"),
-        ('extrahosts=["x:nowhere"]', "invalid host 'x:nowhere': it has to be NAME:ADDRESS"),
+        ("extrahosts=a:10.1.2.3&extrahosts=x:nowhere", "invalid host 'x:nowhere': it has to be NAME:ADDRESS"),
         ("memory=1000", "[Warning] memory has no effect"),
     ],
 )

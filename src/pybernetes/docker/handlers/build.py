@@ -86,7 +86,7 @@ def _wanted(request: web.Request) -> BuildRequest:
         target=query.get("target", ""),
         labels={key: value or "" for key, value in _pairs(query.get("labels", "")).items()},
         network=_network(query.get("networkmode", "")),
-        hosts=_hosts(query.get("extrahosts", "")),
+        hosts=[host.replace("=", ":", 1) for host in query.getall("extrahosts", [])],
         no_cache=flag(request, "nocache"),
         pull=flag(request, "pull"),
         auth=auth.for_build(request.headers.get("X-Registry-Config", "")),
@@ -104,13 +104,6 @@ def _pairs(text: str) -> Mapping[str, str | None]:
 def _network(mode: str) -> str:
     """The network of pods is docker's bridge here."""
     return "default" if mode in ("", "default", "bridge") else mode
-
-
-def _hosts(text: str) -> list[str]:
-    try:
-        return [str(each).replace("=", ":", 1) for each in json.loads(text or "[]") or ()]
-    except (ValueError, TypeError) as error:
-        raise DockerError(400, f"error reading extra hosts: {error}") from error
 
 
 def _without_effect(request: web.Request) -> list[str]:

@@ -70,6 +70,12 @@ def test_https_is_asked_for_by_annotation_alone(
     assert (found == Redirect("https://shop.example/x?y")) is redirects
 
 
+def test_https_is_asked_for_where_it_is_spoken() -> None:
+    given = ingress("i", {"": {"/": "web"}}, annotations={NGINX + "force-ssl-redirect": "true"})
+    question = Question("shop.example:8080", "/x?y", False, 8443)
+    assert decide(build([given]), lambda backend: Endpoints(), question) == Redirect("https://shop.example:8443/x?y")
+
+
 def test_a_rewritten_path_keeps_its_query() -> None:
     given = ingress("i", {"": {"/api(/|$)(.*)": "web"}}, annotations={NGINX + "rewrite-target": "/$2"})
     assert ask(given, "/api/a%20b?c=d").target == "/a%20b?c=d"

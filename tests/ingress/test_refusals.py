@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from aiohttp import web
 from tests.ingress.world import LAST, World, echo, exchange, serving
 
 from pybernetes.ingress.annotations import Options
@@ -34,6 +37,7 @@ async def test_our_own_answers_leave_the_connection_usable(
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400"),
         (b"nonsense\r\n\r\n", b"400"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", b"501"),
         (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", b"405"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", b"431"),
     ],
@@ -55,3 +59,26 @@ async def test_a_body_over_the_limit_is_refused(world: World, chunked: bool) -> 
             world, b"POST / HTTP/1.1\r\nHost: x\r\n" + framing % (b"x" * 20) + LAST.replace(b"/last", b"/")
         )
     assert said.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_many_refusals_behind_an_answer(world: World) -> None:
+    """One after the other, however many wait."""
+    go_on = asyncio.Event()
+
+    async def wait(request: web.Request) -> web.Response:
+        await go_on.wait()
+        return web.Response(text="first")
+
+    async with serving(wait) as target:
+        forward = world.decide
+        world.targets = [target]
+        world.decide = lambda question: forward(question) if question.target == "/first" else Refuse(404, "nowhere")
+        asking = asyncio.ensure_future(
+            exchange(
+                world, b"GET /first HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 2000 + LAST
+            )
+        )
+        await asyncio.wait([asking], timeout=0.2)
+        go_on.set()
+        said = await asyncio.wait_for(asking, 20)
+    assert (said.count(b"first"), said.count(b"HTTP/1.1 404")) == (1, 2001)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -15,6 +16,7 @@ from tests.ingress.world import LAST, PIECE, World, answering, echo, exchange, s
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.annotations import Options
 from pybernetes.ingress.certificates import Certificates
+from pybernetes.ingress.decide import Redirect
 from pybernetes.ingress.server.doors import Door, Doors
 
 
@@ -37,6 +39,17 @@ async def test_a_request_arrives_as_it_was_with_who_sent_it(world: World) -> Non
     assert said["headers"]["X-Forwarded-Proto"] == "http"
     assert said["headers"]["X-Own"] == "1"
     assert "X-Drop" not in said["headers"]
+
+
+async def test_what_clients_say_of_themselves_is_not_passed_on(world: World) -> None:
+    """In no spelling that a backend could take for ours."""
+    async with serving(echo) as target:
+        world.targets = [target]
+        lies = b"X_Forwarded_For: 6.6.6.6\r\nx-forwarded-prefix: /6\r\nForwarded: for=6.6.6.6\r\nX_Real-IP: 6.6.6.6\r\n"
+        said = await exchange(world, LAST.replace(b"Host: x\r\n", b"Host: x\r\n" + lies + b"X_Other: kept\r\n"))
+    assert b"6.6.6.6" not in said
+    assert b"/6" not in said
+    assert b'"X_Other": "kept"' in said
 
 
 async def test_connections_are_kept_on_both_sides(world: World) -> None:
@@ -225,6 +238,30 @@ async def test_what_is_under_way_ends_before_the_proxy_does(world: World) -> Non
         assert world.gate is not None
         await world.gate.drain(5)
         assert (await asking).endswith(b"done")
+
+
+async def test_not_many_endpoints_are_waited_for(world: World) -> None:
+    """Nobody has these addresses, and nobody says so: the backlog of a socket that takes nothing is full."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        world.targets = [Target("127.0.0.1", full.getsockname()[1])] * 50
+        world.options = Options(connect_seconds=0.1)
+        said = await asyncio.wait_for(exchange(world, LAST), 20)
+        assert said.startswith(b"HTTP/1.1 504 ")
+        assert said.count(b"does not answer") == 3
+        for filler in fillers:
+            filler.close()
+
+
+async def test_redirects_lead_to_where_tls_is_spoken(world: World) -> None:
+    """Which is elsewhere when the usual port is somebody else's."""
+    world.decide = lambda question: Redirect(f"https://{question.host}:{question.secure_port}/")
+    assert b"Location: https://x:%d/\r\n" % world.https in await exchange(world, LAST)
 
 
 async def test_a_port_that_is_taken_has_a_spare(world: World) -> None:

@@ -28,11 +28,15 @@ class Endpoints(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """What of a request decides: the authority as its client wrote it, and the target as it came."""
+    """What of a request decides: the authority as its client wrote it, and the target as it came.
+
+    `secure_port` is where TLS is spoken here.
+    """
 
     authority: str
     target: str
     secure: bool
+    secure_port: int = 443
 
     @property
     def host(self) -> str:
@@ -76,7 +80,8 @@ def decide(table: Table, endpoints_of: Callable[[Backend], Endpoints], question:
         return Refuse(404, f"no Ingress has a rule for host {question.host!r} and path {path!r}")
     options = route.options
     if not question.secure and (options.redirect_always or (options.redirect_secured and route.secured)):
-        return Redirect(f"https://{question.host}{question.target}")
+        port = "" if question.secure_port == 443 else f":{question.secure_port}"
+        return Redirect(f"https://{question.host}{port}{question.target}")
     if options.refused_protocol:
         return Refuse(502, f"Ingress {route.ingress} asks for {options.refused_protocol}, which is not supported")
     found = endpoints_of(route.backend)

@@ -45,6 +45,7 @@ class Doors:
         for door in self._doors:
             if self.ports().get(door) != door.port:
                 await self._open(door)
+        self._gate.secure_port = next((port for door, port in self.ports().items() if door.secure), 443)
         return self.ports() != before
 
     def ports(self) -> dict[Door, int]:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.decide import Forward
-from pybernetes.ingress.server.message import CHUNKED, OURS, Client, Headers, header, passed_on, request_head
+from pybernetes.ingress.server.message import CHUNKED, Client, Headers, header, passed_on, request_head
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 ATTEMPTS = 3
@@ -99,6 +99,7 @@ class Exchange:
     __slots__ = (
         "answered",
         "attempts",
+        "begun",
         "chunks",
         "complete",
         "expects",
@@ -129,8 +130,9 @@ class Exchange:
         self.chunks = False
         """Whether the answer goes out in chunks."""
         self.received = 0
-        # The request has arrived as a whole; the first byte of an answer has gone out; all of it has.
-        self.complete = self.started = self.answered = False
+        # It has been sent on its way; the request has arrived as a whole; the first byte of an answer has gone out; all
+        # of it has.
+        self.begun = self.complete = self.started = self.answered = False
         self.forward: Forward | None = None
         self.upstream: Taker | None = None
         self.attempts = 0
@@ -145,6 +147,10 @@ class Exchange:
         length = header(self.headers, b"content-length")
         self.has_body = self.is_chunked or length not in (b"", b"0")
         self.expects = header(self.headers, b"expect").lower() == b"100-continue"
+
+    def may_begin(self) -> bool:
+        """Whether its head is there, and nothing has been done about it."""
+        return bool(self.method) and not self.begun
 
     def length(self) -> int:
         """As announced; 0 if it is not."""
@@ -172,7 +178,7 @@ class Exchange:
             (b":authority", self.host),
             (b":path", self.forward.target.encode("latin-1")),
         ]
-        kept = [(name.lower(), value) for name, value in passed_on(self.headers, OURS)]
+        kept = [(name.lower(), value) for name, value in passed_on(self.headers, from_client=True)]
         return [*pseudo, *kept, *own, (b"te", b"trailers")]
 
     def may_repeat(self) -> bool:

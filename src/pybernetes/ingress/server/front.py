@@ -6,8 +6,6 @@ import asyncio
 from collections import deque
 from typing import cast
 
-import httptools
-
 from pybernetes.ingress.server.exchange import Exchange
 from pybernetes.ingress.server.gate import Gate
 from pybernetes.ingress.server.message import (
@@ -21,34 +19,33 @@ from pybernetes.ingress.server.message import (
     answer_head,
     header,
     own_answer,
-    tokens,
 )
+from pybernetes.ingress.server.request_reader import RequestReader
 from pybernetes.ingress.server.side import Side
 
 HIGH_WATER = 1 << 20
 PREFACE = b"PRI * HTTP/2.0\r\n"
 """How a client begins that knows that HTTP/2 is spoken here (RFC 9113, section 3.3)."""
-MAX_HEAD = 64 << 10
 IDLE_SECONDS = 75.0
-"""How long a client may be silent between requests, or within one that nobody answers (as nginx' keepalive_timeout)."""
+"""How long a client may be silent between requests, or within one that nobody answers (as nginx' keepalive_timeout), how
+long a head may take, and how long a client may take nothing of an answer."""
 
 
 class Front(asyncio.Protocol, Side):
-    """The callbacks named `on_*` are httptools'. An exchange leaves the queue when it is answered and has arrived whole."""
+    """An exchange leaves the queue when it is answered and has arrived whole; only the first one is under way."""
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self._parser = httptools.HttpRequestParser(self)
+        self._reader = RequestReader(self)
         self._transport: asyncio.Transport | None = None
         self._exchanges: deque[Exchange] = deque()
-        self._arriving: Exchange | None = None
         self._piped: Exchange | None = None
-        self._resuming = False
-        self._head_bytes = 0
-        self._held = self._backend_slow = False
+        self._starting = False
+        self._held = self._backend_slow = self._slow = False
         self._corked = False
         self._pieces: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
         self._heard = 0.0
         self.client = Client("", 0, False)
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -85,8 +82,9 @@ class Front(asyncio.Protocol, Side):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self.gate.fronts.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._patience):
+            if timer is not None:
+                timer.cancel()
         for exchange in self._exchanges:
             if exchange.upstream is not None:
                 exchange.upstream.give_up()
@@ -95,19 +93,15 @@ class Front(asyncio.Protocol, Side):
             self.closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        if data.startswith(PREFACE) and self._arriving is None and not self._exchanges:
+        if data.startswith(PREFACE) and self._reader.is_idle and not self._exchanges:
             self._become_http2(data)
             return
-        self._heard = asyncio.get_running_loop().time()
+        if not self._reader.in_head:
+            self._heard = asyncio.get_running_loop().time()
         if self._piped is not None:
             self._pass_raw(data)
             return
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgrade_asked(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            self._refuse_connection(400, f"this is no HTTP request: {error}")
+        self._reader.feed(data)
         self.regulate()
 
     def eof_received(self) -> bool:
@@ -121,104 +115,70 @@ class Front(asyncio.Protocol, Side):
         return self._transport is not None and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
+        self._patience = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.abort)
         self._slow_client(True)
 
     def resume_writing(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
         self._slow_client(False)
+        self._start_next()
 
     def _slow_client(self, slow: bool) -> None:
+        self._slow = slow
         upstream = self._exchanges[0].upstream if self._exchanges else None
         if upstream is not None:
             (upstream.pause_reading if slow else upstream.resume_reading)()
 
-    # The parser's side.
+    # The reader's side.
 
-    def on_message_begin(self) -> None:
-        if self._resuming:
-            return
-        self._arriving = Exchange(self)
-        self._exchanges.append(self._arriving)
-        self._head_bytes = 0
+    def asked_anew(self) -> Exchange:
+        exchange = Exchange(self)
+        self._exchanges.append(exchange)
+        return exchange
 
-    def on_url(self, url: bytes) -> None:
-        if self._arriving is not None and not self._resuming:
-            self._arriving.target += url
-            self._count(len(url))
+    def asked(self, exchange: Exchange) -> None:
+        self._start_next()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        exchange = self._arriving
-        if exchange is None or exchange.method or self._resuming:
-            return  # what follows a body
-        exchange.headers.append((name, value))
-        self._count(len(name) + len(value))
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD:
-            self._refuse_connection(431, f"the head of a request may have {MAX_HEAD} bytes")
-
-    def on_headers_complete(self) -> None:
-        exchange = self._arriving
-        if exchange is None or self._resuming:
-            self._resuming = False
-            return
-        exchange.method = self._parser.get_method()
-        exchange.modern = self._parser.get_http_version() != "1.0"
-        exchange.keep_alive = self._parser.should_keep_alive()
-        exchange.begin()
-        if self._parser.should_upgrade():
-            asked = header(exchange.headers, b"upgrade")
-            self._resuming = b"h2c" in tokens(asked)
-            exchange.upgrade = b"" if self._resuming else asked
-        if exchange is self._exchanges[0]:
-            self._start(exchange)
-
-    def on_body(self, data: bytes) -> None:
-        exchange = self._arriving
-        if exchange is None:
-            return
-        self.receive(exchange, data)
-
-    def on_message_complete(self) -> None:
-        exchange = self._arriving
-        if exchange is None or exchange.upgrade or self._resuming:
-            return
-        self._arriving = None
+    def arrived(self, exchange: Exchange) -> None:
         exchange.finish()
         if exchange.answered:
             self._advance()
 
+    def refuse_connection(self, status: int, message: str) -> None:
+        if not any(exchange.started for exchange in self._exchanges):
+            self.send(own_answer(status, message, close=True))
+        self.close()
+
     # Where requests go.
 
+    def _start_next(self) -> None:
+        """Start what is first in the queue if its head is there, unless the client has yet to take what went before.
+
+        One that is answered here and now makes way for the one behind it, in this loop: there may be thousands.
+        """
+        if self._starting:
+            return
+        self._starting = True
+        try:
+            while self._exchanges and self._exchanges[0].may_begin() and not self._slow:
+                self._exchanges[0].begun = True
+                self._start(self._exchanges[0])
+        finally:
+            self._starting = False
+
     def _start(self, exchange: Exchange) -> None:
-        """The exchange is the first in the queue and its head is there."""
         hosts = sum(1 for name, _ in exchange.headers if name.lower() == b"host")
         if exchange.method == b"CONNECT":
             self.refuse(exchange, 405, "CONNECT is for proxies of another kind")
-            return
-        if hosts > 1 or (exchange.modern and not hosts):
+        elif hosts > 1 or (exchange.modern and not hosts):
             exchange.keep_alive = False
             self.refuse(exchange, 400, "a request has exactly one Host header")
-            return
-        self.start(exchange)
-
-    def _upgrade_asked(self, rest: bytes) -> None:
-        """What follows belongs to the other protocol, if there is to be one.
-
-        h2c is not spoken here, which a server may leave unsaid: such a request is served as any other.
-        """
-        exchange = self._arriving
-        if exchange is None:
-            self.close()
-            return
-        if exchange.upgrade:
-            self._arriving = None
-            exchange.complete = True
-            exchange.raw += rest
-            return
-        self._parser = httptools.HttpRequestParser(self)
-        framing = b"Transfer-Encoding: chunked" if exchange.is_chunked else b"Content-Length: %d" % exchange.length()
-        self._parser.feed_data(b"POST / HTTP/1.1\r\nHost: -\r\n" + framing + b"\r\n\r\n" + rest)
+        elif exchange.is_chunked and header(exchange.headers, b"transfer-encoding").lower() != b"chunked":
+            exchange.keep_alive = False
+            self.refuse(exchange, 501, "the only transfer coding that is known is chunked")
+        else:
+            self.start(exchange)
 
     # What upstreams tell.
 
@@ -322,12 +282,9 @@ class Front(asyncio.Protocol, Side):
         """The first exchange is over."""
         if self._exchanges:
             self._exchanges.popleft()
-        if self._exchanges:
-            following = self._exchanges[0]
-            if following.method:
-                self._start(following)
-        elif self.gate.draining:
+        if not self._exchanges and self.gate.draining:
             self.close()
+        self._start_next()
         self.regulate()
 
     def refuse(self, exchange: Exchange, status: int, message: str, *, location: str = "") -> None:
@@ -338,12 +295,6 @@ class Front(asyncio.Protocol, Side):
         exchange.started = True
         self.send(own_answer(status, message, location=location, close=close, with_body=with_body))
         self.answered(exchange, keep=True)
-
-    def _refuse_connection(self, status: int, message: str) -> None:
-        """What cannot be read has no end either."""
-        if not any(exchange.started for exchange in self._exchanges):
-            self.send(own_answer(status, message, close=True))
-        self.close()
 
     def regulate(self) -> None:
         """Read on only while somebody takes what comes."""

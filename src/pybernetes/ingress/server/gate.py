@@ -31,6 +31,7 @@ class Gate:
         self.pool = Pool()
         self.fronts: set[Connection] = set()
         self.draining = False
+        self.secure_port = 443
 
     async def drain(self, seconds: float) -> None:
         """Let what is under way end, then close everything."""

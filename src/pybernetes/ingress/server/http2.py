@@ -34,6 +34,8 @@ class Http2(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._corks = self._resets = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        self.is_slow = False
         self._heard = asyncio.get_running_loop().time()
 
     @property
@@ -50,8 +52,9 @@ class Http2(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._patience):
+            if timer is not None:
+                timer.cancel()
         self.gate.fronts.discard(self)
         for stream in list(self.streams.values()):
             stream.gone()
@@ -73,12 +76,20 @@ class Http2(asyncio.Protocol):
             self.uncork()
 
     def pause_writing(self) -> None:
-        for stream in self.streams.values():
-            stream.slow_client(True)
+        """Nor is more heard of a client that takes nothing: each PING would be one more answer to keep."""
+        self.is_slow = True
+        self._patience = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.abort)
+        if self._transport is not None:
+            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        for stream in self.streams.values():
-            stream.slow_client(False)
+        self.is_slow = False
+        if self._patience is not None:
+            self._patience.cancel()
+        if self._transport is not None:
+            self._transport.resume_reading()
+        for stream in list(self.streams.values()):
+            stream.pump()
 
     # Frames
 
@@ -148,6 +159,10 @@ class Http2(asyncio.Protocol):
             self.frames.close_connection()
         self._transport.write(self.frames.data_to_send())
         self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
 
     def _check_idle(self) -> None:
         """Close a connection whose client is silent although it is its turn to speak."""

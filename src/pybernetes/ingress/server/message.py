@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TypeAlias
 
@@ -15,18 +16,12 @@ HOP_BY_HOP = frozenset(
 )
 """What concerns one connection and not the next (RFC 9110, section 7.6.1)."""
 
-OURS = frozenset(
-    {
-        b"host",
-        b"x-forwarded-for",
-        b"x-forwarded-host",
-        b"x-forwarded-port",
-        b"x-forwarded-proto",
-        b"x-real-ip",
-        b"x-scheme",
-    }
-)
+OURS = frozenset({b"forwarded", b"host", b"x-real-ip", b"x-scheme"})
+FORWARDED = b"x-forwarded-"
 """What clients say about themselves is not believed: this is the first proxy that anybody can vouch for."""
+
+_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_WORD = re.compile(rb"[^\x00-\x20\x7f]+")
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -56,25 +51,28 @@ class Client(Struct, frozen=True):
 def request_head(method: bytes, target: bytes, headers: Headers, own: bytes) -> bytes:
     """`own` are whole lines: what we say of the client, and how the body is framed."""
     lines = [b"%b %b HTTP/1.1\r\n" % (method, target)]
-    lines += _lines(headers, OURS)
+    lines += [b"%b: %b\r\n" % each for each in passed_on(headers, from_client=True)]
     return b"".join((*lines, own, b"\r\n"))
 
 
 def answer_head(status: int, reason: bytes, headers: Headers, own: bytes) -> bytes:
     lines = [b"HTTP/1.1 %d %b\r\n" % (status, reason)]
-    lines += _lines(headers, frozenset())
+    lines += [b"%b: %b\r\n" % each for each in passed_on(headers)]
     return b"".join((*lines, own, b"\r\n"))
 
 
-def passed_on(headers: Headers, dropped: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
-    """What concerns the other end, and is not `dropped`."""
+def passed_on(headers: Headers, *, from_client: bool = False) -> list[tuple[bytes, bytes]]:
+    """What concerns the other end; of what comes from a client, without what is ours to say."""
     named = {token for name, value in headers if name.lower() == b"connection" for token in tokens(value)}
-    kept = HOP_BY_HOP | dropped | named
-    return [(name, value) for name, value in headers if name.lower() not in kept]
+    dropped = HOP_BY_HOP | named
+    kept = [each for each in headers if each[0].lower() not in dropped]
+    return [each for each in kept if not _is_ours(each[0])] if from_client else kept
 
 
-def _lines(headers: Headers, dropped: frozenset[bytes]) -> Iterable[bytes]:
-    return [b"%b: %b\r\n" % each for each in passed_on(headers, dropped)]
+def _is_ours(name: bytes) -> bool:
+    """Backends that have headers in their environment, as CGI has, do not tell `_` from `-`."""
+    known = name.lower().replace(b"_", b"-")
+    return known in OURS or known.startswith(FORWARDED)
 
 
 def tokens(value: bytes) -> list[bytes]:
@@ -96,6 +94,11 @@ def origin_form(host: bytes, target: bytes) -> tuple[bytes, bytes]:
         return host, target
     authority, slash, path = rest.partition(b"/")
     return authority, slash + path or b"/"
+
+
+def is_request_line(method: bytes, target: bytes, host: bytes) -> bool:
+    """Whether these can stand in a head of HTTP/1.1 without becoming something else there."""
+    return bool(_METHOD.fullmatch(method) and _WORD.fullmatch(target) and _WORD.fullmatch(host or b"-"))
 
 
 def own_body(status: int, message: str) -> bytes:

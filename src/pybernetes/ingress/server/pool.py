@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pybernetes.api.endpoints import Target
 from pybernetes.ingress.decide import Forward
 from pybernetes.ingress.server.backend_connection import BackendConnection, Place
-from pybernetes.ingress.server.exchange import Exchange, order
+from pybernetes.ingress.server.exchange import ATTEMPTS, Exchange, order
 from pybernetes.ingress.server.upstream import Upstream
 from pybernetes.ingress.table import Backend
 
@@ -61,15 +61,20 @@ class Pool:
         return targets, None
 
     async def connect(self, exchange: Exchange, forward: Forward, targets: list[Target]) -> BackendConnection:
-        """A new connection to the first target that takes one. Raises NoBackendError."""
-        failures, timed_out = [], False
+        """A new connection to the first target that takes one. Raises NoBackendError.
+
+        Not many are waited for in vain: behind them waits a client.
+        """
+        failures, timed_out = list[str](), 0
         for target in targets:
             try:
                 async with asyncio.timeout(forward.options.connect_seconds):
                     return await self._connect(exchange, forward, target)
             except TimeoutError:
-                timed_out = True
+                timed_out += 1
                 failures.append(f"{target.address}:{target.port} does not answer")
+                if timed_out == ATTEMPTS:
+                    break
             except OSError as error:
                 failures.append(f"{target.address}:{target.port}: {error.strerror or error}")
         said = f"no endpoint of service {forward.backend.name} takes connections: {'; '.join(failures[:5])}"

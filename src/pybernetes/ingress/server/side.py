@@ -37,8 +37,8 @@ class Side(Answering, Protocol):
     def start(self, exchange: Exchange) -> None:
         """The head of a request is there, and it is its turn."""
         exchange.host, target = origin_form(exchange.host, exchange.target)
-        question = Question(exchange.host.decode("latin-1"), target.decode("latin-1"), self.client.secure)
-        decision = self.gate.decide(question)
+        host, path = exchange.host.decode("latin-1"), target.decode("latin-1")
+        decision = self.gate.decide(Question(host, path, self.client.secure, self.gate.secure_port))
         if isinstance(decision, Refuse):
             self.refuse(exchange, decision.status, decision.message)
         elif isinstance(decision, Redirect):

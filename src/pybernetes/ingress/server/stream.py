@@ -10,7 +10,7 @@ from h2.exceptions import ProtocolError
 
 from pybernetes.ingress.server.exchange import Exchange
 from pybernetes.ingress.server.gate import Gate
-from pybernetes.ingress.server.message import Client, Headers, own_body, passed_on
+from pybernetes.ingress.server.message import Client, Headers, is_request_line, own_body, passed_on
 from pybernetes.ingress.server.side import Side
 
 HIGH_WATER = 256 << 10
@@ -33,6 +33,11 @@ class Carrier(Protocol):
 
     def done(self, number: int) -> None:
         """The stream has ended."""
+        ...
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the client does not take what it was sent, whatever its windows say."""
         ...
 
     def flush(self) -> None:
@@ -86,6 +91,8 @@ class Stream(Side):
         exchange.has_body, exchange.complete = not ends, ends
         if exchange.method == b"CONNECT":
             self.refuse(exchange, 405, "CONNECT is for proxies of another kind")
+        elif not is_request_line(exchange.method, exchange.target, exchange.host):
+            self.refuse(exchange, 400, "the method, path or authority of a request is malformed")
         elif not exchange.host:
             self.refuse(exchange, 400, "a request has exactly one Host header")
         else:
@@ -138,8 +145,6 @@ class Stream(Side):
     def send_part(self, exchange: Exchange, data: bytes) -> None:
         self._out += data
         self.pump()
-        if len(self._out) > HIGH_WATER and exchange.upstream is not None:
-            exchange.upstream.pause_reading()
 
     def end_answer(self, exchange: Exchange, trailers: Headers = ()) -> None:
         if not self._ends:
@@ -147,13 +152,16 @@ class Stream(Side):
             self.pump()
 
     def pump(self) -> None:
-        """As much of the answer as the client's windows take."""
+        """As much of the answer as the client takes; the backend waits while much is left."""
         frames, upstream = self._connection.frames, self._exchange.upstream
         try:
-            while self._out and (size := self._room()) > 0:
+            while self._out and not self._connection.is_slow and (size := self._room()) > 0:
                 frames.send_data(self._number, bytes(self._out[:size]))
                 del self._out[:size]
-            if not self._out and upstream is not None:
+                self._connection.flush()
+            if upstream is not None and len(self._out) > HIGH_WATER:
+                upstream.pause_reading()
+            elif upstream is not None and not self._out:
                 upstream.resume_reading()
             if self._ends and not self._out and self._exchange.answered:
                 self._end()
@@ -217,10 +225,6 @@ class Stream(Side):
         if with_body:
             self.send_part(exchange, body)
         self.answered(exchange, keep=True)
-
-    def slow_client(self, slow: bool) -> None:
-        if (upstream := self._exchange.upstream) is not None:
-            (upstream.pause_reading if slow else upstream.resume_reading)()
 
     def abort(self) -> None:
         if not self.is_over and self._connection.is_open:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import httptools
 
 from pybernetes.ingress.server.backend_connection import BackendConnection, Keeper, Place
 from pybernetes.ingress.server.exchange import Exchange
 from pybernetes.ingress.server.message import BODILESS, LAST_CHUNK, header
+
+log = logging.getLogger(__name__)
 
 HIGH_WATER = 1 << 20
 
@@ -103,6 +106,9 @@ class Upstream(BackendConnection):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._pipe(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError:
+            log.exception("answer failed")
+            self._fail("the proxy failed")
         except httptools.HttpParserError as error:
             # What comes after an answer without a body that has a length (HEAD) is not looked at.
             if not self._spent:

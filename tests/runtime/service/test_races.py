@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import command_lines, parent_of
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, StartError
@@ -63,10 +64,19 @@ async def test_execs_that_do_not_start_leave_no_descriptors(lab: Lab) -> None:
 async def test_a_container_is_stopped_while_its_monitor_is_replaced(lab: Lab, core: Core) -> None:
     pod = await lab.run_pod()
     container = await pod.start(lab.container("sleep", "1000"))
-    os.kill(monitor_of(container), signal.SIGKILL)
-    while core.table.container(container).control is not None:
+    zygote = next(
+        pid for pid, title in command_lines().items() if title == b"p8s-zygote" and parent_of(pid) == os.getpid()
+    )
+    os.kill(zygote, signal.SIGSTOP)
+    try:
+        os.kill(monitor_of(container), signal.SIGKILL)
+        while core.table.container(container).control is not None:
+            await asyncio.sleep(0.001)
+        stopping = asyncio.ensure_future(lab.runtime.stop_container(container, 0))
         await asyncio.sleep(0)
-    await lab.runtime.stop_container(container, 0)
+    finally:
+        os.kill(zygote, signal.SIGCONT)
+    await stopping
     assert (await lab.runtime.container_status(container)).state == t.ContainerState.CONTAINER_EXITED
 
 
@@ -89,9 +99,8 @@ async def test_a_monitor_that_is_killed_over_its_adoption_is_replaced_too(
     child = child_of(monitor_of(container))
     monkeypatch.setattr(core.zygote, "ask", killed_at_once)
     os.kill(monitor_of(container), signal.SIGKILL)
-    while core.table.container(container).control is not None or len(asked) < 1:
-        await asyncio.sleep(0)
-    while core.table.container(container).control is None and not core.table.container(container).exit:
+    held = core.table.container(container)
+    while held.exit is None and (len(asked) < 2 or held.control is None):
         await asyncio.sleep(0.001)
     assert asked == ["adopt", "adopt"]
     os.kill(child, 0)

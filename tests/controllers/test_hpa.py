@@ -61,7 +61,8 @@ async def test_replicas_are_kept_within_the_bounds(world_of: Callable[..., Any])
             1,
             "ScalingActive",
             "the HPA was unable to compute the replica count: failed to get cpu utilization: unable to get metrics for "
-            "resource cpu: unable to fetch metrics from resource metrics API: 404 page not found",
+            "resource cpu: unable to fetch metrics from resource metrics API: the server could not find the requested "
+            "resource (get pods.metrics.k8s.io)",
         ),
         (0, "ScalingActive", "scaling is disabled since the replica count of the target is zero"),
     ],
@@ -82,7 +83,10 @@ async def test_what_is_unknown_has_a_reason(
 
 
 UTILIZATION = v2.MetricTarget(type="Utilization", average_utilization=50)
-UNREAD = "unable to fetch metrics from resource metrics API: 404 page not found"
+UNREAD = (
+    "unable to fetch metrics from resource metrics API: the server could not find the requested resource "
+    "(get pods.metrics.k8s.io)"
+)
 CPU = v2.MetricSpec(type="Resource", resource=v2.ResourceMetricSource(name="cpu", target=UTILIZATION))
 
 

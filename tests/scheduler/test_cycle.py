@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from pybernetes.scheduler import ranking
+from pybernetes.scheduler.node import NodeState
+from pybernetes.scheduler.plugins import Rejection
 from pybernetes.scheduler.pod import PodInfo
 
 from .world import World, node, pod
@@ -206,3 +209,32 @@ def test_changed_node_is_looked_at_again() -> None:
     assert world.place(pod("p", cpu="2")) == "a"
     world.snapshot.remove_node("a")
     assert world.place(pod("q", cpu="2")) == "no nodes available to schedule pods"
+
+
+def test_a_pod_that_names_its_nodes_costs_no_look_at_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the pods of a DaemonSet, each of which has a shape of its own."""
+    world = World(*(node(f"n{number}") for number in range(50)))
+    asked: list[str] = []
+
+    def noting(info: PodInfo, found: NodeState) -> Rejection | None:
+        asked.append(found.name)
+        return reject(info, found)
+
+    reject = ranking.reject
+    monkeypatch.setattr(ranking, "reject", noting)
+
+    def named(name: str, *nodes: str, **more: Any) -> PodInfo:
+        terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [each]}]} for each in nodes]
+        required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+        return pod(name, owner="d", affinity={"nodeAffinity": required}, **more)
+
+    for number in range(50):
+        assert world.place(named(f"d{number}", f"n{number}")) == f"n{number}"
+    assert len(asked) == 50
+    assert world.place(named("two", "n3", "n4")) in ("n3", "n4")
+    assert world.place(named("gone", "nowhere")) == (
+        "0/50 nodes are available: 50 node(s) didn't match Pod's node affinity/selector."
+    )
+    assert world.place(named("large", "n3", cpu="64")) == (
+        "0/50 nodes are available: 1 Insufficient cpu, 49 node(s) didn't match Pod's node affinity/selector."
+    )

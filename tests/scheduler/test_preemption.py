@@ -1,10 +1,15 @@
 """Who has to go for whom, and what room is kept for whom meanwhile."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
+import pytest
 
+from pybernetes.aio.clock import FakeClock
+from pybernetes.api.errors import StatusError, conflict, forbidden
 from pybernetes.api.types import policy_v1 as policy
+from pybernetes.scheduler.bind import Binder
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.preemption import Refused, Victims, choose
 
@@ -135,3 +140,28 @@ def test_nobody_else_has_to_go_while_victims_are_going() -> None:
     assert preempt(world, pod("urgent", cpu="2", priority=10, status={"nominatedNodeName": "a"})) == (
         "preemption: not eligible due to a terminating pod on the nominated node."
     )
+
+
+async def test_a_victim_that_cannot_be_deleted_keeps_no_other() -> None:
+    class Server:
+        """Refuses to delete one pod; another is not the one that was meant any more."""
+
+        def __init__(self) -> None:
+            self.deleted: list[str] = []
+
+        async def patch(self, *args: Any, **kwargs: Any) -> None:
+            return None
+
+        async def delete(self, kind: Any, name: str, namespace: str, uid: str) -> None:
+            if name == "stubborn":
+                raise forbidden("", "pods", name, "not this one")
+            if name == "replaced":
+                raise conflict("", "pods", name)
+            self.deleted.append(name)
+
+    server, told = Server(), SimpleNamespace(event=lambda *args, **kwargs: None)
+    binder = Binder(cast(Any, server), cast(Any, told), FakeClock())
+    victims = Victims("a", (pod("stubborn"), pod("replaced"), pod("last")))
+    with pytest.raises(StatusError, match="not this one"):
+        await binder.preempt(pod("important", priority=9), victims)
+    assert server.deleted == ["last"]

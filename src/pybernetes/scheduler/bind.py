@@ -63,7 +63,8 @@ class Binder(Struct, frozen=True):
         await self._patch_status(pod, status)
 
     async def preempt(self, pod: PodInfo, victims: Victims) -> None:
-        """Delete the victims gracefully, each told by whom."""
+        """Delete the victims gracefully, each told by whom. Raises the first StatusError when all have had their turn."""
+        failed: errors.StatusError | None = None
         for victim in victims.pods:
             message = f"Preempted by pod {pod.uid} on node {victims.node}"
             self.recorder.event(victim.pod, "Normal", "Preempted", message, action="Preempting")
@@ -79,8 +80,10 @@ class Binder(Struct, frozen=True):
                 metadata = victim.pod.metadata
                 await self.client.delete(core.Pod, metadata.name or "", metadata.namespace or "", uid=victim.uid)
             except errors.StatusError as error:
-                if error.code != 404:
-                    raise
+                if error.code not in (404, 409):  # another of its name is there: it is gone
+                    failed = failed or error
+        if failed is not None:
+            raise failed
 
     async def withdraw(self, pod: PodInfo) -> None:
         """The node that the pod was to get is another's."""

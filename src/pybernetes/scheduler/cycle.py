@@ -10,7 +10,7 @@ from msgspec import Struct
 from pybernetes.scheduler.plugins import MAX_SCORE, Rejection, Verdicts, dynamic_resources, volume_binding
 from pybernetes.scheduler.pod import PodInfo
 from pybernetes.scheduler.profile import GLOBAL_PLUGINS
-from pybernetes.scheduler.ranking import Ranking, Rankings, reject
+from pybernetes.scheduler.ranking import NamedNodes, Ranking, Rankings, reject
 from pybernetes.scheduler.snapshot import Snapshot
 
 NO_NODES = "no nodes available to schedule pods"
@@ -65,7 +65,7 @@ def _blocked(pod: PodInfo, snapshot: Snapshot) -> Rejection | None:
 
 
 def _decide_globally(
-    pod: PodInfo, snapshot: Snapshot, ranking: Ranking, verdicts: list[tuple[Verdicts, float]]
+    pod: PodInfo, snapshot: Snapshot, ranking: Ranking | NamedNodes, verdicts: list[tuple[Verdicts, float]]
 ) -> Decision:
     """The nodes are looked at in the order of what they are worth by themselves, until none of those that are left can
     be the best any more.

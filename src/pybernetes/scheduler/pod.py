@@ -36,6 +36,8 @@ class Needs(Struct, frozen=True, eq=False):
     required_terms: list[core.NodeSelectorTerm]
     """The alternatives of required node affinity; empty if there is none."""
     preferred_terms: list[core.PreferredSchedulingTerm]
+    named_nodes: frozenset[str] | None
+    """The only nodes that the required terms leave, where all of them name nodes, as those of a DaemonSet's pods do."""
 
     @classmethod
     def of(cls, spec: core.PodSpec) -> Needs:
@@ -56,17 +58,29 @@ class Needs(Struct, frozen=True, eq=False):
     def _made(cls, shape: bytes, spec: core.PodSpec) -> Needs:
         affinity = spec.affinity.node_affinity if spec.affinity else None
         required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
+        terms = required.node_selector_terms if required else []
         return cls(
             shape,
             pod_requests(spec),
             pod_requests(spec, defaulted=True),
             _host_ports(spec),
-            required.node_selector_terms if required else [],
+            terms,
             affinity.preferred_during_scheduling_ignored_during_execution if affinity else [],
+            _named(terms),
         )
 
 
 _remembered: dict[bytes, Needs] = {}
+
+
+def _named(terms: list[core.NodeSelectorTerm]) -> frozenset[str] | None:
+    found: set[str] = set()
+    for term in terms:
+        names = [set(one.values) for one in term.match_fields if (one.key, one.operator) == ("metadata.name", "In")]
+        if not names:
+            return None
+        found |= set.intersection(*names)
+    return frozenset(found) if terms else None
 
 
 def _host_ports(spec: core.PodSpec) -> frozenset[HostPort]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pybernetes.scheduler.node import NodeState
 from pybernetes.scheduler.plugins import Rejection
@@ -118,6 +118,34 @@ class Ranking:
                 yield name, -score
 
 
+class NamedNodes:
+    """The ranking for a pod that names the nodes it can go to: of thousands only those are looked at."""
+
+    def __init__(self, pod: PodInfo, names: Collection[str], snapshot: Snapshot, rng: random.Random) -> None:
+        self._pod, self._snapshot = pod, snapshot
+        found = [node for name in names if (node := snapshot.nodes.get(name)) is not None and node.node is not None]
+        scored = [(_score(pod, node), rng.random(), node.name) for node in found if reject(pod, node) is None]
+        self._ordered = sorted(scored, reverse=True)
+
+    def best(self) -> str | None:
+        """As of a `Ranking`, and so are the others."""
+        return self._ordered[0][2] if self._ordered else None
+
+    def in_order(self) -> Iterator[tuple[str, float]]:
+        return ((name, score) for score, _, name in self._ordered)
+
+    @property
+    def rejections(self) -> dict[str, Rejection]:
+        """Looked for when somebody asks, since most such pods find their node."""
+        judged = ((node.name, reject(self._pod, node)) for node in self._snapshot.present())
+        return {name: rejection for name, rejection in judged if rejection is not None}
+
+
+def _score(pod: PodInfo, node: NodeState) -> float:
+    """Whoever its owner is."""
+    return sum(weight * plugin(pod, node) for plugin, weight in (*SCORES, *OWNER_SCORES))
+
+
 def reject(pod: PodInfo, node: NodeState) -> Rejection | None:
     """The first filter's rejection of a node."""
     for plugin in FILTERS:
@@ -135,8 +163,10 @@ class Rankings:
         self._kept: OrderedDict[tuple[str, str, bytes], Ranking] = OrderedDict()
         self._shapes: OrderedDict[tuple[str, bytes], Shape] = OrderedDict()
 
-    def of(self, pod: PodInfo, snapshot: Snapshot) -> Ranking:
+    def of(self, pod: PodInfo, snapshot: Snapshot) -> Ranking | NamedNodes:
         """The pod's ranking, up to date with the snapshot."""
+        if pod.needs.named_nodes is not None:
+            return NamedNodes(pod, pod.needs.named_nodes, snapshot, self._rng)
         shape = (pod.spec.node_name or "", pod.needs.shape)
         signature = (pod.owner, *shape)
         ranking = self._kept.get(signature)

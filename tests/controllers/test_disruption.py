@@ -11,6 +11,7 @@ from pybernetes.api.scheme import Resource, by_kind
 from pybernetes.api.types import apps_v1, core_v1, meta_v1, policy_v1
 from pybernetes.api.types.base import IntOrString
 from pybernetes.client.discovery import discover
+from pybernetes.client.patch import PatchType
 from pybernetes.controllers.disruption import Budget, budget_of, pending_disruptions
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -155,3 +156,18 @@ async def test_a_kind_without_a_scale_allows_nothing_and_says_so(world_of: Calla
         await world.eventually(
             status_is(world, lambda found: reason_of(found) == "SyncFailed" and found.disruptions_allowed == 0)
         )
+
+
+async def test_a_pod_that_stays_in_spite_of_its_eviction_is_told(world_of: Callable[..., Any]) -> None:
+    async with world_of("disruption-controller") as world:
+        meta = meta_v1.ObjectMeta(name="stays", namespace=world.namespace, labels=LABELS)
+        spec = core_v1.PodSpec(containers=[core_v1.Container(name="c", image="i")])
+        await world.client.create(core_v1.Pod(metadata=meta, spec=spec))
+        await budget(world, min_available=1)
+        patch = {"status": {"disruptedPods": {"stays": "2026-01-01T00:00:00Z"}}}
+        kind = policy_v1.PodDisruptionBudget
+        name = (await world.client.list(kind, world.namespace)).items[0].metadata.name
+        await world.client.patch(kind, name, world.namespace, patch, PatchType.MERGE, subresource="status")
+        words = f"Pod was expected by PDB {world.namespace}/{name} to be deleted but it wasn't"
+        await world.wait_told("NotDeleted", words)
+        await world.eventually(status_is(world, lambda status: not status.disrupted_pods))

@@ -143,3 +143,26 @@ async def test_an_owner_that_goes_before_its_informer_saw_it_is_missed(world_of:
         assert "child" not in {
             found.metadata.name for found in (await world.client.list(core_v1.ConfigMap, world.namespace)).items
         }
+
+
+async def test_a_dependent_that_cannot_be_freed_keeps_no_other(world_of: Callable[..., Any]) -> None:
+    async with world_of("garbage-collector-controller") as world:
+        first = await make_map(world, "owner")
+        reference = meta_v1.OwnerReference(
+            api_version="v1", kind="ConfigMap", name="owner", uid=first.metadata.uid or ""
+        )
+        world.refuse("patch", "a-stubborn")
+        for name in ("a-stubborn", "b"):
+            await make_map(world, name, reference)
+        await world.client.delete(core_v1.ConfigMap, "owner", world.namespace, propagation_policy="Orphan")
+
+        async def owners(name: str) -> int:
+            return len((await world.client.get(core_v1.ConfigMap, name, world.namespace)).metadata.owner_references)
+
+        async def is_free() -> bool:
+            return await owners("b") == 0
+
+        await world.eventually(is_free)
+        assert await owners("a-stubborn") == 1
+        assert (await world.client.get(core_v1.ConfigMap, "owner", world.namespace)).metadata.deletion_timestamp
+        del world.client.patch

@@ -9,11 +9,12 @@ import msgspec
 import pytest
 
 from pybernetes.api.errors import StatusError
+from pybernetes.api.taints import tolerates
 from pybernetes.api.time import format_time
 from pybernetes.api.types import core_v1, meta_v1
 from pybernetes.client.patch import PatchType
 from pybernetes.controllers import podgc
-from pybernetes.controllers.node.eviction import bound_at, seconds_until_eviction, tolerates
+from pybernetes.controllers.node.eviction import bound_at, seconds_until_eviction
 from pybernetes.controllers.node.health import NOT_READY, UNREACHABLE, silent_conditions, taints_of
 from pybernetes.controllers.node.ipam import free_range
 from pybernetes.controllers.node.zones import Zone
@@ -107,6 +108,13 @@ def test_tolerations_decide_when_a_pod_goes(
     assert seconds_until_eviction(taints, tolerations, NOW) == expected
 
 
+def test_a_number_that_is_tolerated_is_no_reason_to_go() -> None:
+    """As the scheduler judges, so do evictions: else a pod would be placed and driven away for ever."""
+    found = core_v1.Toleration(key="k", operator="Gt", value="3", effect="NoExecute")
+    assert seconds_until_eviction([taint(value="5")], [found], NOW) is None
+    assert seconds_until_eviction([taint(value="2")], [found], NOW) == 0
+
+
 @pytest.mark.parametrize(
     ("since", "expected"),
     [(None, 0), (NOW - timedelta(seconds=10), 50), (NOW - timedelta(seconds=100), 0), (NOW - timedelta(hours=2), 0)],
@@ -132,6 +140,7 @@ def test_a_pod_is_on_its_node_since_it_was_placed() -> None:
         (core_v1.Toleration(key="k", value="w"), False),
         (core_v1.Toleration(key="k", operator="Exists", effect="NoSchedule"), False),
         (core_v1.Toleration(key="x", operator="Exists"), False),
+        (core_v1.Toleration(value="v"), False),
     ],
 )
 def test_what_a_toleration_covers(toleration: core_v1.Toleration, expected: bool) -> None:

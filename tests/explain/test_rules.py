@@ -207,3 +207,20 @@ def test_of_a_custom_resource_the_most_telling_condition_is_told() -> None:
     tree = {"kind": "Widget", "metadata": {"name": "w", "uid": "w"}, "status": {"conditions": conditions}}
     finding = custom.explain(snapshot(definition), definition, custom.read(tree))
     assert (finding.facts, finding.causes) == ("is there, Ready", ())
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("Always", []), (None, ["targetPort proxy is no port of its pods; they declare none"])]
+)
+def test_a_port_of_a_sidecar_is_one_of_the_pod(policy: str | None, expected: list[str]) -> None:
+    spec = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "proxy"}], "clusterIP": "10.96.0.9"}
+    service = convert(v1.Service, {"metadata": {"name": "web", "namespace": "default", "uid": "s"}, "spec": spec})
+    found = pod()
+    port = v1.ContainerPort(container_port=8080, name="proxy")
+    beside = v1.Container(name="proxy", restart_policy=policy, ports=[port])
+    metadata = msgspec.structs.replace(found.metadata, labels={"app": "web"})
+    found = msgspec.structs.replace(
+        found, metadata=metadata, spec=msgspec.structs.replace(found.spec, init_containers=[beside])
+    )
+    told = words(rules.explain(snapshot(service, found, node()), service))
+    assert [text for text in told if "targetPort" in text] == expected

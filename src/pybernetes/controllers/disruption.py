@@ -87,6 +87,7 @@ class DisruptionController(KeyedController):
         pods = self.pods.list(key[0], labels.from_struct(budget.spec.selector))
         now = self.context.clock.now()
         going = pending_disruptions(budget.status.disrupted_pods, pods, now)
+        self._tell_of_stayers(budget, [pod for pod in pods if pod.metadata.name not in going])
         healthy = sum(
             podstate.is_active(pod) and podstate.is_ready(pod) and pod.metadata.name not in going for pod in pods
         )
@@ -105,6 +106,14 @@ class DisruptionController(KeyedController):
         await self._write(budget, status)
         ages = [(now - parse_time(moment)).total_seconds() for moment in going.values()]
         return max(0.1, DISRUPTION_SECONDS - max(ages)) if ages else None
+
+    def _tell_of_stayers(self, budget: policy_v1.PodDisruptionBudget, pods: Iterable[core_v1.Pod]) -> None:
+        """Pods whose eviction was granted, and who are there as if it had not been."""
+        for pod in pods:
+            if pod.metadata.name in budget.status.disrupted_pods and pod.metadata.deletion_timestamp is None:
+                place = f"{budget.metadata.namespace}/{budget.metadata.name}"
+                words = f"Pod was expected by PDB {place} to be deleted but it wasn't"
+                self.recorder.event(pod, "Warning", "NotDeleted", words)
 
     async def _fail_safe(self, budget: policy_v1.PodDisruptionBudget, why: str) -> None:
         """What cannot be reckoned allows nothing."""

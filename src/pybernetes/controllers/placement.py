@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pybernetes.api.selectors.labels import SelectorError, make_requirement
+from pybernetes.api.taints import tolerates
 from pybernetes.api.types import core_v1
-from pybernetes.controllers.node.eviction import tolerates
 
 _OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": "gt", "Lt": "lt"}
 

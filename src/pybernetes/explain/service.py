@@ -143,7 +143,11 @@ def _empty_owner(snapshot: Snapshot, namespace: str, selector: Mapping[str, str]
 
 def _ports(snapshot: Snapshot, service: v1.Service, selected: list[v1.Pod]) -> Iterator[Cause]:
     """Target ports that the pods do not have, by name or by what they declare."""
-    declared = {(p.name or "", p.container_port) for pod in selected for c in pod.spec.containers for p in c.ports}
+    lasting = [
+        [*pod.spec.containers, *(one for one in pod.spec.init_containers if one.restart_policy == "Always")]
+        for pod in selected
+    ]
+    declared = {(p.name or "", p.container_port) for containers in lasting for c in containers for p in c.ports}
     names, numbers = {name for name, _ in declared if name}, {number for _, number in declared}
     for port in service.spec.ports:
         target = port.target_port if port.target_port is not None else port.port

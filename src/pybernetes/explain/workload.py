@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pybernetes.api.taints import tolerates
 from pybernetes.api.types import apps_v1
 from pybernetes.api.types import core_v1 as v1
 from pybernetes.api.types.base import Object
@@ -14,7 +15,6 @@ from pybernetes.explain.causes import Cause, Finding
 from pybernetes.explain.nearest import hint
 from pybernetes.explain.snapshot import Snapshot, ref
 from pybernetes.explain.terms import count
-from pybernetes.scheduler.plugins.taint_toleration import tolerates
 
 
 def explain_stateful(snapshot: Snapshot, stateful: apps_v1.StatefulSet) -> Finding:

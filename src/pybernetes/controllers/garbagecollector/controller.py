@@ -20,7 +20,7 @@ from pybernetes.client.informer import Informer
 from pybernetes.client.patch import PatchType
 from pybernetes.client.transport import Request
 from pybernetes.client.workqueue import WorkQueue, run_workers
-from pybernetes.controllers.context import Context, ignore_not_found
+from pybernetes.controllers.context import Context, do_all, ignore_not_found
 from pybernetes.controllers.garbagecollector.decide import Delete, Keep, Owner, Owners, decide, without_owners
 from pybernetes.controllers.garbagecollector.graph import FOREGROUND, ORPHAN, Graph, Node, Work
 
@@ -163,8 +163,11 @@ class GarbageCollector:
         if node is None or not node.orphans_dependents:
             return
         freed = frozenset({uid})
-        for dependent in self.graph.dependents(node):
-            await self._change_metadata(dependent, lambda meta: {"ownerReferences": _encoded(without_owners(meta.owner_references, freed))})  # fmt: skip
+
+        def change(meta: meta_v1.ObjectMeta) -> dict[str, Any]:
+            return {"ownerReferences": _encoded(without_owners(meta.owner_references, freed))}
+
+        await do_all(self._change_metadata(dependent, change) for dependent in self.graph.dependents(node))
         await self._remove_finalizer(node, ORPHAN)
 
     async def _state_of(self, node: Node, owner: meta_v1.OwnerReference) -> Owner:

@@ -14,7 +14,7 @@ from pybernetes.api.types import core_v1
 from pybernetes.client.cache import Key
 from pybernetes.client.codec import PartialObjectMetadata, metadata_codec
 from pybernetes.client.discovery import discover
-from pybernetes.controllers.context import Context, KeyedController
+from pybernetes.controllers.context import Context, KeyedController, do_all, ignore_not_found
 from pybernetes.controllers.namespace.conditions import Remains, conditions_of
 
 FINALIZER = "kubernetes"
@@ -113,12 +113,8 @@ class NamespaceController(KeyedController):
         if "deletecollection" in resource.verbs:
             await self.client.delete_collection(resource, namespace)
         else:
-            for one in found:
-                try:
-                    await self.client.delete(resource, one.metadata.name or "", namespace)
-                except errors.StatusError as error:
-                    if not errors.is_not_found(error):
-                        raise
+            calls = (self.client.delete(resource, one.metadata.name or "", namespace) for one in found)
+            await do_all(ignore_not_found(call) for call in calls)
         return (await self.client.list_with(codec, namespace)).items
 
     async def _write_conditions(self, namespace: core_v1.Namespace, remains: Remains) -> core_v1.Namespace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from pybernetes.api.taints import tolerates
 from pybernetes.api.time import parse_time
 from pybernetes.api.types import core_v1
 from pybernetes.client.cache import Key
@@ -116,14 +117,3 @@ def seconds_until_eviction(
             added = parse_time(taint.time_added) if taint.time_added else now
             deadlines.append(max(0, min(limits)) - (now - max(added, since or added)).total_seconds())
     return max(0.0, min(deadlines)) if deadlines else None
-
-
-def tolerates(toleration: core_v1.Toleration, taint: core_v1.Taint) -> bool:
-    """Whether a toleration covers a taint: an empty effect covers all effects, an empty key with Exists all taints."""
-    if toleration.effect and toleration.effect != taint.effect:
-        return False
-    if toleration.key and toleration.key != taint.key:
-        return False
-    if toleration.operator == "Exists":
-        return True
-    return bool(toleration.key) and (toleration.value or "") == (taint.value or "")

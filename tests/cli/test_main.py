@@ -116,6 +116,30 @@ def test_help_of_the_whole_shows_each_command_once_in_its_group() -> None:
             "profile name '../etc' is not valid",
             "use lower-case letters, digits and '-', at most 40 characters",
         ),
+        (
+            ["get", "pods", "-l", "app in (a)"],
+            "get is a command of kubectl, not of p8s",
+            "kubectl get pods -l 'app in (a)'",
+        ),
+        (["help", "start"], "help is an option", "p8s start --help"),
+        (["help"], "help is an option", "p8s --help"),
+        (
+            ["ssh"],
+            "p8s has no command 'ssh': nodes are this machine: there is nothing to log in to",
+            "kubectl debug node/NODE -it --image=busybox; images and files are yours to see: p8s image ls, p8s df",
+        ),
+        (["up"], "p8s has no command 'up': that is start here", "p8s start"),
+        (
+            ["delete", "pod", "x"],
+            "p8s delete takes no argument 'pod'",
+            "p8s delete --help; of objects: kubectl delete pod x",
+        ),
+        (["stop", "x"], "p8s stop takes no argument 'x'", "p8s stop --help"),
+        (
+            ["start", "--driver=docker", "--cpus", "2"],
+            "p8s start has no option --driver: there are no drivers: containers run on this machine itself",
+            "leave it out: p8s start",
+        ),
         (["why", "web"], "'web' is a kind or a name, not both", "p8s why deployment/web"),
         (["why", "deploymnet/web"], "there is no kind 'deploymnet' that could be explained", "p8s why deployment/web"),
         (
@@ -193,6 +217,10 @@ def test_malformed_profile_name() -> None:
     done = p8s("start", "--profile", "../etc")
     assert done.returncode == 2
     assert "not valid" in done.stderr
+
+
+def test_version_goes_by_either_name() -> None:
+    assert p8s("--version", "-p", "none").stdout == p8s("version", "-p", "none").stdout != ""
 
 
 def test_version_as_json() -> None:

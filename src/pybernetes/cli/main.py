@@ -9,10 +9,10 @@ from argparse import SUPPRESS
 from collections.abc import Sequence
 from types import ModuleType
 
-from pybernetes.cli import offers
+from pybernetes.cli import elsewhere, offers
 from pybernetes.cli.console import BROKEN_PIPE, FAILED, INTERRUPTED, NOT_RUNNING, WRONG_USAGE, Console, Failure
 from pybernetes.cli.encoding import settle
-from pybernetes.cli.parser import Parser
+from pybernetes.cli.parser import Parser, wrong
 from pybernetes.cli.profiles import need_machines
 from pybernetes.cluster.errors import ClusterError
 
@@ -147,6 +147,10 @@ def run(arguments: list[str], console: Console) -> int:
     if first in PASSING_ON:
         code = command_module(first).pass_on(arguments[1:], console)
         return code
+    if first == "--version":
+        first, arguments = "version", ["version", *arguments[1:]]
+    if first not in COMMANDS and (known := elsewhere.command(arguments or [first])):
+        raise wrong(*known)
     parsed = build_parser(first).read(arguments or ["--help"])
     if getattr(parsed, "json", getattr(parsed, "output", "") == "json"):
         console.promise_json()

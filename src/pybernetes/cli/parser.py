@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from pybernetes.cli import elsewhere
 from pybernetes.cli.console import WRONG_USAGE, Failure
 from pybernetes.cluster.errors import suggestion
+
+SHARED = ("delete", "version", "config", "completion")
+"""Commands of kubectl and p8s."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,7 +38,9 @@ class Parser(argparse.ArgumentParser):
         reached = self._reached(parsed)
         unknown = extra[0].partition("=")[0]
         if not unknown.startswith("-"):
-            raise wrong(f"{reached.prog} takes no argument {unknown!r}", f"{reached.prog} --help")
+            raise wrong(f"{reached.prog} takes no argument {extra[0]!r}", _after(reached, arguments))
+        if known := elsewhere.option(reached.prog, unknown):
+            raise wrong(*known)
         raise wrong(
             f"{reached.prog} has no option {unknown}", suggestion(unknown, options(reached), f"{reached.prog} --help")
         )
@@ -57,6 +64,12 @@ class Parser(argparse.ArgumentParser):
         for name in (getattr(parsed, "command", None), getattr(parsed, "verb", None)):
             here = branches(here).get(name or "", here)
         return here
+
+
+def _after(reached: argparse.ArgumentParser, arguments: Sequence[str]) -> str:
+    """What to type in place of a command with words that it does not take: some are kubectl's, too."""
+    help = f"{reached.prog} --help"
+    return f"{help}; of objects: {shlex.join(['kubectl', *arguments])}" if arguments[0] in SHARED else help
 
 
 def wrong(cause: str, next_step: str) -> Failure:

@@ -152,6 +152,7 @@ class Vigil:
         """`report` is told what takes long."""
         self._profile, self._has_ended, self._interrupts, self._report = profile, has_ended, interrupts, report
         self._next = time.monotonic() + LOOK_SECONDS
+        self._began = time.time()
 
     def look(self) -> None:
         """Raises NotReadyError if the supervisor has ended, or a component ends again and again; KeyboardInterrupt."""
@@ -171,7 +172,9 @@ class Vigil:
 
     def tell(self, what: str, component: str) -> None:
         """That it takes long, with the last line of the component's log."""
-        lines = last_lines(self._profile.logs / f"{component}.log", 1)
+        log = self._profile.logs / f"{component}.log"
+        # What an earlier run has said is no answer.
+        lines = last_lines(log, 1) if log.exists() and log.stat().st_mtime >= self._began else []
         self._report(f"still waiting for {what}" + (f"; {component} says: {lines[0]}" if lines else ""))
 
     def failure(self, cause: str, component: str) -> NotReadyError:

@@ -59,7 +59,7 @@ def chosen_files(profile: Profile, components: list[str]) -> list[Path]:
     files = {path.stem: path for path in sorted(profile.logs.glob("*.log"))}
     for name in components:
         if name not in files:
-            near = suggestion(name, files, ", ".join(files), "p8s logs ")
+            near = suggestion(name, files, f"one of {', '.join(files)}; of a pod: kubectl logs {name}", "p8s logs ")
             raise Failure([(f"there is no log of {name!r} under {profile.logs}", near)])
     if not files:
         raise Failure([(f"there is no log under {profile.logs}", f"p8s start --profile {profile.name}")])

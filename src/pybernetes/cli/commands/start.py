@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--api-port", metavar="PORT", help="of the API server on 127.0.0.1 (default: 6443, or next free)"
     )
-    parser.add_argument("--nodes", metavar="N", help="how many nodes the cluster has on this machine")
+    parser.add_argument("-n", "--nodes", metavar="N", help="how many nodes the cluster has on this machine")
     parser.add_argument("--store", help="where objects are kept: sqlite (default) or etcd://HOST:PORT[,HOST:PORT...]")
     parser.add_argument("--oci-runtime", choices=options.RUNTIMES, help="what executes containers")
     parser.add_argument(

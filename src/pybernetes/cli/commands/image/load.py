@@ -2,9 +2,10 @@
 
 import argparse
 import os
+import shutil
 import sys
 
-from pybernetes.cli.console import Console
+from pybernetes.cli.console import Console, Failure
 from pybernetes.cli.parser import wrong
 from pybernetes.cli.profiles import add_output
 
@@ -31,6 +32,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if "-" in paths and sys.stdin.isatty():
         raise wrong("standard input is a terminal, not an archive", "p8s image load FILE")
 
+    for path in paths:
+        if path != "-" and not os.path.exists(path):
+            step = (
+                f"p8s image pull {path}" if shutil.which("docker") is None else f"docker save {path} | p8s image load"
+            )
+            raise Failure([(f"there is no file {path}", f"{step}, if {path} is an image")])
     if arguments.output == "json":
         console.only_json()
     loaded: list[str] = []

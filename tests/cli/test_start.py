@@ -13,7 +13,7 @@ import pytest
 from pybernetes.cli.commands import start
 from pybernetes.cli.main import main
 from pybernetes.cli.parser import Parser
-from pybernetes.cluster import preferences, profile
+from pybernetes.cluster import control, preferences, profile
 from pybernetes.cluster.profile import Settings, load
 
 
@@ -158,6 +158,24 @@ def test_a_new_cluster_takes_ports_that_nobody_has(capsys: pytest.CaptureFixture
         assert settings["registryPort"] >= 5002
         assert main(["start", "--dry-run", "-p", "ci", "--api-port", str(port)]) == 1
         assert f"port {port} on 127.0.0.1 is taken" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_told_by_whom(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster that is there keeps its port, so that it is not told to take another; one of ours is named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["start", "--dry-run", "-p", "ci", "--api-port", str(port)]) == 1
+        look = f"  try: see who has it with: ss -ltnp 'sport = :{port}'"
+        assert f"{look}; or use another: p8s start --api-port PORT\n" in capsys.readouterr().err
+        load("ci").changed({"api_port": port}).save()
+        assert main(["start", "--dry-run", "-p", "ci"]) == 1
+        assert f"{look}\n" in capsys.readouterr().err
+        load("other").changed({"index": 9, "api_port": port}).save()
+        monkeypatch.setattr(control, "is_running", lambda profile: profile.name == "other")
+        assert main(["start", "--dry-run", "-p", "ci"]) == 1
+        assert "  try: cluster 'other' has it: p8s stop --profile other\n" in capsys.readouterr().err
 
 
 def test_dry_run_fails_as_the_start_would(capsys: pytest.CaptureFixture[str]) -> None:

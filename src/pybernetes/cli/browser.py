@@ -16,7 +16,12 @@ OPENER = "xdg-open"
 def can_open(environment: Mapping[str, str]) -> bool:
     """Whether there is a display to show it on, and a program that knows how."""
     has_display = bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
-    return has_display and shutil.which(OPENER) is not None
+    return has_display and is_there()
+
+
+def is_there() -> bool:
+    """Whether a program knows how to open a URL."""
+    return shutil.which(OPENER) is not None
 
 
 def open_url(url: str, owner: Owner) -> subprocess.Popen[bytes]:

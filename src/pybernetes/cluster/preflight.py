@@ -6,9 +6,10 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from pybernetes.cluster import ranges
+from pybernetes.cluster import control, ranges
 from pybernetes.cluster.errors import Problem
-from pybernetes.cluster.profile import Profile
+from pybernetes.cluster.preferences import command
+from pybernetes.cluster.profile import Profile, list_profiles
 
 STORE_SECONDS = 2.0
 """How long an etcd server may take to let itself be connected to."""
@@ -88,11 +89,18 @@ def check_port(profile: Profile) -> Problem | None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            return Problem(
-                f"port {port} on 127.0.0.1 is taken ({error.strerror})",
-                f"see who has it with: ss -ltnp 'sport = :{port}'; or use another: p8s start --api-port PORT",
-            )
+            return Problem(f"port {port} on 127.0.0.1 is taken ({error.strerror})", _port_step(profile, port))
     return None
+
+
+def _port_step(profile: Profile, port: int) -> str:
+    """What makes the port free. A cluster that is there keeps its own: clients know it by that."""
+    others = (other for other in list_profiles() if other.name != profile.name and other.settings.api_port == port)
+    for other in others:
+        if control.is_running(other):
+            return f"cluster {other.name!r} has it: {command('stop', other.name)}"
+    look = f"see who has it with: ss -ltnp 'sport = :{port}'"
+    return look if profile.exists() else f"{look}; or use another: p8s start --api-port PORT"
 
 
 def free_port(wanted: int, others: Collection[int] = ()) -> int:

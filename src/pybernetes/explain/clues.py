@@ -28,6 +28,9 @@ from pybernetes.wire.images.reference import InvalidReferenceError, Reference, p
 SECONDS = 3.0
 CONNECT_SECONDS = 0.5
 LOG_LINES = 3
+USUAL = (80, 8080, 3000, 5000, 8000, 443, 8443, 8081, 9090)
+"""Ports that programs of the web listen on; no more than MOST."""
+FEW = 3
 MOST = 12
 """How many of a kind of clue are followed: an overview of a cluster in ruins has to end, too."""
 
@@ -57,7 +60,18 @@ async def follow(client: Client, snapshot: Snapshot, registries: RegistryOptions
         logs = group.create_task(_each(_crashed(pods), lambda key: _log(client, *key)))
         doors = group.create_task(_each(_doors_here(snapshot, services), _listens))
         remains = group.create_task(_remains(client, scope.dying))
-    return replace(snapshot, clues=Clues(tags.result(), logs.result(), doors.result(), remains.result()))
+    listening = await _elsewhere(doors.result())
+    return replace(snapshot, clues=Clues(tags.result(), logs.result(), listening, remains.result()))
+
+
+async def _elsewhere(doors: dict[tuple[str, int], bool]) -> dict[tuple[str, int], bool]:
+    """With the usual ports of addresses that have refused one."""
+    refused = list(dict.fromkeys(address for (address, _), listens in doors.items() if not listens))[:FEW]
+    found: dict[tuple[str, int], bool] = {}
+    for address in refused:
+        others = [(address, port) for port in USUAL if (address, port) not in doors]
+        found |= await _each(others, _listens)
+    return {**found, **doors}
 
 
 async def _each(keys: Iterable[K], ask: Callable[[K], Awaitable[V | None]]) -> dict[K, V]:

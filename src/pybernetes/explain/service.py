@@ -157,9 +157,14 @@ def _ports(snapshot: Snapshot, service: v1.Service, selected: list[v1.Pod]) -> I
                 yield Cause(what, steps=(snapshot.command("edit", ref(service)),))
         elif numbers and target not in numbers and not _any_listening(snapshot, service, target):
             what = f"it sends to port {target}, and its pods declare {', '.join(map(str, sorted(numbers)))}"
-            better = min(numbers)
-            patch = f"""--type=json -p '[{{"op":"replace","path":"/spec/ports/{service.spec.ports.index(port)}/targetPort","value":{better}}}]'"""
-            yield Cause(what, steps=(snapshot.command("patch", ref(service), patch),))
+            yield Cause(what, steps=(_aim(snapshot, service, port, min(numbers)),))
+
+
+def _aim(snapshot: Snapshot, service: v1.Service, port: v1.ServicePort, target: int) -> str:
+    """The command that has a port lead to another one of the pods."""
+    path = f"/spec/ports/{service.spec.ports.index(port)}/targetPort"
+    patch = f"""--type=json -p '[{{"op":"replace","path":"{path}","value":{target}}}]'"""
+    return snapshot.command("patch", ref(service), patch)
 
 
 def _any_listening(snapshot: Snapshot, service: v1.Service, port: int) -> bool:
@@ -183,15 +188,30 @@ def _silent(snapshot: Snapshot, service: v1.Service, ready: list[str]) -> Iterat
             snapshot.clues.listening[door] for door in found if door[1] == port and door in snapshot.clues.listening
         ]
         if answers and not any(answers):
-            inside = [ref(pod) for pod in selected_pods(snapshot, service)] or [
-                Ref("pod", "POD", ref(service).namespace)
-            ]
-            command = snapshot.command("exec", inside[0], "-- netstat -tln    # where does it listen?")
+            heard = _heard(snapshot, {address for address, _ in found})
             yield Cause(
-                f"nobody listens on port {port} of its pods",
+                f"nobody listens on port {port} of its pods" + (f"; somebody does on {listed(heard)}" if heard else ""),
                 seen=(f"connect {ready[0] if ready else ''}:{port}: connection refused",),
-                steps=(command, snapshot.command("edit", ref(service))),
+                steps=tuple(_listening_steps(snapshot, service, port, heard)),
             )
+
+
+def _heard(snapshot: Snapshot, addresses: set[str]) -> list[str]:
+    """Ports of these addresses where somebody is known to listen."""
+    listening = snapshot.clues.listening
+    ports = {port for (address, port), listens in listening.items() if listens and address in addresses}
+    return [str(port) for port in sorted(ports)]
+
+
+def _listening_steps(snapshot: Snapshot, service: v1.Service, silent: int, heard: list[str]) -> Iterator[str]:
+    """Lead there where somebody listens, if that is one place; else look for it."""
+    aimed = [port for port in service.spec.ports if silent in (port.target_port, port.port)]
+    if len(heard) == 1 and len(aimed) == 1:
+        yield _aim(snapshot, service, aimed[0], int(heard[0]))
+        return
+    inside = [ref(pod) for pod in selected_pods(snapshot, service)] or [Ref("pod", "POD", ref(service).namespace)]
+    yield snapshot.command("exec", inside[0], "-- netstat -tln    # where does it listen?")
+    yield snapshot.command("edit", ref(service))
 
 
 def _by_hand(snapshot: Snapshot, service: v1.Service) -> Cause:

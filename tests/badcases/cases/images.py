@@ -44,6 +44,6 @@ IMAGES = (
         "pod/web",
         r"image absent:1 is not on the node, and imagePullPolicy is Never",
         r'Container image "absent:1" is not present with pull policy of Never',
-        r"docker save absent:1 \| sudo p8s image load",
+        r"docker save absent:1 \| p8s image load",
     ),
 )

@@ -40,6 +40,14 @@ NETWORK = (
         r'targetPort htp is no port of its pods; nearest is "http"',
     ),
     Case(
+        "listens-elsewhere",
+        (deployment(command=["httpd", "-f", "-p", "80"]), service(ports=[{"port": 8080}])),
+        "svc/web",
+        r"nobody listens on port 8080 of its pods; somebody does on 80$",
+        r"connection refused",
+        r'kubectl patch service/web -n listens-elsewhere --type=json -p .*/spec/ports/0/targetPort","value":80}',
+    ),
+    Case(
         "nobody-listens",
         (deployment(), service()),
         "svc/web",

@@ -54,6 +54,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     show(found, arguments, console)
     opened = [entry.url for entry in found if entry.url.startswith("http")]
     wanted = arguments.open if arguments.open is not None else is_at_desktop(arguments)
+    if wanted and opened and not browser.is_there():
+        raise Failure([("there is no program here that opens a browser (xdg-open)", f"open {opened[0]} yourself")])
     if wanted and opened:
         console.note(f"opening {opened[0]} in the browser")
         browser.open_url(opened[0], caller())

@@ -128,7 +128,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     # The cluster notices only after a while that a stopped node is silent.
     show_nodes({node: ready for node, ready in found["nodes"].items() if node not in found["stopped"]}, console)
     for node in found["stopped"]:
-        console.line(f"node {node} is stopped; p8s node start {node} brings it back")
+        console.line(typed(f"node {node} is stopped; sudo {command(f'node start {node}', name)} brings it back"))
     for addon in found["disabled"]:
         console.line(typed(f"addon {addon} is disabled; sudo {command(f'addons enable {addon}', name)} brings it back"))
     if found["registry"]:

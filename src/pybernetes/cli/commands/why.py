@@ -17,6 +17,7 @@ from pybernetes.cluster.errors import ClusterError
 from pybernetes.cluster.owner import caller, user_paths
 
 if TYPE_CHECKING:
+    from pybernetes.cli.aim import Aim
     from pybernetes.client.config import Config
     from pybernetes.client.rest import Client
     from pybernetes.cluster.profile import Profile
@@ -88,6 +89,7 @@ async def find(
     """What is to say about the object, or all that is wrong. Raises Failure."""
     from pybernetes.aio.clock import SystemClock
     from pybernetes.api.errors import StatusError
+    from pybernetes.cli.aim import aimed
     from pybernetes.client.rest import connect
     from pybernetes.explain import clues, load
 
@@ -101,7 +103,8 @@ async def find(
             need_namespace(snapshot, namespace)
             if custom is not None:
                 named = replace(snapshot, home=config.namespace)
-                return [await explained_custom(client, named, custom, namespace)]
+                told = await explained_custom(client, named, custom, namespace)
+                return [aimed(told, aim(arguments.profile or "", cluster_here(config)))]
             scope = clues.Scope.of(target, namespace) if target is not None else clues.Scope(namespace)
             snapshot = await clues.follow(client, snapshot, registries(config), scope)
     except StatusError as error:
@@ -109,9 +112,21 @@ async def find(
     here = cluster_here(config)
     stopped = frozenset(node.name for node in here.nodes if node.stopped) if here is not None else frozenset()
     snapshot = replace(snapshot, home=config.namespace, clues=replace(snapshot.clues, stopped=stopped))
-    if target:
-        return [explained(snapshot, target, namespace)]
-    return [*full(here), *wrong(snapshot, namespace)]
+    found = [explained(snapshot, target, namespace)] if target else [*full(here), *wrong(snapshot, namespace)]
+    at = aim(arguments.profile or "", here)
+    return [aimed(finding, at) for finding in found]
+
+
+def aim(asked: str, here: Profile | None) -> Aim:
+    """Where next steps have to be aimed at: the profile that was named, and the cluster of this machine that answered."""
+    from pybernetes.cli.aim import Aim
+    from pybernetes.client.config import Config, ConfigError
+
+    current = ""
+    with suppress(ConfigError):
+        current = Config.from_kubeconfigs(user_paths(caller()), "").context
+    context = asked if asked and asked != current else ""
+    return Aim(context, here.name if here is not None and here.name != preferred() else "", why=context)
 
 
 def explained(snapshot: Snapshot, target: Target, namespace: str) -> Finding:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from argparse import Namespace
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from pybernetes.cli import elsewhere
+from pybernetes.cli.commands.image import build
+from pybernetes.cli.console import Failure
 from pybernetes.cli.main import COMMANDS, COMPONENTS, build_parser, main
 from pybernetes.cli.parser import branches, options
 
@@ -26,3 +31,17 @@ def test_an_image_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().err
     assert said.startswith("error: there is no file myapp:1\n  try: ")
     assert said.endswith(", if myapp:1 is an image\n")
+
+
+def test_a_dockerfile_is_no_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "Dockerfile").write_text("FROM busybox\n")
+    with ExitStack() as stack, pytest.raises(Failure) as raised:
+        build.source(Namespace(context="app/Dockerfile", file=None), stack)
+    assert raised.value.causes == [
+        (
+            "app/Dockerfile is a file, and a build wants the directory of its files",
+            "p8s image build -f app/Dockerfile app",
+        )
+    ]

@@ -10,7 +10,7 @@ import pytest
 from pybernetes.cli.commands import docker_env
 from pybernetes.cli.commands.image import ls
 from pybernetes.cli.images import next_step, size, summary
-from pybernetes.cri.errors import ImageNotFoundError, PullError, UnavailableError
+from pybernetes.cri.errors import CRIError, ImageNotFoundError, PullError, UnavailableError
 from pybernetes.cri.library import ImageRecord, ImageStep
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -80,6 +80,7 @@ def test_progress() -> None:
         (PullError("pull access denied: authorization failed"), "docker login"),
         (PullError("http: server gave HTTP response to HTTPS client"), "--insecure-registry"),
         (PullError("connection refused"), "can be reached"),
+        (CRIError("failed to load archive: archive is malformed: x"), "docker save NAME -o FILE"),
     ],
 )
 def test_each_failure_has_a_next_step(error: Exception, step: str) -> None:

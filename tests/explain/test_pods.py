@@ -60,6 +60,29 @@ def test_a_tag_on_the_node_is_a_hint_where_no_registry_answers() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("reason", "said", "cause"),
+    [
+        ("ErrImagePull", "docker.io/library/shop:latest: not found", "image shop is not in the registry"),
+        (
+            "ErrImagePull",
+            "pull access denied, repository does not exist or may require authorization",
+            "docker.io has no image library/shop, or does not let us have it without credentials: the pod has no imagePullSecrets",
+        ),
+        ("ErrImageNeverPull", "", "image shop is not on the node, and imagePullPolicy is Never"),
+    ],
+)
+def test_who_built_one_tag_and_deploys_another_is_told_of_the_first(reason: str, said: str, cause: str) -> None:
+    """Whatever a registry says of it, which has never heard of either."""
+    stuck = pod(image="shop", waiting=(reason, said))
+    images = [{"names": ["docker.io/library/shop:1", "docker.io/library/other:1"]}]
+    here = convert(v1.Node, {"metadata": {"name": "one"}, "status": {"images": images}})
+    clues = Clues(tags={"docker.io/library/shop": Tags(False, ())})
+    found = rules.explain(snapshot(here, stuck, clues=clues), stuck)
+    assert words(found) == [f"{cause}; the nodes have shop:1"]
+    assert found.steps() == ["kubectl set image pod/web app=shop:1"]
+
+
 def test_docker_hub_that_denies_a_tag_is_asked_for_its_tags() -> None:
     """It says `denied` of what does not exist, too."""
     said = "docker.io/library/nginx:2: not found"

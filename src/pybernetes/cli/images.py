@@ -63,6 +63,8 @@ def next_step(error: Exception, profile: str) -> str:
         return "docker login to the registry as the user who calls p8s, or check that the name is right"
     if "server gave HTTP response to HTTPS client" in text:
         return f"p8s stop; p8s start --profile {profile} --insecure-registry HOST[:PORT]"
+    if "archive is malformed" in text:
+        return "docker save NAME -o FILE makes an archive of an image; p8s image build takes a Dockerfile"
     if isinstance(error, errors.PullError):
         return "check that the registry's name is right and that it can be reached from this machine"
     return ""

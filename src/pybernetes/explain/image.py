@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from pybernetes.api.mistakes import meant_image
 from pybernetes.api.types import apps_v1
@@ -41,6 +42,22 @@ _CAUSE_IN_URL = re.compile(r'"(?P<url>https?://[^"/]+)[^"]*": (?P<why>.*)$')
 
 def explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v1.ContainerStateWaiting) -> Cause:
     """Why the image of a container that waits is not there."""
+    cause = _explain(snapshot, pod, container, waiting)
+    return cause if waiting.reason == "InvalidImageName" else _with_own(snapshot, pod, container, cause)
+
+
+def _with_own(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, cause: Cause) -> Cause:
+    """Named too: images that are here already by nearly this name, as of who builds `app:1` and deploys `app`."""
+    reference = parse(container.image or "")
+    own = nearest_tags(reference.tag, local_tags(snapshot, reference)) if reference.tag else []
+    if not own or "close to it" in cause.what:
+        return cause
+    names = [f"{_without_tag(container.image or '')}:{tag}" for tag in own]
+    steps = _set_image(snapshot, pod, container, names[0])
+    return replace(cause, what=f"{cause.what}; the nodes have {', '.join(names)}", steps=steps)
+
+
+def _explain(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, waiting: v1.ContainerStateWaiting) -> Cause:
     image, said = container.image or "", waiting.message or ""
     if waiting.reason == "InvalidImageName":
         return _malformed(snapshot, pod, container, said)

@@ -179,7 +179,7 @@ def _number(field: bytes) -> int:
     try:
         return int(field.strip(b" \0") or b"0", 8)
     except ValueError:
-        raise TarError(f"archive has a malformed number {field!r}") from None
+        raise TarError(f"archive has a malformed number {field.decode('latin-1')!r}") from None
 
 
 def _override(overrides: dict[str, bytes], key: str, field: bytes) -> int:

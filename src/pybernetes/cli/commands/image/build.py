@@ -148,6 +148,9 @@ def source(arguments: argparse.Namespace, stack: ExitStack) -> tuple[str, str | 
     if arguments.context == "-":
         return from_stdin(arguments, stack)
     context = os.path.abspath(arguments.context)
+    if os.path.isfile(context):
+        step = f"p8s image build -f {arguments.context} {os.path.dirname(arguments.context) or '.'}"
+        raise Failure([(f"{arguments.context} is a file, and a build wants the directory of its files", step)])
     if not os.path.isdir(context):
         raise Failure(
             [(f"unable to prepare context: path {arguments.context!r} not found", "p8s image build DIRECTORY")]

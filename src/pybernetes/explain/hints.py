@@ -23,9 +23,13 @@ _FORBIDDEN = re.compile(
 _NO_BIND = re.compile(r"bind\b.*permission denied", re.IGNORECASE)
 _FORMAT = re.compile(r"exec format error", re.IGNORECASE)
 _UNANSWERED = re.compile(
-    r"timed? ?out|i/o timeout|bad address|could not resolve|name or service not known|temporary failure in name resolution|no route to host",
+    r"timed? ?out|i/o timeout|bad address|could not resolve|name or service not known|temporary failure in name resolution|"
+    r"no route to host|ENOTFOUND|EAI_AGAIN|UnknownHostException",
     re.IGNORECASE,
 )
+_REFUSED = re.compile(r"refused", re.IGNORECASE)
+_ITSELF = re.compile(r"(?:\b127\.0\.0\.1|\blocalhost|::1)\]?\)?(?::|,? port )(?P<port>\d{1,5})\b", re.IGNORECASE)
+_DENIED = re.compile(r"permission denied|EACCES", re.IGNORECASE)
 _TAKEN = re.compile(r"address (?:is )?already in use", re.IGNORECASE)
 
 
@@ -46,6 +50,10 @@ def in_log(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, log: Sequen
     if _NO_BIND.search(text):
         step = f"let it listen on 8080, say, and lead the Service there by targetPort, or add capability NET_BIND_SERVICE: {edit}"
         yield Cause("its user may not listen on a port below 1024", steps=(step,))
+    elif _DENIED.search(text) and (user := _user(pod, container)) is not None:
+        step = f"mount an emptyDir where it writes; volumes are its own by fsGroup: {user} of the pod's securityContext: {edit}"
+        yield Cause(f"user {user}, as which its securityContext has it run, may not do that", steps=(step,))
+    yield from _alone(snapshot, pod, log)
     if _FORMAT.search(text):
         yield Cause(f"image {container.image} has programs for another processor than this machine's", steps=(edit,))
     if _UNANSWERED.search(text):
@@ -53,6 +61,28 @@ def in_log(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, log: Sequen
     if _TAKEN.search(text) and (pod.spec.host_network or len(pod.spec.containers) > 1):
         who = "the node" if pod.spec.host_network else "another container of the pod"
         yield Cause(f"somebody of {who} listens on its port already", steps=(f"take another port: {edit}",))
+
+
+def _user(pod: v1.Pod, container: AnyContainer) -> int | None:
+    """As whom a container runs by the pod's word, root apart; None where the image decides."""
+    contexts = (container.security_context, pod.spec.security_context)
+    named = [context.run_as_user for context in contexts if context is not None and context.run_as_user is not None]
+    return named[0] if named and named[0] else None
+
+
+def _alone(snapshot: Snapshot, pod: v1.Pod, log: Sequence[str]) -> Iterator[Cause]:
+    """A connection to localhost that was refused: of what runs elsewhere that is the pod itself."""
+    found = next((_ITSELF.search(line) for line in log if _REFUSED.search(line) and _ITSELF.search(line)), None)
+    if found is None:
+        return
+    port, namespace = int(found["port"]), pod.metadata.namespace or ""
+    others = [each for each in snapshot.all(v1.Service, namespace) if any(one.port == port for one in each.spec.ports)]
+    name = others[0].metadata.name if others else ""
+    what = f"it connects to port {port} of localhost, which is the pod itself, and nobody listens there"
+    if name:
+        what += f"; service {name} has that port"
+    step = f"let it connect to {name or 'the name of the service'} in place of localhost: {change(snapshot, pod)}"
+    yield Cause(what, steps=(step,))
 
 
 def _walled(snapshot: Snapshot, pod: v1.Pod) -> Iterator[Cause]:

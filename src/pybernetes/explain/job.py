@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -52,13 +53,35 @@ def _failed(snapshot: Snapshot, job: batch_v1.Job, found: list[v1.Pod]) -> Cause
         "BackoffLimitExceeded": f"its pods failed more often than backoffLimit of {6 if job.spec.backoff_limit is None else job.spec.backoff_limit}",
         "DeadlineExceeded": f"it was active longer than activeDeadlineSeconds of {job.spec.active_deadline_seconds}",
     }.get(reason or "", f"it was given up: {reason}")
-    because = pods.causes(snapshot, found)
+    because = pods.causes(snapshot, found) or _gone(snapshot, job, found)
     steps: tuple[str, ...] = (
         f"once that is mended, make it anew: kubectl replace --force -f FILE{snapshot.within(job.metadata.namespace or '')}",
     )
     if not because:
         steps = (snapshot.command("logs", ref(job)), *steps)
     return Cause(what, seen=(failed.message or "",) if failed is not None else (), steps=steps, because=because)
+
+
+def _gone(snapshot: Snapshot, job: batch_v1.Job, found: list[v1.Pod]) -> tuple[Cause, ...]:
+    """What was said of pods that a job has ended for good: with restartPolicy OnFailure none is left to be asked."""
+    name, namespace = job.metadata.name or "", job.metadata.namespace or ""
+    if found or job.spec.template.spec is None or job.spec.template.spec.restart_policy != "OnFailure":
+        return ()
+    mine = re.compile(rf"{re.escape(name)}-(?:\d+-)?[a-z0-9]{{5}}")
+    said = [
+        event.message or ""
+        for event in snapshot.all(v1.Event, namespace)
+        if event.type == "Warning" and event.involved_object.kind == "Pod" and mine.fullmatch(event.involved_object.name or "")
+        and event.reason == "Failed"
+    ]  # fmt: skip
+    keep = "to keep its pods and what they log: restartPolicy: Never in its template, and make it anew"
+    return (
+        Cause(
+            "its last pod is gone, as restartPolicy OnFailure has it, and its log too",
+            seen=tuple(said[-1:]),
+            steps=(keep,),
+        ),
+    )
 
 
 def explain_cron(snapshot: Snapshot, cron: batch_v1.CronJob) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from posixpath import dirname
 
@@ -43,11 +44,22 @@ def no_such_program(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, sa
         if not (found := pattern.search(said)):
             continue
         name = found["name"]
+        if pattern in (_NOT_IN_PATH, _NO_FILE) and len(name.split()) > 1:
+            return _one_word(snapshot, pod, container, name, said)
         if pattern in (_NOT_IN_PATH, _NO_FILE) and (hidden := _hidden(snapshot, pod, container, name, said)):
             return hidden
         step = f"correct command of container {container.name}: {change(snapshot, pod)}"
         return Cause(text.format(name, container.image, where), seen=(said,), steps=(*_hints(pattern), step))
     return None
+
+
+def _one_word(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, name: str, said: str) -> Cause:
+    """A command line as a single item: no shell takes it apart."""
+    words = ", ".join(json.dumps(word) for word in name.split())
+    step = f"command: [{words}], or with a shell [sh, -c, {json.dumps(name)}]: {change(snapshot, pod)}"
+    return Cause(
+        f'"{name}" is taken as the name of one program: each word is an item of its own', seen=(said,), steps=(step,)
+    )
 
 
 def cannot_start(snapshot: Snapshot, pod: v1.Pod, container: AnyContainer, said: str) -> Cause | None:

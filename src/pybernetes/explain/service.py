@@ -120,6 +120,12 @@ def _selects_nothing(snapshot: Snapshot, service: v1.Service) -> Cause:
             f"its selector {wanted} matches no pod of namespace {namespace}, but pods of {listed(elsewhere)}: a service and its pods are of one namespace",
             steps=(step,),
         )
+    held = {key: value for key, value in selector.items() if f"{key}={value}" in there}
+    lacking = [f"{key}={value}" for key, value in sorted(selector.items()) if key not in held]
+    if held and lacking:
+        shorter = ",".join(f"{key}={value}" for key, value in sorted(held.items()))
+        what = f"its selector {wanted} matches no pod: pods with {shorter} have no label {listed(lacking)}"
+        return Cause(what, steps=(snapshot.command("set selector", ref(service), f"'{shorter}'"), step))
     if there:
         return Cause(f"its selector {wanted} matches no pod", steps=(step,))
     return Cause(
@@ -210,7 +216,11 @@ def _listening_steps(snapshot: Snapshot, service: v1.Service, silent: int, heard
         yield _aim(snapshot, service, aimed[0], int(heard[0]))
         return
     inside = [ref(pod) for pod in selected_pods(snapshot, service)] or [Ref("pod", "POD", ref(service).namespace)]
-    yield snapshot.command("exec", inside[0], "-- netstat -tln    # where does it listen?")
+    yield snapshot.command(
+        "exec",
+        inside[0],
+        "-- netstat -tln    # where does it listen? at 127.0.0.1 nobody else reaches it: it has to be 0.0.0.0",
+    )
     yield snapshot.command("edit", ref(service))
 
 

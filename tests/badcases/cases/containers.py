@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.badcases.cases.case import Case, Tree
-from tests.badcases.manifests import container, deployment, limits, plain, pod
+from tests.badcases.manifests import container, deployment, limits, plain, pod, service
 
 
 def probe(port: int = 80, **fields: Any) -> Tree:
@@ -29,6 +29,35 @@ CONTAINERS = (
         "deployment/web",
         r"there is no program ngnix in image busybox \(command\)",
         r'exec: "ngnix": executable file not found in \$PATH',
+    ),
+    Case(
+        "command-one-word",
+        (deployment(command=["sleep 3600"]),),
+        "deployment/web",
+        r'"sleep 3600" is taken as the name of one program: each word is an item of its own',
+        r'exec: "sleep 3600": executable file not found in \$PATH',
+        r'command: \["sleep", "3600"\], or with a shell \[sh, -c, "sleep 3600"\]: kubectl edit deployment/web',
+    ),
+    Case(
+        "localhost",
+        (
+            pod(
+                command=["sh", "-c", "wget -O- http://127.0.0.1:3306; echo connect ECONNREFUSED 127.0.0.1:3306; exit 1"]
+            ),
+            service("db", ports=[{"port": 3306}]),
+        ),
+        "pod/web",
+        r"it connects to port 3306 of localhost, which is the pod itself, and nobody listens there; service db has that port",
+        r"log: connect ECONNREFUSED 127\.0\.0\.1:3306",
+        r"let it connect to db in place of localhost",
+    ),
+    Case(
+        "user-may-not",
+        (pod(command=["sh", "-c", "mkdir /var/cache"], securityContext={"runAsUser": 1000}),),
+        "pod/web",
+        r"user 1000, as which its securityContext has it run, may not do that",
+        r"log: mkdir: .*Permission denied",
+        r"mount an emptyDir where it writes; volumes are its own by fsGroup: 1000",
     ),
     Case(
         "crash-loop",

@@ -80,6 +80,14 @@ CONTROLLERS = (
         r"Job has reached the specified backoff limit",
     ),
     Case(
+        "job-gone",
+        (job(own={"backoffLimit": 1}, command=["pyhton"], spec={"restartPolicy": "OnFailure"}),),
+        "job/work",
+        r"its last pod is gone, as restartPolicy OnFailure has it, and its log too",
+        r'exec: "pyhton": executable file not found in \$PATH',
+        r"restartPolicy: Never in its template",
+    ),
+    Case(
         "job-deadline",
         (job(own={"activeDeadlineSeconds": 1}),),
         "job/work",

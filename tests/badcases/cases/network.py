@@ -27,6 +27,13 @@ NETWORK = (
         next=r"kubectl set selector service/web -n selector 'app=web'",
     ),
     Case(
+        "selector-too-much",
+        (deployment("web"), service(selector={"app": "web", "tier": "front"})),
+        "svc/web",
+        r"its selector app=web,tier=front matches no pod: pods with app=web have no label tier=front",
+        next=r"kubectl set selector service/web -n selector-too-much 'app=web'",
+    ),
+    Case(
         "target-port",
         (deployment(ports=[{"containerPort": 8080}]), service()),
         "svc/web",

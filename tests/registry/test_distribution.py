@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -105,11 +107,47 @@ async def test_a_cancelled_upload_is_gone(registry: Served) -> None:
     assert not list(registry.storage.uploads.iterdir())
 
 
+async def test_an_upload_ends_once(registry: Served) -> None:
+    """Of two who finish it one does; who still sends when it is cancelled is told."""
+    for ends in ("PUT", "DELETE"):
+        async with registry("POST", "/v2/a/blobs/uploads/") as answer:
+            location = answer.headers["Location"]
+        sending, go_on = asyncio.Event(), asyncio.Event()
+
+        async def body(sending: asyncio.Event = sending, go_on: asyncio.Event = go_on) -> AsyncIterator[bytes]:
+            yield b"some"
+            sending.set()
+            await go_on.wait()
+            yield b"thing"
+
+        path = f"{location}?digest={digest_of(b'something')}"
+        first = asyncio.ensure_future(code_of(registry, "PUT", path, data=body()))
+        await asyncio.wait_for(sending.wait(), 10)
+        second = asyncio.ensure_future(code_of(registry, ends, path))
+        await asyncio.wait([second], timeout=0.2)
+        go_on.set()
+        ended = await asyncio.wait_for(asyncio.gather(first, second, return_exceptions=True), 10)
+        assert (404, "BLOB_UPLOAD_UNKNOWN") in ended
+        assert sum(isinstance(each, tuple) for each in ended) == 1
+    assert not list(registry.storage.uploads.iterdir())
+
+
 async def test_a_blob_that_is_not_its_digest_is_refused_and_not_kept(registry: Served) -> None:
     path = f"/v2/a/blobs/uploads/?digest={NOWHERE}"
     assert await code_of(registry, "POST", path, data=b"something") == (400, "DIGEST_INVALID")
+    assert await code_of(registry, "POST", "/v2/a/blobs/uploads/?digest=md5:x", data=b"x") == (400, "DIGEST_INVALID")
     assert not list(registry.storage.uploads.iterdir())
     assert not list(registry.storage.blobs.iterdir())
+
+
+async def test_a_manifest_that_is_not_its_digest_is_refused_and_not_kept(registry: Served) -> None:
+    digest = await push_manifest(registry, "a")
+    async with registry("GET", f"/v2/a/manifests/{digest}") as answer:
+        data = b" " + await answer.read()
+    headers = {"Content-Type": MANIFEST}
+    found = await code_of(registry, "PUT", f"/v2/a/manifests/{NOWHERE}", data=data, headers=headers)
+    assert found == (400, "DIGEST_INVALID")
+    assert await code_of(registry, "GET", f"/v2/a/manifests/{digest_of(data)}") == (404, "MANIFEST_UNKNOWN")
 
 
 @pytest.mark.parametrize(("range", "expected"), [("bytes=2-4", b"234"), ("bytes=7-", b"789"), ("bytes=-2", b"89")])
@@ -200,6 +238,12 @@ async def test_referrers(registry: Served) -> None:
     async with registry("GET", f"/v2/a/referrers/{digest}?artifactType=application/x.sbom") as answer:
         assert answer.headers["OCI-Filters-Applied"] == "artifactType"
         assert [entry["digest"] for entry in (await answer.json())["manifests"]] == [sbom]
+    index = encode({"schemaVersion": 2, "mediaType": INDEX, "manifests": [], "subject": subject})
+    async with registry("PUT", "/v2/a/manifests/i", data=index, headers={"Content-Type": INDEX}) as answer:
+        assert answer.headers["OCI-Subject"] == digest
+    async with registry("GET", f"/v2/a/referrers/{digest}") as answer:
+        found = {entry["digest"]: entry for entry in (await answer.json())["manifests"]}
+    assert "artifactType" not in found[digest_of(index)]
     async with registry("GET", f"/v2/a/referrers/{NOWHERE}") as answer:
         assert (answer.status, (await answer.json())["manifests"]) == (200, [])
 

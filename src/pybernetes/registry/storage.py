@@ -112,15 +112,14 @@ class Storage:
             raise RegistryError("MANIFEST_UNKNOWN", {"name": repository, "reference": reference}) from None
         return digest, msgspec.json.decode(found, type=Manifest)
 
-    def put_manifest(self, repository: str, data: bytes, manifest: Manifest) -> str:
-        """Keep the document, whose blobs are here; returns its digest."""
-        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    def put_manifest(self, repository: str, data: bytes, manifest: Manifest) -> None:
+        """Keep the document, whose blobs are here."""
+        digest = digest_of(data)
         if not self.path(digest).exists():
             staged = self.uploads / secrets.token_hex(8)
             staged.write_bytes(data)
             self.adopt(staged, digest)
         self._write(self._repository(repository) / "_manifests" / _hex(digest), msgspec.json.encode(manifest))
-        return digest
 
     def tag(self, repository: str, tag: str, digest: str) -> None:
         self._write(self._repository(repository) / "_tags" / tag, digest.encode())
@@ -199,6 +198,10 @@ class Storage:
             file.flush()
             os.fsync(file.fileno())
         staged.rename(path)
+
+
+def digest_of(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _hex(digest: str) -> str:

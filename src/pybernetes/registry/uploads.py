@@ -78,6 +78,11 @@ class Uploads:
             raise RegistryError("BLOB_UPLOAD_UNKNOWN", {"upload": id}) from None
         return self._known.setdefault(id, upload)
 
+    def check(self, id: str, upload: Upload) -> None:
+        """Raises RegistryError if the upload has been finished or cancelled."""
+        if self._known.get(id) is not upload:
+            raise RegistryError("BLOB_UPLOAD_UNKNOWN", {"upload": id})
+
     async def finish(self, id: str, upload: Upload, repository: str, digest: str) -> None:
         """The blob is whole: it becomes the repository's. Raises RegistryError, after which the upload is gone."""
         if upload.digest != digest:

@@ -33,14 +33,14 @@ async def catalog(request: web.Request) -> web.StreamResponse:
 async def referrers(request: web.Request) -> web.StreamResponse:
     """An index of the manifests whose subject is the digest; an empty one if nothing is known of it."""
     name, digest = repository(request), names.digest(request.match_info["digest"])
-    wanted = request.query.get("artifactType")
+    wanted = request.query.get("artifactType") or None
     known = await asyncio.to_thread(lambda: list(service(request).storage.manifests(name)))
     entries = [
         {
             "mediaType": manifest.media_type,
             "digest": own,
             "size": manifest.size,
-            "artifactType": manifest.artifact_type,
+            **({"artifactType": manifest.artifact_type} if manifest.artifact_type else {}),
             **({"annotations": manifest.annotations} if manifest.annotations else {}),
         }
         for own, manifest in known

@@ -10,7 +10,7 @@ from pybernetes.registry import names
 from pybernetes.registry.describe import SIZE_LIMIT, describe
 from pybernetes.registry.errors import RegistryError
 from pybernetes.registry.service import is_trusted, repository, service
-from pybernetes.registry.storage import Manifest, Storage
+from pybernetes.registry.storage import Manifest, Storage, digest_of
 
 
 async def get(request: web.Request) -> web.StreamResponse:
@@ -33,14 +33,14 @@ async def put(request: web.Request) -> web.StreamResponse:
     name, reference = repository(request), names.reference(request.match_info["reference"])
     data = await _body(request)
     manifest = describe(data, request.headers.get("Content-Type", "").partition(";")[0].strip())
-    storage = service(request).storage
+    storage, digest = service(request).storage, digest_of(data)
+    if ":" in reference and reference != digest:
+        raise RegistryError("DIGEST_INVALID", {"digest": reference, "content": digest})
     await asyncio.to_thread(_check_blobs, storage, name, manifest, is_trusted(request))
-    digest = await asyncio.to_thread(storage.put_manifest, name, data, manifest)
+    await asyncio.to_thread(storage.put_manifest, name, data, manifest)
     if ":" not in reference:
         await asyncio.to_thread(storage.tag, name, reference, digest)
         await service(request).add_image(f"{name}:{reference}", digest)
-    elif reference != digest:
-        raise RegistryError("DIGEST_INVALID", {"digest": reference, "content": digest})
     headers = {"Location": f"/v2/{name}/manifests/{digest}", "Docker-Content-Digest": digest}
     if manifest.subject:
         headers["OCI-Subject"] = manifest.subject

@@ -23,10 +23,11 @@ async def begin(request: web.Request) -> web.StreamResponse:
     if mount := request.query.get("mount"):
         with suppress(RegistryError):
             return await _mount(request, name, names.digest(mount))
+    digest = request.query.get("digest")
+    if digest is not None:
+        names.digest(digest)
     id, upload = service(request).uploads.begin()
-    if (digest := request.query.get("digest")) is not None:
-        return await _take(request, name, id, upload, digest)
-    return _accepted(name, id, upload)
+    return _accepted(name, id, upload) if digest is None else await _take(request, name, id, upload, digest)
 
 
 async def _mount(request: web.Request, name: str, digest: str) -> web.StreamResponse:
@@ -49,16 +50,15 @@ async def append(request: web.Request) -> web.StreamResponse:
     name, id = repository(request), names.upload(request.match_info["upload"])
     upload = await service(request).uploads.find(id)
     async with upload.lock:
-        _check_range(request, name, id, upload)
-        await upload.append(request.content.iter_chunked(_READ))
+        await _append(request, name, id, upload)
     return _accepted(name, id, upload)
 
 
 async def finish(request: web.Request) -> web.StreamResponse:
     """PUT: the last bytes, if there are any, and the digest of the whole."""
     name, id = repository(request), names.upload(request.match_info["upload"])
-    upload = await service(request).uploads.find(id)
-    return await _take(request, name, id, upload, request.query.get("digest", ""))
+    digest = names.digest(request.query.get("digest", ""))
+    return await _take(request, name, id, await service(request).uploads.find(id), digest)
 
 
 async def cancel(request: web.Request) -> web.StreamResponse:
@@ -70,12 +70,19 @@ async def cancel(request: web.Request) -> web.StreamResponse:
 
 
 async def _take(request: web.Request, name: str, id: str, upload: Upload, digest: str) -> web.StreamResponse:
-    names.digest(digest)
     async with upload.lock:
-        _check_range(request, name, id, upload)
-        await upload.append(request.content.iter_chunked(_READ))
+        await _append(request, name, id, upload)
         await service(request).uploads.finish(id, upload, name, digest)
     return _created(name, digest)
+
+
+async def _append(request: web.Request, name: str, id: str, upload: Upload) -> None:
+    """What the request brings. Raises RegistryError, also for an upload that has ended before or meanwhile."""
+    uploads = service(request).uploads
+    uploads.check(id, upload)
+    _check_range(request, name, id, upload)
+    await upload.append(request.content.iter_chunked(_READ))
+    uploads.check(id, upload)
 
 
 def _check_range(request: web.Request, name: str, id: str, upload: Upload) -> None:

@@ -17,8 +17,10 @@ from tests.runtime.images.test_pull import BCRYPT_OF_SECRET
 from pybernetes.aio.clock import SystemClock
 from pybernetes.aio.idle import Idle
 from pybernetes.aio.web import serve_until_idle
+from pybernetes.builder.request import BuildRequest
 from pybernetes.cri.door import open_door
 from pybernetes.docker.app import make_app
+from pybernetes.docker.handlers import build
 from pybernetes.docker.service import Service
 
 
@@ -31,7 +33,8 @@ async def client(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
         ):
             service = Service(door, tmp_path / "scratch", tmp_path, "test", lambda: datetime.now(UTC))
             idle = Idle(3600, SystemClock())
-            server = asyncio.create_task(serve_until_idle(make_app(service, idle), [listener], idle))
+            serving = serve_until_idle(make_app(service, idle), [listener], idle, ends_with_client=True)
+            server = asyncio.create_task(serving)
             yield session
             server.cancel()
             await asyncio.wait([server])
@@ -112,6 +115,27 @@ async def test_what_a_build_cannot_have_is_said(client: aiohttp.ClientSession, q
     context = Tree().file("Dockerfile", "FROM scratch").tar()
     async with client.post(f"/build?{query}&platform=linux", data=context) as answer:
         assert message in await answer.text()
+
+
+async def test_a_build_that_says_nothing_ends_with_its_client(
+    client: aiohttp.ClientSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def silent(request: BuildRequest, door: object, report: object) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(build, "build_image", silent)
+    asking = asyncio.ensure_future(client.post("/build", data=Tree().file("Dockerfile", "FROM scratch").tar()))
+    await asyncio.wait_for(began.wait(), 10)
+    (await asking).close()
+    await asyncio.wait_for(ended.wait(), 10)
+    while any((tmp_path / "scratch").iterdir()):
+        await asyncio.sleep(0.01)
 
 
 async def test_what_others_have_is_not_pruned(client: aiohttp.ClientSession) -> None:

@@ -1,6 +1,7 @@
 """The instructions that change an image's config and none of its files. Pure."""
 
 import re
+import signal
 from typing import Any
 
 from pybernetes.builder.dockerfile.errors import ParseError
@@ -109,8 +110,18 @@ def _volume(instruction: Instruction, scope: Scope) -> str:
 
 
 def _stopsignal(instruction: Instruction, scope: Scope) -> str:
-    scope.image.config["StopSignal"] = scope.expand(instruction.rest, instruction.line)
-    return f"STOPSIGNAL {scope.image.config['StopSignal']}"
+    name = scope.image.config["StopSignal"] = scope.expand(instruction.rest, instruction.line)
+    if not _is_signal(name):
+        raise ParseError(instruction.line, f"Invalid signal: {name}")
+    return f"STOPSIGNAL {name}"
+
+
+def _is_signal(text: str) -> bool:
+    """A number, or a name with or without SIG; also one of the real-time signals (RTMIN+3)."""
+    if (number := parse_number(text)) is not None:
+        return 0 < number <= signal.SIGRTMAX
+    name, _, more = re.sub("^SIG", "", text.upper()).partition("+" if "+" in text else "-")
+    return f"SIG{name}" in signal.Signals.__members__ and (not more or (name.startswith("RT") and more.isdecimal()))
 
 
 def _maintainer(instruction: Instruction, scope: Scope) -> str:

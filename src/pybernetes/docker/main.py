@@ -39,4 +39,4 @@ async def run(options: Options, sockets: Sequence[socket.socket]) -> None:
     idle = Idle(options.idle_seconds, clock)
     async with open_door(options.runtimes) as door:
         service = Service(door, options.scratch, options.root, options.cluster, clock.now, options.insecure)
-        await serve_until_idle(make_app(service, idle), sockets, idle)
+        await serve_until_idle(make_app(service, idle), sockets, idle, ends_with_client=True)

@@ -183,6 +183,7 @@ async def test_a_failing_step(bench: Bench) -> None:
         ("FROM busybox\nADD --checksum=sha256:1 http://127.0.0.1:1/x /", "dockerfile parse error on line 2: invalid checksum digest format: sha256:1"),
         ("FROM busybox\nADD --checksum=sha256:1 x /", "dockerfile parse error on line 2: checksum can't be specified for non-HTTP(S) sources"),
         ("FROM busybox\nADD http://127.0.0.1:1/x /", 'failed to load cache key: failed to do request: Get "http://127.0.0.1:1/x": dial tcp 127.0.0.1:1: connect: connection refused'),
+        ("FROM busybox\nSTOPSIGNAL SIGRTMIN+3\nSTOPSIGNAL 9\nSTOPSIGNAL term\nSTOPSIGNAL often", "dockerfile parse error on line 5: Invalid signal: often"),
         ("FROM busybox\nEXPOSE a", "dockerfile parse error on line 2: invalid containerPort: a"),
         ("FROM busybox\nCOPY --from=1 a /", "invalid from flag value 1: there is no such stage in front of this one"),
         ("FROM --platform=linux/s390x busybox", None),

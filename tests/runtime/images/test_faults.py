@@ -21,6 +21,7 @@ from pybernetes.cri import types as t
 from pybernetes.cri.errors import InvalidError, PullError
 from pybernetes.cri.service import PullProgress
 from pybernetes.runtime.building.roots import open_root
+from pybernetes.runtime.images import index
 from pybernetes.runtime.images.content import Content, Ingest
 from pybernetes.runtime.images.door import Library
 from pybernetes.runtime.images.pull import WRITE_BYTES
@@ -294,6 +295,32 @@ async def test_images_are_listed_while_they_are_removed(images: Images, monkeypa
     await images.remove_image(t.ImageSpec(image="busybox"))
     held.let_go()
     assert [record.tags for record in await listing] == [["docker.io/library/nginx:1.16.0"]]
+
+
+async def test_a_change_of_the_index_that_is_cancelled_is_made_or_not_made(
+    images: Images, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And what is changed next is changed after it, on the disk too."""
+    await images.pull("busybox")
+    saves, begun, go_on, loop = index.save, asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+
+    def save(path: Path, changed: index.Images) -> None:
+        if not begun.is_set():
+            loop.call_soon_threadsafe(begun.set)
+            assert go_on.wait(10)
+        saves(path, changed)
+
+    monkeypatch.setattr(index, "save", save)
+    first = asyncio.ensure_future(images.tag("busybox", "first"))
+    await asyncio.wait_for(begun.wait(), 10)
+    first.cancel()
+    second = asyncio.ensure_future(images.tag("busybox", "second"))
+    await asyncio.wait([second], timeout=0.2)
+    go_on.set()
+    await asyncio.wait([first, second])
+    [record] = await images.records()
+    assert index.load(tmp_path / "runtime/images.json").images[0].tags == tuple(record.tags)
+    assert "docker.io/library/second:latest" in record.tags
 
 
 async def test_archives_that_nobody_empties_hold_up_no_pull(images: Images) -> None:

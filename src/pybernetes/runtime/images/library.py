@@ -97,8 +97,12 @@ class Library:
         async with self._changing:
             changed = change(self._images)
             if changed != self._images:
-                await self._worker.run(index.save, self._path, changed)
-                self._images = changed
+                await self._worker.finish(self._save, changed)
+
+    def _save(self, changed: Images) -> None:
+        """On the disk and in memory: whoever is cancelled meanwhile leaves them equal."""
+        index.save(self._path, changed)
+        self._images = changed
 
     @asynccontextmanager
     async def adding(self, snapshots: Snapshots) -> AsyncIterator[None]:

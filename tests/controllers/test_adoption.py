@@ -123,16 +123,28 @@ async def test_an_adopted_pod_gets_the_labels_by_which_it_is_found(world_of: Cal
         )  # fmt: skip
 
 
+def data() -> core_v1.PersistentVolumeClaim:
+    requests = core_v1.VolumeResourceRequirements(requests={"storage": "1Gi"})
+    spec = core_v1.PersistentVolumeClaimSpec(access_modes=["ReadWriteOnce"], resources=requests)
+    return core_v1.PersistentVolumeClaim(metadata=meta_v1.ObjectMeta(name="data"), spec=spec)
+
+
+async def test_a_claim_that_does_not_go_keeps_no_other_pod_from_being_made(world_of: Callable[..., Any]) -> None:
+    async with world_of("statefulset-controller") as world:
+        made = stateful(world.namespace, 1, volume_claim_templates=[data()], pod_management_policy="Parallel")
+        await world.client.create(made)
+        await world.eventually(lambda: len(world.running_pods()) == 1)
+        # Nobody takes its finalizer away here.
+        await world.client.delete(core_v1.PersistentVolumeClaim, "data-web-0", world.namespace)
+        claims = world.informers.of(core_v1.PersistentVolumeClaim)
+        await world.eventually(lambda: claims.get("data-web-0", world.namespace).metadata.deletion_timestamp)
+        await world.client.patch(apps_v1.StatefulSet, "web", world.namespace, {"spec": {"replicas": 3}})
+        await world.eventually(lambda: len(world.running_pods()) == 3)
+
+
 async def test_a_claim_that_goes_before_its_pod_runs_is_made_again(world_of: Callable[..., Any]) -> None:
     async with world_of("statefulset-controller,persistentvolumeclaim-protection-controller") as world:
-        claim = core_v1.PersistentVolumeClaim(
-            metadata=meta_v1.ObjectMeta(name="data"),
-            spec=core_v1.PersistentVolumeClaimSpec(
-                access_modes=["ReadWriteOnce"],
-                resources=core_v1.VolumeResourceRequirements(requests={"storage": "1Gi"}),
-            ),
-        )
-        await world.client.create(stateful(world.namespace, 1, volume_claim_templates=[claim]))
+        await world.client.create(stateful(world.namespace, 1, volume_claim_templates=[data()]))
         await world.eventually(lambda: len(world.running_pods()) == 1)
         first = await world.client.get(core_v1.PersistentVolumeClaim, "data-web-0", world.namespace)
         await world.client.delete(core_v1.PersistentVolumeClaim, "data-web-0", world.namespace)

@@ -75,10 +75,10 @@ class StatefulSetController(KeyedController):
         update = await self.history.sync(stateful)
         current = self._current_revision(stateful, update)
         pods = await self._own_pods(stateful)
-        await self._keep_identities(stateful, pods)
         await self._keep_owners(stateful, pods)
+        failed = await self._keep_identities(stateful, pods)
         step = plan_step(view_of(stateful, pods, self.context.clock.now()), update.metadata.name or "")
-        error = await self._carry_out(stateful, step, current, update)
+        error = await self._carry_out(stateful, step, current, update) or failed
         pods = self.control.present(self.pods.by_index(CONTROLLER_INDEX, stateful.metadata.uid or ""))
         view = view_of(stateful, pods, self.context.clock.now())
         await self._write(stateful, status_of(view, pods, current, update))
@@ -94,19 +94,26 @@ class StatefulSetController(KeyedController):
         claimed = await self.claimer.claim(stateful, selector, lambda pod: ordinal_of(stateful, pod) is not None)
         return self.control.present(claimed)
 
-    async def _keep_identities(self, stateful: apps_v1.StatefulSet, pods: list[core_v1.Pod]) -> None:
-        """What a pod is known by may be missing where it was adopted, and a claim where it was deleted meanwhile."""
-        for pod in pods:
-            ordinal = ordinal_of(stateful, pod)
-            if ordinal is None or is_beyond(stateful, pod) or pod.metadata.deletion_timestamp is not None:
-                continue
-            if pod.status.phase == "Pending":
-                await self._make_claims(stateful, ordinal)
-            wanted = identity_labels(stateful, ordinal)
-            if not wanted.items() <= pod.metadata.labels.items():
-                patch = {"metadata": {"uid": pod.metadata.uid, "labels": wanted}}
-                call = self.client.patch(core_v1.Pod, pod.metadata.name or "", pod.metadata.namespace or "", patch)
-                await ignore_not_found(call)
+    async def _keep_identities(
+        self, stateful: apps_v1.StatefulSet, pods: list[core_v1.Pod]
+    ) -> errors.StatusError | None:
+        """What a pod is known by may be missing where it was adopted, and a claim where it was deleted meanwhile; the
+        first error."""
+        staying = [pod for pod in pods if pod.metadata.deletion_timestamp is None and not is_beyond(stateful, pod)]
+        outcomes = await in_parallel([functools.partial(self._keep_identity, stateful, pod) for pod in staying])
+        return next((found for found in outcomes if found is not None), None)
+
+    async def _keep_identity(self, stateful: apps_v1.StatefulSet, pod: core_v1.Pod) -> None:
+        ordinal = ordinal_of(stateful, pod)
+        if ordinal is None:
+            return
+        if pod.status.phase == "Pending":
+            await self._make_claims(stateful, ordinal)
+        wanted = identity_labels(stateful, ordinal)
+        if not wanted.items() <= pod.metadata.labels.items():
+            patch = {"metadata": {"uid": pod.metadata.uid, "labels": wanted}}
+            call = self.client.patch(core_v1.Pod, pod.metadata.name or "", pod.metadata.namespace or "", patch)
+            await ignore_not_found(call)
 
     def _current_revision(
         self, stateful: apps_v1.StatefulSet, update: apps_v1.ControllerRevision

@@ -12,6 +12,7 @@ from pybernetes.cri import types as t
 from pybernetes.cri.errors import InvalidError
 from pybernetes.cri.testsuite import Lab, security
 from pybernetes.runtime import syscalls
+from pybernetes.runtime.cgroups.group import Cgroup
 
 NODE = t.NamespaceMode.NODE
 
@@ -137,3 +138,18 @@ async def test_pods_are_apart(lab: Lab) -> None:
     assert len(seen[0]) == 5
     assert not set(seen[0]) & set(seen[1])
     assert not set(seen[0]) & {os.readlink(f"/proc/self/ns/{kind}") for kind in ("net", "ipc", "uts", "pid", "mnt")}
+
+
+@pytest.mark.skipif(not Cgroup("/").has_unified("memory"), reason="memory is not v2's on this machine")
+async def test_out_of_memory_ends_a_container_and_not_its_pod(lab: Lab) -> None:
+    config = lab.pod()
+    assert config.linux is not None
+    limits = t.LinuxContainerResources(memory_limit_in_bytes=64 << 20)
+    pod = await lab.run_pod(
+        msgspec.structs.replace(config, linux=msgspec.structs.replace(config.linux, resources=limits))
+    )
+    linux = msgspec.structs.replace(lab.container().linux or t.LinuxContainerConfig(), resources=limits)
+    container = await pod.start(lab.container("sleep", "1000", linux=linux))
+    directory = Path(Cgroup(config.linux.cgroup_parent).unified or "")
+    files = [directory / "memory.oom.group", directory / container / "memory.oom.group"]
+    assert [file.read_text().strip() for file in files] == ["0", "1"]

@@ -27,6 +27,10 @@ class Cgroup:
         """The directory in the v2 hierarchy, which on a hybrid host has no controllers."""
         return next((each.at(self.path) for each in self.hierarchies if each.unified), None)
 
+    def has_unified(self, controller: str) -> bool:
+        """Whether the controller is v2's on this host."""
+        return self.unified is not None and self.directory(controller) == self.unified
+
     def create(self) -> None:
         for hierarchy in self.hierarchies:
             _create(hierarchy, self.path)
@@ -86,11 +90,20 @@ class Cgroup:
                 write(os.path.join(self.unified, "cgroup.kill"), "1")
 
     def remove(self, patience: float = 1.0) -> None:
-        """Remove it, with what a container made below it. The last exits may still be under way, so EBUSY is awaited."""
+        """Remove it, with what a container made below it. The last exits may still be under way, so EBUSY is awaited.
+
+        What can go goes. Raises OSError, which says who is in the way.
+        """
         deadline = time.monotonic() + patience
+        failures: list[OSError] = []
         for hierarchy in self.hierarchies:
             for directory in reversed(list(_tree(hierarchy.at(self.path)))):
-                _remove(directory, deadline)
+                try:
+                    _remove(directory, deadline)
+                except OSError as error:
+                    failures.append(error)
+        if failures:
+            raise failures[0]
 
     def remove_if_empty(self) -> bool:
         """Remove it unless a process or another cgroup is in it; says whether it is gone."""
@@ -147,10 +160,16 @@ def _create(hierarchy: Hierarchy, path: str) -> None:
 
 
 def _delegate(directory: str, controllers: frozenset[str]) -> None:
+    """One by one: the kernel may refuse one alone (cpu, while a real-time process is anywhere); a limit of it fails then."""
     file = os.path.join(directory, "cgroup.subtree_control")
     missing = controllers & {"cpu", "cpuset", "io", "memory", "pids", "hugetlb"} - set(_read(file).split())
-    if missing:
-        write(file, " ".join(f"+{controller}" for controller in sorted(missing)))
+    for controller in sorted(missing):
+        try:
+            write(file, f"+{controller}")
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                why = _occupants(directory) or "it has processes"
+                raise OSError(errno.EBUSY, f"cgroup cannot be shared out: {why}", directory) from error
 
 
 def _inherit_cpuset(parent: str, directory: str) -> None:
@@ -184,6 +203,20 @@ def _remove(directory: str, deadline: float) -> None:
         except FileNotFoundError:
             return None
         except OSError as error:
-            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+            if error.errno != errno.EBUSY:
                 raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.EBUSY, _occupants(directory) or os.strerror(errno.EBUSY), directory) from error
             time.sleep(0.001)
+
+
+def _occupants(directory: str) -> str:
+    """Who is in the cgroup itself: "process 12 (sleep 1000) is in it"."""
+    found = [f"{pid} ({_command(pid)})" for pid in _read(os.path.join(directory, "cgroup.procs")).split()]
+    if not found:
+        return ""
+    return f"process {found[0]} is in it" if len(found) == 1 else f"processes {', '.join(found)} are in it"
+
+
+def _command(pid: str) -> str:
+    return _read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()[:60] or _read(f"/proc/{pid}/comm").strip() or "?"

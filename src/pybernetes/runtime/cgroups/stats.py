@@ -23,7 +23,7 @@ class Usage(Struct, frozen=True):
 
 def read_usage(cgroup: Cgroup) -> Usage:
     """The usage now; all None for a cgroup that is gone. Blocks for microseconds."""
-    return _unified(cgroup) if cgroup.directory("memory") == cgroup.unified else _v1(cgroup)
+    return _v1(cgroup) if cgroup.directory("cpuacct") else _unified(cgroup)
 
 
 def _unified(cgroup: Cgroup) -> Usage:

@@ -35,7 +35,8 @@ class SandboxPaths(Struct, frozen=True):
 class Parts(Struct, frozen=True):
     """All that a spec is made of. `pid_namespace` is the path of one to join, or empty.
 
-    `users` are the ids of the sandbox's user namespace, if it has one.
+    `users` are the ids of the sandbox's user namespace, if it has one. `ends_as_one`: of a container that is out of memory
+    all processes are killed (cgroup v2), as the kubelet asks for by default (`singleProcessOOMKill`).
     """
 
     config: t.ContainerConfig
@@ -47,6 +48,7 @@ class Parts(Struct, frozen=True):
     pid_namespace: str = ""
     seccomp: dict[str, Any] | None = None
     users: t.UserNamespace | None = None
+    ends_as_one: bool = False
 
 
 def build_spec(parts: Parts) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def build_spec(parts: Parts) -> dict[str, Any]:
         "cgroupsPath": parts.cgroup,
         "namespaces": _namespaces(context, parts),
         "devices": nodes,
-        "resources": build_resources(given) | {"devices": rules},
+        "resources": _resources(given, parts.ends_as_one) | {"devices": rules},
         "rootfsPropagation": _root_propagation(config.mounts),
         **_hidden(config, context),
     }
@@ -76,6 +78,13 @@ def build_spec(parts: Parts) -> dict[str, Any]:
         ),
         "linux": linux,
     }
+
+
+def _resources(given: t.LinuxContainerResources | None, ends_as_one: bool) -> dict[str, Any]:
+    resources = build_resources(given)
+    if ends_as_one:
+        resources["unified"] = {"memory.oom.group": "1", **resources.get("unified", {})}
+    return resources
 
 
 def _namespaces(context: t.LinuxContainerSecurityContext, parts: Parts) -> list[dict[str, str]]:

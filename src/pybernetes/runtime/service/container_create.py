@@ -10,6 +10,7 @@ import msgspec
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, InvalidError
+from pybernetes.runtime.cgroups.group import Cgroup
 from pybernetes.runtime.oci import cdi, seccomp
 from pybernetes.runtime.oci.process import security_of
 from pybernetes.runtime.oci.signals import stop_signal_number
@@ -71,6 +72,7 @@ def _prepare(
         pid_namespace=_pid_namespace(core, sandbox, context),
         seccomp=seccomp.profile_for(context),
         users=sandbox.record.users,
+        ends_as_one=Cgroup(cgroup).has_unified("memory"),
     )
     record = ContainerRecord(
         id=container_id,

@@ -24,6 +24,7 @@ from pybernetes.cli.main import main
 from pybernetes.cluster import control, pidfile
 from pybernetes.cluster.ending import halt
 from pybernetes.cluster.lifecycle import stop
+from pybernetes.runtime.cgroups.group import Cgroup
 
 pytestmark = pytest.mark.live
 
@@ -257,6 +258,45 @@ def test_a_supervisor_that_was_frozen_is_told_of_and_does_not_keep_the_cluster(
 
 def p8s(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([P8S, *arguments], capture_output=True, text=True, timeout=60, **options)
+
+
+def test_a_runtime_that_was_frozen_is_told_of_before_a_node_is_begun(cluster: LiveCluster) -> None:
+    """Within seconds: it took a minute and a half."""
+    runtime = pidfile.read(cluster.profile.run / "runtime.pid")
+    os.kill(runtime, signal.SIGSTOP)
+    try:
+        done = p8s("node", "add", "--profile", cluster.name)
+    finally:
+        os.kill(runtime, signal.SIGCONT)
+    told = f"the runtime of cluster {cluster.name!r} (process {runtime}) does not answer: it was stopped by a signal"
+    assert (done.returncode, told in done.stderr, f"kill -CONT {runtime}" in done.stderr) == (1, True, True)
+    assert len(cluster.profile.reread().nodes) == 1
+
+
+def test_a_stranger_in_a_pods_cgroup_is_told_of_and_all_else_deleted(cluster: LiveCluster) -> None:
+    """Who is in one hierarchy only is no process of a pod, and is not ended."""
+    cluster.kubectl("run", "counter", "--image=busybox", "--", "sleep", "1000")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/counter", "--timeout=60s")
+    top = Cgroup(cluster.profile.first_node.cgroup)
+    directory = top.directory("cpu")
+    assert directory is not None
+    if directory == top.unified:
+        pytest.skip("cgroup v2: whoever is in a pod's cgroup is the pod's, and ends with it")
+    pod = next(path for path in Path(directory).glob("kubepods/**/pod*/*") if path.is_dir())
+    with subprocess.Popen(["sleep", "54321"]) as stranger:
+        (pod / "cgroup.procs").write_text(str(stranger.pid))
+        try:
+            done = p8s("delete", "--profile", cluster.name)
+            told = f"cgroup {pod} cannot be removed: process {stranger.pid} (sleep 54321) is in it"
+            assert (done.returncode, told in done.stderr) == (1, True)
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+    left = [each.at(top.path) for each in top.hierarchies if Path(each.at(top.path)).exists()]
+    assert left == [directory]
+    assert not list(cluster.profile.state.glob("runtime*"))
+    assert p8s("delete", "--profile", cluster.name).returncode == 0
+    assert not Path(directory).exists()
 
 
 def test_taken_port_is_named_and_nothing_made(mirror: str) -> None:

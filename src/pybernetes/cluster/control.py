@@ -34,14 +34,15 @@ less."""
 
 
 class NotAnsweringError(ClusterError):
-    """The supervisor lives, and says nothing."""
+    """The supervisor, or a component, lives and says nothing."""
 
-    def __init__(self, profile: Profile) -> None:
-        pid = pidfile.read(profile.run / SUPERVISOR)
+    def __init__(self, profile: Profile, who: str = "supervisor") -> None:
+        pid = pidfile.read(profile.run / f"{who}.pid")
         frozen = _is_stopped(pid)
-        again = f"kill -CONT {pid}" if frozen else f"kill -KILL {pid}; {command('start', profile.name)}"
+        afterwards = f"; {command('start', profile.name)}" if who == "supervisor" else ", which has it started again"
+        again = f"kill -CONT {pid}" if frozen else f"kill -KILL {pid}{afterwards}"
         why = ": it was stopped by a signal" if frozen else ""
-        super().__init__(f"the supervisor of cluster {profile.name!r} (process {pid}) does not answer{why}", again)
+        super().__init__(f"the {who} of cluster {profile.name!r} (process {pid}) does not answer{why}", again)
 
 
 def _is_stopped(pid: int) -> bool:

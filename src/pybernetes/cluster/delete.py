@@ -9,7 +9,7 @@ from pybernetes.cluster import kubeconfig, locks
 from pybernetes.cluster.ending import end
 from pybernetes.cluster.interrupts import deferred
 from pybernetes.cluster.profile import Profile
-from pybernetes.cluster.remains import remove_cgroups, remove_if_empty, remove_tree, unmount_below
+from pybernetes.cluster.remains import DeleteError, remove_cgroups, remove_if_empty, remove_tree, unmount_below
 
 GRACE_SECONDS = 2.0
 
@@ -49,6 +49,12 @@ def remove(profile: Profile) -> None:
     for place in (profile.run, profile.state):
         remove_tree(place)
         remove_if_empty(place.parent)
+    if not profile.settings.simulated:
+        try:
+            remove_cgroups(profile.first_node.cgroup)
+        except DeleteError:
+            profile.save()  # so that it can be deleted again
+            raise
 
 
 def remove_nodes(profile: Profile) -> None:
@@ -64,4 +70,3 @@ def remove_nodes(profile: Profile) -> None:
         unmount_below(place)
     proxy.cleanup(agent.proxy_options(profile.first_node))
     network.remove(profile)
-    remove_cgroups(profile.first_node.cgroup.strip("/"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from pybernetes.aio.tasks import open_scope
 from pybernetes.cluster import control, kubeconfig, lifecycle, locks, membership, network, readiness
@@ -18,13 +19,16 @@ from pybernetes.cluster.profile import Profile, load
 from pybernetes.cluster.remains import remove_cgroups, remove_if_empty, remove_tree, unmount_below
 from pybernetes.cri.errors import UnavailableError
 from pybernetes.cri.socket import Client
-from pybernetes.cri.types import PodSandbox
 
+T = TypeVar("T")
 Report = Callable[[str, Node], None]
 """Told of each step as it is done: "made", "Ready", "drained", "deleted"; with the node."""
 
 RUNTIME_SECONDS = 30.0
 """How long to wait for a runtime that is just being started, and for containers to die."""
+
+ANSWER_SECONDS = 5.0
+"""Who runs and does not answer in that time hangs: it is told before anything is begun."""
 
 DAEMONS_SECONDS = 5.0
 """What is left on a drained node (pods of DaemonSets) has this long to end."""
@@ -33,7 +37,7 @@ DAEMONS_SECONDS = 5.0
 def add(name: str, report: Report, *, count: int = 1, called: str = "", wait_seconds: float = 60.0) -> list[Node]:
     """Add nodes to the profile `name`, and wait until they are Ready if it runs; else they come with the next start.
 
-    Raises NodesError, NotReadyError; of a node that does not become Ready nothing is left.
+    Raises NodesError, NotReadyError, NotAnsweringError; of a node that does not become Ready nothing is left.
     """
     with deferred() as interrupts, locks.of_profile(name, check=interrupts.check):
         profile, added = load(name), []
@@ -41,7 +45,7 @@ def add(name: str, report: Report, *, count: int = 1, called: str = "", wait_sec
             raise NodesError(f"the nodes of cluster {profile.name!r} are simulated", "p8s node add --simulated N")
         if count < 1:
             raise NodesError(f"{count} nodes cannot be added", "p8s node add --count 1")
-        running = control.is_running(profile)
+        running = _is_attended(profile)
         for _ in range(count):
             profile = membership.joined(profile, called, _ranges(profile) if running else set())
             profile.save()
@@ -61,7 +65,7 @@ def add(name: str, report: Report, *, count: int = 1, called: str = "", wait_sec
 def delete(name: str, node_name: str, report: Report, *, drain_seconds: float = 60.0) -> list[Victim]:
     """Drain a node, end it, and take away all that it had; returns the pods that could not be moved in time.
 
-    Raises NodesError if it is the first, NotRunningError: the Node object could not be removed then.
+    Raises NodesError if it is the first; NotRunningError, NotAnsweringError: the Node object could not be removed then.
     """
     with locks.of_profile(name):
         node = _further(load(name), node_name)
@@ -80,18 +84,23 @@ def delete(name: str, node_name: str, report: Report, *, drain_seconds: float = 
 def stop(name: str, node_name: str) -> Node:
     """Switch a node off, as if its plug were pulled: its containers end at once, its objects stay.
 
-    Safe to repeat. Raises NodesError.
+    Safe to repeat. Raises NodesError, NotAnsweringError.
     """
     with deferred() as interrupts, locks.of_profile(name, check=interrupts.check):
         node = _further(load(name), node_name)
+        _is_attended(node.profile)
         _end(node, remove=False)
     return node
 
 
 def start(name: str, node_name: str, *, wait_seconds: float = 60.0) -> Node:
-    """Switch it on again, and wait until it is Ready if the cluster runs. Raises NodesError, NotReadyError."""
+    """Switch it on again, and wait until it is Ready if the cluster runs.
+
+    Raises NodesError, NotReadyError, NotAnsweringError.
+    """
     with deferred() as interrupts, locks.of_profile(name, check=interrupts.check):
         found = membership.find(load(name), node_name)
+        _is_attended(found.profile)
         profile = membership.marked(found.profile, found, stopped=False)
         profile.save()
         node = membership.find(profile, node_name)
@@ -121,13 +130,13 @@ def _take_away(node: Node) -> None:
     membership.without(profile, node).save()
     control.request(profile, "update")
     unmount_below(node.state)
-    remove_cgroups(node.cgroup.strip("/"))
     files = [profile.certificates / f"{request_of(node).name}.{end}" for end in ("crt", "key")]
     files += [profile.kubeconfig(file) for file in kubeconfig.identities_of(node)]
     for file in [*files, *profile.logs.glob(f"{node.named('agent')}.log*")]:
         file.unlink(missing_ok=True)
     remove_tree(node.state)
     remove_if_empty(node.state.parent)
+    remove_cgroups(node.cgroup)
 
 
 def _end(node: Node, *, remove: bool) -> None:
@@ -152,7 +161,7 @@ async def _end_sandboxes(node: Node, *, remove: bool) -> None:
     try:
         async with asyncio.timeout(RUNTIME_SECONDS), open_scope("node") as scope:
             runtime = Client(node.runtime_socket, scope)
-            sandboxes = await _list_sandboxes(runtime)
+            sandboxes = await _answered(runtime.list_pod_sandbox)
             async with asyncio.TaskGroup() as group:
                 for sandbox in sandboxes:
                     group.create_task(_end_sandbox(runtime, sandbox.id, remove=remove))
@@ -161,10 +170,10 @@ async def _end_sandboxes(node: Node, *, remove: bool) -> None:
         raise NodesError(f"the runtime of node {node.name!r} does not answer", again) from error
 
 
-async def _list_sandboxes(runtime: Client) -> list[PodSandbox]:
+async def _answered(ask: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
-            return await runtime.list_pod_sandbox()
+            return await ask()
         except UnavailableError:
             await asyncio.sleep(readiness.PAUSE)
 
@@ -185,9 +194,29 @@ def _further(profile: Profile, name: str) -> Node:
 
 
 def _running_probe(profile: Profile) -> readiness.Probe:
-    if not control.is_running(profile):
+    if not _is_attended(profile):
         raise control.NotRunningError(profile)
     return readiness.Probe(profile)
+
+
+def _is_attended(profile: Profile) -> bool:
+    """Whether the cluster runs. Raises NotAnsweringError if one of those hangs whom a node needs."""
+    if not control.is_running(profile):
+        return False
+    control.request(profile, "status", timeout=ANSWER_SECONDS)
+    if readiness.Probe(profile).get("/livez")[0] == 0:
+        raise control.NotAnsweringError(profile, "apiserver")
+    asyncio.run(_ask_runtime(profile))
+    return True
+
+
+async def _ask_runtime(profile: Profile) -> None:
+    """One that is just being started comes to answer within the time, too."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), open_scope("node") as scope:
+            await _answered(Client(profile.first_node.runtime_socket, scope).version)
+    except TimeoutError as error:
+        raise control.NotAnsweringError(profile, "runtime") from error
 
 
 def _ranges(profile: Profile) -> set[str]:

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from pybernetes.cluster.errors import ClusterError
 
-CGROUPS = Path("/sys/fs/cgroup")
-
 
 class DeleteError(ClusterError):
     """Something could not be taken away; the message names it. Safe to try again."""
@@ -39,13 +37,18 @@ def unmount_below(place: Path) -> None:
 
 
 def remove_cgroups(name: str) -> None:
-    """Remove a cgroup and those below it in every hierarchy; processes in them have ended before."""
-    for hierarchy in [CGROUPS, *(path for path in CGROUPS.glob("*") if path.is_dir() and not path.is_symlink())]:
-        top = hierarchy / name
-        if top.is_dir():
-            for directory, _, _ in os.walk(top, topdown=False):
-                os.rmdir(directory)
-            remove_if_empty(top.parent) if top.parent != hierarchy else None
+    """Remove a cgroup and those below it in every hierarchy, as far as they have no processes, and what is empty above.
+
+    Raises DeleteError, which says whose they are.
+    """
+    from pybernetes.runtime.cgroups.group import Cgroup
+
+    try:
+        Cgroup(name).remove()
+    except OSError as error:
+        again = "end it, or write its number into another cgroup's cgroup.procs; then the same command again"
+        raise DeleteError(f"cgroup {error.filename} cannot be removed: {error.strerror}", again) from error
+    Cgroup(os.path.dirname(name)).remove_if_empty()
 
 
 def remove_tree(place: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Iterable
 from functools import partial
@@ -12,11 +13,14 @@ from pybernetes.aio.tasks import Scope, keep_running, open_scope
 from pybernetes.cluster import network, registry
 from pybernetes.cluster.node import Node
 from pybernetes.cluster.profile import Profile
+from pybernetes.cri.errors import CRIError
 from pybernetes.process import run_until_terminated
 from pybernetes.runtime.images.service import Images
 from pybernetes.runtime.launcher.client import Zygote
 from pybernetes.runtime.main import open_images, parse, serve
 from pybernetes.runtime.service.runtime import monitors_of, open_runtime
+
+log = logging.getLogger(__name__)
 
 
 def arguments(node: Node) -> list[str]:
@@ -106,8 +110,10 @@ async def remove_everything(profile: Profile) -> None:
         for node in reversed(profile.nodes):
             async with open_runtime(parse(arguments(node)).options, images) as service:
                 for sandbox in await service.list_pod_sandbox():
-                    await service.stop_pod_sandbox(sandbox.id)
-                    await service.remove_pod_sandbox(sandbox.id)
+                    try:
+                        await service.remove_pod_sandbox(sandbox.id)
+                    except (CRIError, OSError) as error:  # who removes mounts and cgroups afterwards says what stays
+                        log.warning("sandbox stays sandbox=%s error=%s", sandbox.id, error)
 
 
 def main(profile: Profile) -> None:

@@ -67,6 +67,19 @@ async def test_host_ports_from_everywhere(lab: Lab) -> None:
         await asyncio.to_thread(fetch, "http://127.0.0.1:8099/name")
 
 
+async def test_host_ports_of_other_families_are_nobodys(lab: Lab) -> None:
+    ports = [t.PortMapping(container_port=80, host_port=8099, host_ip=address) for address in ("::1", "127.0.0.1")]
+    await server(lab, lab.pod("mapped", port_mappings=ports))
+    assert await asyncio.to_thread(fetch, "http://127.0.0.1:8099/name") == "mapped"
+
+
+async def test_hundreds_of_host_ports(lab: Lab) -> None:
+    """Their rules are one transaction, which has to fit into a message."""
+    ports = [t.PortMapping(container_port=80, host_port=8000 + number) for number in range(600)]
+    await server(lab, lab.pod("mapped", port_mappings=ports))
+    assert await asyncio.to_thread(fetch, "http://127.0.0.1:8599/name") == "mapped"
+
+
 async def test_addresses_are_given_back(lab: Lab, tmp_path: Path) -> None:
     first = await lab.run_pod()
     address = await address_of(lab, first)

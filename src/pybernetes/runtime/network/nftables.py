@@ -12,6 +12,7 @@ Expression = bytes
 Rule = list[Expression]
 
 _NETLINK_NETFILTER = 12
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE, _BUFFER = 32, 33, 8 << 20
 _SUBSYSTEM, _BATCH_BEGIN, _BATCH_END = 10, 16, 17
 _NEWTABLE, _DELTABLE, _NEWCHAIN, _NEWRULE, _DELRULE = 0, 2, 3, 6, 8
 _IPV4 = 2
@@ -116,6 +117,9 @@ class Table:
         self.name = name
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
         self._socket.settimeout(10)
+        # A transaction is one message, and each of its steps an answer.
+        for option in (_SO_SNDBUFFORCE, _SO_RCVBUFFORCE):
+            self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
         self._socket.bind((0, 0))
 
     def __enter__(self) -> Self:

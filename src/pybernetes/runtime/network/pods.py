@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, ip_address
 
 from pybernetes.cri import types as t
 from pybernetes.runtime.network import rtnetlink as rt
@@ -76,7 +76,7 @@ class PodNetwork:
 
     def remember_ports(self, sandbox_id: str, address: IPv4Address, mappings: Iterable[t.PortMapping]) -> bool:
         """Note a pod's host ports without writing the rules; says whether it has any."""
-        ports = [_host_port(mapping, address) for mapping in mappings if mapping.host_port]
+        ports = [_host_port(mapping, address) for mapping in mappings if mapping.host_port and _is_ours(mapping)]
         if ports:
             self._host_ports[sandbox_id] = ports
         return bool(ports)
@@ -104,6 +104,11 @@ class PodNetwork:
             for hook in ("prerouting", "output"):
                 table.replace_chain(f"host-ports-{hook}", hook, PRIORITY_DNAT, host_port_rules(ports))
             table.replace_chain("host-ports-hairpin", "postrouting", PRIORITY_SNAT, hairpin_rules(ports))
+
+
+def _is_ours(mapping: t.PortMapping) -> bool:
+    """Pods have IPv4 addresses: a port of an IPv6 address leads to none of theirs."""
+    return not mapping.host_ip or ip_address(mapping.host_ip).version == 4
 
 
 def _host_port(mapping: t.PortMapping, address: IPv4Address) -> HostPort:

@@ -15,14 +15,15 @@ class Executor(Protocol):
     """Whether the container's processes all end with its first one, since that is the first of their namespace."""
 
     def start(self, stdio: tuple[int, int, int]) -> Started:
-        """Raises LaunchError."""
+        """Its program may wait to be launched. Raises LaunchError."""
         ...
 
-    def end_other(self) -> int:
-        """End what another has begun who was killed over it, so that it does not run twice; 0 then.
+    def launch(self) -> None:
+        """Have the program begin, unless it has, also if another has started it. Raises LaunchError."""
+        ...
 
-        The first process of a container that runs already stays, and is told: it is another's child.
-        """
+    def end_other(self) -> None:
+        """End what another has started who was killed before it has told of it."""
         ...
 
     def clean_up(self) -> None:
@@ -41,9 +42,11 @@ class Builtin:
     def start(self, stdio: tuple[int, int, int]) -> Started:
         return start_container(self._bundle, self.config, stdio)
 
-    def end_other(self) -> int:
+    def launch(self) -> None:
+        """It has begun."""
+
+    def end_other(self) -> None:
         self.clean_up()
-        return 0
 
     def clean_up(self) -> None:
         cgroup = Cgroup(self.config["linux"]["cgroupsPath"])

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 
 from pybernetes.runtime import syscalls as sys
@@ -27,11 +28,11 @@ class External:
         self._lock = os.open(os.path.join(self._bundle, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.config = read_config(self._bundle)
         self.owns_pids = owns_pids(self.config)
+        self._created = False
 
     def start(self, stdio: tuple[int, int, int]) -> Started:
         sys.prctl(sys.PR_SET_CHILD_SUBREAPER, 1)
-        if not self._is_mine():
-            raise LaunchError("an earlier start of the container does not come to an end")
+        self._wait_for_others()
         _check_mount_points(os.path.join(self._bundle, self.config["root"]["path"]))
         pid_file = os.path.join(self._bundle, "pid")
         arguments = ["create", "--bundle", self._bundle, "--pid-file", pid_file]
@@ -42,41 +43,40 @@ class External:
                 terminal = console.receive()
         else:
             self._run([*arguments, self._id], stdio)
+        self._created = True
         with open(pid_file) as file:
-            pid = int(file.read())
-        self._run(["start", self._id], (0, 1, 2))
-        return Started(pid, terminal)
+            return Started(int(file.read()), terminal)
 
-    def end_other(self) -> int:
+    def launch(self) -> None:
+        self._wait_for_others()
+        if self._created or self._status() == "created":
+            self._run(["start", self._id], (0, 1, 2))
+
+    def end_other(self) -> None:
         """The program of one who was killed goes on: its container may come to be after it was looked for."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not self._is_mine() and time.monotonic() < deadline:
-            if pid := self._running():
-                return pid
-            self.clean_up()
-            time.sleep(0.01)
-        if pid := self._running():
-            return pid
+        with contextlib.suppress(LaunchError):
+            self._wait_for_others(meanwhile=self.clean_up)
         self.clean_up()
-        return 0
 
-    def _is_mine(self) -> bool:
-        """Whether no program that another has started is on its way: those hold the lock that they were given."""
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    def _wait_for_others(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Until no program that another has started is on its way: those hold the lock that they were given."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise LaunchError("an earlier start of the container does not come to an end") from None
+            meanwhile()
+            time.sleep(0.01)
 
-    def _running(self) -> int:
-        """The container's first process, once its own program runs; else 0."""
+    def _status(self) -> str:
         argv = [*self._command, "state", self._id]
         done = subprocess.run(argv, capture_output=True, check=False, env=_ENVIRONMENT)
         try:
-            state = json.loads(done.stdout)
-        except ValueError:
-            return 0
-        return int(state["pid"]) if state.get("status") == "running" else 0
+            return str(json.loads(done.stdout)["status"])
+        except (ValueError, KeyError):
+            return ""
 
     def clean_up(self) -> None:
         with contextlib.suppress(LaunchError):

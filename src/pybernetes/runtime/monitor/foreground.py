@@ -27,6 +27,7 @@ def run_foreground(request: dict[str, Any], reply: socket.socket, fds: list[int]
     try:
         try:
             pid = executor.start((fds[0], fds[1], fds[2])).pid
+            executor.launch()
         finally:
             message.close_all(fds)
     except (LaunchError, OSError) as error:

@@ -51,9 +51,8 @@ class Monitor:
 
     def start(self) -> int:
         """Start the container and listen."""
-        if self._again and (pid := self._executor.end_other()):
-            self._known_pid = pid
-            return self.adopt({PROCESS: sys.pidfd_open(pid)})
+        if self._again:
+            self._executor.end_other()
         self._log = LogWriter(self._log_path)
         self._server = listen(self._directory)
         child = Child()
@@ -68,6 +67,10 @@ class Monitor:
         self._process = child
         self._take_streams(stdio, started.terminal)
         return child.pid
+
+    def launch(self) -> None:
+        """Let the container's program begin, unless it has. Raises LaunchError."""
+        self._executor.launch()
 
     def note_start(self) -> None:
         """Unless it is noted already."""

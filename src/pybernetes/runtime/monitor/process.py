@@ -61,5 +61,11 @@ def _stay(monitor: Monitor, pid: int, reply: socket.socket) -> None:
     with contextlib.suppress(OSError), monitor.held() as held:
         message.send(reply, {"pid": pid, "held": list(held)}, list(held.values()))
     reply.close()
+    # Only then may it begin: what has run is known to somebody, and is not begun again.
+    try:
+        monitor.launch()
+    except (LaunchError, OSError) as error:
+        monitor.record_failure(str(error))
+        return
     monitor.note_start()
     monitor.run()

@@ -29,11 +29,17 @@ async def _start(core: Core, container: Container) -> None:
     said = await _launched(core, container)
     if "error" in said:
         await settle(core, container)
-        raise StartError(f"OCI runtime create failed: unable to start container process: {said['error']}")
+        raise _failure(said["error"])
     container.pid, container.started_at = said["pid"], core.now()
     # Told before it is followed, since it may end at once.
     core.publish(container.id, t.ContainerEventType.CONTAINER_STARTED_EVENT, container.record.sandbox_id)
     await follow(core, container)
+    if container.exit is not None and container.exit.reason == "StartError":
+        raise _failure(container.exit.message)
+
+
+def _failure(cause: str) -> StartError:
+    return StartError(f"OCI runtime create failed: unable to start container process: {cause}")
 
 
 async def _launched(core: Core, container: Container) -> dict[str, Any]:

@@ -109,3 +109,18 @@ def test_a_log_that_is_led_elsewhere_goes_on_where_it_was(tmp_path: Path) -> Non
     log.write("stdout", b"kept\n")
     assert not (tmp_path / "canary").exists()
     assert path.with_name("aside").read_text().split()[-1] == "kept"
+
+
+def test_a_line_that_the_disk_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = writer(path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60, before[1]))
+    try:
+        log.write("stdout", b"a line that is longer than what the disk has room for\n")
+        log.write("stdout", b"lost\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    log.write("stdout", b"next\n")
+    log.write("stdout", b"last\n")
+    assert path.read_text().splitlines()[1:] == [f"{STAMP} stdout F next", f"{STAMP} stdout F last"]

@@ -80,6 +80,19 @@ async def test_hundreds_of_host_ports(lab: Lab) -> None:
     assert await asyncio.to_thread(fetch, "http://127.0.0.1:8599/name") == "mapped"
 
 
+async def test_host_ports_stay_when_the_node_gets_another_range(lab: Lab) -> None:
+    def mapped(port: int) -> list[t.PortMapping]:
+        return [t.PortMapping(container_port=80, host_port=port)]
+
+    await server(lab, lab.pod("before", port_mappings=mapped(8098)))
+    for _ in range(2):
+        await lab.runtime.update_runtime_config(t.RuntimeConfig(t.NetworkConfig(pod_cidr="10.244.7.0/24")))
+    after = await server(lab, lab.pod("after", port_mappings=mapped(8099)))
+    assert (await address_of(lab, after)).startswith("10.244.7.")
+    assert await asyncio.to_thread(fetch, "http://127.0.0.1:8098/name") == "before"
+    assert await asyncio.to_thread(fetch, "http://127.0.0.1:8099/name") == "after"
+
+
 async def test_addresses_are_given_back(lab: Lab, tmp_path: Path) -> None:
     first = await lab.run_pod()
     address = await address_of(lab, first)

@@ -1,13 +1,16 @@
 """Exec, attach and port-forward over both transports, against containers."""
 
 import asyncio
+import contextlib
 import json
+import socket
 
 import pytest
 
 from pybernetes.cri import types as t
 from pybernetes.cri.errors import CRIError, InvalidError
 from pybernetes.cri.testsuite import Lab, Pod
+from pybernetes.runtime.service.streams import in_turn
 from pybernetes.wire import spdy
 from pybernetes.wire import websocket as ws
 from pybernetes.wire.channels import PORT_FORWARD_TUNNEL, V4, V5, Channel
@@ -217,3 +220,22 @@ async def test_port_forward_in_a_tunnel(lab: Lab, web: Pod) -> None:
         events += inner.receive(bytes(client.tunnelled))
         client.tunnelled.clear()
     client.writer.close()
+
+
+async def test_what_is_sent_to_a_monitor_that_is_slow_waits_its_turn() -> None:
+    """Input and a new size of the terminal, while the container reads nothing."""
+    ours, monitor = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, monitor:
+        ours.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                ours.send(b"i" * 1024)
+                sent += 1
+        send = in_turn(ours)
+        sending = [asyncio.ensure_future(send(message)) for message in (b"input", b"size")]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        received = [await asyncio.to_thread(monitor.recv, 4096) for _ in range(sent + 2)]
+        await asyncio.wait_for(asyncio.gather(*sending), 10)
+        assert received[sent:] == [b"input", b"size"]

@@ -19,6 +19,7 @@ class LogWriter:
         self._path = path
         self._now_ns = now_ns
         self._pending: dict[str, bytes] = {}
+        self._is_torn = False
         self._second, self._second_text = -1, ""
         self._fd = self._open() if path else -1
 
@@ -43,6 +44,7 @@ class LogWriter:
         """Go on in a new file at the same path, after the old one was renamed. Raises OSError, and goes on in the old."""
         if self._path:
             old, self._fd = self._fd, self._open()
+            self._is_torn = False
             os.close(old)
 
     def write(self, stream: str, data: bytes) -> None:
@@ -71,12 +73,16 @@ class LogWriter:
     def _append(self, lines: list[bytes]) -> None:
         if not lines or self._fd < 0:
             return
-        data = memoryview(b"\n".join(lines) + b"\n")
+        text = b"\n" * self._is_torn + b"\n".join(lines) + b"\n"
+        written = 0
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
+            while written < len(text):
+                written += os.write(self._fd, memoryview(text)[written:])
         except OSError:
-            return
+            pass
+        # The next line begins as one, whatever has become of this one.
+        if written:
+            self._is_torn = text[written - 1 : written] != b"\n"
 
     def _stamp(self, stream: str) -> bytes:
         seconds, nanoseconds = divmod(self._now_ns(), 1_000_000_000)

@@ -31,6 +31,16 @@ class PodNetwork:
             self._channel.close()
             self._channel = None
 
+    @property
+    def range(self) -> IPv4Network:
+        """Where pods get their addresses from now."""
+        return self._addresses.network
+
+    def take_over(self, before: "PodNetwork") -> None:
+        """The host ports of pods that had their addresses from another range; its socket is closed."""
+        self._host_ports |= before._host_ports
+        before.close()
+
     def link_name(self, sandbox_id: str) -> str:
         """The node's end of a sandbox's link: the bridge's name is in it, so that leftovers can be told."""
         return f"{self._bridge[:6]}.{sandbox_id[:8]}"

@@ -48,9 +48,9 @@ def set_network(core: Core, config: BridgeConfig) -> None:
     """Make the bridge and give pods addresses of its range. Blocks."""
     ensure_bridge(config)
     addresses = Addresses(core.options.root / "network" / "addresses", config.node_range)
-    if core.network is not None:
-        core.network.close()
-    core.network = PodNetwork(config, addresses, core.options.mtu)
+    before, core.network = core.network, PodNetwork(config, addresses, core.options.mtu)
+    if before is not None:
+        core.network.take_over(before)
 
 
 async def update_runtime_config(core: Core, config: t.RuntimeConfig) -> None:
@@ -60,5 +60,5 @@ async def update_runtime_config(core: Core, config: t.RuntimeConfig) -> None:
     if not range_ or bridge is None:
         return
     wanted = replace(bridge, node_range=IPv4Network(range_.partition(",")[0]))
-    if wanted.node_range != bridge.node_range:
+    if core.network is None or wanted.node_range != core.network.range:
         await core.links.run(set_network, core, wanted)

@@ -111,12 +111,12 @@ async def _converse(
     execution: Execution, streams: CommandStreams, stdin: int, outputs: dict[int, Channel | None]
 ) -> int:
     """Carry all streams until the process has ended and its output is delivered. Takes the descriptors over."""
-    holds_terminal = stdin in outputs
+    inlet = _Inlet(stdin, closes=stdin not in outputs)
     try:
         async with open_scope("exec") as scope:
             outlets = [_Outlet(fd, channel) for fd, channel in outputs.items()]
             outward = [scope.spawn(outlet.run(), "output") for outlet in outlets]
-            scope.spawn(_pump_in(streams.stdin, stdin, holds_terminal), "stdin")
+            scope.spawn(inlet.run(streams.stdin), "stdin")
             if streams.resize is not None:
                 scope.spawn(_pump_sizes(streams.resize, partial(_resize, stdin)), "resize")
             code = await execution.wait()
@@ -127,8 +127,27 @@ async def _converse(
         raise
     finally:
         execution.close()
-        for fd in outputs:
-            os.close(fd)
+        inlet.close()
+        close_all(list(outputs))
+
+
+class _Inlet:
+    """Input of a process on its way from the client. A pipe is closed when that ends; a terminal has no end of input."""
+
+    def __init__(self, fd: int, *, closes: bool) -> None:
+        self._fd, self._closes = fd, closes
+
+    async def run(self, channel: Channel | None) -> None:
+        with contextlib.suppress(OSError):
+            while channel is not None and (data := await channel.read()):
+                await pipes.write(self._fd, data)
+        self.close()
+
+    def close(self) -> None:
+        """Safe to repeat."""
+        if self._closes:
+            self._closes = False
+            os.close(self._fd)
 
 
 class _Outlet:
@@ -159,17 +178,6 @@ async def _drain(outlets: list[_Outlet], tasks: "list[asyncio.Task[None]]") -> N
             return
 
 
-async def _pump_in(channel: Channel | None, fd: int, is_terminal: bool) -> None:
-    """A pipe is closed when the client ends its input; a terminal has no end of input."""
-    try:
-        with contextlib.suppress(OSError):
-            while channel is not None and (data := await channel.read()):
-                await pipes.write(fd, data)
-    finally:
-        if not is_terminal:
-            os.close(fd)
-
-
 async def _pump_sizes(channel: Channel, apply: Callable[[int, int], Awaitable[None] | None]) -> None:
     while data := await channel.read():
         with contextlib.suppress(wire.ChannelError, OSError):
@@ -188,7 +196,7 @@ async def _attach(core: Core, container: Container, streams: CommandStreams) -> 
     except OSError as error:
         return wire.internal_error(f"error attaching to container: {error.strerror}")
     with connection:
-        send = partial(asyncio.get_running_loop().sock_sendall, connection)
+        send = in_turn(connection)
         await send(protocol.ATTACH)
         async with open_scope("attach") as scope:
             if streams.stdin is not None:
@@ -199,6 +207,17 @@ async def _attach(core: Core, container: Container, streams: CommandStreams) -> 
             with contextlib.suppress(OSError):
                 await _pump_output(connection, streams)
     return wire.success()
+
+
+def in_turn(connection: socket.socket) -> Send:
+    """Sends messages one after the other: of two that wait for the same socket, the event loop would forget the first."""
+    loop, turn = asyncio.get_running_loop(), asyncio.Lock()
+
+    async def send(message: bytes) -> None:
+        async with turn:
+            await loop.sock_sendall(connection, message)
+
+    return send
 
 
 async def _pump_output(monitor: socket.socket, streams: CommandStreams) -> None:

@@ -160,16 +160,22 @@ def _create(hierarchy: Hierarchy, path: str) -> None:
 
 
 def _delegate(directory: str, controllers: frozenset[str]) -> None:
-    """One by one: the kernel may refuse one alone (cpu, while a real-time process is anywhere); a limit of it fails then."""
     file = os.path.join(directory, "cgroup.subtree_control")
     missing = controllers & {"cpu", "cpuset", "io", "memory", "pids", "hugetlb"} - set(_read(file).split())
-    for controller in sorted(missing):
-        try:
-            write(file, f"+{controller}")
-        except OSError as error:
-            if error.errno == errno.EBUSY:
-                why = _occupants(directory) or "it has processes"
-                raise OSError(errno.EBUSY, f"cgroup cannot be shared out: {why}", directory) from error
+    if not missing:
+        return
+    signed = [f"+{controller}" for controller in sorted(missing)]
+    try:
+        write(file, " ".join(signed))
+        return
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            why = _occupants(directory) or "it has processes"
+            raise OSError(errno.EBUSY, f"cgroup cannot be shared out: {why}", directory) from error
+    # The kernel may refuse one alone (cpu, while a real-time process is anywhere), whose limits then cannot be set.
+    for each in signed:
+        with contextlib.suppress(OSError):
+            write(file, each)
 
 
 def _inherit_cpuset(parent: str, directory: str) -> None:

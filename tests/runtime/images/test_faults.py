@@ -302,13 +302,17 @@ async def test_a_change_of_the_index_that_is_cancelled_is_made_or_not_made(
 ) -> None:
     """And what is changed next is changed after it, on the disk too."""
     await images.pull("busybox")
-    saves, begun, go_on, loop = index.save, asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+    saves, loop = index.save, asyncio.get_running_loop()
+    begun, go_on, saved = asyncio.Event(), threading.Event(), threading.Event()
 
     def save(path: Path, changed: index.Images) -> None:
         if not begun.is_set():
             loop.call_soon_threadsafe(begun.set)
             assert go_on.wait(10)
-        saves(path, changed)
+            saves(path, changed)
+            saved.set()
+        else:
+            saves(path, changed)
 
     monkeypatch.setattr(index, "save", save)
     first = asyncio.ensure_future(images.tag("busybox", "first"))
@@ -318,6 +322,7 @@ async def test_a_change_of_the_index_that_is_cancelled_is_made_or_not_made(
     await asyncio.wait([second], timeout=0.2)
     go_on.set()
     await asyncio.wait([first, second])
+    assert await asyncio.to_thread(saved.wait, 10)
     [record] = await images.records()
     assert index.load(tmp_path / "runtime/images.json").images[0].tags == tuple(record.tags)
     assert "docker.io/library/second:latest" in record.tags

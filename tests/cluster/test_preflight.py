@@ -49,3 +49,14 @@ def test_a_cluster_that_runs_has_its_port_itself(tmp_path: Path, monkeypatch: py
         own = profile(tmp_path, taken.getsockname()[1])
         assert [problem.cause.startswith("port ") for problem in preflight.check(own)] == [True]
         assert preflight.check(own, running=True) == []
+
+
+def test_who_is_not_root_is_told_to_do_the_same_as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the profile and all else that was named: a bare start would make another cluster."""
+    monkeypatch.setattr(preflight.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(preflight.sys, "argv", ["/opt/bin/p8s", "start", "-p", "ci", "--nodes", "3"])
+    [problem] = preflight.check_rights()
+    assert problem.next_step.startswith("sudo p8s start -p ci --nodes 3; ")
+    monkeypatch.setattr(preflight.sys, "argv", ["program"])
+    [problem] = preflight.check_rights()
+    assert problem.next_step.startswith("sudo program start; ")

@@ -1,6 +1,7 @@
 """What a start needs of the machine, checked before anything is made: each problem with its cause and the next step."""
 
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Collection
@@ -28,9 +29,10 @@ def check_rights(*, simulated: bool = False) -> list[Problem]:
             Problem(f"pods need Linux, this is {sys.platform}", f"run it on Linux or in a Linux machine; {SIMULATED}")
         ]
     if os.geteuid() != 0:
-        return [
-            Problem("pods need root (namespaces, mounts, network)", f"sudo {Path(sys.argv[0]).name} start; {SIMULATED}")
-        ]
+        # With all that was asked for, so that root starts the same.
+        given = sys.argv[1:] if sys.argv[1:2] == ["start"] else ["start"]
+        again = f"sudo {Path(sys.argv[0]).name} {shlex.join(given)}"
+        return [Problem("pods need root (namespaces, mounts, network)", f"{again}; {SIMULATED}")]
     return []
 
 

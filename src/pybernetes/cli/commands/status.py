@@ -98,6 +98,7 @@ def from_outside(name: str) -> dict[str, Any]:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     name = arguments.profile
+    console.live("asking the cluster")
     try:
         found = collect(existing(arguments)) if name in profile.profile_names() else from_outside(name)
     except DoorError:

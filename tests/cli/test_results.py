@@ -33,12 +33,15 @@ def test_failures_are_told_all_the_same() -> None:
     assert err.getvalue() == "error: it broke\n  try: mend it\n"
 
 
+VERBS = ("node", "image", "addons", "autostart")
+"""Commands that have verbs."""
+
 EVERY = [
     "start --config /no/file", "stop", "restart", "pause", "unpause", "delete", "status", "node add",
     "node delete m02", "node stop m02", "node start m02", "node list", "image pull x", "image push x", "image load FILE",
     "image tag x y", "image build DIRECTORY", "image rm x", "image prune", "image ls", "image inspect x",
-    "image save --json -o saved.tar x", "addons list", "addons enable ingress", "addons disable ingress", "service web",
-    "service list", "tunnel", "ip", "mount /a:/b", "mount list", "mount remove /b", "update-context", "df", "docker-env",
+    "image save --json -o saved.tar x", "addons list", "addons enable ingress", "addons disable ingress", "autostart enable",
+    "autostart disable", "service web", "service list", "tunnel", "ip", "mount /a:/b", "mount list", "mount remove /b", "update-context", "df", "docker-env",
     "why",
 ]  # fmt: skip
 
@@ -54,7 +57,7 @@ def test_a_failure_is_json_too(
     words = words.replace("FILE", str(tmp_path / "file")).replace("DIRECTORY", str(tmp_path))
     command, *rest = words.split()
     json_flag = [] if "--json" in rest else ["-o", "json"]
-    verb = [rest.pop(0)] if command in ("node", "image", "addons") else []
+    verb = [rest.pop(0)] if command in VERBS else []
     profile = ["-p", "nobody-made-this"]
     code = main([command, *verb, *profile, *rest, *json_flag])
     said = capsys.readouterr()
@@ -68,7 +71,7 @@ def test_every_command_with_json_is_among_them() -> None:
     parsers = branches(build_parser(*COMMANDS))
     verbs = {f"{name} {verb}": sub for name, parser in parsers.items() for verb, sub in branches(parser).items()}
     printing = {name for name, parser in {**parsers, **verbs}.items() if {"--output", "--json"} & set(options(parser))}
-    tried = {" ".join(words.split()[: 2 if words.split()[0] in ("node", "image", "addons") else 1]) for words in EVERY}
+    tried = {" ".join(words.split()[: 2 if words.split()[0] in VERBS else 1]) for words in EVERY}
     # These have no cluster that could be missing.
     assert printing - tried == {"config view", "doctor", "profile list", "version"}
 

@@ -70,6 +70,19 @@ def counted(cluster: LiveCluster) -> list[int]:
     return [int(line.split()[1]) for line in cluster.kubectl("logs", "counter").splitlines()]
 
 
+def test_components_leave_the_session_that_started_them(cluster: LiveCluster) -> None:
+    """What tracks logins by cgroups (systemd) finds none of them in its user's, and a stop leaves no cgroup of theirs."""
+    own = f"{cluster.profile.first_node.cgroup}/components"
+    for name in ("supervisor", "apiserver", "agent", "manager"):
+        pid = pidfile.read(cluster.profile.run / f"{name}.pid")
+        places = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+        tracked = [path for _, controllers, path in places if controllers in ("", "name=systemd")]
+        assert tracked
+        assert set(tracked) == {own}
+    cluster.p8s("stop")
+    assert list(Path("/sys/fs/cgroup").glob(f"**/{own.strip('/')}")) == []
+
+
 def test_restart_keeps_containers(cluster: LiveCluster) -> None:
     cluster.kubectl("apply", "-f", "-", input=COUNTER)
     ready(cluster, "counter")

@@ -27,6 +27,7 @@ COMMANDS = {
     "profile": "list the clusters of this machine",
     "config": "keep defaults for start, and which cluster is meant",
     "addons": "show and switch what a cluster has beside Kubernetes itself",
+    "autostart": "have a cluster start when the machine does",
     "node": "add, stop, start and delete nodes on this machine",
     "image": "build, pull, push, load, save and list images",
     "docker-env": "have docker build and push images of the cluster: eval $(p8s docker-env)",
@@ -44,7 +45,10 @@ COMMANDS = {
     "completion": "print the completion script of a shell",
 }
 GROUPS = {
-    "the cluster": ("start", "stop", "restart", "pause", "unpause", "delete", "status", "profile", "config", "addons"),
+    "the cluster": (
+        *("start", "stop", "restart", "pause", "unpause", "delete"),
+        *("status", "profile", "config", "addons", "autostart"),
+    ),
     "nodes and images": ("node", "image", "docker-env", "df"),
     "getting in": ("service", "tunnel", "ip", "kubectl", "update-context", "mount"),
     "what is wrong": ("why", "doctor", "logs"),

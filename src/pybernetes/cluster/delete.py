@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from pybernetes.cluster import kubeconfig, locks
+from pybernetes.cluster import autostart, kubeconfig, locks
 from pybernetes.cluster.ending import end
 from pybernetes.cluster.interrupts import deferred
 from pybernetes.cluster.profile import Profile
@@ -30,6 +30,8 @@ def inventory(profile: Profile) -> list[str]:
     """What a profile has on this machine, in words."""
     found = [str(place) for place in (profile.state, profile.run) if place.exists()]
     found += [f"context {profile.name!r} of {place.path}" for place in kubeconfig.places(profile)]
+    if autostart.is_enabled(profile.name):
+        found.append(str(autostart.UNITS / autostart.unit_of(profile.name)))
     if profile.settings.simulated:
         return found
     from pybernetes.cluster import mounts
@@ -41,6 +43,7 @@ def inventory(profile: Profile) -> list[str]:
 
 def remove(profile: Profile) -> None:
     """`delete`, for who holds the profile's lock."""
+    autostart.disable(profile.name)
     end(profile, GRACE_SECONDS)
     if not profile.settings.simulated:
         remove_nodes(profile)

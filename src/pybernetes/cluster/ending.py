@@ -31,6 +31,7 @@ def end(profile: Profile, grace: float) -> bool:
 def kill_pods(profile: Profile) -> None:
     """Those that had not ended in time; their monitors note how they ended."""
     if not profile.settings.simulated:
+        from pybernetes.cluster import session
         from pybernetes.runtime.cgroups.group import Cgroup
 
         group = Cgroup(profile.first_node.cgroup)
@@ -38,6 +39,7 @@ def kill_pods(profile: Profile) -> None:
             from pybernetes.runtime.service.runtime import monitors_of
 
             group.kill(sparing=Cgroup(monitors_of(group.path)))
+        session.forget(profile)
 
 
 def halt(profile: Profile) -> bool:

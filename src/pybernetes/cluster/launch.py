@@ -100,11 +100,12 @@ def _import_first() -> Exception | None:
 
 
 def run(profile: Profile) -> None:
-    """Supervise the profile's components in this process, until halted. The network's routes come first."""
+    """Supervise the profile's components in this process, until halted. Out of the login, and the network's routes first."""
     from pybernetes.cluster.renewal import Renewal
 
     if not profile.settings.simulated:
-        from pybernetes.cluster import network
+        from pybernetes.cluster import network, session
 
+        session.leave(profile)
         network.ensure(profile)
     Supervisor(profile.run, profile.logs, lambda: components(profile.reread()), Renewal(profile)).run()

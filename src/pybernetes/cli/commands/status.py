@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from pybernetes.cli.console import FAILED, NOT_RUNNING, Console, typed
 from pybernetes.cli.profiles import add_output, add_profile, existing
-from pybernetes.cluster import control, preflight, profile, registry
+from pybernetes.cluster import autostart, control, preflight, profile, registry
 from pybernetes.cluster.door import Door, DoorError, access, is_stopped_roots
 from pybernetes.cluster.preferences import command
 from pybernetes.cluster.profile import Profile
@@ -48,6 +48,7 @@ def collect(found: Profile) -> dict[str, Any]:
         **asked,
         "stopped": [node.name for node in found.nodes if node.stopped],
         "disabled": list(found.settings.disabled_addons),
+        "autostart": autostart.is_enabled(found.name),
         "problems": problems,
         "components": components,
         "registry": "" if found.settings.simulated else registry.host(found),
@@ -89,6 +90,7 @@ def from_outside(name: str) -> dict[str, Any]:
         **asked,
         "stopped": [],
         "disabled": [],
+        "autostart": False,
         "problems": [],
         "components": [],
         "registry": "",
@@ -132,6 +134,8 @@ def show(found: dict[str, Any], console: Console) -> None:
         console.line(typed(f"node {node} is stopped; sudo {command(f'node start {node}', name)} brings it back"))
     for addon in found["disabled"]:
         console.line(typed(f"addon {addon} is disabled; sudo {command(f'addons enable {addon}', name)} brings it back"))
+    if found["autostart"]:
+        console.line("it starts with this machine")
     if found["registry"]:
         console.line(f"registry at {found['registry']}, from pods {registry.SERVICE_HOST}")
     if found["ingress"]:

@@ -38,11 +38,11 @@ VERBS = ("node", "image", "addons", "autostart")
 
 EVERY = [
     "start --config /no/file", "stop", "restart", "pause", "unpause", "delete", "status", "node add",
-    "node delete m02", "node stop m02", "node start m02", "node list", "image pull x", "image push x", "image load FILE",
-    "image tag x y", "image build DIRECTORY", "image rm x", "image prune", "image ls", "image inspect x",
-    "image save --json -o saved.tar x", "addons list", "addons enable ingress", "addons disable ingress", "autostart enable",
-    "autostart disable", "service web", "service list", "tunnel", "ip", "mount /a:/b", "mount list", "mount remove /b", "update-context", "df", "docker-env",
-    "why",
+    "node delete m02", "node stop m02", "node start m02", "node list", "image pull x", "image push x",
+    "image load FILE", "image tag x y", "image build DIRECTORY", "image rm x", "image prune", "image ls",
+    "image inspect x", "image save --json -o saved.tar x", "addons list", "addons enable ingress",
+    "addons disable ingress", "autostart enable", "autostart disable", "service web", "service list", "tunnel", "ip",
+    "mount /a:/b", "mount list", "mount remove /b", "update-context", "df", "docker-env", "why",
 ]  # fmt: skip
 
 

@@ -22,6 +22,16 @@ class Outsider:
         if sys.platform == "linux":
             self._descriptor = os.pidfd_open(pid)
 
+    @property
+    def waitable(self) -> list[int]:
+        """Descriptors that can be read from once it has ended; none where it has to be looked for every `pause`."""
+        return [self._descriptor] if self._descriptor >= 0 else []
+
+    @property
+    def pause(self) -> float | None:
+        """Seconds after which to look again; None where `waitable` tells."""
+        return None if self.waitable else PAUSE
+
     def has_ended(self) -> bool:
         if self._descriptor >= 0:
             return bool(select.select([self._descriptor], [], [], 0)[0])

@@ -22,6 +22,7 @@ examples:
   sudo p8s start --nodes 3
   sudo p8s start --profile ci --api-port 7443
   sudo p8s start --config p8s.yaml --wait=false
+  sudo p8s start --foreground           as the first process of a container, or under another supervisor
   sudo p8s start --dry-run              what would be made and changed here, without making it
   sudo p8s start --store etcd://127.0.0.1:2379
   sudo p8s start --registry-mirror docker.io=http://127.0.0.1:5000
@@ -68,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a flag of apiserver, controller-manager, scheduler or kubelet",
     )
     parser.add_argument("--wait", metavar="SECONDS", help=f"for Ready; false: not at all (default: {WAIT_SECONDS:.0f})")
+    parser.add_argument(
+        "--foreground", action="store_true", help="stay until the cluster ends; SIGTERM and Ctrl-C stop it gracefully"
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be made, and make nothing")
     add_simulation(parser)
 
@@ -143,6 +147,19 @@ def run(arguments: argparse.Namespace, console: Console, *, again: bool = False)
     console.step("⎈", f"kubectl uses context {name!r} of {started.kubeconfig}")
     if arguments.output == "json":
         console.json(as_json(name, started))
+    return stay(name, console) if arguments.foreground else 0
+
+
+def stay(name: str, console: Console) -> int:
+    """In the foreground, until the cluster has ended."""
+    from pybernetes.cluster.foreground import attend
+    from pybernetes.cluster.lifecycle import stop
+
+    found = profile.load(name)
+    if attend(found):
+        console.live(f"ending the pods of {name!r}")
+        stop(found)
+    console.step("🛑", f"cluster {name!r} has ended")
     return 0
 
 

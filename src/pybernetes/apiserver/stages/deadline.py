@@ -20,12 +20,9 @@ from pybernetes.apiserver.context import RequestContext
 from pybernetes.apiserver.http.message import Answer, Response
 from pybernetes.apiserver.stages.limit import is_long_running
 
-_READABLE: Final = re.compile(
-    r"[-+]?(?:[\d.]*\d[\d.]*(?:h|m|s|ms|us|µs|ns)(?=[\d.]|$))*+([\d.]*\d[\d.]*)([^\d.]*)"
-).match
-"""A duration up to the first number whose unit is not one."""
-
-
+_UNITS: Final = ("h", "m", "s", "ms", "us", "µs", "ns")
+_PART: Final = re.compile(r"([\d.]*\d[\d.]*)([^\d.]*)").match
+"""A number of a duration, and what stands for its unit."""
 _STATUS: Final = timeout("request did not complete within the allotted timeout").status
 _TOO_LATE: Final = Response(
     504,
@@ -70,12 +67,15 @@ class Deadline:
 
 def _problem(text: str) -> str:
     """What Go says of a text that is no duration."""
-    read = _READABLE(text)
-    if read is None or not read[1]:
-        return f"invalid duration {go_json(text)}"
-    if not read[2]:
-        return f"missing unit in duration {go_json(text)}"
-    return f"unknown unit {go_json(read[2])} in duration {go_json(text)}"
+    rest = text.removeprefix(text[0]) if text[0] in "+-" else text
+    while read := _PART(rest):
+        unit = read[2]
+        if not unit:
+            return f"missing unit in duration {go_json(text)}"
+        if unit not in _UNITS:
+            return f"unknown unit {go_json(unit)} in duration {go_json(text)}"
+        rest = rest[read.end() :]
+    return f"invalid duration {go_json(text)}"
 
 
 def _wanted(text: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_unit_starts_and_stops_the_cluster_for_whom_it_was_made(machine: Path, p
     service = unit["Service"]
     assert service["ExecStart"].endswith(" -m pybernetes.cli.main start --profile ci-2")
     assert service["ExecStop"].endswith(" -m pybernetes.cli.main stop --profile ci-2")
-    assert Path(service["ExecStart"].split()[0]).is_absolute()
+    assert Path(shlex.split(service["ExecStart"])[0]).is_absolute()
     assert service["Environment"] == "SUDO_UID=1000"
     assert autostart.is_enabled("ci-2")
     assert not autostart.is_enabled("ci")
@@ -67,6 +68,13 @@ def test_enabling_is_safe_to_repeat_and_follows_another_owner(machine: Path, pro
     assert autostart.enable(profile, OWNER)
     assert not autostart.enable(profile, OWNER)
     assert autostart.enable(profile, Owner(1001, 1001, Path("/home/another")))
+
+
+def test_a_unit_that_somebody_has_taken_away_is_made_again(machine: Path, profile: Profile) -> None:
+    autostart.enable(profile, OWNER)
+    (machine / "units/pybernetes-ci-2.service").unlink()
+    assert autostart.enable(profile, OWNER)
+    assert (machine / "units/pybernetes-ci-2.service").exists()
 
 
 def test_disabling_leaves_nothing(machine: Path, profile: Profile) -> None:

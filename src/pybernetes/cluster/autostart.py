@@ -68,7 +68,7 @@ def enable(profile: Profile, owner: Owner) -> bool:
             "systemd does not run this machine", f"have what does run: p8s start --profile {profile.name}"
         )
     unit, text = UNITS / unit_of(profile.name), _text(profile, owner)
-    if is_enabled(profile.name) and unit.read_text() == text:
+    if is_enabled(profile.name) and unit.exists() and unit.read_text() == text:
         return False
     unit.write_text(text)
     unit.chmod(0o644)
@@ -97,7 +97,7 @@ def _text(profile: Profile, owner: Owner) -> str:
         name=profile.name,
         state=profile.state,
         uid=owner.uid,
-        p8s=f"{sys.executable} -m pybernetes.cli.main",
+        p8s=f'"{sys.executable.replace("%", "%%")}" -m pybernetes.cli.main',
         start=START_SECONDS,
         stop=STOP_SECONDS,
     )

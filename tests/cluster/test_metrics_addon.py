@@ -133,7 +133,7 @@ def test_metrics_give_way_and_come_back(cluster: LiveCluster, chart: Path) -> No
     why = cluster.p8s("why", "hpa/web")
     assert "nothing serves metric cpu: there is no API metrics.k8s.io" in why
     assert "the server could not find the requested resource (get pods.metrics.k8s.io)" in why
-    assert "p8s addons enable metrics, or install metrics-server" in why
+    assert "p8s addons enable -p test metrics, or install metrics-server" in why
 
     # Another's in its place: asked also while the addon is on again, for as long as it is there.
     cluster.run(install)

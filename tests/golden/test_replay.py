@@ -7,6 +7,7 @@ the tool that replays it and its users are in ../shared/golden beside the checko
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -15,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,8 @@ GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
 OWN = Path(__file__).parent
 FLOORS = {GOLDEN / "open.jsonl": 99.7, OWN / "kinds.jsonl": 95.0, OWN / "validation.jsonl": 95.0}
 """Per cent of a file's steps that must come out as recorded; raised as the server gets closer."""
+TABLES_RECORDED = datetime(2026, 11, 29, 12, tzinfo=UTC)
+"""When `tables.jsonl` was; at noon, so that no day begins while it is replayed."""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +80,19 @@ def wait_ready(url: str) -> None:
     raise AssertionError("the API server does not become ready")
 
 
+def as_of_now(recording: Path, directory: Path) -> Path:
+    """The recording with its moments as long ago as they were on its day: cells tell how long ago (`5 (332d ago)`)."""
+    passed = datetime.now(UTC) - TABLES_RECORDED
+
+    def moved(found: re.Match[str]) -> str:
+        return f"{datetime.fromisoformat(found[1]) + passed:%Y-%m-%dT%H:%M:%S}Z"
+
+    moment = re.compile(r"(2026-01-\d\dT\d\d:\d\d:\d\d)Z")
+    copy = directory / recording.name
+    copy.write_text(moment.sub(moved, recording.read_text()))
+    return copy
+
+
 def recordings() -> list[Path]:
     return [GOLDEN / "open.jsonl", *sorted(OWN.glob("*.jsonl"))]
 
@@ -85,9 +102,10 @@ def recordings() -> list[Path]:
 @pytest.mark.parametrize("recording", recordings(), ids=lambda path: path.stem)
 def test_answers_are_upstreams(server: str, tmp_path: Path, recording: Path) -> None:
     summary = tmp_path / "summary.json"
+    replayed = as_of_now(recording, tmp_path) if recording.stem == "tables" else recording
     command = [
         sys.executable, str(GOLDEN / "replay.py"), "--server", server, "--token", "golden-admin",
-        "--golden", str(recording), "--show", "0", "--patience", "2", "--json", str(summary),
+        "--golden", str(replayed), "--show", "0", "--patience", "2", "--json", str(summary),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=580)
     print(done.stdout)

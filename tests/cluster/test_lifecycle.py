@@ -190,7 +190,8 @@ def lose_power(cluster: LiveCluster) -> None:
 
 def members(cgroup: str) -> set[int]:
     """Every process in the cgroup or below it, monitors and containers alike."""
-    files = [path for top in Path("/sys/fs/cgroup").glob("*") for path in (top / cgroup).rglob("cgroup.procs")]
+    root = Path("/sys/fs/cgroup")  # of cgroup v2 itself, or of the hierarchies of v1
+    files = [path for top in (root, *root.glob("*")) for path in (top / cgroup).rglob("cgroup.procs")]
     return {int(pid) for path in files for pid in path.read_text().split()}
 
 

@@ -104,6 +104,7 @@ def test_what_systemctl_says_is_told(machine: Path, profile: Profile) -> None:
     (machine / "bin/systemctl").write_text("#!/bin/sh\necho 'Access denied' >&2\nexit 4\n")
     with pytest.raises(AutostartError, match="systemctl daemon-reload: Access denied"):
         autostart.enable(profile, OWNER)
+    assert list((machine / "units").iterdir()) == []
 
 
 def test_clusters_of_others_than_root_are_refused(

@@ -54,7 +54,7 @@ def unit_of(name: str) -> str:
 
 def is_enabled(name: str) -> bool:
     """Whether the cluster comes up with the machine."""
-    return (UNITS / "multi-user.target.wants" / unit_of(name)).is_symlink()
+    return _wanted(UNITS / unit_of(name)).is_symlink()
 
 
 def enable(profile: Profile, owner: Owner) -> bool:
@@ -72,9 +72,14 @@ def enable(profile: Profile, owner: Owner) -> bool:
         return False
     unit.write_text(text)
     unit.chmod(0o644)
-    _systemctl("daemon-reload")
-    # One that runs becomes the unit's, so that it ends gracefully when the machine does.
-    _systemctl("enable", *(["--now"] if control.is_running(profile) else []), unit.name)
+    try:
+        _systemctl("daemon-reload")
+        # One that runs becomes the unit's, so that it ends gracefully when the machine does.
+        _systemctl("enable", *(["--now"] if control.is_running(profile) else []), unit.name)
+    except AutostartError:
+        _wanted(unit).unlink(missing_ok=True)
+        unit.unlink(missing_ok=True)
+        raise
     return True
 
 
@@ -85,11 +90,16 @@ def disable(name: str) -> bool:
         return False
     if BOOTED.is_dir():
         _systemctl("disable", unit.name)
-    (UNITS / "multi-user.target.wants" / unit.name).unlink(missing_ok=True)
+    _wanted(unit).unlink(missing_ok=True)
     unit.unlink()
     if BOOTED.is_dir():
         _systemctl("daemon-reload")
     return True
+
+
+def _wanted(unit: Path) -> Path:
+    """The link by which systemd starts the unit with the machine."""
+    return unit.parent / "multi-user.target.wants" / unit.name
 
 
 def _text(profile: Profile, owner: Owner) -> str:

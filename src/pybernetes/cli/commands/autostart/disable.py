@@ -2,6 +2,7 @@
 
 import argparse
 
+from pybernetes.cli.autostart import tell
 from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, existing
 from pybernetes.cluster import autostart
@@ -19,9 +20,5 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Safe to repeat."""
     profile = existing(arguments)
     changed = autostart.disable(profile.name)
-    if arguments.output:
-        console.json({"profile": profile.name, "autostart": False, "changed": changed})
-        return 0
-    how = f"cluster {profile.name!r} starts when it is told to: {command('start', profile.name)}"
-    console.line(how + ("" if changed else ", as before"))
-    return 0
+    words = f"cluster {profile.name!r} starts when it is told to: {command('start', profile.name)}"
+    return tell(arguments, console, words, on=False, changed=changed)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from pybernetes.cli.autostart import tell
 from pybernetes.cli.console import Console
 from pybernetes.cli.profiles import add_output, existing
 from pybernetes.cluster import autostart
@@ -20,9 +21,5 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Safe to repeat."""
     profile = existing(arguments)
     changed = autostart.enable(profile, caller())
-    if arguments.output:
-        console.json({"profile": profile.name, "autostart": True, "changed": changed})
-        return 0
-    how = f"{autostart.unit_of(profile.name)} starts cluster {profile.name!r} with this machine"
-    console.line(how + ("" if changed else ", as before"))
-    return 0
+    words = f"{autostart.unit_of(profile.name)} starts cluster {profile.name!r} with this machine"
+    return tell(arguments, console, words, on=True, changed=changed)
